@@ -1,0 +1,1 @@
+"""Model folders without torch: where they are, what they hold, how they are described."""

@@ -1,0 +1,1 @@
+"""The one engine that carries rows through a model in batches."""

@@ -1,0 +1,1 @@
+"""The torch model: encoder, heads, and how weights get in and out."""

@@ -1,0 +1,1 @@
+"""Rows in and out: one reader and one writer for every format."""

@@ -1,0 +1,1 @@
+"""The tasks: each encodes rows, runs the model, and decodes plain values."""

@@ -1,0 +1,1 @@
+"""Learning: examples, objectives, the loop, and runs that resume."""
