@@ -1,0 +1,104 @@
+"""Compressed bytes in and out: gzip, bzip2, xz from the standard library, zstd as an extra."""
+
+import bz2
+import gzip
+import importlib
+import io
+import lzma
+import zlib
+from collections.abc import Iterator
+from types import ModuleType
+from typing import BinaryIO, cast
+
+from distilcli.errors import InputError, UsageError
+
+CHUNK = 1 << 16
+# zstd hands out all that its input expands to at once, and 4 bytes can become 128 KiB.
+_ZSTD_CHUNK = 1 << 10
+
+
+def require_zstd() -> ModuleType:
+    """Return the `zstandard` module; raise `UsageError` naming the extra where it is missing."""
+    try:
+        return importlib.import_module("zstandard")
+    except ImportError as error:
+        raise UsageError(
+            "zstd files need the zstandard package: pip install 'distilcli[zstd]'"
+        ) from error
+
+
+def decompress(stream: io.RawIOBase, compression: str | None, name: str) -> Iterator[bytes]:
+    """Yield the bytes of `stream` as they come, unpacked.
+
+    A chunk is what one read gives, so that a live pipe is never waited on for more. Raises
+    `InputError` where the stream is broken, truncated, or cannot be read.
+    """
+    try:
+        if compression == "zstd":
+            yield from _unpack_zstd(stream)
+        else:
+            yield from _unpack(stream, compression)
+    except EOFError as error:
+        raise InputError(
+            f"{name}: the {compression} data ends too early; the file is truncated"
+        ) from error
+    except (gzip.BadGzipFile, zlib.error, lzma.LZMAError) as error:
+        raise InputError(f"{name}: not valid {compression} data") from error
+    except OSError as error:
+        # bz2 reports bad data as an OSError without a number.
+        if error.errno is None:
+            raise InputError(f"{name}: not valid {compression} data") from error
+        raise InputError(f"{name}: cannot be read: {error.strerror}") from error
+
+
+def _unpack(stream: io.RawIOBase, compression: str | None) -> Iterator[bytes]:
+    if compression is None:
+        while chunk := stream.read(CHUNK):
+            yield chunk
+        return
+    packed = cast("BinaryIO", io.BufferedReader(stream, CHUNK))
+    unpacked: gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile
+    if compression == "gzip":
+        unpacked = gzip.GzipFile(fileobj=packed)
+    elif compression == "bzip2":
+        unpacked = bz2.BZ2File(packed)
+    else:
+        unpacked = lzma.LZMAFile(packed)
+    with unpacked:
+        while chunk := unpacked.read1(CHUNK):
+            yield chunk
+
+
+def _unpack_zstd(stream: io.RawIOBase) -> Iterator[bytes]:
+    zstandard = require_zstd()
+    frame = None
+    try:
+        while packed := stream.read(_ZSTD_CHUNK):
+            while packed:
+                frame = frame or zstandard.ZstdDecompressor().decompressobj()
+                if chunk := frame.decompress(packed):
+                    yield chunk
+                packed = b""
+                if frame.eof:
+                    packed, frame = frame.unused_data, None
+    except zstandard.ZstdError as error:
+        raise zlib.error(str(error)) from error
+    if frame is not None:
+        raise EOFError
+
+
+def compressor(stream: BinaryIO, compression: str | None) -> BinaryIO:
+    """Return a stream whose bytes go packed into `stream`; closing it leaves `stream` open.
+
+    No time and no file name is stored: the same rows give the same bytes.
+    """
+    if compression == "gzip":
+        return cast("BinaryIO", gzip.GzipFile("", "wb", fileobj=stream, mtime=0))
+    if compression == "bzip2":
+        return cast("BinaryIO", bz2.BZ2File(stream, "wb"))
+    if compression == "xz":
+        return cast("BinaryIO", lzma.LZMAFile(stream, "wb"))
+    if compression == "zstd":
+        writer = require_zstd().ZstdCompressor().stream_writer(stream, closefd=False)
+        return cast("BinaryIO", writer)
+    return stream

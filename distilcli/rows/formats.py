@@ -1,0 +1,90 @@
+"""What a file is: its format and compression by suffix, or its first line where there is no name.
+
+Suffixes decide; only a stream without a name (standard input, a pipe) is sniffed, and by its
+first line alone, because on a live pipe nothing more may have come yet.
+"""
+
+import re
+from collections.abc import Sequence
+from pathlib import PurePath
+
+from distilcli.errors import UsageError
+
+INPUT_FORMATS = ("csv", "tsv", "jsonl", "txt")
+OUTPUT_FORMATS = ("csv", "tsv", "jsonl", "json")
+COMPRESSIONS = {".gz": "gzip", ".bz2": "bzip2", ".xz": "xz", ".zst": "zstd"}
+# The order breaks ties, and the first is what a header without any of them gets.
+DELIMITERS = (",", ";", "\t", "|")
+TEXT_COLUMNS = ("text", "sentence", "review", "content", "body", "comment")
+
+_ALIASES = {"ndjson": "jsonl"}
+_QUOTED = re.compile(r'"(?:[^"]|"")*(?:"|$)')
+
+
+def split_suffixes(path: str) -> tuple[str, str | None]:
+    """Return the format suffix of a file name, without its dot, and the compression peeled off.
+
+    `reviews.csv.gz` is `("csv", "gzip")`; a name without a suffix gives `""`.
+    """
+    suffixes = [suffix.lower() for suffix in PurePath(path).suffixes]
+    compression = COMPRESSIONS.get(suffixes[-1]) if suffixes else None
+    if compression:
+        suffixes.pop()
+    last = suffixes[-1].removeprefix(".") if suffixes else ""
+    return _ALIASES.get(last, last), compression
+
+
+def known_format(name: str, formats: Sequence[str], option: str) -> str:
+    """Return `name` as one of `formats`; raise `UsageError` naming the option otherwise."""
+    known = _ALIASES.get(name.lower(), name.lower())
+    if known not in formats:
+        raise UsageError(f"{option} {name!r} is not known; take one of {', '.join(formats)}")
+    return known
+
+
+def input_format_of(path: str) -> str:
+    """Return the format that a file name's suffix says; raise `UsageError` if it says none."""
+    suffix, _ = split_suffixes(path)
+    if suffix not in INPUT_FORMATS:
+        formats = ", ".join(INPUT_FORMATS)
+        raise UsageError(f"{path}: format unknown from the name; give --input-format ({formats})")
+    return suffix
+
+
+def output_format_of(path: str) -> str:
+    """Return the format that an output file's suffix says; raise `UsageError` if it says none."""
+    suffix, _ = split_suffixes(path)
+    if suffix not in OUTPUT_FORMATS:
+        formats = ", ".join(OUTPUT_FORMATS)
+        raise UsageError(f"{path}: format unknown from the name; give --format ({formats})")
+    return suffix
+
+
+def checked_delimiter(delimiter: str) -> str:
+    r"""Return the delimiter as one character; `\t` may be spelled out. Raise `UsageError`."""
+    character = {"\\t": "\t", "tab": "\t"}.get(delimiter, delimiter)
+    if len(character) != 1 or character in '"\r\n':
+        raise UsageError(f"--delimiter {delimiter!r} must be one character (or \\t)")
+    return character
+
+
+def sniff_delimiter(header: str) -> str:
+    """Return the delimiter that a header line holds most often outside quotes, else a comma."""
+    bare = _QUOTED.sub("", header)
+    return max(DELIMITERS, key=bare.count)
+
+
+def sniff_format(first_line: str, text_column: str | None) -> tuple[str, str | None]:
+    """Guess the format of a nameless stream, and its delimiter, from its first line.
+
+    An object is JSONL; a line that names the text column as one of its cells is a header; all
+    else is plain text, so that a sentence with commas never becomes a table.
+    """
+    line = first_line.rstrip("\r\n")
+    if line.lstrip().startswith("{"):
+        return "jsonl", None
+    for delimiter, kind in (("\t", "tsv"), (",", "csv"), (";", "csv")):
+        names = [name.strip('"') for name in line.split(delimiter)]
+        if text_column in names or any(name.lower() in TEXT_COLUMNS for name in names):
+            return kind, delimiter
+    return "txt", None

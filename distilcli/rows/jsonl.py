@@ -1,0 +1,107 @@
+"""JSON lines: text to rows whose numbers keep their spelling, and values to JSON text.
+
+A row that came as JSON goes out as the same bytes with the new keys set in before the closing
+brace (`splice`); it is never parsed and written anew.
+"""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+
+from distilcli.rows.row import NumberText, Row
+
+_DECODER = json.JSONDecoder(
+    parse_int=NumberText, parse_float=NumberText, parse_constant=NumberText
+)
+# Far below Python's recursion limit, so that what was read can also be written.
+_DEEPEST = 100
+_KINDS = {list: "an array", str: "a string", NumberText: "a number", bool: "a boolean"}
+
+
+def parse_line(text: str, source: str, line: int) -> Row:
+    """Return the row that a line of JSONL holds.
+
+    A line that is not one JSON object gives a row with `error` set and its text in a column
+    `raw`, so that it can be written out again.
+    """
+    try:
+        value = _DECODER.decode(text)
+    except json.JSONDecodeError as error:
+        place = f"{source}: line {line}, column {error.colno}"
+        return _faulty(text, source, line, f"{place}: broken JSON: {error.msg}")
+    except RecursionError:
+        value = None
+        too_deep = True
+    else:
+        too_deep = text.count("[") + text.count("{") > _DEEPEST and _deeper(value, _DEEPEST)
+    place = f"{source}: line {line}"
+    if too_deep:
+        return _faulty(text, source, line, f"{place}: JSON nested more than {_DEEPEST} deep")
+    if not isinstance(value, dict):
+        kind = _KINDS.get(type(value), "null")
+        return _faulty(text, source, line, f"{place}: a JSON object is expected, not {kind}")
+    return Row(tuple(value), list(value.values()), source, line, raw=text)
+
+
+def _faulty(text: str, source: str, line: int, error: str) -> Row:
+    return Row(("raw",), [text], source, line, error=error)
+
+
+def _deeper(value: object, levels: int) -> bool:
+    if isinstance(value, dict):
+        return levels == 0 or any(_deeper(inner, levels - 1) for inner in value.values())
+    if isinstance(value, list):
+        return levels == 0 or any(_deeper(inner, levels - 1) for inner in value)
+    return False
+
+
+def splice(raw: str, additions: Mapping[str, object], *, empty: bool) -> str:
+    """Return the JSON object `raw` with `additions` as its last keys; all else stays as it is."""
+    if not additions:
+        return raw
+    body = raw.rstrip(" \t")
+    tail = raw[len(body) :]
+    return f"{body[:-1]}{'' if empty else ', '}{_members(additions)}}}{tail}"
+
+
+def object_text(items: Mapping[str, object]) -> str:
+    """Return `items` as one JSON object."""
+    return f"{{{_members(items)}}}"
+
+
+def _members(items: Mapping[str, object]) -> str:
+    return ", ".join(f"{json_text(name)}: {json_text(value)}" for name, value in items.items())
+
+
+def json_text(value: object) -> str:
+    """Return a value as compact JSON: numbers from the input as they were, ours rounded.
+
+    Floats are rounded to six significant digits, which is what single precision can promise;
+    those that JSON cannot hold (NaN, infinities) become `null`.
+    """
+    if isinstance(value, NumberText):
+        return value
+    if isinstance(value, float):
+        return float_text(value) or "null"
+    if isinstance(value, Mapping):
+        members = (f"{json_text(key)}:{json_text(inner)}" for key, inner in value.items())
+        return f"{{{','.join(members)}}}"
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return f"[{','.join(map(json_text, value))}]"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def float_text(value: float) -> str:
+    """Return a float's shortest spelling at six significant digits; `""` if it is not finite."""
+    return repr(float(f"{value:.6g}")) if math.isfinite(value) else ""
+
+
+def cell_text(value: object) -> str:
+    """Return a value as the text of a CSV cell; null is empty, nested values are JSON."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, float):
+        return float_text(value)
+    return json_text(value)
