@@ -1,1 +1,17 @@
 """Rows in and out: one reader and one writer for every format."""
+
+from distilcli.rows.output import check_destination
+from distilcli.rows.reader import RowSource, open_rows
+from distilcli.rows.row import Row, cell_text, find_column
+from distilcli.rows.writer import RowWriter, open_writer
+
+__all__ = [
+    "Row",
+    "RowSource",
+    "RowWriter",
+    "cell_text",
+    "check_destination",
+    "find_column",
+    "open_rows",
+    "open_writer",
+]

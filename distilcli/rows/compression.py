@@ -6,7 +6,7 @@ import importlib
 import io
 import lzma
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import BinaryIO, cast
 
@@ -57,16 +57,18 @@ def _unpack(stream: io.RawIOBase, compression: str | None) -> Iterator[bytes]:
             yield chunk
         return
     packed = cast("BinaryIO", io.BufferedReader(stream, CHUNK))
-    unpacked: gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile
-    if compression == "gzip":
-        unpacked = gzip.GzipFile(fileobj=packed)
-    elif compression == "bzip2":
-        unpacked = bz2.BZ2File(packed)
-    else:
-        unpacked = lzma.LZMAFile(packed)
-    with unpacked:
+    unpackers: dict[str, Callable[[BinaryIO], gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile]] = {
+        "gzip": _gunzip,
+        "bzip2": bz2.BZ2File,
+        "xz": lzma.LZMAFile,
+    }
+    with unpackers[compression](packed) as unpacked:
         while chunk := unpacked.read1(CHUNK):
             yield chunk
+
+
+def _gunzip(packed: BinaryIO) -> gzip.GzipFile:
+    return gzip.GzipFile(fileobj=packed)
 
 
 def _unpack_zstd(stream: io.RawIOBase) -> Iterator[bytes]:

@@ -91,46 +91,54 @@ class Records:
         record = Record(self._line, [])
         position = 0
         while True:
+            written = ""
+            stop = position
             if line.startswith('"', position):
-                parts: list[str] = []
-                start, size = position + 1, len(line)
-                while (end := _closing_quote(line, start)) < 0:
-                    parts.append(line[start:])
-                    following = self._next_line()
-                    if following is not None:
-                        further.append(following)
-                        size += len(following)
-                    if strict and (following is None or size > LONGEST):
-                        raise _NotQuotedError
-                    if following is None:
-                        record.cells.append(_unquoted(parts))
-                        record.unclosed = True
-                        return record
-                    if size > LONGEST:
-                        raise self._endless(record)
-                    line, start = following, 0
-                parts.append(line[start:end])
-                stop = self._cell_end(line, end + 1)
-                after = line[end + 1 : stop]
-                if after and strict:
-                    raise _NotQuotedError
-                quoted = _unquoted(parts)
-                record.cells.append(f'"{"".join(parts)}"{after}' if after else quoted)
+                written, line, stop = self._quoted_cell(line, position + 1, further, record)
+                if record.unclosed and not strict:
+                    record.cells.append(written.replace('""', '"'))
+                    return record
+            after, stop = self._until_delimiter(line, stop)
+            if not written or after:
+                # No quotes, or content beyond them: the cell is what is written.
+                record.cells.append(written + after)
             else:
-                if all_quoted:
+                record.cells.append(_unquoted(written))
+            if strict:
+                tidy = not record.unclosed and not (written and after)
+                fits = self._width is None or len(record.cells) <= self._width
+                if not (tidy and fits and (written or not all_quoted)):
                     raise _NotQuotedError
-                stop = self._cell_end(line, position)
-                record.cells.append(line[position:stop])
-            if strict and self._width is not None and len(record.cells) > self._width:
-                raise _NotQuotedError
             if not line.startswith(self._delimiter, stop):
                 return record
             position = stop + 1
 
-    def _cell_end(self, line: str, position: int) -> int:
-        """Return where the cell that has no more quotes to mind ends: delimiter or line end."""
-        end = line.find(self._delimiter, position)
-        return end if end >= 0 else max(position, len(line.rstrip("\r\n")))
+    def _quoted_cell(
+        self, line: str, start: int, further: list[str], record: Record
+    ) -> tuple[str, str, int]:
+        """Return a quoted cell as written, the line on which it closes, and where it does."""
+        parts = ['"']
+        size = len(line)
+        while (end := _closing_quote(line, start)) < 0:
+            parts.append(line[start:])
+            following = self._next_line()
+            if following is None:
+                record.unclosed = True
+                return "".join(parts[1:]), "", 0
+            further.append(following)
+            size += len(following)
+            if size > LONGEST:
+                raise self._endless(record)
+            line, start = following, 0
+        parts.append(line[start : end + 1])
+        return "".join(parts), line, end + 1
+
+    def _until_delimiter(self, line: str, start: int) -> tuple[str, int]:
+        """Return the text from `start` to the next delimiter or the line's end, and its end."""
+        stop = line.find(self._delimiter, start)
+        if stop < 0:
+            stop = len(line.rstrip("\r\n"))
+        return line[start:stop], stop
 
     def _endless(self, record: Record) -> InputError:
         return InputError(
@@ -145,34 +153,36 @@ class Records:
         if left_open:
             further: list[str] = []
             whole_row = len(cells) == self._width
+            record: Record | None
             try:
                 record = self._quoted(line, further, strict=True, all_quoted=whole_row)
-                if self._width in (None, len(record.cells)):
-                    return record
-            except _NotQuotedError:
-                pass
+            except (_NotQuotedError, InputError):
+                record = None
+            if record and self._width in (None, len(record.cells)):
+                return record
             self._put_back.extendleft(reversed(further))
             self._line = start
+        if len(cells) != self._width:
+            # A cell that begins with a stray quote and one, further on, that ends with one.
+            plain = line.rstrip("\r\n").split(self._delimiter)
+            cells = plain if len(plain) == self._width else cells
         return Record(start, cells)
 
     def _split_one_line(self, line: str) -> tuple[list[str], bool]:
         """Split a line alone; also say whether a cell opens a quote that the line never closes."""
+        content = line.rstrip("\r\n")
         cells = []
         left_open = False
-        position, length = 0, len(line.rstrip("\r\n"))
+        position = 0
         while True:
-            end = _closing_quote(line, position + 1) if line.startswith('"', position) else None
-            closed = end is not None and (
-                end + 1 == length or line.startswith(self._delimiter, max(end + 1, 0))
-            )
-            if end is not None and end >= 0 and closed:
-                cells.append(_unquoted([line[position + 1 : end]]))
-                stop = end + 1
-            else:
-                left_open = left_open or end == -1
-                stop = self._cell_end(line, position)
-                cells.append(line[position:stop])
-            if stop >= length:
+            cell, stop = self._until_delimiter(content, position)
+            if cell.startswith('"'):
+                end = _closing_quote(content, position + 1) + 1
+                left_open = left_open or not end
+                if end and (end == len(content) or content.startswith(self._delimiter, end)):
+                    cell, stop = _unquoted(content[position:end]), end
+            cells.append(cell)
+            if stop == len(content):
                 return cells, left_open
             position = stop + 1
 
@@ -185,8 +195,8 @@ def _closing_quote(line: str, start: int) -> int:
     return end
 
 
-def _unquoted(parts: list[str]) -> str:
-    return "".join(parts).replace('""', '"')
+def _unquoted(written: str) -> str:
+    return written[1:-1].replace('""', '"')
 
 
 def join(cells: Sequence[str], delimiter: str) -> str:
@@ -200,7 +210,7 @@ def join(cells: Sequence[str], delimiter: str) -> str:
 
 
 def join_header(names: Sequence[str], delimiter: str) -> str:
-    """Return the header; names with another delimiter are quoted, so that sniffing is not fooled."""
+    """Return the header; quoted where a name could mislead whoever sniffs the delimiter."""
     if any(sign in name for sign in (*DELIMITERS, '"', "\r", "\n", "\ufeff") for name in names):
         return delimiter.join(map(_quote, names)) + "\n"
     return join(names, delimiter)

@@ -10,9 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from distilcli.rows.row import NumberText, Row
 
-_DECODER = json.JSONDecoder(
-    parse_int=NumberText, parse_float=NumberText, parse_constant=NumberText
-)
+_DECODER = json.JSONDecoder(parse_int=NumberText, parse_float=NumberText, parse_constant=NumberText)
 # Far below Python's recursion limit, so that what was read can also be written.
 _DEEPEST = 100
 _KINDS = {list: "an array", str: "a string", NumberText: "a number", bool: "a boolean"}

@@ -65,9 +65,7 @@ def _value_at(row: Row, column: str) -> object:
     return value
 
 
-def find_column(
-    columns: Sequence[str], wanted: str, source: str, *, dotted: bool = False
-) -> str:
+def find_column(columns: Sequence[str], wanted: str, source: str, *, dotted: bool = False) -> str:
     """Return `wanted` if it is one of `columns`, or with `dotted` a path that begins in one.
 
     Raises `InputError` that lists the columns and suggests the nearest.

@@ -1,0 +1,118 @@
+"""What there is to read: paths, globs and standard input, checked before the first row."""
+
+import glob
+import io
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from distilcli.errors import InputError, UsageError
+from distilcli.rows.compression import decompress, require_zstd
+from distilcli.rows.formats import input_format_of, split_suffixes
+
+STDIN = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One file or stream: its name for messages, and what is known without opening it.
+
+    `path` is None for standard input, `size` (bytes) None where it cannot be known, and `format`
+    None where only the first line can tell.
+    """
+
+    name: str
+    path: Path | None
+    format: str | None
+    compression: str | None
+    size: int | None
+
+
+def find_inputs(paths: Sequence[str], input_format: str | None) -> list[Input]:
+    """Expand globs and check every path, without opening one.
+
+    Raises `InputError` for what is not there or not readable, `UsageError` for an unknown suffix.
+    """
+    if paths.count(STDIN) > 1:
+        raise UsageError("standard input can be read only once; give '-' once")
+    names = [name for path in paths for name in _expanded(path)]
+    return [
+        Input("stdin", None, input_format, None, None)
+        if name == STDIN
+        else _checked(name, input_format)
+        for name in names
+    ]
+
+
+def _expanded(path: str) -> list[str]:
+    if path == STDIN or not glob.has_magic(path) or Path(path).exists():
+        return [path]
+    matches = sorted(glob.glob(path, recursive=True))  # noqa: PTH207  names stay as they were given
+    if not matches:
+        raise InputError(f"{path}: no file matches")
+    return matches
+
+
+def _checked(name: str, input_format: str | None) -> Input:
+    path = Path(name)
+    if not path.exists():
+        raise InputError(f"{name}: no such file")
+    if path.is_dir():
+        raise InputError(f"{name}: is a folder; name its files, such as '{path / '*.csv'}'")
+    if not os.access(path, os.R_OK):
+        raise InputError(f"{name}: no permission to read it")
+    _, compression = split_suffixes(name)
+    if compression == "zstd":
+        require_zstd()
+    if not path.is_file():
+        return Input(name, path, input_format, compression, None)
+    size = path.stat().st_size
+    if not size:
+        raise InputError(f"{name}: is empty; a header or a row is needed")
+    return Input(name, path, input_format or input_format_of(name), compression, size)
+
+
+class ByteSource:
+    """The bytes of an input as they come, unpacked; counts those read from the file itself."""
+
+    def __init__(self, source: Input) -> None:
+        self._raw = _CountedBytes(source)
+        self.chunks: Iterator[bytes] = decompress(self._raw, source.compression, source.name)
+
+    @property
+    def bytes_read(self) -> int:
+        """Bytes taken from the file so far, as they lie there."""
+        return self._raw.count
+
+    def close(self) -> None:
+        """Close the file; standard input is left open."""
+        self._raw.close()
+
+
+class _CountedBytes(io.RawIOBase):
+    """A raw stream that counts; one read gives what is there and waits for no more."""
+
+    def __init__(self, source: Input) -> None:
+        self.count = 0
+        self._owned = source.path is not None
+        try:
+            opened = source.path.open("rb") if source.path else sys.stdin.buffer
+        except OSError as error:
+            raise InputError(f"{source.name}: cannot be opened: {error.strerror}") from error
+        self._stream = cast("io.BufferedReader", opened)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        size = self._stream.readinto1(buffer)
+        self.count += size
+        return size
+
+    def close(self) -> None:
+        if self._owned and not self.closed:
+            self._stream.close()
+        super().close()

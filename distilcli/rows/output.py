@@ -1,0 +1,187 @@
+"""Where rows go: a file that appears whole or not at all, or a stream that is flushed as it goes."""
+
+import contextlib
+import errno
+import io
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, Protocol, TextIO, cast
+
+from distilcli.errors import ResourceError, UsageError
+from distilcli.rows.compression import compressor, require_zstd
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+class Output(Protocol):
+    """A place for text: `commit` ends it well, `discard` leaves nothing half-written behind."""
+
+    def write(self, text: str) -> None:
+        """Write the text as UTF-8; raises `ResourceError` when the place is full."""
+
+    def flush(self) -> None:
+        """Let what was written be seen, if it can be seen before the end."""
+
+    def commit(self) -> None:
+        """Finish."""
+
+    def discard(self) -> None:
+        """Give up."""
+
+
+def to_bytes(text: str) -> bytes:
+    r"""Return UTF-8; a lone surrogate becomes `\udXXX`, in JSON the escape for just that."""
+    return text.encode("utf-8", "backslashreplace")
+
+
+def check_destination(path: str, *, force: bool) -> None:
+    """Raise `UsageError` if a file cannot be written to `path`, before any work is done."""
+    target = Path(path)
+    if target.is_dir():
+        raise UsageError(f"{path}: is a folder; name a file in it")
+    if target.exists() and not force:
+        raise UsageError(f"{path}: already exists; use --force to replace it")
+    if not target.parent.is_dir():
+        raise UsageError(f"{path}: there is no folder {str(target.parent)!r}; make it first")
+    if not os.access(target.parent, os.W_OK):
+        raise UsageError(f"{path}: no permission to write to the folder {str(target.parent)!r}")
+
+
+@contextlib.contextmanager
+def _explained(name: str) -> Iterator[None]:
+    """Turn what the system says about a write into one line; a broken pipe is let through."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        way_out = "; free some space" if error.errno in _FULL else ""
+        reason = error.strerror or str(error)
+        raise ResourceError(f"{name}: cannot be written: {reason}{way_out}") from error
+
+
+class StreamOutput:
+    """Standard output or another open text stream, written to as UTF-8 and left open."""
+
+    def __init__(self, stream: TextIO, name: str = "standard output") -> None:
+        self._stream = stream
+        self._name = name
+        # Not the text layer: it would put its own encoding and line ends.
+        self._bytes: BinaryIO | None = getattr(stream, "buffer", None)
+        stream.flush()
+
+    def write(self, text: str) -> None:
+        """See `Output`."""
+        with _explained(self._name):
+            if self._bytes is not None:
+                self._bytes.write(to_bytes(text))
+            else:
+                self._stream.write(to_bytes(text).decode("utf-8"))
+
+    def flush(self) -> None:
+        """See `Output`."""
+        with _explained(self._name):
+            (self._bytes or self._stream).flush()
+
+    def commit(self) -> None:
+        """See `Output`."""
+        self.flush()
+
+    def discard(self) -> None:
+        """See `Output`: what is out is out."""
+
+
+class FileOutput:
+    """A file written under a temporary name beside its own and renamed by `commit`.
+
+    Until then an existing file stays as it is; it may even be the input that is being read.
+    """
+
+    def __init__(self, path: str, compression: str | None) -> None:
+        self._name = path
+        self._compression = compression
+        # A link is kept and the file behind it replaced.
+        self._target = Path(path).resolve()
+        self.temporary = self._target.with_name(f".{self._target.name}.{secrets.token_hex(4)}.part")
+        with _explained(path):
+            # Opened by number, so that the file gets the mode that the user's umask says.
+            flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
+            self._file = cast("BinaryIO", os.fdopen(os.open(self.temporary, flags, 0o666), "wb"))
+        self._packed = compressor(self._file, compression)
+
+    def another(self) -> "FileOutput":
+        """Return a second temporary for the same file."""
+        return FileOutput(self._name, self._compression)
+
+    def write(self, text: str) -> None:
+        """See `Output`."""
+        with _explained(self._name):
+            self._packed.write(to_bytes(text))
+
+    def flush(self) -> None:
+        """See `Output`: nobody looks before the end."""
+
+    def finish(self) -> None:
+        """Write out and close the temporary; it stays under its name."""
+        with _explained(self._name):
+            if self._packed is not self._file:
+                self._packed.close()
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
+
+    def commit(self) -> None:
+        """See `Output`."""
+        try:
+            if not self._file.closed:
+                self.finish()
+            with _explained(self._name):
+                if self._target.exists():
+                    self.temporary.chmod(stat.S_IMODE(self._target.stat().st_mode))
+                self.temporary.replace(self._target)
+        except BaseException:
+            self.discard()
+            raise
+
+    def discard(self) -> None:
+        """See `Output`."""
+        for stream in (self._packed, self._file):
+            # A full disk fails again when the buffers are emptied; the file goes anyway.
+            with contextlib.suppress(OSError, ValueError):
+                stream.close()
+        self.temporary.unlink(missing_ok=True)
+
+
+def open_output(destination: str | TextIO, compression: str | None, *, force: bool) -> Output:
+    """Open a path, or take a stream; what is there but no file (a pipe, a device) is a stream."""
+    if not isinstance(destination, str):
+        return StreamOutput(destination)
+    target = Path(destination)
+    if target.exists() and not target.is_file() and not target.is_dir():
+        return DeviceOutput(destination)
+    check_destination(destination, force=force)
+    if compression == "zstd":
+        require_zstd()
+    return FileOutput(destination, compression)
+
+
+class DeviceOutput(StreamOutput):
+    """A named pipe or device such as `/dev/null`: opened, written to, closed."""
+
+    def __init__(self, path: str) -> None:
+        with _explained(path):
+            self._opened = io.TextIOWrapper(cast("io.FileIO", Path(path).open("wb")))
+        super().__init__(self._opened, path)
+
+    def commit(self) -> None:
+        """See `Output`."""
+        super().commit()
+        self._opened.close()
+
+    def discard(self) -> None:
+        """See `Output`."""
+        with contextlib.suppress(OSError):
+            self._opened.close()

@@ -1,0 +1,335 @@
+"""The one reader: files, pipes and texts to rows, one at a time and each as soon as it is there.
+
+Nothing is opened before the first row or the columns are asked for; then every header is looked
+at once, so that a file that does not fit is found before any work is done. A row that cannot be
+used comes out marked (`Row.error`); what becomes of it is for the caller to say.
+"""
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+
+from distilcli.errors import InputError, UsageError
+from distilcli.rows.delimited import Record, Records
+from distilcli.rows.formats import (
+    INPUT_FORMATS,
+    checked_delimiter,
+    known_format,
+    sniff_delimiter,
+    sniff_format,
+)
+from distilcli.rows.inputs import ByteSource, Input, find_inputs
+from distilcli.rows.jsonl import parse_line
+from distilcli.rows.lines import Encoding, checked_encoding, read_lines
+from distilcli.rows.row import Row, default_text_column, find_column
+
+# So many faulty lines at the start of a JSONL file say that it is not one.
+_PATIENCE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class _Settings:
+    text_column: str | None
+    encoding: Encoding
+    delimiter: str | None
+    no_header: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """An opened input: what its first line told, and the rows that follow."""
+
+    format: str
+    delimiter: str | None
+    columns: tuple[str, ...]
+    rows: Iterator[Row]
+
+
+def open_rows(
+    paths: Sequence[str] = (),
+    *,
+    texts: Sequence[str] = (),
+    input_format: str | None = None,
+    text_column: str | None = None,
+    encoding: str = "utf-8",
+    delimiter: str | None = None,
+    no_header: bool = False,
+    limit: int | None = None,
+) -> "RowSource":
+    """Return the rows of files, globs, standard input (`-`), or of `texts` given as they are.
+
+    `text_column` is a name or, for JSONL, a dotted path; left out, a usual name is looked for.
+    With `no_header` the columns of delimited files are called `1`, `2`, …. `limit` ends after so
+    many rows. All paths are checked here, none is opened: raises `InputError` for what cannot be
+    read and `UsageError` for settings that cannot be meant.
+    """
+    if bool(paths) == bool(texts):
+        raise UsageError("give files (or - for standard input), or --text, and not both")
+    settings = _Settings(
+        text_column=text_column,
+        encoding=checked_encoding(encoding),
+        delimiter=None if delimiter is None else checked_delimiter(delimiter),
+        no_header=no_header,
+    )
+    if texts:
+        return RowSource((), texts, settings, limit)
+    if input_format is not None:
+        input_format = known_format(input_format, INPUT_FORMATS, "--input-format")
+    return RowSource(find_inputs(paths, input_format), (), settings, limit)
+
+
+class RowSource:
+    """The rows of a run, in order, to be iterated once; a context manager that closes its file.
+
+    `columns`, `text_column`, `format` and `delimiter` are those of the first input, and read no
+    further than its first row, which is kept.
+    """
+
+    def __init__(
+        self,
+        inputs: Sequence[Input],
+        texts: Sequence[str],
+        settings: _Settings,
+        limit: int | None,
+    ) -> None:
+        self._inputs = inputs
+        self._texts = texts
+        self._settings = settings
+        self._first: _Table | None = None
+        self._bytes: ByteSource | None = None
+        self._bytes_before = 0
+        self._rows = itertools.islice(self._all_rows(), limit)
+
+    def __iter__(self) -> Iterator[Row]:
+        return self._rows
+
+    def __enter__(self) -> "RowSource":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file that is being read."""
+        if self._bytes is not None:
+            self._bytes.close()
+
+    @property
+    def name(self) -> str:
+        """What is read, for messages."""
+        if self._texts:
+            return "--text"
+        others = len(self._inputs) - 1
+        return self._inputs[0].name + (f" and {others} more" if others else "")
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the first input; for JSONL the keys of its first object."""
+        return self._first_table().columns
+
+    @property
+    def format(self) -> str:
+        """The format of the first input: csv, tsv, jsonl or txt (also for texts)."""
+        return self._first_table().format
+
+    @property
+    def delimiter(self) -> str | None:
+        """The delimiter of the first input; None if it is not a delimited file."""
+        return self._first_table().delimiter
+
+    @property
+    def text_column(self) -> str:
+        """The column (or path) that holds the text; raises `InputError` if there is none."""
+        wanted = self._settings.text_column
+        if self.format == "jsonl" and not self.columns:
+            return wanted or "text"
+        if wanted is None:
+            return default_text_column(self.columns, self.name)
+        return self.find_column(wanted)
+
+    def find_column(self, wanted: str) -> str:
+        """Return another column by its name (or path), checked like the text column."""
+        return find_column(self.columns, wanted, self.name, dotted=self.format == "jsonl")
+
+    @property
+    def bytes_read(self) -> int:
+        """Bytes read so far, as they lie in the files (packed if they are packed)."""
+        return self._bytes_before + (self._bytes.bytes_read if self._bytes else 0)
+
+    @property
+    def bytes_total(self) -> int | None:
+        """Bytes of all files; None where a stream or a text is among them."""
+        sizes = [source.size for source in self._inputs if source.size is not None]
+        return sum(sizes) if sizes and len(sizes) == len(self._inputs) else None
+
+    def _first_table(self) -> _Table:
+        if self._first is None:
+            if self._texts:
+                self._first = _texts_table(self._texts)
+            else:
+                self._check_headers()
+                self._first = self._open(self._inputs[0])
+        return self._first
+
+    def _check_headers(self) -> None:
+        """Look at the header of every regular file, so that none fails after hours of work."""
+        regular = [source for source in self._inputs if source.size is not None]
+        if len(self._inputs) == 1:
+            return
+        first: tuple[str, tuple[str, ...]] | None = None
+        for source in regular:
+            file = ByteSource(source)
+            try:
+                table = _open_table(source, file.chunks, self._settings)
+            finally:
+                file.close()
+            if table.delimiter is not None:
+                first = first or (source.name, table.columns)
+                _check_same_columns(first, source.name, table.columns)
+
+    def _open(self, source: Input) -> _Table:
+        if self._bytes is not None:
+            self._bytes_before += self._bytes.bytes_read
+            self._bytes.close()
+        self._bytes = ByteSource(source)
+        return _open_table(source, self._bytes.chunks, self._settings)
+
+    def _all_rows(self) -> Iterator[Row]:
+        first = self._first_table()
+        yield from first.rows
+        for source in self._inputs[1:]:
+            table = self._open(source)
+            if first.delimiter is not None and table.delimiter is not None:
+                _check_same_columns(
+                    (self._inputs[0].name, first.columns), source.name, table.columns
+                )
+            yield from table.rows
+        self.close()
+
+
+def _check_same_columns(
+    first: tuple[str, tuple[str, ...]], name: str, columns: tuple[str, ...]
+) -> None:
+    first_name, expected = first
+    if columns == expected:
+        return
+    if sorted(columns) == sorted(expected):
+        how = "the same columns in another order"
+    elif missing := [column for column in expected if column not in columns]:
+        how = f"no column {missing[0]!r}"
+    elif surplus := [column for column in columns if column not in expected]:
+        how = f"a column {surplus[0]!r} more"
+    else:
+        how = "other columns"
+    raise InputError(
+        f"{name}: has {how} than {first_name} ({', '.join(columns)} against {', '.join(expected)})"
+        if "no column" not in how
+        else f"{name}: has {how}, which {first_name} has; run them separately"
+    )
+
+
+def _texts_table(texts: Sequence[str]) -> _Table:
+    columns = ("text",)
+    rows = (Row(columns, [text], "--text", line) for line, text in enumerate(texts, start=1))
+    return _Table("txt", None, columns, rows)
+
+
+def _open_table(source: Input, chunks: Iterator[bytes], settings: _Settings) -> _Table:
+    lines = read_lines(chunks, settings.encoding, source.name)
+    first_line = next(lines, None)
+    if first_line is None:
+        raise InputError(f"{source.name}: is empty; a header or a row is needed")
+    kind, delimiter = source.format, settings.delimiter
+    if kind is None:
+        kind, delimiter = _sniffed(first_line, settings)
+    lines = itertools.chain([first_line], lines)
+    if kind == "txt":
+        return _text_table(lines, source.name)
+    if kind == "jsonl":
+        return _jsonl_table(lines, source.name)
+    if delimiter is None:
+        delimiter = "\t" if kind == "tsv" else sniff_delimiter(first_line)
+    records = Records(lines, delimiter, source.name, stray_quotes=delimiter == "\t")
+    return _delimited_table(records, kind, delimiter, source.name, settings.no_header)
+
+
+def _sniffed(first_line: str, settings: _Settings) -> tuple[str, str | None]:
+    if settings.delimiter is not None or settings.no_header:
+        # Only a table has delimiters, and only a table can lack a header.
+        return "csv", settings.delimiter
+    return sniff_format(first_line, settings.text_column)
+
+
+def _text_table(lines: Iterator[str], source: str) -> _Table:
+    columns = ("text",)
+    rows = (
+        Row(columns, [line.rstrip("\r\n")], source, number)
+        for number, line in enumerate(lines, start=1)
+    )
+    return _Table("txt", None, columns, rows)
+
+
+def _jsonl_table(lines: Iterator[str], source: str) -> _Table:
+    rows = (
+        parse_line(line.rstrip("\r\n"), source, number)
+        for number, line in enumerate(lines, start=1)
+        if line.strip()
+    )
+    peeked: list[Row] = []
+    for row in rows:
+        peeked.append(row)
+        if row.error is None:
+            return _Table("jsonl", None, row.columns, itertools.chain(peeked, rows))
+        if len(peeked) == _PATIENCE:
+            raise InputError(
+                f"{peeked[0].error}; nor is any of the {_PATIENCE - 1} lines after it JSON"
+            )
+    return _Table("jsonl", None, (), iter(peeked))
+
+
+def _delimited_table(
+    records: Records, kind: str, delimiter: str, source: str, no_header: bool
+) -> _Table:
+    first = next(records, None)
+    if first is None:
+        raise InputError(f"{source}: holds blank lines only; a header or a row is needed")
+    if no_header:
+        columns = tuple(str(number) for number in range(1, len(first.cells) + 1))
+        rows = map(_row_maker(columns, source, delimiter), itertools.chain([first], records))
+        return _Table(kind, delimiter, columns, rows)
+    if first.unclosed:
+        raise InputError(
+            f"{source}: line {first.line}, column {len(first.cells)}: the header has a quote that "
+            "is never closed"
+        )
+    columns = tuple(first.cells)
+    return _Table(kind, delimiter, columns, map(_row_maker(columns, source, delimiter), records))
+
+
+def _row_maker(columns: tuple[str, ...], source: str, delimiter: str) -> Callable[[Record], Row]:
+    """Return the function that makes rows of records and marks those that do not fit."""
+    width = len(columns)
+
+    def row(record: Record) -> Row:
+        cells, error = record.cells, None
+        place = f"{source}: line {record.line}"
+        found = len(cells)
+        if record.unclosed:
+            column = columns[found - 1] if found <= width else str(found)
+            error = f"{place}, column {column!r}: a quote is opened and never closed"
+        elif found != width:
+            error = f"{place}: {found} cells where the first line has {width}"
+        if found > width:
+            quoting = f"; quote cells that contain {delimiter!r}"
+            error = f"{error}{quoting}; left over: {', '.join(map(repr, cells[width:]))}"
+        if found != width:
+            cells = [*cells[:width], *[""] * (width - found)]
+        return Row(columns, cells, source, record.line, error=error)
+
+    return row

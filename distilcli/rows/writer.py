@@ -1,0 +1,269 @@
+"""The one writer: rows with their additions to CSV, TSV, JSONL or a JSON array.
+
+Every input column goes out first, in place and untouched, and the new ones after it. A file
+appears whole or not at all; a stream gets each block of rows at once. Additions that only some
+rows have (`error`, `truncated`) become columns when they turn up: a file's header is then
+rewritten at the end, while a stream's header is made from its first block, and what comes later
+is counted in `unshown`.
+"""
+
+import itertools
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TextIO
+
+from distilcli.errors import UsageError
+from distilcli.rows.compression import decompress
+from distilcli.rows.delimited import Records, join, join_header
+from distilcli.rows.formats import OUTPUT_FORMATS, known_format, output_format_of, split_suffixes
+from distilcli.rows.jsonl import object_text, splice
+from distilcli.rows.layout import Layout
+from distilcli.rows.lines import checked_encoding, read_lines
+from distilcli.rows.output import FileOutput, Output, open_output
+from distilcli.rows.row import Row
+
+RENAMING = "predicted_"
+
+Block = Sequence[tuple[Row, Mapping[str, object]]]
+
+
+def open_writer(
+    destination: str | TextIO,
+    *,
+    columns: Sequence[str],
+    new_columns: Sequence[str],
+    input_format: str,
+    delimiter: str | None = None,
+    output_format: str | None = None,
+    prefix: str = "",
+    force: bool = False,
+) -> "RowWriter":
+    """Return a writer of rows that came with `columns` (format and delimiter as they were read).
+
+    `destination` is a path or an open text stream. The format is `output_format`, else by the
+    path's suffix, else the input's own (texts go out as TSV). If one of `new_columns` is an input
+    column already, all new ones are renamed. Raises `UsageError` for a file that may not be
+    written, before anything is.
+    """
+    kind = _kind(destination, output_format, input_format)
+    names = _Names.chosen(columns, new_columns, prefix)
+    compression = split_suffixes(destination)[1] if isinstance(destination, str) else None
+    output = open_output(destination, compression, force=force)
+    if kind in ("jsonl", "json"):
+        return JsonWriter(output, names, array=kind == "json")
+    separator = "\t" if kind == "tsv" else ","
+    if kind == input_format == "csv" and delimiter is not None:
+        separator = delimiter
+    layout = Layout(columns, [names.prefix + name for name in new_columns])
+    return DelimitedWriter(output, names, layout, separator, compression)
+
+
+def _kind(destination: str | TextIO, output_format: str | None, input_format: str) -> str:
+    if output_format is not None:
+        return known_format(output_format, OUTPUT_FORMATS, "--format")
+    if isinstance(destination, str):
+        return output_format_of(destination)
+    return "tsv" if input_format == "txt" else input_format
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """How added columns are called, so that they never stand for an input's own."""
+
+    prefix: str
+    renamed: bool
+    taken: frozenset[str]
+
+    @classmethod
+    def chosen(cls, columns: Sequence[str], new: Sequence[str], prefix: str) -> "_Names":
+        taken = frozenset(columns)
+        for candidate in (prefix, RENAMING + prefix):
+            clashing = [candidate + name for name in new if candidate + name in taken]
+            if not clashing:
+                return cls(candidate, candidate != prefix, taken)
+        raise UsageError(f"the input has a column {clashing[0]!r} already; give another --prefix")
+
+    def apply(self, row: Row, additions: Mapping[str, object]) -> dict[str, object]:
+        """Return `additions` under the names they get; a late clash is renamed by itself."""
+        named = {}
+        for key, value in additions.items():
+            name = self.prefix + key
+            while name in self.taken or name in row.columns:
+                name = RENAMING + name
+            named[name] = value
+        return named
+
+
+class RowWriter(ABC):
+    """Writes blocks of rows; as a context manager it keeps the file only if all went well.
+
+    `prefix` is what added columns begin with, `renamed` whether a clash of names made it so, and
+    `unshown` counts the rows, by column, whose late additions a stream had no column for.
+    """
+
+    def __init__(self, output: Output, names: _Names) -> None:
+        self._output = output
+        self._names = names
+        self.unshown: Counter[str] = Counter()
+
+    @property
+    def prefix(self) -> str:
+        """What the names of added columns begin with."""
+        return self._names.prefix
+
+    @property
+    def renamed(self) -> bool:
+        """Whether `prefix` was put because an added column had the name of an input column."""
+        return self._names.renamed
+
+    def write_rows(self, block: Block) -> None:
+        """Write rows, each with its additions by name; on a stream they are seen at once."""
+        self._write([(row, self._names.apply(row, additions)) for row, additions in block])
+        self._output.flush()
+
+    @abstractmethod
+    def _write(self, block: Block) -> None:
+        """Write rows whose additions have their final names."""
+
+    def close(self) -> None:
+        """Finish: what has no rows gets its header, and a file gets its name."""
+        self._output.commit()
+
+    def abort(self) -> None:
+        """Give up: nothing is left of a file."""
+        self._output.discard()
+
+    def __enter__(self) -> "RowWriter":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if error is not None:
+            self.abort()
+            return
+        try:
+            self.close()
+        except BaseException:
+            self.abort()
+            raise
+
+
+class JsonWriter(RowWriter):
+    """JSON lines, or with `array` one JSON array with an element a line."""
+
+    def __init__(self, output: Output, names: _Names, *, array: bool) -> None:
+        super().__init__(output, names)
+        self._array = array
+        self._begun = False
+        self._keys: dict[tuple[str, ...], tuple[str, ...]] = {}
+
+    def _write(self, block: Block) -> None:
+        for row, additions in block:
+            text = self._object(row, additions)
+            if not self._array:
+                self._output.write(text + "\n")
+                continue
+            self._output.write(("," if self._begun else "[") + "\n" + text)
+            self._begun = True
+
+    def _object(self, row: Row, additions: Mapping[str, object]) -> str:
+        if row.raw is not None:
+            return splice(row.raw, additions, empty=not row.columns)
+        keys = self._keys.get(row.columns)
+        if keys is None:
+            keys = self._keys[row.columns] = _unique(row.columns)
+        return object_text({**dict(zip(keys, row.cells, strict=True)), **additions})
+
+    def close(self) -> None:
+        """See `RowWriter`."""
+        if self._array:
+            self._output.write("\n]\n" if self._begun else "[]\n")
+        super().close()
+
+
+def _unique(columns: Sequence[str]) -> tuple[str, ...]:
+    """Return the names with `_2`, `_3`, … where one comes again: a JSON object has each once."""
+    names: list[str] = []
+    for column in columns:
+        numbered = (f"{column}_{number}" for number in itertools.count(2))
+        free = (name for name in itertools.chain([column], numbered) if name not in names)
+        names.append(next(name for name in free if name == column or name not in columns))
+    return tuple(names)
+
+
+class DelimitedWriter(RowWriter):
+    """CSV and TSV, whose header must know all columns before the first row."""
+
+    def __init__(
+        self,
+        output: Output,
+        names: _Names,
+        layout: Layout,
+        delimiter: str,
+        compression: str | None,
+    ) -> None:
+        super().__init__(output, names)
+        self._layout = layout
+        self._delimiter = delimiter
+        self._compression = compression
+        self._header_width: int | None = None
+
+    def _write(self, block: Block) -> None:
+        may_grow = self._header_width is None or isinstance(self._output, FileOutput)
+        for row, additions in block:
+            missing = self._layout.missing(row, additions)
+            if may_grow:
+                self._layout.add(missing)
+            else:
+                self.unshown.update(name for _, name in missing)
+        if self._header_width is None:
+            self._write_header()
+        for row, additions in block:
+            self._output.write(join(self._layout.cells(row, additions), self._delimiter))
+
+    def _write_header(self) -> None:
+        self._layout.settle()
+        self._header_width = len(self._layout)
+        if self._header_width:
+            self._output.write(join_header(self._layout.header(), self._delimiter))
+
+    def close(self) -> None:
+        """See `RowWriter`."""
+        if self._header_width is None:
+            self._write_header()
+        if isinstance(self._output, FileOutput) and self._header_width != len(self._layout):
+            self._output = self._with_full_header(self._output)
+        super().close()
+
+    def _with_full_header(self, written: FileOutput) -> FileOutput:
+        """Copy the rows under a header that has the late columns too, a row at a time."""
+        written.finish()
+        whole = written.another()
+        try:
+            with written.temporary.open("rb", buffering=0) as packed:
+                chunks = decompress(packed, self._compression, str(written.temporary))
+                lines = read_lines(chunks, checked_encoding("utf-8"), str(written.temporary))
+                # `join` wrote these lines, so every quote in them counts.
+                records = Records(
+                    lines, self._delimiter, str(written.temporary), stray_quotes=False
+                )
+                if self._header_width:
+                    next(records)
+                whole.write(join_header(self._layout.header(), self._delimiter))
+                order = self._layout.order()
+                for record in records:
+                    cells = record.cells + [""] * (len(order) - len(record.cells))
+                    whole.write(join([cells[place] for place in order], self._delimiter))
+        except BaseException:
+            whole.discard()
+            raise
+        finally:
+            written.discard()
+        return whole
