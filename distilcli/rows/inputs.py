@@ -98,6 +98,8 @@ class _CountedBytes(io.RawIOBase):
     def __init__(self, source: Input) -> None:
         self.count = 0
         self._owned = source.path is not None
+        if source.path is None and sys.stdin is None:
+            raise InputError("stdin: is closed; there is nothing to read")
         try:
             opened = source.path.open("rb") if source.path else sys.stdin.buffer
         except OSError as error:

@@ -1,8 +1,7 @@
-"""Where rows go: a file that appears whole or not at all, or a stream that is flushed as it goes."""
+"""Where rows go: a file that appears whole or not at all, or a stream, flushed as it goes."""
 
 import contextlib
 import errno
-import io
 import os
 import secrets
 import stat
@@ -40,6 +39,8 @@ def to_bytes(text: str) -> bytes:
 def check_destination(path: str, *, force: bool) -> None:
     """Raise `UsageError` if a file cannot be written to `path`, before any work is done."""
     target = Path(path)
+    if _is_device(target):
+        return
     if target.is_dir():
         raise UsageError(f"{path}: is a folder; name a file in it")
     if target.exists() and not force:
@@ -48,6 +49,10 @@ def check_destination(path: str, *, force: bool) -> None:
         raise UsageError(f"{path}: there is no folder {str(target.parent)!r}; make it first")
     if not os.access(target.parent, os.W_OK):
         raise UsageError(f"{path}: no permission to write to the folder {str(target.parent)!r}")
+
+
+def _is_device(path: Path) -> bool:
+    return path.exists() and not path.is_file() and not path.is_dir()
 
 
 @contextlib.contextmanager
@@ -155,25 +160,12 @@ class FileOutput:
         self.temporary.unlink(missing_ok=True)
 
 
-def open_output(destination: str | TextIO, compression: str | None, *, force: bool) -> Output:
-    """Open a path, or take a stream; what is there but no file (a pipe, a device) is a stream."""
-    if not isinstance(destination, str):
-        return StreamOutput(destination)
-    target = Path(destination)
-    if target.exists() and not target.is_file() and not target.is_dir():
-        return DeviceOutput(destination)
-    check_destination(destination, force=force)
-    if compression == "zstd":
-        require_zstd()
-    return FileOutput(destination, compression)
-
-
 class DeviceOutput(StreamOutput):
     """A named pipe or device such as `/dev/null`: opened, written to, closed."""
 
     def __init__(self, path: str) -> None:
         with _explained(path):
-            self._opened = io.TextIOWrapper(cast("io.FileIO", Path(path).open("wb")))
+            self._opened = Path(path).open("w", encoding="utf-8")  # noqa: SIM115  closed by commit
         super().__init__(self._opened, path)
 
     def commit(self) -> None:
@@ -185,3 +177,15 @@ class DeviceOutput(StreamOutput):
         """See `Output`."""
         with contextlib.suppress(OSError):
             self._opened.close()
+
+
+def open_output(destination: str | TextIO, compression: str | None, *, force: bool) -> Output:
+    """Open a path, or take a stream; what is there but no file (a pipe, a device) is a stream."""
+    if not isinstance(destination, str):
+        return StreamOutput(destination)
+    if _is_device(Path(destination)):
+        return DeviceOutput(destination)
+    check_destination(destination, force=force)
+    if compression == "zstd":
+        require_zstd()
+    return FileOutput(destination, compression)

@@ -179,11 +179,12 @@ class RowSource:
 
     def _check_headers(self) -> None:
         """Look at the header of every regular file, so that none fails after hours of work."""
-        regular = [source for source in self._inputs if source.size is not None]
         if len(self._inputs) == 1:
             return
         first: tuple[str, tuple[str, ...]] | None = None
-        for source in regular:
+        for source in self._inputs:
+            if source.size is None:
+                continue
             file = ByteSource(source)
             try:
                 table = _open_table(source, file.chunks, self._settings)
@@ -220,18 +221,14 @@ def _check_same_columns(
     if columns == expected:
         return
     if sorted(columns) == sorted(expected):
-        how = "the same columns in another order"
+        how = "has its columns in another order than"
     elif missing := [column for column in expected if column not in columns]:
-        how = f"no column {missing[0]!r}"
+        how = f"has no column {missing[0]!r}, unlike"
     elif surplus := [column for column in columns if column not in expected]:
-        how = f"a column {surplus[0]!r} more"
+        how = f"has a column {surplus[0]!r}, unlike"
     else:
-        how = "other columns"
-    raise InputError(
-        f"{name}: has {how} than {first_name} ({', '.join(columns)} against {', '.join(expected)})"
-        if "no column" not in how
-        else f"{name}: has {how}, which {first_name} has; run them separately"
-    )
+        how = "does not have each column as often as"
+    raise InputError(f"{name}: {how} {first_name}; give files with the same columns")
 
 
 def _texts_table(texts: Sequence[str]) -> _Table:

@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import TextIO
 
@@ -31,7 +32,7 @@ Block = Sequence[tuple[Row, Mapping[str, object]]]
 
 
 def open_writer(
-    destination: str | TextIO,
+    destination: str | Path | TextIO,
     *,
     columns: Sequence[str],
     new_columns: Sequence[str],
@@ -48,6 +49,8 @@ def open_writer(
     column already, all new ones are renamed. Raises `UsageError` for a file that may not be
     written, before anything is.
     """
+    if isinstance(destination, Path):
+        destination = str(destination)
     kind = _kind(destination, output_format, input_format)
     names = _Names.chosen(columns, new_columns, prefix)
     compression = split_suffixes(destination)[1] if isinstance(destination, str) else None
@@ -216,6 +219,8 @@ class DelimitedWriter(RowWriter):
         self._header_width: int | None = None
 
     def _write(self, block: Block) -> None:
+        if not block:
+            return
         may_grow = self._header_width is None or isinstance(self._output, FileOutput)
         for row, additions in block:
             missing = self._layout.missing(row, additions)

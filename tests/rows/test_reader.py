@@ -1,0 +1,455 @@
+import codecs
+import io
+import os
+import sys
+import threading
+
+import pytest
+
+from distilcli.errors import InputError, UsageError
+from distilcli.rows import open_rows
+from distilcli.rows.lines import LONGEST
+
+
+@pytest.fixture
+def file(tmp_path, monkeypatch):
+    """Write bytes (or text as UTF-8) to a file of the working folder and give its name."""
+    monkeypatch.chdir(tmp_path)
+
+    def write(name, content):
+        data = content if isinstance(content, bytes) else content.encode()
+        (tmp_path / name).write_bytes(data)
+        return name
+
+    return write
+
+
+def read(*paths, **settings):
+    with open_rows(paths, **settings) as source:
+        return list(source)
+
+
+def cells(*paths, **settings):
+    rows = read(*paths, **settings)
+    assert [row.error for row in rows] == [None] * len(rows)
+    return [row.cells for row in rows]
+
+
+def pipe_in(monkeypatch, content):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content.encode())))
+
+
+# What there is to read
+
+
+def test_cells_are_text_as_they_stand(file):
+    name = file("a.csv", "id,text,score\n007,NA,1e5\n,null, x \n")
+    assert cells(name) == [["007", "NA", "1e5"], ["", "null", " x "]]
+
+
+def test_rows_know_their_place(file):
+    rows = read(file("a.csv", 'text,label\n\n"two\r\nlines",x\nlast,y\n'))
+    assert [(row.source, row.line, row.cells[0]) for row in rows] == [
+        ("a.csv", 3, "two\r\nlines"),
+        ("a.csv", 5, "last"),
+    ]
+    assert rows[0].columns == ("text", "label")
+    assert rows[0].columns is rows[1].columns
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "a.csv: no such file"),
+        ("", "a.csv: is empty"),
+        (codecs.BOM_UTF8, "a.csv: is empty"),
+        ("\n\n", "a.csv: holds blank lines only"),
+    ],
+)
+def test_nothing_to_read_is_an_input_error(file, content, message):
+    name = "a.csv" if content is None else file("a.csv", content)
+    with pytest.raises(InputError, match=message):
+        read(name)
+
+
+def test_a_header_alone_is_no_error(file):
+    with open_rows([file("a.csv", "text,label\n")]) as source:
+        assert source.columns == ("text", "label")
+        assert list(source) == []
+
+
+def test_a_folder_is_refused_with_a_way_out(tmp_path):
+    with pytest.raises(InputError, match=r"is a folder; name its files"):
+        open_rows([str(tmp_path)])
+
+
+def test_every_path_is_checked_before_the_first_row(file):
+    good = file("good.csv", "text\na\n")
+    with pytest.raises(InputError, match=r"missing\.csv"):
+        open_rows([good, "missing.csv"])
+
+
+def test_globs_are_expanded_in_order(file):
+    for name in ("b.csv", "a.csv", "c.csv"):
+        file(name, f"text\n{name}\n")
+    assert cells("*.csv") == [["a.csv"], ["b.csv"], ["c.csv"]]
+    with pytest.raises(InputError, match=r"\*\.tsv: no file matches"):
+        open_rows(["*.tsv"])
+
+
+def test_a_name_with_glob_signs_is_a_name_if_it_exists(file):
+    assert cells(file("a[1].csv", "text\nx\n")) == [["x"]]
+
+
+def test_texts_are_rows():
+    source = open_rows([], texts=["one", "two\nlines"])
+    assert source.text_column == "text"
+    assert source.bytes_total is None
+    assert [(row.source, row.line, row.cells) for row in source] == [
+        ("--text", 1, ["one"]),
+        ("--text", 2, ["two\nlines"]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"paths": []}, "--text"),
+        ({"paths": ["-"], "texts": ["a"]}, "not both"),
+        ({"paths": ["-", "-"]}, "only once"),
+        ({"paths": ["-"], "encoding": "utf-9"}, "--encoding 'utf-9'"),
+        ({"paths": ["-"], "encoding": "rot13"}, "--encoding 'rot13'"),
+        ({"paths": ["-"], "delimiter": "::"}, "one character"),
+        ({"paths": ["-"], "input_format": "xlsx"}, "csv, tsv, jsonl, txt"),
+    ],
+)
+def test_settings_that_cannot_be_meant(arguments, message):
+    with pytest.raises(UsageError, match=message):
+        open_rows(**arguments)
+
+
+def test_an_unknown_suffix_names_the_way_out(file):
+    name = file("reviews.dat", "text\na\n")
+    with pytest.raises(UsageError, match="--input-format"):
+        open_rows([name])
+    assert cells(name, input_format="csv") == [["a"]]
+
+
+def test_nothing_is_opened_before_it_is_needed(file, monkeypatch):
+    file("a.csv", "text\na\n")
+    source = open_rows(["a.csv"])
+    os.remove("a.csv")
+    with pytest.raises(InputError, match=r"a\.csv: cannot be opened"):
+        list(source)
+
+
+# Delimited text
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_line_ends_and_byte_order_mark(file, end, mark):
+    name = file("a.csv", f'{mark}text,n{end}"a{end}b",1{end}{end}\u2028\x0b\x85c,2')
+    assert cells(name) == [[f"a{end}b", "1"], ["\u2028\x0b\x85c", "2"]]
+    assert open_rows([name]).columns == ("text", "n")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32", "cp1252", "utf-8-sig"])
+def test_encodings(file, encoding):
+    name = file("a.csv", "text,n\ncafé,1\n".encode(encoding))
+    assert cells(name, encoding=encoding) == [["café", "1"]]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_the_delimiter_is_sniffed_from_the_header(file, delimiter):
+    name = file("a.csv", f'"a,;|b"{delimiter}text\n1{delimiter}x\n')
+    with open_rows([name]) as source:
+        assert source.delimiter == delimiter
+        assert [row.cells for row in source] == [["1", "x"]]
+
+
+def test_the_delimiter_can_be_given(file):
+    name = file("a.csv", "te,xt:n\na,b:1\n")
+    assert cells(name, delimiter=":") == [["a,b", "1"]]
+    assert cells(file("b.tsv", "text\tn\na\t1\n"), delimiter="\\t") == [["a", "1"]]
+
+
+def test_without_header_columns_are_numbers(file):
+    with open_rows([file("a.tsv", "x\t0\ny\t1\n")], no_header=True, text_column="1") as source:
+        assert source.columns == ("1", "2")
+        assert source.text_column == "1"
+        assert [row.cells for row in source] == [["x", "0"], ["y", "1"]]
+
+
+def test_long_cells_and_nul_bytes(file):
+    long = "x" * 1_000_000
+    assert cells(file("a.csv", f'text,n\n{long},1\n"{long}\n\0",2\n')) == [
+        [long, "1"],
+        [f"{long}\n\0", "2"],
+    ]
+
+
+def test_ragged_rows_are_marked_and_lose_nothing(file):
+    few, many, good = read(file("a.csv", "text,label\nfew\na,b,c,d\nx,y\n"))
+    assert few.cells == ["few", ""]
+    assert few.error == "a.csv: line 2: 1 cells where the first line has 2"
+    assert many.cells == ["a", "b"]
+    assert many.error is not None
+    assert "line 3: 4 cells where the first line has 2; quote cells that contain ','" in many.error
+    assert "'c', 'd'" in many.error
+    assert good.error is None
+
+
+def test_an_unclosed_quote_names_line_and_column(file):
+    good, bad = read(file("a.csv", 'n,text\n1,x\n2,"open\n3,y ""z""\n'))
+    assert good.cells == ["1", "x"]
+    assert bad.cells == ["2", 'open\n3,y "z"\n']
+    assert bad.error == "a.csv: line 3, column 'text': a quote is opened and never closed"
+
+
+def test_an_unclosed_quote_in_the_header_is_an_input_error(file):
+    with pytest.raises(InputError, match="line 1, column 2: the header has a quote"):
+        read(file("a.csv", 'text,"label\na,b\n'))
+
+
+def test_an_endless_cell_names_the_line_where_it_began(file, monkeypatch):
+    monkeypatch.setattr("distilcli.rows.delimited.LONGEST", 1000)
+    with pytest.raises(InputError, match=r"a\.csv: line 3, column 2: .* never closed"):
+        read(file("a.csv", 'n,text\n1,x\n2,"open\n' + "3,y\n" * 1000))
+
+
+def test_a_line_without_end_is_an_input_error(file, monkeypatch):
+    monkeypatch.setattr("distilcli.rows.lines.LONGEST", 1000)
+    with pytest.raises(InputError, match=r"a\.txt: line 2 is longer"):
+        read(file("a.txt", "a\n" + "x" * 2000))
+    assert LONGEST > 131_072
+
+
+def test_duplicate_and_empty_headers_keep_their_cells(file):
+    with open_rows([file("a.csv", "text,,text,\n1,2,3,4\n")]) as source:
+        assert source.columns == ("text", "", "text", "")
+        assert source.text_column == "text"
+        assert [row.cells for row in source] == [["1", "2", "3", "4"]]
+
+
+# Wrong bytes
+
+
+def test_an_invalid_byte_is_named_by_its_place(file):
+    name = file("a.csv", b"text\nok\ncaf\xe9\n")
+    with pytest.raises(InputError) as caught:
+        read(name)
+    assert str(caught.value) == (
+        "a.csv: line 3: byte 4 of the line (0xe9) is not utf-8; "
+        "if the file is not utf-8, try --encoding latin-1"
+    )
+    assert cells(name, encoding="latin-1") == [["ok"], ["café"]]
+
+
+def test_utf_16_by_mistake_is_suggested(file):
+    with pytest.raises(InputError, match="try --encoding utf-16"):
+        read(file("a.csv", "text\na\n".encode("utf-16")))
+
+
+def test_broken_utf_16_names_the_line(file):
+    with pytest.raises(InputError, match="line 3: byte 0x"):
+        read(file("a.csv", "text\na\n".encode("utf-16") + b"\x00\xdc\x00"), encoding="utf-16")
+    with pytest.raises(InputError, match="try --encoding utf-16-le"):
+        read(file("b.csv", "text\na\n".encode("utf-16-le")), encoding="utf-16")
+
+
+# Other formats
+
+
+def test_txt_keeps_every_line_but_its_end(file):
+    assert cells(file("a.txt", ' a \n\n"b", c\r\nlast')) == [[" a "], [""], ['"b", c'], ["last"]]
+
+
+def test_jsonl_rows_keep_raw_text_and_numbers(file):
+    text = ' {"text": "a", "n": 1.0, "m": 12345678901234567890123, "e": [1e5, null]} '
+    (row,) = read(file("a.jsonl", f"\n{text}\r\n\n"))
+    assert row.columns == ("text", "n", "m", "e")
+    assert row.cells == ["a", "1.0", "12345678901234567890123", ["1e5", None]]
+    assert (row.raw, row.line) == (text, 2)
+
+
+def test_broken_json_lines_are_marked(file):
+    rows = read(file("a.ndjson", '{"text": "a"}\n{"text": }\n[1]\n' + "[" * 100_000))
+    assert [row.error for row in rows] == [
+        None,
+        "a.ndjson: line 2, column 10: broken JSON: Expecting value",
+        "a.ndjson: line 3: a JSON object is expected, not an array",
+        "a.ndjson: line 4: JSON nested more than 100 deep",
+    ]
+    assert rows[1].cells == ['{"text": }']
+
+
+def test_faulty_lines_before_the_first_object_are_kept(file):
+    with open_rows([file("a.jsonl", 'oops\n{"text": "a"}\n')]) as source:
+        assert source.columns == ("text",)
+        assert [row.error is None for row in source] == [False, True]
+
+
+def test_a_file_that_is_not_jsonl_is_an_input_error(file):
+    with pytest.raises(InputError, match="a.jsonl: line 1, column 1: .* 99 lines after it"):
+        read(file("a.jsonl", "no json here\n" * 200))
+
+
+# Choosing the column
+
+
+@pytest.mark.parametrize(
+    ("header", "wanted", "chosen"),
+    [
+        ("id,Review,label", None, "Review"),
+        ("body,sentence", None, "sentence"),
+        ("whatever", None, "whatever"),
+        ("a,text,b", "b", "b"),
+    ],
+)
+def test_text_column(file, header, wanted, chosen):
+    source = open_rows([file("a.csv", f"{header}\n")], text_column=wanted)
+    with source:
+        assert source.text_column == chosen
+
+
+def test_no_such_column_lists_and_suggests(file):
+    with open_rows([file("reviews.csv", "text,label\n")], text_column="txet") as source:
+        with pytest.raises(InputError) as caught:
+            _ = source.text_column
+    assert str(caught.value) == (
+        "no column 'txet' in reviews.csv; did you mean 'text'? (columns: text, label)"
+    )
+    with open_rows([file("b.csv", "x,y\n")]) as source:
+        with pytest.raises(InputError, match=r"--text-column \(columns: x, y\)"):
+            _ = source.text_column
+
+
+def test_a_dotted_column_of_jsonl(file):
+    name = file("a.jsonl", '{"post": {"body": "a"}}\n')
+    with open_rows([name], text_column="post.body") as source:
+        assert source.text_column == "post.body"
+        assert len(list(source)) == 1
+    with open_rows([name], text_column="past.body") as source:
+        with pytest.raises(InputError, match=r"no column 'past\.body'"):
+            _ = source.text_column
+
+
+# Several files
+
+
+@pytest.mark.parametrize(
+    ("header", "how"),
+    [
+        ("label,text", "has its columns in another order than a.csv"),
+        ("text", "has no column 'label', unlike a.csv"),
+        ("text,label,id", "has a column 'id', unlike a.csv"),
+        ("text,label,label", "does not have each column as often as a.csv"),
+    ],
+)
+def test_files_must_have_the_same_columns(file, header, how):
+    names = [file("a.csv", "text,label\nx,y\n"), file("b.csv", f"{header}\n")]
+    source = open_rows(names)
+    with pytest.raises(InputError, match=f"b.csv: {how}"):
+        next(iter(source))
+
+
+def test_files_follow_one_another_and_are_counted(file):
+    names = [file("a.csv", "text\n1\n"), file("b.tsv", "text\n2\n3\n")]
+    with open_rows(names) as source:
+        assert source.bytes_total == 16
+        assert source.name == "a.csv and 1 more"
+        assert [(row.source, row.cells) for row in source] == [
+            ("a.csv", ["1"]),
+            ("b.tsv", ["2"]),
+            ("b.tsv", ["3"]),
+        ]
+        assert source.bytes_read == 16
+
+
+def test_an_empty_file_among_others_is_found_at_once(file):
+    names = [file("a.csv", "text\n1\n"), file("b.csv", "")]
+    with pytest.raises(InputError, match=r"b\.csv: is empty"):
+        open_rows(names)
+
+
+def test_limit(file):
+    assert len(read(file("a.csv", "text\n1\n2\n3\n"), limit=2)) == 2
+    assert read("a.csv", limit=0) == []
+
+
+# Streams
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "delimiter", "expected"),
+    [
+        ('{"text": "a, b"}\n', "jsonl", None, ["a, b"]),
+        ("id\ttext\n1\ta, b\n", "tsv", "\t", ["1", "a, b"]),
+        ("id,Comment\n1,a\n", "csv", ",", ["1", "a"]),
+        ('id;"text"\n1;a\n', "csv", ";", ["1", "a"]),
+        ("mine,b\n1,a\n", "csv", ",", ["1", "a"]),
+        ("no text, only a sentence\n", "txt", None, ["no text, only a sentence"]),
+    ],
+)
+def test_standard_input_is_sniffed(monkeypatch, content, kind, delimiter, expected):
+    pipe_in(monkeypatch, content)
+    source = open_rows(["-"], text_column="mine")
+    assert (source.format, source.delimiter) == (kind, delimiter)
+    (row,) = source
+    assert (row.cells, row.source) == (expected, "stdin")
+    assert source.bytes_total is None
+    assert source.bytes_read == len(content)
+
+
+def test_standard_input_without_header_is_a_table(monkeypatch):
+    pipe_in(monkeypatch, "a\t1\nb\t2\n")
+    source = open_rows(["-"], no_header=True)
+    assert source.columns == ("1", "2")
+    assert len(list(source)) == 2
+
+
+@pytest.mark.parametrize(
+    ("lines", "settings"),
+    [
+        (["text,n\n", "a,1\n", '"b\nc",2\n'], {"input_format": "csv"}),
+        (["text\tn\n", "a\t1\n", '"b" said\t2\n'], {}),
+        (['{"text": 1}\n', '{"text": 2}\n'], {}),
+        (["a sentence\r\n", "another one\r\n"], {}),
+    ],
+)
+def test_rows_of_a_live_pipe_come_as_soon_as_their_line(monkeypatch, lines, settings):
+    """The writer sends a line only after the row before it was received, or gives up."""
+    reading, writing = os.pipe()
+    received = threading.Semaphore(0)
+    answered = []
+    has_header = lines[0].startswith("text")
+
+    def send():
+        with os.fdopen(writing, "wb", buffering=0) as pipe:
+            for number, line in enumerate(lines):
+                pipe.write(line.encode())
+                if not (has_header and number == 0):
+                    answered.append(received.acquire(timeout=20))
+
+    thread = threading.Thread(target=send)
+    monkeypatch.setattr(sys, "stdin", open(reading))
+    thread.start()
+    count = 0
+    for _ in open_rows(["-"], **settings):
+        count += 1
+        received.release()
+    thread.join()
+    sys.stdin.close()
+    assert count == len(lines) - has_header
+    assert all(answered)
+
+
+def test_a_named_pipe_is_read_like_standard_input(tmp_path):
+    fifo = tmp_path / "pipe"
+    os.mkfifo(fifo)
+    thread = threading.Thread(target=fifo.write_text, args=("text,n\na,1\n",))
+    thread.start()
+    with open_rows([str(fifo)]) as source:
+        assert [row.cells for row in source] == [["a", "1"]]
+    thread.join()
