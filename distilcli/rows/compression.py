@@ -56,13 +56,13 @@ def _unpack(stream: io.RawIOBase, compression: str | None) -> Iterator[bytes]:
         while chunk := stream.read(CHUNK):
             yield chunk
         return
-    packed = cast("BinaryIO", io.BufferedReader(stream, CHUNK))
+    packed = io.BufferedReader(stream, CHUNK)
     unpackers: dict[str, Callable[[BinaryIO], gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile]] = {
         "gzip": _gunzip,
         "bzip2": bz2.BZ2File,
         "xz": lzma.LZMAFile,
     }
-    with unpackers[compression](packed) as unpacked:
+    with packed, unpackers[compression](cast("BinaryIO", packed)) as unpacked:
         while chunk := unpacked.read1(CHUNK):
             yield chunk
 

@@ -11,8 +11,10 @@ Tab-separated files are often written without any quoting, with cells that happe
 quote. There a quote counts only if it also closes right before a tab or the line's end. A quoted
 cell may still run over several lines, but a line that is a whole row by itself is a row, unless
 all cells of the longer record are quoted; `join` writes its rows so that this is never in doubt.
+(On a live pipe a row that begins with a stray quote is thus held until the next quote has come.)
 """
 
+import functools
 import re
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -216,6 +218,7 @@ def join_header(names: Sequence[str], delimiter: str) -> str:
     return join(names, delimiter)
 
 
+@functools.lru_cache
 def _needs_quotes(delimiter: str) -> re.Pattern[str]:
     # A byte order mark that opened the file would be taken for the file's own.
     return re.compile(f'["\r\n\ufeff{re.escape(delimiter)}]')

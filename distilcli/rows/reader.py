@@ -298,7 +298,8 @@ def _delimited_table(
         raise InputError(f"{source}: holds blank lines only; a header or a row is needed")
     if no_header:
         columns = tuple(str(number) for number in range(1, len(first.cells) + 1))
-        rows = map(_row_maker(columns, source, delimiter), itertools.chain([first], records))
+        make_row = _row_maker(columns, source, delimiter, f"the first row has {len(columns)}")
+        rows = map(make_row, itertools.chain([first], records))
         return _Table(kind, delimiter, columns, rows)
     if first.unclosed:
         raise InputError(
@@ -306,27 +307,37 @@ def _delimited_table(
             "is never closed"
         )
     columns = tuple(first.cells)
-    return _Table(kind, delimiter, columns, map(_row_maker(columns, source, delimiter), records))
+    make_row = _row_maker(columns, source, delimiter, f"the header has {len(columns)}")
+    return _Table(kind, delimiter, columns, map(make_row, records))
 
 
-def _row_maker(columns: tuple[str, ...], source: str, delimiter: str) -> Callable[[Record], Row]:
+def _row_maker(
+    columns: tuple[str, ...], source: str, delimiter: str, expected: str
+) -> Callable[[Record], Row]:
     """Return the function that makes rows of records and marks those that do not fit."""
     width = len(columns)
 
     def row(record: Record) -> Row:
-        cells, error = record.cells, None
-        place = f"{source}: line {record.line}"
-        found = len(cells)
-        if record.unclosed:
-            column = columns[found - 1] if found <= width else str(found)
-            error = f"{place}, column {column!r}: a quote is opened and never closed"
-        elif found != width:
-            error = f"{place}: {found} cells where the first line has {width}"
-        if found > width:
-            quoting = f"; quote cells that contain {delimiter!r}"
-            error = f"{error}{quoting}; left over: {', '.join(map(repr, cells[width:]))}"
-        if found != width:
-            cells = [*cells[:width], *[""] * (width - found)]
-        return Row(columns, cells, source, record.line, error=error)
+        cells = record.cells
+        if len(cells) == width and not record.unclosed:
+            return Row(columns, cells, source, record.line)
+        error = _misfit(record, columns, delimiter, expected)
+        padded = [*cells[:width], *[""] * (width - len(cells))]
+        return Row(columns, padded, source, record.line, error=f"{source}: {error}")
 
     return row
+
+
+def _misfit(record: Record, columns: tuple[str, ...], delimiter: str, expected: str) -> str:
+    """Say what is wrong with a record, surplus cells included: nowhere else are they kept."""
+    found, width = len(record.cells), len(columns)
+    place = f"line {record.line}"
+    if record.unclosed:
+        column = columns[found - 1] if found <= width else str(found)
+        error = f"{place}, column {column!r}: a quote is opened and never closed"
+    else:
+        error = f"{place}: {found} cell{'' if found == 1 else 's'} where {expected}"
+    if found <= width:
+        return error
+    surplus = ", ".join(map(repr, record.cells[width:]))
+    return f"{error}; quote cells that contain {delimiter!r}; left over: {surplus}"

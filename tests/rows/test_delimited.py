@@ -118,4 +118,4 @@ def test_a_stray_quote_is_content_however_far_the_next_one_is(monkeypatch):
 def test_agrees_with_pandas():
     text = 'id,text,n\n007,"a, ""b""\r\nc",1e5\nNA, d ,\n"","é😀\n\n",x\n'
     frame = pd.read_csv(io.StringIO(text, newline=""), dtype=str, keep_default_na=False)
-    assert cells(text) == [list(frame.columns), *frame.values.tolist()]
+    assert cells(text) == [list(frame.columns), *frame.to_numpy().tolist()]

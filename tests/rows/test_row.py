@@ -1,0 +1,51 @@
+import pytest
+
+from distilcli.errors import InputError, RowError
+from distilcli.rows import Row, cell_text, find_column
+from distilcli.rows.jsonl import parse_line
+
+
+@pytest.fixture
+def row():
+    text = (
+        '{"a": {"b": {"c": "deep"}, "n": null}, "items": [{"t": "x"}, 1e5], "d.e": "k", "y": true}'
+    )
+    return parse_line(text, "a.jsonl", 7)
+
+
+@pytest.mark.parametrize(
+    ("column", "text"),
+    [("a.b.c", "deep"), ("items.0.t", "x"), ("items.1", "1e5"), ("d.e", "k"), ("y", "true")],
+)
+def test_dotted_paths(row, column, text):
+    assert cell_text(row, column) == text
+
+
+@pytest.mark.parametrize("column", ["a.x", "a.n", "items.2", "items.x", "y.z", "nothing"])
+def test_no_value_is_a_row_error(row, column):
+    with pytest.raises(RowError, match=f"a.jsonl: line 7: no value at '{column}'"):
+        cell_text(row, column)
+
+
+@pytest.mark.parametrize(("column", "kind"), [("a", "an object"), ("items", "a list")])
+def test_nested_values_are_not_text(row, column, kind):
+    with pytest.raises(RowError, match=f"{kind}, not text"):
+        cell_text(row, column)
+
+
+def test_the_first_of_equal_columns_is_found():
+    assert cell_text(Row(("t", "t"), ["1", "2"], "a.csv", 2), "t") == "1"
+
+
+def test_find_column():
+    assert find_column(("a", "b.c"), "b.c", "f") == "b.c"
+    assert find_column(("a",), "a.b", "f", dotted=True) == "a.b"
+    with pytest.raises(InputError, match=r"no column 'a\.b' in f"):
+        find_column(("a",), "a.b", "f")
+    with pytest.raises(InputError, match="did you mean 'Label'"):
+        find_column(("Text", "Label"), "label", "f")
+
+
+def test_many_columns_are_not_all_listed():
+    with pytest.raises(InputError, match="c19, and 80 more"):
+        find_column([f"c{n}" for n in range(100)], "zzz", "f")
