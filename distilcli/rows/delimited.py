@@ -14,7 +14,6 @@ all cells of the longer record are quoted; `join` writes its rows so that this i
 (On a live pipe a row that begins with a stray quote is thus held until the next quote has come.)
 """
 
-import functools
 import re
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -24,6 +23,8 @@ from distilcli.errors import InputError
 from distilcli.rows.formats import DELIMITERS
 from distilcli.rows.lines import LONGEST
 
+# A byte order mark that opened the file would be taken for the file's own.
+_SPECIAL = re.compile('["\r\n\ufeff]')
 _LINE_END = re.compile(r"[\r\n]")
 
 
@@ -203,25 +204,21 @@ def _unquoted(written: str) -> str:
 
 def join(cells: Sequence[str], delimiter: str) -> str:
     r"""Return the cells as one record with its `\n`, quoted where reading back needs it."""
-    needs_quotes = _needs_quotes(delimiter)
-    if delimiter == "\t" and any(_LINE_END.search(cell) for cell in cells):
+    line = delimiter.join(cells)
+    if line and not _SPECIAL.search(line) and line.count(delimiter) == len(cells) - 1:
+        return line + "\n"
+    # A blank line would be skipped; a tab-separated record over several lines needs all its quotes.
+    if not line or (delimiter == "\t" and _LINE_END.search(line)):
         return delimiter.join(map(_quote, cells)) + "\n"
-    if cells == [""]:
-        return '""\n'
-    return delimiter.join(_quote(c) if needs_quotes.search(c) else c for c in cells) + "\n"
+    quoted = (_quote(c) if delimiter in c or _SPECIAL.search(c) else c for c in cells)
+    return delimiter.join(quoted) + "\n"
 
 
 def join_header(names: Sequence[str], delimiter: str) -> str:
     """Return the header; quoted where a name could mislead whoever sniffs the delimiter."""
-    if any(sign in name for sign in (*DELIMITERS, '"', "\r", "\n", "\ufeff") for name in names):
+    if any(sign in name for sign in DELIMITERS for name in names):
         return delimiter.join(map(_quote, names)) + "\n"
     return join(names, delimiter)
-
-
-@functools.lru_cache
-def _needs_quotes(delimiter: str) -> re.Pattern[str]:
-    # A byte order mark that opened the file would be taken for the file's own.
-    return re.compile(f'["\r\n\ufeff{re.escape(delimiter)}]')
 
 
 def _quote(cell: str) -> str:

@@ -6,11 +6,12 @@ brace (`splice`); it is never parsed and written anew.
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from distilcli.rows.row import NumberText, Row
 
 _DECODER = json.JSONDecoder(parse_int=NumberText, parse_float=NumberText, parse_constant=NumberText)
+_encode = json.JSONEncoder(ensure_ascii=False).encode
 # Far below Python's recursion limit, so that what was read can also be written.
 _DEEPEST = 100
 _KINDS = {list: "an array", str: "a string", NumberText: "a number", bool: "a boolean"}
@@ -79,14 +80,16 @@ def json_text(value: object) -> str:
     """
     if isinstance(value, NumberText):
         return value
+    if value is None or isinstance(value, (str, int)):
+        return _encode(value)
     if isinstance(value, float):
         return float_text(value) or "null"
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         members = (f"{json_text(key)}:{json_text(inner)}" for key, inner in value.items())
         return f"{{{','.join(members)}}}"
-    if isinstance(value, Sequence) and not isinstance(value, str):
+    if isinstance(value, (list, tuple)):
         return f"[{','.join(map(json_text, value))}]"
-    return json.dumps(value, ensure_ascii=False)
+    raise TypeError(f"no JSON for a {type(value).__name__}")
 
 
 def float_text(value: float) -> str:

@@ -3,7 +3,6 @@
 import contextlib
 import errno
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -110,7 +109,7 @@ class FileOutput:
         self._compression = compression
         # A link is kept and the file behind it replaced.
         self._target = Path(path).resolve()
-        self.temporary = self._target.with_name(f".{self._target.name}.{secrets.token_hex(4)}.part")
+        self.temporary = self._target.with_name(f".{self._target.name}.{os.urandom(4).hex()}.part")
         with _explained(path):
             # Opened by number, so that the file gets the mode that the user's umask says.
             flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)

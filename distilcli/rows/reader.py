@@ -6,44 +6,15 @@ used comes out marked (`Row.error`); what becomes of it is for the caller to say
 """
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from types import TracebackType
 
 from distilcli.errors import InputError, UsageError
-from distilcli.rows.delimited import Record, Records
-from distilcli.rows.formats import (
-    INPUT_FORMATS,
-    checked_delimiter,
-    known_format,
-    sniff_delimiter,
-    sniff_format,
-)
+from distilcli.rows.formats import INPUT_FORMATS, checked_delimiter, known_format
 from distilcli.rows.inputs import ByteSource, Input, find_inputs
-from distilcli.rows.jsonl import parse_line
-from distilcli.rows.lines import Encoding, checked_encoding, read_lines
+from distilcli.rows.lines import checked_encoding
 from distilcli.rows.row import Row, default_text_column, find_column
-
-# So many faulty lines at the start of a JSONL file say that it is not one.
-_PATIENCE = 100
-
-
-@dataclass(frozen=True, slots=True)
-class _Settings:
-    text_column: str | None
-    encoding: Encoding
-    delimiter: str | None
-    no_header: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Table:
-    """An opened input: what its first line told, and the rows that follow."""
-
-    format: str
-    delimiter: str | None
-    columns: tuple[str, ...]
-    rows: Iterator[Row]
+from distilcli.rows.tables import ReadSettings, Table, open_table, texts_table
 
 
 def open_rows(
@@ -66,7 +37,7 @@ def open_rows(
     """
     if bool(paths) == bool(texts):
         raise UsageError("give files (or - for standard input), or --text, and not both")
-    settings = _Settings(
+    settings = ReadSettings(
         text_column=text_column,
         encoding=checked_encoding(encoding),
         delimiter=None if delimiter is None else checked_delimiter(delimiter),
@@ -90,13 +61,13 @@ class RowSource:
         self,
         inputs: Sequence[Input],
         texts: Sequence[str],
-        settings: _Settings,
+        settings: ReadSettings,
         limit: int | None,
     ) -> None:
         self._inputs = inputs
         self._texts = texts
         self._settings = settings
-        self._first: _Table | None = None
+        self._first: Table | None = None
         self._bytes: ByteSource | None = None
         self._bytes_before = 0
         self._rows = itertools.islice(self._all_rows(), limit)
@@ -168,10 +139,10 @@ class RowSource:
         sizes = [source.size for source in self._inputs if source.size is not None]
         return sum(sizes) if sizes and len(sizes) == len(self._inputs) else None
 
-    def _first_table(self) -> _Table:
+    def _first_table(self) -> Table:
         if self._first is None:
             if self._texts:
-                self._first = _texts_table(self._texts)
+                self._first = texts_table(self._texts)
             else:
                 self._check_headers()
                 self._first = self._open(self._inputs[0])
@@ -187,19 +158,19 @@ class RowSource:
                 continue
             file = ByteSource(source)
             try:
-                table = _open_table(source, file.chunks, self._settings)
+                table = open_table(source, file.chunks, self._settings)
             finally:
                 file.close()
             if table.delimiter is not None:
                 first = first or (source.name, table.columns)
                 _check_same_columns(first, source.name, table.columns)
 
-    def _open(self, source: Input) -> _Table:
+    def _open(self, source: Input) -> Table:
         if self._bytes is not None:
             self._bytes_before += self._bytes.bytes_read
             self._bytes.close()
         self._bytes = ByteSource(source)
-        return _open_table(source, self._bytes.chunks, self._settings)
+        return open_table(source, self._bytes.chunks, self._settings)
 
     def _all_rows(self) -> Iterator[Row]:
         first = self._first_table()
@@ -229,115 +200,3 @@ def _check_same_columns(
     else:
         how = "does not have each column as often as"
     raise InputError(f"{name}: {how} {first_name}; give files with the same columns")
-
-
-def _texts_table(texts: Sequence[str]) -> _Table:
-    columns = ("text",)
-    rows = (Row(columns, [text], "--text", line) for line, text in enumerate(texts, start=1))
-    return _Table("txt", None, columns, rows)
-
-
-def _open_table(source: Input, chunks: Iterator[bytes], settings: _Settings) -> _Table:
-    lines = read_lines(chunks, settings.encoding, source.name)
-    first_line = next(lines, None)
-    if first_line is None:
-        raise InputError(f"{source.name}: is empty; a header or a row is needed")
-    kind, delimiter = source.format, settings.delimiter
-    if kind is None:
-        kind, delimiter = _sniffed(first_line, settings)
-    lines = itertools.chain([first_line], lines)
-    if kind == "txt":
-        return _text_table(lines, source.name)
-    if kind == "jsonl":
-        return _jsonl_table(lines, source.name)
-    if delimiter is None:
-        delimiter = "\t" if kind == "tsv" else sniff_delimiter(first_line)
-    records = Records(lines, delimiter, source.name, stray_quotes=delimiter == "\t")
-    return _delimited_table(records, kind, delimiter, source.name, settings.no_header)
-
-
-def _sniffed(first_line: str, settings: _Settings) -> tuple[str, str | None]:
-    if settings.delimiter is not None or settings.no_header:
-        # Only a table has delimiters, and only a table can lack a header.
-        return "csv", settings.delimiter
-    return sniff_format(first_line, settings.text_column)
-
-
-def _text_table(lines: Iterator[str], source: str) -> _Table:
-    columns = ("text",)
-    rows = (
-        Row(columns, [line.rstrip("\r\n")], source, number)
-        for number, line in enumerate(lines, start=1)
-    )
-    return _Table("txt", None, columns, rows)
-
-
-def _jsonl_table(lines: Iterator[str], source: str) -> _Table:
-    rows = (
-        parse_line(line.rstrip("\r\n"), source, number)
-        for number, line in enumerate(lines, start=1)
-        if line.strip()
-    )
-    peeked: list[Row] = []
-    for row in rows:
-        peeked.append(row)
-        if row.error is None:
-            return _Table("jsonl", None, row.columns, itertools.chain(peeked, rows))
-        if len(peeked) == _PATIENCE:
-            raise InputError(
-                f"{peeked[0].error}; nor is any of the {_PATIENCE - 1} lines after it JSON"
-            )
-    return _Table("jsonl", None, (), iter(peeked))
-
-
-def _delimited_table(
-    records: Records, kind: str, delimiter: str, source: str, no_header: bool
-) -> _Table:
-    first = next(records, None)
-    if first is None:
-        raise InputError(f"{source}: holds blank lines only; a header or a row is needed")
-    if no_header:
-        columns = tuple(str(number) for number in range(1, len(first.cells) + 1))
-        make_row = _row_maker(columns, source, delimiter, f"the first row has {len(columns)}")
-        rows = map(make_row, itertools.chain([first], records))
-        return _Table(kind, delimiter, columns, rows)
-    if first.unclosed:
-        raise InputError(
-            f"{source}: line {first.line}, column {len(first.cells)}: the header has a quote that "
-            "is never closed"
-        )
-    columns = tuple(first.cells)
-    make_row = _row_maker(columns, source, delimiter, f"the header has {len(columns)}")
-    return _Table(kind, delimiter, columns, map(make_row, records))
-
-
-def _row_maker(
-    columns: tuple[str, ...], source: str, delimiter: str, expected: str
-) -> Callable[[Record], Row]:
-    """Return the function that makes rows of records and marks those that do not fit."""
-    width = len(columns)
-
-    def row(record: Record) -> Row:
-        cells = record.cells
-        if len(cells) == width and not record.unclosed:
-            return Row(columns, cells, source, record.line)
-        error = _misfit(record, columns, delimiter, expected)
-        padded = [*cells[:width], *[""] * (width - len(cells))]
-        return Row(columns, padded, source, record.line, error=f"{source}: {error}")
-
-    return row
-
-
-def _misfit(record: Record, columns: tuple[str, ...], delimiter: str, expected: str) -> str:
-    """Say what is wrong with a record, surplus cells included: nowhere else are they kept."""
-    found, width = len(record.cells), len(columns)
-    place = f"line {record.line}"
-    if record.unclosed:
-        column = columns[found - 1] if found <= width else str(found)
-        error = f"{place}, column {column!r}: a quote is opened and never closed"
-    else:
-        error = f"{place}: {found} cell{'' if found == 1 else 's'} where {expected}"
-    if found <= width:
-        return error
-    surplus = ", ".join(map(repr, record.cells[width:]))
-    return f"{error}; quote cells that contain {delimiter!r}; left over: {surplus}"

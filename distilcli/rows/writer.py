@@ -168,12 +168,11 @@ class JsonWriter(RowWriter):
         self._keys: dict[tuple[str, ...], tuple[str, ...]] = {}
 
     def _write(self, block: Block) -> None:
-        for row, additions in block:
-            text = self._object(row, additions)
-            if not self._array:
-                self._output.write(text + "\n")
-                continue
-            self._output.write(("," if self._begun else "[") + "\n" + text)
+        objects = [self._object(row, additions) for row, additions in block]
+        if not self._array:
+            self._output.write("".join(f"{text}\n" for text in objects))
+        elif objects:
+            self._output.write((",\n" if self._begun else "[\n") + ",\n".join(objects))
             self._begun = True
 
     def _object(self, row: Row, additions: Mapping[str, object]) -> str:
@@ -230,8 +229,8 @@ class DelimitedWriter(RowWriter):
                 self.unshown.update(name for _, name in missing)
         if self._header_width is None:
             self._write_header()
-        for row, additions in block:
-            self._output.write(join(self._layout.cells(row, additions), self._delimiter))
+        cells = (self._layout.cells(row, additions) for row, additions in block)
+        self._output.write("".join(join(row_cells, self._delimiter) for row_cells in cells))
 
     def _write_header(self) -> None:
         self._layout.settle()
