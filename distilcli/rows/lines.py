@@ -58,7 +58,8 @@ def read_lines(chunks: Iterator[bytes], encoding: Encoding, source: str) -> Iter
         try:
             yield content.decode(encoding.name)
         except UnicodeDecodeError as error:
-            raise _invalid_byte(error, line, encoding, f"{source}: line {number}") from error
+            offset = len(line) - len(content) + error.start
+            raise _invalid_byte(line, offset, encoding, f"{source}: line {number}") from error
 
 
 def _split(chunks: Iterator[bytes], source: str) -> Iterator[bytes]:
@@ -107,12 +108,10 @@ def _as_utf8(chunks: Iterator[bytes], encoding: Encoding, source: str) -> Iterat
         yield text.encode("utf-8")
 
 
-def _invalid_byte(
-    error: UnicodeDecodeError, line: bytes, encoding: Encoding, place: str
-) -> InputError:
+def _invalid_byte(line: bytes, offset: int, encoding: Encoding, place: str) -> InputError:
     utf16 = line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     way_out = "utf-16" if utf16 else "latin-1"
     return InputError(
-        f"{place}: byte {error.start + 1} of the line (0x{error.object[error.start]:02x}) is not "
-        f"{encoding.name}; if the file is not {encoding.name}, try --encoding {way_out}"
+        f"{place}: byte {offset + 1} of the line (0x{line[offset]:02x}) is not {encoding.name}; "
+        f"if the file is not {encoding.name}, try --encoding {way_out}"
     )

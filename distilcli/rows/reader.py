@@ -32,8 +32,10 @@ def open_rows(
 
     `text_column` is a name or, for JSONL, a dotted path; left out, a usual name is looked for.
     With `no_header` the columns of delimited files are called `1`, `2`, …. `limit` ends after so
-    many rows. All paths are checked here, none is opened: raises `InputError` for what cannot be
-    read and `UsageError` for settings that cannot be meant.
+    many rows. Blank lines are skipped, except in plain text, where each line is a row.
+
+    All paths are checked here, none is opened: raises `InputError` for what cannot be read and
+    `UsageError` for settings that cannot be meant.
     """
     if bool(paths) == bool(texts):
         raise UsageError("give files (or - for standard input), or --text, and not both")

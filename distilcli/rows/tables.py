@@ -90,7 +90,7 @@ def _jsonl_table(lines: Iterator[str], source: str) -> Table:
     rows = (
         parse_line(line.rstrip("\r\n"), source, number)
         for number, line in enumerate(lines, start=1)
-        if line.strip()
+        if line.strip(" \t\r\n")
     )
     peeked: list[Row] = []
     for row in rows:

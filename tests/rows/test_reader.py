@@ -6,6 +6,8 @@ import threading
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from distilcli.errors import InputError, UsageError
 from distilcli.rows import open_rows
@@ -247,6 +249,11 @@ def test_an_invalid_byte_is_named_by_its_place(file):
     assert cells(name, encoding="latin-1") == [["ok"], ["café"]]
 
 
+def test_a_byte_order_mark_counts_among_the_bytes(file):
+    with pytest.raises(InputError, match=r"line 1: byte 5 of the line \(0xff\)"):
+        read(file("a.csv", codecs.BOM_UTF8 + b"a\xff\n"))
+
+
 def test_utf_16_by_mistake_is_suggested(file):
     with pytest.raises(InputError, match="try --encoding utf-16"):
         read(file("a.csv", "text\na\n".encode("utf-16")))
@@ -411,7 +418,7 @@ def test_standard_input_without_header_is_a_table(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("lines", "settings"),
+    ("lines", "options"),
     [
         (["text,n\n", "a,1\n", '"b\nc",2\n'], {"input_format": "csv"}),
         (["text\tn\n", "a\t1\n", '"b" said\t2\n'], {}),
@@ -419,7 +426,7 @@ def test_standard_input_without_header_is_a_table(monkeypatch):
         (["a sentence\r\n", "another one\r\n"], {}),
     ],
 )
-def test_rows_of_a_live_pipe_come_as_soon_as_their_line(monkeypatch, lines, settings):
+def test_rows_of_a_live_pipe_come_as_soon_as_their_line(monkeypatch, lines, options):
     """The writer sends a line only after the row before it was received, or gives up."""
     reading, writing = os.pipe()
     received = threading.Semaphore(0)
@@ -437,7 +444,7 @@ def test_rows_of_a_live_pipe_come_as_soon_as_their_line(monkeypatch, lines, sett
     monkeypatch.setattr(sys, "stdin", os.fdopen(reading))
     thread.start()
     count = 0
-    for _ in open_rows(["-"], **settings):
+    for _ in open_rows(["-"], **options):
         count += 1
         received.release()
     thread.join()
@@ -454,3 +461,29 @@ def test_a_named_pipe_is_read_like_standard_input(tmp_path):
     with open_rows([str(fifo)]) as source:
         assert [row.cells for row in source] == [["a", "1"]]
     thread.join()
+
+
+# Anything
+
+
+@pytest.mark.parametrize("kind", ["csv", "tsv", "jsonl", "txt"])
+@settings(max_examples=60)
+@given(
+    data=st.one_of(
+        st.binary(max_size=30),
+        st.text(alphabet=st.sampled_from('{}[]":,;\t\r\n \\u1ea\0\ufeff'), max_size=40).map(
+            str.encode
+        ),
+    )
+)
+def test_any_bytes_give_rows_or_one_line_of_error(kind, data):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+        source = open_rows(["-"], input_format=kind)
+        rows, message = [], ""
+        try:
+            rows.extend(source)
+        except InputError as error:
+            message = str(error)
+    assert all(len(row.cells) == len(row.columns) for row in rows)
+    assert not any("\n" in text for text in [message, *(row.error or "" for row in rows)])
