@@ -97,7 +97,7 @@ def float_text(value: float) -> str:
     return repr(float(f"{value:.6g}")) if math.isfinite(value) else ""
 
 
-def cell_text(value: object) -> str:
+def as_cell(value: object) -> str:
     """Return a value as the text of a CSV cell; null is empty, nested values are JSON."""
     if value is None:
         return ""

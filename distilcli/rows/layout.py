@@ -7,7 +7,7 @@ out in the order in which the columns were found; `order` says how they stand in
 
 from collections.abc import Mapping, Sequence
 
-from distilcli.rows.jsonl import cell_text
+from distilcli.rows.jsonl import as_cell
 from distilcli.rows.row import Row
 
 
@@ -63,7 +63,7 @@ class Layout:
         """Return a row's cells, one for each column; what has no column is left out."""
         cells = [""] * len(self)
         if row.columns == self._inputs:
-            cells[: len(self._inputs)] = map(cell_text, row.cells)
+            cells[: len(self._inputs)] = map(as_cell, row.cells)
         else:
             for name, value in zip(row.columns, row.cells, strict=True):
                 self._place(cells, name, value, is_input=True)
@@ -74,4 +74,4 @@ class Layout:
     def _place(self, cells: list[str], name: str, value: object, *, is_input: bool) -> None:
         place = self._places.get((is_input, name))
         if place is not None:
-            cells[place] = cell_text(value)
+            cells[place] = as_cell(value)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from distilcli.rows.jsonl import cell_text, json_text, parse_line, splice
+from distilcli.rows.jsonl import as_cell, json_text, parse_line, splice
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
@@ -56,9 +56,9 @@ def test_json_text(value, text):
     [(None, ""), ("a", "a"), (True, "true"), (3, "3"), (0.5, "0.5"), (math.nan, ""), ([1], "[1]")],
 )
 def test_cell_text(value, text):
-    assert cell_text(value) == text
+    assert as_cell(value) == text
 
 
 def test_numbers_within_nested_values_keep_their_spelling():
     row = parse_line('{"a": [1.0, {"b": 1E5, "c": 12345678901234567890123}]}', "f", 1)
-    assert cell_text(row.cells[0]) == '[1.0,{"b":1E5,"c":12345678901234567890123}]'
+    assert as_cell(row.cells[0]) == '[1.0,{"b":1E5,"c":12345678901234567890123}]'
