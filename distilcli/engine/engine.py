@@ -10,7 +10,7 @@ length of the input, and no worker idles between two of them.
 
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, Generic, Literal
 
 import torch
@@ -28,7 +28,7 @@ OnError = Literal["keep", "skip", "stop"]
 _POLL_SECONDS = 0.2  # Windows delivers Ctrl-C only between waits
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Engine(Generic[Item, Value]):
     """How rows are run; the object holds settings only, so it serves any number of runs.
 
@@ -38,6 +38,7 @@ class Engine(Generic[Item, Value]):
     """
 
     task: Task[Item, Any, Any, Value]
+    _: KW_ONLY
     pad_token_id: int
     device: torch.device
     workers: int = 1

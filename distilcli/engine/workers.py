@@ -73,6 +73,9 @@ class Workers:
 
     def _work(self) -> None:
         if self._device.type == "cpu":
+            # The first question makes torch copy its default to this thread; asked later, it
+            # would undo the setting.
+            torch.get_num_threads()
             torch.set_num_threads(1)
         self._ready.wait()
         with torch.inference_mode():
