@@ -48,6 +48,12 @@ class Engine(Generic[Item, Value]):
     window_size: int = 262_144
     on_error: OnError = "keep"
 
+    def __post_init__(self) -> None:
+        for name in ("workers", "max_tokens", "max_rows", "window_rows", "window_size"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be at least 1, not {value}")
+
     def run(
         self, items: Iterable[Item], *, stats: RunStats | None = None
     ) -> Generator[list[Outcome[Item, Value]], None, None]:
@@ -55,9 +61,9 @@ class Engine(Generic[Item, Value]):
 
         A block comes as soon as its rows are done; items are read ahead, but never waited for. A
         row that failed is kept with its error, left out, or, with `on_error="stop"`, raised as
-        RowError. That, and whatever else `items` or the task raise, comes after all rows before
-        it were yielded (the rows of its own window excepted, unless it is a RowError). Raises
-        ResourceError if a single sequence does not fit in memory.
+        RowError after all rows before it were yielded. What else `items` or the task raise comes
+        through as it is, after the windows before it. Raises ResourceError if a single sequence
+        does not fit in memory.
 
         Close the generator (`contextlib.closing`) when leaving early: its threads end then.
         """

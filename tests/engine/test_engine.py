@@ -358,6 +358,14 @@ def test_an_interrupt_is_heard_while_the_pipe_is_silent():
     release.set()
 
 
+@pytest.mark.parametrize(
+    "name", ["workers", "max_tokens", "max_rows", "window_rows", "window_size"]
+)
+def test_settings_that_could_never_make_a_batch_are_refused(name):
+    with pytest.raises(ValueError, match=f"{name} must be at least 1, not 0"):
+        engine(Checksum(), **{name: 0})
+
+
 def test_one_engine_serves_run_after_run():
     one = engine(Checksum(), workers=2)
     stats = RunStats()
