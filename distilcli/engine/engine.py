@@ -1,0 +1,155 @@
+"""The engine: rows in, rows out, in the same order, through a model in batches.
+
+    reader thread -> ReadAhead -> Feeder thread (encode, sort, cut) -> Workers (pad, forward)
+                  -> the caller's thread (decode, in input order)
+
+Rows travel in windows. The caller's thread opens a new window whenever it takes one that is done,
+so the windows in flight, one more than there are workers, bound the memory of a run whatever the
+length of the input, and no worker idles between two of them.
+"""
+
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, Generic, Literal
+
+import torch
+
+from distilcli.engine.feeder import Feeder
+from distilcli.engine.read_ahead import ReadAhead
+from distilcli.engine.task import Encoded, Item, Outcome, Task, Value
+from distilcli.engine.window import Window
+from distilcli.engine.workers import Workers
+from distilcli.errors import RowError
+from distilcli.stats import RunStats
+
+OnError = Literal["keep", "skip", "stop"]
+
+_POLL_SECONDS = 0.2  # Windows delivers Ctrl-C only between waits
+
+
+@dataclass(frozen=True, slots=True)
+class Engine(Generic[Item, Value]):
+    """How rows are run; the object holds settings only, so it serves any number of runs.
+
+    A batch has at most `max_tokens` positions, padding included, and `max_rows` pieces (None: as
+    many as fit). A window has at most `window_rows` rows, or `window_size` characters and one row
+    more. `workers` counts only on the CPU: other devices get one.
+    """
+
+    task: Task[Item, Any, Any, Value]
+    _: KW_ONLY
+    pad_token_id: int
+    device: torch.device
+    workers: int = 1
+    max_tokens: int = 512
+    max_rows: int | None = None
+    window_rows: int = 4096
+    window_size: int = 262_144
+    on_error: OnError = "keep"
+
+    def __post_init__(self) -> None:
+        for name in ("workers", "max_tokens", "max_rows", "window_rows", "window_size"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be at least 1, not {value}")
+
+    def run(
+        self, items: Iterable[Item], *, stats: RunStats | None = None
+    ) -> Generator[list[Outcome[Item, Value]], None, None]:
+        """Yield what became of the items, block by block, in order; no block is empty.
+
+        A block comes as soon as its rows are done; items are read ahead, but never waited for. A
+        row that failed is kept with its error, left out, or, with `on_error="stop"`, raised as
+        RowError after all rows before it were yielded. What else `items` or the task raise comes
+        through as it is, after the windows before it. Raises ResourceError if a single sequence
+        does not fit in memory.
+
+        Close the generator (`contextlib.closing`) when leaving early: its threads end then.
+        """
+        stats = RunStats(device=str(self.device)) if stats is None else stats
+        count = self.workers if self.device.type == "cpu" else 1
+        workers = Workers(
+            self.task.forward,
+            count=count,
+            device=self.device,
+            pad_token_id=self.pad_token_id,
+            max_tokens=self.max_tokens,
+            stats=stats,
+        )
+        read_ahead = ReadAhead(
+            items, size=self.task.size, max_rows=self.window_rows, max_size=self.window_size
+        )
+        feeder = Feeder(
+            self.task,
+            read_ahead,
+            workers,
+            max_rows=self.max_rows,
+            stop_at_fault=self.on_error == "stop",
+        )
+        stats.start()
+        try:
+            for part in (workers, read_ahead, feeder):
+                part.start()
+            for window in _finished_windows(feeder, in_flight=count + 1):
+                yield from self._decode(window, stats)
+        finally:
+            for part in (workers, read_ahead, feeder):
+                part.close()
+            stats.finish()
+
+    def _decode(
+        self, window: Window[Item], stats: RunStats
+    ) -> Iterator[list[Outcome[Item, Value]]]:
+        """Yield the window's rows as one block, if any are left, and raise the row to stop at."""
+        block: list[Outcome[Item, Value]] = []
+        rows = failed = 0
+        stop: RowError | None = None
+        for item, row, outputs in window.rows():
+            rows += 1
+            result = self._result(item, row, outputs)
+            if not isinstance(result, RowError):
+                block.append(result)
+                continue
+            failed += 1
+            if self.on_error == "stop":
+                stop = result
+                break
+            if self.on_error == "keep":
+                block.append(Outcome(item, error=str(result)))
+        stats.add_rows(
+            rows,
+            failed=failed,
+            skipped=failed if self.on_error == "skip" else 0,
+            truncated=sum(outcome.truncated for outcome in block),
+        )
+        if block:
+            yield block
+        if stop is not None:
+            raise stop
+
+    def _result(
+        self, item: Item, row: Encoded | RowError, outputs: list[Any]
+    ) -> Outcome[Item, Value] | RowError:
+        if isinstance(row, RowError):
+            return row
+        try:
+            value = self.task.decode(item, row, outputs)
+        except RowError as error:
+            return error
+        return Outcome(item, value=value, truncated=row.truncated)
+
+
+def _finished_windows(feeder: Feeder[Item], *, in_flight: int) -> Iterator[Window[Item]]:
+    """Yield windows that are done, in order; one is opened for each that is taken."""
+    windows = deque(feeder.open_window() for _ in range(in_flight))
+    while True:
+        window = windows.popleft()
+        while not window.done.wait(_POLL_SECONDS):
+            pass
+        if window.failure is not None:
+            raise window.failure
+        if not window.items:
+            return
+        windows.append(feeder.open_window())
+        yield window

@@ -1,0 +1,80 @@
+"""The thread that turns what has been read into batches for the workers."""
+
+import threading
+from queue import SimpleQueue
+from typing import Any, Generic
+
+from distilcli.engine.batching import cut_batches
+from distilcli.engine.read_ahead import ReadAhead
+from distilcli.engine.task import Item, Task
+from distilcli.engine.window import Window
+from distilcli.engine.workers import Workers
+from distilcli.errors import RowError
+
+
+class Feeder(Generic[Item]):
+    """Fills windows in the order in which they were opened, and submits their batches.
+
+    It works only as far as windows were opened, which is what bounds the memory of a run. With
+    `stop_at_fault` nothing behind the first row that cannot be encoded is looked at.
+    """
+
+    def __init__(
+        self,
+        task: Task[Item, Any, Any, Any],
+        read_ahead: ReadAhead[Item],
+        workers: Workers,
+        *,
+        max_rows: int | None,
+        stop_at_fault: bool,
+    ) -> None:
+        self._task = task
+        self._read_ahead = read_ahead
+        self._workers = workers
+        self._max_rows = max_rows
+        self._stop_at_fault = stop_at_fault
+        self._opened: SimpleQueue[Window[Item] | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._feed, name="distil-feeder", daemon=True)
+
+    def start(self) -> None:
+        """Begin to fill windows."""
+        self._thread.start()
+
+    def open_window(self) -> Window[Item]:
+        """Allow one more window in flight, and return it; it will be filled in its turn."""
+        window: Window[Item] = Window()
+        self._opened.put(window)
+        return window
+
+    def close(self) -> None:
+        """Stop after the window in hand; what feeds it must have been closed before."""
+        self._opened.put(None)
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _feed(self) -> None:
+        for window in iter(self._opened.get, None):
+            try:
+                more = self._fill(window)
+            except BaseException as error:  # noqa: BLE001 (raised again on the caller's thread)
+                window.fail(error)
+                more = False
+            if not more:
+                return
+
+    def _fill(self, window: Window[Item]) -> bool:
+        """Fill a window with what there is; False when nothing is to come after it."""
+        items = self._read_ahead.take()
+        rows = self._task.encode(items) if items else []
+        faults = (place for place, row in enumerate(rows) if isinstance(row, RowError))
+        fault = next(faults, None) if self._stop_at_fault else None
+        if fault is not None:
+            items, rows = items[: fault + 1], rows[: fault + 1]
+        window.fill(items, rows)
+        for positions in cut_batches(
+            [len(piece) for piece in window.pieces],
+            max_tokens=self._workers.max_tokens,
+            max_rows=self._max_rows,
+        ):
+            self._workers.submit(window, positions)
+        return bool(items) and fault is None

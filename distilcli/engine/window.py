@@ -1,0 +1,62 @@
+"""A window: the rows that are encoded together, sorted together and finished together."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from typing import Any, Generic
+
+from distilcli.engine.batching import Piece
+from distilcli.engine.task import Encoded, Item
+from distilcli.errors import RowError
+
+
+class Window(Generic[Item]):
+    """Rows in flight: filled once, completed by the workers piece by piece, in any order.
+
+    `done` is set when every piece has its output, or when `failure` tells why that will not be.
+    A window that is done without items and without failure is the end of the input.
+    """
+
+    def __init__(self) -> None:
+        self.items: Sequence[Item] = ()
+        self.pieces: list[Piece] = []
+        self.failure: BaseException | None = None
+        self.done = threading.Event()
+        self._rows: Sequence[Encoded | RowError] = ()
+        self._outputs: list[Any] = []
+        self._missing = 0
+        self._lock = threading.Lock()
+
+    def fill(self, items: Sequence[Item], rows: Sequence[Encoded | RowError]) -> None:
+        """Take items and their encoded rows, one for one; none at all for the end."""
+        if len(rows) != len(items):
+            raise ValueError(f"encode gave {len(rows)} results for {len(items)} items")
+        self.items, self._rows = items, rows
+        self.pieces = [piece for row in rows if isinstance(row, Encoded) for piece in row.pieces]
+        self._outputs = [None] * len(self.pieces)
+        self._missing = len(self.pieces)
+        if not self._missing:
+            self.done.set()
+
+    def put(self, positions: Sequence[int], outputs: Sequence[Any]) -> None:
+        """Take the outputs of the pieces at these positions."""
+        for position, output in zip(positions, outputs, strict=True):
+            self._outputs[position] = output
+        with self._lock:
+            self._missing -= len(positions)
+            if not self._missing:
+                self.done.set()
+
+    def fail(self, error: BaseException) -> None:
+        """Give the window up; the first reason is the one that stays."""
+        with self._lock:
+            if self.failure is None:
+                self.failure = error
+        self.done.set()
+
+    def rows(self) -> Iterator[tuple[Item, Encoded | RowError, list[Any]]]:
+        """Yield each item, in order, with its encoded row and the outputs of its pieces."""
+        start = 0
+        for item, row in zip(self.items, self._rows, strict=True):
+            stop = start + (len(row.pieces) if isinstance(row, Encoded) else 0)
+            yield item, row, self._outputs[start:stop]
+            start = stop

@@ -1,0 +1,145 @@
+"""Threads that run batches, one batch at a time each.
+
+On the CPU there is one worker per core and each keeps its kernels to one thread: batches side by
+side use the cores better than one batch spread over them, and torch lets go of the GIL while it
+computes. When memory runs out, a batch is halved and tried again, and later ones are kept to the
+size that did fit.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from queue import SimpleQueue
+from typing import Any
+
+import torch
+
+from distilcli.engine.batching import Batch, Piece, pad, padded_size
+from distilcli.engine.window import Window
+from distilcli.errors import ResourceError
+from distilcli.stats import RunStats
+
+_NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
+
+
+class Workers:
+    """`count` threads that carry the pieces of windows through `forward`."""
+
+    def __init__(
+        self,
+        forward: Callable[[Batch], Sequence[Any]],
+        *,
+        count: int,
+        device: torch.device,
+        pad_token_id: int,
+        max_tokens: int,
+        stats: RunStats,
+    ) -> None:
+        self.max_tokens = max_tokens  # lowered for all when a batch does not fit in memory
+        self._forward = forward
+        self._device = device
+        self._pad_token_id = pad_token_id
+        self._stats = stats
+        self._jobs: SimpleQueue[tuple[Window[Any], list[int]] | None] = SimpleQueue()
+        self._closed = False
+        self._lock = threading.Lock()
+        self._ready = threading.Barrier(count + 1)
+        self._threads = [
+            threading.Thread(target=self._work, name=f"distil-worker-{number}", daemon=True)
+            for number in range(count)
+        ]
+
+    def start(self) -> None:
+        """Start the threads; torch's own threads stay as they were for everyone else."""
+        threads = torch.get_num_threads()
+        for thread in self._threads:
+            thread.start()
+        self._ready.wait()
+        # A worker's setting is its own, but it also becomes the default of threads to come.
+        torch.set_num_threads(threads)
+
+    def submit(self, window: Window[Any], positions: list[int]) -> None:
+        """Queue a batch: the pieces of the window at these positions."""
+        self._jobs.put((window, positions))
+
+    def close(self) -> None:
+        """Let each worker finish the batch in hand, drop the others, and wait for the threads."""
+        self._closed = True
+        for _ in self._threads:
+            self._jobs.put(None)
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join()
+
+    def _work(self) -> None:
+        if self._device.type == "cpu":
+            # The first question makes torch copy its default to this thread; asked later, it
+            # would undo the setting.
+            torch.get_num_threads()
+            torch.set_num_threads(1)
+        self._ready.wait()
+        with torch.inference_mode():
+            for window, positions in iter(self._jobs.get, None):
+                if self._closed:
+                    return
+                if window.failure is None:
+                    self._run(window, positions)
+
+    def _run(self, window: Window[Any], positions: list[int]) -> None:
+        try:
+            window.put(positions, self._outputs([window.pieces[n] for n in positions]))
+        except BaseException as error:  # noqa: BLE001 (raised again on the caller's thread)
+            window.fail(error)
+
+    def _outputs(self, pieces: list[Piece]) -> list[Any]:
+        """Run a batch, in halves for as long as it does not fit; outputs as the pieces lie."""
+        outputs: list[Any] = []
+        parts = [pieces]
+        while parts:
+            part = parts.pop()
+            size = padded_size([len(piece) for piece in part])
+            if len(part) > 1 and size > self.max_tokens:
+                middle = len(part) // 2
+                parts += [part[middle:], part[:middle]]
+                continue
+            result = self._attempt(part, size)
+            if result is not None:
+                outputs += result
+                continue
+            if len(part) == 1:
+                raise ResourceError(
+                    f"out of memory on {self._device}: one sequence of {size} tokens does not "
+                    "fit; free some memory, use fewer threads or a shorter maximum length"
+                )
+            with self._lock:
+                self.max_tokens = min(self.max_tokens, size // 2)
+            self._stats.add_halving()
+            parts.append(part)
+        return outputs
+
+    def _attempt(self, pieces: list[Piece], size: int) -> list[Any] | None:
+        """Run a batch once; None if memory ran out.
+
+        The error is let go here: its traceback would keep the tensors of the attempt alive.
+        """
+        began = time.perf_counter()
+        try:
+            batch = pad(pieces, pad_token_id=self._pad_token_id, device=self._device)
+            outputs = list(self._forward(batch))
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            return None
+        self._stats.add_batch(
+            tokens=sum(batch.lengths), positions=size, seconds=time.perf_counter() - began
+        )
+        return outputs
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether an allocator, of Python, the CPU or an accelerator, had no memory to give."""
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and any(
+        phrase in str(error).lower() for phrase in _NO_MEMORY
+    )

@@ -1,0 +1,166 @@
+import threading
+
+import pytest
+import torch
+
+from distilcli.engine import Encoded, Piece
+from distilcli.engine.window import Window
+from distilcli.engine.workers import Workers, is_out_of_memory
+from distilcli.errors import ResourceError
+from distilcli.stats import RunStats
+
+CPU = torch.device("cpu")
+
+
+def run(forward, batches, *, count=1, max_tokens=1000, device=CPU):
+    """Run batches, each a list of piece lengths, and return their windows and the statistics."""
+    stats = RunStats()
+    workers = Workers(
+        forward, count=count, device=device, pad_token_id=0, max_tokens=max_tokens, stats=stats
+    )
+    workers.start()
+    windows = []
+    for lengths in batches:
+        window = Window()
+        pieces = [Piece([number] * length) for number, length in enumerate(lengths)]
+        window.fill("x", [Encoded(pieces)])
+        workers.submit(window, list(range(len(lengths))))
+        windows.append(window)
+    for window in windows:
+        assert window.done.wait(10)
+    workers.close()
+    return windows, stats
+
+
+def outputs(window):
+    return next(window.rows())[2]
+
+
+def first_ids(batch):
+    return batch.input_ids[:, 0].tolist()
+
+
+def allocator(limit, error, sizes):
+    """A forward whose batches fit up to `limit` positions."""
+
+    def forward(batch):
+        sizes.append(batch.input_ids.numel())
+        if sizes[-1] > limit:
+            raise error
+        return first_ids(batch)
+
+    return forward
+
+
+NO_MEMORY = [
+    MemoryError(),
+    torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
+    RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes."),
+    RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 8 bytes."),
+    RuntimeError("MPS backend out of memory (MPS allocated: 1 GB)"),
+]
+
+
+@pytest.mark.parametrize("error", NO_MEMORY, ids=str)
+def test_a_batch_that_does_not_fit_is_halved_until_it_does(error):
+    sizes = []
+    [window], stats = run(allocator(4, error, sizes), [[2] * 8])
+    assert outputs(window) == list(range(8))
+    assert sizes == [16, 8, 4, 4, 4, 4]
+    assert stats.halvings == 2
+    assert stats.batches == 4
+
+
+def test_later_batches_start_from_the_size_that_fits():
+    sizes = []
+    windows, stats = run(allocator(8, MemoryError(), sizes), [[2] * 8] * 5)
+    assert [outputs(window) for window in windows] == [list(range(8))] * 5
+    assert stats.halvings == 1
+    assert sizes == [16, *[8] * 10]
+
+
+def test_one_sequence_that_does_not_fit_is_a_resource_error():
+    [window], stats = run(allocator(4, MemoryError(), []), [[5, 2, 2]])
+    assert isinstance(window.failure, ResourceError)
+    assert str(window.failure).startswith("out of memory on cpu: one sequence of 5 tokens")
+    assert stats.halvings == 1
+
+
+@pytest.mark.parametrize("error", [RuntimeError("shape mismatch"), KeyError("x")], ids=str)
+def test_other_errors_are_kept_as_they_are(error):
+    [window], stats = run(allocator(0, error, []), [[1, 1]])
+    assert window.failure is error
+    assert stats.halvings == 0
+    assert not is_out_of_memory(error)
+
+
+def test_the_other_batches_of_a_failed_window_are_not_run():
+    sizes = []
+    workers = Workers(
+        allocator(1, KeyError("x"), sizes),
+        count=1,
+        device=CPU,
+        pad_token_id=0,
+        max_tokens=9,
+        stats=RunStats(),
+    )
+    window = Window()
+    window.fill("x", [Encoded([Piece([1, 2]), Piece([1])])])
+    workers.submit(window, [0])
+    workers.submit(window, [1])
+    after = Window()
+    after.fill("x", [Encoded([Piece([1])])])
+    workers.submit(after, [0])
+    workers.start()
+    assert after.done.wait(10)
+    workers.close()
+    assert sizes == [2, 1]
+
+
+def test_workers_run_side_by_side():
+    both = threading.Barrier(2, timeout=10)
+
+    def forward(batch):
+        both.wait()
+        return first_ids(batch)
+
+    windows, _ = run(forward, [[1], [1]], count=2)
+    assert [window.failure for window in windows] == [None, None]
+
+
+def test_one_thread_in_each_worker_and_no_change_elsewhere():
+    def fresh_thread():
+        seen = []
+        thread = threading.Thread(target=lambda: seen.append(torch.get_num_threads()))
+        thread.start()
+        thread.join()
+        return seen[0]
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        inside, beside = [], []
+
+        def forward(batch):
+            inside.append((torch.get_num_threads(), torch.is_inference_mode_enabled()))
+            beside.append(fresh_thread())
+            return first_ids(batch)
+
+        run(forward, [[1]] * 4, count=2)
+        assert inside == [(1, True)] * 4
+        assert beside == [3] * 4
+        assert torch.get_num_threads() == fresh_thread() == 3
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_batches_are_on_the_device_and_timed():
+    devices = []
+
+    def forward(batch):
+        devices.append(batch.input_ids.device.type)
+        return [0] * len(batch.lengths)
+
+    _, stats = run(forward, [[3, 1], [2]], device=torch.device("meta"))
+    assert devices == ["meta", "meta"]
+    assert (stats.batches, stats.tokens, stats.positions) == (2, 6, 8)
