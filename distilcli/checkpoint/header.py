@@ -69,6 +69,9 @@ def read_header(path: Path) -> CheckpointHeader:
 
     Raises ModelError when the file is not a whole, well-formed safetensors file.
     """
+    if path.suffix == ".bin":
+        fault = "is a pickle, which has no header to read"
+        _refuse(path, fault, "convert it at https://huggingface.co/spaces/safetensors/convert")
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
