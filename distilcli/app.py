@@ -28,11 +28,14 @@ _EXAMPLES = """Examples:
 Exit codes: 0 done, 2 usage, 3 input, 4 model, 5 resources, 6 some rows failed, 7 a gate failed,
 130 interrupted, 141 pipe closed."""
 
-# Plain help: with rich it takes twice as long, and says the same. The help option is our own
-# because Typer's makes it import pydantic even to show the help of a command.
+_COMPLETION_REQUEST = "_DISTIL_COMPLETE"
+
+# Plain help: with rich it takes twice as long, and says the same. The help option is our own, and
+# those for completion are left out unless a shell asks, because an option that Typer finds unset
+# makes it import pydantic: 100 ms to show the help of a command.
 app = typer.Typer(
     name=PROGRAM,
-    no_args_is_help=True,
+    add_completion=_COMPLETION_REQUEST in os.environ,
     add_help_option=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
