@@ -6,7 +6,6 @@ Nothing heavy is imported before a command runs: `distil --help` costs what Type
 import errno
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -103,7 +102,7 @@ def _end(error: BaseException) -> int:
         return EXIT_PIPE_CLOSED
     failure = _as_failure(error)
     if failure is None or os.environ.get("DISTIL_DEBUG") == "1":
-        traceback.print_exception(error)
+        sys.__excepthook__(type(error), error, error.__traceback__)
     if failure is None:
         sys.stderr.write(f"{PROGRAM}: this is a bug; please report it with the lines above\n")
         return EXIT_BUG

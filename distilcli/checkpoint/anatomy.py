@@ -40,9 +40,7 @@ _LAYER = {
     "ffn.lin2": "feed_forward.lin2", "output.dense": "feed_forward.lin2",
     "output_layer_norm": "feed_forward.norm", "output.LayerNorm": "feed_forward.norm",
 }  # fmt: skip
-_FORWARD = {
-    module: rank for rank, module in enumerate([*_EMBEDDINGS.values(), *_LAYER.values(), "pooler"])
-}
+_FORWARD = tuple(dict.fromkeys([*_EMBEDDINGS.values(), *_LAYER.values(), "pooler"]))
 
 _PREFIX = re.compile(r"(?:distilbert|bert)\.")
 _IN_LAYER = re.compile(r"(?:transformer|encoder)\.layer\.(\d+)\.(.+)")
@@ -64,7 +62,7 @@ class Place:
     @property
     def order(self) -> tuple[int, int, int]:
         """Sorts places as the forward pass meets them: embeddings, layers, pooler, heads."""
-        rank = _FORWARD.get(self.module, len(_FORWARD))
+        rank = _FORWARD.index(self.module) if self.module in _FORWARD else len(_FORWARD)
         if self.layer is not None:
             return (1, self.layer, rank)
         return (0 if self.module.startswith("embeddings.") else 2, 0, rank)

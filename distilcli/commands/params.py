@@ -4,8 +4,6 @@ from typing import Annotated, Literal
 
 import typer
 
-from distilcli.checkpoint.finite import require_finite
-from distilcli.checkpoint.report import describe, difference_report, parameter_report
 from distilcli.commands._options import FormatOption, ModelArgument, OfflineOption, QuietOption
 from distilcli.console import Console
 
@@ -37,6 +35,9 @@ def params(
     Only the header of a safetensors file is read, so the size of the model does not matter.
     The last line is the total. Ratios are to BERT-base without a head (109,482,240 parameters).
     """
+    from distilcli.checkpoint.finite import require_finite
+    from distilcli.checkpoint.report import describe, difference_report, parameter_report
+
     console = Console(quiet=quiet)
     described = describe(model, offline=offline)
     console.note(f"model: {described.files.name}")

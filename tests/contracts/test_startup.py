@@ -33,6 +33,16 @@ def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     assert not loaded & (HEAVY | {"click", "pydantic"})
 
 
+def test_help_does_not_load_what_the_commands_stand_on() -> None:
+    code = (
+        "import sys; from distilcli.app import main; main(['--help']); "
+        "print(*(name for name in sys.modules if name.startswith('distilcli.')), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    surface = ("distilcli.app", "distilcli.commands", "distilcli.console", "distilcli.errors")
+    assert [name for name in done.stderr.split() if not name.startswith(surface)] == []
+
+
 def test_params_reads_headers_alone(tmp_path: Path) -> None:
     folder = write_model(tmp_path, distilbert())
     loaded = _loaded_by("params", str(folder))
