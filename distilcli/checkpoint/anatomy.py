@@ -249,7 +249,7 @@ def _notes(header: CheckpointHeader, config: Mapping[str, Any]) -> tuple[str, ..
     if scales:
         size = sum(info.nbytes for info in scales)
         notes.append(
-            f"{len(scales)} tensors are stored as int8 rows; their scales ({size:,} bytes) are "
+            f"stored as int8 rows: {len(scales)} tensor(s); their scales ({size:,} bytes) are "
             "counted as bytes, not as parameters"
         )
     if config.get("sinusoidal_pos_embds"):

@@ -23,9 +23,9 @@ def require_finite(header: CheckpointHeader) -> None:
     found = {info.name: count for info in header.tensors.values() if (count := _count(info))}
     if found:
         first, *others = found
-        more = f" and in {len(others)} more tensors" if others else ""
+        more = f" and in {len(others)} more tensor(s)" if others else ""
         raise ModelError(
-            f"{header.tensors[first].file}: {found[first]:,} weights that are not finite in "
+            f"{header.tensors[first].file}: weights that are not finite: {found[first]:,} in "
             f"'{first}'{more}; the file is damaged or its training diverged: take another one"
         )
 

@@ -161,7 +161,7 @@ def test_scales_of_int8_rows_are_bytes_but_no_parameters(header_of) -> None:
     anatomy = dissect(header_of(packed), {})
     (head,) = (part for part in anatomy.parts if part.parameters)
     assert (head.parameters, head.bytes, head.dtype) == (36, 32 + 8 + 16, "F16+F32+I8")
-    assert anatomy.notes[0].startswith("1 tensors are stored as int8 rows; their scales (8 bytes)")
+    assert anatomy.notes[0].startswith("stored as int8 rows: 1 tensor(s); their scales (8 bytes)")
 
 
 def test_a_scale_of_its_own_is_a_parameter(header_of) -> None:

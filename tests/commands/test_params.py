@@ -102,7 +102,7 @@ def test_check(run: Run, tmp_path: Path) -> None:
     weights.write_bytes(weights.read_bytes()[:-4] + b"\0\0\x80\x7f")
     code, out, err = run(folder, "--check")
     assert (code, out) == (4, "")
-    assert "1 weights that are not finite in 'a.weight'" in err
+    assert "weights that are not finite: 1 in 'a.weight'" in err
 
 
 def test_a_pickle_has_no_header(run: Run, tmp_path: Path) -> None:
