@@ -93,7 +93,7 @@ def _end(error: BaseException) -> int:
     if isinstance(error, SystemExit):
         # Typer turns a closed pipe into an exit.
         if not isinstance(error.__context__, BrokenPipeError):
-            return error.code if isinstance(error.code, int) else EXIT_BUG
+            return error.code if isinstance(error.code, int) else EXIT_BUG if error.code else 0
         error = error.__context__
     if isinstance(error, KeyboardInterrupt):
         return EXIT_INTERRUPTED
