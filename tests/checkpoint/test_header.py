@@ -3,7 +3,7 @@ import struct
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from distilcli.checkpoint.header import (
@@ -49,6 +49,7 @@ def test_the_header_agrees_with_the_safetensors_package(tmp_path: Path) -> None:
         assert data[info.begin : info.end] == array.tobytes()
 
 
+@settings(deadline=None)
 @given(st.dictionaries(
     st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=8),
     st.tuples(
@@ -65,6 +66,7 @@ def test_whatever_is_written_is_read_back(
     assert found == tensors
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_a_file_cut_anywhere_is_refused(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
