@@ -1,0 +1,134 @@
+"""The `distil` command: its commands registered, and every error turned into an exit code here.
+
+Nothing heavy is imported before a command runs: `distil --help` costs what Typer costs.
+"""
+
+import errno
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from distilcli import __version__
+from distilcli.commands.params import params
+from distilcli.errors import DistilError, ResourceError, UsageError
+
+PROGRAM = "distil"
+EXIT_BUG, EXIT_INTERRUPTED, EXIT_PIPE_CLOSED = 1, 130, 141
+
+_EXAMPLES = """Examples:
+
+  distil params                  what the built-in model is made of
+
+  distil params org/name --diff sentiment
+
+Exit codes: 0 done, 2 usage, 3 input, 4 model, 5 resources, 6 some rows failed, 7 a gate failed,
+130 interrupted, 141 pipe closed."""
+
+_COMPLETION_REQUEST = "_DISTIL_COMPLETE"
+
+# Plain help: with rich it takes twice as long, and says the same. The help option is our own, and
+# those for completion are left out unless a shell asks, because an option that Typer finds unset
+# makes it import pydantic: 100 ms to show the help of a command.
+app = typer.Typer(
+    name=PROGRAM,
+    add_completion=_COMPLETION_REQUEST in os.environ,
+    add_help_option=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    epilog=_EXAMPLES,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_help(context: typer.Context, wanted: bool) -> None:
+    if wanted:
+        typer.echo(context.get_help())
+        raise typer.Exit
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"{PROGRAM} {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    show_version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+    show_help: Annotated[
+        bool,
+        typer.Option(
+            "--help", "-h", callback=_show_help, is_eager=True, help="Show this message and exit."
+        ),
+    ] = False,
+) -> None:
+    """DistilBERT at work on files: label, search, tag and question text from the shell."""
+
+
+app.command()(params)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run `distil` with these arguments (else the process's own) and return its exit code."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        code = app(given or ["--help"], prog_name=PROGRAM, standalone_mode=False)
+        # What is still buffered may meet a closed pipe or a full disk: find out here.
+        sys.stdout.flush()
+    except BaseException as error:  # noqa: BLE001 - the one place where every error ends
+        return _end(error)
+    return code if isinstance(code, int) else 0
+
+
+def _end(error: BaseException) -> int:
+    """Say on stderr, in one line, why the run ends; return the exit code."""
+    if isinstance(error, SystemExit):
+        # Typer turns a closed pipe into an exit.
+        if not isinstance(error.__context__, BrokenPipeError):
+            return error.code if isinstance(error.code, int) else EXIT_BUG if error.code else 0
+        error = error.__context__
+    if isinstance(error, KeyboardInterrupt):
+        return EXIT_INTERRUPTED
+    if isinstance(error, BrokenPipeError):
+        _discard_stdout()
+        return EXIT_PIPE_CLOSED
+    failure = _as_failure(error)
+    if failure is None or os.environ.get("DISTIL_DEBUG") == "1":
+        sys.__excepthook__(type(error), error, error.__traceback__)
+    if failure is None:
+        sys.stderr.write(f"{PROGRAM}: this is a bug; please report it with the lines above\n")
+        return EXIT_BUG
+    sys.stderr.write(f"{PROGRAM}: error: {' '.join(str(failure).split())}\n")
+    return failure.exit_code
+
+
+def _as_failure(error: BaseException) -> DistilError | None:
+    """Return the error as one that users see; None if it can only be a bug."""
+    if isinstance(error, DistilError):
+        return error
+    if isinstance(error, typer.TyperException):
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else PROGRAM
+        message = error.format_message().replace("Value error, ", "").rstrip(".")
+        return UsageError(f"{message}; see '{command} --help'")
+    if isinstance(error, MemoryError):
+        return ResourceError("memory does not suffice; try smaller batches")
+    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        where = f"{error.filename}: " if error.filename else ""
+        return ResourceError(f"{where}no space left on the disk; free some and run again")
+    return None
+
+
+def _discard_stdout() -> None:
+    """Let what is still buffered for a closed pipe go nowhere, so that Python ends in silence."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

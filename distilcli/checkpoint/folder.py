@@ -1,0 +1,83 @@
+"""A model folder: which of its files are the configuration, the weights and the tokenizer."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from distilcli.checkpoint.header import INDEX_NAME, read_shard_index
+from distilcli.errors import ModelError
+
+WeightFormat = Literal["safetensors", "pytorch"]
+
+CONFIG_NAME = "config.json"
+SAFETENSORS_NAME = "model.safetensors"
+PYTORCH_NAME = "pytorch_model.bin"
+WEIGHT_NAMES = (SAFETENSORS_NAME, INDEX_NAME, PYTORCH_NAME)
+"""The names that weights go by, the preferred first."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFiles:
+    """The files of one model; what it does not have is None. `name` is what the user called it."""
+
+    name: str
+    folder: Path
+    weight_files: tuple[Path, ...]
+    format: WeightFormat
+    config_path: Path
+    tokenizer_json: Path | None
+    vocab_txt: Path | None
+    tokenizer_config: Path | None
+
+
+def describe_folder(name: str, folder: Path, *, beside: Path | None = None) -> ModelFiles:
+    """Find the files of the model in `folder`; its tokenizer may lie in the folder `beside`.
+
+    Raises ModelError when it has no config.json, no weights, or not all of its shards.
+    """
+    config_path = folder / CONFIG_NAME
+    if not config_path.is_file():
+        raise ModelError(
+            f"{folder}: no {CONFIG_NAME} here, so this is no model; {_listing(folder)}"
+        )
+    weight_files = find_weights(folder)
+    if not weight_files:
+        expected = ", ".join(WEIGHT_NAMES)
+        raise ModelError(f"{folder}: no weights (one of {expected}); {_listing(folder)}")
+    if missing := [path.name for path in weight_files if not path.is_file()]:
+        raise ModelError(
+            f"{folder}: {INDEX_NAME} names {', '.join(missing)}, which is not there; "
+            "download every shard"
+        )
+
+    def tokenizer_file(file_name: str) -> Path | None:
+        places = (folder / file_name, (beside or folder) / file_name)
+        return next((path for path in places if path.is_file()), None)
+
+    return ModelFiles(
+        name=name,
+        folder=folder,
+        weight_files=weight_files,
+        format="pytorch" if weight_files[0].name == PYTORCH_NAME else "safetensors",
+        config_path=config_path,
+        tokenizer_json=tokenizer_file("tokenizer.json"),
+        vocab_txt=tokenizer_file("vocab.txt"),
+        tokenizer_config=tokenizer_file("tokenizer_config.json"),
+    )
+
+
+def find_weights(folder: Path) -> tuple[Path, ...]:
+    """Return the weight files of the preferred kind in `folder`, empty when there are none.
+
+    Shards are returned as their index names them, whether they are there or not.
+    """
+    found = next((name for name in WEIGHT_NAMES if (folder / name).is_file()), None)
+    if found is None:
+        return ()
+    return read_shard_index(folder / found) if found == INDEX_NAME else (folder / found,)
+
+
+def _listing(folder: Path, limit: int = 8) -> str:
+    names = sorted(path.name for path in folder.iterdir())
+    more = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return f"it holds {', '.join(names[:limit])}{more}" if names else "the folder is empty"

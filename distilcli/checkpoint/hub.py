@@ -1,0 +1,118 @@
+"""Models of the Hugging Face hub: from its cache first, else the few files that a model needs.
+
+huggingface_hub does the work and honours HF_HOME, HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE; it
+takes a quarter of a second to import, so nobody waits for it who names a local model.
+"""
+
+import errno
+from pathlib import Path
+
+from distilcli.checkpoint.folder import CONFIG_NAME, WEIGHT_NAMES, find_weights
+from distilcli.checkpoint.header import INDEX_NAME
+from distilcli.errors import ModelError
+
+_TOKENIZER_NAMES = (
+    "tokenizer.json",
+    "vocab.txt",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+)
+_TIMEOUT = 10.0
+"""Seconds to wait for the hub's first answer."""
+
+
+def snapshot(repo: str, revision: str | None, *, offline: bool) -> Path:
+    """Return the folder with the files of model `repo` at `revision` (None: its main branch).
+
+    What is in the cache is returned unasked; the rest is downloaded into it. Raises ModelError
+    when the model is not cached and cannot be had, without trying for long.
+    """
+    from huggingface_hub import constants
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
+    name = repo if revision is None else f"{repo}@{revision}"
+    # The HTTP library beneath has changed twice; its errors are known by what this one inherits.
+    # RuntimeError is what the hub's transfer library raises.
+    hub_errors: tuple[type[Exception], ...] = (
+        OSError,
+        RuntimeError,
+        HFValidationError,
+        *HfHubHTTPError.__bases__,
+    )
+    try:
+        cached = _cached(repo, revision)
+        if cached is not None:
+            return cached
+        if offline or constants.HF_HUB_OFFLINE:
+            raise ModelError(
+                f"model '{name}' is not in the local cache and the network is off; "
+                "run once without --offline and HF_HUB_OFFLINE, or give a folder"
+            )
+        return _download(repo, revision, name)
+    except hub_errors as error:
+        # A full disk is not the hub's fault.
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            raise
+        raise ModelError(_explain(error, repo, revision)) from error
+
+
+def _cached(repo: str, revision: str | None) -> Path | None:
+    """Return the cached snapshot if it has a configuration and all weights."""
+    from huggingface_hub import try_to_load_from_cache
+
+    config = try_to_load_from_cache(repo, CONFIG_NAME, revision=revision)
+    if not isinstance(config, str):
+        return None
+    folder = Path(config).parent
+    weights = find_weights(folder)
+    return folder if weights and all(path.is_file() for path in weights) else None
+
+
+def _download(repo: str, revision: str | None, name: str) -> Path:
+    from huggingface_hub import HfApi, snapshot_download
+
+    info = HfApi().model_info(repo, revision=revision, timeout=_TIMEOUT)
+    there = {sibling.rfilename for sibling in info.siblings or ()}
+    weights = next((candidate for candidate in WEIGHT_NAMES if candidate in there), None)
+    if CONFIG_NAME not in there or weights is None:
+        wanted = CONFIG_NAME if CONFIG_NAME not in there else f"weights ({', '.join(WEIGHT_NAMES)})"
+        raise ModelError(f"model '{name}' has no {wanted} on the hub; choose another model")
+
+    def fetch(*names: str) -> Path:
+        return Path(snapshot_download(repo, revision=revision, allow_patterns=list(names)))
+
+    # The weights come last: until they are there, the cache does not count as complete.
+    folder = fetch(CONFIG_NAME, *_TOKENIZER_NAMES)
+    fetch(weights)
+    if weights == INDEX_NAME:
+        fetch(*(path.name for path in find_weights(folder)))
+    return folder
+
+
+def _explain(error: Exception, repo: str, revision: str | None) -> str:
+    """Say in one line why the hub did not give the model, and the way out."""
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HfHubHTTPError,
+        HFValidationError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    model = f"model '{repo}'"
+    if isinstance(error, HFValidationError):
+        return f"{model} is no valid hub id; write org/name or org/name@revision"
+    if isinstance(error, GatedRepoError):
+        return f"{model} is gated; accept its terms on the hub, then set HF_TOKEN"
+    if isinstance(error, RevisionNotFoundError):
+        return f"{model} has no revision '{revision}' on the hub; leave it out to get the latest"
+    if isinstance(error, RepositoryNotFoundError):
+        return f"{model} is not on the hub or is private; check its spelling, or set HF_TOKEN"
+    if isinstance(error, HfHubHTTPError) and error.response is not None:
+        status = error.response.status_code
+        return f"{model} was not given by the hub (HTTP {status}); try later, or give a folder"
+    reason = next(iter(str(error).splitlines()), type(error).__name__)
+    return (
+        f"{model} is not in the local cache and the hub cannot be reached ({reason}); "
+        "check the network, or give a folder"
+    )

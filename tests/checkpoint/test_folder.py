@@ -1,0 +1,72 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from distilcli.checkpoint.folder import describe_folder
+from distilcli.errors import ModelError
+from tests.checkpoint._files import write_model, write_safetensors
+
+TENSORS = {"a": ("F32", (2,))}
+
+
+def test_a_whole_folder(tmp_path: Path) -> None:
+    write_model(tmp_path, TENSORS)
+    for name in ("tokenizer.json", "vocab.txt", "tokenizer_config.json"):
+        (tmp_path / name).touch()
+    files = describe_folder("m", tmp_path)
+    assert (files.name, files.folder, files.format) == ("m", tmp_path, "safetensors")
+    assert files.weight_files == (tmp_path / "model.safetensors",)
+    assert files.config_path == tmp_path / "config.json"
+    assert files.tokenizer_json == tmp_path / "tokenizer.json"
+    assert files.vocab_txt == tmp_path / "vocab.txt"
+    assert files.tokenizer_config == tmp_path / "tokenizer_config.json"
+
+
+def test_what_is_not_there_is_none(tmp_path: Path) -> None:
+    files = describe_folder("m", write_model(tmp_path, TENSORS))
+    assert (files.tokenizer_json, files.vocab_txt, files.tokenizer_config) == (None, None, None)
+
+
+def test_safetensors_come_before_a_pickle(tmp_path: Path) -> None:
+    write_model(tmp_path, TENSORS)
+    (tmp_path / "pytorch_model.bin").touch()
+    assert describe_folder("m", tmp_path).format == "safetensors"
+    (tmp_path / "model.safetensors").unlink()
+    files = describe_folder("m", tmp_path)
+    assert (files.format, files.weight_files) == ("pytorch", (tmp_path / "pytorch_model.bin",))
+
+
+def _shards(folder: Path, *present: str) -> Path:
+    (folder / "config.json").write_text("{}")
+    weight_map = {"a": "model-1.safetensors", "b": "model-2.safetensors"}
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}))
+    for name in present:
+        write_safetensors(folder / name, TENSORS)
+    return folder
+
+
+def test_shards(tmp_path: Path) -> None:
+    names = ("model-1.safetensors", "model-2.safetensors")
+    files = describe_folder("m", _shards(tmp_path, *names))
+    assert files.weight_files == tuple(tmp_path / name for name in names)
+
+
+def test_a_missing_shard_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"names model-2\.safetensors, which is not there"):
+        describe_folder("m", _shards(tmp_path, "model-1.safetensors"))
+
+
+def test_a_folder_that_is_no_model_says_what_it_holds(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"no config\.json .*the folder is empty"):
+        describe_folder("m", tmp_path)
+    for number in range(12):
+        (tmp_path / f"{number:02}.csv").touch()
+    with pytest.raises(ModelError, match=r"it holds 00\.csv, .*07\.csv and 4 more"):
+        describe_folder("m", tmp_path)
+
+
+def test_a_folder_without_weights_says_what_is_expected(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(ModelError, match=r"model\.safetensors.*pytorch_model\.bin.*config\.json"):
+        describe_folder("m", tmp_path)

@@ -1,0 +1,193 @@
+"""The hub, against a cache laid out by hand and a server of our own on the loopback."""
+
+import errno
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+from huggingface_hub import constants
+
+from distilcli.checkpoint.hub import snapshot
+from distilcli.errors import ModelError
+from tests.checkpoint._files import write_model, write_safetensors
+
+SHA = "0123456789abcdef0123456789abcdef01234567"
+TENSORS = {"a": ("F32", (2,))}
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "cache"
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(folder))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    # Nothing answers at the discard port: a test that forgets its server fails at once.
+    _serve_from(monkeypatch, "http://127.0.0.1:9")
+    return folder
+
+
+def _serve_from(monkeypatch: pytest.MonkeyPatch, endpoint: str) -> None:
+    template = endpoint + "/{repo_id}/resolve/{revision}/{filename}"
+    monkeypatch.setattr(constants, "ENDPOINT", endpoint)
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+
+
+def _cached(cache: Path, revision: str = "main") -> Path:
+    repo = cache / "models--org--x"
+    (repo / "refs").mkdir(parents=True)
+    (repo / "refs" / revision).write_text(SHA)
+    return write_model(repo / "snapshots" / SHA, TENSORS)
+
+
+@pytest.mark.parametrize("offline", [True, False])
+def test_the_cache_is_enough(cache: Path, offline: bool) -> None:
+    folder = _cached(cache)
+    assert snapshot("org/x", None, offline=offline) == folder
+    assert snapshot("org/x", "main", offline=offline) == folder
+    assert snapshot("org/x", SHA, offline=offline) == folder
+
+
+def test_another_revision_is_not_taken_for_it(cache: Path) -> None:
+    _cached(cache)
+    with pytest.raises(ModelError, match="'org/x@v2' is not in the local cache"):
+        snapshot("org/x", "v2", offline=True)
+
+
+@pytest.mark.parametrize("how", ["option", "environment"])
+def test_without_the_network(monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", how == "environment")
+    with pytest.raises(
+        ModelError, match="'org/x' is not in the local cache and the network is off"
+    ):
+        snapshot("org/x", None, offline=how == "option")
+
+
+def test_a_half_cached_model_does_not_count(cache: Path) -> None:
+    (_cached(cache) / "model.safetensors").unlink()
+    with pytest.raises(ModelError, match="the network is off"):
+        snapshot("org/x", None, offline=True)
+
+
+def test_a_hub_that_does_not_answer() -> None:
+    with pytest.raises(ModelError, match=r"cannot be reached \(.+\); check the network") as caught:
+        snapshot("org/x", None, offline=False)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_name_that_the_hub_forbids() -> None:
+    with pytest.raises(ModelError, match="no valid hub id"):
+        snapshot("org/x--y", None, offline=False)
+
+
+def test_a_full_disk_is_not_the_fault_of_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("huggingface_hub.HfApi.model_info", full)
+    with pytest.raises(OSError, match="No space left"):
+        snapshot("org/x", None, offline=False)
+
+
+class _Hub(BaseHTTPRequestHandler):
+    """As much of the hub as a download needs: the model's description, its tree, its files."""
+
+    root: ClassVar[Path]
+    refusal: ClassVar[tuple[int, str] | None]
+    fetched: ClassVar[list[str]]
+
+    def do_GET(self) -> None:
+        path = self.path.partition("?")[0]
+        names = sorted(file.name for file in self.root.iterdir())
+        if self.refusal is not None:
+            self._answer(self.refusal[0], b"{}", {"X-Error-Code": self.refusal[1]})
+        elif "/resolve/" in path:
+            name = path.rpartition("/")[2]
+            if self.command == "GET":
+                self.fetched.append(name)
+            self._answer(200, (self.root / name).read_bytes(), {"ETag": f'"{name}-1"'})
+        elif "/tree/" in path:
+            tree = [
+                {
+                    "type": "file",
+                    "path": name,
+                    "size": (self.root / name).stat().st_size,
+                    "oid": name,
+                }
+                for name in names
+            ]
+            self._answer(200, json.dumps(tree).encode(), {})
+        else:
+            info = {"id": "org/x", "sha": SHA, "siblings": [{"rfilename": name} for name in names]}
+            self._answer(200, json.dumps(info).encode(), {})
+
+    do_HEAD = do_GET  # noqa: N815 - the name the server calls
+
+    def _answer(self, status: int, body: bytes, headers: dict[str, str]) -> None:
+        self.send_response(status)
+        for key, value in {**headers, "X-Repo-Commit": SHA, "Content-Length": len(body)}.items():
+            self.send_header(key, str(value))
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Keep the test's output clean."""
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[_Hub]]:
+    _Hub.root, _Hub.refusal, _Hub.fetched = tmp_path / "hub", None, []
+    write_model(_Hub.root, TENSORS)
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Hub) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        _serve_from(monkeypatch, f"http://127.0.0.1:{server.server_port}")
+        yield _Hub
+        server.shutdown()
+        thread.join()
+
+
+def test_only_what_a_model_needs_is_fetched_and_only_once(hub: type[_Hub]) -> None:
+    for name in ("vocab.txt", "pytorch_model.bin", "tf_model.h5", "README.md"):
+        (hub.root / name).write_text(name)
+    folder = snapshot("org/x", None, offline=False)
+    assert sorted(hub.fetched) == ["config.json", "model.safetensors", "vocab.txt"]
+    assert (folder / "vocab.txt").read_text() == "vocab.txt"
+    assert snapshot("org/x", None, offline=True) == folder
+
+
+def test_shards_are_fetched_as_their_index_names_them(hub: type[_Hub]) -> None:
+    (hub.root / "model.safetensors").rename(hub.root / "model-1-of-1.safetensors")
+    write_safetensors(hub.root / "model-9-of-9.safetensors", TENSORS)
+    index = {"weight_map": {"a": "model-1-of-1.safetensors"}}
+    (hub.root / "model.safetensors.index.json").write_text(json.dumps(index))
+    folder = snapshot("org/x", None, offline=False)
+    assert (folder / "model-1-of-1.safetensors").is_file()
+    assert "model-9-of-9.safetensors" not in hub.fetched
+
+
+@pytest.mark.parametrize("missing", ["config.json", "model.safetensors"])
+def test_a_repository_that_is_no_model(hub: type[_Hub], missing: str) -> None:
+    (hub.root / missing).unlink()
+    with pytest.raises(ModelError, match=rf"has no .*{missing}.* on the hub"):
+        snapshot("org/x", None, offline=False)
+    assert hub.fetched == []
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "wording"),
+    [
+        (401, "RepoNotFound", "is not on the hub or is private"),
+        (404, "RepoNotFound", "is not on the hub or is private"),
+        (404, "RevisionNotFound", "has no revision 'v2'"),
+        (403, "GatedRepo", "is gated; accept its terms"),
+        (503, "", r"\(HTTP 503\); try later"),
+    ],
+)
+def test_refusals_of_the_hub(hub: type[_Hub], status: int, code: str, wording: str) -> None:
+    hub.refusal = (status, code)
+    with pytest.raises(ModelError, match=wording):
+        snapshot("org/x", "v2", offline=False)

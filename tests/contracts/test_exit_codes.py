@@ -1,0 +1,158 @@
+"""Every way in which a run can end has its exit code, and one line on stderr at most."""
+
+import errno
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from distilcli import app as module
+from distilcli.app import app, main
+from distilcli.errors import (
+    DistilError,
+    InputError,
+    ModelError,
+    ResourceError,
+    RowError,
+    UsageError,
+)
+
+_raised: list[BaseException] = []
+
+
+@pytest.fixture(autouse=True)
+def _stub() -> Iterator[None]:
+    """Register a command that raises what a test puts into `_raised`."""
+
+    @app.command("stub")
+    def stub() -> None:
+        if _raised:
+            raise _raised.pop()
+
+    yield
+    app.registered_commands.pop()
+    _raised.clear()
+
+
+def _end(error: BaseException) -> int:
+    _raised.append(error)
+    return main(["stub"])
+
+
+def test_done(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["stub"]) == 0
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (DistilError("why: what; way out"), 1),
+        (UsageError("why: what; way out"), 2),
+        (InputError("why: what; way out"), 3),
+        (RowError("why: what; way out"), 3),
+        (ModelError("why: what; way out"), 4),
+        (ResourceError("why:\n  what; way out"), 5),
+    ],
+)
+def test_errors_that_users_see(
+    capsys: pytest.CaptureFixture[str], error: DistilError, code: int
+) -> None:
+    assert _end(error) == code
+    assert capsys.readouterr() == ("", "distil: error: why: what; way out\n")
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (MemoryError(), "memory does not suffice"),
+        (OSError(errno.ENOSPC, "No space left on device", "out.csv"), "out.csv: no space left"),
+        (OSError(errno.EDQUOT, "Disk quota exceeded"), "no space left"),
+    ],
+)
+def test_resources(capsys: pytest.CaptureFixture[str], error: BaseException, words: str) -> None:
+    assert _end(error) == 5
+    captured = capsys.readouterr()
+    assert captured.err.startswith(f"distil: error: {words}")
+    assert captured.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("odd"), OSError(errno.EIO, "odd"), AssertionError("odd")]
+)
+def test_a_bug_shows_its_traceback(capsys: pytest.CaptureFixture[str], error: Exception) -> None:
+    assert _end(error) == 1
+    shown = capsys.readouterr().err
+    assert "Traceback" in shown
+    assert "odd" in shown
+    assert "please report it" in shown.splitlines()[-1]
+
+
+def test_a_traceback_on_request(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DISTIL_DEBUG", "1")
+    assert _end(InputError("bad")) == 3
+    shown = capsys.readouterr().err
+    assert shown.startswith("Traceback")
+    assert shown.endswith("distil: error: bad\n")
+
+
+def test_an_interrupt(capsys: pytest.CaptureFixture[str]) -> None:
+    assert _end(KeyboardInterrupt()) == 130
+    assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("code", [0, 6, 7])
+def test_a_command_may_choose_its_code(code: int) -> None:
+    assert _end(module.typer.Exit(code)) == code
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["stub", "--no-such"], "No such option: --no-such"),
+        (["no-such"], "No such command 'no-such'"),
+        (["stub", "extra"], "unexpected extra argument"),
+        (["params", "--by", "x"], "'x' is not one of 'module', 'layer', 'tensor'"),
+    ],
+)
+def test_usage(capsys: pytest.CaptureFixture[str], arguments: list[str], words: str) -> None:
+    assert main(arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    assert words in captured.err
+    assert "--help'" in captured.err
+
+
+@pytest.mark.parametrize("when", ["while writing", "at the end"])
+@pytest.mark.skipif(os.name == "nt", reason="pipes close differently there")
+def test_a_closed_pipe(when: str, tmp_path: Path) -> None:
+    lines = 100_000 if when == "while writing" else 1
+    code = (
+        "import sys, distilcli.app as a\n"
+        "@a.app.command()\n"
+        "def stub():\n"
+        f"    for _ in range({lines}): sys.stdout.write('line\\n')\n"
+        "sys.exit(a.main(['stub']))"
+    )
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as pipe:
+        done = subprocess.run(
+            [sys.executable, "-c", code], stdout=pipe, stderr=subprocess.PIPE, check=False
+        )
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_under_stdout() -> None:
+    command = [sys.executable, "-m", "distilcli", "--help"]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 5
+    assert done.stderr == "distil: error: no space left on the disk; free some and run again\n"

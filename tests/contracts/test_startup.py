@@ -1,0 +1,61 @@
+"""Help and the header-only commands start without the heavy packages."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.checkpoint._files import distilbert, write_model
+
+HEAVY = {"torch", "pandas", "numpy", "tokenizers", "safetensors", "huggingface_hub", "rich"}
+
+PROBE = """
+import sys
+from distilcli.app import main
+code = main(sys.argv[1:])
+print(*sorted({name.partition(".")[0] for name in sys.modules}), file=sys.stderr)
+sys.exit(code)
+"""
+
+
+def _loaded_by(*arguments: str) -> set[str]:
+    command = [sys.executable, "-c", PROBE, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return set(done.stderr.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], [], ["params", "--help"]])
+def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
+    loaded = _loaded_by(*arguments)
+    assert "distilcli" in loaded
+    # What Typer itself imports to parse a command line is not needed to print help either.
+    assert not loaded & (HEAVY | {"click", "pydantic"})
+
+
+def test_help_does_not_load_what_the_commands_stand_on() -> None:
+    code = (
+        "import sys; from distilcli.app import main; main(['--help']); "
+        "print(*(name for name in sys.modules if name.startswith('distilcli.')), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    surface = ("distilcli.app", "distilcli.commands", "distilcli.console", "distilcli.errors")
+    assert [name for name in done.stderr.split() if not name.startswith(surface)] == []
+
+
+def test_params_reads_headers_alone(tmp_path: Path) -> None:
+    folder = write_model(tmp_path, distilbert())
+    loaded = _loaded_by("params", str(folder))
+    assert not loaded & (HEAVY | {"click"})
+
+
+def test_only_a_table_needs_rich(tmp_path: Path) -> None:
+    folder = write_model(tmp_path, distilbert())
+    loaded = _loaded_by("params", str(folder), "--format", "table")
+    assert loaded & HEAVY == {"rich"}
+
+
+def test_the_library_is_imported_without_anything_heavy() -> None:
+    code = "import sys, distilcli; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not set(done.stdout.split()) & (HEAVY | {"typer"})
