@@ -1,0 +1,215 @@
+"""`config.json` of DistilBERT and BERT, read into one set of names and written back.
+
+DistilBERT's names are used throughout (`dim`, `n_layers`, `n_heads`, `hidden_dim`); BERT's are
+translated on the way in and out. Keys that this package does not interpret are kept, so that a
+saved folder says everything the loaded one said.
+"""
+
+import json
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from distilcli.errors import ModelError
+
+ModelType = Literal["distilbert", "bert"]
+
+# our name -> the key in config.json
+_SHARED_KEYS = {
+    "vocab_size": "vocab_size",
+    "max_position_embeddings": "max_position_embeddings",
+    "initializer_range": "initializer_range",
+    "pad_token_id": "pad_token_id",
+    "chunk_size_feed_forward": "chunk_size_feed_forward",
+}
+_KEYS: dict[ModelType, dict[str, str]] = {
+    "distilbert": {
+        **_SHARED_KEYS,
+        "dim": "dim",
+        "n_layers": "n_layers",
+        "n_heads": "n_heads",
+        "hidden_dim": "hidden_dim",
+        "activation": "activation",
+        "dropout": "dropout",
+        "attention_dropout": "attention_dropout",
+        "sinusoidal_pos_embds": "sinusoidal_pos_embds",
+        "classifier_dropout": "seq_classif_dropout",
+    },
+    "bert": {
+        **_SHARED_KEYS,
+        "dim": "hidden_size",
+        "n_layers": "num_hidden_layers",
+        "n_heads": "num_attention_heads",
+        "hidden_dim": "intermediate_size",
+        "activation": "hidden_act",
+        "dropout": "hidden_dropout_prob",
+        "attention_dropout": "attention_probs_dropout_prob",
+        "type_vocab_size": "type_vocab_size",
+        "layer_norm_eps": "layer_norm_eps",
+        "classifier_dropout": "classifier_dropout",
+    },
+}
+_LABEL_KEYS = {"id2label", "label2id", "num_labels", "problem_type"}
+_PROBLEM_TYPES = (
+    "single_label_classification",
+    "multi_label_classification",
+    "regression",
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelConfig:
+    """The shape and the settings of one model; the defaults are DistilBERT-base's.
+
+    `type_vocab_size` is 0 where there are no token-type embeddings. `labels` are in the order of
+    the classifier's outputs, empty for a model without a classification head. `extra` holds the
+    keys of `config.json` that nothing here interprets.
+    """
+
+    model_type: ModelType = "distilbert"
+    vocab_size: int = 30_522
+    max_position_embeddings: int = 512
+    dim: int = 768
+    n_layers: int = 6
+    n_heads: int = 12
+    hidden_dim: int = 3_072
+    activation: str = "gelu"
+    dropout: float = 0.1
+    attention_dropout: float = 0.1
+    classifier_dropout: float | None = 0.2
+    sinusoidal_pos_embds: bool = False
+    type_vocab_size: int = 0
+    layer_norm_eps: float = 1e-12
+    initializer_range: float = 0.02
+    pad_token_id: int = 0
+    chunk_size_feed_forward: int = 0
+    labels: tuple[str, ...] = ()
+    problem_type: str | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    def with_labels(self, labels: tuple[str, ...], *, problem_type: str) -> "ModelConfig":
+        """Return the same body with another classification head."""
+        return replace(self, labels=labels, problem_type=problem_type)
+
+
+def bert_base() -> ModelConfig:
+    """Return BERT-base's shape, the model that DistilBERT was distilled from."""
+    return ModelConfig(model_type="bert", n_layers=12, type_vocab_size=2, classifier_dropout=None)
+
+
+def read_config(path: Path) -> ModelConfig:
+    """Read `config.json`; raise `ModelError` naming the file and the key that is wrong."""
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ModelError(f"{path}: no such file; a model folder holds a config.json") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelError(f"{path}: cannot be read: {error}") from None
+    except json.JSONDecodeError as error:
+        raise ModelError(
+            f"{path}: line {error.lineno}, column {error.colno}: not JSON: {error.msg}"
+        ) from None
+    if not isinstance(raw, dict):
+        raise ModelError(f"{path}: holds no JSON object; is it a model's config.json?")
+    return parse_config(raw, source=str(path))
+
+
+def parse_config(raw: dict[str, Any], *, source: str = "config.json") -> ModelConfig:
+    """Turn the content of a `config.json` into a `ModelConfig`; `source` names it in errors."""
+    model_type = raw.get("model_type")
+    if model_type not in _KEYS:
+        raise ModelError(
+            f"{source}: model_type is {model_type!r}; this program runs 'distilbert' and 'bert'"
+        )
+    keys = _KEYS[model_type]
+    settings = {ours: raw[key] for ours, key in keys.items() if raw.get(key) is not None}
+    if model_type == "bert":
+        settings.setdefault("n_layers", 12)
+        settings.setdefault("type_vocab_size", 2)
+        settings.setdefault("classifier_dropout", None)
+        _refuse_other_positions(raw, source)
+    known = {*keys.values(), *_LABEL_KEYS, "model_type"}
+    config = ModelConfig(
+        model_type=model_type,
+        **settings,
+        labels=_labels(raw, source),
+        problem_type=_problem_type(raw, source),
+        extra={key: value for key, value in raw.items() if key not in known},
+    )
+    _check_values(config, keys, source)
+    return config
+
+
+def dump_config(config: ModelConfig) -> dict[str, Any]:
+    """Return the content of `config.json` for `config`, in the names of its `model_type`."""
+    raw: dict[str, Any] = {"model_type": config.model_type, **config.extra}
+    for ours, key in _KEYS[config.model_type].items():
+        raw[key] = getattr(config, ours)
+    if config.labels:
+        raw["id2label"] = {str(index): label for index, label in enumerate(config.labels)}
+        raw["label2id"] = {label: index for index, label in enumerate(config.labels)}
+    if config.problem_type is not None:
+        raw["problem_type"] = config.problem_type
+    return raw
+
+
+def _refuse_other_positions(raw: dict[str, Any], source: str) -> None:
+    kind = raw.get("position_embedding_type", "absolute")
+    if kind != "absolute":
+        raise ModelError(
+            f"{source}: position_embedding_type is {kind!r}; only 'absolute' positions are run"
+        )
+
+
+def _labels(raw: dict[str, Any], source: str) -> tuple[str, ...]:
+    id2label = raw.get("id2label")
+    if id2label is None:
+        count = raw.get("num_labels", 0)
+        if not isinstance(count, int) or isinstance(count, bool) or count < 0:
+            raise ModelError(f"{source}: num_labels is {count!r}; it must be a whole number")
+        return tuple(f"LABEL_{index}" for index in range(count))
+    try:
+        by_index = {int(index): str(label) for index, label in id2label.items()}
+    except (AttributeError, ValueError):
+        raise ModelError(f"{source}: id2label must map numbers to label names") from None
+    if sorted(by_index) != list(range(len(by_index))):
+        raise ModelError(f"{source}: id2label must number the labels 0, 1, 2, … without gaps")
+    return tuple(by_index[index] for index in range(len(by_index)))
+
+
+def _problem_type(raw: dict[str, Any], source: str) -> str | None:
+    problem_type: str | None = raw.get("problem_type")
+    if problem_type is not None and problem_type not in _PROBLEM_TYPES:
+        raise ModelError(
+            f"{source}: problem_type is {problem_type!r}; known are {', '.join(_PROBLEM_TYPES)}"
+        )
+    return problem_type
+
+
+def _check_values(config: ModelConfig, keys: dict[str, str], source: str) -> None:
+    for ours, key in keys.items():
+        value = getattr(config, ours)
+        default = ModelConfig.__dataclass_fields__[ours].default
+        if ours == "classifier_dropout" and value is None:
+            continue
+        expected = (float, int) if isinstance(default, float) else type(default)
+        if not isinstance(value, expected) or (isinstance(value, bool) is not (expected is bool)):
+            raise ModelError(f"{source}: {key} is {value!r}; it must be {_kind_name(default)}")
+        if expected is not bool and not isinstance(value, str) and value < 0:
+            raise ModelError(f"{source}: {key} is {value!r}; it must not be negative")
+    for ours in ("vocab_size", "max_position_embeddings", "dim", "n_heads", "hidden_dim"):
+        if getattr(config, ours) == 0:
+            raise ModelError(f"{source}: {keys[ours]} is 0; it must be at least 1")
+    if config.dim % config.n_heads:
+        raise ModelError(
+            f"{source}: {keys['dim']} {config.dim} does not divide into "
+            f"{keys['n_heads']} {config.n_heads} heads"
+        )
+
+
+def _kind_name(default: object) -> str:
+    if isinstance(default, bool):
+        return "true or false"
+    if isinstance(default, int):
+        return "a whole number"
+    return "a number" if isinstance(default, float) else "a text"

@@ -1,0 +1,194 @@
+"""Weights into models and models into folders.
+
+Reading takes `model.safetensors`, its shards, or `pytorch_model.bin` (weights only: a pickle that
+would run code is refused), in any floating-point type or packed (`packing.py`), and gives fp32.
+Nothing is silently left at random: a missing, misshapen or foreign weight is an error that names
+it. Writing gives a folder that `transformers` loads.
+"""
+
+import json
+import pickle
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from distilcli.checkpoint.config import ModelConfig, dump_config, read_config
+from distilcli.checkpoint.folder import ModelFiles
+from distilcli.checkpoint.header import read_header
+from distilcli.errors import ModelError, ResourceError
+from distilcli.model.heads import SequenceClassifier
+from distilcli.model.keys import PREFIX, to_checkpoint, to_ours
+from distilcli.model.packing import unpack
+
+_HEAD = "pre_classifier.", "classifier."
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedClassifier:
+    """A classifier with its weights, and the checkpoint's keys that it has no use for."""
+
+    model: SequenceClassifier
+    config: ModelConfig
+    unused: tuple[str, ...]
+
+
+def read_weights(files: ModelFiles) -> dict[str, Tensor]:
+    """Read every weight of a located model, under this package's names, as fp32 on the CPU."""
+    weights: dict[str, Tensor] = {}
+    for path in files.weight_files:
+        weights.update(_read_pickle(path) if path.suffix == ".bin" else _read_safetensors(path))
+    renamed = {to_ours(key): weight for key, weight in unpack(weights).items()}
+    return {key: weight.float() for key, weight in renamed.items() if key is not None}
+
+
+def load_classifier(files: ModelFiles) -> LoadedClassifier:
+    """Load a model with a trained classification head; raise `ModelError` if it has none."""
+    config = read_config(files.config_path)
+    weights = read_weights(files)
+    head = sorted(key for key in weights if key.startswith(_HEAD))
+    if "classifier.weight" not in head:
+        raise ModelError(
+            f"{files.name}: has no trained classification head; train one with "
+            f"`distil finetune --task classify --model {files.name}`"
+        )
+    config = _config_with_labels(config, len(weights["classifier.weight"]), files.name)
+    with torch.device("meta"):
+        model = SequenceClassifier(config)
+    unused = fill(model, weights, source=files.name)
+    return LoadedClassifier(model.eval(), config, unused)
+
+
+def fill(model: nn.Module, weights: dict[str, Tensor], *, source: str) -> tuple[str, ...]:
+    """Put `weights` into `model`; return the keys left over, which belong to other heads.
+
+    Raises `ModelError` naming the weights that are missing, have another shape, or belong to an
+    encoder of another build (a seventh layer in a model of six).
+    """
+    wanted = model.state_dict()
+    missing = sorted(wanted.keys() - weights.keys())
+    unused = sorted(weights.keys() - wanted.keys())
+    misshapen = [
+        f"{key} {tuple(weights[key].shape)} instead of {tuple(wanted[key].shape)}"
+        for key in sorted(wanted.keys() & weights.keys())
+        if weights[key].shape != wanted[key].shape
+    ]
+    foreign = [key for key in unused if key.startswith(PREFIX) and ".pooler." not in key]
+    faults = [
+        f"{kind}: {_listed(keys)}"
+        for kind, keys in (
+            ("missing", missing),
+            ("of another shape", misshapen),
+            ("not in this architecture", foreign),
+        )
+        if keys
+    ]
+    if faults:
+        raise ModelError(
+            f"{source}: the weights do not fit config.json; {'; '.join(faults)}; "
+            "use the config.json that belongs to these weights"
+        )
+    model.load_state_dict({key: weights[key] for key in wanted}, assign=True)
+    return tuple(unused)
+
+
+def fold_token_types(
+    config: ModelConfig, weights: dict[str, Tensor]
+) -> tuple[ModelConfig, dict[str, Tensor]]:
+    """Turn a BERT encoder into the DistilBERT that gives the same hidden states for one segment.
+
+    Row 0 of the token-type table is added to every position; the pooler is dropped.
+    """
+    key = f"{PREFIX}embeddings.token_type_embeddings.weight"
+    if key not in weights:
+        raise ModelError("there are no token types to fold; the model is a DistilBERT already")
+    folded = {
+        name: weight for name, weight in weights.items() if name != key and ".pooler." not in name
+    }
+    positions = f"{PREFIX}embeddings.position_embeddings.weight"
+    folded[positions] = weights[positions] + weights[key][0]
+    shape = replace(
+        config, model_type="distilbert", type_vocab_size=0, classifier_dropout=0.2, extra={}
+    )
+    return shape, folded
+
+
+def save_classifier(
+    model: SequenceClassifier, folder: Path, *, tokenizer_files: Iterable[Path]
+) -> None:
+    """Write `config.json`, `model.safetensors` and the tokenizer's files into `folder`.
+
+    The folder must exist; making the whole appear at once is the caller's part.
+    """
+    config = model.config
+    family = "Bert" if config.model_type == "bert" else "DistilBert"
+    raw = dump_config(config) | {"architectures": [f"{family}ForSequenceClassification"]}
+    weights = {
+        to_checkpoint(key, config.model_type): weight.detach().cpu().contiguous()
+        for key, weight in model.state_dict().items()
+    }
+    try:
+        write_json(folder / "config.json", raw)
+        save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+        for path in tokenizer_files:
+            shutil.copyfile(path, folder / path.name)
+    except (OSError, SafetensorError) as error:
+        raise ResourceError(f"{folder}: the model could not be saved: {error}") from None
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write `content` as indented JSON."""
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def tokenizer_files(files: ModelFiles) -> list[Path]:
+    """Return the files that make up the tokenizer of a located model."""
+    candidates = (files.tokenizer_json, files.vocab_txt, files.tokenizer_config)
+    return [path for path in candidates if path is not None]
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    read_header(path)  # its errors say more than the loader's
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"{path}: cannot be read: {error}; download it again") from None
+
+
+def _read_pickle(path: Path) -> dict[str, Tensor]:
+    try:
+        weights = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:
+        raise ModelError(
+            f"{path}: refused, because it holds more than weights and could run code; "
+            "ask its author for model.safetensors"
+        ) from None
+    except (OSError, RuntimeError, EOFError) as error:
+        reason = str(error).splitlines()[0] if str(error) else "it ends too early"
+        raise ModelError(f"{path}: cannot be read: {reason}; download it again") from None
+    if not isinstance(weights, dict) or not all(isinstance(w, Tensor) for w in weights.values()):
+        raise ModelError(f"{path}: is no state dict (names to tensors)")
+    return weights
+
+
+def _config_with_labels(config: ModelConfig, n_labels: int, source: str) -> ModelConfig:
+    """Fill in the labels that `config.json` may leave out when they are LABEL_0, LABEL_1, …."""
+    if not config.labels:
+        return replace(config, labels=tuple(f"LABEL_{index}" for index in range(n_labels)))
+    if len(config.labels) != n_labels:
+        raise ModelError(
+            f"{source}: config.json names {len(config.labels)} labels, "
+            f"the classifier has {n_labels} outputs"
+        )
+    return config
+
+
+def _listed(keys: list[str], most: int = 6) -> str:
+    rest = f" and {len(keys) - most} more" if len(keys) > most else ""
+    return ", ".join(keys[:most]) + rest

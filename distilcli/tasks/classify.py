@@ -1,0 +1,221 @@
+"""Text classification: a row, or a pair of texts, to labels with scores.
+
+Three kinds of heads: one label of several (softmax), any number of labels (sigmoid and a
+threshold), and regression (the head's own numbers). A text longer than the model reads is cut
+off, or read in windows whose scores are pooled.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeVar
+
+import numpy as np
+
+from distilcli.checkpoint.config import ModelConfig
+from distilcli.engine.batching import Batch, Piece
+from distilcli.engine.task import Encoded
+from distilcli.errors import RowError, UsageError
+from distilcli.model.heads import SequenceClassifier
+from distilcli.tasks.settings import WindowPooling
+from distilcli.tokenizer.fast import FastTokenizer
+from distilcli.tokenizer.windows import Long, frame
+
+Item = TypeVar("Item")
+Texts = tuple[str, str | None]
+Kind = Literal["single", "multi", "regression"]
+
+_KINDS: dict[str | None, Kind] = {
+    "single_label_classification": "single",
+    "multi_label_classification": "multi",
+    "regression": "regression",
+}
+
+
+def kind_of(config: ModelConfig, *, multi_label: bool = False) -> Kind:
+    """Say how the head's outputs are meant; one output without a word about it is regression."""
+    if multi_label:
+        return "multi"
+    if config.problem_type is None:
+        return "regression" if len(config.labels) == 1 else "single"
+    return _KINDS[config.problem_type]
+
+
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """What the model says of one row.
+
+    `scores` are one per label, in the order of the model's labels: probabilities, or for
+    regression plain numbers.
+    """
+
+    scores: tuple[float, ...]
+
+    def ranked(self) -> list[int]:
+        """Return the indices of the labels, the likeliest first."""
+        return sorted(range(len(self.scores)), key=lambda index: -self.scores[index])
+
+
+class ClassifyTask(Generic[Item]):
+    """Classification as the engine runs it, over items from which `texts_of` takes the texts.
+
+    `texts_of` returns a text and, for pairs, a second one; it may raise `RowError`.
+    """
+
+    def __init__(
+        self,
+        model: SequenceClassifier,
+        tokenizer: FastTokenizer,
+        *,
+        texts_of: Callable[[Item], Texts],
+        kind: Kind,
+        long: Long = "truncate",
+        max_length: int | None = None,
+        stride: int = 128,
+        window_pooling: WindowPooling = "mean",
+    ) -> None:
+        """Raise `UsageError` for windows that would never end."""
+        self._model = model
+        self._tokenizer = tokenizer
+        self._texts_of = texts_of
+        self._kind = kind
+        self._long = long
+        limits = (max_length, tokenizer.max_length, model.config.max_position_embeddings)
+        self._max_length = min(limit for limit in limits if limit is not None)
+        self._stride = stride
+        self._window_pooling = window_pooling
+        if long == "window" and stride >= self._max_length - 3:
+            raise UsageError(
+                f"--stride {stride} is not smaller than a window of {self._max_length} tokens"
+            )
+
+    def size(self, item: Item) -> int:
+        """Return the number of characters of an item."""
+        try:
+            first, second = self._texts_of(item)
+        except RowError:
+            return 0
+        return len(first) + len(second or "")
+
+    def encode(self, items: Sequence[Item]) -> list[Encoded | RowError]:
+        """Tokenize items at once; an item whose texts cannot be had gives its `RowError`."""
+        encoded: list[Encoded | RowError | None] = [None] * len(items)
+        texts: list[tuple[int, str, str | None]] = []
+        for place, item in enumerate(items):
+            try:
+                texts.append((place, *self._texts_of(item)))
+            except RowError as error:
+                encoded[place] = error
+        firsts = iter(self._tokenizer.ids([first for _, first, _ in texts]))
+        seconds = iter(self._tokenizer.ids([s for _, _, s in texts if s is not None]))
+        for place, _, second in texts:
+            encoded[place] = self._frame(next(firsts), None if second is None else next(seconds))
+        return [result for result in encoded if result is not None]
+
+    def _frame(self, first: list[int], second: list[int] | None) -> Encoded | RowError:
+        try:
+            framed = frame(
+                first,
+                second,
+                special=self._tokenizer.special,
+                max_length=self._max_length,
+                long=self._long,
+                stride=self._stride,
+            )
+        except RowError as error:
+            return error
+        types = framed.token_type_ids or [None] * len(framed.input_ids)
+        pieces = [Piece(*both) for both in zip(framed.input_ids, types, strict=True)]
+        return Encoded(pieces, truncated=framed.truncated)
+
+    def forward(self, batch: Batch) -> list[list[float]]:
+        """Return the scores of each piece, one per label."""
+        logits = self._model(batch.input_ids, batch.attention_mask, batch.token_type_ids).float()
+        if self._kind == "single":
+            logits = logits.softmax(dim=-1)
+        elif self._kind == "multi":
+            logits = logits.sigmoid()
+        scores: list[list[float]] = logits.tolist()
+        return scores
+
+    def decode(
+        self, item: Item, encoded: Encoded, outputs: Sequence[list[float]]
+    ) -> Classification:
+        """Pool the scores of an item's windows."""
+        if len(outputs) == 1 or self._window_pooling == "first":
+            return Classification(tuple(outputs[0]))
+        if self._window_pooling == "mean":
+            weights = [len(piece) for piece in encoded.pieces]
+            pooled = np.average(outputs, axis=0, weights=weights)
+        else:
+            pooled = np.max(outputs, axis=0)
+            if self._kind == "single":
+                pooled = pooled / pooled.sum()
+        return Classification(tuple(pooled.tolist()))
+
+
+class ClassificationColumns:
+    """How a classification is laid out in the columns of a row.
+
+    One label of several: `label`, `score`, then `label_2`, `score_2`, … up to `top_k`. Several
+    labels: `labels` and `scores`, those at or above `threshold`, the likeliest first. Regression:
+    `score`, or `score_NAME` for each of several outputs. `all_scores` adds `score_NAME` for every
+    label.
+    """
+
+    def __init__(
+        self,
+        labels: Sequence[str],
+        kind: Kind,
+        *,
+        top_k: int = 1,
+        all_scores: bool = False,
+        threshold: float = 0.5,
+    ) -> None:
+        self._labels = tuple(labels)
+        self._kind = kind
+        self._top_k = min(top_k, len(labels))
+        self._threshold = threshold
+        several_numbers = kind == "regression" and len(labels) > 1
+        self._score_names = (
+            [f"score_{label}" for label in labels] if all_scores or several_numbers else []
+        )
+
+    @property
+    def names(self) -> list[str]:
+        """The new columns, in order."""
+        if self._kind == "multi":
+            leading = ["labels", "scores"]
+        elif self._kind == "regression":
+            leading = [] if self._score_names else ["score"]
+        else:
+            ends = ["", *(f"_{rank}" for rank in range(2, self._top_k + 1))]
+            leading = [name + end for end in ends for name in ("label", "score")]
+        return leading + self._score_names
+
+    def values(self, classification: Classification) -> list[object]:
+        """Return the values of one row, in the order of `names`."""
+        scores = classification.scores
+        leading: list[object]
+        if self._kind == "multi":
+            chosen = self.chosen(classification)
+            leading = [[self._labels[i] for i in chosen], [scores[i] for i in chosen]]
+        elif self._kind == "regression":
+            leading = [] if self._score_names else [scores[0]]
+        else:
+            leading = []
+            for index in classification.ranked()[: self._top_k]:
+                leading += [self._labels[index], scores[index]]
+        return leading + (list(scores) if self._score_names else [])
+
+    def chosen(self, classification: Classification) -> list[int]:
+        """Return the indices of the labels that a row gets, the likeliest first."""
+        if self._kind == "regression":
+            return []
+        ranked = classification.ranked()
+        if self._kind == "single":
+            return ranked[:1]
+        return [i for i in ranked if classification.scores[i] >= self._threshold]
+
+    def chosen_labels(self, classification: Classification) -> list[str]:
+        """Return the labels that a row gets, for counting them."""
+        return [self._labels[index] for index in self.chosen(classification)]

@@ -1,0 +1,70 @@
+"""A run over files: rows from a source through an engine into a sink."""
+
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from typing import Protocol, TypeVar
+
+from distilcli.engine.engine import Engine
+from distilcli.engine.task import Outcome
+from distilcli.errors import RowError
+from distilcli.rows.reader import RowSource
+from distilcli.rows.row import Row, cell_text
+from distilcli.rows.writer import Block
+from distilcli.stats import RunStats
+
+Value = TypeVar("Value")
+
+
+class Sink(Protocol):
+    """Where rows go with what was added to them."""
+
+    def write_rows(self, block: Block) -> None:
+        """Take a block of rows."""
+
+
+def texts_from(
+    text_column: str, pair_column: str | None
+) -> Callable[[Row], tuple[str, str | None]]:
+    """Return the function that takes a row's text, and its second text, from its columns."""
+
+    def texts_of(row: Row) -> tuple[str, str | None]:
+        if row.error is not None:
+            raise RowError(row.error)
+        second = None if pair_column is None else cell_text(row, pair_column)
+        return cell_text(row, text_column), second
+
+    return texts_of
+
+
+def run_files(
+    source: RowSource,
+    engine: Engine[Row, Value],
+    sink: Sink,
+    *,
+    names: Sequence[str],
+    values: Callable[[Value], Sequence[object]],
+    stats: RunStats,
+    on_block: Callable[[list[Outcome[Row, Value]]], None] = lambda _: None,
+) -> None:
+    """Carry every row of `source` through `engine` into `sink`, in order.
+
+    A row gets `values` of its result under `names`; a failed one gets them empty and an `error`,
+    one that was cut short is marked `truncated`. `on_block` sees each block after it is written.
+    """
+    with closing(engine.run(source, stats=stats)) as blocks:
+        for block in blocks:
+            sink.write_rows([(o.item, _additions(o, names, values)) for o in block])
+            on_block(block)
+
+
+def _additions(
+    outcome: Outcome[Row, Value],
+    names: Sequence[str],
+    values: Callable[[Value], Sequence[object]],
+) -> dict[str, object]:
+    if outcome.value is None:
+        return {**dict.fromkeys(names), "error": outcome.error}
+    additions = dict(zip(names, values(outcome.value), strict=True))
+    if outcome.truncated:
+        additions["truncated"] = True
+    return additions

@@ -1,0 +1,51 @@
+"""Settings that every task shares: how rows are batched, and what is done with long texts."""
+
+import os
+from dataclasses import dataclass
+from typing import Literal
+
+from distilcli.tokenizer.windows import Long
+
+WindowPooling = Literal["mean", "max", "first"]
+
+# About half a megabyte of activations a layer in fp32: what stays in a core's cache. An
+# accelerator wants its thousands of lanes filled instead.
+_CPU_TOKENS, _ACCELERATOR_TOKENS = 512, 16_384
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BatchOptions:
+    """How rows are put into batches; what is None is chosen by the device.
+
+    `rows` bounds the rows of a batch, `tokens` its positions, padding included; `threads` counts
+    the workers on the CPU, each on a core of its own.
+    """
+
+    rows: int | None = None
+    tokens: int | None = None
+    threads: int | None = None
+
+    def tokens_on(self, device_type: str) -> int:
+        """Return the token budget of a batch on a device."""
+        return self.tokens or (_CPU_TOKENS if device_type == "cpu" else _ACCELERATOR_TOKENS)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LongTexts:
+    """What is done with texts longer than the model reads: cut off, windowed, or an error.
+
+    `max_length` counts the tokens of a sequence, specials included; `stride` those by which
+    windows overlap.
+    """
+
+    long: Long = "truncate"
+    max_length: int | None = None
+    stride: int = 128
+    window_pooling: WindowPooling = "mean"
+
+
+def available_cores() -> int:
+    """Count the cores that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

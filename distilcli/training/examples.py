@@ -1,0 +1,119 @@
+"""Labelled rows: read with their labels, checked, and split for validation."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from distilcli.errors import InputError, RowError
+from distilcli.rows.reader import RowSource
+from distilcli.rows.row import cell_text, find_column
+
+LABEL_COLUMNS = ("label", "labels", "category", "class", "sentiment", "target", "intent", "topic")
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """Texts (with a second text each, for pairs) and the index of each one's label."""
+
+    texts: list[str]
+    pairs: list[str] | None
+    labels: list[int]
+    label_names: tuple[str, ...]
+
+
+def read_frame(
+    source: RowSource, *, label_column: str | None, pair_column: str | None
+) -> pd.DataFrame:
+    """Read every row into a frame of `text`, `label` and, for pairs, `pair`.
+
+    `label_column` None takes the first column with a usual name. Raises `InputError` naming the
+    file and the line of the first row that cannot be learned from.
+    """
+    columns = source.columns
+    dotted = source.format == "jsonl"
+    wanted = {"text": source.text_column, "label": _label_column(source, label_column)}
+    if pair_column is not None:
+        wanted["pair"] = find_column(columns, pair_column, source.name, dotted=dotted)
+    cells: dict[str, list[str]] = {name: [] for name in wanted}
+    for row in source:
+        if row.error is not None:
+            raise InputError(row.error)
+        try:
+            for name, column in wanted.items():
+                cells[name].append(cell_text(row, column))
+        except RowError as error:
+            raise InputError(str(error)) from None
+        if not cells["label"][-1].strip():
+            raise InputError(
+                f"{row.source}: line {row.line}, column {wanted['label']!r}: the label is empty; "
+                "every row to learn from needs one"
+            )
+    frame = pd.DataFrame(cells)
+    if frame.empty:
+        raise InputError(f"{source.name}: has no rows to learn from")
+    return frame
+
+
+def label_names(frame: pd.DataFrame, *, known: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return the labels of a frame in the order that a model's outputs will have.
+
+    The order of `known`, a model's labels, is kept if they are the same ones; else the order is
+    that of the alphabet, or of numbers. Raises `InputError` where there is one label only.
+    """
+    names = set(frame["label"])
+    if len(names) < 2:  # noqa: PLR2004
+        raise InputError(
+            f"every row has the label {next(iter(names))!r}; a classifier needs at least two labels"
+        )
+    if names == set(known):
+        return tuple(known)
+    if all(name.lstrip("-").isdecimal() for name in names):
+        return tuple(sorted(names, key=int))
+    return tuple(sorted(names))
+
+
+def split(frame: pd.DataFrame, *, share: float, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Set a share of every label's rows aside for validation; return (train, valid).
+
+    The order of rows is kept. Raises `InputError` where the share leaves a part empty.
+    """
+    valid = frame.groupby("label").sample(frac=share, random_state=seed).sort_index()
+    train = frame.drop(valid.index)
+    if valid.empty or train.empty:
+        raise InputError(
+            f"{len(frame)} rows are too few to set {share:.0%} of each label aside; "
+            "give a validation file with --valid"
+        )
+    return train, valid
+
+
+def as_examples(frame: pd.DataFrame, names: tuple[str, ...], *, source: str) -> Examples:
+    """Number the labels of a frame; raise `InputError` for one that is not among `names`."""
+    number = {name: index for index, name in enumerate(names)}
+    unknown = sorted(set(frame["label"]) - number.keys())
+    if unknown:
+        raise InputError(
+            f"{source}: has the label {unknown[0]!r}, which the training rows do not have "
+            f"(theirs: {', '.join(names[:10])})"
+        )
+    return Examples(
+        texts=frame["text"].tolist(),
+        pairs=frame["pair"].tolist() if "pair" in frame else None,
+        labels=[number[label] for label in frame["label"]],
+        label_names=names,
+    )
+
+
+def _label_column(source: RowSource, wanted: str | None) -> str:
+    columns = source.columns
+    if wanted is not None:
+        return find_column(columns, wanted, source.name, dotted=source.format == "jsonl")
+    by_lower = {name.lower(): name for name in reversed(columns)}
+    found = next((by_lower[name] for name in LABEL_COLUMNS if name in by_lower), None)
+    if found is None:
+        raise InputError(
+            f"no label column found in {source.name}; name it with --label-column "
+            f"(columns: {', '.join(columns)})"
+        )
+    return found

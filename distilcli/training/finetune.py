@@ -1,0 +1,131 @@
+"""From examples and a model's files to a trained classifier in a run folder."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+
+from distilcli.checkpoint.config import read_config
+from distilcli.checkpoint.folder import ModelFiles
+from distilcli.engine.batching import Piece
+from distilcli.model.heads import SequenceClassifier
+from distilcli.model.keys import PREFIX
+from distilcli.model.loading import fill, fold_token_types, read_weights, tokenizer_files
+from distilcli.tokenizer.fast import FastTokenizer, load_tokenizer
+from distilcli.tokenizer.windows import frame
+from distilcli.training.examples import Examples
+from distilcli.training.loop import LabelledSequences, Progress, Trainer, TrainingOptions
+from distilcli.training.run_folder import RunFolder
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StartingPoint:
+    """What a run starts from.
+
+    `fold` turns a BERT encoder into the DistilBERT that gives the same hidden states.
+    `max_length` counts tokens, specials included; None takes the model's own limit.
+    """
+
+    files: ModelFiles
+    fold: bool = False
+    max_length: int | None = None
+
+
+def finetune_classifier(
+    start: StartingPoint,
+    train: Examples,
+    valid: Examples,
+    *,
+    options: TrainingOptions,
+    device: torch.device,
+    folder: Path,
+    resume: bool = False,
+    force: bool = False,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+) -> Progress:
+    """Train a classifier of `train.label_names` and leave the best one in `folder`.
+
+    The best is the one with the highest accuracy on `valid`. Raises `ModelError` for a model that
+    cannot be started from, `InputError` for examples that cannot be learned, `UsageError` for a
+    folder that is taken or a run that cannot be resumed.
+    """
+    # Seeded before the head is drawn: a run is a function of its options and its data.
+    torch.manual_seed(options.seed)
+    model = start_classifier(start, labels=train.label_names)
+    tokenizer = load_tokenizer(
+        tokenizer_json=start.files.tokenizer_json,
+        vocab_txt=start.files.vocab_txt,
+        tokenizer_config=start.files.tokenizer_config,
+    )
+    max_length = min(
+        start.max_length or model.config.max_position_embeddings,
+        model.config.max_position_embeddings,
+    )
+    fingerprint = {
+        "model": start.files.name,
+        "fold": start.fold,
+        "max_length": max_length,
+        "training data": _digest(train),
+        "validation data": _digest(valid),
+        **asdict(options),
+    }
+    run = RunFolder(folder, fingerprint=fingerprint, tokenizer_files=tokenizer_files(start.files))
+    state = run.load_state() if resume else None
+    if state is None:
+        run.create(force=force)
+    trainer = Trainer(
+        model,
+        tokenize(train, tokenizer, max_length=max_length),
+        tokenize(valid, tokenizer, max_length=max_length),
+        options=options,
+        device=device,
+        run=run,
+        on_progress=on_progress,
+    )
+    if state is not None:
+        trainer.resume(state)
+    return trainer.train()
+
+
+def start_classifier(start: StartingPoint, *, labels: tuple[str, ...]) -> SequenceClassifier:
+    """Build a classifier on the encoder of `start`, its head drawn at random.
+
+    A head in the checkpoint is used when it was trained for the same labels in the same order.
+    """
+    config, weights = read_config(start.files.config_path), read_weights(start.files)
+    if start.fold:
+        config, weights = fold_token_types(config, weights)
+    keeps_head = config.labels == labels and "classifier.weight" in weights
+    config = config.with_labels(labels, problem_type="single_label_classification")
+    model = SequenceClassifier(config)
+    fresh = {
+        key: value
+        for key, value in model.state_dict().items()
+        if not key.startswith(PREFIX) or ".pooler." in key
+    }
+    given = {key: value for key, value in weights.items() if keeps_head or key.startswith(PREFIX)}
+    fill(model, {**fresh, **given}, source=start.files.name)
+    return model
+
+
+def tokenize(examples: Examples, tokenizer: FastTokenizer, *, max_length: int) -> LabelledSequences:
+    """Turn examples into sequences of at most `max_length` tokens, longer ones cut off."""
+    first = tokenizer.ids(examples.texts)
+    second = tokenizer.ids(examples.pairs) if examples.pairs else [None] * len(first)
+    pieces = []
+    for a, b in zip(first, second, strict=True):
+        framed = frame(a, b, special=tokenizer.special, max_length=max_length, long="truncate")
+        types = framed.token_type_ids[0] if framed.token_type_ids else None
+        pieces.append(Piece(framed.input_ids[0], types))
+    return LabelledSequences(pieces, examples.labels)
+
+
+def _digest(examples: Examples) -> str:
+    digest = hashlib.sha256(repr(examples.label_names).encode())
+    for text, label in zip(examples.texts, examples.labels, strict=True):
+        digest.update(f"{label}\0{text}\0".encode("utf-8", "surrogatepass"))
+    for pair in examples.pairs or ():
+        digest.update(f"{pair}\0".encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()

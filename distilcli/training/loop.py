@@ -1,0 +1,333 @@
+"""The training loop: steps, evaluations, the best model, and a state that resumes exactly.
+
+One step sums the gradients of `accumulate` batches, clips, and applies AdamW. After every
+evaluation, after an interruption, and every few minutes between, the whole state is saved in one
+file that replaces the last one whole; on the CPU a resumed run ends with the same bits as an
+unbroken one.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from distilcli.engine.batching import Batch, Piece, cut_batches, pad
+from distilcli.errors import InputError
+from distilcli.model.heads import SequenceClassifier
+from distilcli.model.precision import Precision, choose_training_dtype
+from distilcli.training.batches import epoch_batches
+from distilcli.training.interrupt import deferred_interrupt
+from distilcli.training.metrics import classification_scores
+from distilcli.training.optimizer import (
+    SCHEDULES,
+    build_optimizer,
+    freeze_word_embeddings,
+    set_learning_rate,
+)
+from distilcli.training.run_folder import RunFolder
+
+_SECONDS_BETWEEN_SAVES = 300
+_EVALUATION_BUDGET = 4_096  # tokens a batch; no gradients are kept, so batches may be larger
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainingOptions:
+    """Every setting of a run that changes what is learned.
+
+    `warmup` is a share of all steps; `token_budget` counts tokens in a batch, padding included;
+    `average` is the decay of a moving average of the weights, which is then what is evaluated and
+    saved (0 turns it off); `evaluate_every` counts steps, None means once an epoch;
+    `early_stopping` is how many evaluations without a better accuracy end the run.
+    """
+
+    epochs: int = 3
+    learning_rate: float = 5e-5
+    schedule: str = "linear"
+    warmup: float = 0.06
+    weight_decay: float = 0.01
+    layer_decay: float = 1.0
+    clip: float = 1.0
+    token_budget: int = 1_024
+    accumulate: int = 1
+    gradient_checkpointing: bool = False
+    freeze_embeddings: bool = False
+    average: float = 0.0
+    precision: Precision = "auto"
+    evaluate_every: int | None = None
+    early_stopping: int | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledSequences:
+    """Tokenized rows with the index of each row's label."""
+
+    pieces: list[Piece]
+    labels: list[int]
+
+    @property
+    def lengths(self) -> list[int]:
+        """Tokens per row."""
+        return [len(piece) for piece in self.pieces]
+
+
+@dataclass(slots=True)
+class Progress:
+    """Where a run stands; handed to the caller after every step and every evaluation."""
+
+    step: int = 0
+    total_steps: int = 0
+    epoch: int = 0
+    loss: float = 0.0  # of the steps since the last evaluation, their mean
+    tokens: int = 0
+    best_accuracy: float = -1.0
+    evaluations_since_best: int = 0
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+
+class Trainer:
+    """Trains one classifier on one set of rows."""
+
+    def __init__(
+        self,
+        model: SequenceClassifier,
+        train: LabelledSequences,
+        valid: LabelledSequences,
+        *,
+        options: TrainingOptions,
+        device: torch.device,
+        run: RunFolder,
+        on_progress: Callable[[Progress], None] = lambda _: None,
+    ) -> None:
+        """Raise `InputError` for data without rows, `ResourceError` for a precision not had."""
+        for name, rows in (("train", train), ("validate", valid)):
+            if not rows.pieces:
+                raise InputError(f"there are no rows to {name} on")
+        torch.manual_seed(options.seed)
+        self._model = model.to(device)
+        self._train, self._valid = train, valid
+        self._options = options
+        self._device = device
+        self._run = run
+        self._on_progress = on_progress
+        self._dtype = choose_training_dtype(options.precision, device)
+        if options.freeze_embeddings:
+            freeze_word_embeddings(model)
+        model.distilbert.transformer.gradient_checkpointing = options.gradient_checkpointing
+        self._optimizer = build_optimizer(
+            model,
+            learning_rate=options.learning_rate,
+            weight_decay=options.weight_decay,
+            layer_decay=options.layer_decay,
+        )
+        self._average = _clone(model) if options.average else None
+        self._progress = Progress(total_steps=self._count_steps())
+        self._saved_at = time.monotonic()
+
+    def train(self) -> Progress:
+        """Run to the last step or to early stopping; return where the run ended.
+
+        An interrupt (Ctrl-C) waits for the end of a step, saves the state, and then leaves as
+        KeyboardInterrupt; a second one leaves at once.
+        """
+        self._model.train()
+        with deferred_interrupt() as interrupt:
+            for epoch, batches in self._remaining_steps():
+                self._progress.epoch = epoch
+                self._step(batches)
+                if self._is_evaluation_due():
+                    self._evaluate()
+                    if self._should_stop():
+                        break
+                elif time.monotonic() - self._saved_at > _SECONDS_BETWEEN_SAVES:
+                    self._save_state()
+                if interrupt.asked:
+                    self._save_state()
+                    raise KeyboardInterrupt
+        self._run.finish(self._summary())
+        return self._progress
+
+    def resume(self, state: dict[str, Any]) -> None:
+        """Go back to where `state` (from the run folder) was saved."""
+        self._model.load_state_dict(state["model"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        if self._average is not None:
+            self._average = {
+                name: weight.to(self._device) for name, weight in state["average"].items()
+            }
+        self._progress = Progress(**state["progress"])
+        torch.set_rng_state(state["rng"])
+        if self._device.type == "cuda":
+            torch.cuda.set_rng_state(state["cuda_rng"], self._device)
+
+    def _step(self, batches: list[list[int]]) -> None:
+        options, progress = self._options, self._progress
+        share = SCHEDULES[options.schedule](
+            progress.step,
+            total=progress.total_steps,
+            warmup=max(1, round(options.warmup * progress.total_steps)),
+        )
+        set_learning_rate(self._optimizer, share)
+        n_rows = sum(len(batch) for batch in batches)
+        loss = 0.0
+        for indices in batches:
+            batch, labels = self._collate(self._train, indices)
+            with self._autocast():
+                logits = self._model(batch.input_ids, batch.attention_mask, batch.token_type_ids)
+                part = F.cross_entropy(logits.float(), labels, reduction="sum") / n_rows
+            part.backward()
+            loss += part.item()
+            progress.tokens += sum(batch.lengths)
+        torch.nn.utils.clip_grad_norm_(self._model.parameters(), options.clip)
+        self._optimizer.step()
+        self._optimizer.zero_grad()
+        if self._average is not None:
+            self._update_average()
+        progress.step += 1
+        since = progress.step - (progress.history[-1]["step"] if progress.history else 0)
+        progress.loss += (loss - progress.loss) / since
+        self._on_progress(progress)
+
+    def _evaluate(self) -> None:
+        progress = self._progress
+        live = self._swap_in_average()
+        scores = classification_scores(
+            self._valid.labels, self.predict(self._valid), n_labels=len(self._model.config.labels)
+        )
+        better = scores.accuracy > progress.best_accuracy
+        progress.history.append(
+            {
+                "step": progress.step,
+                "epoch": progress.epoch,
+                "train_loss": round(progress.loss, 6),
+                "accuracy": round(scores.accuracy, 6),
+                "macro_f1": round(scores.macro_f1, 6),
+                "best": better,
+            }
+        )
+        progress.loss = 0.0
+        if better:
+            progress.best_accuracy = scores.accuracy
+            progress.evaluations_since_best = 0
+            self._run.save_best(self._model)
+        else:
+            progress.evaluations_since_best += 1
+        if live is not None:
+            self._model.load_state_dict(live)
+        self._save_state()
+        self._on_progress(progress)
+
+    @torch.inference_mode()
+    def predict(self, rows: LabelledSequences) -> list[int]:
+        """Return the index of the likeliest label of each row."""
+        self._model.eval()
+        predicted = [0] * len(rows.pieces)
+        for indices in cut_batches(rows.lengths, max_tokens=_EVALUATION_BUDGET, max_rows=None):
+            batch, _ = self._collate(rows, indices)
+            logits = self._model(batch.input_ids, batch.attention_mask, batch.token_type_ids)
+            for index, label in zip(indices, logits.argmax(dim=1).tolist(), strict=True):
+                predicted[index] = label
+        self._model.train()
+        return predicted
+
+    def _remaining_steps(self) -> Iterator[tuple[int, list[list[int]]]]:
+        """Yield (epoch, batches of the step) from where the run stands."""
+        step = 0
+        for epoch in range(self._options.epochs):
+            for batches in self._epoch_steps(epoch):
+                step += 1
+                if step > self._progress.step:
+                    yield epoch, batches
+
+    def _epoch_steps(self, epoch: int) -> list[list[list[int]]]:
+        batches = epoch_batches(
+            self._train.lengths,
+            token_budget=self._options.token_budget,
+            seed=self._options.seed,
+            epoch=epoch,
+        )
+        size = self._options.accumulate
+        return [batches[start : start + size] for start in range(0, len(batches), size)]
+
+    def _count_steps(self) -> int:
+        self._epoch_ends: set[int] = set()
+        total = 0
+        for epoch in range(self._options.epochs):
+            total += len(self._epoch_steps(epoch))
+            self._epoch_ends.add(total)
+        return total
+
+    def _is_evaluation_due(self) -> bool:
+        step, every = self._progress.step, self._options.evaluate_every
+        if step == self._progress.total_steps:
+            return True
+        return step in self._epoch_ends if every is None else step % every == 0
+
+    def _should_stop(self) -> bool:
+        patience = self._options.early_stopping
+        return patience is not None and self._progress.evaluations_since_best >= patience
+
+    def _collate(self, rows: LabelledSequences, indices: list[int]) -> tuple[Batch, Tensor]:
+        batch = pad(
+            [rows.pieces[index] for index in indices],
+            pad_token_id=self._model.config.pad_token_id,
+            device=self._device,
+        )
+        labels = torch.tensor([rows.labels[index] for index in indices], device=self._device)
+        return batch, labels
+
+    def _autocast(self) -> torch.autocast:
+        enabled = self._dtype is not torch.float32
+        return torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=enabled)
+
+    @torch.no_grad()
+    def _update_average(self) -> None:
+        assert self._average is not None
+        # A young average follows the weights closely; its memory grows with the run.
+        step = self._progress.step + 1
+        decay = min(self._options.average, step / (step + 9))
+        for name, parameter in self._model.named_parameters():
+            if parameter.requires_grad:
+                self._average[name].lerp_(parameter, 1 - decay)
+
+    def _swap_in_average(self) -> dict[str, Tensor] | None:
+        """Put the averaged weights into the model; return the live ones, to be put back."""
+        if self._average is None:
+            return None
+        live = _clone(self._model)
+        self._model.load_state_dict(self._average)
+        return live
+
+    def _save_state(self) -> None:
+        state = {
+            "model": self._model.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "average": self._average,
+            "progress": asdict(self._progress),
+            "rng": torch.get_rng_state(),
+        }
+        if self._device.type == "cuda":
+            state["cuda_rng"] = torch.cuda.get_rng_state(self._device)
+        self._run.save_state(state, self._progress.history)
+        self._saved_at = time.monotonic()
+
+    def _summary(self) -> dict[str, Any]:
+        progress = self._progress
+        best = next(entry for entry in reversed(progress.history) if entry["best"])
+        return {
+            "steps": progress.step,
+            "epochs": progress.epoch + 1,
+            "tokens": progress.tokens,
+            "best": best,
+            "device": str(self._device),
+            "precision": "bf16" if self._dtype is torch.bfloat16 else "fp32",
+            "options": asdict(self._options),
+        }
+
+
+def _clone(model: torch.nn.Module) -> dict[str, Tensor]:
+    return {name: weight.detach().clone() for name, weight in model.state_dict().items()}

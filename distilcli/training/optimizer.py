@@ -1,0 +1,76 @@
+"""AdamW for a transformer: which weights learn, how fast, and on what schedule."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import nn
+
+from distilcli.model.keys import PREFIX
+
+_WORD_TABLE = f"{PREFIX}embeddings.word_embeddings.weight"
+
+
+def freeze_word_embeddings(model: nn.Module) -> None:
+    """Keep the token table as it is: most of a small model's weights and none of its compute."""
+    dict(model.named_parameters())[_WORD_TABLE].requires_grad_(False)
+
+
+def build_optimizer(
+    model: nn.Module, *, learning_rate: float, weight_decay: float, layer_decay: float
+) -> torch.optim.AdamW:
+    """Return AdamW over the trainable weights.
+
+    Norms and biases are not decayed. With `layer_decay` d < 1 the head learns at the full rate,
+    the top block at d, the one below at d², the embeddings slowest (ULMFiT's discriminative
+    rates, Howard and Ruder 2018).
+    """
+    depth = 1 + max((_layer(name) for name, _ in model.named_parameters()), default=0)
+    groups: dict[tuple[int, bool], dict[str, Any]] = {}
+    for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        below_head = 0 if not name.startswith(PREFIX) else depth - _layer(name)
+        decayed = parameter.dim() >= 2
+        group = groups.setdefault(
+            (below_head, decayed),
+            {
+                "params": [],
+                "peak": learning_rate * layer_decay**below_head,
+                "weight_decay": weight_decay if decayed else 0.0,
+            },
+        )
+        group["params"].append(parameter)
+    return torch.optim.AdamW(
+        list(groups.values()), lr=learning_rate, betas=(0.9, 0.999), eps=1e-8, fused=True
+    )
+
+
+def set_learning_rate(optimizer: torch.optim.AdamW, share_of_peak: float) -> None:
+    """Set every group's rate to a share of its own peak."""
+    for group in optimizer.param_groups:
+        group["lr"] = group["peak"] * share_of_peak
+
+
+def linear_schedule(step: int, *, total: int, warmup: int) -> float:
+    """Return the share of the peak rate at `step` (0-based): up over `warmup`, down to 0."""
+    if step < warmup:
+        return (step + 1) / warmup
+    return max(0.0, (total - step) / max(1, total - warmup))
+
+
+def cosine_schedule(step: int, *, total: int, warmup: int) -> float:
+    """Return the share of the peak rate at `step`: up over `warmup`, down along half a cosine."""
+    if step < warmup:
+        return (step + 1) / warmup
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warmup) / max(1, total - warmup))))
+
+
+SCHEDULES: dict[str, Callable[..., float]] = {"linear": linear_schedule, "cosine": cosine_schedule}
+
+
+def _layer(name: str) -> int:
+    """Return the place of a weight from below: embeddings 0, block 0 at 1, and so on."""
+    parts = name.split(".")
+    return int(parts[parts.index("layer") + 1]) + 1 if "layer" in parts else 0

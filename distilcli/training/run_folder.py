@@ -1,0 +1,105 @@
+"""A run's folder: the best model so far, the metrics, and the state to resume from.
+
+    config.json, model.safetensors, tokenizer files   the best model so far, ready to use
+    metrics.jsonl                                     a line for each evaluation
+    summary.json                                      written at the end
+    training_state.pt                                 until the end: everything to go on from
+
+Each file is written beside its place and renamed, so a kill at any moment leaves whole files.
+"""
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from distilcli.errors import ResourceError, UsageError
+from distilcli.model.heads import SequenceClassifier
+from distilcli.model.loading import save_classifier, write_json
+
+STATE_FILE = "training_state.pt"
+
+
+class RunFolder:
+    """Where one run of `finetune` keeps what it makes."""
+
+    def __init__(
+        self, path: Path, *, fingerprint: dict[str, Any], tokenizer_files: Iterable[Path]
+    ) -> None:
+        """`fingerprint` says what the run learns from; a state of another one is refused."""
+        self.path = path
+        self._fingerprint = fingerprint
+        self._tokenizer_files = list(tokenizer_files)
+
+    def create(self, *, force: bool) -> None:
+        """Make the folder; raise `UsageError` if it holds something and `force` is not given."""
+        if self.path.exists() and not self.path.is_dir():
+            raise UsageError(f"{self.path}: is a file; name a folder for the run")
+        if self.path.is_dir() and any(self.path.iterdir()) and not force:
+            way_out = "--resume to go on, " if (self.path / STATE_FILE).is_file() else ""
+            raise UsageError(
+                f"{self.path}: is not empty; use {way_out}--force to replace what is in it"
+            )
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            (self.path / STATE_FILE).unlink(missing_ok=True)
+        except OSError as error:
+            raise ResourceError(f"{self.path}: cannot be made: {error}") from None
+
+    def load_state(self) -> dict[str, Any]:
+        """Return the saved state; raise `UsageError` if there is none or it is another run's."""
+        path = self.path / STATE_FILE
+        if not path.is_file():
+            done = (self.path / "summary.json").is_file()
+            reason = "the run is finished" if done else "there is no interrupted run"
+            raise UsageError(f"{self.path}: {reason}, nothing to resume")
+        saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        changed = sorted(
+            key
+            for key in self._fingerprint.keys() | saved["fingerprint"].keys()
+            if self._fingerprint.get(key) != saved["fingerprint"].get(key)
+        )
+        if changed:
+            raise UsageError(
+                f"{self.path}: was started with another {', '.join(changed)}; "
+                "repeat the first command line with --resume added, or use --force to start anew"
+            )
+        return saved
+
+    def save_state(self, state: dict[str, Any], history: list[dict[str, Any]]) -> None:
+        """Replace the saved state and the metrics."""
+        content = {**state, "fingerprint": self._fingerprint}
+        self._replace(self.path / STATE_FILE, lambda path: torch.save(content, path))
+        lines = "".join(json.dumps(entry) + "\n" for entry in history)
+        self._replace(self.path / "metrics.jsonl", lambda path: path.write_text(lines))
+
+    def save_best(self, model: SequenceClassifier) -> None:
+        """Replace the saved model."""
+        stage = self.path / ".saving"
+        try:
+            stage.mkdir(exist_ok=True)
+            save_classifier(model, stage, tokenizer_files=self._tokenizer_files)
+            for path in sorted(stage.iterdir()):
+                path.replace(self.path / path.name)
+            stage.rmdir()
+        except OSError as error:
+            raise ResourceError(f"{self.path}: the model could not be saved: {error}") from None
+
+    def finish(self, summary: dict[str, Any]) -> None:
+        """Write the summary and drop the state, which is of no more use."""
+        self._replace(self.path / "summary.json", lambda path: write_json(path, summary))
+        (self.path / STATE_FILE).unlink(missing_ok=True)
+
+    def _replace(self, path: Path, write: Any) -> None:
+        temporary = path.with_name(f".{path.name}.tmp")
+        try:
+            write(temporary)
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except (OSError, RuntimeError) as error:  # torch.save reports a full disk as RuntimeError
+            temporary.unlink(missing_ok=True)
+            raise ResourceError(f"{path}: could not be written: {error}") from None

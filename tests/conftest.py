@@ -1,0 +1,88 @@
+"""Seeded tiny models for every test: nothing is downloaded."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+# Before torch is loaded: tiny models gain nothing from a second thread, and lose much to waiting
+# for it where the cores are taken.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+import torch
+
+WORDS = (
+    "the a film movie book camera battery is was very not good bad great poor dull bright loved "
+    "hated it i and but story plot acting sound picture cheap price works broke fun boring slow "
+    "fast , . ! ? ' \" ##s ##ed ##ing ##ly ##y un ##like w ##x z 1 2 3 0"
+).split()
+
+
+@pytest.fixture(scope="session")
+def vocab() -> list[str]:
+    """A vocabulary of everyday words and single letters, whole and as continuations."""
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    specials = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    singles = [*letters, *(f"##{letter}" for letter in letters)]
+    return list(dict.fromkeys([*specials, *WORDS, *singles]))
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(vocab: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A DistilBERT classifier of two labels with random weights, in a folder."""
+    folder = tmp_path_factory.mktemp("tiny")
+    make_tiny(folder, vocab)
+    return folder
+
+
+def make_tiny(
+    folder: Path,
+    vocab: list[str],
+    *,
+    model_type: str = "distilbert",
+    labels: tuple[str, ...] = ("negative", "positive"),
+    problem_type: str | None = "single_label_classification",
+    seed: int = 0,
+    **settings: object,
+) -> None:
+    """Write a tiny classifier and its tokenizer into `folder`."""
+    from distilcli.checkpoint.config import ModelConfig
+    from distilcli.model.heads import SequenceClassifier
+    from distilcli.model.loading import save_classifier
+
+    (folder / "vocab.txt").write_text("\n".join(vocab) + "\n", encoding="utf-8")
+    (folder / "tokenizer_config.json").write_text(
+        json.dumps({"do_lower_case": True, "model_max_length": 64})
+    )
+    torch.manual_seed(seed)
+    config = ModelConfig(
+        model_type=model_type,  # type: ignore[arg-type]
+        vocab_size=len(vocab),
+        max_position_embeddings=64,
+        dim=32,
+        n_layers=2,
+        n_heads=4,
+        hidden_dim=64,
+        type_vocab_size=2 if model_type == "bert" else 0,
+        initializer_range=0.2,  # large enough for the rows to differ in their scores
+        labels=labels,
+        problem_type=problem_type,
+        **settings,  # type: ignore[arg-type]
+    )
+    save_classifier(SequenceClassifier(config), folder, tokenizer_files=[])
+
+
+@pytest.fixture
+def make_model(vocab: list[str], tmp_path: Path) -> Callable[..., Path]:
+    """Return a function that writes one more tiny classifier and returns its folder."""
+
+    def make(name: str = "model", **settings: object) -> Path:
+        folder = tmp_path / name
+        folder.mkdir()
+        make_tiny(folder, vocab, **settings)  # type: ignore[arg-type]
+        return folder
+
+    return make
