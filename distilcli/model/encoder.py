@@ -127,7 +127,8 @@ class FeedForward(nn.Module):
         Chunks bound the (B, T, F) intermediate: the result is the same, for less memory.
         """
         if self.chunk_size:
-            return torch.cat([self._chunk(part) for part in x.split(self.chunk_size, 1)], dim=1)
+            parts = torch.split(x, self.chunk_size, dim=1)
+            return torch.cat([self._chunk(part) for part in parts], dim=1)
         return self._chunk(x)
 
     def _chunk(self, x: Tensor) -> Tensor:
