@@ -128,7 +128,10 @@ def save_classifier(
     """
     config = model.config
     family = "Bert" if config.model_type == "bert" else "DistilBert"
-    raw = dump_config(config) | {"architectures": [f"{family}ForSequenceClassification"]}
+    raw = dump_config(config) | {
+        "architectures": [f"{family}ForSequenceClassification"],
+        "dtype": "float32",
+    }
     weights = {
         to_checkpoint(key, config.model_type): weight.detach().cpu().contiguous()
         for key, weight in model.state_dict().items()
