@@ -29,8 +29,6 @@ from distilcli.model.keys import PREFIX, to_checkpoint, to_ours
 from distilcli.model.packing import unpack
 from distilcli.tokenizer.fast import FastTokenizer
 
-# What config.json may say that holds for the files it came with, and not for those saved here.
-_STORAGE_KEYS = {"dtype", "torch_dtype", "quantization_config", "shared_weights"}
 _OTHER_HEADS = {
     "ForTokenClassification": "the labels of single tokens",
     "ForMultipleChoice": "multiple choice",
@@ -156,8 +154,10 @@ def save_classifier(
     """
     config = model.config
     family = "Bert" if config.model_type == "bert" else "DistilBert"
-    raw = {key: value for key, value in dump_config(config).items() if key not in _STORAGE_KEYS}
-    raw["architectures"] = [f"{family}ForSequenceClassification"]
+    raw = dump_config(config) | {
+        "architectures": [f"{family}ForSequenceClassification"],
+        "dtype": "float32",
+    }
     weights = {
         to_checkpoint(key, config.model_type): weight.detach().cpu().contiguous()
         for key, weight in model.state_dict().items()

@@ -95,13 +95,14 @@ def _from_vocab(path: Path, settings: dict[str, Any]) -> Any:
     except (OSError, UnicodeDecodeError) as error:
         raise ModelError(f"{path}: cannot be read: {error}") from None
     vocab = {token.rstrip("\r"): index for index, token in enumerate(tokens) if token}
-    return BertWordPieceTokenizer(
+    wordpiece = BertWordPieceTokenizer(
         vocab,
         lowercase=settings.get("do_lower_case", True),
         strip_accents=settings.get("strip_accents"),
         handle_chinese_chars=settings.get("tokenize_chinese_chars", True),
         unk_token=_token_text(settings, "unk"),
     )
+    return wordpiece._tokenizer
 
 
 def _special_ids(backend: Any, settings: dict[str, Any], source: Path) -> SpecialIds:
