@@ -40,6 +40,11 @@ def logits(folder: Path) -> Tensor:
     return found
 
 
+def assert_same(found: Tensor, expected: Tensor) -> None:
+    # Not bit for bit: kernels may see to where in memory a file puts its weights.
+    torch.testing.assert_close(found, expected, atol=1e-6, rtol=0)
+
+
 def rewrite(folder: Path, change: Callable[[Weights], Weights | None]) -> None:
     """Change the weights of a folder in place."""
     path = folder / "model.safetensors"
@@ -70,7 +75,7 @@ def test_what_is_saved_is_loaded(make_model: Make, tmp_path: Path, model_type: s
     again.mkdir()
     save_classifier(loaded.model, again, tokenizer_files=tokenizer_files(described(folder)))
     assert load_classifier(described(again)).config == loaded.config
-    assert torch.equal(logits(again), logits(folder))
+    assert_same(logits(again), logits(folder))
     assert (again / "vocab.txt").read_bytes() == (folder / "vocab.txt").read_bytes()
 
 
@@ -102,7 +107,8 @@ def test_a_saved_folder_says_nothing_of_how_its_source_was_stored(
     raw = json.loads((tmp_path / "out" / "config.json").read_text())
     assert raw["kept"] == 1
     assert raw["architectures"] == ["DistilBertForSequenceClassification"]
-    assert not {"torch_dtype", "dtype", "shared_weights"} & raw.keys()
+    assert raw["dtype"] == "float32"
+    assert not {"torch_dtype", "shared_weights"} & raw.keys()
 
 
 def test_a_folder_that_cannot_be_written_is_named(make_model: Make, tmp_path: Path) -> None:
@@ -123,7 +129,7 @@ def test_shards_are_put_together(make_model: Make) -> None:
         save_file(shard, folder / name)
     index = {"weight_map": {key: name for name, shard in shards.items() for key in shard}}
     (folder / "model.safetensors.index.json").write_text(json.dumps(index))
-    assert torch.equal(logits(folder), expected)
+    assert_same(logits(folder), expected)
 
 
 def as_pickle(folder: Path, content: object) -> None:
@@ -135,7 +141,7 @@ def test_pickled_weights_are_read(make_model: Make) -> None:
     folder = make_model()
     expected = logits(folder)
     as_pickle(folder, load_file(folder / "model.safetensors"))
-    assert torch.equal(logits(folder), expected)
+    assert_same(logits(folder), expected)
 
 
 class Attack:
@@ -281,7 +287,7 @@ def test_an_encoder_without_its_prefix_is_read(make_model: Make, model_type: str
     folder = make_model(model_type=model_type)
     expected = logits(folder)
     rewrite(folder, lambda w: {key.removeprefix(f"{model_type}."): w[key] for key in w})
-    assert torch.equal(logits(folder), expected)
+    assert_same(logits(folder), expected)
 
 
 def test_names_of_a_tensorflow_checkpoint_and_position_ids_are_read(make_model: Make) -> None:
@@ -298,7 +304,7 @@ def test_names_of_a_tensorflow_checkpoint_and_position_ids_are_read(make_model: 
     folder = make_model(model_type="bert")
     expected = logits(folder)
     rewrite(folder, change)
-    assert torch.equal(logits(folder), expected)
+    assert_same(logits(folder), expected)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])

@@ -310,7 +310,7 @@ def test_regression_gives_one_number_or_one_for_each_output() -> None:
 
 def test_labels_to_count() -> None:
     def chosen(kind: Any) -> list[str]:
-        return ClassificationColumns("abc", kind, threshold=0.3).chosen_labels(SCORES)
+        return ClassificationColumns("abc", kind, threshold=0.3).counted(SCORES)
 
     assert (chosen("single"), chosen("multi"), chosen("regression")) == (["b"], ["b", "c"], [])
 

@@ -5,8 +5,7 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 
 from distilcli.errors import RowError
-from distilcli.tokenizer.fast import SpecialIds
-from distilcli.tokenizer.windows import Sequences, frame
+from distilcli.tokenizer.windows import Sequences, SpecialIds, frame
 
 SPECIAL = SpecialIds(cls=1, sep=2, pad=0, unk=3)
 CLS, SEP = SPECIAL.cls, SPECIAL.sep
@@ -34,9 +33,7 @@ def test_what_is_too_long_is_cut_off_and_told() -> None:
     assert found == Sequences([[CLS, *A[:4], SEP]], None, truncated=True)
 
 
-@given(
-    st.integers(0, 12), st.integers(0, 12), st.integers(4, 16),
-)  # fmt: skip
+@given(st.integers(0, 12), st.integers(0, 12), st.integers(4, 16))
 def test_pairs_are_cut_as_the_tokenizers_package_cuts_them(a: int, b: int, length: int) -> None:
     words = {f"a{n}": 10 + n for n in range(12)} | {f"b{n}": 30 + n for n in range(12)}
     oracle = Tokenizer(WordLevel(words, unk_token="a0"))
