@@ -101,9 +101,7 @@ def test_a_saved_folder_says_nothing_of_how_its_source_was_stored(
     folder = make_model()
     set_config(folder, torch_dtype="float16", dtype="float16", shared_weights="x", kept=1)
     (tmp_path / "out").mkdir()
-    save_classifier(
-        load_classifier(described(folder)).model, tmp_path / "out", tokenizer_files=[]
-    )
+    save_classifier(load_classifier(described(folder)).model, tmp_path / "out", tokenizer_files=[])
     raw = json.loads((tmp_path / "out" / "config.json").read_text())
     assert raw["kept"] == 1
     assert raw["architectures"] == ["DistilBertForSequenceClassification"]
@@ -344,9 +342,7 @@ def test_a_packed_model_is_read_with_the_embeddings_that_it_shares(
     save_file(shared, tmp_path / "embeddings.safetensors")
     alone = described(folder)
     assert f"missing: {table}" in refusal(folder)
-    files = replace(
-        alone, weight_files=(*alone.weight_files, tmp_path / "embeddings.safetensors")
-    )
+    files = replace(alone, weight_files=(*alone.weight_files, tmp_path / "embeddings.safetensors"))
     with torch.inference_mode():
         found = load_classifier(files).model(IDS)
     torch.testing.assert_close(found, expected, atol=0.1, rtol=0)

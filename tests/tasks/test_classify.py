@@ -140,9 +140,7 @@ WINDOWED: dict[str, Any] = {"long": "window", "max_length": 8, "stride": 2}
 def test_windows_are_averaged_by_their_tokens(tiny: Setup) -> None:
     scores, sizes = windows(tiny)
     assert sizes == [8, 8, 6]
-    expected = [
-        (scores[0][i] * 8 + scores[1][i] * 8 + scores[2][i] * 6) / 22 for i in range(2)
-    ]
+    expected = [(scores[0][i] * 8 + scores[1][i] * 8 + scores[2][i] * 6) / 22 for i in range(2)]
     assert tiny.classify((LONG, None), **WINDOWED) == pytest.approx(expected, abs=1e-6)
 
 

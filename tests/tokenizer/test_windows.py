@@ -57,9 +57,7 @@ def test_windows_hold_every_token_and_overlap_by_the_stride(
 ) -> None:
     stride = data.draw(st.integers(0, max_length - 3))
     ids = list(range(100, 100 + total))
-    found = frame(
-        ids, None, special=SPECIAL, max_length=max_length, long="window", stride=stride
-    )
+    found = frame(ids, None, special=SPECIAL, max_length=max_length, long="window", stride=stride)
     windows = [sequence[1:-1] for sequence in found.input_ids]
     assert all((s[0], s[-1]) == (CLS, SEP) for s in found.input_ids)
     assert all(len(s) <= max_length for s in found.input_ids)
