@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -63,7 +65,7 @@ def test_windows_hold_every_token_and_overlap_by_the_stride(
     assert all(len(s) <= max_length for s in found.input_ids)
     joined = windows[0] + [token for window in windows[1:] for token in window[stride:]]
     assert joined == ids
-    for before, after in zip(windows, windows[1:], strict=False):
+    for before, after in pairwise(windows):
         assert len(before) == max_length - 2
         assert before[len(before) - stride :] == after[:stride]
         assert len(after) > stride  # no window without a token of its own

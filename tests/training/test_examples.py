@@ -129,7 +129,7 @@ def test_another_seed_sets_other_rows_aside() -> None:
 
 @pytest.mark.parametrize("share", [0.1, 1.0])
 def test_too_few_rows_to_split_are_refused(share: float) -> None:
-    with pytest.raises(InputError, match="4 rows are too few .* give a validation file"):
+    with pytest.raises(InputError, match=r"4 rows are too few .* give a validation file"):
         split(frame_of(["a", "a", "b", "b"]), share=share, seed=0)
 
 

@@ -162,7 +162,7 @@ def test_a_full_disk_leaves_the_last_good_state(
         save(content, path)
 
     monkeypatch.setattr(torch, "save", full)
-    with pytest.raises(ResourceError, match="training_state.pt: could not be written"):
+    with pytest.raises(ResourceError, match=r"training_state.pt: could not be written"):
         Run(tmp_path, **RESUMED).begin()
     assert not list(tmp_path.glob(".*"))
     again = Run(tmp_path, **RESUMED)
