@@ -18,6 +18,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from distilcli.checkpoint.config import ModelConfig, dump_config, read_config
 from distilcli.checkpoint.folder import ModelFiles
@@ -59,7 +60,7 @@ def load_classifier(files: ModelFiles) -> LoadedClassifier:
             f"`distil finetune --task classify --model {files.name}`"
         )
     config = _config_with_labels(config, len(weights["classifier.weight"]), files.name)
-    with torch.device("meta"):
+    with _Uninitialised():
         model = SequenceClassifier(config)
     unused = fill(model, weights, source=files.name)
     return LoadedClassifier(model.eval(), config, unused)
@@ -154,6 +155,20 @@ def tokenizer_files(files: ModelFiles) -> list[Path]:
     """Return the files that make up the tokenizer of a located model."""
     candidates = (files.tokenizer_json, files.vocab_txt, files.tokenizer_config)
     return [path for path in candidates if path is not None]
+
+
+class _Uninitialised(TorchFunctionMode):
+    """Leaves new weights as the memory they are, because those of the file take their place.
+
+    Drawing them costs a second for a base model; torch's meta device costs more, in imports.
+    """
+
+    _DRAWS = (Tensor.normal_, Tensor.uniform_, Tensor.fill_, Tensor.zero_)
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        return args[0] if func in self._DRAWS else func(*args, **(kwargs or {}))
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
