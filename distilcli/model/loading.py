@@ -19,6 +19,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from distilcli.checkpoint.config import ModelConfig, dump_config, read_config
 from distilcli.checkpoint.folder import ModelFiles
@@ -78,7 +79,7 @@ def load_classifier(files: ModelFiles) -> LoadedClassifier:
             f"`distil finetune --task classify --model {files.name}`"
         )
     config = _config_with_labels(config, weights["classifier.weight"].shape[:1].numel(), files.name)
-    with torch.device("meta"):
+    with _Uninitialised():
         model = SequenceClassifier(config)
     unused = fill(model, weights, source=files.name)
     return LoadedClassifier(model.eval(), config, unused)
@@ -190,6 +191,20 @@ def tokenizer_files(files: ModelFiles) -> list[Path]:
     named = (files.tokenizer_json, files.vocab_txt, files.tokenizer_config)
     more = (files.folder / name for name in _MORE_TOKENIZER_FILES)
     return [path for path in named if path] + [path for path in more if path.is_file()]
+
+
+class _Uninitialised(TorchFunctionMode):
+    """Leaves new weights as the memory they are, because those of the file take their place.
+
+    Drawing them costs a second for a base model; torch's meta device costs more, in imports.
+    """
+
+    _DRAWS = (Tensor.normal_, Tensor.uniform_, Tensor.fill_, Tensor.zero_)
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        return args[0] if func in self._DRAWS else func(*args, **(kwargs or {}))
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
