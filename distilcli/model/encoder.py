@@ -113,7 +113,7 @@ class SelfAttention(nn.Module):
 
     def _heads(self, x: Tensor) -> Tensor:
         """Split (B, T, D) into (B, H, T, D/H)."""
-        return x.unflatten(2, (self.n_heads, self.head_dim)).transpose(1, 2)
+        return torch.unflatten(x, 2, (self.n_heads, self.head_dim)).transpose(1, 2)
 
 
 class FeedForward(nn.Module):

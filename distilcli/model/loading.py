@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from distilcli.checkpoint.config import ModelConfig, dump_config, read_config
@@ -199,12 +199,18 @@ class _Uninitialised(TorchFunctionMode):
     Drawing them costs a second for a base model; torch's meta device costs more, in imports.
     """
 
-    _DRAWS = (Tensor.normal_, Tensor.uniform_, Tensor.fill_, Tensor.zero_)
+    # nn.init hands some of its functions to the mode whole, and their draws are then out of sight.
+    _DRAWS = (
+        *(nn.init.normal_, nn.init.uniform_, nn.init.kaiming_uniform_),
+        *(Tensor.normal_, Tensor.uniform_, Tensor.fill_, Tensor.zero_),
+    )
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        return args[0] if func in self._DRAWS else func(*args, **(kwargs or {}))
+        if func in self._DRAWS:
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **(kwargs or {}))
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:

@@ -79,6 +79,12 @@ def test_what_is_saved_is_loaded(make_model: Make, tmp_path: Path, model_type: s
     assert (again / "vocab.txt").read_bytes() == (folder / "vocab.txt").read_bytes()
 
 
+def test_nothing_is_drawn_for_weights_that_are_read(tiny_folder: Path) -> None:
+    before = torch.get_rng_state()
+    load_classifier(described(tiny_folder))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_a_bert_is_saved_under_berts_names(make_model: Make) -> None:
     names = set(load_file(make_model(model_type="bert") / "model.safetensors"))
     assert "bert.encoder.layer.1.attention.self.query.weight" in names
