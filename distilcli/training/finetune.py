@@ -82,7 +82,7 @@ def finetune_classifier(
         start.max_length, tokenizer.max_length, model.config.max_position_embeddings
     )
     fingerprint = {
-        "model": start.files.name,
+        "model": _weights_digest(start.files),
         "fold": start.fold,
         "max_length": max_length,
         "training data": _digest(train),
@@ -141,6 +141,16 @@ def tokenize(examples: Examples, tokenizer: FastTokenizer, *, max_length: int) -
         types = framed.token_type_ids[0] if framed.token_type_ids else None
         pieces.append(Piece(framed.input_ids[0], types))
     return LabelledSequences(pieces, examples.labels)
+
+
+def _weights_digest(files: ModelFiles) -> str:
+    """Tell a model by what it holds: a folder may move, and another model take its name."""
+    digest = hashlib.sha256()
+    for path in (files.config_path, *files.weight_files):
+        with path.open("rb") as file:
+            while chunk := file.read(1 << 20):
+                digest.update(chunk)
+    return digest.hexdigest()
 
 
 def _digest(examples: Examples) -> str:
