@@ -310,7 +310,7 @@ def test_bf16_learns_in_bf16_and_keeps_fp32_weights(
 ) -> None:
     monkeypatch.setattr(precision, "has_fast_bf16", lambda device: True)
     seen: set[torch.dtype] = set()
-    run = Run(tmp_path, precision="bf16", epochs=8)
+    run = Run(tmp_path, precision="bf16", epochs=12)
     run.model.classifier.register_forward_hook(
         lambda module, inputs, output: seen.add(output.dtype) if module.training else None
     )
