@@ -108,6 +108,11 @@ def test_a_wrong_device_that_was_asked_for_is_refused(
         place(Accelerated(**fault), "mps", vocab_size=60)  # type: ignore[arg-type]
 
 
+def test_no_number_is_as_different_as_can_be() -> None:
+    model = Accelerated(wrong_by=float("nan"))
+    assert difference_from_cpu(model, CPU, vocab_size=60) == float("inf")
+
+
 def test_the_check_leaves_the_model_as_it_was() -> None:
     model = SequenceClassifier(TINY).train()
     assert difference_from_cpu(model, CPU, vocab_size=60) == 0
