@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
-import numpy as np
+import torch
 
 from distilcli.checkpoint.config import ModelConfig
 from distilcli.engine.batching import Batch, Piece
@@ -155,13 +155,14 @@ class ClassifyTask(Generic[Item]):
         """Pool the scores of an item's windows."""
         if len(outputs) == 1 or self._window_pooling == "first":
             return Classification(tuple(outputs[0]))
+        scores = torch.tensor(outputs)  # (windows, labels)
         if self._window_pooling == "mean":
-            weights = [len(piece) for piece in encoded.pieces]
-            pooled = np.average(outputs, axis=0, weights=weights)
+            weights = torch.tensor([float(len(piece)) for piece in encoded.pieces])
+            pooled = weights @ scores / weights.sum()
         else:
-            pooled = np.max(outputs, axis=0)
+            pooled = scores.amax(dim=0)
             if self._kind == "single":
-                pooled = pooled / pooled.sum()
+                pooled /= pooled.sum()
         return Classification(tuple(pooled.tolist()))
 
 

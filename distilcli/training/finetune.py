@@ -21,6 +21,7 @@ from distilcli.model.loading import (
     read_weights,
     tokenizer_files,
 )
+from distilcli.model.precision import choose_training_dtype
 from distilcli.tasks.settings import usable_length
 from distilcli.tokenizer.fast import FastTokenizer, load_tokenizer
 from distilcli.tokenizer.windows import frame
@@ -81,8 +82,11 @@ def finetune_classifier(
     max_length = usable_length(
         start.max_length, tokenizer.max_length, model.config.max_position_embeddings
     )
+    # Before the folder is touched: a device or precision that cannot be had costs nothing.
+    placement = place(model, device, vocab_size=model.config.vocab_size)
+    choose_training_dtype(options.precision, placement.device)
     fingerprint = {
-        "model": _weights_digest(start.files),
+        "model": _model_digest(start.files),
         "fold": start.fold,
         "max_length": max_length,
         "training data": _digest(train),
@@ -93,7 +97,6 @@ def finetune_classifier(
     state = run.load_state() if resume else None
     if state is None:
         run.create(force=force)
-    placement = place(model, device, vocab_size=model.config.vocab_size)
     trainer = Trainer(
         model,
         tokenize(train, tokenizer, max_length=max_length),
@@ -143,10 +146,10 @@ def tokenize(examples: Examples, tokenizer: FastTokenizer, *, max_length: int) -
     return LabelledSequences(pieces, examples.labels)
 
 
-def _weights_digest(files: ModelFiles) -> str:
+def _model_digest(files: ModelFiles) -> str:
     """Tell a model by what it holds: a folder may move, and another model take its name."""
     digest = hashlib.sha256()
-    for path in (files.config_path, *files.weight_files):
+    for path in (files.config_path, *files.weight_files, *tokenizer_files(files)):
         with path.open("rb") as file:
             while chunk := file.read(1 << 20):
                 digest.update(chunk)
