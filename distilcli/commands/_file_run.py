@@ -54,9 +54,9 @@ class OutputOptions:
         if self.path is not None:
             if self.format == "table":
                 raise UsageError("--format table is for the terminal; leave --output out")
+            check_destination(self.path, force=self.force)
             if self.format == "auto":
                 output_format_of(self.path)
-            check_destination(self.path, force=self.force)
 
     @property
     def is_table(self) -> bool:
@@ -231,8 +231,8 @@ def _open_sink(
 def _note_unshown(console: Console, sink: Any) -> None:
     for column, rows in getattr(sink, "unshown", {}).items():
         console.warn(
-            f"{rows:,} rows have a value for {column!r}, which came after the header had gone "
-            "out; write to a file with -o, or use --format jsonl"
+            f"column {column!r} came after the header had gone out, values not shown: {rows:,}; "
+            "write to a file with -o, or use --format jsonl"
         )
 
 
