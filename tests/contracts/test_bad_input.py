@@ -143,9 +143,7 @@ def test_invalid_utf8(refused: Callable[..., str], name: str) -> None:
     assert message.endswith("try --encoding latin-1")
 
 
-def test_a_broken_json_line(
-    distil: Distil, tiny_folder: Path, refused: Callable[..., str]
-) -> None:
+def test_a_broken_json_line(distil: Distil, tiny_folder: Path, refused: Callable[..., str]) -> None:
     put("a.jsonl", '{"text": "good"}\n{"text": "bad"\n[1]\n{"text": "fun"}\n')
     code, out, _ = distil("classify", "-m", tiny_folder, "a.jsonl")
     rows = json_lines(out)
