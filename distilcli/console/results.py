@@ -31,7 +31,7 @@ class Preview:
     """A table of the first rows of a run; takes blocks as a writer of rows does.
 
     With `live` every row is shown, as soon as it comes. The columns that the model reads
-    (`text_columns`) and the added ones are always there, the others as far as there is room.
+    (`text_columns`) are always there, the added ones and then the others as far as there is room.
     """
 
     def __init__(
@@ -110,14 +110,16 @@ class Preview:
         names = list(dict.fromkeys(name for row in self._rows for name in row))
         wanted = {name: self._natural_width(name) for name in names}
         texts = [name for name in names if name in self._texts and name not in self._added]
-        room = shutil.get_terminal_size((100, 24)).columns + _GAP
-        room -= sum(wanted[name] + _GAP for name in self._added)
-        least = sum(min(wanted[name], _LEAST_TEXT) + _GAP for name in texts)
-        chosen = {*texts, *self._added}
-        for name in names:
-            if name not in chosen and least + wanted[name] + _GAP <= room:
-                chosen.add(name)
-                room -= wanted[name] + _GAP
+        room = _width() + _GAP
+        chosen = set(texts)
+        others = [name for name in names if name not in chosen | self._added.keys()]
+        # What was found may leave the text less room than the input's other columns may.
+        for group, least in ((self._added, _LEAST_TEXT // 2), (others, _LEAST_TEXT)):
+            for name in group:
+                for_texts = sum(min(wanted[text], least) + _GAP for text in texts)
+                if for_texts + wanted[name] + _GAP <= room:
+                    chosen.add(name)
+                    room -= wanted[name] + _GAP
         share = room // max(1, len(texts)) - _GAP
         for name in texts:
             most = share if self._live else min(wanted[name], share)

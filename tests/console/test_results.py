@@ -225,3 +225,13 @@ def test_how_training_ended(capsys: pytest.CaptureFixture[str]) -> None:
         "distil: the model is in m; try: distil classify FILE --model m",
         "distil: warning: interrupted; m: nothing is saved yet",
     ]
+
+
+def test_added_columns_without_room_are_named_too(terminal: Terminals) -> None:
+    out, _ = terminal(60)
+    row, additions = _rows(1)[0]
+    many = {f"score_{n}_of_many": 0.5 for n in range(9)}
+    _preview([(row, {**additions, **many})])
+    assert out.plain.splitlines()[0].split()[:3] == ["text", "label", "score"]
+    assert max(map(len, out.plain.splitlines())) <= 60
+    assert "score_8_of_many" in out.plain.partition("columns not shown: ")[2]
