@@ -1,8 +1,10 @@
 import codecs
+import contextlib
 import io
 import os
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -505,3 +507,34 @@ def test_a_stream_is_known_as_one(tmp_path):
     assert open_rows(["-"]).is_stream
     assert not open_rows([str(tmp_path / "a.txt")]).is_stream
     assert not open_rows(texts=["a"]).is_stream
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no such pipes there")
+def test_a_pipe_that_was_made_non_blocking_is_waited_for(monkeypatch):
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    with os.fdopen(reader) as stdin, os.fdopen(writer, "w") as pipe:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        timer = threading.Timer(0.1, lambda: (pipe.write("good\nbad\n"), pipe.close()))
+        timer.start()
+        assert [row.cells for row in open_rows(["-"])] == [["good"], ["bad"]]
+        timer.join()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no such pipes there")
+def test_a_named_pipe_can_be_closed_while_somebody_waits_for_it(tmp_path):
+    path = tmp_path / "a.txt"
+    os.mkfifo(path)
+    source = open_rows([str(path)])
+
+    def read() -> None:
+        with contextlib.suppress(Exception):
+            next(iter(source))
+
+    thread = threading.Thread(target=read, daemon=True)
+    thread.start()
+    with path.open("w"):
+        time.sleep(0.1)
+        source.close()
+    thread.join(10)
+    assert not thread.is_alive()
