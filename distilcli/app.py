@@ -4,6 +4,7 @@ Nothing heavy is imported before a command runs: `distil --help` costs what Type
 """
 
 import errno
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -21,6 +22,10 @@ PROGRAM = "distil"
 EXIT_BUG, EXIT_INTERRUPTED, EXIT_PIPE_CLOSED = 1, 130, 141
 
 _EXAMPLES = """Examples:
+
+  distil classify reviews.csv    label every row with the built-in model
+
+  distil finetune rows.csv -o m  a model of your own from rows with labels
 
   distil params                  what the built-in model is made of
 
@@ -82,6 +87,9 @@ for command in (classify, finetune, params):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `distil` with these arguments (else the process's own) and return its exit code."""
     given = sys.argv[1:] if arguments is None else list(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        # A table may hold a sign that the terminal's encoding has not: data go out as UTF-8 bytes.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = app(given or ["--help"], prog_name=PROGRAM, standalone_mode=False)
         # What is still buffered may meet a closed pipe or a full disk: find out here.

@@ -35,6 +35,7 @@ class RunStats:
         self.failed = 0
         self.skipped = 0
         self.truncated = 0
+        self.first_error: str | None = None
         self.tokens = 0
         self.encoded_tokens = 0
         self.positions = 0
@@ -68,6 +69,12 @@ class RunStats:
             self.failed += failed
             self.skipped += skipped
             self.truncated += truncated
+
+    def note_error(self, error: str) -> None:
+        """Keep the first error of a row, to be shown with the counts."""
+        with self._lock:
+            if self.first_error is None:
+                self.first_error = error
 
     def add_encoded(self, tokens: int) -> None:
         """Count tokens that are on their way to the model."""
@@ -136,6 +143,7 @@ class RunStats:
             "failed_rows": self.failed,
             "skipped_rows": self.skipped,
             "truncated_rows": self.truncated,
+            "first_error": self.first_error,
             "tokens": self.tokens,
             "padding_tokens": self.positions - self.tokens,
             "padding_share": self.padding_share,

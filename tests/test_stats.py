@@ -53,6 +53,8 @@ def test_as_dict_is_json_with_units_in_its_keys(clock):
     stats.add_rows(4, failed=2, skipped=1, truncated=1)
     stats.add_batch(tokens=6, positions=8, seconds=0.25)
     stats.add_halving()
+    stats.note_error("a.csv: line 2: bad")
+    stats.note_error("a.csv: line 3: worse")
     clock.now += 2
     stats.finish()
 
@@ -68,6 +70,7 @@ def test_as_dict_is_json_with_units_in_its_keys(clock):
         "failed_rows": 2,
         "skipped_rows": 1,
         "truncated_rows": 1,
+        "first_error": "a.csv: line 2: bad",
         "tokens": 6,
         "padding_tokens": 2,
         "padding_share": 0.25,

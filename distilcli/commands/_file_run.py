@@ -12,7 +12,10 @@ from distilcli.errors import UsageError
 if TYPE_CHECKING:
     from distilcli.engine import Engine, Outcome
     from distilcli.rows import Row, RowSource
+    from distilcli.rows.writer import Block
     from distilcli.stats import RunStats
+    from distilcli.tasks.files import Sink
+    from distilcli.tasks.settings import LongTexts
 
 Value = TypeVar("Value")
 Value_contra = TypeVar("Value_contra", contravariant=True)
@@ -46,18 +49,24 @@ class OutputOptions:
     def check(self) -> None:
         """Raise `UsageError` for a file that may not be written, before any work is done."""
         from distilcli.rows import check_destination
+        from distilcli.rows.formats import output_format_of
 
         if self.path is not None:
             if self.format == "table":
                 raise UsageError("--format table is for the terminal; leave --output out")
             check_destination(self.path, force=self.force)
+            if self.format == "auto":
+                output_format_of(self.path)
 
     @property
     def is_table(self) -> bool:
         """Whether people get a table instead of rows."""
-        return self.format == "table" or (
-            self.format == "auto" and self.path is None and sys.stdout.isatty()
-        )
+        return self.format == "table" or (self.format == "auto" and self.is_terminal)
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether what goes out is seen at once by people."""
+        return self.path is None and sys.stdout.isatty()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,6 +76,31 @@ class ReportOptions:
     stats_file: str | None
     as_json: bool
 
+    def check(self, *, output: str | None = None) -> None:
+        """Raise `UsageError` for a file that cannot be written, before any work is done."""
+        from distilcli.rows import check_destination
+
+        if self.stats_file is None:
+            return
+        if self.stats_file == output:
+            raise UsageError(f"{output}: rows and --stats cannot share a file; name two")
+        check_destination(self.stats_file, force=True)
+
+
+def long_texts(
+    *, long: str, max_length: int | None, stride: int | None, window_pooling: str | None
+) -> "LongTexts":
+    """Return what is done with long texts; raise `UsageError` for windows that there are not."""
+    from distilcli.tasks.settings import LongTexts
+
+    if long != "window":
+        for option, value in (("--stride", stride), ("--window-pooling", window_pooling)):
+            if value is not None:
+                raise UsageError(f"{option} is for windows; add --long window")
+    given = {"max_length": max_length, "stride": stride, "window_pooling": window_pooling}
+    chosen = {name: value for name, value in given.items() if value is not None}
+    return LongTexts(long=long, **chosen)  # type: ignore[arg-type]
+
 
 def run_over_files(
     console: Console,
@@ -74,6 +108,7 @@ def run_over_files(
     engine: "Engine[Row, Value]",
     columns: Columns[Value],
     *,
+    text_columns: Sequence[str],
     stats: "RunStats",
     about: Mapping[str, object],
     output: OutputOptions,
@@ -81,13 +116,15 @@ def run_over_files(
 ) -> int:
     """Carry every row through the engine to where it goes; return the exit code.
 
-    `about` says in the statistics what was run.
+    `text_columns` are those that the model reads; `about` says in the statistics what was run.
     """
     from distilcli.console.live import rows_progress
     from distilcli.console.results import show_summary
     from distilcli.tasks.files import run_files
 
     counts: Counter[str] = Counter()
+    # Rows that scroll by and a line that is drawn again and again do not share a terminal.
+    scrolls = output.is_terminal and (source.is_stream or not output.is_table)
 
     def count(block: "list[Outcome[Row, Value]]") -> None:
         for outcome in block:
@@ -97,20 +134,20 @@ def run_over_files(
     try:
         with (
             source,
-            _open_sink(console, source, columns, output) as sink,
-            rows_progress(console, stats, source),
+            _open_sink(console, source, columns, output, text_columns) as sink,
+            rows_progress(console, stats, source, shown=not scrolls),
         ):
             run_files(
                 source,
                 engine,
-                sink,
+                _Unbroken(sink),
                 names=columns.names,
                 values=columns.values,
                 stats=stats,
                 on_block=count,
             )
     except KeyboardInterrupt:
-        kept = "nothing was written" if output.path else "the rows before it went out whole"
+        kept = f"{output.path} was not written" if output.path else "those are out, whole"
         console.warn(f"interrupted after {stats.rows:,} rows; {kept}; run again to start over")
         raise
     _note_unshown(console, sink)
@@ -140,8 +177,28 @@ def estimate_over_files(
     return 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Unbroken:
+    """A sink in which Ctrl-C waits until the rows in hand are out; a second one does not wait."""
+
+    sink: "Sink"
+
+    def write_rows(self, block: "Block") -> None:
+        """See `Sink`."""
+        from distilcli.training.interrupt import deferred_interrupt
+
+        with deferred_interrupt() as interrupt:
+            self.sink.write_rows(block)
+        if interrupt.asked:
+            raise KeyboardInterrupt
+
+
 def _open_sink(
-    console: Console, source: "RowSource", columns: Columns[Any], output: OutputOptions
+    console: Console,
+    source: "RowSource",
+    columns: Columns[Any],
+    output: OutputOptions,
+    text_columns: Sequence[str],
 ) -> Any:
     """Open the table or the writer that rows go to, and say if columns had to be renamed."""
     from distilcli.console.results import Preview
@@ -149,7 +206,8 @@ def _open_sink(
 
     if output.is_table:
         names = AddedNames.chosen(source.columns, columns.names, output.prefix)
-        sink: Any = Preview(names)
+        is_live = source.is_stream and output.is_terminal
+        sink: Any = Preview(names, text_columns=text_columns, live=is_live)
         renamed, prefix = names.renamed, names.prefix
     else:
         sink = open_writer(
@@ -173,8 +231,8 @@ def _open_sink(
 def _note_unshown(console: Console, sink: Any) -> None:
     for column, rows in getattr(sink, "unshown", {}).items():
         console.warn(
-            f"{rows:,} rows have a value for {column!r}, which came after the header had gone "
-            "out; write to a file with -o, or use --format jsonl"
+            f"column {column!r} came after the header had gone out, values not shown: {rows:,}; "
+            "write to a file with -o, or use --format jsonl"
         )
 
 

@@ -120,12 +120,13 @@ MaxLengthOption = Annotated[
 ]
 
 StrideOption = Annotated[
-    int, typer.Option("--stride", min=0, help="Tokens that two windows of a text share.")
+    int | None,
+    typer.Option("--stride", min=0, help="Tokens that two windows of a text share (128)."),
 ]
 
 WindowPoolingOption = Annotated[
-    Literal["mean", "max", "first"],
-    typer.Option("--window-pooling", help="How the scores of a text's windows become one."),
+    Literal["mean", "max", "first"] | None,
+    typer.Option("--window-pooling", help="How the scores of a text's windows become one (mean)."),
 ]
 
 # How it runs.

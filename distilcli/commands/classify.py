@@ -9,6 +9,7 @@ from distilcli.commands._file_run import (
     OutputOptions,
     ReportOptions,
     estimate_over_files,
+    long_texts,
     run_over_files,
 )
 from distilcli.console import Console
@@ -22,8 +23,9 @@ def classify(
     text_column: options.TextColumnOption = None,
     pair_column: options.PairColumnOption = None,
     top_k: Annotated[
-        int, typer.Option("--top-k", min=1, help="How many labels a row gets, the likeliest first.")
-    ] = 1,
+        int | None,
+        typer.Option("--top-k", min=1, help="How many labels a row gets, the likeliest first (1)."),
+    ] = None,
     all_scores: Annotated[
         bool, typer.Option("--all-scores", help="Add a column score_LABEL for every label.")
     ] = False,
@@ -52,8 +54,8 @@ def classify(
     on_error: options.OnErrorOption = "keep",
     long: options.LongOption = "truncate",
     max_length: options.MaxLengthOption = None,
-    stride: options.StrideOption = 128,
-    window_pooling: options.WindowPoolingOption = "mean",
+    stride: options.StrideOption = None,
+    window_pooling: options.WindowPoolingOption = None,
     batch: options.BatchOption = None,
     max_tokens: options.MaxTokensOption = None,
     threads: options.ThreadsOption = None,
@@ -77,6 +79,7 @@ def classify(
     destination = OutputOptions(path=output, format=output_format, prefix=prefix, force=force)
     report = ReportOptions(stats_file=stats_file, as_json=json_summary)
     destination.check()
+    report.check(output=output)
     source = open_rows(
         files or (),
         texts=texts or (),
@@ -95,7 +98,7 @@ def classify(
     from distilcli.tasks.classifier import Classifier
     from distilcli.tasks.classify import ClassificationColumns
     from distilcli.tasks.files import texts_from
-    from distilcli.tasks.settings import BatchOptions, LongTexts
+    from distilcli.tasks.settings import BatchOptions
 
     console = Console(quiet=quiet)
     classifier = Classifier(
@@ -104,20 +107,23 @@ def classify(
         multi_label=multi_label,
         offline=offline,
         batches=BatchOptions(rows=batch, tokens=max_tokens, threads=threads),
-        long_texts=LongTexts(
+        long_texts=long_texts(
             long=long, max_length=max_length, stride=stride, window_pooling=window_pooling
         ),
     )
     if threshold is not None and classifier.kind != "multi":
         raise UsageError("--threshold is for models of several labels; add --multi-label")
+    if top_k is not None and classifier.kind != "single":
+        raise UsageError("--top-k is for models that give one label of several; see --all-scores")
     columns = ClassificationColumns(
         classifier.labels,
         classifier.kind,
-        top_k=top_k,
+        top_k=top_k or 1,
         all_scores=all_scores,
         threshold=0.5 if threshold is None else threshold,
     )
-    console.note(f"{classifier.described()}, text column {text_column!r}")
+    read = "" if source.format == "txt" else f", text column {text_column!r}"
+    console.note(classifier.described() + read)
     engine = classifier.engine(texts_from(text_column, pair_column), on_error=on_error)
     about = {"command": "classify", "model": classifier.name, "input": source.name}
     if dry_run:
@@ -127,6 +133,7 @@ def classify(
         source,
         engine,
         columns,
+        text_columns=[text_column, *([pair_column] if pair_column else [])],
         stats=RunStats(device=classifier.device, load_seconds=classifier.load_seconds),
         about=about,
         output=destination,

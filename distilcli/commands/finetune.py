@@ -36,14 +36,14 @@ def finetune(
         typer.Option("--valid", metavar="FILE", help="Rows to validate on (several times: more)."),
     ] = None,
     valid_split: Annotated[
-        float,
+        float | None,
         typer.Option(
             "--valid-split",
             min=0.001,
             max=0.9,
-            help="Without --valid: the share of each label's rows set aside.",
+            help="Without --valid: the share of each label's rows set aside (0.1).",
         ),
-    ] = 0.1,
+    ] = None,
     text_column: options.TextColumnOption = None,
     pair_column: options.PairColumnOption = None,
     label_column: Annotated[
@@ -149,6 +149,11 @@ def finetune(
     report = ReportOptions(stats_file=stats_file, as_json=json_summary)
     if resume and force:
         raise UsageError("--resume goes on with a run, --force replaces it; give one of them")
+    if valid and valid_split is not None:
+        raise UsageError(
+            "--valid gives rows to validate on, --valid-split sets some aside; take one"
+        )
+    report.check()
 
     def rows(paths: list[str]) -> "RowSource":
         return open_rows(
@@ -166,10 +171,11 @@ def finetune(
 
     from distilcli.checkpoint.locate import locate
     from distilcli.console.live import training_progress
-    from distilcli.console.results import show_training
+    from distilcli.console.results import show_interrupted, show_training
     from distilcli.training.examples import read_examples
     from distilcli.training.finetune import StartingPoint, finetune_classifier
     from distilcli.training.loop import TrainingOptions
+    from distilcli.training.run_folder import STATE_FILE
 
     console = Console(quiet=quiet)
     start = StartingPoint(files=locate(model, offline=offline), fold=fold, max_length=max_length)
@@ -178,43 +184,48 @@ def finetune(
         valid_rows,
         label_column=label_column,
         pair_column=pair_column,
-        share=valid_split,
+        share=valid_split or 0.1,
         seed=seed,
         known=start.labels(),
     )
     console.note(
-        f"{len(train.texts):,} rows to learn from, {len(validation.texts):,} to validate on; "
+        f"model {start.files.name} learns from {len(train.texts):,} rows, is validated on "
+        f"{len(validation.texts):,}; "
         f"text column {found_column!r}; labels: {', '.join(train.label_names[:10])}"
     )
-    with training_progress(console) as on_progress:
-        summary = finetune_classifier(
-            start,
-            train,
-            validation,
-            options=TrainingOptions(
-                epochs=epochs,
-                learning_rate=learning_rate,
-                schedule=schedule,
-                warmup=warmup,
-                weight_decay=weight_decay,
-                layer_decay=layer_decay,
-                clip=clip,
-                token_budget=token_budget,
-                accumulate=accumulate,
-                gradient_checkpointing=gradient_checkpointing,
-                freeze_embeddings=freeze == "embeddings",
-                average=average,
-                precision=precision,
-                evaluate_every=evaluate_every,
-                early_stopping=early_stopping,
-                seed=seed,
-            ),
-            device=device,
-            threads=threads,
-            folder=Path(output),
-            resume=resume,
-            force=force,
-            on_progress=on_progress,
-        )
+    try:
+        with training_progress(console) as on_progress:
+            summary = finetune_classifier(
+                start,
+                train,
+                validation,
+                options=TrainingOptions(
+                    epochs=epochs,
+                    learning_rate=learning_rate,
+                    schedule=schedule,
+                    warmup=warmup,
+                    weight_decay=weight_decay,
+                    layer_decay=layer_decay,
+                    clip=clip,
+                    token_budget=token_budget,
+                    accumulate=accumulate,
+                    gradient_checkpointing=gradient_checkpointing,
+                    freeze_embeddings=freeze == "embeddings",
+                    average=average,
+                    precision=precision,
+                    evaluate_every=evaluate_every,
+                    early_stopping=early_stopping,
+                    seed=seed,
+                ),
+                device=device,
+                threads=threads,
+                folder=Path(output),
+                resume=resume,
+                force=force,
+                on_progress=on_progress,
+            )
+    except KeyboardInterrupt:
+        show_interrupted(console, output, can_resume=(Path(output) / STATE_FILE).is_file())
+        raise
     show_training(console, summary, output)
     write_report({"command": "finetune", "task": task, "model": model, **summary}, report)

@@ -16,31 +16,34 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def rows_progress(console: Console, stats: "RunStats", source: "RowSource") -> Iterator[None]:
+def rows_progress(
+    console: Console, stats: "RunStats", source: "RowSource", *, shown: bool = True
+) -> Iterator[None]:
     """Show how far a run over rows is, how fast it goes, and the time left.
 
     How far is told by the bytes read, less what is read and not yet through the model; where the
     size of the input is unknown (a pipe), only the counts move.
     """
-    if not _watched(console):
+    if not (shown and _watched(console)):
         yield
         return
     from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     def counts() -> str:
-        return (
-            f"{stats.rows:,} rows  {stats.tokens_per_second:,.0f} tokens/s"
-            if stats.tokens
-            else "reading"
-        )
+        if not stats.tokens:
+            return "waiting for rows" if source.is_stream else "reading"
+        # Rows come out in blocks; until the first one, tokens alone tell of progress.
+        rows = f"{stats.rows:,} rows  " if stats.rows else ""
+        return f"{rows}{stats.tokens_per_second:,.0f} tokens/s"
 
     def done() -> float | None:
         total = source.bytes_total
         return source.bytes_read / total * stats.done_share if total else None
 
     bar = [BarColumn(), TaskProgressColumn(), TimeRemainingColumn()]
-    columns = [TextColumn("[cyan]{task.description}"), *bar] if source.bytes_total else []
-    with _bar([*columns, _text_column(counts)], done, description=source.name):
+    name = TextColumn("{task.description}", style="cyan", markup=False)
+    columns = [name, *bar] if source.bytes_total else []
+    with _bar([*columns, _text_column(counts)], done, description=_short(source.name)):
         yield
 
 
@@ -86,6 +89,11 @@ def _evaluation(entry: dict[str, Any], total_steps: int) -> str:
     )
 
 
+def _short(name: str, most: int = 24) -> str:
+    """Return the end of a file's path, where its name stands."""
+    return name if len(name) <= most else "…" + name[1 - most :]
+
+
 def _watched(console: Console) -> bool:
     return not console.quiet and sys.stderr.isatty()
 
@@ -119,7 +127,11 @@ def _bar(
             yield from super().get_renderables()
 
     with _Polling(
-        *columns, console=RichConsole(stderr=True), transient=True, refresh_per_second=4
+        *columns,
+        console=RichConsole(stderr=True),
+        transient=True,
+        refresh_per_second=4,
+        redirect_stdout=False,  # rows go there
     ) as bar:
         bar.add_task(description, total=None if done() is None else 1.0)
         yield

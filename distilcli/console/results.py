@@ -1,5 +1,6 @@
 """What a run over rows shows on a terminal: its first rows, and at the end what it did."""
 
+import shutil
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from distilcli.console import Console
 
 if TYPE_CHECKING:
+    from rich.console import Console as RichConsole
     from rich.table import Table
 
     from distilcli.rows.row import Row
@@ -16,26 +18,50 @@ if TYPE_CHECKING:
     from distilcli.stats import RunStats
     from distilcli.tasks.estimate import Estimate
 
-_TEXT_WIDTH = 60
+_GAP = 2  # spaces between two columns
+_LEAST_TEXT, _MOST_TEXT = 24, 100
+_MOST_OTHER = 30
 _BAR_WIDTH = 24
 _LABELS_SHOWN = 20
 
+Shown = dict[str, object]
+
 
 class Preview:
-    """Keeps the first rows of a run for a table; takes blocks as a writer of rows does."""
+    """A table of the first rows of a run; takes blocks as a writer of rows does.
 
-    def __init__(self, names: "AddedNames", *, most: int = 20) -> None:
+    With `live` every row is shown, as soon as it comes. The columns that the model reads
+    (`text_columns`) are always there, the added ones and then the others as far as there is room.
+    """
+
+    def __init__(
+        self,
+        names: "AddedNames",
+        *,
+        text_columns: Sequence[str],
+        live: bool = False,
+        most: int = 20,
+    ) -> None:
         self._names = names
+        # A dotted path leads into a column of the table.
+        self._texts = {part for name in text_columns for part in (name, name.partition(".")[0])}
+        self._live = live
         self._most = most
-        self._rows: list[dict[str, object]] = []
+        self._rows: list[Shown] = []
+        self._added: dict[str, None] = {}
         self._total = 0
+        self._widths: dict[str, int] | None = None
 
     def write_rows(self, block: "Sequence[tuple[Row, Mapping[str, object]]]") -> None:
         """Take a block of rows with their additions."""
         self._total += len(block)
-        for row, additions in block[: self._most - len(self._rows)]:
-            own = dict(zip(row.columns, row.cells, strict=False))
-            self._rows.append({**own, **self._names.apply(row, additions)})
+        for row, additions in block if self._live else block[: self._most - len(self._rows)]:
+            named = self._names.apply(row, additions)
+            self._added |= dict.fromkeys(named)
+            self._rows.append({**dict(zip(row.columns, row.cells, strict=False)), **named})
+        if self._live:
+            self._show_rows()
+            self._rows.clear()
 
     def __enter__(self) -> "Preview":
         return self
@@ -46,64 +72,103 @@ class Preview:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if error is None:
-            self._show()
+        if error is None and self._rows:
+            self._show_rows()
+            self._show_rest()
 
-    def _show(self) -> None:
-        """Write the table to stdout, and under it how many rows are not in it."""
-        from rich.console import Console as RichConsole
+    def _show_rows(self) -> None:
         from rich.table import Table
         from rich.text import Text
 
-        names = list(dict.fromkeys(name for row in self._rows for name in row))
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        for name in names:
-            numeric = all(isinstance(row.get(name), int | float | None) for row in self._rows)
+        is_first = self._widths is None
+        if self._widths is None:
+            self._widths = self._fitted()
+        table = Table(box=None, pad_edge=False, header_style="bold", show_header=is_first)
+        for name, width in self._widths.items():
+            justify: Any = "right" if self._is_number(name) else "left"
             table.add_column(
-                name,
-                justify="right" if numeric else "left",
-                max_width=_TEXT_WIDTH,
-                no_wrap=True,
-                overflow="ellipsis",
+                Text(name), width=width, justify=justify, no_wrap=True, overflow="ellipsis"
             )
         for row in self._rows:
-            table.add_row(*(Text(_cell(row.get(name)), _style(name)) for name in names))
-        # No terminal, no width to fit: a table in a file is never cut.
-        width = None if sys.stdout.isatty() else 10_000
-        console = RichConsole(file=sys.stdout, highlight=False, width=width)
-        console.print(table)
-        hidden = self._total - len(self._rows)
-        if hidden:
-            console.print(Text(f"… {hidden:,} more rows; -o FILE keeps them all", "dim"))
+            cells = ((name, row.get(name)) for name in self._widths)
+            table.add_row(*(Text(_cell(value), self._style(name)) for name, value in cells))
+        _stdout().print(table)
+
+    def _show_rest(self) -> None:
+        """Say under the table what is not in it."""
+        from rich.text import Text
+
+        rest = [f"{self._total - len(self._rows):,} more rows"] if self._total > self._most else []
+        every = dict.fromkeys(name for row in self._rows for name in row)
+        if hidden := [name for name in every if name not in (self._widths or ())]:
+            rest.append(f"columns not shown: {', '.join(hidden)}")
+        if rest:
+            _stdout().print(Text(f"… {'; '.join(rest)}; -o FILE keeps them all", "dim"))
+
+    def _fitted(self) -> dict[str, int]:
+        """Choose the columns that fit into the terminal, in their order, with their widths."""
+        names = list(dict.fromkeys(name for row in self._rows for name in row))
+        wanted = {name: self._natural_width(name) for name in names}
+        texts = [name for name in names if name in self._texts and name not in self._added]
+        room = _width() + _GAP
+        chosen = set(texts)
+        others = [name for name in names if name not in chosen | self._added.keys()]
+        # What was found may leave the text less room than the input's other columns may.
+        for group, least in ((self._added, _LEAST_TEXT // 2), (others, _LEAST_TEXT)):
+            for name in group:
+                for_texts = sum(min(wanted[text], least) + _GAP for text in texts)
+                if for_texts + wanted[name] + _GAP <= room:
+                    chosen.add(name)
+                    room -= wanted[name] + _GAP
+        share = room // max(1, len(texts)) - _GAP
+        for name in texts:
+            most = share if self._live else min(wanted[name], share)
+            wanted[name] = max(8, most)
+        return {name: wanted[name] for name in names if name in chosen}
+
+    def _natural_width(self, name: str) -> int:
+        from rich.cells import cell_len
+
+        widest = max(cell_len(_cell(row.get(name))) for row in self._rows)
+        if self._live and name in self._added and not self._is_number(name):
+            widest = max(widest, 12)  # a longer label may come
+        most = _MOST_TEXT if name in self._texts else _MOST_OTHER
+        return min(max(widest, cell_len(name)), most)
+
+    def _is_number(self, name: str) -> bool:
+        return all(isinstance(row.get(name), int | float | None) for row in self._rows)
+
+    def _style(self, name: str) -> str:
+        if name not in self._added:
+            return ""
+        if name.endswith("error"):
+            return "red"
+        return "bold" if "label" in name else ""
 
 
 def show_summary(console: Console, stats: "RunStats", counts: Counter[str]) -> None:
-    """Say on stderr what a run did: a table for people, one line for a log."""
+    """Say on stderr what a run did: tables for people, one line for a log."""
     if console.quiet:
         return
     if not sys.stderr.isatty():
         console.note(_summary_line(stats))
         return
-    from rich.console import Console as RichConsole
-    from rich.text import Text
-
-    rich_console = RichConsole(stderr=True, highlight=False)
-    rich_console.print()
+    stderr = _stderr()
+    stderr.print()
     if counts:
-        rich_console.print(_distribution(counts))
-        rich_console.print()
-    rich_console.print(Text(_summary_line(stats), "bold"))
-    rich_console.print(Text(_detail_line(stats), "dim"))
+        stderr.print(_distribution(counts, stats.rows - stats.failed))
+        stderr.print()
+    stderr.print(_figures(stats))
 
 
 def show_estimate(console: Console, expected: "Estimate") -> None:
     """Say what a run would take."""
     parts = [
-        f"{expected.rows:,} rows, {expected.tokens:,} tokens",
+        f"{_counted(expected.rows, 'row')}, {_counted(expected.tokens, 'token')}",
         f"about {_duration(expected.expected_seconds)}",
     ]
     if expected.expected_peak_memory_bytes is not None:
-        parts.append(f"peak memory about {expected.expected_peak_memory_bytes / 2**20:,.0f} MiB")
+        parts.append(f"peak memory about {_mebibytes(expected.expected_peak_memory_bytes)}")
     for count, what in (
         (expected.truncated_rows, "would be truncated"),
         (expected.failed_rows, "would fail"),
@@ -125,53 +190,101 @@ def show_training(console: Console, summary: Mapping[str, Any], folder: str) -> 
     )
 
 
-def _distribution(counts: Counter[str]) -> "Table":
+def show_interrupted(console: Console, folder: str, *, can_resume: bool) -> None:
+    """Say how to go on after a training run was interrupted."""
+    how = "repeat the command with --resume to go on" if can_resume else "nothing is saved yet"
+    console.warn(f"interrupted; {folder}: {how}")
+
+
+def _distribution(counts: Counter[str], rows: int) -> "Table":
+    """Return a table of the labels; a share is that of all rows, each may have several labels."""
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("label", max_width=_TEXT_WIDTH, no_wrap=True, overflow="ellipsis")
-    table.add_column("rows", justify="right")
-    table.add_column("share", justify="right")
-    table.add_column("")
-    total = sum(counts.values())
+    table.add_column("label", max_width=_MOST_OTHER, no_wrap=True, overflow="ellipsis")
+    table.add_column("rows", justify="right", no_wrap=True)
+    table.add_column("share", justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True, overflow="crop")
     for label, count in counts.most_common(_LABELS_SHOWN):
-        share = count / total
+        share = count / max(1, rows)
         bar = Text("━" * max(1, round(share * _BAR_WIDTH)), "cyan")
-        table.add_row(Text(label), f"{count:,}", f"{share:.1%}", bar)
+        table.add_row(Text(_cell(label)), f"{count:,}", f"{share:.1%}", bar)
     if len(counts) > _LABELS_SHOWN:
-        table.add_row(Text(f"… {len(counts) - _LABELS_SHOWN} more labels", "dim"))
+        table.add_row(Text(f"… {_counted(len(counts) - _LABELS_SHOWN, 'more label')}", "dim"))
     return table
 
 
-def _summary_line(stats: "RunStats") -> str:
-    parts = [
-        f"{stats.rows:,} rows in {_duration(stats.seconds)} "
-        f"({stats.rows_per_second:,.1f} rows/s, {stats.tokens_per_second:,.0f} tokens/s)"
-    ]
-    for count, what in (
-        (stats.truncated, "truncated"),
-        (stats.failed, "failed"),
-        (stats.skipped, "left out"),
-    ):
-        if count:
-            parts.append(f"{count:,} {what}")
-    return "; ".join(parts)
+def _figures(stats: "RunStats") -> "Table":
+    """Return a grid of what a run did and cost; what did not happen is left out."""
+    from rich.table import Table
+    from rich.text import Text
 
-
-def _detail_line(stats: "RunStats") -> str:
-    figures = stats.as_dict()
-    latency = figures["latency_ms"]
-    parts = [
-        f"device {stats.device}",
-        f"padding {stats.padding_share:.1%}",
-    ]
+    grid = Table.grid(padding=(0, _GAP))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column()
+    grid.add_row("done", Text(_speed(stats), "bold"))
     if stats.batches:
-        percentiles = " ".join(f"{name} {value:.0f}" for name, value in latency.items())
-        parts.append(f"ms per batch {percentiles}")
-    if figures["peak_memory_bytes"] is not None:
-        parts.append(f"peak memory {figures['peak_memory_bytes'] / 2**20:,.0f} MiB")
-    return "  ·  ".join(parts)
+        times = ", ".join(f"{name} {ms:,.0f} ms" for name, ms in stats.latency_ms.items())
+        batches = f"{stats.batches:,}: {times}; padding {stats.padding_share:.1%}"
+        grid.add_row("batches", Text(batches))
+    memory = stats.as_dict()["peak_memory_bytes"]
+    peak = "" if memory is None else f", peak memory {_mebibytes(memory)}"
+    grid.add_row("device", Text(f"{stats.device}{peak}"))
+    for what, text, style in _mishaps(stats):
+        grid.add_row(Text(what, style), Text(text, style))
+    return grid
+
+
+def _summary_line(stats: "RunStats") -> str:
+    return "; ".join([_speed(stats), *(f"{what}: {text}" for what, text, _ in _mishaps(stats))])
+
+
+def _speed(stats: "RunStats") -> str:
+    if not stats.rows:
+        return "0 rows"
+    return (
+        f"{_counted(stats.rows, 'row')} in {_duration(stats.seconds)} "
+        f"({stats.rows_per_second:,.1f} rows/s, {stats.tokens_per_second:,.0f} tokens/s)"
+    )
+
+
+def _mishaps(stats: "RunStats") -> list[tuple[str, str, str]]:
+    """Return what did not go smoothly: a word for it, what happened, and a style."""
+    left_out = " (left out)" if stats.skipped else ""
+    failed = f"{_counted(stats.failed, 'row')}{left_out}, the first: {stats.first_error}"
+    halved = f"{_counted(stats.halvings, 'time')}, because memory ran out"
+    befell = [
+        (stats.halvings, "batches halved", halved, "yellow"),
+        (stats.truncated, "truncated", _counted(stats.truncated, "row"), "yellow"),
+        (stats.failed, "failed", failed, "red"),
+    ]
+    return [(what, text, style) for count, what, text, style in befell if count]
+
+
+def _stdout() -> "RichConsole":
+    from rich.console import Console as RichConsole
+
+    return RichConsole(file=sys.stdout, highlight=False, width=_width())
+
+
+def _stderr() -> "RichConsole":
+    from rich.console import Console as RichConsole
+
+    return RichConsole(stderr=True, highlight=False)
+
+
+def _width() -> int:
+    """Return the columns of the terminal; where there is none, enough to read well."""
+    return shutil.get_terminal_size((100, 24)).columns
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+
+
+def _mebibytes(size: int) -> str:
+    return f"{size / 2**20:,.0f} MiB"
 
 
 def _duration(seconds: float) -> str:
@@ -183,16 +296,12 @@ def _duration(seconds: float) -> str:
 
 
 def _cell(value: object) -> str:
-    if value is None:
-        return ""
+    from distilcli.rows.jsonl import as_cell
+
     if isinstance(value, float):
         return f"{value:.3f}"
     if isinstance(value, list | tuple):
         return ", ".join(_cell(part) for part in value)
-    return " ".join(str(value).split())
-
-
-def _style(name: str) -> str:
-    if name.endswith("error"):
-        return "red"
-    return "bold" if "label" in name else ""
+    text = " ".join(as_cell(value).split())
+    # What a terminal would obey (colours, bells, cursor moves) is shown, not sent.
+    return "".join(sign if sign.isprintable() else "�" for sign in text)

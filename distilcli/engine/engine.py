@@ -113,6 +113,7 @@ class Engine(Generic[Item, Value]):
                 block.append(result)
                 continue
             failed += 1
+            stats.note_error(str(result))
             if self.on_error == "stop":
                 stop = result
                 break

@@ -3,6 +3,7 @@
 import glob
 import io
 import os
+import select
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -93,7 +94,11 @@ class ByteSource:
 
 
 class _CountedBytes(io.RawIOBase):
-    """A raw stream that counts; one read gives what is there and waits for no more."""
+    """A raw stream that counts; one read gives what is there and waits for no more.
+
+    Buffers have locks, and a thread that waits for a pipe would hold one for good: nobody could
+    close the stream, and Python, which flushes its own at the end, would abort. So there are none.
+    """
 
     def __init__(self, source: Input) -> None:
         self.count = 0
@@ -101,16 +106,17 @@ class _CountedBytes(io.RawIOBase):
         if source.path is None and sys.stdin is None:
             raise InputError("stdin: is closed; there is nothing to read")
         try:
-            opened = source.path.open("rb") if source.path else sys.stdin.buffer
+            opened = source.path.open("rb", buffering=0) if source.path else sys.stdin.buffer
         except OSError as error:
             raise InputError(f"{source.name}: cannot be opened: {error.strerror}") from error
-        self._stream = cast("io.BufferedReader", opened)
+        self._stream = cast("io.RawIOBase", getattr(opened, "raw", opened))
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        size = self._stream.readinto1(buffer)
+        while (size := self._stream.readinto(buffer)) is None:
+            select.select([self._stream], [], [])  # somebody made the pipe non-blocking
         self.count += size
         return size
 

@@ -37,8 +37,12 @@ def open_rows(
     All paths are checked here, none is opened: raises `InputError` for what cannot be read and
     `UsageError` for settings that cannot be meant.
     """
-    if bool(paths) == bool(texts):
-        raise UsageError("give files (or - for standard input), or --text, and not both")
+    if not paths and not texts:
+        raise UsageError("there is nothing to read; give files, - for standard input, or --text")
+    if paths and texts:
+        raise UsageError("files and --text do not go together; give one of them")
+    if texts and (input_format is not None or delimiter is not None or no_header):
+        raise UsageError("--input-format, --delimiter and --no-header are for files, not --text")
     settings = ReadSettings(
         text_column=text_column,
         encoding=checked_encoding(encoding),
@@ -100,6 +104,11 @@ class RowSource:
             return "--text"
         others = len(self._inputs) - 1
         return self._inputs[0].name + (f" and {others} more" if others else "")
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether rows may come in their own time: standard input or a named pipe is read."""
+        return any(source.size is None for source in self._inputs)
 
     @property
     def columns(self) -> tuple[str, ...]:

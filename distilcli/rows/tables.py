@@ -8,7 +8,7 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from distilcli.errors import InputError
+from distilcli.errors import InputError, UsageError
 from distilcli.rows.delimited import Record, Records
 from distilcli.rows.formats import sniff_delimiter, sniff_format
 from distilcli.rows.inputs import Input
@@ -60,6 +60,10 @@ def open_table(source: Input, chunks: Iterator[bytes], settings: ReadSettings) -
     if kind is None:
         kind, delimiter = _sniffed(first_line, settings)
     lines = itertools.chain([first_line], lines)
+    if kind in {"txt", "jsonl"} and (settings.delimiter is not None or settings.no_header):
+        raise UsageError(
+            f"{source.name}: --delimiter and --no-header are for csv and tsv, not {kind}"
+        )
     if kind == "txt":
         return _text_table(lines, source.name)
     if kind == "jsonl":

@@ -1,8 +1,10 @@
 import codecs
+import contextlib
 import io
 import os
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -118,7 +120,10 @@ def test_texts_are_rows():
     ("arguments", "message"),
     [
         ({"paths": []}, "--text"),
-        ({"paths": ["-"], "texts": ["a"]}, "not both"),
+        ({"paths": ["-"], "texts": ["a"]}, "do not go together"),
+        ({"texts": ["a"], "delimiter": ","}, "are for files"),
+        ({"texts": ["a"], "no_header": True}, "are for files"),
+        ({"texts": ["a"], "input_format": "csv"}, "are for files"),
         ({"paths": ["-", "-"]}, "only once"),
         ({"paths": ["-"], "encoding": "utf-9"}, "--encoding 'utf-9'"),
         ({"paths": ["-"], "encoding": "rot13"}, "--encoding 'rot13'"),
@@ -487,3 +492,49 @@ def test_any_bytes_give_rows_or_one_line_of_error(kind, data):
             message = str(error)
     assert all(len(row.cells) == len(row.columns) for row in rows)
     assert not any("\n" in text for text in [message, *(row.error or "" for row in rows)])
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.txt"])
+@pytest.mark.parametrize("settings", [{"delimiter": ";"}, {"no_header": True}])
+def test_what_is_said_of_tables_is_refused_for_other_formats(tmp_path, name, settings):
+    (tmp_path / name).write_text('{"text": "a;b"}\n')
+    with pytest.raises(UsageError, match="are for csv and tsv"):
+        list(open_rows([str(tmp_path / name)], **settings))
+
+
+def test_a_stream_is_known_as_one(tmp_path):
+    (tmp_path / "a.txt").write_text("a\n")
+    assert open_rows(["-"]).is_stream
+    assert not open_rows([str(tmp_path / "a.txt")]).is_stream
+    assert not open_rows(texts=["a"]).is_stream
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no such pipes there")
+def test_a_pipe_that_was_made_non_blocking_is_waited_for(monkeypatch):
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    with os.fdopen(reader) as stdin, os.fdopen(writer, "w") as pipe:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        timer = threading.Timer(0.1, lambda: (pipe.write("good\nbad\n"), pipe.close()))
+        timer.start()
+        assert [row.cells for row in open_rows(["-"])] == [["good"], ["bad"]]
+        timer.join()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no such pipes there")
+def test_a_named_pipe_can_be_closed_while_somebody_waits_for_it(tmp_path):
+    path = tmp_path / "a.txt"
+    os.mkfifo(path)
+    source = open_rows([str(path)])
+
+    def read() -> None:
+        with contextlib.suppress(Exception):
+            next(iter(source))
+
+    thread = threading.Thread(target=read, daemon=True)
+    thread.start()
+    with path.open("w"):
+        time.sleep(0.1)
+        source.close()
+    thread.join(10)
+    assert not thread.is_alive()

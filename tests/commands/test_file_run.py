@@ -1,0 +1,251 @@
+"""What every command over files promises about rows, files and reports, shown with classify."""
+
+import gzip
+import io
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.commands._parse import delimited, json_lines
+
+Run = Callable[..., tuple[int, str, str]]
+
+CSV = 'id,text,note\n007,"good, but slow",NA\n1e5,"dull\nand ""flat""",\n'
+
+
+@pytest.fixture
+def run(distil: Run, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+    """Run `distil classify` with the tiny model, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    return lambda *arguments: distil("classify", "--model", tiny_folder, *arguments)
+
+
+@pytest.fixture
+def csv_file(tmp_path: Path) -> Path:
+    path = tmp_path / "in.csv"
+    path.write_text(CSV)
+    return path
+
+
+def test_every_cell_comes_out_as_it_went_in(run: Run, csv_file: Path) -> None:
+    _, out, _ = run(csv_file)
+    inputs = delimited(CSV)
+    assert [{name: row[name] for name in inputs[0]} for row in delimited(out)] == inputs
+
+
+@pytest.mark.parametrize("suffix", ["csv", "tsv", "jsonl", "json"])
+def test_a_file_in_the_format_of_its_suffix(run: Run, csv_file: Path, suffix: str) -> None:
+    code, out, _ = run(csv_file, "-o", f"out.{suffix}")
+    text = Path(f"out.{suffix}").read_bytes().decode()
+    parsers: dict[str, Callable[[str], list[dict[str, str]]]] = {
+        "csv": delimited,
+        "tsv": lambda text: delimited(text, "\t"),
+        "jsonl": json_lines,
+        "json": json.loads,
+    }
+    rows = parsers[suffix](text)
+    assert (code, out) == (0, "")
+    assert [row["text"] for row in rows] == ["good, but slow", 'dull\nand "flat"']
+    assert list(rows[0]) == ["id", "text", "note", "label", "score"]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "tsv", "jsonl", "json"])
+def test_stdout_gets_what_the_file_gets(run: Run, csv_file: Path, suffix: str) -> None:
+    run(csv_file, "-o", f"out.{suffix}")
+    _, out, _ = run(csv_file, "--format", suffix)
+    assert out == Path(f"out.{suffix}").read_bytes().decode()
+
+
+def test_the_format_may_differ_from_the_suffix(run: Run, csv_file: Path) -> None:
+    assert run(csv_file, "-o", "out.data", "--format", "jsonl")[0] == 0
+    assert len(json_lines(Path("out.data").read_text())) == 2
+
+
+def test_a_file_that_is_there_needs_force(run: Run, csv_file: Path) -> None:
+    Path("out.csv").write_text("mine")
+    code, out, err = run(csv_file, "-o", "out.csv")
+    assert (code, out) == (2, "")
+    assert "out.csv: already exists; use --force to replace it" in err
+    assert Path("out.csv").read_text() == "mine"
+    assert run(csv_file, "-o", "out.csv", "--force")[0] == 0
+    assert len(delimited(Path("out.csv").read_text())) == 2
+
+
+def test_the_input_may_be_replaced(run: Run, csv_file: Path) -> None:
+    assert run(csv_file, "-o", csv_file, "--force")[0] == 0
+    assert list(delimited(csv_file.read_text())[0]) == ["id", "text", "note", "label", "score"]
+    assert [path.name for path in csv_file.parent.iterdir()] == ["in.csv"]
+
+
+def test_a_compressed_file(run: Run, csv_file: Path) -> None:
+    run(csv_file, "-o", "out.csv.gz")
+    assert len(delimited(gzip.decompress(Path("out.csv.gz").read_bytes()).decode())) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["-o", "out.xlsx"], "format unknown from the name"),
+        (["-o", "no/out.csv"], "there is no folder 'no'"),
+        (["-o", "."], "is a folder"),
+        (["-o", "out.csv", "--format", "table"], "--format table is for the terminal"),
+        (["--stats", "no/stats.json"], "there is no folder 'no'"),
+        (["--stats", "."], "is a folder"),
+        (["-o", "out.json", "--stats", "out.json"], "cannot share a file"),
+        (["--format", "xml"], "--format"),
+        (["--limit", "-1"], "--limit"),
+    ],
+)
+def test_what_cannot_be_written_is_told_before_the_model_is_loaded(
+    run: Run,
+    csv_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    words: str,
+) -> None:
+    monkeypatch.setattr("distilcli.tasks.classifier.Classifier.__init__", pytest.fail)
+    code, out, err = run(csv_file, *arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith("distil: error: ")
+    assert words in err
+    assert [path.name for path in csv_file.parent.iterdir()] == ["in.csv"]
+
+
+def test_names_of_new_columns(run: Run, csv_file: Path) -> None:
+    _, out, err = run(csv_file, "--prefix", "m_")
+    assert list(delimited(out)[0])[-2:] == ["m_label", "m_score"]
+    assert "already" not in err
+
+
+def test_new_columns_give_way_to_those_of_the_input(run: Run, tmp_path: Path) -> None:
+    Path("a.csv").write_text("text,label\ngood,1\n")
+    _, out, err = run("a.csv")
+    assert list(delimited(out)[0]) == ["text", "label", "predicted_label", "predicted_score"]
+    assert "begin with 'predicted_'" in err
+    Path("b.csv").write_text("text,label,predicted_label\ngood,1,2\n")
+    code, _, err = run("b.csv")
+    assert code == 2
+    assert "give another --prefix" in err
+
+
+def test_several_files_and_globs(run: Run) -> None:
+    Path("b.csv").write_text("text\nbad\n")
+    with gzip.open("a.csv.gz", "wt") as file:
+        file.write("text\ngood\n")
+    _, out, _ = run("*.csv*", "b.csv")
+    assert [row["text"] for row in delimited(out)] == ["good", "bad", "bad"]
+
+
+@pytest.mark.parametrize(
+    ("content", "arguments", "text"),
+    [
+        ("text;n\ngood, bad;1\n", [], "good, bad"),
+        ("text!n\ngood!1\n", ["--delimiter", "!"], "good"),
+        ("good,1\n", ["--no-header", "--text-column", "1"], "good"),
+        ('{"text": "good"}\n', ["--input-format", "jsonl"], "good"),
+        ("caf\xe9,1\n", ["--input-format", "txt", "--encoding", "latin-1"], "caf\xe9,1"),
+    ],
+)
+def test_how_input_is_read(run: Run, content: str, arguments: list[str], text: str) -> None:
+    Path("a.csv").write_bytes(content.encode("latin-1"))
+    code, out, _ = run("a.csv", *arguments, "--format", "jsonl")
+    row = json_lines(out)[0]
+    assert code == 0
+    assert (row["text"] if "text" in row else row["1"]) == text
+
+
+@pytest.mark.parametrize(
+    ("content", "columns"),
+    [
+        ("id,text\n1,good\n", ["id", "text"]),
+        ("id\ttext\n1\tgood\n", ["id", "text"]),
+        ('{"id": 1, "text": "good"}\n', ["id", "text"]),
+        ("good film\nbad\n", ["text"]),
+    ],
+)
+def test_standard_input_in_every_format(
+    run: Run, monkeypatch: pytest.MonkeyPatch, content: str, columns: list[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content.encode())))
+    code, out, _ = run("-", "-o", "out.jsonl")
+    rows = json_lines(Path("out.jsonl").read_text())
+    assert (code, out) == (0, "")
+    assert list(rows[0]) == [*columns, "label", "score"]
+
+
+def test_limit(run: Run, csv_file: Path) -> None:
+    assert len(delimited(run(csv_file, "--limit", 1)[1])) == 1
+    code, out, err = run(csv_file, "--limit", 0)
+    assert (code, out) == (0, "id,text,note,label,score\n")
+    assert "distil: 0 rows\n" in err
+
+
+def test_quiet(run: Run, csv_file: Path) -> None:
+    assert run(csv_file, "--quiet")[2] == ""
+
+
+def test_the_summary_as_json(run: Run, csv_file: Path) -> None:
+    _, out, err = run(csv_file, "--json", "--quiet", "--stats", "stats.json")
+    summary = json.loads(err)
+    assert len(delimited(out)) == 2
+    assert summary == json.loads(Path("stats.json").read_text())
+    assert summary["command"] == "classify"
+    assert (summary["rows"], summary["failed_rows"], summary["first_error"]) == (2, 0, None)
+    assert sum(summary["counts"].values()) == 2
+    assert summary["tokens"] > 0
+    assert set(summary["latency_ms"]) == {"p50", "p95", "p99"}
+
+
+def test_json_stands_in_for_the_summary(run: Run, csv_file: Path) -> None:
+    *notes, last = run(csv_file, "--json")[2].splitlines()
+    assert json.loads(last)["rows"] == 2
+    assert [note for note in notes if " rows in " in note] == []
+
+
+def test_a_dry_run_counts_and_writes_nothing(run: Run, csv_file: Path) -> None:
+    code, out, err = run(csv_file, "--dry-run", "-o", "out.csv", "--stats", "stats.json")
+    expected = json.loads(Path("stats.json").read_text())
+    run(csv_file, "-o", "real.csv", "--stats", "real.json")
+    assert (code, out) == (0, "")
+    assert "distil: 2 rows, " in err
+    assert not Path("out.csv").exists()
+    assert expected["tokens"] == json.loads(Path("real.json").read_text())["tokens"]
+    assert expected["expected_seconds"] > 0
+    code, _, err = run(csv_file, "--dry-run", "--json", "--quiet")
+    assert json.loads(err)["rows"] == 2
+
+
+def test_a_dry_run_counts_rows_that_would_fail(run: Run) -> None:
+    Path("a.csv").write_text("text,n\ngood,1\nbad\n" + "good " * 100 + ",3\n")
+    _, _, err = run("a.csv", "--dry-run")
+    assert "3 rows" in err
+    assert "1 would be truncated; 1 would fail" in err
+
+
+@pytest.mark.parametrize(("choice", "code", "rows"), [("keep", 6, 3), ("skip", 6, 2)])
+def test_the_first_fault_is_told(run: Run, choice: str, code: int, rows: int) -> None:
+    Path("a.csv").write_text("text,n\ngood,1\nbad\ndull,3\n")
+    found, out, err = run("a.csv", "--on-error", choice)
+    fault = "a.csv: line 3: 1 cell where the header has 2"
+    assert found == code
+    assert len(delimited(out)) == rows
+    assert f"failed: 1 row{' (left out)' if choice == 'skip' else ''}, the first: {fault}" in err
+
+
+def test_a_fault_after_the_header_went_out_is_not_lost(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from distilcli.engine.engine import Engine
+
+    def one_row_a_window(engine: Engine[object, object]) -> None:
+        object.__setattr__(engine, "window_rows", 1)  # as rows come from a live pipe
+
+    monkeypatch.setattr(Engine, "__post_init__", one_row_a_window)
+    Path("a.csv").write_text("text,n\ngood,1\nbad\ndull,3\n")
+    code, out, err = run("a.csv")
+    assert code == 6
+    assert len(delimited(out)) == 3
+    assert "column 'error' came after the header had gone out, values not shown: 1" in err

@@ -1,0 +1,305 @@
+import json
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.commands._parse import delimited
+
+Distil = Callable[..., tuple[int, str, str]]
+
+ROWS = [
+    ("i loved the film", "good"),
+    ("it was dull and slow", "bad"),
+    ("good acting , bright plot", "good"),
+    ("boring and cheap", "bad"),
+    ("great fun", "good"),
+    ("a poor book", "bad"),
+    ("works very good", "good"),
+    ("the battery is bad", "bad"),
+] * 3
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    lines = [f"{text},{label}\n" for text, label in ROWS]
+    Path("train.csv").write_text("text,label\n" + "".join(lines).replace(" , ", " "))
+    Path("valid.csv").write_text("text,label\n" + "".join(lines[:6]).replace(" , ", " "))
+
+
+@pytest.fixture
+def run(distil: Distil, tiny_folder: Path) -> Callable[..., tuple[int, str, str]]:
+    """Run `distil finetune` from the tiny model, three short steps an epoch."""
+    settings = ("--epochs", 1, "--token-budget", 64, "--device", "cpu", "--threads", 1)
+
+    def run(*arguments: object, files: tuple[str, ...] = ("train.csv",)) -> tuple[int, str, str]:
+        return distil("finetune", *files, "-m", tiny_folder, *settings, *arguments)
+
+    return run
+
+
+def summary(folder: str) -> dict[str, object]:
+    """What a finished run says of itself."""
+    found: dict[str, object] = json.loads(Path(folder, "summary.json").read_text())
+    return found
+
+
+def weights(folder: str) -> bytes:
+    """The trained model, to be compared."""
+    return Path(folder, "model.safetensors").read_bytes()
+
+
+def test_a_model_ready_for_classify(run: Distil, distil: Distil) -> None:
+    code, out, err = run("-o", "m", "--valid", "valid.csv", "--epochs", 4, "--lr", 0.01)
+    assert (code, out) == (0, "")
+    assert "learns from 24 rows, is validated on 6; text column 'text'; labels: bad, good" in err
+    assert "distil: step 12 of 12: loss " in err
+    assert err.splitlines()[-1] == "distil: the model is in m; try: distil classify FILE --model m"
+    assert {path.name for path in Path("m").iterdir()} >= {
+        "config.json",
+        "model.safetensors",
+        "vocab.txt",
+        "metrics.jsonl",
+        "summary.json",
+    }
+    code, out, _ = distil("classify", "valid.csv", "--model", "m")
+    rows = delimited(out)
+    right = sum(row["label"] == row["predicted_label"] for row in rows)
+    assert code == 0
+    assert right / len(rows) == pytest.approx(summary("m")["best"]["accuracy"], abs=1e-5)  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        ["--epochs", "2"],
+        ["--learning-rate", "0.01"],
+        ["--schedule", "cosine"],
+        ["--warmup", "0.9"],
+        ["--weight-decay", "0.5"],
+        ["--layer-decay", "0.5"],
+        ["--clip", "0.001"],
+        ["--token-budget", "32"],
+        ["--accumulate", "2"],
+        ["--max-length", "8"],
+        ["--freeze", "embeddings"],
+        ["--average", "0.9"],
+        ["--seed", "1"],
+        ["--limit", "20"],
+        ["--valid-split", "0.5"],
+        ["--pair-column", "label"],
+    ],
+    ids=" ".join,
+)
+def test_an_option_changes_what_is_learned(run: Distil, option: list[str]) -> None:
+    texts = "".join(f"{text} and {text} {text},{label}\n" for text, label in ROWS[3:])
+    Path("train.csv").write_text("text,label\n" + texts.replace(" , ", " "))
+    run("-o", "plain", "--lr", 0.001)
+    code, _, _ = run("-o", "other", "--lr", 0.001, *option)
+    assert code == 0
+    assert weights("plain") != weights("other")
+
+
+def test_a_run_is_a_function_of_its_options_and_its_data(run: Distil) -> None:
+    run("-o", "one")
+    run("-o", "two", "--gradient-checkpointing")
+    run("-o", "three", "--precision", "fp32", "--task", "classify")
+    assert weights("one") == weights("three")
+    assert weights("one") == weights("two")
+    assert summary("two")["options"]["gradient_checkpointing"] is True  # type: ignore[index]
+    assert summary("three")["precision"] == "fp32"
+
+
+def test_columns_by_their_names(run: Distil) -> None:
+    renamed = Path("train.csv").read_text().replace("text,label", "body of it,verdict", 1)
+    Path("other.csv").write_text(renamed)
+    named = ("--text-column", "body of it", "--label-column", "verdict")
+    assert run("-o", "m", *named, files=("other.csv",))[0] == 0
+    code, _, err = run("-o", "n", *named[:2], files=("other.csv",))
+    assert code == 3
+    assert "name it with --label-column (columns: body of it, verdict)" in err
+    code, _, err = run("-o", "n", *named[:3], "verdit", files=("other.csv",))
+    assert code == 3
+    assert "did you mean 'verdict'?" in err
+    assert not Path("n").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--input-format", "csv"],
+        ["--delimiter", ";"],
+        ["--no-header", "--text-column", "1", "--label-column", "2"],
+        ["--encoding", "utf-16"],
+    ],
+)
+def test_how_the_rows_are_read(run: Distil, arguments: list[str]) -> None:
+    text = Path("train.csv").read_text()
+    if "--delimiter" in arguments:
+        text = text.replace(",", ";")
+    if "--no-header" in arguments:
+        text = text.partition("\n")[2]
+    name = "rows.data" if "--input-format" in arguments else "rows.csv"
+    Path(name).write_text(text, encoding="utf-16" if "--encoding" in arguments else "utf-8")
+    code, _, _ = run("-o", "m", *arguments, files=(name,))
+    assert code == 0
+    run("-o", "plain")
+    assert weights("m") == weights("plain")
+
+
+def test_several_files(run: Distil) -> None:
+    _, _, err = run("-o", "m", "--valid", "valid.csv", files=("train.csv", "valid.csv"))
+    assert "learns from 30 rows" in err
+    _, _, err = run("-o", "n", "--valid", "valid.csv", "--valid", "train.csv")
+    assert "is validated on 30" in err
+
+
+def test_when_it_is_evaluated(run: Distil) -> None:
+    run("-o", "m", "--valid", "valid.csv", "--eval-every", 2, "--epochs", 2)
+    steps = [json.loads(line)["step"] for line in Path("m/metrics.jsonl").read_text().splitlines()]
+    assert steps[:2] == [2, 4]
+    # With nothing learned no evaluation is better than the first.
+    run("-o", "n", "--valid", "valid.csv", "--epochs", 9, "--early-stopping", 2, "--lr", 0)
+    assert len(Path("n/metrics.jsonl").read_text().splitlines()) == 3
+
+
+def test_folding_a_bert(distil: Distil, make_model: Callable[..., Path]) -> None:
+    bert = make_model("bert", model_type="bert")
+    run = ("finetune", "train.csv", "-m", bert, "--epochs", 1)
+    assert distil(*run, "-o", "kept")[0] == 0
+    assert distil(*run, "-o", "folded", "--fold")[0] == 0
+    kinds = [
+        json.loads(Path(name, "config.json").read_text())["model_type"]
+        for name in ("kept", "folded")
+    ]
+    assert kinds == ["bert", "distilbert"]
+
+
+def test_the_summary_as_json(run: Distil) -> None:
+    _, _, err = run("-o", "m", "--json", "--quiet", "--stats", "stats.json")
+    report = json.loads(err)
+    assert report == json.loads(Path("stats.json").read_text())
+    assert report["command"] == "finetune"
+    assert report["steps"] == report["best"]["step"]
+
+
+def test_quiet(run: Distil) -> None:
+    assert run("-o", "m", "--quiet") == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        ([], 2, "Missing option '--output'"),
+        (["-o", "m", "--resume", "--force"], 2, "give one of them"),
+        (["-o", "m", "--valid", "valid.csv", "--valid-split", "0.2"], 2, "take one"),
+        (["-o", "m", "--stats", "no/s.json"], 2, "there is no folder 'no'"),
+        (["-o", "m", "--task", "dance"], 2, "--task"),
+        (["-o", "m", "--lr", "-1"], 2, "--lr"),
+        (["-o", "m", "--limit", "1"], 3, "every row has the label 'good'"),
+        (["-o", "m", "--valid", "no.csv"], 3, "no.csv: no such file"),
+        (["-o", "m", "--device", "cuda:99"], 5, "--device cuda:99"),
+        (["-o", "m", "--fold"], 4, "there are no token types to fold"),
+        (["-o", "m", "--resume"], 2, "there is no interrupted run"),
+        (["-o", "train.csv"], 2, "is a file"),
+    ],
+)
+def test_what_is_refused(run: Distil, arguments: list[str], code: int, words: str) -> None:
+    found, out, err = run(*arguments)
+    assert (found, out) == (code, "")
+    assert err.splitlines()[-1].startswith("distil: error: ")
+    assert words in err
+    assert not list(Path("m").glob("*"))
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("text,label\n", "has no rows to learn from"),
+        ("text,label\ngood,\n", "line 2, column 'label': the label is empty"),
+        ("text,label\ngood\n", "line 2: 1 cell where the header has 2"),
+        ("text,label\ngood,a\ncaf\xe9,b\n", "line 3: byte 4"),
+    ],
+)
+def test_rows_that_cannot_be_learned_from(run: Distil, content: str, words: str) -> None:
+    Path("bad.csv").write_bytes(content.encode("latin-1"))
+    for arguments in ({"files": ("bad.csv",)}, {}):
+        code, _, err = run("-o", "m", *([] if arguments else ["--valid", "bad.csv"]), **arguments)
+        assert code == 3
+        assert "bad.csv" in err
+        assert words in err
+    assert not Path("m").exists()
+
+
+def test_a_label_that_only_the_validation_rows_have(run: Distil) -> None:
+    Path("odd.csv").write_text("text,label\ngood,strange\n")
+    code, _, err = run("-o", "m", "--valid", "odd.csv")
+    assert code == 3
+    assert "odd.csv: has the label 'strange', which the training rows do not have" in err
+
+
+def test_weird_labels_survive(run: Distil, distil: Distil) -> None:
+    text = Path("train.csv").read_text().replace(",bad", ',"[red] ""x"" ,\tñ"')
+    Path("train.csv").write_text(text)
+    assert run("-o", "m")[0] == 0
+    _, out, _ = distil("classify", "--text", "good", "-m", "m", "--top-k", 2, "--format", "json")
+    row = json.loads(out)[0]
+    assert {row["label"], row["label_2"]} == {"good", '[red] "x" ,\tñ'}
+
+
+def test_a_folder_that_holds_something_needs_force(run: Distil) -> None:
+    run("-o", "m")
+    before = weights("m")
+    code, _, err = run("-o", "m", "--seed", 1)
+    assert code == 2
+    assert "m: is not empty; use --force" in err
+    assert weights("m") == before
+    assert run("-o", "m", "--seed", 1, "--force")[0] == 0
+    assert weights("m") != before
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals differ there")
+def test_an_interrupted_run_goes_on_as_if_unbroken(
+    run: Distil, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from distilcli.training.loop import Trainer
+
+    step = Trainer._step
+    taken = []
+
+    def interrupted_step(trainer: Trainer, batches: list[list[int]]) -> None:
+        step(trainer, batches)
+        taken.append(1)
+        if len(taken) == 7:
+            signal.raise_signal(signal.SIGINT)
+
+    options = ("--epochs", 3, "--lr", 0.001)
+    run("-o", "whole", *options)
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "_step", interrupted_step)
+        code, out, err = run("-o", "broken", *options)
+    assert (code, out) == (130, "")
+    assert err.splitlines()[-1] == (
+        "distil: warning: interrupted; broken: repeat the command with --resume to go on"
+    )
+    code, _, err = run("-o", "broken", *options, "--resume", "--seed", 1)
+    assert code == 2
+    assert "was started with another seed" in err
+    assert run("-o", "broken", *options, "--resume")[0] == 0
+    assert weights("broken") == weights("whole")
+    assert run("-o", "broken", *options, "--resume")[0] == 2
+
+
+def test_offline(distil: Distil, monkeypatch: pytest.MonkeyPatch) -> None:
+    from huggingface_hub import constants
+
+    from distilcli.checkpoint import hub
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(hub, "_download", pytest.fail)
+    code, _, err = distil("finetune", "train.csv", "-m", "some/model", "-o", "m", "--offline")
+    assert code == 4
+    assert "the network is off" in err

@@ -1,0 +1,151 @@
+"""`distil` in a shell pipeline: rows at once, whole rows only, quiet ends."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from distilcli.app import main
+from tests.commands._parse import delimited, json_lines
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals and pipes differ there")
+
+ROWS = 12_000  # three windows, and more than a pipe holds
+
+
+@pytest.fixture
+def start(tiny_folder: Path, tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
+    """Return a function that starts `distil classify` with the tiny model in a process."""
+
+    def start(*arguments: object) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "distilcli", "classify", "-m", str(tiny_folder)]
+        return subprocess.Popen(
+            [*command, *map(str, arguments)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": str(Path.cwd())},
+        )
+
+    return start
+
+
+@pytest.fixture
+def many_rows(tmp_path: Path) -> Path:
+    path = tmp_path / "many.jsonl"
+    row = json.dumps({"text": "good", "note": "x" * 60})
+    path.write_text(f"{row}\n" * ROWS)
+    return path
+
+
+def _finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    out, err = process.communicate(timeout=60)
+    return process.returncode, out, err
+
+
+def test_a_reader_that_stops_early(
+    start: Callable[..., subprocess.Popen[str]], many_rows: Path
+) -> None:
+    with start(many_rows) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert json.loads(process.stdout.readline())["text"] == "good"
+        process.stdout.close()
+        err = process.stderr.read()
+    assert process.returncode == 141
+    assert [line for line in err.splitlines() if not line.startswith("distil: model ")] == []
+
+
+def test_a_live_pipe_and_an_interrupt(start: Callable[..., subprocess.Popen[str]]) -> None:
+    with start("-") as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for text in ("text", "good"):
+            process.stdin.write(f"{text}\n")
+        process.stdin.flush()
+        # The first row is out before the second was written.
+        head = process.stdout.readline() + process.stdout.readline()
+        assert [row["text"] for row in delimited(head, "\t")] == ["good"]
+        process.stdin.write("bad\n")
+        process.stdin.flush()
+        assert process.stdout.readline().startswith("bad\t")
+        process.send_signal(signal.SIGINT)
+        # The pipe stays open: the interrupt alone ends the run.
+        assert process.wait(timeout=60) == 130
+        assert process.stdout.read() == ""
+        assert process.stderr is not None
+        last = process.stderr.read().splitlines()[-1]
+    assert last.startswith("distil: warning: interrupted after 2 rows; those are out, whole")
+
+
+def test_an_interrupt_leaves_whole_rows(
+    start: Callable[..., subprocess.Popen[str]], many_rows: Path
+) -> None:
+    process = start(many_rows)
+    assert process.stdout is not None
+    first = process.stdout.readline()
+    # The rest of the block waits in a full pipe when the signal comes.
+    process.send_signal(signal.SIGINT)
+    code, out, err = _finish(process)
+    rows = json_lines(first + out)
+    assert code == 130
+    assert 0 < len(rows) < ROWS
+    assert all("score" in row for row in rows)
+    assert "Traceback" not in err
+
+
+def test_an_interrupt_leaves_no_file(
+    start: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    (tmp_path / "out.csv").write_text("mine")
+    process = start("-", "-o", "out.csv", "--force")
+    assert process.stdin is not None
+    process.stdin.write("text\ngood\n")
+    process.stdin.flush()
+    deadline = time.monotonic() + 60
+    while len(list(tmp_path.iterdir())) == 1 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert len(list(tmp_path.iterdir())) == 2
+    process.send_signal(signal.SIGINT)
+    code, out, err = _finish(process)
+    assert (code, out) == (130, "")
+    assert "out.csv was not written" in err
+    assert [path.name for path in tmp_path.iterdir()] == ["out.csv"]
+    assert (tmp_path / "out.csv").read_text() == "mine"
+
+
+@pytest.mark.parametrize("output_format", ["auto", "table", "csv", "jsonl", "json"])
+def test_no_colours_where_there_is_no_terminal(
+    distil: Callable[..., tuple[int, str, str]],
+    tiny_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    output_format: str,
+) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    run = ("classify", "-m", tiny_folder, "--text", "good", "--format", output_format)
+    _, out, err = distil(*run)
+    assert "\x1b" not in out + err
+
+
+def test_stdout_takes_what_its_encoding_has_not(
+    tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = ["classify", "-m", str(tiny_folder), "-q", "--text", "good \U0001f600", "--format"]
+    found = {}
+    for output_format in ("table", "jsonl"):
+        stdout = io.TextIOWrapper(io.BytesIO(), encoding="latin-1")
+        monkeypatch.setattr(sys, "stdout", stdout)
+        assert main([*run, output_format]) == 0
+        found[output_format] = stdout.buffer.getvalue()
+    assert b"good \\U0001f600" in found["table"]
+    # Data are UTF-8, whatever the terminal has.
+    assert json.loads(found["jsonl"])["text"] == "good \U0001f600"
