@@ -162,7 +162,7 @@ def test_when_it_is_evaluated(run: Distil) -> None:
     steps = [json.loads(line)["step"] for line in Path("m/metrics.jsonl").read_text().splitlines()]
     assert steps[:2] == [2, 4]
     # With nothing learned no evaluation is better than the first.
-    run("-o", "n", "--valid", "valid.csv", "--epochs", 9, "--early-stopping", 2, "--lr", 0)
+    run("-o", "n", "--valid", "valid.csv", "--epochs", 9, "--early-stopping", 2, "--lr", 1e-9)
     assert len(Path("n/metrics.jsonl").read_text().splitlines()) == 3
 
 
