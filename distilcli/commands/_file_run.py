@@ -185,7 +185,7 @@ class _Unbroken:
 
     def write_rows(self, block: "Block") -> None:
         """See `Sink`."""
-        from distilcli.training.interrupt import deferred_interrupt
+        from distilcli.interrupt import deferred_interrupt
 
         with deferred_interrupt() as interrupt:
             self.sink.write_rows(block)

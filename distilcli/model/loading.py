@@ -81,9 +81,17 @@ def load_classifier(files: ModelFiles) -> LoadedClassifier:
         )
     config = _config_with_labels(config, weights["classifier.weight"].shape[:1].numel(), files.name)
     with _Uninitialised():
-        model = SequenceClassifier(config)
+        model = build_classifier(config, source=files.name)
     unused = fill(model, weights, source=files.name)
     return LoadedClassifier(model.eval(), config, unused)
+
+
+def build_classifier(config: ModelConfig, *, source: str) -> SequenceClassifier:
+    """Build a classifier with random weights; raise `ModelError` naming `source` if it cannot."""
+    try:
+        return SequenceClassifier(config)
+    except ModelError as error:
+        raise ModelError(f"{source}: {error}") from None
 
 
 def fill(model: SequenceClassifier, weights: dict[str, Tensor], *, source: str) -> tuple[str, ...]:
@@ -166,7 +174,7 @@ def save_classifier(
     }
     try:
         write_json(folder / "config.json", raw)
-        save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+        write_weights(folder / "model.safetensors", weights)
         for path in tokenizer_files:
             shutil.copyfile(path, folder / path.name)
     except (OSError, SafetensorError) as error:
@@ -180,6 +188,16 @@ def check_tokenizer(tokenizer: FastTokenizer, config: ModelConfig, *, source: st
             f"{source}: the tokenizer has {tokenizer.vocab_size} tokens, the model's vocabulary "
             f"{config.vocab_size}; use the tokenizer that belongs to the model"
         )
+
+
+def write_weights(path: Path, weights: dict[str, Tensor]) -> None:
+    """Write a safetensors file that whoever may read its neighbours may read too."""
+    save_file(weights, path, metadata={"format": "pt"})
+    # The package makes files for their owner alone, whatever the umask says.
+    neighbour = path.with_name(f".{path.name}.mode")
+    neighbour.touch()
+    path.chmod(neighbour.stat().st_mode)
+    neighbour.unlink()
 
 
 def write_json(path: Path, content: Any) -> None:

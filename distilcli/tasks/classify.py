@@ -26,6 +26,7 @@ Texts = tuple[str, str | None]
 Kind = Literal["single", "multi", "regression"]
 
 _KINDS: dict[str | None, Kind] = {
+    None: "single",
     "single_label_classification": "single",
     "multi_label_classification": "multi",
     "regression": "regression",
@@ -33,12 +34,15 @@ _KINDS: dict[str | None, Kind] = {
 
 
 def kind_of(config: ModelConfig, *, multi_label: bool = False) -> Kind:
-    """Say how the head's outputs are meant; one output without a word about it is regression."""
-    if multi_label:
-        return "multi"
-    if config.problem_type is None:
-        return "regression" if len(config.labels) == 1 else "single"
-    return _KINDS[config.problem_type]
+    """Say how the head's outputs are meant; one output without a word about it is regression.
+
+    Raises `UsageError` where `multi_label` is asked of a head that gives plain numbers.
+    """
+    single = len(config.labels) == 1 and config.problem_type is None
+    kind = "regression" if single else _KINDS[config.problem_type]
+    if multi_label and kind == "regression":
+        raise UsageError("--multi-label: the model gives numbers, not labels; leave it out")
+    return "multi" if multi_label else kind
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from distilcli.model.device import place
 from distilcli.model.heads import SequenceClassifier
 from distilcli.model.keys import PREFIX
 from distilcli.model.loading import (
+    build_classifier,
     check_tokenizer,
     fill,
     fold_token_types,
@@ -121,7 +122,7 @@ def start_classifier(start: StartingPoint, *, labels: tuple[str, ...]) -> Sequen
         config, weights = fold_token_types(config, weights)
     trained_for = config.labels
     config = config.with_labels(labels, problem_type="single_label_classification")
-    model = SequenceClassifier(config)
+    model = build_classifier(config, source=start.files.name)
     fresh = {
         key: value
         for key, value in model.state_dict().items()

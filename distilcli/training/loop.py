@@ -18,10 +18,10 @@ from torch import Tensor
 
 from distilcli.engine.batching import Batch, Piece, cut_batches, pad
 from distilcli.errors import InputError, UsageError
+from distilcli.interrupt import deferred_interrupt
 from distilcli.model.heads import SequenceClassifier
 from distilcli.model.precision import Precision, choose_training_dtype
 from distilcli.training.batches import epoch_batches
-from distilcli.training.interrupt import deferred_interrupt
 from distilcli.training.metrics import classification_scores
 from distilcli.training.optimizer import (
     SCHEDULES,

@@ -4,8 +4,8 @@
 
 SOURCES holds `sst2/` (SST-2 train and dev) and `reviews/` (sentence polarity, movie reviews,
 pros and cons, rated movie and Amazon snippets); the card of the model says where they come from.
-FOLDER gets `train.csv` and `valid.csv`, columns `text` and `label`, ready for
-`distil finetune`. No validation sentence, spelled any way, is left in the training file.
+FOLDER gets `train.csv`, `sentences.csv` (those rows of it that are whole sentences) and
+`valid.csv`, columns `text` and `label`, ready for `distil finetune`. No validation sentence, spelled any way, is left in the training file.
 """
 
 import csv
@@ -20,6 +20,7 @@ _CLEAR_RATING = 0.5
 _PROS_CONS_ROWS = 10_000
 _LONG_REVIEWS = 1_000  # half of them; the other half measures the model on long texts
 _VERDICT_WORDS = 90
+_SENTENCE_WORDS = 5
 _SEED = 0
 
 
@@ -43,8 +44,16 @@ def main(sources: Path, folder: Path) -> None:
         known = part["text"].map(_letters).isin(held_out)
         parts[name] = part.loc[~known, ["text", "label"]]
         sys.stdout.write(f"{name}: {len(parts[name])} rows, {known.sum()} left out\n")
-    pd.concat(parts.values()).to_csv(folder / "train.csv", index=False)
+    train = pd.concat(parts.values())
+    train.to_csv(folder / "train.csv", index=False)
+    train[_is_sentence(train["text"])].to_csv(folder / "sentences.csv", index=False)
     valid.to_csv(folder / "valid.csv", index=False)
+
+
+def _is_sentence(texts: pd.Series) -> pd.Series:
+    """Tell whole sentences from SST-2's phrases by their length and how they end."""
+    long_enough = texts.str.split().str.len() >= _SENTENCE_WORDS
+    return long_enough & texts.str.strip().str.endswith((".", "!", "?"))
 
 
 def _labelled(path: Path) -> pd.DataFrame:

@@ -13,14 +13,14 @@ import sys
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from distilcli.checkpoint.folder import describe_folder
 from distilcli.checkpoint.locate import BUILTIN_ROOT
 from distilcli.errors import ModelError
 from distilcli.model.keys import PREFIX
-from distilcli.model.loading import read_weights, tokenizer_files, write_json
+from distilcli.model.loading import read_weights, tokenizer_files, write_json, write_weights
 from distilcli.model.packing import pack
 
 SHARED_WEIGHTS = "word_embeddings.safetensors"
@@ -40,13 +40,13 @@ def ship(run: Path, name: str, *, root: Path = BUILTIN_ROOT) -> None:
         _require_same(table, load_file(shared / SHARED_WEIGHTS), run)
     else:
         shared.mkdir(parents=True, exist_ok=True)
-        save_file(table, shared / SHARED_WEIGHTS, metadata={"format": "pt"})
+        write_weights(shared / SHARED_WEIGHTS, table)
         for path in tokenizer_files(files):
             shutil.copyfile(path, shared / path.name)
     folder.mkdir(exist_ok=True)
     config = json.loads(files.config_path.read_text(encoding="utf-8"))
     write_json(folder / "config.json", config | {"shared_weights": SHARED_WEIGHTS})
-    save_file(packed, folder / "model.safetensors", metadata={"format": "pt"})
+    write_weights(folder / "model.safetensors", packed)
 
 
 def _require_same(table: dict[str, Tensor], shared: dict[str, Tensor], run: Path) -> None:

@@ -3,7 +3,7 @@ import threading
 
 import pytest
 
-from distilcli.training.interrupt import deferred_interrupt
+from distilcli.interrupt import deferred_interrupt
 
 
 def test_the_first_interrupt_waits_and_the_second_does_not() -> None:
