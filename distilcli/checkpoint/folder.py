@@ -28,6 +28,7 @@ class ModelFiles:
     tokenizer_json: Path | None
     vocab_txt: Path | None
     tokenizer_config: Path | None
+    special_tokens_map: Path | None
 
 
 def describe_folder(name: str, folder: Path, *, beside: Path | None = None) -> ModelFiles:
@@ -63,6 +64,7 @@ def describe_folder(name: str, folder: Path, *, beside: Path | None = None) -> M
         tokenizer_json=tokenizer_file("tokenizer.json"),
         vocab_txt=tokenizer_file("vocab.txt"),
         tokenizer_config=tokenizer_file("tokenizer_config.json"),
+        special_tokens_map=tokenizer_file("special_tokens_map.json"),
     )
 
 

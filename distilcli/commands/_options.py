@@ -1,6 +1,6 @@
 """Options that several commands share, each written once."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -26,3 +26,145 @@ OfflineOption = Annotated[
 ]
 
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No notes on stderr.")]
+
+# Rows in.
+
+FilesArgument = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[FILES]...",
+        help="CSV, TSV, JSONL or text files, also .gz .bz2 .xz .zst; globs; - for standard input.",
+    ),
+]
+
+TextsOption = Annotated[
+    list[str] | None,
+    typer.Option("--text", help="A text instead of files; may be given several times."),
+]
+
+TextColumnOption = Annotated[
+    str | None,
+    typer.Option(
+        "--text-column",
+        "-c",
+        metavar="NAME",
+        help="The column with the text; JSONL: a dotted path. Left out: the first of text, "
+        "sentence, review, content, body, comment.",
+    ),
+]
+
+PairColumnOption = Annotated[
+    str | None,
+    typer.Option("--pair-column", metavar="NAME", help="The column with a second text: pairs."),
+]
+
+InputFormatOption = Annotated[
+    str | None,
+    typer.Option("--input-format", help="csv, tsv, jsonl or txt, whatever the suffix says."),
+]
+
+EncodingOption = Annotated[str, typer.Option("--encoding", help="The encoding of the input.")]
+
+DelimiterOption = Annotated[
+    str | None,
+    typer.Option("--delimiter", help="What stands between the cells of a CSV; else found out."),
+]
+
+NoHeaderOption = Annotated[
+    bool, typer.Option("--no-header", help="The first line is a row: columns are called 1, 2, ….")
+]
+
+LimitOption = Annotated[int | None, typer.Option("--limit", min=0, help="Stop after so many rows.")]
+
+OnErrorOption = Annotated[
+    Literal["keep", "skip", "stop"],
+    typer.Option(
+        "--on-error",
+        help="What becomes of a row that cannot be used: kept with its error in a column, left "
+        "out, or the end of the run.",
+    ),
+]
+
+# Rows out.
+
+OutputOption = Annotated[
+    str | None,
+    typer.Option("--output", "-o", metavar="FILE", help="Write rows here, format by suffix."),
+]
+
+RowsFormatOption = Annotated[
+    Literal["auto", "table", "csv", "tsv", "jsonl", "json"],
+    typer.Option(
+        "--format", help="How to write rows; auto: a table on a terminal, else as they came."
+    ),
+]
+
+PrefixOption = Annotated[
+    str, typer.Option("--prefix", help="What the names of the new columns begin with.")
+]
+
+ForceOption = Annotated[bool, typer.Option("--force", help="Replace what is there already.")]
+
+# Long texts.
+
+LongOption = Annotated[
+    Literal["truncate", "window", "error"],
+    typer.Option("--long", help="Texts longer than the model reads: cut, windowed, or an error."),
+]
+
+MaxLengthOption = Annotated[
+    int | None,
+    typer.Option(
+        "--max-length", min=8, help="Tokens in a sequence; at most the model's own limit."
+    ),
+]
+
+StrideOption = Annotated[
+    int, typer.Option("--stride", min=0, help="Tokens that two windows of a text share.")
+]
+
+WindowPoolingOption = Annotated[
+    Literal["mean", "max", "first"],
+    typer.Option("--window-pooling", help="How the scores of a text's windows become one."),
+]
+
+# How it runs.
+
+ModelOption = Annotated[
+    str,
+    typer.Option(
+        "--model",
+        "-m",
+        metavar="MODEL",
+        help="A built-in model, a folder, or a hub id (@revision).",
+    ),
+]
+
+BatchOption = Annotated[
+    int | None, typer.Option("--batch", min=1, help="At most so many rows in a batch.")
+]
+
+MaxTokensOption = Annotated[
+    int | None,
+    typer.Option(
+        "--max-tokens", min=8, help="At most so many tokens in a batch (CPU: 512, else 16384)."
+    ),
+]
+
+ThreadsOption = Annotated[
+    int | None, typer.Option("--threads", min=1, help="CPU cores to use; all if left out.")
+]
+
+DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps.")]
+
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Count rows and tokens, expect time and memory; no run.")
+]
+
+StatsOption = Annotated[
+    str | None, typer.Option("--stats", metavar="FILE", help="Write the statistics as JSON here.")
+]
+
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Write the summary to stderr as one line of JSON.")
+]

@@ -149,7 +149,12 @@ def write_json(path: Path, content: Any) -> None:
 
 def tokenizer_files(files: ModelFiles) -> list[Path]:
     """Return the files that make up the tokenizer of a located model."""
-    candidates = (files.tokenizer_json, files.vocab_txt, files.tokenizer_config)
+    candidates = (
+        files.tokenizer_json,
+        files.vocab_txt,
+        files.tokenizer_config,
+        files.special_tokens_map,
+    )
     return [path for path in candidates if path is not None]
 
 

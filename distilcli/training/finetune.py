@@ -13,7 +13,8 @@ from distilcli.engine.batching import Piece
 from distilcli.model.heads import SequenceClassifier
 from distilcli.model.keys import PREFIX
 from distilcli.model.loading import fill, fold_token_types, read_weights, tokenizer_files
-from distilcli.tokenizer.fast import FastTokenizer, load_tokenizer
+from distilcli.tokenizer.loading import load_tokenizer
+from distilcli.tokenizer.tokenizer import Tokenizer
 from distilcli.tokenizer.windows import frame
 from distilcli.training.examples import Examples
 from distilcli.training.loop import LabelledSequences, Progress, Trainer, TrainingOptions
@@ -54,11 +55,7 @@ def finetune_classifier(
     # Seeded before the head is drawn: a run is a function of its options and its data.
     torch.manual_seed(options.seed)
     model = start_classifier(start, labels=train.label_names)
-    tokenizer = load_tokenizer(
-        tokenizer_json=start.files.tokenizer_json,
-        vocab_txt=start.files.vocab_txt,
-        tokenizer_config=start.files.tokenizer_config,
-    )
+    tokenizer = load_tokenizer(start.files)
     max_length = min(
         start.max_length or model.config.max_position_embeddings,
         model.config.max_position_embeddings,
@@ -110,7 +107,7 @@ def start_classifier(start: StartingPoint, *, labels: tuple[str, ...]) -> Sequen
     return model
 
 
-def tokenize(examples: Examples, tokenizer: FastTokenizer, *, max_length: int) -> LabelledSequences:
+def tokenize(examples: Examples, tokenizer: Tokenizer, *, max_length: int) -> LabelledSequences:
     """Turn examples into sequences of at most `max_length` tokens, longer ones cut off."""
     first = tokenizer.ids(examples.texts)
     second = tokenizer.ids(examples.pairs) if examples.pairs else [None] * len(first)
