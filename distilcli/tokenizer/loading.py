@@ -3,12 +3,15 @@
 Whatever the files, they come down to a vocabulary and options, from which either engine is built.
 """
 
+import itertools
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
+from distilcli.checkpoint.folder import ModelFiles, TokenizerFiles
 from distilcli.errors import ModelError
+from distilcli.tokenizer.fast import FastTokenizer
 from distilcli.tokenizer.options import (
     AddedToken,
     TokenizerOptions,
@@ -18,32 +21,9 @@ from distilcli.tokenizer.options import (
 )
 from distilcli.tokenizer.tokenizer import Tokenizer
 from distilcli.tokenizer.vocabulary import Vocabulary, has_capitals, read_vocabulary
+from distilcli.tokenizer.wordpiece import WordPieceTokenizer
 
 EngineName = Literal["fast", "wordpiece"]
-
-
-class TokenizerFiles(Protocol):
-    """The files of a model that its tokenizer is made of; those it does not have are None."""
-
-    @property
-    def config_path(self) -> Path | None:
-        """`config.json`, for the longest sequence that the model takes."""
-
-    @property
-    def tokenizer_json(self) -> Path | None:
-        """`tokenizer.json`: vocabulary and options in one."""
-
-    @property
-    def vocab_txt(self) -> Path | None:
-        """`vocab.txt`."""
-
-    @property
-    def tokenizer_config(self) -> Path | None:
-        """`tokenizer_config.json`: options."""
-
-    @property
-    def special_tokens_map(self) -> Path | None:
-        """`special_tokens_map.json`: the special tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +35,7 @@ class _Described:
     oddity: str | None
 
 
-def load_tokenizer(files: TokenizerFiles, *, engine: EngineName = "fast") -> Tokenizer:
+def load_tokenizer(files: ModelFiles | TokenizerFiles, *, engine: EngineName = "fast") -> Tokenizer:
     """Build the tokenizer of a model; raise `ModelError` if its files cannot be used.
 
     `tokenizer_config.json` wins over `tokenizer.json` where both name an option.
@@ -93,12 +73,8 @@ def _engine(name: EngineName, described: _Described, path: Path) -> Tokenizer:
     vocabulary = described.vocabulary
     options = _with_special_tokens(described.options, vocabulary)
     if name == "fast":
-        from distilcli.tokenizer.fast import FastTokenizer
-
         file = None if described.oddity is None else path
         return FastTokenizer(vocabulary, options, source=str(path), file=file)
-    from distilcli.tokenizer.wordpiece import WordPieceTokenizer
-
     if described.oddity is not None:
         raise ModelError(
             f"{path}: has {described.oddity}, which only the Rust engine can; use --engine fast"
@@ -149,7 +125,7 @@ def _vocabulary(raw: Any, path: Path) -> Vocabulary:
         raise ModelError(f"{path}: model.vocab must map tokens to ids; download the file again")
     if len(set(raw.values())) < len(raw):
         twice = sorted(raw.values())
-        number = next(a for a, b in zip(twice, twice[1:], strict=False) if a == b)
+        number = next(a for a, b in itertools.pairwise(twice) if a == b)
         raise ModelError(f"{path}: two tokens have the id {number}; each must have its own")
     vocabulary: Vocabulary = raw
     return vocabulary

@@ -66,7 +66,7 @@ class Tokenizer(ABC):
     engine: str
 
     def __init__(self, ids: Mapping[str, int], options: TokenizerOptions, *, source: str) -> None:
-        """Take token ids, added ones included; raise `ModelError` where a special one is missing."""
+        """Take token ids, added ones too; raise `ModelError` where a special one is missing."""
         self.options = options
         self.source = source
         self.max_length = options.model_max_length

@@ -20,10 +20,9 @@ def read_vocabulary(path: Path) -> Vocabulary:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        place = (
-            f"line {content.count(b'\n', 0, error.start) + 1}: byte 0x{content[error.start]:02x}"
-        )
-        raise ModelError(f"{path}: {place} is not UTF-8, which a vocabulary must be") from None
+        place = len(content[: error.start].split(b"\n"))
+        wrong = f"byte 0x{content[error.start]:02x} is not UTF-8, which a vocabulary must be"
+        raise ModelError(f"{path}: line {place}: {wrong}") from None
     vocabulary: Vocabulary = {}
     for number, line in enumerate(text.split("\n")):
         token = line.removesuffix("\r")
