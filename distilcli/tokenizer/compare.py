@@ -7,8 +7,8 @@ from typing import Any
 
 from distilcli.errors import RowError
 from distilcli.rows import Row, cell_text
-from distilcli.rows.row import JsonText
 from distilcli.rows.jsonl import json_text
+from distilcli.rows.row import JsonText
 from distilcli.tokenizer.rows import Done
 from distilcli.tokenizer.tokenizer import Encoding, Tokenizer
 

@@ -3,13 +3,12 @@
 from pathlib import Path
 
 from distilcli.errors import ResourceError, UsageError
+from distilcli.rows import check_destination
 from distilcli.tokenizer.statistics import LengthReport
 
 
 def check_plot(path: str, *, force: bool) -> None:
     """Raise `UsageError` if no picture can be drawn to `path`, before any work is done."""
-    from distilcli.rows import check_destination
-
     try:
         from matplotlib.figure import Figure
     except ImportError:

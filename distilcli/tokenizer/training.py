@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from distilcli.errors import InputError, ResourceError, RowError, UsageError
@@ -78,7 +78,7 @@ def save_tokenizer(vocabulary: Vocabulary, options: TokenizerOptions, folder: Pa
 
 
 def _write_files(vocabulary: Vocabulary, options: TokenizerOptions, folder: Path) -> None:
-    from tokenizers.implementations import BertWordPieceTokenizer
+    from tokenizers.implementations.bert_wordpiece import BertWordPieceTokenizer
 
     tokens = sorted(vocabulary, key=vocabulary.__getitem__)
     (folder / "vocab.txt").write_text("".join(f"{t}\n" for t in tokens), encoding="utf-8")
@@ -99,5 +99,5 @@ def _write_files(vocabulary: Vocabulary, options: TokenizerOptions, folder: Path
     _write_json(folder / "special_tokens_map.json", special)
 
 
-def _write_json(path: Path, content: dict[str, object]) -> None:
+def _write_json(path: Path, content: Mapping[str, object]) -> None:
     path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
