@@ -1,3 +1,28 @@
-"""DistilBERT at work on files: the library behind the `distil` command."""
+"""DistilBERT at work on files: the library behind the `distil` command.
+
+    from distilcli import Classifier
+
+Each task has one class that loads once and maps texts to plain values. They are loaded when they
+are first asked for (PEP 562), so that `import distilcli` costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from distilcli.tasks.classifier import Classifier
 
 __version__ = "0.1.0"
+__all__ = ["Classifier", "__version__"]
+
+_HOMES = {"Classifier": "distilcli.tasks.classifier"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

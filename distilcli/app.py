@@ -12,6 +12,8 @@ from typing import Annotated
 import typer
 
 from distilcli import __version__
+from distilcli.commands.classify import classify
+from distilcli.commands.finetune import finetune
 from distilcli.commands.params import params
 from distilcli.errors import DistilError, ResourceError, UsageError
 
@@ -73,7 +75,8 @@ def root(
     """DistilBERT at work on files: label, search, tag and question text from the shell."""
 
 
-app.command()(params)
+for command in (classify, finetune, params):
+    app.command()(command)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -22,8 +22,9 @@ class RunStats:
     """Counts of one run, safe to add to from any thread and to read at any time.
 
     `rows` counts every row that is done, failed ones included; `skipped` are those of the
-    `failed` that were left out of the output. `tokens` are real ids; `positions` is what the
-    model computed, padding included (B x T of every batch). `load_seconds` is for the caller to
+    `failed` that were left out of the output. `tokens` are real ids that the model has seen, of
+    the `encoded_tokens` that wait or are done; `positions` is what it computed, padding included
+    (B x T of every batch). `load_seconds` is for the caller to
     set once the model is loaded; it is not part of `seconds`.
     """
 
@@ -35,6 +36,7 @@ class RunStats:
         self.skipped = 0
         self.truncated = 0
         self.tokens = 0
+        self.encoded_tokens = 0
         self.positions = 0
         self.batches = 0
         self.halvings = 0
@@ -66,6 +68,11 @@ class RunStats:
             self.failed += failed
             self.skipped += skipped
             self.truncated += truncated
+
+    def add_encoded(self, tokens: int) -> None:
+        """Count tokens that are on their way to the model."""
+        with self._lock:
+            self.encoded_tokens += tokens
 
     def add_batch(self, *, tokens: int, positions: int, seconds: float) -> None:
         """Count one batch: its real ids, its ids with padding, and how long it took."""
@@ -101,6 +108,11 @@ class RunStats:
     def padding_share(self) -> float:
         """The part of the computed positions that was padding, 0 to 1."""
         return _ratio(self.positions - self.tokens, self.positions)
+
+    @property
+    def done_share(self) -> float:
+        """The part, 0 to 1, of what was encoded that the model is done with."""
+        return _ratio(self.tokens, self.encoded_tokens)
 
     @property
     def latency_ms(self) -> dict[str, float | None]:

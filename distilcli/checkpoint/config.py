@@ -49,6 +49,8 @@ _KEYS: dict[ModelType, dict[str, str]] = {
         "classifier_dropout": "classifier_dropout",
     },
 }
+# How weights are stored is the checkpoint's affair, not the model's.
+_STORAGE_KEYS = {"dtype", "torch_dtype", "shared_weights"}
 _LABEL_KEYS = {"id2label", "label2id", "num_labels", "problem_type"}
 _PROBLEM_TYPES = (
     "single_label_classification",
@@ -128,7 +130,7 @@ def parse_config(raw: dict[str, Any], *, source: str = "config.json") -> ModelCo
         settings.setdefault("type_vocab_size", 2)
         settings.setdefault("classifier_dropout", None)
         _refuse_other_positions(raw, source)
-    known = {*keys.values(), *_LABEL_KEYS, "model_type"}
+    known = {*keys.values(), *_LABEL_KEYS, *_STORAGE_KEYS, "model_type"}
     config = ModelConfig(
         model_type=model_type,
         **settings,

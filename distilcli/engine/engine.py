@@ -86,6 +86,7 @@ class Engine(Generic[Item, Value]):
             workers,
             max_rows=self.max_rows,
             stop_at_fault=self.on_error == "stop",
+            stats=stats,
         )
         stats.start()
         try:

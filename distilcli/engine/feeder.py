@@ -10,6 +10,7 @@ from distilcli.engine.task import Item, Task
 from distilcli.engine.window import Window
 from distilcli.engine.workers import Workers
 from distilcli.errors import RowError
+from distilcli.stats import RunStats
 
 
 class Feeder(Generic[Item]):
@@ -27,8 +28,10 @@ class Feeder(Generic[Item]):
         *,
         max_rows: int | None,
         stop_at_fault: bool,
+        stats: RunStats,
     ) -> None:
         self._task = task
+        self._stats = stats
         self._read_ahead = read_ahead
         self._workers = workers
         self._max_rows = max_rows
@@ -71,8 +74,10 @@ class Feeder(Generic[Item]):
         if fault is not None:
             items, rows = items[: fault + 1], rows[: fault + 1]
         window.fill(items, rows)
+        lengths = [len(piece) for piece in window.pieces]
+        self._stats.add_encoded(sum(lengths))
         for positions in cut_batches(
-            [len(piece) for piece in window.pieces],
+            lengths,
             max_tokens=self._workers.max_tokens,
             max_rows=self._max_rows,
         ):

@@ -96,18 +96,24 @@ class SelfAttention(nn.Module):
         self.v_lin = nn.Linear(config.dim, config.dim)
         self.out_lin = nn.Linear(config.dim, config.dim)
 
-    def forward(self, x: Tensor, mask_bias: Tensor | None) -> Tensor:
-        """Attend within each row of (B, T, D); `mask_bias` (B, 1, 1, T) is added to the scores."""
-        b, t, d = x.shape
-        q, k, v = (
-            linear(x).view(b, t, self.n_heads, self.head_dim).transpose(1, 2)  # (B, H, T, D/H)
-            for linear in (self.q_lin, self.k_lin, self.v_lin)
-        )
+    def forward(self, asking: Tensor, x: Tensor, mask_bias: Tensor | None) -> Tensor:
+        """Let the tokens `asking` (B, Q, D) attend to all tokens `x` (B, T, D) of their rows.
+
+        `mask_bias` (B, 1, 1, T) is added to the scores. Returns (B, Q, D).
+        """
         context = F.scaled_dot_product_attention(
-            q, k, v, attn_mask=mask_bias, dropout_p=self.dropout_p if self.training else 0.0
-        )
-        out: Tensor = self.out_lin(context.transpose(1, 2).reshape(b, t, d))
+            self._heads(self.q_lin(asking)),
+            self._heads(self.k_lin(x)),
+            self._heads(self.v_lin(x)),
+            attn_mask=mask_bias,
+            dropout_p=self.dropout_p if self.training else 0.0,
+        )  # (B, H, Q, D/H)
+        out: Tensor = self.out_lin(context.transpose(1, 2).flatten(2))
         return out
+
+    def _heads(self, x: Tensor) -> Tensor:
+        """Split (B, T, D) into (B, H, T, D/H)."""
+        return x.unflatten(2, (self.n_heads, self.head_dim)).transpose(1, 2)
 
 
 class FeedForward(nn.Module):
@@ -147,10 +153,14 @@ class Block(nn.Module):
         self.ffn = FeedForward(config)
         self.output_layer_norm = nn.LayerNorm(config.dim, eps=config.layer_norm_eps)
 
-    def forward(self, x: Tensor, mask_bias: Tensor | None) -> Tensor:
-        """Map (B, T, D) to (B, T, D)."""
-        x = self.sa_layer_norm(x + self.attention_dropout(self.attention(x, mask_bias)))
-        out: Tensor = self.output_layer_norm(x + self.ffn(x))
+    def forward(
+        self, x: Tensor, mask_bias: Tensor | None, first_token_only: bool = False
+    ) -> Tensor:
+        """Map (B, T, D) to (B, T, D), or to (B, 1, D) where only the first token is wanted."""
+        asking = x[:, :1] if first_token_only else x
+        attended = self.attention_dropout(self.attention(asking, x, mask_bias))
+        asking = self.sa_layer_norm(asking + attended)
+        out: Tensor = self.output_layer_norm(asking + self.ffn(asking))
         return out
 
 
@@ -162,13 +172,14 @@ class Transformer(nn.Module):
         self.layer = nn.ModuleList(Block(config) for _ in range(config.n_layers))
         self.gradient_checkpointing = False
 
-    def forward(self, x: Tensor, mask_bias: Tensor | None) -> Tensor:
-        """Map (B, T, D) to (B, T, D) through every block."""
-        for block in self.layer:
+    def forward(self, x: Tensor, mask_bias: Tensor | None, *, first_token_only: bool) -> Tensor:
+        """Map (B, T, D) through every block, the last one for the first token only if asked."""
+        for depth, block in enumerate(self.layer, start=1):
+            last_asks_one = first_token_only and depth == len(self.layer)
             if self.gradient_checkpointing and self.training:
-                x = checkpoint(block, x, mask_bias, use_reentrant=False)
+                x = checkpoint(block, x, mask_bias, last_asks_one, use_reentrant=False)
             else:
-                x = block(x, mask_bias)
+                x = block(x, mask_bias, last_asks_one)
         return x
 
 
@@ -202,14 +213,20 @@ class Encoder(nn.Module):
         input_ids: Tensor,
         attention_mask: Tensor | None = None,
         token_type_ids: Tensor | None = None,
+        *,
+        first_token_only: bool = False,
     ) -> Tensor:
         """Return the last hidden states (B, T, D) of (B, T) ids.
 
         `attention_mask` (B, T) is 1 for tokens and 0 for padding; None means no padding. Token
         types are dropped by a model that has none, because tokenizers send them all the same.
+        With `first_token_only` the result is (B, 1, D) and the last block computes no more than
+        that: of six layers' work it leaves out about a seventh.
         """
         x = self.embeddings(input_ids, token_type_ids)
-        hidden_states: Tensor = self.transformer(x, _mask_bias(attention_mask, x.dtype))
+        hidden_states: Tensor = self.transformer(
+            x, _mask_bias(attention_mask, x.dtype), first_token_only=first_token_only
+        )
         return hidden_states
 
     def _init_weights(self, module: nn.Module) -> None:

@@ -39,7 +39,9 @@ class SequenceClassifier(nn.Module):
         token_type_ids: Tensor | None = None,
     ) -> Tensor:
         """Return logits (B, number of labels) for (B, T) ids."""
-        hidden_states = self.distilbert(input_ids, attention_mask, token_type_ids)
+        hidden_states = self.distilbert(
+            input_ids, attention_mask, token_type_ids, first_token_only=True
+        )  # (B, 1, D)
         if self.pre_classifier is None:
             pooled = self.distilbert.pooler(hidden_states)
         else:

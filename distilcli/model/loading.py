@@ -18,6 +18,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from distilcli.checkpoint.config import ModelConfig, dump_config, read_config
 from distilcli.checkpoint.folder import ModelFiles
@@ -59,7 +60,7 @@ def load_classifier(files: ModelFiles) -> LoadedClassifier:
             f"`distil finetune --task classify --model {files.name}`"
         )
     config = _config_with_labels(config, len(weights["classifier.weight"]), files.name)
-    with torch.device("meta"):
+    with _Uninitialised():
         model = SequenceClassifier(config)
     unused = fill(model, weights, source=files.name)
     return LoadedClassifier(model.eval(), config, unused)
@@ -128,7 +129,10 @@ def save_classifier(
     """
     config = model.config
     family = "Bert" if config.model_type == "bert" else "DistilBert"
-    raw = dump_config(config) | {"architectures": [f"{family}ForSequenceClassification"]}
+    raw = dump_config(config) | {
+        "architectures": [f"{family}ForSequenceClassification"],
+        "dtype": "float32",
+    }
     weights = {
         to_checkpoint(key, config.model_type): weight.detach().cpu().contiguous()
         for key, weight in model.state_dict().items()
@@ -156,6 +160,20 @@ def tokenizer_files(files: ModelFiles) -> list[Path]:
         files.special_tokens_map,
     )
     return [path for path in candidates if path is not None]
+
+
+class _Uninitialised(TorchFunctionMode):
+    """Leaves new weights as the memory they are, because those of the file take their place.
+
+    Drawing them costs a second for a base model; torch's meta device costs more, in imports.
+    """
+
+    _DRAWS = (Tensor.normal_, Tensor.uniform_, Tensor.fill_, Tensor.zero_)
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        return args[0] if func in self._DRAWS else func(*args, **(kwargs or {}))
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:

@@ -188,3 +188,14 @@ def open_output(destination: str | TextIO, compression: str | None, *, force: bo
     if compression == "zstd":
         require_zstd()
     return FileOutput(destination, compression)
+
+
+def write_text(path: str, text: str) -> None:
+    """Write a small file whole or not at all, over one that is there."""
+    output = open_output(path, None, force=True)
+    try:
+        output.write(text)
+        output.commit()
+    except BaseException:
+        output.discard()
+        raise

@@ -52,7 +52,7 @@ def open_writer(
     if isinstance(destination, Path):
         destination = str(destination)
     kind = _kind(destination, output_format, input_format)
-    names = _Names.chosen(columns, new_columns, prefix)
+    names = AddedNames.chosen(columns, new_columns, prefix)
     compression = split_suffixes(destination)[1] if isinstance(destination, str) else None
     output = open_output(destination, compression, force=force)
     if kind in ("jsonl", "json"):
@@ -73,7 +73,7 @@ def _kind(destination: str | TextIO, output_format: str | None, input_format: st
 
 
 @dataclass(frozen=True, slots=True)
-class _Names:
+class AddedNames:
     """How added columns are called, so that they never stand for an input's own."""
 
     prefix: str
@@ -81,7 +81,11 @@ class _Names:
     taken: frozenset[str]
 
     @classmethod
-    def chosen(cls, columns: Sequence[str], new: Sequence[str], prefix: str) -> "_Names":
+    def chosen(cls, columns: Sequence[str], new: Sequence[str], prefix: str) -> "AddedNames":
+        """Choose the prefix that keeps `new` apart from the input's `columns`.
+
+        Raises `UsageError` where even the renaming prefix leaves two of one name.
+        """
         taken = frozenset(columns)
         for candidate in (prefix, RENAMING + prefix):
             clashing = [candidate + name for name in new if candidate + name in taken]
@@ -107,7 +111,7 @@ class RowWriter(ABC):
     `unshown` counts the rows, by column, whose late additions a stream had no column for.
     """
 
-    def __init__(self, output: Output, names: _Names) -> None:
+    def __init__(self, output: Output, names: AddedNames) -> None:
         self._output = output
         self._names = names
         self.unshown: Counter[str] = Counter()
@@ -161,7 +165,7 @@ class RowWriter(ABC):
 class JsonWriter(RowWriter):
     """JSON lines, or with `array` one JSON array with an element a line."""
 
-    def __init__(self, output: Output, names: _Names, *, array: bool) -> None:
+    def __init__(self, output: Output, names: AddedNames, *, array: bool) -> None:
         super().__init__(output, names)
         self._array = array
         self._begun = False
@@ -206,7 +210,7 @@ class DelimitedWriter(RowWriter):
     def __init__(
         self,
         output: Output,
-        names: _Names,
+        names: AddedNames,
         layout: Layout,
         delimiter: str,
         compression: str | None,

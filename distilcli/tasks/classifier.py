@@ -49,10 +49,27 @@ class Classifier:
         self.kind: Kind = kind_of(loaded.config, multi_label=multi_label)
         self._model = loaded.model
         self._tokenizer = load_tokenizer(files)
-        self.placement: Placement = place(self._model, device, vocab_size=loaded.config.vocab_size)
+        self._placement: Placement = place(self._model, device, vocab_size=loaded.config.vocab_size)
         self._batches = batches or BatchOptions()
         self._long_texts = long_texts or LongTexts()
         self.load_seconds = perf_counter() - started
+
+    @property
+    def device(self) -> str:
+        """The device that the model is on."""
+        return str(self._placement.device)
+
+    @property
+    def workers(self) -> int:
+        """How many batches run side by side."""
+        on_cpu = self._placement.device.type == "cpu"
+        return (self._batches.threads or available_cores()) if on_cpu else 1
+
+    def described(self) -> str:
+        """Say in words which model runs where, and what of its checkpoint is not used."""
+        threads = f", threads: {self.workers}" if self.device == "cpu" else ""
+        unused = f", without {', '.join(self.unused)}" if self.unused else ""
+        return f"model {self.name}{unused} on {self.device} ({self._placement.reason}{threads})"
 
     def __call__(self, texts: Iterable[str | tuple[str, str]]) -> list[Classification]:
         """Classify texts, or pairs of texts; raises `RowError` for one that cannot be."""
@@ -66,7 +83,7 @@ class Classifier:
         self, texts_of: Callable[[Item], Texts], *, on_error: OnError = "keep"
     ) -> Engine[Item, Classification]:
         """Return the engine that classifies items of any kind, given how to get their texts."""
-        long_texts, batches, device = self._long_texts, self._batches, self.placement.device
+        long_texts, batches, device = self._long_texts, self._batches, self._placement.device
         task = ClassifyTask(
             self._model,
             self._tokenizer,
@@ -81,7 +98,7 @@ class Classifier:
             task,
             pad_token_id=self._model.config.pad_token_id,
             device=device,
-            workers=batches.threads or available_cores(),
+            workers=self.workers,
             max_tokens=batches.tokens_on(device.type),
             max_rows=batches.rows,
             on_error=on_error,

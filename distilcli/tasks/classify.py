@@ -216,6 +216,6 @@ class ClassificationColumns:
             return ranked[:1]
         return [i for i in ranked if classification.scores[i] >= self._threshold]
 
-    def chosen_labels(self, classification: Classification) -> list[str]:
-        """Return the labels that a row gets, for counting them."""
+    def counted(self, classification: Classification) -> list[str]:
+        """Return the labels that a row gets."""
         return [self._labels[index] for index in self.chosen(classification)]

@@ -22,6 +22,34 @@ class Examples:
     label_names: tuple[str, ...]
 
 
+def read_examples(
+    train: RowSource,
+    valid: RowSource | None,
+    *,
+    label_column: str | None,
+    pair_column: str | None,
+    share: float,
+    seed: int,
+    known: Sequence[str],
+) -> tuple[Examples, Examples]:
+    """Read rows to learn from and rows to validate on.
+
+    Without `valid`, a `share` of each label's rows is set aside. `known` are the labels of the
+    model to start from. Raises `InputError` for rows that cannot be learned from.
+    """
+    columns = {"label_column": label_column, "pair_column": pair_column}
+    train_frame = read_frame(train, **columns)
+    names = label_names(train_frame, known=known)
+    if valid is None:
+        train_frame, valid_frame = split(train_frame, share=share, seed=seed)
+    else:
+        valid_frame = read_frame(valid, **columns)
+    return (
+        as_examples(train_frame, names, source=train.name),
+        as_examples(valid_frame, names, source=(valid or train).name),
+    )
+
+
 def read_frame(
     source: RowSource, *, label_column: str | None, pair_column: str | None
 ) -> pd.DataFrame:

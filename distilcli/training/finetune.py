@@ -4,12 +4,14 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from distilcli.checkpoint.config import read_config
 from distilcli.checkpoint.folder import ModelFiles
 from distilcli.engine.batching import Piece
+from distilcli.model.device import place
 from distilcli.model.heads import SequenceClassifier
 from distilcli.model.keys import PREFIX
 from distilcli.model.loading import fill, fold_token_types, read_weights, tokenizer_files
@@ -33,6 +35,10 @@ class StartingPoint:
     fold: bool = False
     max_length: int | None = None
 
+    def labels(self) -> tuple[str, ...]:
+        """Return the labels of the head that the checkpoint has, none if it has no head."""
+        return read_config(self.files.config_path).labels
+
 
 def finetune_classifier(
     start: StartingPoint,
@@ -40,18 +46,22 @@ def finetune_classifier(
     valid: Examples,
     *,
     options: TrainingOptions,
-    device: torch.device,
     folder: Path,
+    device: str = "auto",
+    threads: int | None = None,
     resume: bool = False,
     force: bool = False,
     on_progress: Callable[[Progress], None] = lambda _: None,
-) -> Progress:
+) -> dict[str, Any]:
     """Train a classifier of `train.label_names` and leave the best one in `folder`.
 
-    The best is the one with the highest accuracy on `valid`. Raises `ModelError` for a model that
+    The best is the one with the highest accuracy on `valid`; the summary of the run is returned.
+    `threads` are the CPU's, all cores if None. Raises `ModelError` for a model that
     cannot be started from, `InputError` for examples that cannot be learned, `UsageError` for a
     folder that is taken or a run that cannot be resumed.
     """
+    if threads is not None:
+        torch.set_num_threads(threads)
     # Seeded before the head is drawn: a run is a function of its options and its data.
     torch.manual_seed(options.seed)
     model = start_classifier(start, labels=train.label_names)
@@ -72,12 +82,13 @@ def finetune_classifier(
     state = run.load_state() if resume else None
     if state is None:
         run.create(force=force)
+    placement = place(model, device, vocab_size=model.config.vocab_size)
     trainer = Trainer(
         model,
         tokenize(train, tokenizer, max_length=max_length),
         tokenize(valid, tokenizer, max_length=max_length),
         options=options,
-        device=device,
+        device=placement.device,
         run=run,
         on_progress=on_progress,
     )

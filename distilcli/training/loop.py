@@ -128,8 +128,8 @@ class Trainer:
         self._progress = Progress(total_steps=self._count_steps())
         self._saved_at = time.monotonic()
 
-    def train(self) -> Progress:
-        """Run to the last step or to early stopping; return where the run ended.
+    def train(self) -> dict[str, Any]:
+        """Run to the last step or to early stopping; return the summary of the run.
 
         An interrupt (Ctrl-C) waits for the end of a step, saves the state, and then leaves as
         KeyboardInterrupt; a second one leaves at once.
@@ -148,8 +148,9 @@ class Trainer:
                 if interrupt.asked:
                     self._save_state()
                     raise KeyboardInterrupt
-        self._run.finish(self._summary())
-        return self._progress
+        summary = self._summary()
+        self._run.finish(summary)
+        return summary
 
     def resume(self, state: dict[str, Any]) -> None:
         """Go back to where `state` (from the run folder) was saved."""

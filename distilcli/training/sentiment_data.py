@@ -1,6 +1,6 @@
 """Makes the training and validation files of the built-in sentiment model from its sources.
 
-    python -m distilcli.builtin.prepare_sentiment SOURCES FOLDER
+    python -m distilcli.training.sentiment_data SOURCES FOLDER
 
 SOURCES holds `sst2/` (SST-2 train and dev) and `reviews/` (sentence polarity, movie reviews,
 pros and cons, rated movie and Amazon snippets); the card of the model says where they come from.

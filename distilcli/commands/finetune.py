@@ -1,0 +1,220 @@
+"""`distil finetune`: a model of your own from rows with labels."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from distilcli.commands import _options as options
+from distilcli.commands._file_run import ReportOptions, write_report
+from distilcli.console import Console
+from distilcli.errors import UsageError
+
+if TYPE_CHECKING:
+    from distilcli.rows import RowSource
+
+
+def finetune(
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILES...", help="Rows to learn from, in any format that classify reads."
+        ),
+    ],
+    output: Annotated[
+        str, typer.Option("--output", "-o", metavar="DIR", help="The folder of the run.")
+    ],
+    model: Annotated[
+        str,
+        typer.Option("--model", "-m", help="What to start from: a folder, hub id or built-in."),
+    ] = "sentiment",
+    task: Annotated[
+        Literal["classify"], typer.Option("--task", help="What the model learns to do.")
+    ] = "classify",
+    valid: Annotated[
+        list[str] | None,
+        typer.Option("--valid", metavar="FILE", help="Rows to validate on (several times: more)."),
+    ] = None,
+    valid_split: Annotated[
+        float,
+        typer.Option(
+            "--valid-split",
+            min=0.001,
+            max=0.9,
+            help="Without --valid: the share of each label's rows set aside.",
+        ),
+    ] = 0.1,
+    text_column: options.TextColumnOption = None,
+    pair_column: options.PairColumnOption = None,
+    label_column: Annotated[
+        str | None,
+        typer.Option("--label-column", metavar="NAME", help="The column with the label."),
+    ] = None,
+    input_format: options.InputFormatOption = None,
+    encoding: options.EncodingOption = "utf-8",
+    delimiter: options.DelimiterOption = None,
+    no_header: options.NoHeaderOption = False,
+    limit: options.LimitOption = None,
+    epochs: Annotated[int, typer.Option("--epochs", min=1, help="Passes over the rows.")] = 3,
+    learning_rate: Annotated[
+        float, typer.Option("--learning-rate", "--lr", min=0, help="The peak rate of AdamW.")
+    ] = 5e-5,
+    schedule: Annotated[
+        Literal["linear", "cosine"],
+        typer.Option("--schedule", help="How the rate falls after the warm-up."),
+    ] = "linear",
+    warmup: Annotated[
+        float, typer.Option("--warmup", min=0, max=1, help="The share of steps that warm up.")
+    ] = 0.06,
+    weight_decay: Annotated[
+        float, typer.Option("--weight-decay", min=0, help="Not on norms and biases.")
+    ] = 0.01,
+    layer_decay: Annotated[
+        float,
+        typer.Option(
+            "--layer-decay", min=0.1, max=1, help="Each block learns at this times the one above."
+        ),
+    ] = 1.0,
+    clip: Annotated[
+        float, typer.Option("--clip", min=0.001, help="The largest norm of the gradients.")
+    ] = 1.0,
+    token_budget: Annotated[
+        int, typer.Option("--token-budget", min=8, help="Tokens in a batch, padding included.")
+    ] = 1_024,
+    accumulate: Annotated[
+        int, typer.Option("--accumulate", min=1, help="Batches whose gradients make one step.")
+    ] = 1,
+    max_length: options.MaxLengthOption = None,
+    gradient_checkpointing: Annotated[
+        bool,
+        typer.Option(
+            "--gradient-checkpointing", help="Less memory for a second forward pass of each block."
+        ),
+    ] = False,
+    freeze: Annotated[
+        Literal["nothing", "embeddings"],
+        typer.Option("--freeze", help="What does not learn; embeddings: the token table."),
+    ] = "nothing",
+    average: Annotated[
+        float,
+        typer.Option(
+            "--average",
+            min=0,
+            max=0.99999,
+            help="Decay of a moving average of the weights; 0: off.",
+        ),
+    ] = 0.0,
+    fold: Annotated[
+        bool,
+        typer.Option(
+            "--fold", help="Turn a BERT to start from into a DistilBERT: no token types, no pooler."
+        ),
+    ] = False,
+    precision: Annotated[
+        Literal["auto", "fp32", "bf16"],
+        typer.Option("--precision", help="auto: bf16 autocast where the hardware has it."),
+    ] = "auto",
+    evaluate_every: Annotated[
+        int | None,
+        typer.Option("--eval-every", min=1, help="Steps between evaluations; else each epoch."),
+    ] = None,
+    early_stopping: Annotated[
+        int | None,
+        typer.Option(
+            "--early-stopping", min=1, help="Stop after so many evaluations without a better one."
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of all that is random.")] = 0,
+    threads: options.ThreadsOption = None,
+    device: options.DeviceOption = "auto",
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an interrupted run, as if unbroken.")
+    ] = False,
+    force: options.ForceOption = False,
+    stats_file: options.StatsOption = None,
+    json_summary: options.JsonOption = False,
+    offline: options.OfflineOption = False,
+    quiet: options.QuietOption = False,
+) -> None:
+    """Train a classifier on rows with labels, and keep the one with the best accuracy.
+
+    The folder holds the model, ready for `distil classify --model DIR` and for transformers, and
+    what was measured: metrics.jsonl, summary.json. Ctrl-C saves first; --resume goes on to the
+    same weights as an unbroken run.
+
+    Example: distil finetune reviews.csv -o my-model
+    """
+    from distilcli.rows import open_rows
+
+    report = ReportOptions(stats_file=stats_file, as_json=json_summary)
+    if resume and force:
+        raise UsageError("--resume goes on with a run, --force replaces it; give one of them")
+
+    def rows(paths: list[str]) -> "RowSource":
+        return open_rows(
+            paths,
+            input_format=input_format,
+            text_column=text_column,
+            encoding=encoding,
+            delimiter=delimiter,
+            no_header=no_header,
+            limit=limit,
+        )
+
+    train_rows, valid_rows = rows(files), rows(valid) if valid else None
+    found_column = train_rows.text_column  # a wrong name is told before torch is loaded
+
+    from distilcli.checkpoint.locate import locate
+    from distilcli.console.live import training_progress
+    from distilcli.console.results import show_training
+    from distilcli.training.examples import read_examples
+    from distilcli.training.finetune import StartingPoint, finetune_classifier
+    from distilcli.training.loop import TrainingOptions
+
+    console = Console(quiet=quiet)
+    start = StartingPoint(files=locate(model, offline=offline), fold=fold, max_length=max_length)
+    train, validation = read_examples(
+        train_rows,
+        valid_rows,
+        label_column=label_column,
+        pair_column=pair_column,
+        share=valid_split,
+        seed=seed,
+        known=start.labels(),
+    )
+    console.note(
+        f"{len(train.texts):,} rows to learn from, {len(validation.texts):,} to validate on; "
+        f"text column {found_column!r}; labels: {', '.join(train.label_names[:10])}"
+    )
+    with training_progress(console) as on_progress:
+        summary = finetune_classifier(
+            start,
+            train,
+            validation,
+            options=TrainingOptions(
+                epochs=epochs,
+                learning_rate=learning_rate,
+                schedule=schedule,
+                warmup=warmup,
+                weight_decay=weight_decay,
+                layer_decay=layer_decay,
+                clip=clip,
+                token_budget=token_budget,
+                accumulate=accumulate,
+                gradient_checkpointing=gradient_checkpointing,
+                freeze_embeddings=freeze == "embeddings",
+                average=average,
+                precision=precision,
+                evaluate_every=evaluate_every,
+                early_stopping=early_stopping,
+                seed=seed,
+            ),
+            device=device,
+            threads=threads,
+            folder=Path(output),
+            resume=resume,
+            force=force,
+            on_progress=on_progress,
+        )
+    show_training(console, summary, output)
+    write_report({"command": "finetune", "task": task, "model": model, **summary}, report)

@@ -1,0 +1,66 @@
+"""What every benchmark here shares: the machine in words, and a table with a line of JSON under it."""
+
+import json
+import os
+import platform
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+
+def machine() -> dict[str, object]:
+    """Name the processor, its cores and the versions that matter."""
+    import torch
+
+    cpu = platform.processor()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        names = [line for line in info.read_text().splitlines() if line.startswith("model name")]
+        cpu = names[0].partition(":")[2].strip() if names else cpu
+    return {
+        "date": datetime.now(timezone.utc).date().isoformat(),
+        "cpu": cpu,
+        "cores": len(os.sched_getaffinity(0)),
+        "capability": torch.backends.cpu.get_cpu_capability(),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def alternate(
+    contenders: Mapping[str, Callable[[], object]], *, rounds: int
+) -> dict[str, list[float]]:
+    """Run the contenders in turn, `rounds` times each, and return their seconds.
+
+    In turn, because a shared machine drifts: only what ran side by side is compared.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in contenders}
+    for number in range(rounds):
+        for name, run in contenders.items():
+            started = perf_counter()
+            run()
+            seconds[name].append(perf_counter() - started)
+            print(f"round {number + 1}: {name} {seconds[name][-1]:.2f} s", file=sys.stderr)
+    return seconds
+
+
+def median_ratio(slower: Sequence[float], faster: Sequence[float]) -> float:
+    """Return how many times faster, as the median over the rounds."""
+    return median(a / b for a, b in zip(slower, faster, strict=True))
+
+
+def report(title: str, rows: Sequence[Mapping[str, object]], result: Mapping[str, object]) -> None:
+    """Print a table for people and one line of JSON for machines."""
+    print(f"\n{title}")
+    widths = {name: max(len(name), *(len(_cell(row[name])) for row in rows)) for name in rows[0]}
+    print("  ".join(name.ljust(width) for name, width in widths.items()))
+    for row in rows:
+        print("  ".join(_cell(row[name]).ljust(width) for name, width in widths.items()))
+    print(json.dumps({"benchmark": title, **result, "machine": machine()}))
+
+
+def _cell(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
