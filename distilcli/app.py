@@ -15,6 +15,7 @@ from distilcli import __version__
 from distilcli.commands.classify import classify
 from distilcli.commands.finetune import finetune
 from distilcli.commands.params import params
+from distilcli.commands.tokenize import tokenize
 from distilcli.errors import DistilError, ResourceError, UsageError
 
 PROGRAM = "distil"
@@ -75,7 +76,7 @@ def root(
     """DistilBERT at work on files: label, search, tag and question text from the shell."""
 
 
-for command in (classify, finetune, params):
+for command in (classify, finetune, params, tokenize):
     app.command()(command)
 
 

@@ -97,7 +97,7 @@ def run_over_files(
     try:
         with (
             source,
-            _open_sink(console, source, columns, output) as sink,
+            open_sink(console, source, columns.names, output) as sink,
             rows_progress(console, stats, source),
         ):
             run_files(
@@ -113,7 +113,7 @@ def run_over_files(
         kept = "nothing was written" if output.path else "the rows before it went out whole"
         console.warn(f"interrupted after {stats.rows:,} rows; {kept}; run again to start over")
         raise
-    _note_unshown(console, sink)
+    note_unshown(console, sink)
     if not report.as_json:
         show_summary(console, stats, counts)
     write_report({**about, "counts": dict(counts.most_common()), **stats.as_dict()}, report)
@@ -140,22 +140,22 @@ def estimate_over_files(
     return 0
 
 
-def _open_sink(
-    console: Console, source: "RowSource", columns: Columns[Any], output: OutputOptions
+def open_sink(
+    console: Console, source: "RowSource", new_columns: Sequence[str], output: OutputOptions
 ) -> Any:
     """Open the table or the writer that rows go to, and say if columns had to be renamed."""
     from distilcli.console.results import Preview
     from distilcli.rows.writer import AddedNames, open_writer
 
     if output.is_table:
-        names = AddedNames.chosen(source.columns, columns.names, output.prefix)
+        names = AddedNames.chosen(source.columns, new_columns, output.prefix)
         sink: Any = Preview(names)
         renamed, prefix = names.renamed, names.prefix
     else:
         sink = open_writer(
             output.path or sys.stdout,
             columns=source.columns,
-            new_columns=columns.names,
+            new_columns=new_columns,
             input_format=source.format,
             delimiter=source.delimiter,
             output_format=None if output.format == "auto" else output.format,
@@ -170,7 +170,8 @@ def _open_sink(
     return sink
 
 
-def _note_unshown(console: Console, sink: Any) -> None:
+def note_unshown(console: Console, sink: Any) -> None:
+    """Warn of late columns that a stream's header had no room for."""
     for column, rows in getattr(sink, "unshown", {}).items():
         console.warn(
             f"{rows:,} rows have a value for {column!r}, which came after the header had gone "

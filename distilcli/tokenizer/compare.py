@@ -1,7 +1,7 @@
 """Where two tokenizers cut the same text differently."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -126,6 +126,16 @@ class DifferenceCounts:
         self.n_tokens_other += compared.n_tokens_other
         self.differences += len(compared.differences)
         self._kinds.update((found.text, found.here, found.there) for found in compared.differences)
+
+    def those_that_differ(
+        self, blocks: Iterable[list[Done[Compared]]]
+    ) -> Iterator[list[Done[Compared]]]:
+        """Count all rows, and yield those that differ or failed."""
+        for block in blocks:
+            for done in block:
+                if done.value is not None:
+                    self.add(done.value)
+            yield [done for done in block if done.value is None or done.value.differences]
 
     @property
     def frequent(self) -> list[dict[str, Any]]:

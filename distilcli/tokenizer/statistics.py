@@ -6,7 +6,7 @@ words the most frequent.
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -77,6 +77,28 @@ class LengthReport:
         shares = {"share_over_limit": self.share_over_limit, "unknown_share": self.unknown_share}
         return {**asdict(self), **shares}
 
+    def records(self) -> list[dict[str, object]]:
+        """Return the figures as a list of names and values."""
+        figures: dict[str, object] = {
+            "rows": self.rows,
+            "tokens": self.tokens,
+            "mean": round(self.mean, 1),
+            "shortest": self.shortest,
+            "longest": self.longest,
+            **{f"p{percent}": length for percent, length in self.percentiles.items()},
+            "limit": self.limit,
+            "rows_over_limit": self.rows_over_limit,
+            "share_over_limit": self.share_over_limit,
+            **{f"max_length_for_{p}": length for p, length in self.keep_whole.items()},
+            "unknown_tokens": self.unknown_tokens,
+            "unknown_share": self.unknown_share,
+        }
+        for padding in self.padding:
+            figures[f"padding_{padding.rows}_in_order"] = padding.in_order
+            figures[f"padding_{padding.rows}_sorted"] = padding.sorted
+        figures |= {f"rows_{found.first}_{found.last}": found.rows for found in self.histogram}
+        return [{"name": name, "value": value} for name, value in figures.items()]
+
 
 class LengthStatistics:
     """Counts rows; `report` says what they come to."""
@@ -89,6 +111,11 @@ class LengthStatistics:
         self._unknown: Counter[str] = Counter()
         self._unknown_tokens = 0
         self._batches = [_Batches(size) for size in BATCH_SIZES]
+
+    def add_all(self, rows: Iterable[Tokens]) -> None:
+        """Count rows, each tokenized whole."""
+        for tokens in rows:
+            self.add(tokens)
 
     def add(self, tokens: Tokens) -> None:
         """Count one row, tokenized whole."""
