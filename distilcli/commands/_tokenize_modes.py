@@ -255,14 +255,13 @@ def compare(run: Run, *, other: str) -> int:
     counts = DifferenceCounts()
     blocks = counts.those_that_differ(run.blocks(work))
     if run.output.is_table:
-        from distilcli.console.tokens import DifferenceView, show_difference_counts
+        from distilcli.console.tokens import DifferenceView
 
         view = DifferenceView(here, there)
         with run.source:
             for block in blocks:
                 view.show(block)
-        if counts.differences:
-            show_difference_counts(counts, here, there)
+        view.show_counts(counts)
         code = run.finish(**counts.as_dict())
     else:
         code = _write(run, blocks, names=counts.NAMES, values=counts.values, counts=counts)

@@ -160,4 +160,6 @@ def tokenize(
     lengths = run.lengths(max_length=max_length, long=long, stride=stride, truncation=truncation)
     if shows:
         return show_tokens(run, lengths, pair_column=pair_column, most=most)
-    return write_tokens(run, lengths, pair_column=pair_column, columns=columns.split(","))
+    return write_tokens(
+        run, lengths, pair_column=pair_column, columns=columns.replace(" ", "").split(",")
+    )

@@ -72,7 +72,8 @@ class TokenView:
         unknown = sum(cell.kind == "unknown" for cell in cells)
         parts = [f"{len(cells)} tokens", f"{_words(window)} words"]
         parts += [f"{unknown} unknown"] * bool(unknown) + ["cut short"] * tokens.truncated
-        self._console.print(_text(f"{row.source} {row.line}{of}: {', '.join(parts)}", "dim"))
+        place = f"{row.source}, line {row.line}{of}"
+        self._console.print(_text(f"{place}: {', '.join(parts)}", "dim"), soft_wrap=True)
         for line in _wrapped(cells, self._console.width):
             self._console.print(line, soft_wrap=True)
         self._console.print()
@@ -118,29 +119,38 @@ def _wrapped(cells: Sequence[_Cell], width: int) -> "Iterator[Text]":
 
 
 def show_lengths(report: "LengthReport", *, source: str) -> None:
-    """Show the figures of a file: lengths, unknown words, padding and a histogram."""
+    """Show the figures of a file: lengths, a histogram, padding and unknown words."""
     console = _stdout()
-    cut = f"{report.rows_over_limit:,} ({report.share_over_limit:.1%})"
-    figures = [
-        ("rows", f"{report.rows:,}"),
-        ("tokens", f"{report.tokens:,}"),
-        ("mean", f"{report.mean:,.1f}"),
-        ("shortest, longest", f"{report.shortest:,}, {report.longest:,}"),
-        *((f"{percent} % have at most", f"{n:,}") for percent, n in report.percentiles.items()),
-        (f"rows over {report.limit:,}", cut),
-        *((f"--max-length for {p} % whole", f"{n:,}") for p, n in report.keep_whole.items()),
-        ("unknown tokens", f"{report.unknown_tokens:,} ({report.unknown_share:.3%})"),
-    ]
-    table = _table(f"Tokens in the rows of {source}", "", "")
-    for name, value in figures:
+    table = _table("", "")
+    for name, value in _figures(report):
         table.add_row(name, value)
-    console.print(table, _histogram(report), _padding(report), sep="\n")
+    _print_titled(console, f"Tokens in the rows of {source}", table)
+    _print_titled(console, "How long they are", _histogram(report))
+    _print_titled(console, "Padding: its share of a batch", _padding(report))
     if report.unknown_words:
-        console.print(_unknown_words(report))
+        words = _table("word", "times")
+        for word, count in report.unknown_words:
+            shown = _text(_visible(word, _HIDDEN_WIDTH), _STYLES["unknown"])
+            words.add_row(shown, f"{count:,}")
+        _print_titled(console, "The most frequent unknown words", words)
+
+
+def _figures(report: "LengthReport") -> "Iterator[tuple[str, str]]":
+    yield "rows", f"{report.rows:,}"
+    yield "tokens", f"{report.tokens:,}"
+    yield "mean", f"{report.mean:,.1f}"
+    yield "shortest, longest", f"{report.shortest:,}, {report.longest:,}"
+    for percent, length in report.percentiles.items():
+        yield f"{percent} % have at most", f"{length:,}"
+    over = f"{report.rows_over_limit:,} ({report.share_over_limit:.1%})"
+    yield f"over {report.limit:,}, the model's limit", over
+    for percent, length in report.keep_whole.items():
+        yield f"--max-length that keeps {percent} % whole", f"{length:,}"
+    yield "unknown tokens", f"{report.unknown_tokens:,} ({report.unknown_share:.3%})"
 
 
 def _histogram(report: "LengthReport") -> "Table":
-    table = _table("How long they are", "tokens", "rows", "", justify=("right", "right", "left"))
+    table = _table("tokens", "rows", "", justify=("right", "right", "left"))
     most = max((found.rows for found in report.histogram), default=0)
     for found in report.histogram:
         over = found.first > report.limit
@@ -152,59 +162,48 @@ def _histogram(report: "LengthReport") -> "Table":
 
 
 def _padding(report: "LengthReport") -> "Table":
-    title = "Padding: the share of positions it takes"
-    table = _table(title, "rows in a batch", "as they come", "sorted by length")
+    table = _table("rows in a batch", "as they come", "sorted by length")
     for padding in report.padding:
         table.add_row(f"{padding.rows}", f"{padding.in_order:.1%}", f"{padding.sorted:.1%}")
     return table
 
 
-def _unknown_words(report: "LengthReport") -> "Table":
-    table = _table("The most frequent unknown words", "word", "times")
-    for word, count in report.unknown_words:
-        table.add_row(_text(_visible(word, _HIDDEN_WIDTH), _STYLES["unknown"]), f"{count:,}")
-    return table
-
-
 class DifferenceView:
-    """Shows rows of differences on stdout: a line for each, the text and both its tokens."""
+    """Shows where two tokenizers differ on stdout: the first rows, and what comes most often."""
 
     def __init__(self, here: str, there: str) -> None:
-        self._names = (here, there)
         self._console = _stdout()
+        self._left = ROWS_SHOWN
+        self._console.print(_text(f"here: {here}\nthere: {there}", "dim"), soft_wrap=True)
 
     def show(self, block: "Sequence[Done[Compared]]") -> None:
-        """Show a block of rows that differ."""
-        for done in block:
-            place = f"{done.row.source} {done.row.line}"
+        """Show rows that differ, as long as there is room for them."""
+        for done in block[: self._left]:
             if done.value is None:
-                self._console.print(_text(f"{done.error}\n", "red"))
+                self._console.print(_text(f"\n{done.error}", "red"), soft_wrap=True)
                 continue
-            table = _table(place, "text", *self._names, justify=("left", "left", "left"))
+            table = _table("text", "here", "there", justify=("left", "left", "left"))
             for found in done.value.differences:
-                table.add_row(
-                    _text(_visible(found.text, _HIDDEN_WIDTH), "bold"),
-                    _text(_visible(" ".join(found.here)), "cyan"),
-                    _text(_visible(" ".join(found.there)), "magenta"),
-                )
-            self._console.print(table)
+                table.add_row(*_difference(found.text, found.here, found.there))
+            _print_titled(self._console, f"{done.row.source}, line {done.row.line}", table)
+        self._left -= len(block[: self._left])
+
+    def show_counts(self, counts: "DifferenceCounts") -> None:
+        """Show the most frequent differences."""
+        table = _table("text", "here", "there", "times", justify=("left", "left", "left", "right"))
+        for kind in counts.frequent:
+            cells = _difference(kind["text"], kind["here"], kind["there"])
+            table.add_row(*cells, f"{kind['count']:,}")
+        if counts.differences:
+            _print_titled(self._console, "The most frequent differences", table)
 
 
-def show_difference_counts(counts: "DifferenceCounts", here: str, there: str) -> None:
-    """Show the most frequent differences on stdout."""
-    table = _table(
-        "The most frequent differences",
-        *("text", here, there, "times"),
-        justify=("left", "left", "left", "right"),
-    )
-    for kind in counts.frequent:
-        table.add_row(
-            _text(_visible(kind["text"], _HIDDEN_WIDTH), "bold"),
-            _text(_visible(" ".join(kind["here"])), "cyan"),
-            _text(_visible(" ".join(kind["there"])), "magenta"),
-            f"{kind['count']:,}",
-        )
-    _stdout().print(table)
+def _difference(text: str, here: Sequence[str], there: Sequence[str]) -> "list[Text]":
+    return [
+        _text(_visible(text, _HIDDEN_WIDTH), "bold"),
+        _text(_visible(" ".join(here)), "cyan"),
+        _text(_visible(" ".join(there)), "magenta"),
+    ]
 
 
 def _stdout() -> "RichConsole":
@@ -213,13 +212,15 @@ def _stdout() -> "RichConsole":
     return RichConsole(file=sys.stdout, highlight=False)
 
 
-def _table(title: str, *columns: str, justify: Sequence[str] = ()) -> "Table":
+def _print_titled(console: "RichConsole", title: str, table: "Table") -> None:
+    console.print(_text(f"\n{title}", "bold"), soft_wrap=True)
+    console.print(table)
+
+
+def _table(*columns: str, justify: Sequence[str] = ()) -> "Table":
     from rich.table import Table
 
     table = Table(
-        title=f"\n{title}",
-        title_justify="left",
-        title_style="bold",
         box=None,
         pad_edge=False,
         padding=(0, 2, 0, 0),

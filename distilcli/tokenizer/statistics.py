@@ -209,11 +209,12 @@ def _percentile(lengths: Sequence[tuple[int, int]], rows: int, percent: int) -> 
 
 
 def _histogram(lengths: Sequence[tuple[int, int]]) -> Iterator[Bin]:
-    """Yield bins up to the longest, each about 1.4 times as wide as the one before."""
+    """Yield bins from the shortest to the longest, each about 1.4 times as wide as the last."""
     first, last, further = 1, 8, 12
     remaining = list(lengths)
     while remaining:
         rows = sum(count for length, count in remaining if length <= last)
+        if rows or len(remaining) < len(lengths):
+            yield Bin(first, last, rows)
         remaining = [(length, count) for length, count in remaining if length > last]
-        yield Bin(first, last, rows)
         first, last, further = last + 1, further, 2 * last
