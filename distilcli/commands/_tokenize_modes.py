@@ -53,18 +53,25 @@ def check_options(context: typer.Context, modes: Sequence[str]) -> None:
         for parameter in context.command.params
         if getattr(context.get_parameter_source(str(parameter.name)), "name", "") == "COMMANDLINE"
     }
-    idle = [flag for name, flag in given.items() if name not in (*_EVERYWHERE, *_MODES[mode])]
-    if idle:
-        where = f"with --{mode}" if mode else "here"
-        raise UsageError(f"{idle[0]} does nothing {where}; leave it out")
-    for option, needed in (("stride", "long"), ("truncation", "pair_column")):
-        if option in given and needed not in given:
-            flag = "--long window" if needed == "long" else "--pair-column"
-            raise UsageError(f"--{option} does nothing without {flag}; add it")
+    for name, flag in given.items():
+        if name not in (*_EVERYWHERE, *_MODES[mode]):
+            raise UsageError(f"{flag} does nothing {_elsewhere(name, mode)}")
+    if "stride" in given and context.params["long"] != "window":
+        raise UsageError("--stride does nothing without --long window; add it")
+    if "truncation" in given and "pair_column" not in given:
+        raise UsageError("--truncation does nothing without --pair-column; add it")
     if "vocab" in given and "model" in given:
         raise UsageError("--vocab is instead of --model; give one of them")
     if "cased" in given and not given.keys() & {"vocab", "trains"}:
         raise UsageError("--cased and --uncased go with --vocab or --train; a model knows its own")
+
+
+def _elsewhere(option: str, mode: str | None) -> str:
+    """Say why an option does nothing in a mode, and where it does something."""
+    homes = [f"--{name}" for name, options in _MODES.items() if name and option in options]
+    if mode is None and homes:
+        return f"without {' or '.join(homes)}; add it"
+    return f"with --{mode}; leave it out"
 
 
 @dataclass(kw_only=True)

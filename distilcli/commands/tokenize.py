@@ -18,7 +18,6 @@ from distilcli.commands._tokenize_modes import (
 )
 from distilcli.console import Console
 from distilcli.console.tokens import ROWS_SHOWN
-from distilcli.errors import UsageError
 
 
 def tokenize(
@@ -120,8 +119,6 @@ def tokenize(
     """
     modes = {"decode": decodes, "stats": stats, "diff": diff is not None, "train": trains}
     check_options(context, [name for name, is_on in modes.items() if is_on])
-    if plot is not None and not stats:
-        raise UsageError("--plot draws what --stats counts; add --stats")
     destination = OutputOptions(path=output, format=output_format, prefix=prefix, force=force)
     shows = destination.is_table and not any(modes.values())
     most = ROWS_SHOWN if shows and limit is None else None

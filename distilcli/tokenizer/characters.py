@@ -73,6 +73,11 @@ OTHER_COMBINING = _signs(
     """
 )
 
+# Letters that are taken apart since later versions, but not here.
+COMPOSED_LATER = _signs(
+    "105c9 105e4 11383 11385 1138e 11391 113c5 113c7-113c8 11938 16121-16128 16d68-16d6a"
+)
+
 # ASCII signs that are neither letter nor digit, and all of category P.
 PUNCTUATION = _signs(
     """

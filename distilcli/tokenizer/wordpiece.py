@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from distilcli.tokenizer.characters import (
     ACCENTS,
     CHINESE,
+    COMPOSED_LATER,
     OTHER_COMBINING,
     OTHER_WHITESPACE,
     PUNCTUATION,
@@ -99,7 +100,9 @@ def _decompose(pairs: Sequence[tuple[str, int]]) -> Iterator[tuple[str, int]]:
     """
     signs: list[tuple[str, bool]] = []
     for composed, _ in pairs:
-        for number, sign in enumerate(unicodedata.normalize("NFD", composed)):
+        is_whole = COMPOSED_LATER.match(composed)
+        parts = composed if is_whole else unicodedata.normalize("NFD", composed)
+        for number, sign in enumerate(parts):
             position = len(signs)
             if rank := _combining(sign):
                 while position and _combining(signs[position - 1][0]) > rank:
