@@ -2,7 +2,9 @@
 
 import json
 import os
+import re
 import shutil
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -10,32 +12,74 @@ from distilcli.errors import InputError, ResourceError, RowError, UsageError
 from distilcli.rows import RowSource, cell_text
 from distilcli.tokenizer.options import TokenizerOptions
 from distilcli.tokenizer.vocabulary import Vocabulary
+from distilcli.tokenizer.wordpiece import BasicTokenizer
 
-SMALLEST = 100
+_LEAST_FREQUENCY = 2
+_AT_ONCE = 1000
 
 
 def train_vocabulary(texts: Iterable[str], *, size: int, options: TokenizerOptions) -> Vocabulary:
     """Learn a vocabulary of at most `size` tokens, the five special ones first.
 
-    Raises `InputError` where the texts have no words.
+    The letters come next, as far as they fill no more than half of it; words with rarer letters
+    are left out. The same texts give the same vocabulary. Raises `InputError` where the texts
+    have no words.
     """
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+    from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
     special = [options.pad_token, options.unk_token, options.cls_token, options.sep_token]
     special.append(options.mask_token)
-    backend = Tokenizer(models.WordPiece(unk_token=options.unk_token))
-    backend.normalizer = normalizers.BertNormalizer(
-        lowercase=options.do_lower_case, strip_accents=options.strips_accents
-    )
-    backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    trainer = trainers.WordPieceTrainer(
-        vocab_size=size, special_tokens=special, limit_alphabet=size // 2, show_progress=False
-    )
-    backend.train_from_iterator(texts, trainer)
-    vocabulary: Vocabulary = backend.get_vocab()
-    if len(vocabulary) <= len(special):
+    words = count_words(texts, options)
+    letters = _frequent_letters(words, most=(size - len(special)) // 4)
+    if not letters:
         raise InputError("there are no words to learn a vocabulary from; give files with text")
+    words = Counter({word: count for word, count in words.items() if letters.issuperset(word)})
+    ordered = sorted(letters)
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=size,
+        min_frequency=_LEAST_FREQUENCY,
+        limit_alphabet=len(ordered),
+        # The trainer numbers letters as a hash table has them, and breaks ties by number:
+        # numbered here, they are always the same.
+        special_tokens=[*special, *ordered, *(f"##{letter}" for letter in ordered)],
+        show_progress=False,
+    )
+    backend = Tokenizer(models.WordPiece(unk_token=options.unk_token))
+    backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    backend.train_from_iterator(_repeated(words), trainer)
+    vocabulary: Vocabulary = backend.get_vocab()
     return vocabulary
+
+
+def count_words(texts: Iterable[str], options: TokenizerOptions) -> Counter[str]:
+    """Count the words of texts, normalized as `options` say."""
+    basic = BasicTokenizer(options)
+    find_stretches = re.compile(f"[^{basic.whitespace}]+").findall
+    # Each stretch without whitespace is normalized once, however often it comes.
+    stretches: Counter[str] = Counter()
+    for text in texts:
+        stretches.update(find_stretches(text))
+    words: Counter[str] = Counter()
+    for stretch, count in stretches.items():
+        signs = basic.normalize(stretch)
+        for start, end in basic.words(signs.text, 0, len(signs.text)):
+            words[signs.text[start:end]] += count
+    return words
+
+
+def _frequent_letters(words: Counter[str], *, most: int) -> set[str]:
+    counts: Counter[str] = Counter()
+    for word, count in words.items():
+        for letter in word:
+            counts[letter] += count
+    return set(sorted(counts, key=lambda letter: (-counts[letter], letter))[:most])
+
+
+def _repeated(words: Counter[str]) -> Iterator[str]:
+    """Yield every word as often as it was counted, many in one text."""
+    for word, count in words.items():
+        for start in range(0, count, _AT_ONCE):
+            yield " ".join([word] * min(_AT_ONCE, count - start))
 
 
 def texts_of(source: RowSource) -> Iterator[str]:
@@ -45,7 +89,7 @@ def texts_of(source: RowSource) -> Iterator[str]:
         if row.error is not None:
             raise InputError(row.error)
         try:
-            yield cell_text(row, column).encode("utf-8", "replace").decode("utf-8")
+            yield cell_text(row, column)
         except RowError as error:
             raise InputError(str(error)) from None
 

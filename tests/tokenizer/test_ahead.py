@@ -35,9 +35,14 @@ def test_an_error_comes_after_the_items_before_it() -> None:
         raise ValueError("odd")
 
     taken: list[int] = []
-    with pytest.raises(ValueError, match="odd"), Ahead(failing(), most=10) as ahead:
-        for block in ahead:
-            taken += block
+
+    def take_all() -> None:
+        with Ahead(failing(), most=10) as ahead:
+            for block in ahead:
+                taken.extend(block)
+
+    with pytest.raises(ValueError, match="odd"):
+        take_all()
     assert taken == [1, 2]
 
 

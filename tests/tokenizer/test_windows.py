@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -81,7 +83,7 @@ def test_windows_cover_everything(
     windowed, length = (cuts.first, a) if b is None or cuts.second is None else (cuts.second, b)
     assert windowed[0].start == 0
     assert windowed[-1].stop == length
-    for before, after in zip(windowed, windowed[1:], strict=False):
+    for before, after in pairwise(windowed):
         assert before.stop - after.start == stride
         assert after.stop > before.stop
     if b is not None:
