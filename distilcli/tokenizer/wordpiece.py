@@ -69,6 +69,9 @@ class BasicTokenizer:
         """Clean, set ideographs apart, strip accents, lower: one sign gives none, one or more."""
         if not self._options.do_basic_tokenize:
             return Signs(text, range(len(text)))
+        if text.isascii() and text.isprintable():
+            # Of the steps below only the last finds something to do here.
+            return Signs(text.lower() if self._options.do_lower_case else text, range(len(text)))
         pairs = [(sign, place) for place, sign in enumerate(text) if not REMOVED.match(sign)]
         if self._options.tokenize_chinese_chars:
             pairs = list(_set_apart(pairs))
@@ -259,9 +262,24 @@ class WordPieceTokenizer(Tokenizer):
                 # Such a token may reach over whitespace.
                 encoding.append(self._cut(text[start:end]), start)
             else:
-                for match in self._stretch.finditer(text, start, end):
-                    encoding.append(self._known[match.group()], match.start())
+                self._append_stretches(encoding, text, start, end)
         return encoding
+
+    def _append_stretches(self, encoding: Encoding, text: str, start: int, end: int) -> None:
+        """Add the tokens of plain text, stretch by stretch: `Encoding.append`, unrolled."""
+        ids, offsets, word_ids = encoding.ids, encoding.offsets, encoding.word_ids
+        first_word = word_ids[-1] + 1 if word_ids else 0
+        for match in self._stretch.finditer(text, start, end):
+            known = self._known[match.group()]
+            if not known.ids:
+                continue
+            place = match.start()
+            ids += known.ids
+            for begin, stop in known.offsets:
+                offsets.append((place + begin, place + stop))
+            for word in known.word_ids:
+                word_ids.append(first_word + word)
+            first_word = word_ids[-1] + 1
 
     def _cut(self, text: str) -> Encoding:
         """Take text without added tokens through steps 2 to 4."""
