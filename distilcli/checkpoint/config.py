@@ -6,7 +6,7 @@ saved folder says everything the loaded one said.
 """
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -111,6 +111,8 @@ def read_config(path: Path) -> ModelConfig:
         raise ModelError(
             f"{path}: line {error.lineno}, column {error.colno}: not JSON: {error.msg}"
         ) from None
+    except RecursionError:
+        raise ModelError(f"{path}: is nested too deep to be a model's config.json") from None
     if not isinstance(raw, dict):
         raise ModelError(f"{path}: holds no JSON object; is it a model's config.json?")
     return parse_config(raw, source=str(path))
@@ -119,7 +121,7 @@ def read_config(path: Path) -> ModelConfig:
 def parse_config(raw: dict[str, Any], *, source: str = "config.json") -> ModelConfig:
     """Turn the content of a `config.json` into a `ModelConfig`; `source` names it in errors."""
     model_type = raw.get("model_type")
-    if model_type not in _KEYS:
+    if model_type not in tuple(_KEYS):  # a tuple: the value may be anything, a list too
         raise ModelError(
             f"{source}: model_type is {model_type!r}; this program runs 'distilbert' and 'bert'"
         )
@@ -189,24 +191,38 @@ def _problem_type(raw: dict[str, Any], source: str) -> str | None:
 
 
 def _check_values(config: ModelConfig, keys: dict[str, str], source: str) -> None:
+    defaults = {field.name: field.default for field in fields(ModelConfig)}
     for ours, key in keys.items():
         value = getattr(config, ours)
-        default = ModelConfig.__dataclass_fields__[ours].default
         if ours == "classifier_dropout" and value is None:
             continue
-        expected = (float, int) if isinstance(default, float) else type(default)
-        if not isinstance(value, expected) or (isinstance(value, bool) is not (expected is bool)):
-            raise ModelError(f"{source}: {key} is {value!r}; it must be {_kind_name(default)}")
-        if expected is not bool and not isinstance(value, str) and value < 0:
-            raise ModelError(f"{source}: {key} is {value!r}; it must not be negative")
+        if rule := _broken_rule(value, defaults[ours], is_share=ours.endswith("dropout")):
+            raise ModelError(f"{source}: {key} is {value!r}; it must {rule}")
     for ours in ("vocab_size", "max_position_embeddings", "dim", "n_heads", "hidden_dim"):
         if getattr(config, ours) == 0:
             raise ModelError(f"{source}: {keys[ours]} is 0; it must be at least 1")
+    if config.pad_token_id >= config.vocab_size:
+        raise ModelError(
+            f"{source}: pad_token_id is {config.pad_token_id}, outside the vocabulary of "
+            f"{config.vocab_size} tokens"
+        )
     if config.dim % config.n_heads:
         raise ModelError(
             f"{source}: {keys['dim']} {config.dim} does not divide into "
             f"{keys['n_heads']} {config.n_heads} heads"
         )
+
+
+def _broken_rule(value: Any, default: object, *, is_share: bool) -> str | None:
+    """Say what a value must be and is not; None where it is like `default` and in range."""
+    expected = (float, int) if isinstance(default, float) else type(default)
+    if not isinstance(value, expected) or isinstance(value, bool) is not isinstance(default, bool):
+        return f"be {_kind_name(default)}"
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    if not value >= 0:  # so that NaN is refused as well
+        return "not be negative"
+    return "be between 0 and 1" if is_share and value > 1 else None
 
 
 def _kind_name(default: object) -> str:

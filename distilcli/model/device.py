@@ -4,6 +4,7 @@ A device other than the CPU is trusted only after one small batch, with padding,
 numbers: accelerators have returned wrong numbers under masks without a word.
 """
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ from distilcli.errors import ResourceError, UsageError
 # Accelerators add in another order than the CPU, and a softmax over few tokens shows it; a wrong
 # mask is off by whole units.
 _TOLERANCE = 1e-2
-_NAME = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
+_NAME = re.compile(r"auto|cpu|mps|cuda(:\d{1,2})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,20 +40,15 @@ def place(model: nn.Module, name: str, *, vocab_size: int) -> Placement:
         return Placement(torch.device("cpu"), "as asked")
     if name != "auto":
         _require(name)
-        error = difference_from_cpu(model, torch.device(name), vocab_size=vocab_size)
-        if error > _TOLERANCE:
-            raise ResourceError(
-                f"--device {name}: its numbers differ from the CPU's by {error:.2g} on a test "
-                "batch; use --device cpu"
-            )
+        if fault := _fault(model, torch.device(name), vocab_size=vocab_size):
+            raise ResourceError(f"--device {name}: {fault}; use --device cpu")
         return Placement(torch.device(name), "as asked, agrees with the CPU")
     reason = "no accelerator here"
     for device in available_accelerators():
-        error = difference_from_cpu(model, device, vocab_size=vocab_size)
-        if error <= _TOLERANCE:
+        fault = _fault(model, device, vocab_size=vocab_size)
+        if fault is None:
             return Placement(device, "agrees with the CPU")
-        model.to("cpu")
-        reason = f"{device} differs from it by {error:.2g} on a test batch"
+        reason = f"{device} was passed over: {fault}"
     return Placement(torch.device("cpu"), reason)
 
 
@@ -66,7 +62,6 @@ def available_accelerators() -> list[torch.device]:
     return found
 
 
-@torch.inference_mode()
 def difference_from_cpu(model: nn.Module, device: torch.device, *, vocab_size: int) -> float:
     """Move `model` to `device`; return the largest difference to the CPU on a padded test batch.
 
@@ -75,11 +70,28 @@ def difference_from_cpu(model: nn.Module, device: torch.device, *, vocab_size: i
     was_training = model.training
     model.eval()
     input_ids, attention_mask = _test_batch(vocab_size)
-    expected = model.to("cpu")(input_ids, attention_mask)
-    found = model.to(device)(input_ids.to(device), attention_mask.to(device)).to("cpu")
+    outputs = []
+    for place in (torch.device("cpu"), device):
+        model.to(place)  # outside inference mode, in which moved weights could never be trained
+        with torch.inference_mode():
+            outputs.append(model(input_ids.to(place), attention_mask.to(place)).to("cpu"))
     model.train(was_training)
-    difference = float((found - expected).abs().max())
-    return float("inf") if difference != difference else difference  # noqa: PLR0124
+    difference = float((outputs[1] - outputs[0]).abs().max())
+    return math.inf if math.isnan(difference) else difference
+
+
+def _fault(model: nn.Module, device: torch.device, *, vocab_size: int) -> str | None:
+    """Move `model` to `device`, or back to the CPU with the reason why it cannot be used."""
+    try:
+        difference = difference_from_cpu(model, device, vocab_size=vocab_size)
+    except RuntimeError as error:  # no kernels for this card, no memory left on it, ...
+        fault = f"it fails on a test batch ({str(error).splitlines()[0]})"
+    else:
+        if difference <= _TOLERANCE:
+            return None
+        fault = f"its numbers differ from the CPU's by {difference:.2g} on a test batch"
+    model.to("cpu")
+    return fault
 
 
 def _test_batch(vocab_size: int) -> tuple[Tensor, Tensor]:

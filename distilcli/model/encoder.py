@@ -113,7 +113,7 @@ class SelfAttention(nn.Module):
 
     def _heads(self, x: Tensor) -> Tensor:
         """Split (B, T, D) into (B, H, T, D/H)."""
-        return x.unflatten(2, (self.n_heads, self.head_dim)).transpose(1, 2)
+        return torch.unflatten(x, 2, (self.n_heads, self.head_dim)).transpose(1, 2)
 
 
 class FeedForward(nn.Module):
@@ -133,7 +133,8 @@ class FeedForward(nn.Module):
         Chunks bound the (B, T, F) intermediate: the result is the same, for less memory.
         """
         if self.chunk_size:
-            return torch.cat([self._chunk(part) for part in x.split(self.chunk_size, 1)], dim=1)
+            parts = torch.split(x, self.chunk_size, dim=1)
+            return torch.cat([self._chunk(part) for part in parts], dim=1)
         return self._chunk(x)
 
     def _chunk(self, x: Tensor) -> Tensor:

@@ -4,11 +4,13 @@ A head and its encoder are one module whose attribute names are the keys of a Di
 checkpoint; `loading.py` translates BERT's keys.
 """
 
+from typing import cast
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from distilcli.checkpoint.config import ModelConfig
-from distilcli.model.encoder import Encoder
+from distilcli.model.encoder import Encoder, Pooler
 
 
 class SequenceClassifier(nn.Module):
@@ -42,9 +44,9 @@ class SequenceClassifier(nn.Module):
         hidden_states = self.distilbert(
             input_ids, attention_mask, token_type_ids, first_token_only=True
         )  # (B, 1, D)
-        if self.pre_classifier is None:
-            pooled = self.distilbert.pooler(hidden_states)
-        else:
+        if self.pre_classifier is not None:
             pooled = F.relu(self.pre_classifier(hidden_states[:, 0]))
+        else:
+            pooled = cast("Pooler", self.distilbert.pooler)(hidden_states)
         logits: Tensor = self.classifier(self.dropout(pooled))
         return logits

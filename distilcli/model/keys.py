@@ -49,5 +49,5 @@ def to_checkpoint(key: str, model_type: ModelType) -> str:
     key = key.removeprefix(PREFIX)
     block = _BLOCK.match(key)
     if block:
-        key = f"encoder.layer.{block[2]}.{_DISTILBERT_BLOCK[block[3]]}.{block[4]}"
+        key = f"encoder.layer.{block[2]}.{_DISTILBERT_BLOCK.get(block[3], block[3])}.{block[4]}"
     return f"bert.{key}"

@@ -11,6 +11,7 @@ import pickle
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,18 @@ from distilcli.errors import ModelError, ResourceError
 from distilcli.model.heads import SequenceClassifier
 from distilcli.model.keys import PREFIX, to_checkpoint, to_ours
 from distilcli.model.packing import unpack
+from distilcli.tokenizer.tokenizer import Tokenizer
 
-_HEAD = "pre_classifier.", "classifier."
+_OTHER_HEADS = {
+    "ForTokenClassification": "the labels of single tokens",
+    "ForMultipleChoice": "multiple choice",
+}
+_ADDED_TOKENS = "added_tokens.json"
+TOKENIZER_NAMES = {
+    "tokenizer.json", "vocab.txt", "tokenizer_config.json", "special_tokens_map.json",
+    _ADDED_TOKENS,
+}  # fmt: skip
+"""What the files of a tokenizer are called in a model's folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,46 +56,57 @@ def read_weights(files: ModelFiles) -> dict[str, Tensor]:
     weights: dict[str, Tensor] = {}
     for path in files.weight_files:
         weights.update(_read_pickle(path) if path.suffix == ".bin" else _read_safetensors(path))
-    renamed = {to_ours(key): weight for key, weight in unpack(weights).items()}
-    return {key: weight.float() for key, weight in renamed.items() if key is not None}
+    try:
+        unpacked = unpack(weights)
+    except ModelError as error:
+        raise ModelError(f"{files.name}: {error}") from None
+    renamed = {ours: weight for key, weight in unpacked.items() if (ours := to_ours(key))}
+    if whole := sorted(key for key, weight in renamed.items() if not weight.is_floating_point()):
+        raise ModelError(
+            f"{files.name}: holds whole numbers without scales ({_listed(whole)}); "
+            "use the checkpoint from before it was quantized"
+        )
+    return {key: weight.float() for key, weight in renamed.items()}
 
 
 def load_classifier(files: ModelFiles) -> LoadedClassifier:
     """Load a model with a trained classification head; raise `ModelError` if it has none."""
     config = read_config(files.config_path)
     weights = read_weights(files)
-    head = sorted(key for key in weights if key.startswith(_HEAD))
-    if "classifier.weight" not in head:
+    _refuse_other_heads(config, files.name)
+    if "classifier.weight" not in weights:
         raise ModelError(
             f"{files.name}: has no trained classification head; train one with "
             f"`distil finetune --task classify --model {files.name}`"
         )
-    config = _config_with_labels(config, len(weights["classifier.weight"]), files.name)
+    config = _config_with_labels(config, weights["classifier.weight"].shape[:1].numel(), files.name)
     with _Uninitialised():
         model = SequenceClassifier(config)
     unused = fill(model, weights, source=files.name)
     return LoadedClassifier(model.eval(), config, unused)
 
 
-def fill(model: nn.Module, weights: dict[str, Tensor], *, source: str) -> tuple[str, ...]:
+def fill(model: SequenceClassifier, weights: dict[str, Tensor], *, source: str) -> tuple[str, ...]:
     """Put `weights` into `model`; return the keys left over, which belong to other heads.
 
-    Raises `ModelError` naming the weights that are missing, have another shape, or belong to an
-    encoder of another build (a seventh layer in a model of six).
+    Raises `ModelError` naming, as a checkpoint of the model's family does, the weights that are
+    missing, have another shape, or belong to an encoder of another build (a seventh layer in a
+    model of six).
     """
+    theirs = partial(to_checkpoint, model_type=model.config.model_type)
     wanted = model.state_dict()
     missing = sorted(wanted.keys() - weights.keys())
     unused = sorted(weights.keys() - wanted.keys())
     misshapen = [
-        f"{key} {tuple(weights[key].shape)} instead of {tuple(wanted[key].shape)}"
+        f"{theirs(key)} {tuple(weights[key].shape)} instead of {tuple(wanted[key].shape)}"
         for key in sorted(wanted.keys() & weights.keys())
         if weights[key].shape != wanted[key].shape
     ]
-    foreign = [key for key in unused if key.startswith(PREFIX) and ".pooler." not in key]
+    foreign = [theirs(key) for key in unused if key.startswith(PREFIX) and ".pooler." not in key]
     faults = [
         f"{kind}: {_listed(keys)}"
         for kind, keys in (
-            ("missing", missing),
+            ("missing", [theirs(key) for key in missing]),
             ("of another shape", misshapen),
             ("not in this architecture", foreign),
         )
@@ -109,6 +131,11 @@ def fold_token_types(
     key = f"{PREFIX}embeddings.token_type_embeddings.weight"
     if key not in weights:
         raise ModelError("there are no token types to fold; the model is a DistilBERT already")
+    if config.layer_norm_eps != ModelConfig().layer_norm_eps:
+        raise ModelError(
+            f"layer_norm_eps is {config.layer_norm_eps:g} where a DistilBERT has "
+            f"{ModelConfig().layer_norm_eps:g}; the model cannot be folded into one"
+        )
     folded = {
         name: weight for name, weight in weights.items() if name != key and ".pooler." not in name
     }
@@ -146,6 +173,15 @@ def save_classifier(
         raise ResourceError(f"{folder}: the model could not be saved: {error}") from None
 
 
+def check_tokenizer(tokenizer: Tokenizer, config: ModelConfig, *, source: str) -> None:
+    """Raise `ModelError` where a tokenizer knows ids for which the model has no embedding."""
+    if tokenizer.vocab_size > config.vocab_size:
+        raise ModelError(
+            f"{source}: the tokenizer has {tokenizer.vocab_size} tokens, the model's vocabulary "
+            f"{config.vocab_size}; use the tokenizer that belongs to the model"
+        )
+
+
 def write_json(path: Path, content: Any) -> None:
     """Write `content` as indented JSON."""
     path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -153,13 +189,14 @@ def write_json(path: Path, content: Any) -> None:
 
 def tokenizer_files(files: ModelFiles) -> list[Path]:
     """Return the files that make up the tokenizer of a located model."""
-    candidates = (
+    named = (
         files.tokenizer_json,
         files.vocab_txt,
         files.tokenizer_config,
         files.special_tokens_map,
+        files.folder / _ADDED_TOKENS,
     )
-    return [path for path in candidates if path is not None]
+    return [path for path in named if path is not None and path.is_file()]
 
 
 class _Uninitialised(TorchFunctionMode):
@@ -168,12 +205,18 @@ class _Uninitialised(TorchFunctionMode):
     Drawing them costs a second for a base model; torch's meta device costs more, in imports.
     """
 
-    _DRAWS = (Tensor.normal_, Tensor.uniform_, Tensor.fill_, Tensor.zero_)
+    # nn.init hands some of its functions to the mode whole, and their draws are then out of sight.
+    _DRAWS = (
+        *(nn.init.normal_, nn.init.uniform_, nn.init.kaiming_uniform_),
+        *(Tensor.normal_, Tensor.uniform_, Tensor.fill_, Tensor.zero_),
+    )
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        return args[0] if func in self._DRAWS else func(*args, **(kwargs or {}))
+        if func in self._DRAWS:
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **(kwargs or {}))
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
@@ -198,6 +241,17 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
     if not isinstance(weights, dict) or not all(isinstance(w, Tensor) for w in weights.values()):
         raise ModelError(f"{path}: is no state dict (names to tensors)")
     return weights
+
+
+def _refuse_other_heads(config: ModelConfig, source: str) -> None:
+    """Refuse heads whose weights have the names of this one's and mean something else."""
+    for architecture in config.extra.get("architectures") or ():
+        for ending, purpose in _OTHER_HEADS.items():
+            if str(architecture).endswith(ending):
+                raise ModelError(
+                    f"{source}: is a {architecture}, its head is for {purpose}; "
+                    "classify needs one for whole texts"
+                )
 
 
 def _config_with_labels(config: ModelConfig, n_labels: int, source: str) -> ModelConfig:

@@ -8,8 +8,11 @@ packed checkpoint is unpacked to fp32 when it is read, and computes in floating 
 import torch
 from torch import Tensor
 
+from distilcli.errors import ModelError
+
 SCALE_SUFFIX = "_scale"
 _STEPS = 127
+_MATRIX = 2
 
 
 def pack(weights: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -19,7 +22,7 @@ def pack(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     """
     packed: dict[str, Tensor] = {}
     for name, weight in weights.items():
-        if weight.dim() != 2:
+        if weight.dim() != _MATRIX:
             packed[name] = weight
             continue
         scale = weight.abs().amax(dim=1) / _STEPS
@@ -31,11 +34,24 @@ def pack(weights: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def unpack(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return `weights` with every packed matrix as fp32 and no scales left."""
-    return {
-        name: weight * weights[name + SCALE_SUFFIX][:, None]
-        if name + SCALE_SUFFIX in weights
-        else weight
-        for name, weight in weights.items()
-        if not (name.endswith(SCALE_SUFFIX) and name.removesuffix(SCALE_SUFFIX) in weights)
-    }
+    """Return `weights` with every packed matrix as fp32 and no scales left.
+
+    Raises `ModelError` for a weight with scales of another kind: other programs use the same
+    names for formats of their own.
+    """
+    unpacked: dict[str, Tensor] = {}
+    for name, weight in weights.items():
+        if name.endswith(SCALE_SUFFIX) and name.removesuffix(SCALE_SUFFIX) in weights:
+            continue
+        scale = weights.get(name + SCALE_SUFFIX)
+        if scale is None:
+            unpacked[name] = weight
+            continue
+        if weight.dtype != torch.int8 or scale.shape != weight.shape[:1]:
+            kind = str(weight.dtype).removeprefix("torch.")
+            raise ModelError(
+                f"the weight {name} is {kind} {tuple(weight.shape)} with scales "
+                f"{tuple(scale.shape)}; only int8 rows with one scale each are read"
+            )
+        unpacked[name] = weight * scale[:, None]
+    return unpacked

@@ -8,7 +8,7 @@ from typing import TypeVar
 from distilcli.checkpoint.locate import locate
 from distilcli.engine.engine import Engine, OnError
 from distilcli.model.device import Placement, place
-from distilcli.model.loading import load_classifier
+from distilcli.model.loading import check_tokenizer, load_classifier
 from distilcli.tasks.classify import (
     Classification,
     ClassifyTask,
@@ -49,6 +49,7 @@ class Classifier:
         self.kind: Kind = kind_of(loaded.config, multi_label=multi_label)
         self._model = loaded.model
         self._tokenizer = load_tokenizer(files)
+        check_tokenizer(self._tokenizer, loaded.config, source=self.name)
         self._placement: Placement = place(self._model, device, vocab_size=loaded.config.vocab_size)
         self._batches = batches or BatchOptions()
         self._long_texts = long_texts or LongTexts()
@@ -73,6 +74,8 @@ class Classifier:
 
     def __call__(self, texts: Iterable[str | tuple[str, str]]) -> list[Classification]:
         """Classify texts, or pairs of texts; raises `RowError` for one that cannot be."""
+        if isinstance(texts, str):
+            raise TypeError("give a list of texts, not one text")
         engine = self.engine(_as_texts, on_error="stop")
         with closing(engine.run(texts)) as blocks:
             return [

@@ -5,18 +5,19 @@ threshold), and regression (the head's own numbers). A text longer than the mode
 off, or read in windows whose scores are pooled.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
-import numpy as np
+import torch
 
 from distilcli.checkpoint.config import ModelConfig
 from distilcli.engine.batching import Batch, Piece
 from distilcli.engine.task import Encoded
 from distilcli.errors import RowError, UsageError
 from distilcli.model.heads import SequenceClassifier
-from distilcli.tasks.settings import WindowPooling
+from distilcli.tasks.settings import SPECIALS_OF_A_PAIR, WindowPooling, usable_length
 from distilcli.tokenizer.tokenizer import Tokenizer
 from distilcli.tokenizer.windows import Long, frame
 
@@ -73,43 +74,51 @@ class ClassifyTask(Generic[Item]):
         stride: int = 128,
         window_pooling: WindowPooling = "mean",
     ) -> None:
-        """Raise `UsageError` for windows that would never end."""
+        """Raise `UsageError` for lengths that leave no text, or windows that would never end."""
         self._model = model
         self._tokenizer = tokenizer
         self._texts_of = texts_of
         self._kind = kind
         self._long = long
-        limits = (max_length, tokenizer.max_length, model.config.max_position_embeddings)
-        self._max_length = min(limit for limit in limits if limit is not None)
+        self._max_length = usable_length(
+            max_length, tokenizer.max_length, model.config.max_position_embeddings
+        )
         self._stride = stride
+        self._has_token_types = model.config.type_vocab_size > 1
         self._window_pooling = window_pooling
-        if long == "window" and stride >= self._max_length - 3:
+        if stride < 0:
+            raise UsageError(f"--stride {stride} is negative; windows overlap by 0 tokens or more")
+        if long == "window" and stride >= self._max_length - SPECIALS_OF_A_PAIR:
             raise UsageError(
                 f"--stride {stride} is not smaller than a window of {self._max_length} tokens"
             )
 
     def size(self, item: Item) -> int:
         """Return the number of characters of an item."""
-        try:
-            first, second = self._texts_of(item)
-        except RowError:
-            return 0
-        return len(first) + len(second or "")
+        texts = self._texts(item)
+        return 0 if isinstance(texts, RowError) else len(texts[0]) + len(texts[1] or "")
 
     def encode(self, items: Sequence[Item]) -> list[Encoded | RowError]:
         """Tokenize items at once; an item whose texts cannot be had gives its `RowError`."""
         encoded: list[Encoded | RowError | None] = [None] * len(items)
         texts: list[tuple[int, str, str | None]] = []
         for place, item in enumerate(items):
-            try:
-                texts.append((place, *self._texts_of(item)))
-            except RowError as error:
-                encoded[place] = error
+            both = self._texts(item)
+            if isinstance(both, RowError):
+                encoded[place] = both
+            else:
+                texts.append((place, *both))
         firsts = iter(self._tokenizer.ids([first for _, first, _ in texts]))
         seconds = iter(self._tokenizer.ids([s for _, _, s in texts if s is not None]))
         for place, _, second in texts:
             encoded[place] = self._frame(next(firsts), None if second is None else next(seconds))
         return [result for result in encoded if result is not None]
+
+    def _texts(self, item: Item) -> Texts | RowError:
+        try:
+            return self._texts_of(item)
+        except RowError as error:
+            return error
 
     def _frame(self, first: list[int], second: list[int] | None) -> Encoded | RowError:
         try:
@@ -123,7 +132,10 @@ class ClassifyTask(Generic[Item]):
             )
         except RowError as error:
             return error
-        types = framed.token_type_ids or [None] * len(framed.input_ids)
+        types: Sequence[list[int] | None] = [None] * len(framed.input_ids)
+        if self._has_token_types:
+            # A batch may hold pairs and single texts: then all of them need token types.
+            types = framed.token_type_ids or [[0] * len(ids) for ids in framed.input_ids]
         pieces = [Piece(*both) for both in zip(framed.input_ids, types, strict=True)]
         return Encoded(pieces, truncated=framed.truncated)
 
@@ -143,13 +155,14 @@ class ClassifyTask(Generic[Item]):
         """Pool the scores of an item's windows."""
         if len(outputs) == 1 or self._window_pooling == "first":
             return Classification(tuple(outputs[0]))
+        scores = torch.tensor(outputs)  # (windows, labels)
         if self._window_pooling == "mean":
-            weights = [len(piece) for piece in encoded.pieces]
-            pooled = np.average(outputs, axis=0, weights=weights)
+            weights = torch.tensor([float(len(piece)) for piece in encoded.pieces])
+            pooled = weights @ scores / weights.sum()
         else:
-            pooled = np.max(outputs, axis=0)
+            pooled = scores.amax(dim=0)
             if self._kind == "single":
-                pooled = pooled / pooled.sum()
+                pooled /= pooled.sum()
         return Classification(tuple(pooled.tolist()))
 
 
@@ -171,14 +184,19 @@ class ClassificationColumns:
         all_scores: bool = False,
         threshold: float = 0.5,
     ) -> None:
+        """Raise `UsageError` where two columns would have the same name."""
         self._labels = tuple(labels)
         self._kind = kind
         self._top_k = min(top_k, len(labels))
         self._threshold = threshold
-        several_numbers = kind == "regression" and len(labels) > 1
-        self._score_names = (
-            [f"score_{label}" for label in labels] if all_scores or several_numbers else []
-        )
+        self._several_numbers = kind == "regression" and len(labels) > 1
+        named = all_scores or self._several_numbers
+        self._score_names = [f"score_{label}" for label in labels] if named else []
+        if twice := sorted(name for name, count in Counter(self.names).items() if count > 1):
+            raise UsageError(
+                f"the labels {', '.join(self._labels)} would give two columns {twice[0]!r}; "
+                "leave out --all-scores or --top-k, or rename the model's labels"
+            )
 
     @property
     def names(self) -> list[str]:
@@ -186,7 +204,7 @@ class ClassificationColumns:
         if self._kind == "multi":
             leading = ["labels", "scores"]
         elif self._kind == "regression":
-            leading = [] if self._score_names else ["score"]
+            leading = [] if self._several_numbers else ["score"]
         else:
             ends = ["", *(f"_{rank}" for rank in range(2, self._top_k + 1))]
             leading = [name + end for end in ends for name in ("label", "score")]
@@ -200,7 +218,7 @@ class ClassificationColumns:
             chosen = self.chosen(classification)
             leading = [[self._labels[i] for i in chosen], [scores[i] for i in chosen]]
         elif self._kind == "regression":
-            leading = [] if self._score_names else [scores[0]]
+            leading = [] if self._several_numbers else [scores[0]]
         else:
             leading = []
             for index in classification.ranked()[: self._top_k]:

@@ -4,9 +4,13 @@ import os
 from dataclasses import dataclass
 from typing import Literal
 
+from distilcli.errors import UsageError
 from distilcli.tokenizer.windows import Long
 
 WindowPooling = Literal["mean", "max", "first"]
+
+SPECIALS_OF_A_PAIR = 3
+"""The most special tokens of a sequence: `[CLS] a [SEP] b [SEP]`."""
 
 # About half a megabyte of activations a layer in fp32: what stays in a core's cache. An
 # accelerator wants its thousands of lanes filled instead.
@@ -42,6 +46,14 @@ class LongTexts:
     max_length: int | None = None
     stride: int = 128
     window_pooling: WindowPooling = "mean"
+
+
+def usable_length(*limits: int | None) -> int:
+    """Return the smallest of the limits that are known; raise `UsageError` if no text would fit."""
+    length = min(limit for limit in limits if limit is not None)
+    if length <= SPECIALS_OF_A_PAIR:
+        raise UsageError(f"--max-length {length} leaves no room for text; raise it")
+    return length
 
 
 def available_cores() -> int:

@@ -31,6 +31,6 @@ def epoch_batches(
     for start in range(0, len(order), pool_rows):
         pool = order[start : start + pool_rows]
         pool_lengths = [lengths[index] for index in pool]
-        for batch in cut_batches(pool_lengths, max_tokens=token_budget, max_rows=None):
-            batches.append([pool[position] for position in batch])
+        cut = cut_batches(pool_lengths, max_tokens=token_budget, max_rows=None)
+        batches.extend([pool[position] for position in batch] for batch in cut)
     return [batches[index] for index in rng.permutation(len(batches))]

@@ -1,5 +1,6 @@
 """Labelled rows: read with their labels, checked, and split for validation."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,6 +9,8 @@ import pandas as pd
 from distilcli.errors import InputError, RowError
 from distilcli.rows.reader import RowSource
 from distilcli.rows.row import cell_text, find_column
+
+_NUMBER = re.compile(r"[-+]?\d+")
 
 LABEL_COLUMNS = ("label", "labels", "category", "class", "sentiment", "target", "intent", "topic")
 
@@ -77,7 +80,7 @@ def read_frame(
                 f"{row.source}: line {row.line}, column {wanted['label']!r}: the label is empty; "
                 "every row to learn from needs one"
             )
-    frame = pd.DataFrame(cells)
+    frame: pd.DataFrame = pd.DataFrame(cells)
     if frame.empty:
         raise InputError(f"{source.name}: has no rows to learn from")
     return frame
@@ -96,8 +99,9 @@ def label_names(frame: pd.DataFrame, *, known: Sequence[str] = ()) -> tuple[str,
         )
     if names == set(known):
         return tuple(known)
-    if all(name.lstrip("-").isdecimal() for name in names):
-        return tuple(sorted(names, key=int))
+    if all(_NUMBER.fullmatch(name) for name in names):
+        # 7 and 07 are two labels of one value: the text decides between them.
+        return tuple(sorted(names, key=lambda name: (int(name), name)))
     return tuple(sorted(names))
 
 
@@ -117,7 +121,7 @@ def split(frame: pd.DataFrame, *, share: float, seed: int) -> tuple[pd.DataFrame
 
 
 def as_examples(frame: pd.DataFrame, names: tuple[str, ...], *, source: str) -> Examples:
-    """Number the labels of a frame; raise `InputError` for one that is not among `names`."""
+    """Turn labels into their places in `names`; raise `InputError` for one that has none."""
     number = {name: index for index, name in enumerate(names)}
     unknown = sorted(set(frame["label"]) - number.keys())
     if unknown:

@@ -14,7 +14,15 @@ from distilcli.engine.batching import Piece
 from distilcli.model.device import place
 from distilcli.model.heads import SequenceClassifier
 from distilcli.model.keys import PREFIX
-from distilcli.model.loading import fill, fold_token_types, read_weights, tokenizer_files
+from distilcli.model.loading import (
+    check_tokenizer,
+    fill,
+    fold_token_types,
+    read_weights,
+    tokenizer_files,
+)
+from distilcli.model.precision import choose_training_dtype
+from distilcli.tasks.settings import usable_length
 from distilcli.tokenizer.loading import load_tokenizer
 from distilcli.tokenizer.tokenizer import Tokenizer
 from distilcli.tokenizer.windows import frame
@@ -28,7 +36,8 @@ class StartingPoint:
     """What a run starts from.
 
     `fold` turns a BERT encoder into the DistilBERT that gives the same hidden states.
-    `max_length` counts tokens, specials included; None takes the model's own limit.
+    `max_length` counts tokens, specials included; None takes the limit of the model and its
+    tokenizer, above which it cannot go.
     """
 
     files: ModelFiles
@@ -66,12 +75,15 @@ def finetune_classifier(
     torch.manual_seed(options.seed)
     model = start_classifier(start, labels=train.label_names)
     tokenizer = load_tokenizer(start.files)
-    max_length = min(
-        start.max_length or model.config.max_position_embeddings,
-        model.config.max_position_embeddings,
+    check_tokenizer(tokenizer, model.config, source=start.files.name)
+    max_length = usable_length(
+        start.max_length, tokenizer.max_length, model.config.max_position_embeddings
     )
+    # Before the folder is touched: a device or precision that cannot be had costs nothing.
+    placement = place(model, device, vocab_size=model.config.vocab_size)
+    choose_training_dtype(options.precision, placement.device)
     fingerprint = {
-        "model": start.files.name,
+        "model": _model_digest(start.files),
         "fold": start.fold,
         "max_length": max_length,
         "training data": _digest(train),
@@ -82,7 +94,6 @@ def finetune_classifier(
     state = run.load_state() if resume else None
     if state is None:
         run.create(force=force)
-    placement = place(model, device, vocab_size=model.config.vocab_size)
     trainer = Trainer(
         model,
         tokenize(train, tokenizer, max_length=max_length),
@@ -105,7 +116,7 @@ def start_classifier(start: StartingPoint, *, labels: tuple[str, ...]) -> Sequen
     config, weights = read_config(start.files.config_path), read_weights(start.files)
     if start.fold:
         config, weights = fold_token_types(config, weights)
-    keeps_head = config.labels == labels and "classifier.weight" in weights
+    trained_for = config.labels
     config = config.with_labels(labels, problem_type="single_label_classification")
     model = SequenceClassifier(config)
     fresh = {
@@ -113,6 +124,8 @@ def start_classifier(start: StartingPoint, *, labels: tuple[str, ...]) -> Sequen
         for key, value in model.state_dict().items()
         if not key.startswith(PREFIX) or ".pooler." in key
     }
+    head = {key for key in fresh if not key.startswith(PREFIX)}
+    keeps_head = trained_for == labels and head <= weights.keys() and not start.fold
     given = {key: value for key, value in weights.items() if keeps_head or key.startswith(PREFIX)}
     fill(model, {**fresh, **given}, source=start.files.name)
     return model
@@ -128,6 +141,16 @@ def tokenize(examples: Examples, tokenizer: Tokenizer, *, max_length: int) -> La
         types = framed.token_type_ids[0] if framed.token_type_ids else None
         pieces.append(Piece(framed.input_ids[0], types))
     return LabelledSequences(pieces, examples.labels)
+
+
+def _model_digest(files: ModelFiles) -> str:
+    """Tell a model by what it holds: a folder may move, and another model take its name."""
+    digest = hashlib.sha256()
+    for path in (files.config_path, *files.weight_files, *tokenizer_files(files)):
+        with path.open("rb") as file:
+            while chunk := file.read(1 << 20):
+                digest.update(chunk)
+    return digest.hexdigest()
 
 
 def _digest(examples: Examples) -> str:

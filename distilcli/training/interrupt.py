@@ -26,7 +26,7 @@ def deferred_interrupt() -> Iterator[Interrupt]:
         yield interrupt
         return
 
-    def note(number: int, frame: FrameType | None) -> None:
+    def note(_number: int, _frame: FrameType | None) -> None:
         if interrupt.asked:
             raise KeyboardInterrupt
         interrupt.asked = True

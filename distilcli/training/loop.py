@@ -6,8 +6,9 @@ file that replaces the last one whole; on the CPU a resumed run ends with the sa
 unbroken one.
 """
 
+import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -16,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from distilcli.engine.batching import Batch, Piece, cut_batches, pad
-from distilcli.errors import InputError
+from distilcli.errors import InputError, UsageError
 from distilcli.model.heads import SequenceClassifier
 from distilcli.model.precision import Precision, choose_training_dtype
 from distilcli.training.batches import epoch_batches
@@ -60,6 +61,24 @@ class TrainingOptions:
     evaluate_every: int | None = None
     early_stopping: int | None = None
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Raise `UsageError` for a setting under which nothing could be learned."""
+        counts = ("epochs", "token_budget", "accumulate", "evaluate_every", "early_stopping")
+        rules: tuple[tuple[Iterable[str], Callable[[Any], bool], str], ...] = (
+            (counts, lambda value: value is None or value >= 1, "at least 1"),
+            (("learning_rate", "layer_decay", "clip"), lambda value: value > 0, "above 0"),
+            (("weight_decay", "seed"), lambda value: value >= 0, "0 or more"),
+            (("warmup", "average"), lambda value: 0 <= value < 1, "from 0 to below 1"),
+        )
+        for names, holds, rule in rules:
+            for name in names:
+                if not holds(value := getattr(self, name)):
+                    option = name.replace("_", "-")
+                    raise UsageError(f"--{option} is {value}; it must be {rule}")
+        if self.schedule not in SCHEDULES:
+            known = ", ".join(SCHEDULES)
+            raise UsageError(f"--schedule {self.schedule}: known are {known}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,14 +199,19 @@ class Trainer:
             with self._autocast():
                 logits = self._model(batch.input_ids, batch.attention_mask, batch.token_type_ids)
                 part = F.cross_entropy(logits.float(), labels, reduction="sum") / n_rows
-            part.backward()
+            part.backward()  # type: ignore[no-untyped-call]
             loss += part.item()
             progress.tokens += sum(batch.lengths)
+        if not math.isfinite(loss):
+            raise UsageError(
+                f"step {progress.step + 1}: the loss is no longer a number; the learning rate of "
+                f"{options.learning_rate:g} is too high, start anew with a lower --learning-rate"
+            )
         torch.nn.utils.clip_grad_norm_(self._model.parameters(), options.clip)
         self._optimizer.step()
         self._optimizer.zero_grad()
         if self._average is not None:
-            self._update_average()
+            self._update_average(self._average)
         progress.step += 1
         since = progress.step - (progress.history[-1]["step"] if progress.history else 0)
         progress.loss += (loss - progress.loss) / since
@@ -237,6 +261,8 @@ class Trainer:
 
     def _remaining_steps(self) -> Iterator[tuple[int, list[list[int]]]]:
         """Yield (epoch, batches of the step) from where the run stands."""
+        if self._should_stop():  # killed after the evaluation that was to end the run
+            return
         step = 0
         for epoch in range(self._options.epochs):
             for batches in self._epoch_steps(epoch):
@@ -286,14 +312,13 @@ class Trainer:
         return torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=enabled)
 
     @torch.no_grad()
-    def _update_average(self) -> None:
-        assert self._average is not None
+    def _update_average(self, average: dict[str, Tensor]) -> None:
         # A young average follows the weights closely; its memory grows with the run.
         step = self._progress.step + 1
         decay = min(self._options.average, step / (step + 9))
         for name, parameter in self._model.named_parameters():
             if parameter.requires_grad:
-                self._average[name].lerp_(parameter, 1 - decay)
+                average[name].lerp_(parameter, 1 - decay)
 
     def _swap_in_average(self) -> dict[str, Tensor] | None:
         """Put the averaged weights into the model; return the live ones, to be put back."""

@@ -31,8 +31,9 @@ def build_optimizer(
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
             continue
-        below_head = 0 if not name.startswith(PREFIX) else depth - _layer(name)
-        decayed = parameter.dim() >= 2
+        is_head = not name.startswith(PREFIX) or ".pooler." in name
+        below_head = 0 if is_head else depth - _layer(name)
+        decayed = parameter.dim() > 1  # a matrix, not a bias or a norm
         group = groups.setdefault(
             (below_head, decayed),
             {

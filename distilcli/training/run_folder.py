@@ -10,15 +10,17 @@ Each file is written beside its place and renamed, so a kill at any moment leave
 
 import json
 import os
+import pickle
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from distilcli.errors import ResourceError, UsageError
+from distilcli.errors import ModelError, ResourceError, UsageError
 from distilcli.model.heads import SequenceClassifier
-from distilcli.model.loading import save_classifier, write_json
+from distilcli.model.loading import TOKENIZER_NAMES, save_classifier, write_json
 
 STATE_FILE = "training_state.pt"
 
@@ -45,7 +47,8 @@ class RunFolder:
             )
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            (self.path / STATE_FILE).unlink(missing_ok=True)
+            for name in (STATE_FILE, "metrics.jsonl", "summary.json"):
+                (self.path / name).unlink(missing_ok=True)
         except OSError as error:
             raise ResourceError(f"{self.path}: cannot be made: {error}") from None
 
@@ -56,7 +59,7 @@ class RunFolder:
             done = (self.path / "summary.json").is_file()
             reason = "the run is finished" if done else "there is no interrupted run"
             raise UsageError(f"{self.path}: {reason}, nothing to resume")
-        saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        saved = _read_state(path)
         changed = sorted(
             key
             for key in self._fingerprint.keys() | saved["fingerprint"].keys()
@@ -74,17 +77,20 @@ class RunFolder:
         content = {**state, "fingerprint": self._fingerprint}
         self._replace(self.path / STATE_FILE, lambda path: torch.save(content, path))
         lines = "".join(json.dumps(entry) + "\n" for entry in history)
-        self._replace(self.path / "metrics.jsonl", lambda path: path.write_text(lines))
+        self._replace(self.path / "metrics.jsonl", lambda path: path.write_text(lines, "utf-8"))
 
     def save_best(self, model: SequenceClassifier) -> None:
-        """Replace the saved model."""
+        """Replace the saved model, and with it the tokenizer of whatever was here before."""
         stage = self.path / ".saving"
         try:
-            stage.mkdir(exist_ok=True)
+            shutil.rmtree(stage, ignore_errors=True)
+            stage.mkdir()
             save_classifier(model, stage, tokenizer_files=self._tokenizer_files)
             for path in sorted(stage.iterdir()):
                 path.replace(self.path / path.name)
             stage.rmdir()
+            for name in TOKENIZER_NAMES - {path.name for path in self._tokenizer_files}:
+                (self.path / name).unlink(missing_ok=True)
         except OSError as error:
             raise ResourceError(f"{self.path}: the model could not be saved: {error}") from None
 
@@ -103,3 +109,14 @@ class RunFolder:
         except (OSError, RuntimeError) as error:  # torch.save reports a full disk as RuntimeError
             temporary.unlink(missing_ok=True)
             raise ResourceError(f"{path}: could not be written: {error}") from None
+
+
+def _read_state(path: Path) -> dict[str, Any]:
+    try:
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        reason = str(error).partition("\n")[0]
+        raise ModelError(f"{path}: cannot be read: {reason}; use --force to start anew") from None
+    if not isinstance(saved, dict) or "fingerprint" not in saved:
+        raise ModelError(f"{path}: is no saved state of a run; use --force to start anew")
+    return saved

@@ -48,27 +48,33 @@ def main(sources: Path, folder: Path) -> None:
 
 
 def _labelled(path: Path) -> pd.DataFrame:
-    return pd.read_csv(path, keep_default_na=False)
+    frame: pd.DataFrame = pd.read_csv(path, keep_default_na=False)
+    return frame
 
 
 def _sst2(path: Path) -> pd.DataFrame:
     frame = pd.read_csv(path, sep="\t", quoting=csv.QUOTE_NONE, keep_default_na=False)
     labels = frame["label"].map({0: "negative", 1: "positive"})
-    return pd.DataFrame({"text": frame["sentence"].str.strip(), "label": labels})
+    return _labelled_texts(frame["sentence"].str.strip(), labels)
 
 
 def _rated(path: Path) -> pd.DataFrame:
     frame = _labelled(path)
     frame = frame[frame["rating"].abs() >= _CLEAR_RATING]
     labels = (frame["rating"] > 0).map({False: "negative", True: "positive"})
-    return pd.DataFrame({"text": frame["text"], "label": labels})
+    return _labelled_texts(frame["text"], labels)
 
 
 def _verdicts(path: Path) -> pd.DataFrame:
     """Take the end of long reviews, where the verdict stands."""
     frame = pd.read_json(path, lines=True).sample(_LONG_REVIEWS, random_state=_SEED)
     ends = frame["text"].map(lambda text: " ".join(text.split()[-_VERDICT_WORDS:]))
-    return pd.DataFrame({"text": ends, "label": frame["label"]})
+    return _labelled_texts(ends, frame["label"])
+
+
+def _labelled_texts(texts: pd.Series, labels: pd.Series) -> pd.DataFrame:
+    frame: pd.DataFrame = pd.DataFrame({"text": texts, "label": labels})
+    return frame
 
 
 def _letters(text: str) -> str:

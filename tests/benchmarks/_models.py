@@ -1,4 +1,4 @@
-"""Models and texts for benchmarks: DistilBERT-base's shape with random weights, reviews of real lengths."""
+"""Models and texts for benchmarks: DistilBERT-base with random weights, reviews of real lengths."""
 
 import csv
 import random
@@ -22,9 +22,7 @@ def write_distilbert_base(folder: Path) -> None:
     )
     folder.mkdir(parents=True, exist_ok=True)
     builtin = locate("sentiment")
-    save_classifier(
-        SequenceClassifier(config), folder, tokenizer_files=tokenizer_files(builtin)
-    )
+    save_classifier(SequenceClassifier(config), folder, tokenizer_files=tokenizer_files(builtin))
 
 
 def mixed_reviews(count: int, *, seed: int = 0) -> list[str]:

@@ -1,4 +1,4 @@
-"""What every benchmark here shares: the machine in words, and a table with a line of JSON under it."""
+"""What every benchmark shares: the machine in words, a table, and a line of JSON."""
 
 import json
 import os

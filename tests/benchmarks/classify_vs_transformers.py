@@ -62,9 +62,7 @@ def main() -> None:
             },
             rounds=options.rounds,
         )
-    ratios = {
-        peer: median_ratio(seconds[peer], seconds["distil classify"]) for peer in TARGETS
-    }
+    ratios = {peer: median_ratio(seconds[peer], seconds["distil classify"]) for peer in TARGETS}
     report(
         "classify, fp32, DistilBERT-base, mixed review lengths",
         [

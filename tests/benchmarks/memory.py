@@ -38,9 +38,7 @@ def main() -> None:
 def peak_memory(folder: Path, rows: int, model: str) -> int:
     """Label `rows` short rows in a process of its own; return its peak memory in bytes."""
     words = REVIEWS.read_text(encoding="utf-8").replace('"', " ").replace(",", " ").split()
-    texts = [
-        " ".join(words[place % 500 : place % 500 + 3 + place % 5]) for place in range(rows)
-    ]
+    texts = [" ".join(words[place % 500 : place % 500 + 3 + place % 5]) for place in range(rows)]
     write_csv(folder / "rows.csv", texts)
     command = [sys.executable, "-m", "distilcli", "classify", str(folder / "rows.csv")]
     command += ["--model", model, "-o", str(folder / "out.csv"), "--force", "--quiet"]

@@ -14,7 +14,12 @@ from time import perf_counter
 
 from _report import report
 
-HELP = "import sys; from distilcli.app import main; main(['--help']); assert 'torch' not in sys.modules"
+HELP = """
+import sys
+from distilcli.app import main
+main(["--help"])
+assert "torch" not in sys.modules
+"""
 FIRST_LABEL = """
 import sys, json, torch
 from time import perf_counter

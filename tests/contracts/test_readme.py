@@ -39,10 +39,13 @@ def test_python_runs() -> None:
     assert run.stdout.count("positive") == 2  # the labels, printed for each of two texts
 
 
-@pytest.mark.parametrize("line", [
-    'python -m pip install . && distil classify tests/data/reviews.csv',
-    'python -m pip install -e ".[dev]" && python -m pytest',
-])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "python -m pip install . && distil classify tests/data/reviews.csv",
+        'python -m pip install -e ".[dev]" && python -m pytest',
+    ],
+)
 def test_set_up_is_one_line(line: str) -> None:
     assert line in README.splitlines()
 

@@ -3,29 +3,95 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
 
 from distilcli.errors import RowError
 from distilcli.tokenizer.tokenizer import Encoding, SpecialIds
-from distilcli.tokenizer.windows import Truncation, cut, frame, frame_encodings
+from distilcli.tokenizer.windows import Sequences, Truncation, cut, frame, frame_encodings
 
-CLS, SEP = 101, 102
-SPECIAL = SpecialIds(cls=CLS, sep=SEP, pad=0, unk=100)
-
-
-def test_a_text_and_a_pair() -> None:
-    one = frame([1, 2], None, special=SPECIAL, max_length=8, long="truncate")
-    assert (one.input_ids, one.token_type_ids, one.truncated) == ([[CLS, 1, 2, SEP]], None, False)
-    two = frame([1, 2], [3], special=SPECIAL, max_length=8, long="truncate")
-    assert two.input_ids == [[CLS, 1, 2, SEP, 3, SEP]]
-    assert two.token_type_ids == [[0, 0, 0, 0, 1, 1]]
+SPECIAL = SpecialIds(cls=1, sep=2, pad=0, unk=3)
+CLS, SEP = SPECIAL.cls, SPECIAL.sep
+A, B = list(range(10, 20)), list(range(30, 36))
 
 
-def test_an_empty_text_is_a_sequence() -> None:
-    framed = frame([], None, special=SPECIAL, max_length=8, long="window", stride=2)
-    assert framed.input_ids == [[CLS, SEP]]
-    assert frame([], [], special=SPECIAL, max_length=8, long="window").input_ids == [
-        [CLS, SEP, SEP]
+def test_a_text_that_fits_is_framed_whole() -> None:
+    found = frame(A, None, special=SPECIAL, max_length=12, long="error")
+    assert found == Sequences([[CLS, *A, SEP]], None, truncated=False)
+
+
+def test_a_pair_that_fits_has_token_types() -> None:
+    found = frame(A, B, special=SPECIAL, max_length=19, long="error")
+    assert found.input_ids == [[CLS, *A, SEP, *B, SEP]]
+    assert found.token_type_ids == [[0] * 12 + [1] * 7]
+    assert not found.truncated
+
+
+def test_an_empty_text_is_its_specials() -> None:
+    assert frame([], None, special=SPECIAL, max_length=4, long="window").input_ids == [[CLS, SEP]]
+
+
+def test_what_is_too_long_is_cut_off_and_told() -> None:
+    found = frame(A, None, special=SPECIAL, max_length=6, long="truncate")
+    assert found == Sequences([[CLS, *A[:4], SEP]], None, truncated=True)
+
+
+@given(st.integers(0, 12), st.integers(0, 12), st.integers(4, 16))
+def test_pairs_are_cut_as_the_tokenizers_package_cuts_them(a: int, b: int, length: int) -> None:
+    words = {f"a{n}": 10 + n for n in range(12)} | {f"b{n}": 30 + n for n in range(12)}
+    oracle = Tokenizer(WordLevel(words, unk_token="a0"))
+    oracle.enable_truncation(length - 3, strategy="longest_first")
+    first, second = [f"a{n}" for n in range(a)], [f"b{n}" for n in range(b)]
+    expected = oracle.encode(first, second, is_pretokenized=True, add_special_tokens=False).ids
+    found = frame(
+        [words[w] for w in first],
+        [words[w] for w in second],
+        special=SPECIAL,
+        max_length=length,
+        long="truncate",
+    )
+    assert [i for i in found.input_ids[0] if i not in (CLS, SEP)] == expected
+    assert found.truncated == (a + b > length - 3)
+
+
+@given(st.integers(0, 60), st.integers(4, 20), st.data())
+def test_windows_hold_every_token_and_overlap_by_the_stride(
+    total: int, max_length: int, data: st.DataObject
+) -> None:
+    stride = data.draw(st.integers(0, max_length - 3))
+    ids = list(range(100, 100 + total))
+    found = frame(ids, None, special=SPECIAL, max_length=max_length, long="window", stride=stride)
+    windows = [sequence[1:-1] for sequence in found.input_ids]
+    assert all((s[0], s[-1]) == (CLS, SEP) for s in found.input_ids)
+    assert all(len(s) <= max_length for s in found.input_ids)
+    joined = windows[0] + [token for window in windows[1:] for token in window[stride:]]
+    assert joined == ids
+    for before, after in pairwise(windows):
+        assert len(before) == max_length - 2
+        assert before[len(before) - stride :] == after[:stride]
+        assert len(after) > stride  # no window without a token of its own
+    assert not found.truncated
+
+
+def test_of_a_pair_the_second_text_is_windowed() -> None:
+    found = frame(A[:2], B, special=SPECIAL, max_length=9, long="window", stride=1)
+    assert found.input_ids == [
+        [CLS, *A[:2], SEP, *B[0:4], SEP],
+        [CLS, *A[:2], SEP, *B[3:6], SEP],
     ]
+    assert found.token_type_ids == [[0] * 4 + [1] * 5, [0] * 4 + [1] * 4]
+
+
+def test_too_long_is_an_error_where_that_is_asked_for() -> None:
+    with pytest.raises(RowError, match="12 tokens, the limit is 11; use --long truncate"):
+        frame(A, None, special=SPECIAL, max_length=11, long="error")
+    with pytest.raises(RowError, match="19 tokens, the limit is 18"):
+        frame(A, B, special=SPECIAL, max_length=18, long="error")
+
+
+def test_a_first_text_that_leaves_no_room_is_an_error() -> None:
+    with pytest.raises(RowError, match="the first text of the pair takes 10 of 14 tokens"):
+        frame(A, B, special=SPECIAL, max_length=14, long="window", stride=1)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,203 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from distilcli.checkpoint.config import (
+    ModelConfig,
+    bert_base,
+    dump_config,
+    parse_config,
+    read_config,
+)
+from distilcli.errors import ModelError
+
+DISTILBERT: dict[str, Any] = {
+    "model_type": "distilbert",
+    "vocab_size": 50,
+    "max_position_embeddings": 20,
+    "dim": 12,
+    "n_layers": 3,
+    "n_heads": 4,
+    "hidden_dim": 24,
+    "activation": "relu",
+    "dropout": 0.3,
+    "attention_dropout": 0.4,
+    "seq_classif_dropout": 0.5,
+    "sinusoidal_pos_embds": True,
+    "initializer_range": 0.05,
+    "pad_token_id": 1,
+    "chunk_size_feed_forward": 2,
+}
+BERT: dict[str, Any] = {
+    "model_type": "bert",
+    "vocab_size": 50,
+    "max_position_embeddings": 20,
+    "hidden_size": 12,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "intermediate_size": 24,
+    "hidden_act": "relu",
+    "hidden_dropout_prob": 0.3,
+    "attention_probs_dropout_prob": 0.4,
+    "classifier_dropout": 0.5,
+    "type_vocab_size": 3,
+    "layer_norm_eps": 1e-6,
+    "initializer_range": 0.05,
+    "pad_token_id": 1,
+    "chunk_size_feed_forward": 2,
+}
+SHARED = {
+    "vocab_size": 50,
+    "max_position_embeddings": 20,
+    "dim": 12,
+    "n_layers": 3,
+    "n_heads": 4,
+    "hidden_dim": 24,
+    "activation": "relu",
+    "dropout": 0.3,
+    "attention_dropout": 0.4,
+    "classifier_dropout": 0.5,
+    "initializer_range": 0.05,
+    "pad_token_id": 1,
+    "chunk_size_feed_forward": 2,
+}
+
+
+def test_each_family_is_read_under_its_own_names() -> None:
+    assert parse_config(DISTILBERT) == ModelConfig(sinusoidal_pos_embds=True, **SHARED)
+    assert parse_config(BERT) == ModelConfig(
+        model_type="bert", type_vocab_size=3, layer_norm_eps=1e-6, **SHARED
+    )
+
+
+def test_what_a_config_leaves_out_is_the_base_models() -> None:
+    assert parse_config({"model_type": "distilbert"}) == ModelConfig()
+    assert parse_config({"model_type": "bert"}) == bert_base()
+    assert (bert_base().n_layers, bert_base().type_vocab_size) == (12, 2)
+    assert ModelConfig().classifier_dropout == 0.2
+    assert bert_base().classifier_dropout is None
+
+
+def test_null_means_left_out() -> None:
+    raw = {"model_type": "distilbert", "pad_token_id": None, "problem_type": None, "id2label": None}
+    assert parse_config(raw) == ModelConfig()
+
+
+@pytest.mark.parametrize("raw", [DISTILBERT, BERT], ids=["distilbert", "bert"])
+def test_a_config_is_written_as_it_was_read(raw: dict[str, Any]) -> None:
+    raw = {
+        **raw,
+        "id2label": {"0": "no", "1": "yes"},
+        "label2id": {"no": 0, "yes": 1},
+        "problem_type": "single_label_classification",
+        "qa_dropout": 0.1,
+        "tie_weights_": True,
+        "task_specific_params": {"a": [1, None]},
+    }
+    assert dump_config(parse_config(raw)) == raw
+
+
+@given(
+    st.builds(
+        ModelConfig,
+        model_type=st.sampled_from(["distilbert", "bert"]),
+        n_heads=st.just(4),
+        dim=st.integers(1, 20).map(lambda n: 4 * n),
+        n_layers=st.integers(0, 30),
+        dropout=st.floats(0, 1),
+        labels=st.lists(st.text(min_size=1), unique=True).map(tuple),
+        problem_type=st.sampled_from([None, "regression"]),
+        extra=st.dictionaries(st.text().map(lambda key: f"x{key}"), st.integers()),
+    )
+)
+def test_what_is_dumped_is_parsed_again(config: ModelConfig) -> None:
+    assert parse_config(dump_config(config)) == config
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        ({}, ()),
+        ({"num_labels": 3}, ("LABEL_0", "LABEL_1", "LABEL_2")),
+        ({"id2label": {"1": "b", "0": "a", "10": "k"} | {str(n): f"{n}" for n in range(2, 10)}},
+         ("a", "b", *"23456789", "k")),
+        ({"id2label": {"0": "a"}, "num_labels": 7}, ("a",)),
+        ({"id2label": {0: 5}}, ("5",)),
+    ],
+)  # fmt: skip
+def test_labels_stand_in_the_order_of_their_numbers(
+    labels: dict[str, Any], expected: tuple[str, ...]
+) -> None:
+    assert parse_config({"model_type": "distilbert", **labels}).labels == expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"model_type": "gpt2"}, "model_type is 'gpt2'"),
+        ({"model_type": None}, "model_type is None"),
+        ({"model_type": ["bert"]}, "model_type is ['bert']"),
+        ({"dim": "12"}, "dim is '12'; it must be a whole number"),
+        ({"dim": 12.0}, "dim is 12.0; it must be a whole number"),
+        ({"dim": True}, "dim is True; it must be a whole number"),
+        ({"n_layers": -1}, "n_layers is -1; it must not be negative"),
+        ({"hidden_dim": 0}, "hidden_dim is 0; it must be at least 1"),
+        ({"dropout": "much"}, "dropout is 'much'; it must be a number"),
+        ({"dropout": 1.5}, "dropout is 1.5; it must be between 0 and 1"),
+        ({"seq_classif_dropout": 2}, "seq_classif_dropout is 2; it must be between 0 and 1"),
+        ({"initializer_range": float("nan")}, "initializer_range is nan"),
+        ({"activation": 3}, "activation is 3; it must be a text"),
+        ({"sinusoidal_pos_embds": 1}, "sinusoidal_pos_embds is 1; it must be true or false"),
+        ({"n_heads": 5}, "dim 12 does not divide into n_heads 5 heads"),
+        ({"pad_token_id": 50}, "pad_token_id is 50, outside the vocabulary of 50 tokens"),
+        ({"num_labels": "2"}, "num_labels is '2'"),
+        ({"num_labels": True}, "num_labels is True"),
+        ({"id2label": ["a"]}, "id2label must map numbers to label names"),
+        ({"id2label": {"a": "b"}}, "id2label must map numbers to label names"),
+        ({"id2label": {"0": "a", "2": "b"}}, "without gaps"),
+        ({"problem_type": "ranking"}, "problem_type is 'ranking'"),
+        ({"problem_type": ["regression"]}, "problem_type is ['regression']"),
+    ],
+)
+def test_a_wrong_value_is_named_in_one_line(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ModelError) as caught:
+        parse_config({**DISTILBERT, **changes}, source="m/config.json")
+    text = str(caught.value)
+    assert text.startswith("m/config.json: ")
+    assert message in text
+    assert "\n" not in text
+
+
+def test_faults_of_a_bert_are_told_in_its_own_names() -> None:
+    with pytest.raises(ModelError, match="hidden_size is 0"):
+        parse_config({**BERT, "hidden_size": 0})
+    with pytest.raises(ModelError, match="position_embedding_type is 'relative_key'"):
+        parse_config({**BERT, "position_embedding_type": "relative_key"})
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b'{"model_type": ', "line 1, column 16: not JSON"),
+        (b"[]", "no JSON object"),
+        (b"\xff\xfe", "cannot be read"),
+        (b"[" * 200_000, "nested too deep"),
+    ],
+)
+def test_a_file_that_is_no_config_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "config.json"
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match=message) as caught:
+        read_config(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="no such file; a model folder holds"):
+        read_config(tmp_path / "config.json")
+    with pytest.raises(ModelError, match="cannot be read"):
+        read_config(tmp_path)

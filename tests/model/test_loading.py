@@ -1,0 +1,402 @@
+import json
+import pickle
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from distilcli.checkpoint.config import ModelConfig, parse_config
+from distilcli.checkpoint.folder import ModelFiles, describe_folder
+from distilcli.errors import ModelError, ResourceError
+from distilcli.model.encoder import Encoder
+from distilcli.model.keys import PREFIX, to_checkpoint, to_ours
+from distilcli.model.loading import (
+    check_tokenizer,
+    fold_token_types,
+    load_classifier,
+    read_weights,
+    save_classifier,
+    tokenizer_files,
+)
+from distilcli.model.packing import pack
+
+Make = Callable[..., Path]
+Weights = dict[str, Tensor]
+IDS = torch.tensor([[2, 7, 8, 9, 3], [2, 11, 12, 13, 3]])
+
+
+def described(folder: Path) -> ModelFiles:
+    return describe_folder("m", folder)
+
+
+def logits(folder: Path) -> Tensor:
+    with torch.inference_mode():
+        found: Tensor = load_classifier(described(folder)).model(IDS)
+    return found
+
+
+def assert_same(found: Tensor, expected: Tensor) -> None:
+    # Not bit for bit: kernels may see to where in memory a file puts its weights.
+    torch.testing.assert_close(found, expected, atol=1e-6, rtol=0)
+
+
+def rewrite(folder: Path, change: Callable[[Weights], Weights | None]) -> None:
+    """Change the weights of a folder in place."""
+    path = folder / "model.safetensors"
+    weights = {key: weight.clone() for key, weight in load_file(path).items()}
+    save_file(change(weights) or weights, path)
+
+
+def set_config(folder: Path, **changes: Any) -> None:
+    path = folder / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def refusal(folder: Path) -> str:
+    with pytest.raises(ModelError) as caught:
+        load_classifier(described(folder))
+    text = str(caught.value)
+    assert "\n" not in text
+    return text
+
+
+@pytest.mark.parametrize("model_type", ["distilbert", "bert"])
+def test_what_is_saved_is_loaded(make_model: Make, tmp_path: Path, model_type: str) -> None:
+    folder = make_model(model_type=model_type)
+    loaded = load_classifier(described(folder))
+    assert not loaded.model.training
+    assert loaded.unused == ()
+    again = tmp_path / "again"
+    again.mkdir()
+    save_classifier(loaded.model, again, tokenizer_files=tokenizer_files(described(folder)))
+    assert load_classifier(described(again)).config == loaded.config
+    assert_same(logits(again), logits(folder))
+    assert (again / "vocab.txt").read_bytes() == (folder / "vocab.txt").read_bytes()
+
+
+def test_nothing_is_drawn_for_weights_that_are_read(tiny_folder: Path) -> None:
+    before = torch.get_rng_state()
+    load_classifier(described(tiny_folder))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_bert_is_saved_under_berts_names(make_model: Make) -> None:
+    names = set(load_file(make_model(model_type="bert") / "model.safetensors"))
+    assert "bert.encoder.layer.1.attention.self.query.weight" in names
+    assert {"bert.pooler.dense.bias", "classifier.weight"} <= names
+    assert not any(name.startswith("distilbert") for name in names)
+
+
+def test_every_file_of_the_tokenizer_goes_along(make_model: Make) -> None:
+    folder = make_model()
+    (folder / "special_tokens_map.json").write_text("{}")
+    (folder / "tokenizer.json").write_text("{}")
+    assert {path.name for path in tokenizer_files(described(folder))} == {
+        "vocab.txt", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
+    }  # fmt: skip
+
+
+def test_a_saved_folder_says_nothing_of_how_its_source_was_stored(
+    make_model: Make, tmp_path: Path
+) -> None:
+    folder = make_model()
+    set_config(folder, torch_dtype="float16", dtype="float16", shared_weights="x", kept=1)
+    (tmp_path / "out").mkdir()
+    save_classifier(load_classifier(described(folder)).model, tmp_path / "out", tokenizer_files=[])
+    raw = json.loads((tmp_path / "out" / "config.json").read_text())
+    assert raw["kept"] == 1
+    assert raw["architectures"] == ["DistilBertForSequenceClassification"]
+    assert raw["dtype"] == "float32"
+    assert not {"torch_dtype", "shared_weights"} & raw.keys()
+
+
+def test_a_folder_that_cannot_be_written_is_named(make_model: Make, tmp_path: Path) -> None:
+    model = load_classifier(described(make_model())).model
+    with pytest.raises(ResourceError, match="could not be saved"):
+        save_classifier(model, tmp_path / "missing", tokenizer_files=[])
+
+
+def test_shards_are_put_together(make_model: Make) -> None:
+    folder = make_model()
+    expected = logits(folder)
+    weights = load_file(folder / "model.safetensors")
+    shards: dict[str, Weights] = {"a.safetensors": {}, "b.safetensors": {}}
+    for place, (key, weight) in enumerate(weights.items()):
+        shards[sorted(shards)[place % 2]][key] = weight.clone()
+    (folder / "model.safetensors").unlink()
+    for name, shard in shards.items():
+        save_file(shard, folder / name)
+    index = {"weight_map": {key: name for name, shard in shards.items() for key in shard}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    assert_same(logits(folder), expected)
+
+
+def as_pickle(folder: Path, content: object) -> None:
+    (folder / "model.safetensors").unlink(missing_ok=True)
+    torch.save(content, folder / "pytorch_model.bin")
+
+
+def test_pickled_weights_are_read(make_model: Make) -> None:
+    folder = make_model()
+    expected = logits(folder)
+    as_pickle(folder, load_file(folder / "model.safetensors"))
+    assert_same(logits(folder), expected)
+
+
+class Attack:
+    """Creates a file when it is unpickled by a loader that runs what it finds."""
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (open, (str(self.target), "w"))
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_pickle_that_would_run_code_is_refused_and_not_run(
+    make_model: Make, tmp_path: Path, zipped: bool
+) -> None:
+    folder = make_model()
+    target = tmp_path / "owned"
+    content = {**load_file(folder / "model.safetensors"), "x": Attack(target)}
+    as_pickle(folder, content)
+    if not zipped:
+        (folder / "pytorch_model.bin").write_bytes(pickle.dumps(Attack(target), protocol=2))
+    message = refusal(folder)
+    assert not target.exists()
+    assert "pytorch_model.bin" in message
+    assert "could run code" in message
+    # The attack is a real one: an unguarded loader falls for it.
+    pickle.loads(pickle.dumps(Attack(target))).close()
+    assert target.exists()
+
+
+@pytest.mark.parametrize("content", [["a"], {"a": 1}, {"state_dict": {"a": torch.ones(1)}}])
+def test_a_pickle_of_something_else_is_refused(make_model: Make, content: object) -> None:
+    folder = make_model()
+    as_pickle(folder, content)
+    assert "is no state dict" in refusal(folder)
+
+
+@pytest.mark.parametrize("size", [0, 10, 5_000])
+def test_a_pickle_cut_short_is_refused(make_model: Make, size: int) -> None:
+    folder = make_model()
+    as_pickle(folder, load_file(folder / "model.safetensors"))
+    path = folder / "pytorch_model.bin"
+    path.write_bytes(path.read_bytes()[:size])
+    assert "pytorch_model.bin" in refusal(folder)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda raw: raw[:-100], "is cut short"),
+        (lambda raw: raw[:6], "inside the header's length"),
+        (lambda raw: b"", "is empty"),
+        (lambda raw: (1 << 40).to_bytes(8, "little") + raw[8:], "asks for a header of"),
+        (lambda raw: b"version https://git-lfs.github.com/spec/v1\n", "git-lfs"),
+    ],
+)
+def test_damaged_safetensors_are_refused(
+    make_model: Make, damage: Callable[[bytes], bytes], message: str
+) -> None:
+    folder = make_model()
+    path = folder / "model.safetensors"
+    path.write_bytes(damage(path.read_bytes()))
+    assert message in refusal(folder)
+
+
+LIN1 = "distilbert.transformer.layer.1.ffn.lin1.weight"
+
+
+def test_missing_misshapen_and_foreign_weights_are_listed_by_name(make_model: Make) -> None:
+    def change(weights: Weights) -> None:
+        del weights["distilbert.embeddings.LayerNorm.bias"]
+        weights[LIN1] = weights[LIN1][:10].clone()
+        weights["distilbert.transformer.layer.2.ffn.lin1.weight"] = torch.ones(2, 2)
+
+    folder = make_model()
+    rewrite(folder, change)
+    message = refusal(folder)
+    assert "missing: distilbert.embeddings.LayerNorm.bias" in message
+    assert f"of another shape: {LIN1} (10, 32) instead of (64, 32)" in message
+    assert "not in this architecture: distilbert.transformer.layer.2.ffn.lin1.weight" in message
+
+
+def test_the_weights_of_a_bert_are_listed_by_berts_names(make_model: Make) -> None:
+    def change(weights: Weights) -> None:
+        del weights["bert.encoder.layer.0.intermediate.dense.bias"]
+        weights["bert.encoder.layer.0.crossattention.self.query.weight"] = torch.ones(2, 2)
+
+    folder = make_model(model_type="bert")
+    rewrite(folder, change)
+    message = refusal(folder)
+    assert "missing: bert.encoder.layer.0.intermediate.dense.bias" in message
+    assert "not in this architecture: bert.encoder.layer.0.crossattention.self.query" in message
+
+
+def test_a_long_list_of_weights_is_cut(make_model: Make) -> None:
+    folder = make_model()
+    rewrite(folder, lambda w: {key: w[key] for key in w if "layer.1" not in key})
+    assert "and 10 more" in refusal(folder)
+
+
+def test_weights_of_another_head_are_unused_and_told(make_model: Make) -> None:
+    folder = make_model()
+    rewrite(folder, lambda w: w | {"qa_outputs.weight": torch.ones(2, 32)})
+    assert load_classifier(described(folder)).unused == ("qa_outputs.weight",)
+
+
+def test_a_head_that_was_never_trained_is_refused(make_model: Make) -> None:
+    folder = make_model()
+    rewrite(folder, lambda w: {key: w[key] for key in w if key.startswith("distilbert.")})
+    assert "has no trained classification head" in refusal(folder)
+
+
+def test_half_a_head_is_refused(make_model: Make) -> None:
+    folder = make_model()
+    rewrite(folder, lambda w: {key: w[key] for key in w if not key.startswith("pre_")})
+    assert "missing: pre_classifier.bias, pre_classifier.weight" in refusal(folder)
+
+
+@pytest.mark.parametrize(
+    "architecture", ["DistilBertForMultipleChoice", "BertForTokenClassification"]
+)
+def test_a_head_for_something_else_is_refused(make_model: Make, architecture: str) -> None:
+    folder = make_model()
+    set_config(folder, architectures=[architecture])
+    assert f"is a {architecture}" in refusal(folder)
+
+
+def test_labels_left_out_are_counted_from_the_classifier(make_model: Make) -> None:
+    folder = make_model(labels=("a", "b", "c"))
+    set_config(folder, id2label=None, label2id=None)
+    assert load_classifier(described(folder)).config.labels == ("LABEL_0", "LABEL_1", "LABEL_2")
+
+
+def test_labels_that_do_not_fit_the_classifier_are_refused(make_model: Make) -> None:
+    folder = make_model(labels=("a", "b", "c"))
+    set_config(folder, id2label={"0": "a", "1": "b"})
+    assert "config.json names 2 labels, the classifier has 3 outputs" in refusal(folder)
+
+
+@pytest.mark.parametrize("model_type", ["distilbert", "bert"])
+def test_an_encoder_without_its_prefix_is_read(make_model: Make, model_type: str) -> None:
+    folder = make_model(model_type=model_type)
+    expected = logits(folder)
+    rewrite(folder, lambda w: {key.removeprefix(f"{model_type}."): w[key] for key in w})
+    assert_same(logits(folder), expected)
+
+
+def test_names_of_a_tensorflow_checkpoint_and_position_ids_are_read(make_model: Make) -> None:
+    def change(weights: Weights) -> Weights:
+        old = {
+            key.replace("LayerNorm.weight", "LayerNorm.gamma").replace(
+                "LayerNorm.bias", "LayerNorm.beta"
+            ): weight
+            for key, weight in weights.items()
+        }
+        assert old.keys() != weights.keys()
+        return old | {"bert.embeddings.position_ids": torch.arange(64)[None]}
+
+    folder = make_model(model_type="bert")
+    expected = logits(folder)
+    rewrite(folder, change)
+    assert_same(logits(folder), expected)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_every_floating_type_is_read_as_fp32(make_model: Make, dtype: torch.dtype) -> None:
+    folder = make_model()
+    expected = logits(folder)
+    rewrite(folder, lambda w: {key: w[key].to(dtype) for key in w})
+    model = load_classifier(described(folder)).model
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
+    torch.testing.assert_close(logits(folder), expected, atol=0.1, rtol=0)
+
+
+def test_whole_numbers_that_are_not_packed_are_refused(make_model: Make) -> None:
+    folder = make_model()
+    rewrite(folder, lambda w: w | {LIN1: w[LIN1].to(torch.int8)})
+    assert f"holds whole numbers without scales ({LIN1})" in refusal(folder)
+
+
+@pytest.mark.parametrize("shape", [(), (64, 1), (63,)])
+def test_scales_of_another_kind_are_refused(make_model: Make, shape: tuple[int, ...]) -> None:
+    folder = make_model()
+    rewrite(
+        folder, lambda w: w | {LIN1: w[LIN1].to(torch.int8), f"{LIN1}_scale": torch.ones(shape)}
+    )
+    assert f"the weight {LIN1} is int8 (64, 32) with scales" in refusal(folder)
+
+
+def test_a_packed_model_is_read_with_the_embeddings_that_it_shares(
+    make_model: Make, tmp_path: Path
+) -> None:
+    folder = make_model()
+    expected = logits(folder)
+    packed = pack(load_file(folder / "model.safetensors"))
+    table = "distilbert.embeddings.word_embeddings.weight"
+    shared = {key: packed.pop(key) for key in (table, f"{table}_scale")}
+    save_file(packed, folder / "model.safetensors")
+    save_file(shared, tmp_path / "embeddings.safetensors")
+    alone = described(folder)
+    assert f"missing: {table}" in refusal(folder)
+    files = replace(alone, weight_files=(*alone.weight_files, tmp_path / "embeddings.safetensors"))
+    with torch.inference_mode():
+        found = load_classifier(files).model(IDS)
+    torch.testing.assert_close(found, expected, atol=0.1, rtol=0)
+    assert not torch.equal(found, expected)
+
+
+def test_a_folded_bert_gives_its_hidden_states(make_model: Make) -> None:
+    folder = make_model(model_type="bert")
+    bert = load_classifier(described(folder))
+    config, weights = fold_token_types(bert.config, read_weights(described(folder)))
+    assert parse_config({"model_type": config.model_type}).type_vocab_size == 0
+    with torch.device("meta"):
+        folded = Encoder(config)
+    given = {key.removeprefix(PREFIX): w for key, w in weights.items() if key.startswith(PREFIX)}
+    folded.load_state_dict(given, assign=True)
+    mask = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]])
+    with torch.inference_mode():
+        expected = bert.model.distilbert(IDS, mask)
+        torch.testing.assert_close(folded.eval()(IDS, mask), expected, atol=1e-5, rtol=0)
+
+
+def test_only_a_bert_can_be_folded(make_model: Make) -> None:
+    weights = read_weights(described(make_model()))
+    with pytest.raises(ModelError, match="no token types to fold"):
+        fold_token_types(ModelConfig(), weights)
+
+
+def test_a_bert_with_another_epsilon_cannot_be_folded(make_model: Make) -> None:
+    folder = make_model(model_type="bert", layer_norm_eps=1e-5)
+    config = load_classifier(described(folder)).config
+    with pytest.raises(ModelError, match="layer_norm_eps is 1e-05"):
+        fold_token_types(config, read_weights(described(folder)))
+
+
+def test_a_tokenizer_of_another_model_is_refused(tiny_folder: Path) -> None:
+    from distilcli.tokenizer.loading import load_vocabulary
+
+    tokenizer = load_vocabulary(tiny_folder / "vocab.txt")
+    fitting = ModelConfig(vocab_size=tokenizer.vocab_size)
+    check_tokenizer(tokenizer, fitting, source="m")
+    with pytest.raises(ModelError, match=r"^m: the tokenizer has \d+ tokens"):
+        check_tokenizer(tokenizer, replace(fitting, vocab_size=50), source="m")
+
+
+@pytest.mark.parametrize("model_type", ["distilbert", "bert"])
+def test_names_are_translated_back_and_forth(make_model: Make, model_type: Any) -> None:
+    names = load_file(make_model(model_type=model_type) / "model.safetensors").keys()
+    for name in names:
+        ours = to_ours(name)
+        assert ours is not None
+        assert to_checkpoint(ours, model_type) == name

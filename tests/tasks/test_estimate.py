@@ -1,0 +1,70 @@
+import threading
+from pathlib import Path
+
+import torch
+
+from distilcli.engine.batching import Batch
+from distilcli.engine.engine import Engine
+from distilcli.tasks.classify import ClassifyTask
+from distilcli.tasks.estimate import estimate
+from tests.tasks.test_classify import Setup, Texts
+
+
+class Noted(ClassifyTask[Texts]):
+    """Remembers the batches that it was given, and the threads that gave them."""
+
+    def forward(self, batch: Batch) -> list[list[float]]:
+        seen.append((tuple(batch.input_ids.shape), threading.get_ident()))
+        return super().forward(batch)
+
+
+seen: list[tuple[tuple[int, ...], int]] = []
+
+
+def engine(setup: Setup, *, workers: int = 1, window_rows: int = 2) -> Engine[Texts, object]:
+    seen.clear()
+    task = Noted(
+        setup.model, setup.tokenizer, texts_of=as_is, kind="single", long="window",
+        max_length=8, stride=2,
+    )  # fmt: skip
+    return Engine(
+        task, pad_token_id=0, device=torch.device("cpu"), workers=workers, max_tokens=30,
+        window_rows=window_rows,
+    )  # fmt: skip
+
+
+def as_is(item: Texts) -> Texts:
+    from distilcli.errors import RowError
+
+    if item[0] == "broken":
+        raise RowError("broken")
+    return item
+
+
+def test_everything_is_counted_and_a_few_batches_are_run(tiny_folder: Path) -> None:
+    items: list[Texts] = [("good", None), ("broken", None), ("good " * 12, None), ("", None)]
+    found = estimate(engine(Setup(tiny_folder), workers=2), iter(items))
+    assert (found.rows, found.failed_rows, found.truncated_rows) == (4, 1, 0)
+    assert found.sequences == 1 + 3 + 1
+    assert found.tokens == 3 + (8 + 8 + 6) + 2
+    assert found.expected_seconds > 0
+    # 27 tokens in 5 sequences: made-up rows of 5, as many as 30 tokens hold, on each worker
+    assert {shape for shape, _ in seen} == {(6, 5)}
+    assert threading.get_ident() not in {thread for _, thread in seen}
+    assert found.as_dict()["tokens"] == 27
+
+
+def test_nothing_takes_no_time(tiny_folder: Path) -> None:
+    found = estimate(engine(Setup(tiny_folder)), [])
+    assert (found.rows, found.expected_seconds) == (0, 0.0)
+    assert not seen
+
+
+def test_the_threads_of_the_caller_stay_as_they_were(tiny_folder: Path) -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        estimate(engine(Setup(tiny_folder)), [("good", None)])
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,32 @@
+import os
+
+import pytest
+
+from distilcli.errors import UsageError
+from distilcli.tasks.settings import BatchOptions, available_cores, usable_length
+
+
+def test_the_token_budget_is_chosen_by_the_device_unless_given() -> None:
+    assert BatchOptions().tokens_on("cpu") < BatchOptions().tokens_on("cuda")
+    assert BatchOptions(tokens=7).tokens_on("cpu") == BatchOptions(tokens=7).tokens_on("mps") == 7
+
+
+def test_the_smallest_known_limit_counts() -> None:
+    assert usable_length(None, 64, 512) == 64
+    assert usable_length(4, None, 512) == 4
+
+
+@pytest.mark.parametrize("limit", [3, 0, -1])
+def test_a_limit_without_room_for_text_is_refused(limit: int) -> None:
+    with pytest.raises(UsageError, match=f"--max-length {limit} leaves no room"):
+        usable_length(limit, None, 512)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="cores cannot be taken away here")
+def test_only_the_cores_of_this_process_count() -> None:
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    try:
+        assert available_cores() == 1
+    finally:
+        os.sched_setaffinity(0, before)

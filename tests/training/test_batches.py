@@ -1,0 +1,46 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from distilcli.training.batches import epoch_batches
+
+LENGTHS = st.lists(st.integers(1, 60), max_size=200)
+
+
+@given(LENGTHS, st.integers(1, 100), st.integers(0, 3), st.integers(0, 3))
+def test_every_row_occurs_once_within_the_budget(
+    lengths: list[int], budget: int, seed: int, epoch: int
+) -> None:
+    batches = epoch_batches(lengths, token_budget=budget, seed=seed, epoch=epoch)
+    assert sorted(index for batch in batches for index in batch) == list(range(len(lengths)))
+    for batch in batches:
+        longest = max(lengths[index] for index in batch)
+        assert len(batch) * longest <= budget or len(batch) == 1
+
+
+@given(LENGTHS, st.integers(0, 3), st.integers(0, 3))
+def test_the_order_is_a_function_of_seed_and_epoch(
+    lengths: list[int], seed: int, epoch: int
+) -> None:
+    first = epoch_batches(lengths, token_budget=64, seed=seed, epoch=epoch)
+    epoch_batches(lengths, token_budget=64, seed=seed + 1, epoch=epoch)
+    assert epoch_batches(lengths, token_budget=64, seed=seed, epoch=epoch) == first
+
+
+def test_every_epoch_and_every_seed_has_an_order_of_its_own() -> None:
+    lengths = [n % 17 + 1 for n in range(300)]
+    orders = [
+        epoch_batches(lengths, token_budget=64, seed=seed, epoch=epoch)
+        for seed in range(3)
+        for epoch in range(3)
+    ]
+    assert len({str(order) for order in orders}) == 9
+
+
+def test_rows_of_like_length_go_together_and_lengths_are_mixed_over_the_epoch() -> None:
+    lengths = [n % 50 + 1 for n in range(2_000)]
+    batches = epoch_batches(lengths, token_budget=256, seed=0, epoch=0)
+    padded = sum(len(batch) * max(lengths[i] for i in batch) for batch in batches)
+    assert sum(lengths) / padded > 0.9
+    longest = [max(lengths[i] for i in batch) for batch in batches]
+    assert longest != sorted(longest)
+    assert longest != sorted(longest, reverse=True)

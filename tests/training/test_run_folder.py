@@ -1,0 +1,129 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from distilcli.checkpoint.folder import describe_folder
+from distilcli.errors import ModelError, ResourceError, UsageError
+from distilcli.model.heads import SequenceClassifier
+from distilcli.model.loading import load_classifier
+from distilcli.training.run_folder import STATE_FILE, RunFolder
+from tests.training._runs import CONFIG
+
+FINGERPRINT = {"model": "m", "training data": "abc", "learning_rate": 0.1, "early_stopping": None}
+
+
+def folder(path: Path, *files: Path, **changes: Any) -> RunFolder:
+    return RunFolder(path, fingerprint=FINGERPRINT | changes, tokenizer_files=files)
+
+
+def test_a_new_folder_is_made_with_its_parents(tmp_path: Path) -> None:
+    folder(tmp_path / "a" / "b").create(force=False)
+    assert (tmp_path / "a" / "b").is_dir()
+    folder(tmp_path / "a" / "b").create(force=False)  # an empty one is as good
+
+
+def test_a_folder_that_holds_something_needs_force(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(UsageError, match=r"is not empty; use --force to replace"):
+        folder(tmp_path).create(force=False)
+    (tmp_path / STATE_FILE).touch()
+    with pytest.raises(UsageError, match=r"is not empty; use --resume to go on, --force"):
+        folder(tmp_path).create(force=False)
+
+
+def test_force_forgets_the_run_that_was_there_and_nothing_else(tmp_path: Path) -> None:
+    for name in (STATE_FILE, "metrics.jsonl", "summary.json", "notes.txt"):
+        (tmp_path / name).touch()
+    folder(tmp_path).create(force=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+    with pytest.raises(UsageError, match="there is no interrupted run"):
+        folder(tmp_path).load_state()
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "x").touch()
+    with pytest.raises(UsageError, match="is a file; name a folder"):
+        folder(tmp_path / "x").create(force=True)
+    with pytest.raises(ResourceError, match="cannot be made"):
+        folder(tmp_path / "x" / "y").create(force=False)
+
+
+def test_a_state_comes_back_as_it_was_saved(tmp_path: Path) -> None:
+    state = {"a": torch.arange(3.0), "b": {"c": [1, None, "x"]}}
+    folder(tmp_path).save_state(state, [{"step": 1}, {"step": 2}])
+    found = folder(tmp_path).load_state()
+    assert torch.equal(found["a"], state["a"])
+    assert found["b"] == state["b"]
+    assert (tmp_path / "metrics.jsonl").read_text() == '{"step": 1}\n{"step": 2}\n'
+    assert {path.name for path in tmp_path.iterdir()} == {STATE_FILE, "metrics.jsonl"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"learning_rate": 0.2}, "learning_rate"),
+        ({"model": "n", "early_stopping": 1}, "early_stopping, model"),
+        ({"training data": "abd"}, "training data"),
+        ({"new option": 1}, "new option"),
+    ],
+)
+def test_another_run_is_refused_by_what_is_different(
+    tmp_path: Path, changes: dict[str, Any], named: str
+) -> None:
+    folder(tmp_path).save_state({}, [])
+    with pytest.raises(UsageError, match=f"was started with another {named}; repeat"):
+        folder(tmp_path, **changes).load_state()
+
+
+def test_what_is_finished_cannot_be_resumed(tmp_path: Path) -> None:
+    run = folder(tmp_path)
+    run.save_state({}, [])
+    run.finish({"steps": 3})
+    with pytest.raises(UsageError, match="the run is finished, nothing to resume"):
+        run.load_state()
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 half a file", b"\x80\x02garbage"])
+def test_a_damaged_state_is_refused_in_a_line(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / STATE_FILE).write_bytes(content)
+    with pytest.raises(ModelError, match=f"{STATE_FILE}: cannot be read") as caught:
+        folder(tmp_path).load_state()
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_of_something_else_is_no_state(tmp_path: Path) -> None:
+    torch.save({"weights": torch.ones(1)}, tmp_path / STATE_FILE)
+    with pytest.raises(ModelError, match="is no saved state of a run"):
+        folder(tmp_path).load_state()
+
+
+def test_the_best_model_replaces_the_one_before_with_its_tokenizer(tmp_path: Path) -> None:
+    run_path, source = tmp_path / "run", tmp_path / "source"
+    run_path.mkdir()
+    source.mkdir()
+    (source / "vocab.txt").write_text("new")
+    (run_path / "vocab.txt").write_text("old")
+    (run_path / "tokenizer.json").write_text("old")  # would be preferred to vocab.txt
+    (run_path / ".saving").mkdir()
+    (run_path / ".saving" / "tokenizer.json").write_text("of a run that was killed")
+    run = folder(run_path, source / "vocab.txt")
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        model = SequenceClassifier(CONFIG)
+        run.save_best(model)
+    found = load_classifier(describe_folder("m", run_path)).model
+    for name, weight in model.state_dict().items():
+        assert torch.equal(found.state_dict()[name], weight)
+    assert (run_path / "vocab.txt").read_text() == "new"
+    assert {path.name for path in run_path.iterdir()} == {
+        "config.json", "model.safetensors", "vocab.txt",
+    }  # fmt: skip
+
+
+def test_a_model_that_cannot_be_saved_is_an_error_of_resources(tmp_path: Path) -> None:
+    with pytest.raises(ResourceError, match="the model could not be saved"):
+        folder(tmp_path / "missing").save_best(SequenceClassifier(CONFIG))
+    with pytest.raises(ResourceError, match=r"summary.json: could not be written"):
+        folder(tmp_path / "missing").finish({})
