@@ -16,6 +16,7 @@ from distilcli import __version__
 from distilcli.commands.classify import classify
 from distilcli.commands.finetune import finetune
 from distilcli.commands.params import params
+from distilcli.commands.tokenize import tokenize
 from distilcli.errors import DistilError, ResourceError, UsageError
 
 PROGRAM = "distil"
@@ -80,7 +81,7 @@ def root(
     """DistilBERT at work on files: label, search, tag and question text from the shell."""
 
 
-for command in (classify, finetune, params):
+for command in (classify, finetune, params, tokenize):
     app.command()(command)
 
 

@@ -28,6 +28,38 @@ class ModelFiles:
     tokenizer_json: Path | None
     vocab_txt: Path | None
     tokenizer_config: Path | None
+    special_tokens_map: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenizerFiles:
+    """The files that make up the tokenizer of a model; what it does not have is None."""
+
+    name: str
+    folder: Path
+    config_path: Path | None
+    tokenizer_json: Path | None
+    vocab_txt: Path | None
+    tokenizer_config: Path | None
+    special_tokens_map: Path | None
+
+
+def describe_tokenizer(name: str, folder: Path, *, beside: Path | None = None) -> TokenizerFiles:
+    """Find the files of the tokenizer in `folder`, or in the folder `beside`; none is required."""
+
+    def find(file_name: str) -> Path | None:
+        places = (folder / file_name, (beside or folder) / file_name)
+        return next((path for path in places if path.is_file()), None)
+
+    return TokenizerFiles(
+        name=name,
+        folder=folder,
+        config_path=find(CONFIG_NAME),
+        tokenizer_json=find("tokenizer.json"),
+        vocab_txt=find("vocab.txt"),
+        tokenizer_config=find("tokenizer_config.json"),
+        special_tokens_map=find("special_tokens_map.json"),
+    )
 
 
 def describe_folder(name: str, folder: Path, *, beside: Path | None = None) -> ModelFiles:
@@ -50,19 +82,17 @@ def describe_folder(name: str, folder: Path, *, beside: Path | None = None) -> M
             "download every shard"
         )
 
-    def tokenizer_file(file_name: str) -> Path | None:
-        places = (folder / file_name, (beside or folder) / file_name)
-        return next((path for path in places if path.is_file()), None)
-
+    tokenizer = describe_tokenizer(name, folder, beside=beside)
     return ModelFiles(
         name=name,
         folder=folder,
         weight_files=weight_files,
         format="pytorch" if weight_files[0].name == PYTORCH_NAME else "safetensors",
         config_path=config_path,
-        tokenizer_json=tokenizer_file("tokenizer.json"),
-        vocab_txt=tokenizer_file("vocab.txt"),
-        tokenizer_config=tokenizer_file("tokenizer_config.json"),
+        tokenizer_json=tokenizer.tokenizer_json,
+        vocab_txt=tokenizer.vocab_txt,
+        tokenizer_config=tokenizer.tokenizer_config,
+        special_tokens_map=tokenizer.special_tokens_map,
     )
 
 

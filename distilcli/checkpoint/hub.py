@@ -11,9 +11,9 @@ from distilcli.checkpoint.folder import CONFIG_NAME, WEIGHT_NAMES, find_weights
 from distilcli.checkpoint.header import INDEX_NAME
 from distilcli.errors import ModelError
 
+_VOCABULARY_NAMES = ("tokenizer.json", "vocab.txt")
 _TOKENIZER_NAMES = (
-    "tokenizer.json",
-    "vocab.txt",
+    *_VOCABULARY_NAMES,
     "tokenizer_config.json",
     "special_tokens_map.json",
 )
@@ -21,11 +21,12 @@ _TIMEOUT = 10.0
 """Seconds to wait for the hub's first answer."""
 
 
-def snapshot(repo: str, revision: str | None, *, offline: bool) -> Path:
+def snapshot(repo: str, revision: str | None, *, offline: bool, weights: bool = True) -> Path:
     """Return the folder with the files of model `repo` at `revision` (None: its main branch).
 
-    What is in the cache is returned unasked; the rest is downloaded into it. Raises ModelError
-    when the model is not cached and cannot be had, without trying for long.
+    Without `weights` only the small files beside them are asked for. What is in the cache is
+    returned unasked; the rest is downloaded into it. Raises ModelError when the model is not
+    cached and cannot be had, without trying for long.
     """
     from huggingface_hub import constants
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError
@@ -40,7 +41,7 @@ def snapshot(repo: str, revision: str | None, *, offline: bool) -> Path:
         *HfHubHTTPError.__bases__,
     )
     try:
-        cached = _cached(repo, revision)
+        cached = _cached(repo, revision, weights=weights)
         if cached is not None:
             return cached
         if offline or constants.HF_HUB_OFFLINE:
@@ -48,7 +49,7 @@ def snapshot(repo: str, revision: str | None, *, offline: bool) -> Path:
                 f"model '{name}' is not in the local cache and the network is off; "
                 "run once without --offline and HF_HUB_OFFLINE, or give a folder"
             )
-        return _download(repo, revision, name)
+        return _download(repo, revision, name, weights=weights)
     except hub_errors as error:
         # A full disk is not the hub's fault.
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
@@ -56,25 +57,27 @@ def snapshot(repo: str, revision: str | None, *, offline: bool) -> Path:
         raise ModelError(_explain(error, repo, revision)) from error
 
 
-def _cached(repo: str, revision: str | None) -> Path | None:
-    """Return the cached snapshot if it has a configuration and all weights."""
+def _cached(repo: str, revision: str | None, *, weights: bool) -> Path | None:
+    """Return the cached snapshot if it has a configuration, and all weights or a tokenizer."""
     from huggingface_hub import try_to_load_from_cache
 
     config = try_to_load_from_cache(repo, CONFIG_NAME, revision=revision)
     if not isinstance(config, str):
         return None
     folder = Path(config).parent
-    weights = find_weights(folder)
-    return folder if weights and all(path.is_file() for path in weights) else None
+    if weights:
+        files = find_weights(folder)
+        return folder if files and all(path.is_file() for path in files) else None
+    return folder if any((folder / name).is_file() for name in _VOCABULARY_NAMES) else None
 
 
-def _download(repo: str, revision: str | None, name: str) -> Path:
+def _download(repo: str, revision: str | None, name: str, *, weights: bool) -> Path:
     from huggingface_hub import HfApi, snapshot_download
 
     info = HfApi().model_info(repo, revision=revision, timeout=_TIMEOUT)
     there = {sibling.rfilename for sibling in info.siblings or ()}
-    weights = next((candidate for candidate in WEIGHT_NAMES if candidate in there), None)
-    if CONFIG_NAME not in there or weights is None:
+    best = next((candidate for candidate in WEIGHT_NAMES if candidate in there), None)
+    if CONFIG_NAME not in there or (weights and best is None):
         wanted = CONFIG_NAME if CONFIG_NAME not in there else f"weights ({', '.join(WEIGHT_NAMES)})"
         raise ModelError(f"model '{name}' has no {wanted} on the hub; choose another model")
 
@@ -83,8 +86,10 @@ def _download(repo: str, revision: str | None, name: str) -> Path:
 
     # The weights come last: until they are there, the cache does not count as complete.
     folder = fetch(CONFIG_NAME, *_TOKENIZER_NAMES)
-    fetch(weights)
-    if weights == INDEX_NAME:
+    if not (weights and best):
+        return folder
+    fetch(best)
+    if best == INDEX_NAME:
         fetch(*(path.name for path in find_weights(folder)))
     return folder
 

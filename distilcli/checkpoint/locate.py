@@ -12,7 +12,13 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from distilcli.checkpoint.folder import CONFIG_NAME, ModelFiles, describe_folder
+from distilcli.checkpoint.folder import (
+    CONFIG_NAME,
+    ModelFiles,
+    TokenizerFiles,
+    describe_folder,
+    describe_tokenizer,
+)
 from distilcli.checkpoint.hub import snapshot
 from distilcli.errors import ModelError
 
@@ -53,6 +59,22 @@ def locate(model: str, *, offline: bool = False) -> ModelFiles:
             "like org/name or org/name@revision; check its spelling"
         )
     return describe_folder(model, snapshot(match["repo"], match["revision"], offline=offline))
+
+
+def locate_tokenizer(model: str, *, offline: bool = False) -> TokenizerFiles:
+    """Find the files of a model's tokenizer; of a hub's model the weights are left there.
+
+    A folder needs neither weights nor a config.json. Raises ModelError as `locate` does.
+    """
+    folder = Path(os.path.expanduser(model))  # noqa: PTH111 - as in _locate_here
+    files = describe_tokenizer(model, folder)
+    if files.tokenizer_json or files.vocab_txt:
+        return files
+    match = _HUB_ID.fullmatch(model)
+    if match is None or model in builtin_names() or _locate_here(model) is not None:
+        return describe_tokenizer(model, locate(model).folder, beside=BUILTIN_ROOT / _SHARED)
+    folder = snapshot(match["repo"], match["revision"], offline=offline, weights=False)
+    return describe_tokenizer(model, folder)
 
 
 def _locate_here(model: str) -> ModelFiles | None:

@@ -134,7 +134,7 @@ def run_over_files(
     try:
         with (
             source,
-            _open_sink(console, source, columns, output, text_columns) as sink,
+            open_sink(console, source, columns.names, output, text_columns) as sink,
             rows_progress(console, stats, source, shown=not scrolls),
         ):
             run_files(
@@ -150,7 +150,7 @@ def run_over_files(
         kept = f"{output.path} was not written" if output.path else "those are out, whole"
         console.warn(f"interrupted after {stats.rows:,} rows; {kept}; run again to start over")
         raise
-    _note_unshown(console, sink)
+    note_unshown(console, sink)
     if not report.as_json:
         show_summary(console, stats, counts)
     write_report({**about, "counts": dict(counts.most_common()), **stats.as_dict()}, report)
@@ -193,19 +193,19 @@ class _Unbroken:
             raise KeyboardInterrupt
 
 
-def _open_sink(
+def open_sink(
     console: Console,
     source: "RowSource",
-    columns: Columns[Any],
+    new_columns: Sequence[str],
     output: OutputOptions,
-    text_columns: Sequence[str],
+    text_columns: Sequence[str] = (),
 ) -> Any:
     """Open the table or the writer that rows go to, and say if columns had to be renamed."""
     from distilcli.console.results import Preview
     from distilcli.rows.writer import AddedNames, open_writer
 
     if output.is_table:
-        names = AddedNames.chosen(source.columns, columns.names, output.prefix)
+        names = AddedNames.chosen(source.columns, new_columns, output.prefix)
         is_live = source.is_stream and output.is_terminal
         sink: Any = Preview(names, text_columns=text_columns, live=is_live)
         renamed, prefix = names.renamed, names.prefix
@@ -213,7 +213,7 @@ def _open_sink(
         sink = open_writer(
             output.path or sys.stdout,
             columns=source.columns,
-            new_columns=columns.names,
+            new_columns=new_columns,
             input_format=source.format,
             delimiter=source.delimiter,
             output_format=None if output.format == "auto" else output.format,
@@ -228,7 +228,8 @@ def _open_sink(
     return sink
 
 
-def _note_unshown(console: Console, sink: Any) -> None:
+def note_unshown(console: Console, sink: Any) -> None:
+    """Warn of late columns that a stream's header had no room for."""
     for column, rows in getattr(sink, "unshown", {}).items():
         console.warn(
             f"column {column!r} came after the header had gone out, values not shown: {rows:,}; "

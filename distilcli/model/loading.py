@@ -29,15 +29,16 @@ from distilcli.errors import ModelError, ResourceError
 from distilcli.model.heads import SequenceClassifier
 from distilcli.model.keys import PREFIX, to_checkpoint, to_ours
 from distilcli.model.packing import unpack
-from distilcli.tokenizer.fast import FastTokenizer
+from distilcli.tokenizer.tokenizer import Tokenizer
 
 _OTHER_HEADS = {
     "ForTokenClassification": "the labels of single tokens",
     "ForMultipleChoice": "multiple choice",
 }
-_MORE_TOKENIZER_FILES = ("special_tokens_map.json", "added_tokens.json")
+_ADDED_TOKENS = "added_tokens.json"
 TOKENIZER_NAMES = {
-    "tokenizer.json", "vocab.txt", "tokenizer_config.json", *_MORE_TOKENIZER_FILES
+    "tokenizer.json", "vocab.txt", "tokenizer_config.json", "special_tokens_map.json",
+    _ADDED_TOKENS,
 }  # fmt: skip
 """What the files of a tokenizer are called in a model's folder."""
 
@@ -181,7 +182,7 @@ def save_classifier(
         raise ResourceError(f"{folder}: the model could not be saved: {error}") from None
 
 
-def check_tokenizer(tokenizer: FastTokenizer, config: ModelConfig, *, source: str) -> None:
+def check_tokenizer(tokenizer: Tokenizer, config: ModelConfig, *, source: str) -> None:
     """Raise `ModelError` where a tokenizer knows ids for which the model has no embedding."""
     if tokenizer.vocab_size > config.vocab_size:
         raise ModelError(
@@ -207,9 +208,14 @@ def write_json(path: Path, content: Any) -> None:
 
 def tokenizer_files(files: ModelFiles) -> list[Path]:
     """Return the files that make up the tokenizer of a located model."""
-    named = (files.tokenizer_json, files.vocab_txt, files.tokenizer_config)
-    more = (files.folder / name for name in _MORE_TOKENIZER_FILES)
-    return [path for path in named if path] + [path for path in more if path.is_file()]
+    named = (
+        files.tokenizer_json,
+        files.vocab_txt,
+        files.tokenizer_config,
+        files.special_tokens_map,
+        files.folder / _ADDED_TOKENS,
+    )
+    return [path for path in named if path is not None and path.is_file()]
 
 
 class _Uninitialised(TorchFunctionMode):

@@ -8,7 +8,7 @@ import json
 import math
 from collections.abc import Mapping
 
-from distilcli.rows.row import NumberText, Row
+from distilcli.rows.row import JsonText, NumberText, Row
 
 _DECODER = json.JSONDecoder(parse_int=NumberText, parse_float=NumberText, parse_constant=NumberText)
 _encode = json.JSONEncoder(ensure_ascii=False).encode
@@ -73,12 +73,12 @@ def _members(items: Mapping[str, object]) -> str:
 
 
 def json_text(value: object) -> str:
-    """Return a value as compact JSON: numbers from the input as they were, ours rounded.
+    """Return a value as compact JSON: what is JSON already as it is, our numbers rounded.
 
     Floats are rounded to six significant digits, which is what single precision can promise;
     those that JSON cannot hold (NaN, infinities) become `null`.
     """
-    if isinstance(value, NumberText):
+    if isinstance(value, JsonText):
         return value
     if value is None or isinstance(value, (str, int)):
         return _encode(value)

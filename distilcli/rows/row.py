@@ -10,7 +10,13 @@ from distilcli.rows.formats import TEXT_COLUMNS
 _LISTED = 20
 
 
-class NumberText(str):
+class JsonText(str):
+    """A value that is JSON already and goes out as it is."""
+
+    __slots__ = ()
+
+
+class NumberText(JsonText):
     """A JSON number as it was written: `1.0`, `1e5` and 23 digits keep their spelling."""
 
     __slots__ = ()
@@ -39,7 +45,7 @@ def cell_text(row: Row, column: str) -> str:
     Numbers give their spelling. Raises `RowError` where there is no value (missing or null), or
     one that is not text.
     """
-    value = _value_at(row, column)
+    value = cell_value(row, column)
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
@@ -51,7 +57,8 @@ def cell_text(row: Row, column: str) -> str:
     raise RowError(f"{place}: the value at {column!r} is {kind}, not text")
 
 
-def _value_at(row: Row, column: str) -> object:
+def cell_value(row: Row, column: str) -> object:
+    """Return a row's cell as it came, by name or dotted path; None where there is none."""
     if column in row.columns:
         return row.cells[row.columns.index(column)]
     value: object = dict(zip(row.columns, row.cells, strict=True))

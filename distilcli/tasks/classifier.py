@@ -17,7 +17,7 @@ from distilcli.tasks.classify import (
     kind_of,
 )
 from distilcli.tasks.settings import BatchOptions, LongTexts, available_cores
-from distilcli.tokenizer.fast import load_tokenizer
+from distilcli.tokenizer.loading import load_tokenizer
 
 Item = TypeVar("Item")
 
@@ -48,11 +48,7 @@ class Classifier:
         self.unused = loaded.unused
         self.kind: Kind = kind_of(loaded.config, multi_label=multi_label)
         self._model = loaded.model
-        self._tokenizer = load_tokenizer(
-            tokenizer_json=files.tokenizer_json,
-            vocab_txt=files.vocab_txt,
-            tokenizer_config=files.tokenizer_config,
-        )
+        self._tokenizer = load_tokenizer(files)
         check_tokenizer(self._tokenizer, loaded.config, source=self.name)
         self._placement: Placement = place(self._model, device, vocab_size=loaded.config.vocab_size)
         self._batches = batches or BatchOptions()

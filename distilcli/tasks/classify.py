@@ -18,7 +18,7 @@ from distilcli.engine.task import Encoded
 from distilcli.errors import RowError, UsageError
 from distilcli.model.heads import SequenceClassifier
 from distilcli.tasks.settings import SPECIALS_OF_A_PAIR, WindowPooling, usable_length
-from distilcli.tokenizer.fast import FastTokenizer
+from distilcli.tokenizer.tokenizer import Tokenizer
 from distilcli.tokenizer.windows import Long, frame
 
 Item = TypeVar("Item")
@@ -69,7 +69,7 @@ class ClassifyTask(Generic[Item]):
     def __init__(
         self,
         model: SequenceClassifier,
-        tokenizer: FastTokenizer,
+        tokenizer: Tokenizer,
         *,
         texts_of: Callable[[Item], Texts],
         kind: Kind,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from distilcli.errors import UsageError
-from distilcli.tokenizer.windows import Long
+from distilcli.tokenizer.windows import DEFAULT_STRIDE, Long
 
 WindowPooling = Literal["mean", "max", "first"]
 
@@ -44,7 +44,7 @@ class LongTexts:
 
     long: Long = "truncate"
     max_length: int | None = None
-    stride: int = 128
+    stride: int = DEFAULT_STRIDE
     window_pooling: WindowPooling = "mean"
 
 

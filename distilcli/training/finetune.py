@@ -24,7 +24,8 @@ from distilcli.model.loading import (
 )
 from distilcli.model.precision import choose_training_dtype
 from distilcli.tasks.settings import usable_length
-from distilcli.tokenizer.fast import FastTokenizer, load_tokenizer
+from distilcli.tokenizer.loading import load_tokenizer
+from distilcli.tokenizer.tokenizer import Tokenizer
 from distilcli.tokenizer.windows import frame
 from distilcli.training.examples import Examples
 from distilcli.training.loop import LabelledSequences, Progress, Trainer, TrainingOptions
@@ -74,11 +75,7 @@ def finetune_classifier(
     # Seeded before the head is drawn: a run is a function of its options and its data.
     torch.manual_seed(options.seed)
     model = start_classifier(start, labels=train.label_names)
-    tokenizer = load_tokenizer(
-        tokenizer_json=start.files.tokenizer_json,
-        vocab_txt=start.files.vocab_txt,
-        tokenizer_config=start.files.tokenizer_config,
-    )
+    tokenizer = load_tokenizer(start.files)
     check_tokenizer(tokenizer, model.config, source=start.files.name)
     max_length = usable_length(
         start.max_length, tokenizer.max_length, model.config.max_position_embeddings
@@ -135,7 +132,7 @@ def start_classifier(start: StartingPoint, *, labels: tuple[str, ...]) -> Sequen
     return model
 
 
-def tokenize(examples: Examples, tokenizer: FastTokenizer, *, max_length: int) -> LabelledSequences:
+def tokenize(examples: Examples, tokenizer: Tokenizer, *, max_length: int) -> LabelledSequences:
     """Turn examples into sequences of at most `max_length` tokens, longer ones cut off."""
     first = tokenizer.ids(examples.texts)
     second = tokenizer.ids(examples.pairs) if examples.pairs else [None] * len(first)

@@ -5,7 +5,8 @@
 SOURCES holds `sst2/` (SST-2 train and dev) and `reviews/` (sentence polarity, movie reviews,
 pros and cons, rated movie and Amazon snippets); the card of the model says where they come from.
 FOLDER gets `train.csv`, `sentences.csv` (those rows of it that are whole sentences) and
-`valid.csv`, columns `text` and `label`, ready for `distil finetune`. No validation sentence, spelled any way, is left in the training file.
+`valid.csv`, columns `text` and `label`, ready for `distil finetune`. No validation sentence,
+spelled any way, is left in the training files.
 """
 
 import csv
@@ -52,7 +53,7 @@ def main(sources: Path, folder: Path) -> None:
 
 def _is_sentence(texts: pd.Series) -> pd.Series:
     """Tell whole sentences from SST-2's phrases by their length and how they end."""
-    long_enough = texts.str.split().str.len() >= _SENTENCE_WORDS
+    long_enough = texts.map(lambda text: len(text.split())) >= _SENTENCE_WORDS
     return long_enough & texts.str.strip().str.endswith((".", "!", "?"))
 
 

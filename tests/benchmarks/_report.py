@@ -6,15 +6,16 @@ import platform
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 from time import perf_counter
 
 
 def machine() -> dict[str, object]:
-    """Name the processor, its cores and the versions that matter."""
-    import torch
-
+    """Name the processor, its cores and the versions that matter; torch may be missing."""
+    torch = import_module("torch") if find_spec("torch") else None
     cpu = platform.processor()
     info = Path("/proc/cpuinfo")
     if info.exists():
@@ -24,8 +25,8 @@ def machine() -> dict[str, object]:
         "date": datetime.now(timezone.utc).date().isoformat(),
         "cpu": cpu,
         "cores": len(os.sched_getaffinity(0)),
-        "capability": torch.backends.cpu.get_cpu_capability(),
-        "torch": torch.__version__,
+        "capability": torch.backends.cpu.get_cpu_capability() if torch else None,
+        "torch": torch.__version__ if torch else None,
         "python": platform.python_version(),
     }
 

@@ -25,7 +25,9 @@ def _loaded_by(*arguments: str) -> set[str]:
     return set(done.stderr.splitlines()[-1].split())
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], [], ["params", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], [], ["params", "--help"], ["tokenize", "--help"]]
+)
 def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     loaded = _loaded_by(*arguments)
     assert "distilcli" in loaded
@@ -47,6 +49,14 @@ def test_params_reads_headers_alone(tmp_path: Path) -> None:
     folder = write_model(tmp_path, distilbert())
     loaded = _loaded_by("params", str(folder))
     assert not loaded & (HEAVY | {"click"})
+
+
+def test_tokenize_never_loads_torch(tmp_path: Path) -> None:
+    vocabulary = tmp_path / "vocab.txt"
+    vocabulary.write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\na\n")
+    for mode in ([], ["--stats"], ["--diff", "wordpiece"], ["--format", "table"]):
+        loaded = _loaded_by("tokenize", "--vocab", str(vocabulary), "--text", "a b", *mode)
+        assert not loaded & {"torch", "pandas", "numpy", "safetensors", "huggingface_hub"}
 
 
 def test_only_a_table_needs_rich(tmp_path: Path) -> None:

@@ -384,11 +384,9 @@ def test_a_bert_with_another_epsilon_cannot_be_folded(make_model: Make) -> None:
 
 
 def test_a_tokenizer_of_another_model_is_refused(tiny_folder: Path) -> None:
-    from distilcli.tokenizer.fast import load_tokenizer
+    from distilcli.tokenizer.loading import load_vocabulary
 
-    tokenizer = load_tokenizer(
-        tokenizer_json=None, vocab_txt=tiny_folder / "vocab.txt", tokenizer_config=None
-    )
+    tokenizer = load_vocabulary(tiny_folder / "vocab.txt")
     fitting = ModelConfig(vocab_size=tokenizer.vocab_size)
     check_tokenizer(tokenizer, fitting, source="m")
     with pytest.raises(ModelError, match=r"^m: the tokenizer has \d+ tokens"):

@@ -26,7 +26,8 @@ from distilcli.tasks.classify import (
     Texts,
     kind_of,
 )
-from distilcli.tokenizer.fast import FastTokenizer, load_tokenizer
+from distilcli.tokenizer.loading import load_tokenizer
+from distilcli.tokenizer.tokenizer import Tokenizer
 from tests.conftest import WORDS
 
 CPU = torch.device("cpu")
@@ -46,9 +47,7 @@ class Setup:
     def __init__(self, folder: Path) -> None:
         files = describe_folder("m", folder)
         self.model: SequenceClassifier = load_classifier(files).model
-        self.tokenizer: FastTokenizer = load_tokenizer(
-            tokenizer_json=None, vocab_txt=files.vocab_txt, tokenizer_config=files.tokenizer_config
-        )
+        self.tokenizer: Tokenizer = load_tokenizer(files)
 
     def task(self, **options: Any) -> ClassifyTask[Texts]:
         options = {"kind": "single", "texts_of": as_is, **options}

@@ -7,7 +7,8 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 
 from distilcli.errors import RowError
-from distilcli.tokenizer.windows import Sequences, SpecialIds, frame
+from distilcli.tokenizer.tokenizer import Encoding, SpecialIds
+from distilcli.tokenizer.windows import Sequences, Truncation, cut, frame, frame_encodings
 
 SPECIAL = SpecialIds(cls=1, sep=2, pad=0, unk=3)
 CLS, SEP = SPECIAL.cls, SPECIAL.sep
@@ -91,3 +92,81 @@ def test_too_long_is_an_error_where_that_is_asked_for() -> None:
 def test_a_first_text_that_leaves_no_room_is_an_error() -> None:
     with pytest.raises(RowError, match="the first text of the pair takes 10 of 14 tokens"):
         frame(A, B, special=SPECIAL, max_length=14, long="window", stride=1)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "truncation", "kept"),
+    [
+        (9, None, "longest_first", (6, None)),
+        (9, 2, "longest_first", (3, 2)),
+        (2, 9, "longest_first", (2, 3)),
+        (9, 9, "longest_first", (2, 3)),
+        (10, 9, "longest_first", (3, 2)),
+        (9, 3, "only_first", (2, 3)),
+        (3, 9, "only_second", (3, 2)),
+    ],
+)
+def test_truncation(
+    a: int, b: int | None, truncation: Truncation, kept: tuple[int, int | None]
+) -> None:
+    cuts = cut(a, b, max_length=8, long="truncate", truncation=truncation)
+    assert cuts.truncated
+    assert cuts.first == [slice(0, kept[0])]
+    assert cuts.second == (None if b is None else [slice(0, kept[1])])
+
+
+@pytest.mark.parametrize(("truncation", "a", "b"), [("only_first", 9, 5), ("only_second", 5, 9)])
+def test_a_text_that_must_stay_whole_leaves_no_room(truncation: Truncation, a: int, b: int) -> None:
+    with pytest.raises(RowError, match="takes 5 tokens and leaves no room for the other"):
+        cut(a, b, max_length=8, long="truncate", truncation=truncation)
+
+
+def test_too_long_is_an_error_if_wanted() -> None:
+    with pytest.raises(RowError, match="11 tokens, the limit is 10"):
+        cut(9, None, max_length=10, long="error")
+    with pytest.raises(RowError, match="leaves no room for windows"):
+        cut(9, 9, max_length=10, long="window", stride=0)
+
+
+def test_no_limit() -> None:
+    assert cut(10_000, 10_000, max_length=None, long="error").first == [slice(0, 10_000)]
+
+
+@given(
+    a=st.integers(0, 60),
+    b=st.none() | st.integers(0, 60),
+    max_length=st.integers(8, 40),
+    stride=st.integers(0, 4),
+    data=st.data(),
+)
+def test_windows_cover_everything(
+    a: int, b: int | None, max_length: int, stride: int, data: st.DataObject
+) -> None:
+    if b is not None:
+        a = data.draw(st.integers(0, max_length - 3 - stride - 1))
+    cuts = cut(a, b, max_length=max_length, long="window", stride=stride)
+    assert not cuts.truncated
+    windowed, length = (cuts.first, a) if b is None or cuts.second is None else (cuts.second, b)
+    assert windowed[0].start == 0
+    assert windowed[-1].stop == length
+    for before, after in pairwise(windowed):
+        assert before.stop - after.start == stride
+        assert after.stop > before.stop
+    if b is not None:
+        assert cuts.first == [slice(0, a)] * len(windowed)
+    texts = 2 if b is None else 3
+    for number, part in enumerate(windowed):
+        first = 0 if b is None else cuts.first[number].stop
+        assert part.stop - part.start + first + texts <= max_length
+
+
+def test_windows_map_back_to_the_text() -> None:
+    a = Encoding([1], [(0, 4)], [0])
+    b = Encoding([2, 3, 4, 5], [(0, 1), (1, 3), (4, 5), (5, 9)], [0, 0, 1, 2])
+    cuts = cut(1, 4, max_length=7, long="window", stride=1)
+    first, second = frame_encodings(a, b, cuts, special=SPECIAL)
+    assert first.input_ids == [CLS, 1, SEP, 2, 3, 4, SEP]
+    assert second.input_ids == [CLS, 1, SEP, 4, 5, SEP]
+    assert second.token_type_ids == [0, 0, 0, 1, 1, 1]
+    assert second.offsets == [(0, 0), (0, 4), (0, 0), (4, 5), (5, 9), (0, 0)]
+    assert second.word_ids == [None, 0, None, 1, 2, None]

@@ -1,0 +1,347 @@
+"""What `distil tokenize` can do with rows: show, write, decode, count, compare, and learn."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import typer
+
+from distilcli.commands._file_run import (
+    EXIT_SOME_ROWS_FAILED,
+    OutputOptions,
+    ReportOptions,
+    note_unshown,
+    open_sink,
+    write_report,
+)
+from distilcli.console import Console
+from distilcli.errors import UsageError
+
+if TYPE_CHECKING:
+    from distilcli.rows import RowSource
+    from distilcli.stats import RunStats
+    from distilcli.tokenizer.compare import DifferenceCounts
+    from distilcli.tokenizer.loading import EngineName
+    from distilcli.tokenizer.rows import Done, Lengths, OnError, TokenizeRows
+    from distilcli.tokenizer.tokenizer import Tokenizer
+    from distilcli.tokenizer.windows import Long, Truncation
+
+# The options that have a meaning in each mode; any other is refused there.
+_ROWS_IN = ("files", "texts", "text_column", "input_format", "encoding", "delimiter", "no_header")
+_EVERYWHERE = (*_ROWS_IN, "limit", "quiet")
+_MODEL = ("model", "vocab", "cased", "engine", "offline", "on_error")
+_ROWS_OUT = ("output", "output_format", "prefix", "force", "json_summary")
+_CUTTING = ("pair_column", "columns", "max_length", "long", "stride", "truncation")
+_MODES: dict[str | None, tuple[str, ...]] = {
+    None: (*_MODEL, *_ROWS_OUT, *_CUTTING),
+    "decode": ("decodes", *_MODEL, *_ROWS_OUT),
+    "stats": ("stats", "plot", *_MODEL, "pair_column", "output_format", "force"),
+    "diff": ("diff", *_MODEL, *_ROWS_OUT),
+    "train": ("trains", "vocab_size", "cased", "output", "force"),
+}
+
+
+def check_options(context: typer.Context, modes: Sequence[str]) -> None:
+    """Raise `UsageError` for two modes at once, or an option that would do nothing here."""
+    if len(modes) > 1:
+        raise UsageError(f"--{modes[0]} and --{modes[1]} do not go together; choose one")
+    mode = modes[0] if modes else None
+    given = {
+        str(parameter.name): parameter.opts[0]
+        for parameter in context.command.params
+        if getattr(context.get_parameter_source(str(parameter.name)), "name", "") == "COMMANDLINE"
+    }
+    for name, flag in given.items():
+        if name not in (*_EVERYWHERE, *_MODES[mode]):
+            raise UsageError(f"{flag} does nothing {_elsewhere(name, mode)}")
+    if "stride" in given and context.params["long"] != "window":
+        raise UsageError("--stride does nothing without --long window; add it")
+    if "truncation" in given and "pair_column" not in given:
+        raise UsageError("--truncation does nothing without --pair-column; add it")
+    if "vocab" in given and "model" in given:
+        raise UsageError("--vocab is instead of --model; give one of them")
+    if "cased" in given and not given.keys() & {"vocab", "trains"}:
+        raise UsageError("--cased and --uncased go with --vocab or --train; a model knows its own")
+
+
+def _elsewhere(option: str, mode: str | None) -> str:
+    """Say why an option does nothing in a mode, and where it does something."""
+    homes = [f"--{name}" for name, options in _MODES.items() if name and option in options]
+    if mode is None and homes:
+        return f"without {' or '.join(homes)}; add it"
+    return f"with --{mode}; leave it out"
+
+
+@dataclass(kw_only=True)
+class Run:
+    """The rows, the tokenizer and the destination of one run of the command."""
+
+    console: Console
+    source: "RowSource"
+    model: str
+    vocab: str | None
+    cased: bool | None
+    engine: "EngineName"
+    offline: bool
+    on_error: "OnError"
+    output: OutputOptions
+    json_summary: bool
+
+    @cached_property
+    def tokenizer(self) -> "Tokenizer":
+        """The tokenizer, loaded when first asked for; a note says which it is."""
+        from distilcli.tokenizer.fast import use_all_cores
+
+        use_all_cores()
+        tokenizer = (
+            self._load(self.model, self.engine)
+            if self.vocab is None
+            else self._load_vocabulary(self.vocab)
+        )
+        kind = "uncased" if tokenizer.options.do_lower_case else "cased"
+        name = self.vocab or self.model
+        self.console.note(f"tokenizer {name}: {len(tokenizer.tokens):,} tokens, {kind}")
+        return tokenizer
+
+    @cached_property
+    def stats(self) -> "RunStats":
+        """The counts of the run."""
+        from distilcli.stats import RunStats
+
+        return RunStats()
+
+    def other_tokenizer(self, name: str) -> "Tokenizer":
+        """Return what the tokenizer is compared with: an engine, a `vocab.txt` or a model."""
+        if name in ("fast", "wordpiece"):
+            engine: EngineName = "fast" if name == "fast" else "wordpiece"
+            if self.vocab is not None:
+                return self._load_vocabulary(self.vocab, engine)
+            return self._load(self.model, engine)
+        if Path(name).is_file():
+            return self._load_vocabulary(name)
+        return self._load(name, self.engine)
+
+    def _load(self, model: str, engine: "EngineName") -> "Tokenizer":
+        from distilcli.checkpoint.locate import locate_tokenizer
+        from distilcli.tokenizer.loading import load_tokenizer
+
+        return load_tokenizer(locate_tokenizer(model, offline=self.offline), engine=engine)
+
+    def _load_vocabulary(self, path: str, engine: "EngineName | None" = None) -> "Tokenizer":
+        from distilcli.tokenizer.loading import load_vocabulary
+
+        return load_vocabulary(Path(path), cased=self.cased, engine=engine or self.engine)
+
+    def lengths(
+        self,
+        *,
+        max_length: int | None,
+        long: "Long | None",
+        stride: int | None,
+        truncation: "Truncation",
+    ) -> "Lengths":
+        """Return the limit that the options mean: none unless they name one."""
+        from distilcli.tokenizer.rows import Lengths
+        from distilcli.tokenizer.windows import DEFAULT_STRIDE
+
+        if long is not None and max_length is None:
+            max_length = self.tokenizer.max_length
+            if max_length is None:
+                raise UsageError(f"--long needs --max-length: {self.vocab} does not say a limit")
+        stride = DEFAULT_STRIDE if stride is None else stride
+        return Lengths(max_length, long or "truncate", stride, truncation)
+
+    def blocks(self, work: Any) -> "Iterator[list[Done[Any]]]":
+        """Return the rows as `work` leaves them, in blocks."""
+        from distilcli.tokenizer.rows import work_ahead
+
+        return work_ahead(self.source, work, on_error=self.on_error, stats=self.stats)
+
+    def finish(self, **counts: object) -> int:
+        """Say what was done, and return the exit code."""
+        stats = self.stats
+        summary = {
+            "command": "tokenize",
+            "model": self.vocab or self.model,
+            "engine": self.engine,
+            "input": self.source.name,
+            "rows": stats.rows,
+            "failed": stats.failed,
+            "skipped": stats.skipped,
+            "seconds": round(stats.seconds, 3),
+            **counts,
+        }
+        write_report(summary, ReportOptions(stats_file=None, as_json=self.json_summary))
+        if not self.json_summary:
+            failed = f", {stats.failed:,} failed" if stats.failed else ""
+            self.console.note(f"{stats.rows:,} rows{failed} in {stats.seconds:.1f} s")
+        return EXIT_SOME_ROWS_FAILED if stats.failed else 0
+
+
+def show_tokens(run: Run, lengths: "Lengths", *, pair_column: str | None, most: int | None) -> int:
+    """Show tokens over their ids; `most` rows if the user has not said how many."""
+    from distilcli.console.tokens import TokenView
+
+    work = _tokenize_rows(run, lengths, pair_column, places=True)
+    view = TokenView(run.tokenizer)
+    with run.source:
+        for block in run.blocks(work):
+            view.show(block)
+    if run.stats.rows == most:
+        run.console.note(f"{most} rows are shown at most; --limit N shows N, a pipe gets all")
+    return run.finish()
+
+
+def write_tokens(
+    run: Run, lengths: "Lengths", *, pair_column: str | None, columns: Sequence[str]
+) -> int:
+    """Write every row with its tokens."""
+    from distilcli.tokenizer.columns import TokenColumns
+
+    layout = TokenColumns(
+        run.tokenizer,
+        chosen=columns,
+        paired=pair_column is not None,
+        windowed=lengths.long == "window",
+    )
+    work = _tokenize_rows(run, lengths, pair_column, places=layout.need_places)
+    return _write(run, run.blocks(work), names=layout.names, values=layout.values)
+
+
+def decode(run: Run, *, has_column: bool) -> int:
+    """Write every row with the text that its ids stand for."""
+    from distilcli.tokenizer.rows import DecodeRows
+
+    named = "ids" if not has_column and "ids" in run.source.columns else run.source.text_column
+    work = DecodeRows(run.tokenizer, ids_column=named)
+    return _write(run, run.blocks(work), names=["decoded"], values=lambda text: {"decoded": text})
+
+
+def describe_lengths(run: Run, *, pair_column: str | None, plot: str | None) -> int:
+    """Count all rows and write the figures: a table, lines, JSON, and a picture if wanted."""
+    from distilcli.tokenizer.plot import check_plot, plot_lengths
+    from distilcli.tokenizer.rows import Lengths
+    from distilcli.tokenizer.statistics import LengthStatistics
+
+    if run.output.format == "jsonl":
+        raise UsageError("--stats is one document; take --format json, csv, tsv or table")
+    if plot is not None:
+        check_plot(plot, force=run.output.force)
+    statistics = LengthStatistics(run.tokenizer)
+    work = _tokenize_rows(run, Lengths(), pair_column, places=False)
+    with run.source:
+        for block in run.blocks(work):
+            statistics.add_all(done.value for done in block if done.value is not None)
+    report = statistics.report()
+    if run.output.is_table:
+        from distilcli.console.tokens import show_lengths
+
+        show_lengths(report, source=run.source.name)
+    else:
+        run.console.show(
+            report.records(),
+            footer=(),
+            document=report.as_dict(),
+            title="",
+            table_format="json" if run.output.format == "json" else _lines_format(run.output),
+        )
+    if plot is not None:
+        plot_lengths(report, plot, title=f"Tokens in the rows of {run.source.name}")
+        run.console.note(f"{plot}: drawn")
+    return run.finish()
+
+
+def compare(run: Run, *, other: str) -> int:
+    """Write the rows that another tokenizer cuts differently, and say how many there are."""
+    from distilcli.tokenizer.compare import CompareRows, DifferenceCounts
+
+    here, there = _names(run, other)
+    work = CompareRows(
+        run.tokenizer, run.other_tokenizer(other), text_column=run.source.text_column
+    )
+    counts = DifferenceCounts()
+    blocks = counts.those_that_differ(run.blocks(work))
+    if run.output.is_table:
+        from distilcli.console.tokens import DifferenceView
+
+        view = DifferenceView(here, there)
+        with run.source:
+            for block in blocks:
+                view.show(block)
+        view.show_counts(counts)
+        code = run.finish(**counts.as_dict())
+    else:
+        code = _write(run, blocks, names=counts.NAMES, values=counts.values, counts=counts)
+    run.console.note(
+        f"{counts.rows_that_differ:,} of {counts.rows:,} rows differ, in {counts.differences:,} "
+        f"places; tokens: {counts.n_tokens:,} by {here}, {counts.n_tokens_other:,} by {there}"
+    )
+    return code
+
+
+def train(run: Run, *, size: int) -> int:
+    """Learn a vocabulary from all rows and save it as a folder."""
+    from distilcli.tokenizer.options import TokenizerOptions
+    from distilcli.tokenizer.training import (
+        check_folder,
+        save_tokenizer,
+        texts_of,
+        train_vocabulary,
+    )
+
+    if run.output.path is None:
+        raise UsageError("--train needs a folder for the new tokenizer; name it with -o")
+    folder = Path(run.output.path)
+    check_folder(folder, force=run.output.force)
+    options = TokenizerOptions(do_lower_case=not run.cased, model_max_length=512)
+    with run.source:
+        vocabulary = train_vocabulary(texts_of(run.source), size=size, options=options)
+    save_tokenizer(vocabulary, options, folder)
+    run.console.note(
+        f"learned {len(vocabulary):,} tokens from {run.source.name}",
+        f"the tokenizer is in {folder}; try: distil tokenize FILE --model {folder}",
+    )
+    return 0
+
+
+def _tokenize_rows(
+    run: Run, lengths: "Lengths", pair_column: str | None, *, places: bool
+) -> "TokenizeRows":
+    from distilcli.tokenizer.rows import TokenizeRows
+
+    return TokenizeRows(
+        run.tokenizer,
+        text_column=run.source.text_column,
+        pair_column=None if pair_column is None else run.source.find_column(pair_column),
+        lengths=lengths,
+        places=places,
+    )
+
+
+def _write(
+    run: Run,
+    blocks: "Iterator[list[Done[Any]]]",
+    *,
+    names: Sequence[str],
+    values: Any,
+    counts: "DifferenceCounts | None" = None,
+) -> int:
+    """Write blocks of rows to where they go; return the exit code."""
+    from distilcli.tokenizer.rows import write_all
+
+    with run.source, open_sink(run.console, run.source, names, run.output) as sink:
+        write_all(blocks, sink, names=names, values=values)
+    note_unshown(run.console, sink)
+    return run.finish(**(counts.as_dict() if counts else {}))
+
+
+def _names(run: Run, other: str) -> tuple[str, str]:
+    """Say what is compared: two engines of one model, or two models."""
+    is_engine = other in ("fast", "wordpiece")
+    return (run.engine if is_engine else run.vocab or run.model), other
+
+
+def _lines_format(output: OutputOptions) -> Literal["csv", "tsv"]:
+    return "csv" if output.format == "csv" else "tsv"

@@ -1,0 +1,162 @@
+"""A tokenizer from a model's files: `tokenizer.json`, or `vocab.txt` with the files beside it.
+
+Whatever the files, they come down to a vocabulary and options, from which either engine is built.
+"""
+
+import itertools
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from distilcli.checkpoint.folder import ModelFiles, TokenizerFiles
+from distilcli.errors import ModelError
+from distilcli.tokenizer.fast import FastTokenizer
+from distilcli.tokenizer.options import (
+    AddedToken,
+    TokenizerOptions,
+    added_token,
+    read_object,
+    read_options,
+)
+from distilcli.tokenizer.tokenizer import Tokenizer
+from distilcli.tokenizer.vocabulary import Vocabulary, has_capitals, read_vocabulary
+from distilcli.tokenizer.wordpiece import WordPieceTokenizer
+
+EngineName = Literal["fast", "wordpiece"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Described:
+    """What a `tokenizer.json` says; `oddity` is what only the Rust engine can do."""
+
+    vocabulary: Vocabulary
+    options: TokenizerOptions
+    oddity: str | None
+
+
+def load_tokenizer(files: ModelFiles | TokenizerFiles, *, engine: EngineName = "fast") -> Tokenizer:
+    """Build the tokenizer of a model; raise `ModelError` if its files cannot be used.
+
+    `tokenizer_config.json` wins over `tokenizer.json` where both name an option.
+    """
+    path = files.tokenizer_json or files.vocab_txt
+    if path is None:
+        raise ModelError("the model has neither tokenizer.json nor vocab.txt; add one of them")
+    if files.tokenizer_json is not None:
+        described = _describe(files.tokenizer_json)
+    else:
+        described = _Described(read_vocabulary(path), TokenizerOptions(), None)
+    options = read_options(
+        files.special_tokens_map,
+        files.tokenizer_config,
+        base=described.options,
+        max_length=_max_positions(files.config_path),
+    )
+    return _engine(engine, replace(described, options=options), path)
+
+
+def load_vocabulary(
+    path: Path, *, cased: bool | None = None, engine: EngineName = "fast"
+) -> Tokenizer:
+    """Build a tokenizer from a `vocab.txt` alone.
+
+    `cased` None lower-cases texts unless the vocabulary has capital letters.
+    """
+    vocabulary = read_vocabulary(path)
+    lowers = not (has_capitals(vocabulary) if cased is None else cased)
+    options = TokenizerOptions(do_lower_case=lowers)
+    return _engine(engine, _Described(vocabulary, options, None), path)
+
+
+def _engine(name: EngineName, described: _Described, path: Path) -> Tokenizer:
+    vocabulary = described.vocabulary
+    options = _with_special_tokens(described.options, vocabulary)
+    if name == "fast":
+        file = None if described.oddity is None else path
+        return FastTokenizer(vocabulary, options, source=str(path), file=file)
+    if described.oddity is not None:
+        raise ModelError(
+            f"{path}: has {described.oddity}, which only the Rust engine can; use --engine fast"
+        )
+    return WordPieceTokenizer(vocabulary, options, source=str(path))
+
+
+def _with_special_tokens(options: TokenizerOptions, vocabulary: Vocabulary) -> TokenizerOptions:
+    """Add the special tokens that the files do not list, so that they are found in texts."""
+    listed = {token.content for token in options.added_tokens.values()}
+    missing = {
+        vocabulary[content]: AddedToken(content)
+        for content in options.special_tokens().values()
+        if content in vocabulary and content not in listed
+    }
+    return replace(options, added_tokens={**options.added_tokens, **missing})
+
+
+def _max_positions(config_path: Path | None) -> int | None:
+    if config_path is None:
+        return None
+    positions = read_object(config_path).get("max_position_embeddings")
+    return positions if isinstance(positions, int) and positions > 0 else None
+
+
+def _describe(path: Path) -> _Described:
+    raw = read_object(path)
+    model = _part(raw, "model")
+    kind = model.get("type", "WordPiece" if "continuing_subword_prefix" in model else None)
+    if kind != "WordPiece":
+        raise ModelError(
+            f"{path}: its model is {kind!r}, not 'WordPiece'; BERT and DistilBERT have the latter"
+        )
+    vocabulary = _vocabulary(model.get("vocab"), path)
+    options, oddity = _steps(raw, model)
+    added = raw.get("added_tokens") or []
+    try:
+        tokens = {token["id"]: added_token(token, "added_tokens", str(path)) for token in added}
+    except (TypeError, KeyError):
+        raise ModelError(f"{path}: added_tokens must be objects with an id") from None
+    unk = model.get("unk_token", "[UNK]")
+    return _Described(vocabulary, replace(options, unk_token=unk, added_tokens=tokens), oddity)
+
+
+def _vocabulary(raw: Any, path: Path) -> Vocabulary:
+    is_vocabulary = isinstance(raw, dict) and all(type(number) is int for number in raw.values())
+    if not is_vocabulary or not raw:
+        raise ModelError(f"{path}: model.vocab must map tokens to ids; download the file again")
+    if len(set(raw.values())) < len(raw):
+        twice = sorted(raw.values())
+        number = next(a for a, b in itertools.pairwise(twice) if a == b)
+        raise ModelError(f"{path}: two tokens have the id {number}; each must have its own")
+    vocabulary: Vocabulary = raw
+    return vocabulary
+
+
+def _steps(raw: dict[str, Any], model: dict[str, Any]) -> tuple[TokenizerOptions, str | None]:
+    """Return the options that the steps of a `tokenizer.json` stand for, and what they are not."""
+    normalizer, splitter = _part(raw, "normalizer"), _part(raw, "pre_tokenizer").get("type")
+    basic = normalizer.get("type") == "BertNormalizer"
+    longest = model.get("max_input_chars_per_word", 100)
+    options = TokenizerOptions(
+        do_basic_tokenize=basic,
+        do_lower_case=basic and normalizer.get("lowercase", True),
+        strip_accents=normalizer.get("strip_accents") if basic else None,
+        tokenize_chinese_chars=normalizer.get("handle_chinese_chars", True),
+        do_split_on_punc=splitter == "BertPreTokenizer",
+        max_input_chars_per_word=longest,
+    )
+    if not (basic or not normalizer):
+        return options, f"the normalizer {normalizer.get('type')}"
+    if basic and not normalizer.get("clean_text", True):
+        return options, "a normalizer that does not clean"
+    if splitter not in ("BertPreTokenizer", "WhitespaceSplit") or not (
+        basic or splitter == "WhitespaceSplit"
+    ):
+        return options, f"the pre-tokenizer {splitter} with {normalizer.get('type', 'none')}"
+    if model.get("continuing_subword_prefix", "##") != "##":
+        return options, f"the prefix {json.dumps(model['continuing_subword_prefix'])}"
+    return options, None
+
+
+def _part(raw: dict[str, Any], name: str) -> dict[str, Any]:
+    part = raw.get(name)
+    return part if isinstance(part, dict) else {}

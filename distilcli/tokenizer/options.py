@@ -1,0 +1,159 @@
+"""The options of a BERT tokenizer, as `tokenizer_config.json` and its neighbours spell them."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from distilcli.errors import ModelError
+
+ROLES = ("unk", "sep", "pad", "cls", "mask")
+
+_ABSURD_LENGTH = 100_000  # transformers writes 1e30 where a tokenizer has no limit
+
+
+@dataclass(frozen=True, slots=True)
+class AddedToken:
+    """A token that is found in the text before anything else is done to it.
+
+    `normalized` looks for it in the normalized text instead; `single_word` wants no letter or
+    digit beside it; `lstrip` and `rstrip` take the whitespace beside it along.
+    """
+
+    content: str
+    single_word: bool = False
+    lstrip: bool = False
+    rstrip: bool = False
+    normalized: bool = False
+    special: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenizerOptions:
+    """What decides how a text becomes tokens, apart from the vocabulary.
+
+    `strip_accents` None follows `do_lower_case`. Words of `never_split` that stand between
+    whitespace are kept as they are; they, and everything else up to `do_split_on_punc`, count
+    only with `do_basic_tokenize`. `model_max_length` None means that nothing is known.
+    """
+
+    do_basic_tokenize: bool = True
+    do_lower_case: bool = True
+    strip_accents: bool | None = None
+    tokenize_chinese_chars: bool = True
+    do_split_on_punc: bool = True
+    never_split: tuple[str, ...] = ()
+    max_input_chars_per_word: int = 100
+    unk_token: str = "[UNK]"
+    sep_token: str = "[SEP]"
+    pad_token: str = "[PAD]"
+    cls_token: str = "[CLS]"
+    mask_token: str = "[MASK]"
+    clean_up_tokenization_spaces: bool = True
+    model_max_length: int | None = None
+    added_tokens: Mapping[int, AddedToken] = field(default_factory=dict)
+
+    @property
+    def strips_accents(self) -> bool:
+        """Whether accents go, once None is resolved."""
+        return self.do_lower_case if self.strip_accents is None else self.strip_accents
+
+    def special_tokens(self) -> dict[str, str]:
+        """Return the special tokens by their role."""
+        return {role: getattr(self, f"{role}_token") for role in ROLES}
+
+
+_FLAGS = (
+    "do_basic_tokenize",
+    "do_lower_case",
+    "tokenize_chinese_chars",
+    "do_split_on_punc",
+    "clean_up_tokenization_spaces",
+)
+
+
+def read_options(
+    *paths: Path | None, base: TokenizerOptions | None = None, max_length: int | None = None
+) -> TokenizerOptions:
+    """Read options from JSON files, a later one winning over an earlier; None is no file.
+
+    `base` holds what the files leave open, `max_length` what a missing or absurd
+    `model_max_length` becomes. Raises `ModelError` naming the file and the key that is wrong.
+    """
+    options = base or TokenizerOptions()
+    for path in paths:
+        if path is not None:
+            options = _override(options, read_object(path), str(path))
+    if options.model_max_length is None:
+        options = replace(options, model_max_length=max_length)
+    return options
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """Read a JSON object; raise `ModelError` naming the file, the line and the column."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise ModelError(
+            f"{path}: byte {error.start + 1} is not UTF-8; download the file again"
+        ) from None
+    except json.JSONDecodeError as error:
+        raise ModelError(
+            f"{path}: line {error.lineno}, column {error.colno}: not JSON: {error.msg}"
+        ) from None
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read: {error.strerror}") from None
+    if not isinstance(content, dict):
+        raise ModelError(f"{path}: holds no JSON object; download the file again")
+    return content
+
+
+def _override(options: TokenizerOptions, raw: dict[str, Any], source: str) -> TokenizerOptions:
+    changes: dict[str, Any] = {}
+    for name in _FLAGS:
+        if raw.get(name) is not None:
+            changes[name] = _checked(raw[name], bool, name, source)
+    if "strip_accents" in raw and raw["strip_accents"] is not None:
+        changes["strip_accents"] = _checked(raw["strip_accents"], bool, "strip_accents", source)
+    for role in ROLES:
+        name = f"{role}_token"
+        if raw.get(name) is not None:
+            changes[name] = added_token(raw[name], name, source).content
+    if raw.get("never_split") is not None:
+        words = _checked(raw["never_split"], list, "never_split", source)
+        changes["never_split"] = tuple(_checked(word, str, "never_split", source) for word in words)
+    limit = raw.get("model_max_length")
+    if isinstance(limit, int | float) and 0 < limit < _ABSURD_LENGTH:
+        changes["model_max_length"] = int(limit)
+    if raw.get("added_tokens_decoder") is not None:
+        by_id = _checked(raw["added_tokens_decoder"], dict, "added_tokens_decoder", source)
+        changes["added_tokens"] = {**options.added_tokens, **_added_tokens(by_id, source)}
+    return replace(options, **changes)
+
+
+def _added_tokens(by_id: dict[str, Any], source: str) -> dict[int, AddedToken]:
+    tokens = {}
+    for number, raw in by_id.items():
+        if not number.isdecimal():
+            raise ModelError(f"{source}: added_tokens_decoder has {number!r} where an id belongs")
+        tokens[int(number)] = added_token(raw, f"added_tokens_decoder.{number}", source)
+    return tokens
+
+
+def added_token(raw: object, name: str, source: str) -> AddedToken:
+    """Return a token written as text, or as an object with `content` and its flags."""
+    if isinstance(raw, str):
+        return AddedToken(raw)
+    if not isinstance(raw, dict) or not isinstance(raw.get("content"), str):
+        raise ModelError(f"{source}: {name} is {raw!r}; it must be a text or have a content")
+    known = {flag.name for flag in fields(AddedToken)} - {"content"}
+    flags = {flag: _checked(raw[flag], bool, name, source) for flag in known & raw.keys()}
+    return AddedToken(raw["content"], **flags)
+
+
+def _checked(value: object, kind: type, name: str, source: str) -> Any:
+    if isinstance(value, kind):
+        return value
+    names = {bool: "true or false", list: "a list", dict: "an object", str: "texts"}
+    raise ModelError(f"{source}: {name} is {value!r}; it must be {names[kind]}")

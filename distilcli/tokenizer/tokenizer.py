@@ -1,0 +1,178 @@
+"""What both engines are: texts to ids, with the place of each token in its text, and back.
+
+An engine tokenizes plain text; what is common to both stands here: words that are never split,
+lone surrogates, special ids and decoding.
+"""
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from distilcli.errors import ModelError, RowError
+from distilcli.tokenizer.characters import OTHER_WHITESPACE, WHITESPACE
+from distilcli.tokenizer.options import TokenizerOptions
+
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
+# What English writes without a space, as the original undoes it.
+_CLEAN_UP = (
+    *((f" {sign}", sign) for sign in ".?!,"),
+    (" ' ", "'"),
+    *((f" {ending}", ending) for ending in ("n't", "'m", "'s", "'ve", "'re")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SpecialIds:
+    """The ids that frame a sequence and fill a batch."""
+
+    cls: int
+    sep: int
+    pad: int
+    unk: int
+
+
+@dataclass(slots=True)
+class Encoding:
+    """The tokens of one text, without special tokens around them.
+
+    `offsets` are characters of the text as it was given, from and to; `word_ids` number the
+    words (and signs of punctuation) that the tokens are pieces of.
+    """
+
+    ids: list[int] = field(default_factory=list)
+    offsets: list[tuple[int, int]] = field(default_factory=list)
+    word_ids: list[int] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def append(self, other: "Encoding", start: int) -> None:
+        """Add the tokens of the text that follows, whose first character is number `start`."""
+        first_word = self.word_ids[-1] + 1 if self.word_ids else 0
+        self.ids += other.ids
+        self.offsets += [(start + begin, start + end) for begin, end in other.offsets]
+        self.word_ids += [first_word + word for word in other.word_ids]
+
+
+class Tokenizer(ABC):
+    """A tokenizer over one vocabulary. A lone surrogate is read as U+FFFD, the sign for just that.
+
+    `engine` is its name, `tokens` the text of every id, `max_length` the longest sequence that
+    its model takes (None where nobody says).
+    """
+
+    engine: str
+
+    def __init__(self, ids: Mapping[str, int], options: TokenizerOptions, *, source: str) -> None:
+        """Take token ids, added ones too; raise `ModelError` where a special one is missing."""
+        self.options = options
+        self.source = source
+        self.max_length = options.model_max_length
+        self.special = _special_ids(ids, options, source)
+        self.tokens: dict[int, str] = {number: token for token, number in ids.items()}
+        self.special_numbers = frozenset(
+            ids[token] for token in options.special_tokens().values() if token in ids
+        ) | {number for number, token in options.added_tokens.items() if token.special}
+        self._ids = ids
+        self._kept_words = _between_whitespace(options)
+
+    @property
+    def vocab_size(self) -> int:
+        """The number of rows that a table of embeddings needs: the highest id and one."""
+        return max(self.tokens) + 1
+
+    def ids(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return the token ids of each text, without special tokens around them."""
+        if self._kept_words is not None:
+            return [encoding.ids for encoding in self.encode(texts)]
+        try:
+            return self._plain_ids(texts)
+        except (TypeError, UnicodeEncodeError):
+            return self._plain_ids(_without_surrogates(texts))
+
+    def encode(self, texts: Sequence[str]) -> list[Encoding]:
+        """Return the tokens of each text, without special tokens around them."""
+        if self._kept_words is not None:
+            return [self._encode_around(self._kept_words, text) for text in texts]
+        try:
+            return self._plain_encodings(texts)
+        except (TypeError, UnicodeEncodeError):
+            return self._plain_encodings(_without_surrogates(texts))
+
+    def decode(self, ids: Sequence[int], *, skip_special: bool = True) -> str:
+        """Return the text that ids stand for, as near as the tokens tell.
+
+        Raises `RowError` for an id that is not in the vocabulary.
+        """
+        hidden = self.special_numbers - {self.special.unk} if skip_special else frozenset()
+        tokens = [self._token(number) for number in ids if number not in hidden]
+        text = " ".join(tokens).replace(" ##", "").strip()
+        if self.options.clean_up_tokenization_spaces:
+            for spaced, close in _CLEAN_UP:
+                text = text.replace(spaced, close)
+        return text
+
+    @abstractmethod
+    def _plain_ids(self, texts: Sequence[str]) -> list[list[int]]:
+        """See `ids`; there are no words to keep."""
+
+    @abstractmethod
+    def _plain_encodings(self, texts: Sequence[str]) -> list[Encoding]:
+        """See `encode`; there are no words to keep."""
+
+    def _token(self, number: int) -> str:
+        if number not in self.tokens:
+            highest = self.vocab_size - 1
+            raise RowError(f"id {number} is not in the vocabulary (0 to {highest:,})")
+        return self.tokens[number]
+
+    def _encode_around(self, kept_words: re.Pattern[str], text: str) -> Encoding:
+        """Tokenize what stands around the words that are never split; keep those as tokens."""
+        encoding = Encoding()
+        for start, part, is_kept in _parts(kept_words, text):
+            if is_kept:
+                number = self._ids.get(part, self.special.unk)
+                found = Encoding([number], [(0, len(part))], [0])
+            else:
+                (found,) = self._plain_encodings(_without_surrogates([part]))
+            encoding.append(found, start)
+        return encoding
+
+
+def _special_ids(ids: Mapping[str, int], options: TokenizerOptions, source: str) -> SpecialIds:
+    numbers = {}
+    for role, token in options.special_tokens().items():
+        if role == "mask":
+            continue
+        if token not in ids:
+            raise ModelError(
+                f"{source}: the vocabulary has no {token}, which the model needs; "
+                f"add it, or name another {role}_token in tokenizer_config.json"
+            )
+        numbers[role] = ids[token]
+    return SpecialIds(**numbers)
+
+
+def _between_whitespace(options: TokenizerOptions) -> re.Pattern[str] | None:
+    """Return the pattern of the words that are never split; None where there are none."""
+    if not (options.never_split and options.do_basic_tokenize):
+        return None
+    whitespace = WHITESPACE + OTHER_WHITESPACE
+    words = "|".join(map(re.escape, sorted(options.never_split, key=len, reverse=True)))
+    return re.compile(f"(?<![^{whitespace}])(?:{words})(?![^{whitespace}])")
+
+
+def _parts(pattern: re.Pattern[str], text: str) -> Iterator[tuple[int, str, bool]]:
+    """Cut a text at the matches of a pattern; yield (start, part, is a match)."""
+    position = 0
+    for match in pattern.finditer(text):
+        yield position, text[position : match.start()], False
+        yield match.start(), match.group(), True
+        position = match.end()
+    yield position, text[position:], False
+
+
+def _without_surrogates(texts: Sequence[str]) -> list[str]:
+    return [_SURROGATES.sub("\ufffd", text) for text in texts]

@@ -1,0 +1,297 @@
+"""BERT's tokenizer in plain Python: what it does, to be read, and fast enough to be used.
+
+A text becomes tokens in four steps:
+
+1. added tokens such as [SEP] are found in the text and taken as they are;
+2. the rest is normalized sign by sign: control characters go, every ideograph stands alone,
+   accents are stripped and capitals lowered;
+3. it is cut into words at whitespace and around every sign of punctuation;
+4. a word is cut into the longest pieces that the vocabulary has, from the left: `##` marks those
+   that continue a word. A word that cannot be cut, or is too long, is [UNK] as a whole.
+
+Every normalized sign knows the place in the text that it came from, so that a token can say from
+where to where it stands. A stretch without whitespace always gives the same pieces wherever it
+stands, so it is looked up before it is cut. The tables and the order of the steps are those of
+the Rust engine; the first BERT put lower-casing before the accents and composed characters
+(NFC), which makes a difference for a few letters outside ASCII.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from distilcli.tokenizer.characters import (
+    ACCENTS,
+    CHINESE,
+    COMPOSED_LATER,
+    OTHER_COMBINING,
+    OTHER_WHITESPACE,
+    PUNCTUATION,
+    REMOVED,
+    WHITESPACE,
+)
+from distilcli.tokenizer.options import AddedToken, TokenizerOptions
+from distilcli.tokenizer.tokenizer import Encoding, Tokenizer
+from distilcli.tokenizer.vocabulary import Vocabulary
+
+_CONTINUES = "##"
+_REMEMBERED = 100_000  # stretches of text whose tokens are kept in memory
+_LONGEST_REMEMBERED = 64  # longer ones hardly come twice
+
+
+@dataclass(slots=True)
+class Signs:
+    """Normalized text: its signs, and for each one the place of the character it came from."""
+
+    text: str
+    origins: Sequence[int]
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """Return from where to where in the original text the signs stand."""
+        return self.origins[start], self.origins[end - 1] + 1
+
+
+class BasicTokenizer:
+    """Steps 2 and 3: text to normalized words."""
+
+    def __init__(self, options: TokenizerOptions) -> None:
+        self._options = options
+        cleaned = options.do_basic_tokenize
+        self.whitespace = WHITESPACE if cleaned else WHITESPACE + OTHER_WHITESPACE
+        if cleaned and options.do_split_on_punc:
+            punctuation = PUNCTUATION.pattern
+            self._word = re.compile(f"[^{self.whitespace}{punctuation[1:-1]}]+|{punctuation}")
+        else:
+            self._word = re.compile(f"[^{self.whitespace}]+")
+
+    def normalize(self, text: str) -> Signs:
+        """Clean, set ideographs apart, strip accents, lower: one sign gives none, one or more."""
+        if not self._options.do_basic_tokenize:
+            return Signs(text, range(len(text)))
+        if text.isascii() and text.isprintable():
+            # Of the steps below only the last finds something to do here.
+            return Signs(text.lower() if self._options.do_lower_case else text, range(len(text)))
+        pairs = [(sign, place) for place, sign in enumerate(text) if not REMOVED.match(sign)]
+        if self._options.tokenize_chinese_chars:
+            pairs = list(_set_apart(pairs))
+        if self._options.strips_accents:
+            pairs = [pair for pair in _decompose(pairs) if not ACCENTS.match(pair[0])]
+        if self._options.do_lower_case:
+            # Sign by sign: a sigma at the end of a word is like every other.
+            pairs = [(low, place) for sign, place in pairs for low in sign.lower()]
+        return Signs("".join(sign for sign, _ in pairs), [place for _, place in pairs])
+
+    def words(self, text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+        """Yield from where to where each word stands; a sign of punctuation is a word."""
+        return (match.span() for match in self._word.finditer(text, start, end))
+
+
+def _set_apart(pairs: Iterable[tuple[str, int]]) -> Iterator[tuple[str, int]]:
+    for sign, place in pairs:
+        if CHINESE.match(sign):
+            yield from ((" ", place), (sign, place), (" ", place))
+        else:
+            yield sign, place
+
+
+def _decompose(pairs: Sequence[tuple[str, int]]) -> Iterator[tuple[str, int]]:
+    """Take letters and accents apart, accents in canonical order (NFD).
+
+    A sign that its letter brought along has the place of the sign before it. Signs that change
+    their order do not take their places along: so the Rust engine counts.
+    """
+    signs: list[tuple[str, bool]] = []
+    for composed, _ in pairs:
+        is_whole = COMPOSED_LATER.match(composed)
+        parts = composed if is_whole else unicodedata.normalize("NFD", composed)
+        for number, sign in enumerate(parts):
+            position = len(signs)
+            if rank := _combining(sign):
+                while position and _combining(signs[position - 1][0]) > rank:
+                    position -= 1
+            signs.insert(position, (sign, number > 0))
+    places = (place for _, place in pairs)
+    place = 0
+    for sign, was_brought in signs:
+        place = place if was_brought else next(places)
+        yield sign, place
+
+
+def _combining(sign: str) -> int:
+    """Return the rank of a mark among those on one letter; 0 for all else."""
+    known = ACCENTS.match(sign) or OTHER_COMBINING.match(sign)
+    return unicodedata.combining(sign) if known else 0
+
+
+class WordPiece:
+    """Step 4: a word to the ids of its pieces."""
+
+    def __init__(self, vocabulary: Vocabulary, *, unk: int, longest_word: int) -> None:
+        self._first = vocabulary
+        self._further = {
+            token.removeprefix(_CONTINUES): number
+            for token, number in vocabulary.items()
+            if token.startswith(_CONTINUES)
+        }
+        self._longest_piece = max(map(len, vocabulary))
+        self._longest_word = longest_word
+        self._unk = unk
+
+    def pieces(self, word: str) -> list[tuple[int, int, int]]:
+        """Return (id, start, end) of each piece, the longest from the left; else [UNK]."""
+        unknown = [(self._unk, 0, len(word))]
+        if len(word) > self._longest_word:
+            return unknown
+        pieces = []
+        start = 0
+        known = self._first
+        while start < len(word):
+            end = min(len(word), start + self._longest_piece)
+            while end > start and word[start:end] not in known:
+                end -= 1
+            if end == start:
+                return unknown
+            pieces.append((known[word[start:end]], start, end))
+            start, known = end, self._further
+        return pieces
+
+
+class AddedTokens:
+    """Step 1: tokens that are looked for in the text itself, the longest first."""
+
+    def __init__(
+        self, tokens: Mapping[int, AddedToken], *, normalize: Callable[[str], str] = str
+    ) -> None:
+        self._tokens = {normalize(token.content): (i, token) for i, token in tokens.items()}
+        contents = sorted(self._tokens, key=len, reverse=True)
+        # Without tokens, a pattern that matches nothing.
+        self._pattern = re.compile("|".join(map(re.escape, contents)) or "(?!)")
+
+    def __bool__(self) -> bool:
+        return bool(self._tokens)
+
+    def are_in(self, text: str) -> bool:
+        """Whether one of the tokens may be in the text."""
+        return self._pattern.search(text) is not None
+
+    def split(self, text: str) -> Iterator[tuple[int, int, int | None]]:
+        """Cut a text at the tokens; yield (start, end, id), where plain text has no id."""
+        spaces = WHITESPACE + OTHER_WHITESPACE
+        position = 0
+        for match in self._pattern.finditer(text):
+            number, token = self._tokens[match.group()]
+            start, end = match.span()
+            if token.single_word and _within_word(text, start, end):
+                continue
+            if token.lstrip:
+                start = max(position, len(text[:start].rstrip(spaces)))
+            if token.rstrip:
+                end = len(text) - len(text[end:].lstrip(spaces))
+            if position < start:
+                yield position, start, None
+            yield start, end, number
+            position = end
+        if position < len(text):
+            yield position, len(text), None
+
+
+def _within_word(text: str, start: int, end: int) -> bool:
+    beside = text[start - 1 : start] + text[end : end + 1]
+    return any(sign.isalnum() or sign == "_" for sign in beside)
+
+
+class _Remembered(dict[str, Encoding]):
+    """The tokens of stretches without whitespace, cut when first asked for."""
+
+    def __init__(self, cut: Callable[[str], Encoding]) -> None:
+        super().__init__()
+        self._cut = cut
+
+    def __missing__(self, stretch: str) -> Encoding:
+        encoding = self._cut(stretch)
+        if len(stretch) <= _LONGEST_REMEMBERED:
+            if len(self) >= _REMEMBERED:
+                self.clear()
+            self[stretch] = encoding
+        return encoding
+
+
+class WordPieceTokenizer(Tokenizer):
+    """The engine `wordpiece`: the four steps over one vocabulary."""
+
+    engine = "wordpiece"
+
+    def __init__(self, vocabulary: Vocabulary, options: TokenizerOptions, *, source: str) -> None:
+        """Raise `ModelError` where the vocabulary lacks a special token."""
+        added = options.added_tokens.items()
+        ids = {**vocabulary, **{token.content: number for number, token in added}}
+        super().__init__(ids, options, source=source)
+        self._basic = BasicTokenizer(options)
+        self._wordpiece = WordPiece(
+            vocabulary, unk=self.special.unk, longest_word=options.max_input_chars_per_word
+        )
+        self._added = AddedTokens({i: token for i, token in added if not token.normalized})
+        self._added_normalized = AddedTokens(
+            {i: token for i, token in added if token.normalized},
+            normalize=lambda content: self._basic.normalize(content).text,
+        )
+        self._stretch = re.compile(f"[^{self._basic.whitespace}]+")
+        self._known = _Remembered(self._cut)
+
+    def _plain_ids(self, texts: Sequence[str]) -> list[list[int]]:
+        return [self._ids_of(text) for text in texts]
+
+    def _plain_encodings(self, texts: Sequence[str]) -> list[Encoding]:
+        return [self._encode(text) for text in texts]
+
+    def _ids_of(self, text: str) -> list[int]:
+        if self._added_normalized or self._added.are_in(text):
+            return self._encode(text).ids
+        ids: list[int] = []
+        for stretch in self._stretch.findall(text):
+            ids += self._known[stretch].ids
+        return ids
+
+    def _encode(self, text: str) -> Encoding:
+        encoding = Encoding()
+        for start, end, number in self._added.split(text):
+            if number is not None:
+                encoding.append(Encoding([number], [(0, end - start)], [0]), start)
+            elif self._added_normalized:
+                # Such a token may reach over whitespace.
+                encoding.append(self._cut(text[start:end]), start)
+            else:
+                self._append_stretches(encoding, text, start, end)
+        return encoding
+
+    def _append_stretches(self, encoding: Encoding, text: str, start: int, end: int) -> None:
+        """Add the tokens of plain text, stretch by stretch: `Encoding.append`, unrolled."""
+        ids, offsets, word_ids = encoding.ids, encoding.offsets, encoding.word_ids
+        first_word = word_ids[-1] + 1 if word_ids else 0
+        for match in self._stretch.finditer(text, start, end):
+            known = self._known[match.group()]
+            if not known.ids:
+                continue
+            place = match.start()
+            ids += known.ids
+            for begin, stop in known.offsets:
+                offsets.append((place + begin, place + stop))
+            for word in known.word_ids:
+                word_ids.append(first_word + word)
+            first_word = word_ids[-1] + 1
+
+    def _cut(self, text: str) -> Encoding:
+        """Take text without added tokens through steps 2 to 4."""
+        signs = self._basic.normalize(text)
+        encoding = Encoding()
+        for start, end, number in self._added_normalized.split(signs.text):
+            if number is not None:
+                encoding.append(Encoding([number], [signs.span(start, end)], [0]), 0)
+                continue
+            for word_start, word_end in self._basic.words(signs.text, start, end):
+                pieces = self._wordpiece.pieces(signs.text[word_start:word_end])
+                offsets = [signs.span(word_start + a, word_start + b) for _, a, b in pieces]
+                word = Encoding([piece for piece, _, _ in pieces], offsets, [0] * len(pieces))
+                encoding.append(word, 0)
+        return encoding

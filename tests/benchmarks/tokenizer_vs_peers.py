@@ -1,0 +1,126 @@
+"""Our tokenizers against the packages they stand beside, on the same texts and cores.
+
+    python tests/benchmarks/tokenizer_vs_peers.py [--vocab vocab.txt] [--file ROWS] [--rows N]
+
+The fast engine against `tokenizers.encode_batch_fast` called directly; `distil tokenize` from
+file to file against the same; and our WordPiece in plain Python against the BertTokenizer in
+Python of whatever transformers is installed (4.57 is the last that has it as its own). All take
+turns; a ratio above 1 says that ours is faster. Nothing is installed here.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from _models import mixed_reviews
+from _report import alternate, median_ratio, report
+
+from distilcli.app import main as distil
+from distilcli.checkpoint.locate import locate_tokenizer
+from distilcli.rows import cell_text, open_rows
+from distilcli.tokenizer.fast import FastTokenizer, use_all_cores
+from distilcli.tokenizer.loading import load_vocabulary
+
+
+def python_bert_tokenizer(vocab: Path) -> tuple[str, Any]:
+    """Return transformers' tokenizer in Python, and its name with the version."""
+    import transformers
+
+    name = f"transformers {transformers.__version__} BertTokenizer in Python"
+    try:
+        from transformers.models.bert.tokenization_bert_legacy import BertTokenizerLegacy
+    except ImportError:
+        return name, transformers.BertTokenizer(str(vocab))
+    return f"{name} (legacy)", BertTokenizerLegacy(str(vocab))
+
+
+def compare(
+    ours: dict[str, Callable[[], object]], peer: str, run: Callable[[], object], rounds: int
+) -> list[dict[str, object]]:
+    """Time the contenders in turn; return a row for each of ours."""
+    seconds = alternate({peer: run, **ours}, rounds=rounds)
+    return [
+        {
+            "ours": name,
+            "peer": peer,
+            "seconds": round(min(seconds[name]), 3),
+            "peer_seconds": round(min(seconds[peer]), 3),
+            "ratio": round(median_ratio(seconds[peer], seconds[name]), 2),
+        }
+        for name in ours
+    ]
+
+
+def main() -> None:
+    """Run the three comparisons and print them."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--vocab", type=Path)
+    parser.add_argument("--file")
+    parser.add_argument("--rows", type=int, default=2000)
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    vocab = options.vocab or locate_tokenizer("sentiment").vocab_txt
+    if options.file:
+        source = open_rows([options.file], limit=options.rows)
+        texts = [cell_text(row, source.text_column) for row in source]
+    else:
+        texts = mixed_reviews(options.rows)
+
+    use_all_cores()
+    fast = load_vocabulary(vocab)
+    assert isinstance(fast, FastTokenizer)
+    backend = fast._backend
+    tokens = sum(map(len, fast.ids(texts)))
+
+    def direct() -> object:
+        return backend.encode_batch_fast(texts, add_special_tokens=False)
+
+    with tempfile.TemporaryDirectory() as folder:
+        given = Path(folder, "in.jsonl")
+        given.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+
+        def command(*arguments: str) -> Callable[[], object]:
+            files = [str(given), "-o", str(Path(folder, "out.jsonl")), "--force", "-q"]
+            whole = ["tokenize", *files, "--vocab", str(vocab), *arguments]
+            return lambda: distil(whole) and sys.exit("distil tokenize failed")
+
+        rows = compare(
+            {
+                "fast engine, ids": lambda: fast.ids(texts),
+                "distil tokenize, file to file, --columns ids": command("--columns", "ids"),
+                "distil tokenize, file to file, tokens and ids": command("--columns", "tokens,ids"),
+                "distil tokenize, file to file, all columns": command(),
+                "the same with --engine wordpiece": command("--engine", "wordpiece"),
+            },
+            "tokenizers.encode_batch_fast",
+            direct,
+            options.rounds,
+        )
+    peer_name, peer = python_bert_tokenizer(vocab)
+    some = texts[: max(1, len(texts) // 10)]
+    warm = load_vocabulary(vocab, engine="wordpiece")
+    rows += compare(
+        {
+            "our WordPiece, nothing remembered": lambda: load_vocabulary(
+                vocab, engine="wordpiece"
+            ).ids(some),
+            "our WordPiece": lambda: warm.ids(some),
+            "our WordPiece with offsets": lambda: warm.encode(some),
+        },
+        peer_name,
+        lambda: [peer.convert_tokens_to_ids(peer.tokenize(text)) for text in some],
+        options.rounds,
+    )
+    report(
+        f"Tokenizers over {len(texts):,} rows, {tokens:,} tokens",
+        rows,
+        {"tokens": tokens, "results": rows},
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+"""The two engines give the same ids, the same offsets and the same words, whatever the text."""
+
+import itertools
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+
+from distilcli.tokenizer.fast import FastTokenizer
+from distilcli.tokenizer.loading import load_vocabulary
+from distilcli.tokenizer.options import AddedToken, TokenizerOptions
+from distilcli.tokenizer.tokenizer import Encoding, Tokenizer
+from distilcli.tokenizer.wordpiece import WordPieceTokenizer
+from tests.shared import shared_vocabularies
+from tests.tokenizer._texts import SPECIAL, VOCABULARY, texts
+
+ADDED = {VOCABULARY[token]: AddedToken(token) for token in SPECIAL}
+
+
+def both(options: TokenizerOptions) -> tuple[Tokenizer, Tokenizer]:
+    return (
+        FastTokenizer(VOCABULARY, options, source="test"),
+        WordPieceTokenizer(VOCABULARY, options, source="test"),
+    )
+
+
+def check_agreement(fast: Tokenizer, ours: Tokenizer, text: str) -> Encoding:
+    (expected,), (found,) = fast.encode([text]), ours.encode([text])
+    assert found == expected
+    assert ours.ids([text]) == fast.ids([text]) == [expected.ids]
+    return found
+
+
+OPTIONS = {
+    "uncased": TokenizerOptions(added_tokens=ADDED),
+    "cased": TokenizerOptions(added_tokens=ADDED, do_lower_case=False),
+    "lower, accents kept": TokenizerOptions(added_tokens=ADDED, strip_accents=False),
+    "cased, accents stripped": TokenizerOptions(
+        added_tokens=ADDED, do_lower_case=False, strip_accents=True
+    ),
+    "ideographs in words": TokenizerOptions(added_tokens=ADDED, tokenize_chinese_chars=False),
+    "punctuation in words": TokenizerOptions(added_tokens=ADDED, do_split_on_punc=False),
+    "split at spaces alone": TokenizerOptions(added_tokens=ADDED, do_basic_tokenize=False),
+    "short words": TokenizerOptions(added_tokens=ADDED, max_input_chars_per_word=3),
+    "never split": TokenizerOptions(added_tokens=ADDED, never_split=("New", "don't", "é")),
+}
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_any_text(name: str) -> None:
+    fast, ours = both(OPTIONS[name])
+
+    @settings(max_examples=150, deadline=None)
+    @given(texts)
+    def check(text: str) -> None:
+        check_agreement(fast, ours, text)
+
+    check()
+
+
+def test_offsets_stand_in_the_text_in_order() -> None:
+    ours = both(OPTIONS["cased"])[1]
+
+    @settings(max_examples=150, deadline=None)
+    @given(texts)
+    def check(text: str) -> None:
+        (encoding,) = ours.encode([text])
+        ends = [0, *itertools.chain.from_iterable(encoding.offsets), len(text)]
+        assert ends == sorted(ends)
+        assert encoding.word_ids == sorted(encoding.word_ids)
+
+    check()
+
+
+@pytest.mark.parametrize("single_word", [False, True])
+@pytest.mark.parametrize("strips", [(False, False), (True, False), (False, True), (True, True)])
+@pytest.mark.parametrize("normalized", [False, True])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<ent>",
+        "a <ent> b<ent>c",
+        "  <ent>  <ent>\t",
+        "<Ent> <ENT> x<ent>",
+        "<e\u0301nt> <ent>!",
+        "go<ent>1 <ent>_ (<ent>)",
+        "",
+    ],
+)
+def test_added_tokens(
+    text: str, normalized: bool, strips: tuple[bool, bool], single_word: bool
+) -> None:
+    token = AddedToken(
+        "<ent>",
+        single_word=single_word,
+        lstrip=strips[0],
+        rstrip=strips[1],
+        normalized=normalized,
+        special=False,
+    )
+    added = {**ADDED, len(VOCABULARY): token}
+    fast, ours = both(TokenizerOptions(added_tokens=added))
+    check_agreement(fast, ours, text)
+
+
+def test_a_normalized_token_reaches_over_spaces() -> None:
+    token = AddedToken("New York", normalized=True, special=False)
+    options = TokenizerOptions(added_tokens={**ADDED, len(VOCABULARY): token})
+    fast, ours = both(options)
+    encoding = check_agreement(fast, ours, "a nEw yórk, new\u200b York")
+    assert encoding.ids.count(len(VOCABULARY)) == 2
+
+
+@pytest.mark.parametrize("path", shared_vocabularies(), ids=lambda path: path.parent.name)
+def test_vocabularies_of_the_hub(path: Path) -> None:
+    fast, ours = load_vocabulary(path), load_vocabulary(path, engine="wordpiece")
+
+    @settings(max_examples=100, deadline=None)
+    @given(texts)
+    def check(text: str) -> None:
+        check_agreement(fast, ours, text)
+
+    check()
+
+
+@pytest.mark.skipif(bool(shared_vocabularies()), reason="they are there")
+def test_vocabularies_of_the_hub_are_missing() -> None:
+    pytest.skip("no shared/data/vocabs beside the repository, nor under $DISTIL_SHARED")

@@ -1,0 +1,226 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from distilcli.checkpoint.folder import describe_tokenizer
+from distilcli.errors import ModelError
+from distilcli.tokenizer.loading import EngineName, load_tokenizer, load_vocabulary
+from distilcli.tokenizer.tokenizer import Tokenizer
+
+Files = Callable[..., Path]
+
+ENGINES: tuple[EngineName, ...] = ("fast", "wordpiece")
+
+
+def load(folder: Path, engine: EngineName = "fast") -> Tokenizer:
+    return load_tokenizer(describe_tokenizer("test", folder), engine=engine)
+
+
+def tokens(tokenizer: Tokenizer, text: str) -> list[str]:
+    return [tokenizer.tokens[number] for number in tokenizer.ids([text])[0]]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_vocab_txt_alone_is_uncased(
+    write_files: Files, vocab_text: str, engine: EngineName
+) -> None:
+    tokenizer = load(write_files(vocab_txt=vocab_text), engine)
+    assert tokens(tokenizer, "The [SEP] naïve") == ["the", "[SEP]", "naive"]
+    assert tokenizer.max_length is None
+    assert tokenizer.engine == engine
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    ("settings", "text", "expected"),
+    [
+        ({"do_lower_case": False}, "New naïve", ["New", "naïve"]),
+        ({"strip_accents": False}, "NaÏve", ["naïve"]),
+        ({"do_lower_case": False, "strip_accents": True}, "naïve", ["naive"]),
+        ({"tokenize_chinese_chars": False}, "中国", ["中", "##国"]),
+        ({"do_basic_tokenize": False}, "New great,", ["New", "[UNK]"]),
+        ({"do_split_on_punc": False}, "great,", ["[UNK]"]),
+        ({"never_split": ["New"]}, "New new", ["New", "n", "##e", "##w"]),
+        ({"unk_token": "don"}, "Ж", ["don"]),
+        ({"mask_token": {"content": "fun"}}, "funfun", ["fun", "fun"]),
+        (
+            {"added_tokens_decoder": {"5": {"content": "a", "special": False}}},
+            "banana",
+            ["b", "a", "n", "a", "n", "a"],
+        ),
+    ],
+)
+def test_every_option_counts_in_both_engines(
+    write_files: Files,
+    tokenizer_json: dict[str, object],
+    vocab_text: str,
+    engine: EngineName,
+    settings: dict[str, Any],
+    text: str,
+    expected: list[str],
+) -> None:
+    if "added_tokens_decoder" in settings:
+        number = vocab_text.splitlines().index("a")
+        settings = {"added_tokens_decoder": {str(number): settings["added_tokens_decoder"]["5"]}}
+    folder = write_files(vocab_txt=vocab_text, tokenizer_config_json=settings)
+    assert tokens(load(folder, engine), text) == expected
+    write_files(tokenizer_json=tokenizer_json)
+    assert tokens(load(folder, engine), text) == expected
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_tokenizer_json_says_how(
+    write_files: Files, tokenizer_json: dict[str, Any], engine: EngineName
+) -> None:
+    tokenizer_json["normalizer"]["lowercase"] = False
+    tokenizer_json["model"]["max_input_chars_per_word"] = 4
+    tokenizer = load(write_files(tokenizer_json=tokenizer_json), engine)
+    assert tokens(tokenizer, "New naïve the a b c") == ["New", "[UNK]", "the", "a", "b", "c"]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_special_tokens_map(write_files: Files, vocab_text: str, engine: EngineName) -> None:
+    folder = write_files(vocab_txt=vocab_text, special_tokens_map_json={"cls_token": "fun"})
+    tokenizer = load(folder, engine)
+    assert tokenizer.tokens[tokenizer.special.cls] == "fun"
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"model_max_length": 128}, 128),
+        ({"model_max_length": 1e30}, 64),
+        ({"model_max_length": None}, 64),
+        ({}, 64),
+    ],
+)
+def test_a_missing_or_absurd_limit(
+    write_files: Files, vocab_text: str, settings: dict[str, object], expected: int
+) -> None:
+    config = {"max_position_embeddings": 64}
+    folder = write_files(vocab_txt=vocab_text, tokenizer_config_json=settings, config_json=config)
+    assert load(folder).max_length == expected
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ({"normalizer": {"type": "Lowercase"}}, "the normalizer Lowercase"),
+        ({"pre_tokenizer": {"type": "Metaspace"}}, "the pre-tokenizer Metaspace"),
+        (
+            {
+                "normalizer": {
+                    "type": "BertNormalizer",
+                    "clean_text": False,
+                    "lowercase": True,
+                    "handle_chinese_chars": True,
+                    "strip_accents": None,
+                }
+            },
+            "does not clean",
+        ),
+    ],
+)
+def test_what_only_the_rust_engine_can(
+    write_files: Files, tokenizer_json: dict[str, Any], change: dict[str, Any], what: str
+) -> None:
+    if what.endswith("Metaspace"):
+        change["pre_tokenizer"] |= {"replacement": "_", "prepend_scheme": "never", "split": True}
+    folder = write_files(tokenizer_json={**tokenizer_json, **change})
+    assert load(folder).ids(["fun"])
+    with pytest.raises(ModelError, match=what):
+        load(folder, "wordpiece")
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({}, "neither tokenizer.json nor vocab.txt"),
+        ({"vocab_txt": "[PAD]\n[CLS]\n[SEP]\na\n"}, "no [UNK]"),
+        ({"vocab_txt": "[PAD]\n[UNK]\n[CLS]\na\n"}, "no [SEP]"),
+        ({"vocab_txt": "[UNK]\na\nb\na\n"}, "line 4: 'a' is on line 2 already"),
+        ({"vocab_txt": "\n\n"}, "holds no tokens"),
+        ({"tokenizer_json": {"model": {"type": "BPE"}}}, "its model is 'BPE'"),
+        ({"tokenizer_json": {"model": {"type": "Unigram", "vocab": []}}}, "its model is 'Unigram'"),
+        ({"tokenizer_json": {}}, "its model is None"),
+        ({"tokenizer_json": "{"}, "line 1, column 2: not JSON"),
+        ({"tokenizer_json": "[]"}, "no JSON object"),
+        ({"tokenizer_json": {"model": {"type": "WordPiece", "vocab": []}}}, "map tokens to ids"),
+        ({"tokenizer_json": {"model": {"type": "WordPiece", "vocab": {"a": "1"}}}}, "to ids"),
+        (
+            {"tokenizer_json": {"model": {"type": "WordPiece", "vocab": {"a": 7, "b": 7}}}},
+            "two tokens have the id 7",
+        ),
+        (
+            {
+                "tokenizer_json": {
+                    "model": {"type": "WordPiece", "vocab": {"a": 0}},
+                    "added_tokens": ["a"],
+                }
+            },
+            "added_tokens must be objects",
+        ),
+    ],
+)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_files_that_cannot_be_used(
+    write_files: Files, files: dict[str, Any], message: str, engine: EngineName
+) -> None:
+    folder = write_files(**files)
+    with pytest.raises(ModelError) as raised:
+        load(folder, engine)
+    assert message in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"do_lower_case": "yes"}, "do_lower_case is 'yes'; it must be true or false"),
+        ({"never_split": "a"}, "never_split is 'a'; it must be a list"),
+        ({"never_split": [1]}, "never_split is 1; it must be texts"),
+        ({"sep_token": 3}, "sep_token is 3; it must be a text or have a content"),
+        ({"sep_token": "[END]"}, "no [END]"),
+        ({"added_tokens_decoder": {"x": "y"}}, "'x' where an id belongs"),
+    ],
+)
+def test_options_that_cannot_be_meant(
+    write_files: Files, vocab_text: str, settings: dict[str, object], message: str
+) -> None:
+    folder = write_files(vocab_txt=vocab_text, tokenizer_config_json=settings)
+    with pytest.raises(ModelError) as raised:
+        load(folder)
+    assert message in str(raised.value)
+
+
+def test_an_added_token_out_of_line(write_files: Files, vocab_text: str) -> None:
+    decoder = {"added_tokens_decoder": {"5000": {"content": "<ent>"}}}
+    folder = write_files(vocab_txt=vocab_text, tokenizer_config_json=decoder)
+    with pytest.raises(ModelError, match="'<ent>' has id 5000"):
+        load(folder)
+
+
+def test_a_vocabulary_that_is_not_utf8(tmp_path: Path) -> None:
+    path = tmp_path / "vocab.txt"
+    path.write_bytes(b"[UNK]\n[CLS]\n\xe9\n")
+    with pytest.raises(ModelError, match="line 3: byte 0xe9 is not UTF-8"):
+        load_vocabulary(path)
+
+
+def test_line_ends_blank_lines_and_a_byte_order_mark(tmp_path: Path) -> None:
+    path = tmp_path / "vocab.txt"
+    path.write_bytes(b"\xef\xbb\xbf[PAD]\r\n[UNK]\r\n[CLS]\r\n[SEP]\r\n\r\na\r\n")
+    assert load_vocabulary(path).ids(["a"]) == [[5]]
+
+
+def test_capitals_in_the_vocabulary_say_that_it_is_cased(tmp_path: Path) -> None:
+    path = tmp_path / "vocab.txt"
+    special = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n"
+    path.write_text(special + "new\n")
+    assert load_vocabulary(path).ids(["New"]) == [[4]]
+    assert load_vocabulary(path, cased=True).ids(["New"]) == [[1]]
+    path.write_text(special + "new\nNew\n")
+    assert load_vocabulary(path).ids(["New"]) == [[5]]
+    assert load_vocabulary(path, cased=False).ids(["New"]) == [[4]]
