@@ -27,11 +27,12 @@ def main() -> None:
     options = parser.parse_args()
 
     import transformers
+    from transformers.utils import logging
 
     from distilcli.rows import cell_text, open_rows
     from distilcli.tasks.classifier import Classifier
 
-    transformers.utils.logging.set_verbosity_error()
+    logging.set_verbosity_error()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_distilbert_base(folder / "model")
@@ -53,7 +54,7 @@ def main() -> None:
             pipeline(texts, batch_size=batch_size, truncation=True, max_length=512)
 
         classifier(texts[:4])
-        pipeline(texts[:4])
+        pipeline(texts[:4], truncation=True, max_length=512)
         seconds = alternate(
             {
                 "distil classify": ours,
