@@ -4,6 +4,7 @@ import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from distilcli.console import Console
@@ -78,13 +79,23 @@ class ReportOptions:
 
     def check(self, *, output: str | None = None) -> None:
         """Raise `UsageError` for a file that cannot be written, before any work is done."""
-        from distilcli.rows import check_destination
+        from distilcli.rows import check_destination, is_same_file
 
         if self.stats_file is None:
             return
-        if self.stats_file == output:
-            raise UsageError(f"{output}: rows and --stats cannot share a file; name two")
         check_destination(self.stats_file, force=True)
+        if output is not None and is_same_file(self.stats_file, output):
+            raise UsageError(f"{output}: rows and --stats cannot share a file; name two")
+
+    def spare(self, inputs: Sequence[Path]) -> None:
+        """Raise `UsageError` if the statistics would be written over a file that is read."""
+        from distilcli.rows import is_same_file
+
+        if self.stats_file is None:
+            return
+        for path in inputs:
+            if is_same_file(self.stats_file, path):
+                raise UsageError(f"{path}: --stats would replace this input; name another file")
 
 
 def long_texts(

@@ -6,7 +6,9 @@ used comes out marked (`Row.error`); what becomes of it is for the caller to say
 """
 
 import itertools
+import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from types import TracebackType
 
 from distilcli.errors import InputError, UsageError
@@ -76,7 +78,8 @@ class RowSource:
         self._first: Table | None = None
         self._bytes: ByteSource | None = None
         self._bytes_before = 0
-        self._rows = itertools.islice(self._all_rows(), limit)
+        most = None if limit is None else min(limit, sys.maxsize)
+        self._rows = itertools.islice(self._all_rows(), most)
 
     def __iter__(self) -> Iterator[Row]:
         return self._rows
@@ -104,6 +107,11 @@ class RowSource:
             return "--text"
         others = len(self._inputs) - 1
         return self._inputs[0].name + (f" and {others} more" if others else "")
+
+    @property
+    def paths(self) -> list[Path]:
+        """The files that are read; standard input has no path."""
+        return [source.path for source in self._inputs if source.path is not None]
 
     @property
     def is_stream(self) -> bool:

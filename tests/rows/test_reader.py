@@ -389,6 +389,19 @@ def test_an_empty_file_among_others_is_found_at_once(file):
 def test_limit(file):
     assert len(read(file("a.csv", "text\n1\n2\n3\n"), limit=2)) == 2
     assert read("a.csv", limit=0) == []
+    assert len(read("a.csv", limit=10**19)) == 3
+
+
+@pytest.mark.parametrize("name", ["x" * 300 + ".csv", "[x]" * 100 + ".csv", "a.csv/b.csv"])
+def test_names_that_no_file_can_have(file, name):
+    file("a.csv", "text\n")
+    with pytest.raises(InputError, match=r"cannot be read: File name too long|no file matches|no such"):
+        open_rows([name])
+
+
+def test_an_empty_name(file):
+    with pytest.raises(UsageError, match="is empty"):
+        open_rows([""])
 
 
 # Streams
