@@ -76,6 +76,7 @@ class RowSource:
         self._texts = texts
         self._settings = settings
         self._first: Table | None = None
+        self._headers: list[tuple[str, tuple[str, ...]]] = []
         self._bytes: ByteSource | None = None
         self._bytes_before = 0
         most = None if limit is None else min(limit, sys.maxsize)
@@ -135,12 +136,23 @@ class RowSource:
 
     @property
     def text_column(self) -> str:
-        """The column (or path) that holds the text; raises `InputError` if there is none."""
+        """The column (or path) that holds the text; raises `InputError` if a file has none."""
+        found = self._found_text_column()
+        for name, columns in self._headers:
+            if found not in columns:
+                raise InputError(
+                    f"{name}: has no column {found!r}, the text of {self._inputs[0].name}; "
+                    "give files with the same columns"
+                )
+        return found
+
+    def _found_text_column(self) -> str:
         wanted = self._settings.text_column
         if self.format == "jsonl" and not self.columns:
             return wanted or "text"
         if wanted is None:
-            return default_text_column(self.columns, self.name)
+            is_table = self.format != "jsonl"
+            return default_text_column(self.columns, self.name, complete=is_table)
         return self.find_column(wanted)
 
     def find_column(self, wanted: str) -> str:
@@ -180,6 +192,8 @@ class RowSource:
                 table = open_table(source, file.chunks, self._settings)
             finally:
                 file.close()
+            if table.format != "jsonl":
+                self._headers.append((source.name, table.columns))
             if table.delimiter is not None:
                 first = first or (source.name, table.columns)
                 _check_same_columns(first, source.name, table.columns)
