@@ -241,17 +241,15 @@ def open_sink(
 
 def note_unshown(console: Console, sink: Any) -> None:
     """Warn of late columns that a stream's header had no room for, and tell the errors there."""
-    errors = getattr(sink, "unshown_errors", ())
     for column, rows in getattr(sink, "unshown", {}).items():
         console.warn(
             f"column {column!r} came after the header had gone out, values not shown: {rows:,}; "
             "write to a file with -o, or use --format jsonl"
         )
-        if errors and column.endswith("error"):
-            for error in errors:
-                console.warn(" ".join(error.split()))
-            if rows > len(errors):
-                console.warn(f"… and {rows - len(errors):,} more")
+    for error in getattr(sink, "unshown_errors", ()):
+        console.warn(error)
+    if more := getattr(sink, "more_errors", 0):
+        console.warn(f"… and {more:,} more")
 
 
 def write_report(content: dict[str, object], report: ReportOptions) -> None:

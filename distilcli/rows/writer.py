@@ -4,7 +4,7 @@ Every input column goes out first, in place and untouched, and the new ones afte
 appears whole or not at all; a stream gets each block of rows at once. Additions that only some
 rows have (`error`, `truncated`) become columns when they turn up: a file's header is then
 rewritten at the end, while a stream's header is made from its first block; what comes later is
-counted in `unshown`, and the first errors that so were lost are kept in `unshown_errors`.
+counted in `unshown`, and the first errors among it are kept in `unshown_errors`.
 """
 
 import itertools
@@ -110,7 +110,8 @@ class RowWriter(ABC):
 
     `prefix` is what added columns begin with, `renamed` whether a clash of names made it so, and
     `unshown` counts the rows, by column, whose late additions a stream had no column for;
-    `unshown_errors` are the first of the errors among them, which name rows and surplus cells.
+    `unshown_errors` are the first of the errors among them, which name rows and surplus cells,
+    and `more_errors` counts the others.
     """
 
     def __init__(self, output: Output, names: AddedNames) -> None:
@@ -118,6 +119,7 @@ class RowWriter(ABC):
         self._names = names
         self.unshown: Counter[str] = Counter()
         self.unshown_errors: list[str] = []
+        self.more_errors = 0
 
     @property
     def prefix(self) -> str:
@@ -244,9 +246,12 @@ class DelimitedWriter(RowWriter):
     ) -> None:
         self.unshown.update(name for _, name in missing)
         for is_input, name in missing:
-            is_error = not is_input and name.endswith("error")
-            if is_error and len(self.unshown_errors) < _ERRORS_KEPT:
+            if is_input or not name.endswith("error"):
+                continue
+            if len(self.unshown_errors) < _ERRORS_KEPT:
                 self.unshown_errors.append(str(additions[name]))
+            else:
+                self.more_errors += 1
 
     def _write_header(self) -> None:
         self._layout.settle()

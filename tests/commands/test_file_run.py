@@ -270,8 +270,13 @@ def test_a_fault_after_the_header_went_out_is_not_lost(
         object.__setattr__(engine, "window_rows", 1)  # as rows come from a live pipe
 
     monkeypatch.setattr(Engine, "__post_init__", one_row_a_window)
-    Path("a.csv").write_text("text,n\ngood,1\nbad\ndull,3\n")
+    Path("a.csv").write_text("text,n\ngood,1\nbad,2,surplus\ndull,3\n" + "bad\n" * 21)
     code, out, err = run("a.csv")
     assert code == 6
-    assert len(delimited(out)) == 3
-    assert "column 'error' came after the header had gone out, values not shown: 1" in err
+    assert len(delimited(out)) == 24
+    fault = "a.csv: line 3: 3 cells where the header has 2; quote cells that contain ','"
+    assert f"distil: warning: {fault}; left over: 'surplus'\n" in err
+    assert "a.csv: line 23: 1 cell" in err
+    assert "a.csv: line 24: 1 cell" not in err
+    assert "distil: warning: … and 2 more\n" in err
+    assert "column 'error' came after the header had gone out, values not shown: 22" in err
