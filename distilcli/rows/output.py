@@ -210,7 +210,7 @@ def open_output(destination: str | TextIO, compression: str | None, *, force: bo
 
 
 def write_text(path: str, text: str) -> None:
-    """Write a small file whole or not at all, over one that is there; packed if its name says so."""
+    """Write a small file whole or not at all, over one that is there; its name may pack it."""
     output = open_output(path, split_suffixes(path)[1], force=True)
     try:
         output.write(text)

@@ -421,7 +421,9 @@ def test_limit(file):
 @pytest.mark.parametrize("name", ["x" * 300 + ".csv", "[x]" * 100 + ".csv", "a.csv/b.csv"])
 def test_names_that_no_file_can_have(file, name):
     file("a.csv", "text\n")
-    with pytest.raises(InputError, match=r"cannot be read: File name too long|no file matches|no such"):
+    with pytest.raises(
+        InputError, match=r"cannot be read: File name too long|no file matches|no such"
+    ):
         open_rows([name])
 
 
