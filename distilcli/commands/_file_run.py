@@ -142,6 +142,7 @@ def run_over_files(
             if outcome.value is not None:
                 counts.update(columns.counted(outcome.value))
 
+    sink: Any = None
     try:
         with (
             source,
@@ -158,6 +159,7 @@ def run_over_files(
                 on_block=count,
             )
     except KeyboardInterrupt:
+        note_unshown(console, sink)
         kept = f"{output.path} was not written" if output.path else "those are out, whole"
         console.warn(f"interrupted after {stats.rows:,} rows; {kept}; run again to start over")
         raise
