@@ -8,6 +8,7 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -18,6 +19,7 @@ from distilcli.commands.finetune import finetune
 from distilcli.commands.params import params
 from distilcli.commands.tokenize import tokenize
 from distilcli.errors import DistilError, ResourceError, UsageError
+from distilcli.interrupt import exit_on_signals
 
 PROGRAM = "distil"
 EXIT_BUG, EXIT_INTERRUPTED, EXIT_PIPE_CLOSED = 1, 130, 141
@@ -33,7 +35,7 @@ _EXAMPLES = """Examples:
   distil params org/name --diff sentiment
 
 Exit codes: 0 done, 2 usage, 3 input, 4 model, 5 resources, 6 some rows failed, 7 a gate failed,
-130 interrupted, 141 pipe closed."""
+130 interrupted, 141 pipe closed, 143 terminated."""
 
 _COMPLETION_REQUEST = "_DISTIL_COMPLETE"
 
@@ -88,16 +90,25 @@ for command in (classify, finetune, params, tokenize):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `distil` with these arguments (else the process's own) and return its exit code."""
     given = sys.argv[1:] if arguments is None else list(arguments)
+    _open_closed_streams()
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
         # A table may hold a sign that the terminal's encoding has not: data go out as UTF-8 bytes.
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        code = app(given or ["--help"], prog_name=PROGRAM, standalone_mode=False)
+        with exit_on_signals():
+            code = app(given or ["--help"], prog_name=PROGRAM, standalone_mode=False)
         # What is still buffered may meet a closed pipe or a full disk: find out here.
         sys.stdout.flush()
     except BaseException as error:  # noqa: BLE001 - the one place where every error ends
         return _end(error)
     return code if isinstance(code, int) else 0
+
+
+def _open_closed_streams() -> None:
+    """Let what goes to a stream that the shell has closed (`>&-`) go nowhere."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
 
 
 def _end(error: BaseException) -> int:

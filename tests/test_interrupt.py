@@ -3,7 +3,7 @@ import threading
 
 import pytest
 
-from distilcli.interrupt import deferred_interrupt
+from distilcli.interrupt import deferred_interrupt, exit_on_signals
 
 
 def test_the_first_interrupt_waits_and_the_second_does_not() -> None:
@@ -35,3 +35,22 @@ def test_other_threads_defer_nothing() -> None:
     thread.start()
     thread.join()
     assert asked == [False]
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="no such signal there")
+def test_a_request_to_end_is_an_exit() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as caught, exit_on_signals():
+        signal.raise_signal(signal.SIGTERM)
+    assert caught.value.code == 128 + signal.SIGTERM
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="no such signal there")
+def test_what_is_ignored_stays_so() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with exit_on_signals():
+            signal.raise_signal(signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)

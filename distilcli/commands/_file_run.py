@@ -4,6 +4,7 @@ import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from distilcli.console import Console
@@ -78,13 +79,23 @@ class ReportOptions:
 
     def check(self, *, output: str | None = None) -> None:
         """Raise `UsageError` for a file that cannot be written, before any work is done."""
-        from distilcli.rows import check_destination
+        from distilcli.rows import check_destination, is_same_file
 
         if self.stats_file is None:
             return
-        if self.stats_file == output:
-            raise UsageError(f"{output}: rows and --stats cannot share a file; name two")
         check_destination(self.stats_file, force=True)
+        if output is not None and is_same_file(self.stats_file, output):
+            raise UsageError(f"{output}: rows and --stats cannot share a file; name two")
+
+    def spare(self, inputs: Sequence[Path]) -> None:
+        """Raise `UsageError` if the statistics would be written over a file that is read."""
+        from distilcli.rows import is_same_file
+
+        if self.stats_file is None:
+            return
+        for path in inputs:
+            if is_same_file(self.stats_file, path):
+                raise UsageError(f"{path}: --stats would replace this input; name another file")
 
 
 def long_texts(
@@ -131,6 +142,7 @@ def run_over_files(
             if outcome.value is not None:
                 counts.update(columns.counted(outcome.value))
 
+    sink: Any = None
     try:
         with (
             source,
@@ -147,6 +159,7 @@ def run_over_files(
                 on_block=count,
             )
     except KeyboardInterrupt:
+        note_unshown(console, sink)
         kept = f"{output.path} was not written" if output.path else "those are out, whole"
         console.warn(f"interrupted after {stats.rows:,} rows; {kept}; run again to start over")
         raise
@@ -229,12 +242,16 @@ def open_sink(
 
 
 def note_unshown(console: Console, sink: Any) -> None:
-    """Warn of late columns that a stream's header had no room for."""
+    """Warn of late columns that a stream's header had no room for, and tell the errors there."""
     for column, rows in getattr(sink, "unshown", {}).items():
         console.warn(
             f"column {column!r} came after the header had gone out, values not shown: {rows:,}; "
             "write to a file with -o, or use --format jsonl"
         )
+    for error in getattr(sink, "unshown_errors", ()):
+        console.warn(error)
+    if more := getattr(sink, "more_errors", 0):
+        console.warn(f"… and {more:,} more")
 
 
 def write_report(content: dict[str, object], report: ReportOptions) -> None:

@@ -71,7 +71,11 @@ DelimiterOption = Annotated[
 ]
 
 NoHeaderOption = Annotated[
-    bool, typer.Option("--no-header", help="The first line is a row: columns are called 1, 2, ….")
+    bool,
+    typer.Option(
+        "--no-header",
+        help="The first line is a row: columns are called 1, 2, …, also in the output's header.",
+    ),
 ]
 
 LimitOption = Annotated[int | None, typer.Option("--limit", min=0, help="Stop after so many rows.")]

@@ -90,6 +90,7 @@ def classify(
         no_header=no_header,
         limit=limit,
     )
+    report.spare(source.paths)
     text_column = source.text_column
     if pair_column is not None:
         pair_column = source.find_column(pair_column)

@@ -167,6 +167,7 @@ def finetune(
         )
 
     train_rows, valid_rows = rows(files), rows(valid) if valid else None
+    report.spare([*train_rows.paths, *(valid_rows.paths if valid_rows else [])])
     found_column = train_rows.text_column  # a wrong name is told before torch is loaded
 
     from distilcli.checkpoint.locate import locate

@@ -1,6 +1,6 @@
 """Rows in and out: one reader and one writer for every format."""
 
-from distilcli.rows.output import check_destination
+from distilcli.rows.output import check_destination, is_same_file
 from distilcli.rows.reader import RowSource, open_rows
 from distilcli.rows.row import Row, cell_text, find_column
 from distilcli.rows.writer import RowWriter, open_writer
@@ -12,6 +12,7 @@ __all__ = [
     "cell_text",
     "check_destination",
     "find_column",
+    "is_same_file",
     "open_rows",
     "open_writer",
 ]

@@ -15,6 +15,7 @@ from distilcli.errors import InputError, UsageError
 CHUNK = 1 << 16
 # zstd hands out all that its input expands to at once, and 4 bytes can become 128 KiB.
 _ZSTD_CHUNK = 1 << 10
+_GZIP_MAGIC = b"\x1f\x8b"
 
 
 def require_zstd() -> ModuleType:
@@ -37,7 +38,7 @@ def decompress(stream: io.RawIOBase, compression: str | None, name: str) -> Iter
         if compression == "zstd":
             yield from _unpack_zstd(stream)
         else:
-            yield from _unpack(stream, compression)
+            yield from _unpack(stream, compression, name)
     except EOFError as error:
         raise InputError(
             f"{name}: the {compression} data ends too early; the file is truncated"
@@ -51,10 +52,14 @@ def decompress(stream: io.RawIOBase, compression: str | None, name: str) -> Iter
         raise InputError(f"{name}: cannot be read: {error.strerror}") from error
 
 
-def _unpack(stream: io.RawIOBase, compression: str | None) -> Iterator[bytes]:
+def _unpack(stream: io.RawIOBase, compression: str | None, name: str) -> Iterator[bytes]:
     if compression is None:
-        while chunk := stream.read(CHUNK):
+        chunk = stream.read(CHUNK)
+        if chunk and chunk.startswith(_GZIP_MAGIC):
+            raise InputError(f"{name}: is gzip data; unpack it first (zcat FILE | distil …)")
+        while chunk:
             yield chunk
+            chunk = stream.read(CHUNK)
         return
     packed = io.BufferedReader(stream, CHUNK)
     unpackers: dict[str, Callable[[BinaryIO], gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile]] = {

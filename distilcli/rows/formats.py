@@ -18,6 +18,7 @@ DELIMITERS = (",", ";", "\t", "|")
 TEXT_COLUMNS = ("text", "sentence", "review", "content", "body", "comment")
 
 _ALIASES = {"ndjson": "jsonl"}
+_LONGEST_NAME = 40
 _QUOTED = re.compile(r'"(?:[^"]|"")*(?:"|$)')
 
 
@@ -77,14 +78,24 @@ def sniff_delimiter(header: str) -> str:
 def sniff_format(first_line: str, text_column: str | None) -> tuple[str, str | None]:
     """Guess the format of a nameless stream, and its delimiter, from its first line.
 
-    An object is JSONL; a line that names the text column as one of its cells is a header; all
-    else is plain text, so that a sentence with commas never becomes a table.
+    An object is JSONL; a line that names the text column as one of its cells is a header, unless
+    other cells cannot be names; all else is plain text, so that a sentence with commas never
+    becomes a table.
     """
     line = first_line.rstrip("\r\n")
     if line.lstrip().startswith("{"):
         return "jsonl", None
     for delimiter, kind in (("\t", "tsv"), (",", "csv"), (";", "csv")):
         names = [name.strip('"') for name in line.split(delimiter)]
-        if text_column in names or any(name.lower() in TEXT_COLUMNS for name in names):
+        has_usual = any(name.lower() in TEXT_COLUMNS for name in names)
+        if text_column in names or (has_usual and _are_names(names)):
             return kind, delimiter
     return "txt", None
+
+
+def _are_names(cells: Sequence[str]) -> bool:
+    """Say whether cells look like a header's; the first may be empty, as over an index."""
+    return len(set(cells)) == len(cells) and all(
+        cell == cell.strip() and len(cell) <= _LONGEST_NAME and (cell or place == 0)
+        for place, cell in enumerate(cells)
+    )

@@ -37,6 +37,8 @@ def find_inputs(paths: Sequence[str], input_format: str | None) -> list[Input]:
 
     Raises `InputError` for what is not there or not readable, `UsageError` for an unknown suffix.
     """
+    if "" in paths:
+        raise UsageError("the name of a file to read is empty ('')")
     if paths.count(STDIN) > 1:
         raise UsageError("standard input can be read only once; give '-' once")
     names = [name for path in paths for name in _expanded(path)]
@@ -49,7 +51,7 @@ def find_inputs(paths: Sequence[str], input_format: str | None) -> list[Input]:
 
 
 def _expanded(path: str) -> list[str]:
-    if path == STDIN or not glob.has_magic(path) or Path(path).exists():
+    if path == STDIN or not glob.has_magic(path) or os.path.lexists(path):
         return [path]
     matches = sorted(glob.glob(path, recursive=True))  # noqa: PTH207  names stay as they were given
     if not matches:
@@ -59,8 +61,12 @@ def _expanded(path: str) -> list[str]:
 
 def _checked(name: str, input_format: str | None) -> Input:
     path = Path(name)
-    if not path.exists():
-        raise InputError(f"{name}: no such file")
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise InputError(f"{name}: no such file") from error
+    except OSError as error:
+        raise InputError(f"{name}: cannot be read: {error.strerror}") from error
     if path.is_dir():
         raise InputError(f"{name}: is a folder; name its files, such as '{path / '*.csv'}'")
     if not os.access(path, os.R_OK):

@@ -10,6 +10,7 @@ from typing import BinaryIO, Protocol, TextIO, cast
 
 from distilcli.errors import ResourceError, UsageError
 from distilcli.rows.compression import compressor, require_zstd
+from distilcli.rows.formats import split_suffixes
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -37,7 +38,15 @@ def to_bytes(text: str) -> bytes:
 
 def check_destination(path: str, *, force: bool) -> None:
     """Raise `UsageError` if a file cannot be written to `path`, before any work is done."""
+    if not path:
+        raise UsageError("the name of a file to write is empty ('')")
     target = Path(path)
+    try:
+        target.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written: {error.strerror}") from error
     if _is_device(target):
         return
     if target.is_dir():
@@ -48,6 +57,16 @@ def check_destination(path: str, *, force: bool) -> None:
         raise UsageError(f"{path}: there is no folder {str(target.parent)!r}; make it first")
     if not os.access(target.parent, os.W_OK):
         raise UsageError(f"{path}: no permission to write to the folder {str(target.parent)!r}")
+    if split_suffixes(path)[1] == "zstd":
+        require_zstd()
+
+
+def is_same_file(path: str | Path, other: str | Path) -> bool:
+    """Say whether two paths mean one file, there or not yet, links followed; never a device."""
+    one, two = Path(path).resolve(), Path(other).resolve()
+    if _is_device(one):
+        return False
+    return one == two or (one.exists() and two.exists() and one.samefile(two))
 
 
 def _is_device(path: Path) -> bool:
@@ -109,7 +128,9 @@ class FileOutput:
         self._compression = compression
         # A link is kept and the file behind it replaced.
         self._target = Path(path).resolve()
-        self.temporary = self._target.with_name(f".{self._target.name}.{os.urandom(4).hex()}.part")
+        # A name as long as names can be leaves no room for more.
+        name = f".{self._target.name[:50]}.{os.urandom(4).hex()}.part"
+        self.temporary = self._target.with_name(name)
         with _explained(path):
             # Opened by number, so that the file gets the mode that the user's umask says.
             flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
@@ -182,17 +203,15 @@ def open_output(destination: str | TextIO, compression: str | None, *, force: bo
     """Open a path, or take a stream; what is there but no file (a pipe, a device) is a stream."""
     if not isinstance(destination, str):
         return StreamOutput(destination)
+    check_destination(destination, force=force)
     if _is_device(Path(destination)):
         return DeviceOutput(destination)
-    check_destination(destination, force=force)
-    if compression == "zstd":
-        require_zstd()
     return FileOutput(destination, compression)
 
 
 def write_text(path: str, text: str) -> None:
-    """Write a small file whole or not at all, over one that is there."""
-    output = open_output(path, None, force=True)
+    """Write a small file whole or not at all, over one that is there; its name may pack it."""
+    output = open_output(path, split_suffixes(path)[1], force=True)
     try:
         output.write(text)
         output.commit()

@@ -6,7 +6,9 @@ used comes out marked (`Row.error`); what becomes of it is for the caller to say
 """
 
 import itertools
+import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from types import TracebackType
 
 from distilcli.errors import InputError, UsageError
@@ -74,9 +76,11 @@ class RowSource:
         self._texts = texts
         self._settings = settings
         self._first: Table | None = None
+        self._headers: list[tuple[str, tuple[str, ...]]] = []
         self._bytes: ByteSource | None = None
         self._bytes_before = 0
-        self._rows = itertools.islice(self._all_rows(), limit)
+        most = None if limit is None else min(limit, sys.maxsize)
+        self._rows = itertools.islice(self._all_rows(), most)
 
     def __iter__(self) -> Iterator[Row]:
         return self._rows
@@ -106,6 +110,11 @@ class RowSource:
         return self._inputs[0].name + (f" and {others} more" if others else "")
 
     @property
+    def paths(self) -> list[Path]:
+        """The files that are read; standard input has no path."""
+        return [source.path for source in self._inputs if source.path is not None]
+
+    @property
     def is_stream(self) -> bool:
         """Whether rows may come in their own time: standard input or a named pipe is read."""
         return any(source.size is None for source in self._inputs)
@@ -127,12 +136,23 @@ class RowSource:
 
     @property
     def text_column(self) -> str:
-        """The column (or path) that holds the text; raises `InputError` if there is none."""
+        """The column (or path) that holds the text; raises `InputError` if a file has none."""
+        found = self._found_text_column()
+        for name, columns in self._headers:
+            if found not in columns:
+                raise InputError(
+                    f"{name}: has no column {found!r}, the text of {self._inputs[0].name}; "
+                    "give files with the same columns"
+                )
+        return found
+
+    def _found_text_column(self) -> str:
         wanted = self._settings.text_column
         if self.format == "jsonl" and not self.columns:
             return wanted or "text"
         if wanted is None:
-            return default_text_column(self.columns, self.name)
+            is_table = self.format != "jsonl"
+            return default_text_column(self.columns, self.name, complete=is_table)
         return self.find_column(wanted)
 
     def find_column(self, wanted: str) -> str:
@@ -172,6 +192,8 @@ class RowSource:
                 table = open_table(source, file.chunks, self._settings)
             finally:
                 file.close()
+            if table.format != "jsonl":
+                self._headers.append((source.name, table.columns))
             if table.delimiter is not None:
                 first = first or (source.name, table.columns)
                 _check_same_columns(first, source.name, table.columns)

@@ -85,12 +85,13 @@ def find_column(columns: Sequence[str], wanted: str, source: str, *, dotted: boo
     raise InputError(f"no column {wanted!r} in {source}{hint} {_listed(columns)}")
 
 
-def default_text_column(columns: Sequence[str], source: str) -> str:
+def default_text_column(columns: Sequence[str], source: str, *, complete: bool = True) -> str:
     """Return the column that holds the text by its usual name, or the only one there is.
 
+    Without `complete` there may be more columns in later rows, so that one alone says nothing.
     Raises `InputError` where the columns do not say it.
     """
-    if len(columns) == 1:
+    if complete and len(columns) == 1:
         return columns[0]
     for usual in TEXT_COLUMNS:
         for name in columns:

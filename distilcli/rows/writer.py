@@ -3,8 +3,8 @@
 Every input column goes out first, in place and untouched, and the new ones after it. A file
 appears whole or not at all; a stream gets each block of rows at once. Additions that only some
 rows have (`error`, `truncated`) become columns when they turn up: a file's header is then
-rewritten at the end, while a stream's header is made from its first block, and what comes later
-is counted in `unshown`.
+rewritten at the end, while a stream's header is made from its first block; what comes later is
+counted in `unshown`, and the first errors among it are kept in `unshown_errors`.
 """
 
 import itertools
@@ -27,6 +27,7 @@ from distilcli.rows.output import FileOutput, Output, open_output
 from distilcli.rows.row import Row
 
 RENAMING = "predicted_"
+_ERRORS_KEPT = 20
 
 Block = Sequence[tuple[Row, Mapping[str, object]]]
 
@@ -108,13 +109,17 @@ class RowWriter(ABC):
     """Writes blocks of rows; as a context manager it keeps the file only if all went well.
 
     `prefix` is what added columns begin with, `renamed` whether a clash of names made it so, and
-    `unshown` counts the rows, by column, whose late additions a stream had no column for.
+    `unshown` counts the rows, by column, whose late additions a stream had no column for;
+    `unshown_errors` are the first of the errors among them, which name rows and surplus cells,
+    and `more_errors` counts the others.
     """
 
     def __init__(self, output: Output, names: AddedNames) -> None:
         self._output = output
         self._names = names
         self.unshown: Counter[str] = Counter()
+        self.unshown_errors: list[str] = []
+        self.more_errors = 0
 
     @property
     def prefix(self) -> str:
@@ -230,11 +235,23 @@ class DelimitedWriter(RowWriter):
             if may_grow:
                 self._layout.add(missing)
             else:
-                self.unshown.update(name for _, name in missing)
+                self._count_unshown(missing, additions)
         if self._header_width is None:
             self._write_header()
         cells = (self._layout.cells(row, additions) for row, additions in block)
         self._output.write("".join(join(row_cells, self._delimiter) for row_cells in cells))
+
+    def _count_unshown(
+        self, missing: Sequence[tuple[bool, str]], additions: Mapping[str, object]
+    ) -> None:
+        self.unshown.update(name for _, name in missing)
+        for is_input, name in missing:
+            if is_input or not name.endswith("error"):
+                continue
+            if len(self.unshown_errors) < _ERRORS_KEPT:
+                self.unshown_errors.append(str(additions[name]))
+            else:
+                self.more_errors += 1
 
     def _write_header(self) -> None:
         self._layout.settle()

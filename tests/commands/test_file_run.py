@@ -95,6 +95,11 @@ def test_a_compressed_file(run: Run, csv_file: Path) -> None:
         (["--stats", "no/stats.json"], "there is no folder 'no'"),
         (["--stats", "."], "is a folder"),
         (["-o", "out.json", "--stats", "out.json"], "cannot share a file"),
+        (["-o", "out.csv", "--stats", "./out.csv"], "cannot share a file"),
+        (["--stats", "in.csv"], "in.csv: --stats would replace this input"),
+        (["-o", ""], "is empty ('')"),
+        (["-o", "x" * 300 + ".csv"], "cannot be written: File name too long"),
+        (["--stats", "x" * 300], "cannot be written: File name too long"),
         (["--format", "xml"], "--format"),
         (["--limit", "-1"], "--limit"),
     ],
@@ -112,6 +117,27 @@ def test_what_cannot_be_written_is_told_before_the_model_is_loaded(
     assert err.startswith("distil: error: ")
     assert words in err
     assert [path.name for path in csv_file.parent.iterdir()] == ["in.csv"]
+
+
+@pytest.mark.parametrize("link", ["symlink_to", "hardlink_to"])
+def test_statistics_never_replace_what_is_read(run: Run, csv_file: Path, link: str) -> None:
+    getattr(Path("link.json"), link)(csv_file)
+    code, out, err = run(csv_file, "--stats", "link.json")
+    assert (code, out) == (2, "")
+    assert "in.csv: --stats would replace this input" in err
+    assert csv_file.read_text() == CSV
+
+
+def test_older_statistics_are_replaced_and_packed_by_their_name(run: Run, csv_file: Path) -> None:
+    Path("stats.json.gz").write_text("old")
+    assert run(csv_file, "--stats", "stats.json.gz")[0] == 0
+    assert json.loads(gzip.decompress(Path("stats.json.gz").read_bytes()))["rows"] == 2
+
+
+def test_a_name_as_long_as_names_can_be(run: Run, csv_file: Path) -> None:
+    name = "x" * 251 + ".csv"
+    assert run(csv_file, "-o", name)[0] == 0
+    assert len(delimited(Path(name).read_text())) == 2
 
 
 def test_names_of_new_columns(run: Run, csv_file: Path) -> None:
@@ -244,8 +270,13 @@ def test_a_fault_after_the_header_went_out_is_not_lost(
         object.__setattr__(engine, "window_rows", 1)  # as rows come from a live pipe
 
     monkeypatch.setattr(Engine, "__post_init__", one_row_a_window)
-    Path("a.csv").write_text("text,n\ngood,1\nbad\ndull,3\n")
+    Path("a.csv").write_text("text,n\ngood,1\nbad,2,surplus\ndull,3\n" + "bad\n" * 21)
     code, out, err = run("a.csv")
     assert code == 6
-    assert len(delimited(out)) == 3
-    assert "column 'error' came after the header had gone out, values not shown: 1" in err
+    assert len(delimited(out)) == 24
+    fault = "a.csv: line 3: 3 cells where the header has 2; quote cells that contain ','"
+    assert f"distil: warning: {fault}; left over: 'surplus'\n" in err
+    assert "a.csv: line 23: 1 cell" in err
+    assert "a.csv: line 24: 1 cell" not in err
+    assert "distil: warning: … and 2 more\n" in err
+    assert "column 'error' came after the header had gone out, values not shown: 22" in err

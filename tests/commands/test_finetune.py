@@ -303,3 +303,12 @@ def test_offline(distil: Distil, monkeypatch: pytest.MonkeyPatch) -> None:
     code, _, err = distil("finetune", "train.csv", "-m", "some/model", "-o", "m", "--offline")
     assert code == 4
     assert "the network is off" in err
+
+
+@pytest.mark.parametrize("name", ["train.csv", "./valid.csv"])
+def test_statistics_never_replace_rows_to_learn_from(run: Distil, name: str) -> None:
+    before = Path(name).read_text()
+    code, _, err = run("-o", "m", "--valid", "valid.csv", "--stats", name)
+    assert code == 2
+    assert "--stats would replace this input" in err
+    assert Path(name).read_text() == before

@@ -103,8 +103,11 @@ def test_an_interrupt_leaves_whole_rows(
     assert "Traceback" not in err
 
 
-def test_an_interrupt_leaves_no_file(
-    start: Callable[..., subprocess.Popen[str]], tmp_path: Path
+@pytest.mark.parametrize(
+    ("number", "expected"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+def test_a_signal_leaves_no_file(
+    start: Callable[..., subprocess.Popen[str]], tmp_path: Path, number: int, expected: int
 ) -> None:
     (tmp_path / "out.csv").write_text("mine")
     process = start("-", "-o", "out.csv", "--force")
@@ -115,12 +118,24 @@ def test_an_interrupt_leaves_no_file(
     while len(list(tmp_path.iterdir())) == 1 and time.monotonic() < deadline:
         time.sleep(0.05)
     assert len(list(tmp_path.iterdir())) == 2
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     code, out, err = _finish(process)
-    assert (code, out) == (130, "")
-    assert "out.csv was not written" in err
+    assert (code, out) == (expected, "")
+    assert "Traceback" not in err
+    assert ("out.csv was not written" in err) == (number == signal.SIGINT)
     assert [path.name for path in tmp_path.iterdir()] == ["out.csv"]
     assert (tmp_path / "out.csv").read_text() == "mine"
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_closed_streams(tmp_path: Path, tiny_folder: Path, closed: str) -> None:
+    (tmp_path / "a.csv").write_text("text\ngood\n")
+    script = f'"$0" -m distilcli classify -m "$1" "$2" {closed}'
+    command = ["sh", "-c", script, sys.executable, str(tiny_folder), str(tmp_path / "a.csv")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert bool(done.stdout) == (closed == "2>&-")
+    assert bool(done.stderr) == (closed == ">&-")
 
 
 @pytest.mark.parametrize("output_format", ["auto", "table", "csv", "jsonl", "json"])

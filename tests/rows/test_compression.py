@@ -50,6 +50,12 @@ def test_damaged_files_are_input_errors(folder, suffix, damage):
         list(open_rows([f"a.csv.{suffix}"]))
 
 
+def test_gzip_data_under_another_name_are_told(folder):
+    (folder / "a.csv").write_bytes(gzip.compress(TABLE))
+    with pytest.raises(InputError, match=r"a\.csv: is gzip data; unpack it first \(zcat"):
+        list(open_rows(["a.csv"]))
+
+
 @pytest.mark.parametrize("suffix", PACK)
 @pytest.mark.parametrize("format_", ["csv", "tsv", "jsonl"])
 def test_what_is_packed_is_read_back(suffix, format_):

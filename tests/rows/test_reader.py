@@ -338,6 +338,32 @@ def test_no_such_column_lists_and_suggests(file):
         _ = source.text_column
 
 
+def test_the_first_key_of_jsonl_is_not_taken_for_the_only_one(file):
+    source = open_rows([file("a.jsonl", '{"id": 1}\n{"id": 2, "text": "great"}\n')])
+    with pytest.raises(InputError, match=r"no text column found in a\.jsonl.*columns: id"):
+        _ = source.text_column
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "fits"),
+    [
+        (("a.csv", "review,n\nx,1\n"), ("b.txt", "y\n"), False),
+        (("a.txt", "x\n"), ("b.csv", "review,n\nx,1\n"), False),
+        (("a.jsonl", '{"review": "x"}\n'), ("b.csv", "text\ny\n"), False),
+        (("a.csv", "text,n\nx,1\n"), ("b.txt", "y\n"), True),
+        (("a.csv", "review,n\nx,1\n"), ("b.jsonl", '{"n": 1}\n'), True),
+    ],
+)
+def test_every_file_must_have_the_text_column(file, first, second, fits):
+    source = open_rows([file(*first), file(*second)])
+    if fits:
+        assert len(list(source)) == 2
+        assert source.text_column
+    else:
+        with pytest.raises(InputError, match=f"{second[0]}: has no column"):
+            _ = source.text_column
+
+
 def test_a_dotted_column_of_jsonl(file):
     name = file("a.jsonl", '{"post": {"body": "a"}}\n')
     with open_rows([name], text_column="post.body") as source:
@@ -389,6 +415,21 @@ def test_an_empty_file_among_others_is_found_at_once(file):
 def test_limit(file):
     assert len(read(file("a.csv", "text\n1\n2\n3\n"), limit=2)) == 2
     assert read("a.csv", limit=0) == []
+    assert len(read("a.csv", limit=10**19)) == 3
+
+
+@pytest.mark.parametrize("name", ["x" * 300 + ".csv", "[x]" * 100 + ".csv", "a.csv/b.csv"])
+def test_names_that_no_file_can_have(file, name):
+    file("a.csv", "text\n")
+    with pytest.raises(
+        InputError, match=r"cannot be read: File name too long|no file matches|no such"
+    ):
+        open_rows([name])
+
+
+def test_an_empty_name(file):
+    with pytest.raises(UsageError, match="is empty"):
+        open_rows([""])
 
 
 # Streams
@@ -402,7 +443,12 @@ def test_limit(file):
         ("id,Comment\n1,a\n", "csv", ",", ["1", "a"]),
         ('id;"text"\n1;a\n', "csv", ";", ["1", "a"]),
         ("mine,b\n1,a\n", "csv", ",", ["1", "a"]),
+        (",text\n0,a\n", "csv", ",", ["0", "a"]),
         ("no text, only a sentence\n", "txt", None, ["no text, only a sentence"]),
+        ("Content, I think\n", "txt", None, ["Content, I think"]),
+        ("text,and more,\n", "txt", None, ["text,and more,"]),
+        ("text,and,and\n", "txt", None, ["text,and,and"]),
+        (f"text,{'x' * 41}\n", "txt", None, [f"text,{'x' * 41}"]),
     ],
 )
 def test_standard_input_is_sniffed(monkeypatch, content, kind, delimiter, expected):

@@ -241,6 +241,7 @@ def test_late_columns_of_a_stream_are_counted(folder):
     writer = convert(["in.csv"], stream, late, new=["n"])
     assert stream.getvalue() == "text,m,n\n" + "a,b,0\n" * 6
     assert writer.unshown == {"error": 3}
+    assert writer.unshown_errors == ["bad"] * 3
 
 
 def test_the_first_block_of_a_stream_shows_all_its_columns(folder):
