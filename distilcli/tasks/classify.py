@@ -5,6 +5,7 @@ threshold), and regression (the head's own numbers). A text longer than the mode
 off, or read in windows whose scores are pooled.
 """
 
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -156,9 +157,18 @@ class ClassifyTask(Generic[Item]):
     def decode(
         self, item: Item, encoded: Encoded, outputs: Sequence[list[float]]
     ) -> Classification:
-        """Pool the scores of an item's windows."""
+        """Pool the scores of an item's windows; raises `RowError` where one is not a number."""
+        scores = self._pooled(encoded, outputs)
+        if not all(map(math.isfinite, scores)):
+            raise RowError(
+                "the model gave no number for this row; check its weights with "
+                "`distil params --check`"
+            )
+        return Classification(tuple(scores))
+
+    def _pooled(self, encoded: Encoded, outputs: Sequence[list[float]]) -> list[float]:
         if len(outputs) == 1 or self._window_pooling == "first":
-            return Classification(tuple(outputs[0]))
+            return outputs[0]
         scores = torch.tensor(outputs)  # (windows, labels)
         if self._window_pooling == "mean":
             weights = torch.tensor([float(len(piece)) for piece in encoded.pieces])
@@ -167,7 +177,8 @@ class ClassifyTask(Generic[Item]):
             pooled = scores.amax(dim=0)
             if self._kind == "single":
                 pooled /= pooled.sum()
-        return Classification(tuple(pooled.tolist()))
+        found: list[float] = pooled.tolist()
+        return found
 
 
 class ClassificationColumns:
