@@ -111,6 +111,8 @@ def read_config(path: Path) -> ModelConfig:
         raise ModelError(
             f"{path}: line {error.lineno}, column {error.colno}: not JSON: {error.msg}"
         ) from None
+    except ValueError as error:  # a number of thousands of digits
+        raise ModelError(f"{path}: not JSON that can be read: {error}") from None
     except RecursionError:
         raise ModelError(f"{path}: is nested too deep to be a model's config.json") from None
     if not isinstance(raw, dict):

@@ -201,3 +201,10 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         read_config(tmp_path / "config.json")
     with pytest.raises(ModelError, match="cannot be read"):
         read_config(tmp_path)
+
+
+def test_a_number_too_long_to_be_read_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(f'{{"model_type": "distilbert", "dim": {"9" * 5_000}}}')
+    with pytest.raises(ModelError, match=r"config\.json: not JSON that can be read"):
+        read_config(path)

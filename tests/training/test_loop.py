@@ -322,10 +322,10 @@ def test_bf16_learns_in_bf16_and_keeps_fp32_weights(
 
 
 def test_a_loss_that_is_no_number_ends_the_run(tmp_path: Path) -> None:
-    run = Run(tmp_path, learning_rate=1e30, evaluate_every=1)
+    run = Run(tmp_path, learning_rate=1e30, evaluate_every=None)
     with pytest.raises(UsageError, match=r"^step 2: .* start anew with a lower --learning-rate"):
         run.begin()
-    assert all(weight.isfinite().all() for weight in run.folder.load_state()["model"].values())
+    assert not (tmp_path / "model.safetensors").exists()
 
 
 def test_a_gradient_that_is_no_number_changes_nothing(tmp_path: Path) -> None:
