@@ -50,11 +50,22 @@ def kind_of(config: ModelConfig, *, multi_label: bool = False) -> Kind:
 class Classification:
     """What the model says of one row.
 
-    `scores` are one per label, in the order of the model's labels: probabilities, or for
-    regression plain numbers.
+    `scores` are one per label, in the order of `labels`: probabilities, or for regression plain
+    numbers, which have no labels.
     """
 
     scores: tuple[float, ...]
+    labels: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str | None:
+        """The likeliest label; None for regression."""
+        return self.labels[self.ranked()[0]] if self.labels else None
+
+    @property
+    def score(self) -> float:
+        """The probability of `label`; for regression the number, the first if there are more."""
+        return max(self.scores) if self.labels else self.scores[0]
 
     def ranked(self) -> list[int]:
         """Return the indices of the labels, the likeliest first."""
@@ -84,6 +95,7 @@ class ClassifyTask(Generic[Item]):
         self._tokenizer = tokenizer
         self._texts_of = texts_of
         self._kind = kind
+        self._labels = () if kind == "regression" else model.config.labels
         self._long = long
         self._max_length = usable_length(
             max_length, tokenizer.max_length, model.config.max_position_embeddings
@@ -164,7 +176,7 @@ class ClassifyTask(Generic[Item]):
                 "the model gave no number for this row; check its weights with "
                 "`distil params --check`"
             )
-        return Classification(tuple(scores))
+        return Classification(tuple(scores), self._labels)
 
     def _pooled(self, encoded: Encoded, outputs: Sequence[list[float]]) -> list[float]:
         if len(outputs) == 1 or self._window_pooling == "first":
