@@ -94,11 +94,6 @@ class ModelConfig:
         return replace(self, labels=labels, problem_type=problem_type)
 
 
-def bert_base() -> ModelConfig:
-    """Return BERT-base's shape, the model that DistilBERT was distilled from."""
-    return ModelConfig(model_type="bert", n_layers=12, type_vocab_size=2, classifier_dropout=None)
-
-
 def read_config(path: Path) -> ModelConfig:
     """Read `config.json`; raise `ModelError` naming the file and the key that is wrong."""
     try:

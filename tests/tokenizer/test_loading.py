@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -250,3 +252,9 @@ def test_a_lone_surrogate_ends_nothing(
 ) -> None:
     tokenizer = load(write_files(vocab_txt=vocab_text), engine)
     assert tokenizer.ids(["\ud800 great", "great"]) == tokenizer.ids(["great", "great"])
+
+
+def test_importing_the_engine_changes_nothing_in_the_process() -> None:
+    code = "import os; before = dict(os.environ); import distilcli.tokenizer.fast; "
+    code += "assert os.environ == before"
+    subprocess.run([sys.executable, "-c", code], check=True)
