@@ -142,7 +142,7 @@ def test_a_weight_in_two_shards_is_refused(make_model: Make) -> None:
     (folder / "model.safetensors").unlink()
     save_file(weights, folder / "a.safetensors")
     save_file({"classifier.bias": torch.zeros(2)}, folder / "b.safetensors")
-    shards = {key: "a.safetensors" for key in weights} | {"classifier.bias": "b.safetensors"}
+    shards = dict.fromkeys(weights, "a.safetensors") | {"classifier.bias": "b.safetensors"}
     index = folder / "model.safetensors.index.json"
     index.write_text(json.dumps({"weight_map": shards}))
     message = refusal(folder)
@@ -213,7 +213,9 @@ def test_what_was_saved_in_place_of_weights_is_not_called_an_attack(
     assert "download it again" in message
 
 
-@pytest.mark.parametrize("content", [["a"], {"a": 1}, {1: torch.ones(1)}, {"state_dict": {"a": torch.ones(1)}}])
+@pytest.mark.parametrize(
+    "content", [["a"], {"a": 1}, {1: torch.ones(1)}, {"state_dict": {"a": torch.ones(1)}}]
+)
 def test_a_pickle_of_something_else_is_refused(make_model: Make, content: object) -> None:
     folder = make_model()
     as_pickle(folder, content)

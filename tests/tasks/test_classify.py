@@ -256,7 +256,7 @@ def test_scores_that_are_no_numbers_are_an_error_of_the_row(
     setup = Setup(make_model())
     setup.model.classifier.bias.data[1] = torch.nan
     for text in ("good", LONG):
-        with pytest.raises(RowError, match="gave no number for this row; .*params --check"):
+        with pytest.raises(RowError, match=r"gave no number for this row; .*params --check"):
             setup.classify((text, None), kind=kind, window_pooling=pooling, **WINDOWED)
 
 
