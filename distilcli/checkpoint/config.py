@@ -94,11 +94,6 @@ class ModelConfig:
         return replace(self, labels=labels, problem_type=problem_type)
 
 
-def bert_base() -> ModelConfig:
-    """Return BERT-base's shape, the model that DistilBERT was distilled from."""
-    return ModelConfig(model_type="bert", n_layers=12, type_vocab_size=2, classifier_dropout=None)
-
-
 def read_config(path: Path) -> ModelConfig:
     """Read `config.json`; raise `ModelError` naming the file and the key that is wrong."""
     try:
@@ -111,6 +106,8 @@ def read_config(path: Path) -> ModelConfig:
         raise ModelError(
             f"{path}: line {error.lineno}, column {error.colno}: not JSON: {error.msg}"
         ) from None
+    except ValueError as error:  # a number of thousands of digits
+        raise ModelError(f"{path}: not JSON that can be read: {error}") from None
     except RecursionError:
         raise ModelError(f"{path}: is nested too deep to be a model's config.json") from None
     if not isinstance(raw, dict):

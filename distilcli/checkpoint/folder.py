@@ -2,12 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from distilcli.checkpoint.header import INDEX_NAME, read_shard_index
 from distilcli.errors import ModelError
-
-WeightFormat = Literal["safetensors", "pytorch"]
 
 CONFIG_NAME = "config.json"
 SAFETENSORS_NAME = "model.safetensors"
@@ -23,7 +20,6 @@ class ModelFiles:
     name: str
     folder: Path
     weight_files: tuple[Path, ...]
-    format: WeightFormat
     config_path: Path
     tokenizer_json: Path | None
     vocab_txt: Path | None
@@ -87,7 +83,6 @@ def describe_folder(name: str, folder: Path, *, beside: Path | None = None) -> M
         name=name,
         folder=folder,
         weight_files=weight_files,
-        format="pytorch" if weight_files[0].name == PYTORCH_NAME else "safetensors",
         config_path=config_path,
         tokenizer_json=tokenizer.tokenizer_json,
         vocab_txt=tokenizer.vocab_txt,

@@ -124,7 +124,9 @@ def finetune(
             "--early-stopping", min=1, help="Stop after so many evaluations without a better one."
         ),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of all that is random.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, max=2**32 - 1, help="Of all that is random.")
+    ] = 0,
     threads: options.ThreadsOption = None,
     device: options.DeviceOption = "auto",
     resume: Annotated[

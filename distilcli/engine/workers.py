@@ -50,10 +50,21 @@ class Workers:
         ]
 
     def start(self) -> None:
-        """Start the threads; torch's own threads stay as they were for everyone else."""
+        """Start the threads; torch's own threads stay as they were for everyone else.
+
+        Raises `ResourceError` when the system does not give so many.
+        """
         threads = torch.get_num_threads()
-        for thread in self._threads:
-            thread.start()
+        try:
+            for thread in self._threads:
+                thread.start()
+        except (RuntimeError, MemoryError):
+            started = sum(thread.is_alive() for thread in self._threads)
+            self._ready.abort()  # lets go of those that wait for the others
+            raise ResourceError(
+                f"only {started:,} of {len(self._threads):,} threads could be started; "
+                "use fewer --threads"
+            ) from None
         self._ready.wait()
         # A worker's setting is its own, but it also becomes the default of threads to come.
         torch.set_num_threads(threads)
@@ -77,7 +88,10 @@ class Workers:
             # would undo the setting.
             torch.get_num_threads()
             torch.set_num_threads(1)
-        self._ready.wait()
+        try:
+            self._ready.wait()
+        except threading.BrokenBarrierError:
+            return
         with torch.inference_mode():
             for window, positions in iter(self._jobs.get, None):
                 if self._closed:

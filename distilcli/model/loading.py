@@ -56,12 +56,27 @@ def read_weights(files: ModelFiles) -> dict[str, Tensor]:
     """Read every weight of a located model, under this package's names, as fp32 on the CPU."""
     weights: dict[str, Tensor] = {}
     for path in files.weight_files:
-        weights.update(_read_pickle(path) if path.suffix == ".bin" else _read_safetensors(path))
+        part = _read_pickle(path) if path.suffix == ".bin" else _read_safetensors(path)
+        if twice := sorted(weights.keys() & part.keys()):
+            raise ModelError(
+                f"{path}: holds weights that another file of {files.name} holds too "
+                f"({_listed(twice)}); download every shard again"
+            )
+        weights.update(part)
     try:
         unpacked = unpack(weights)
     except ModelError as error:
         raise ModelError(f"{files.name}: {error}") from None
-    renamed = {ours: weight for key, weight in unpacked.items() if (ours := to_ours(key))}
+    renamed: dict[str, Tensor] = {}
+    for key, weight in unpacked.items():
+        ours = to_ours(key)
+        if ours in renamed:
+            raise ModelError(
+                f"{files.name}: holds the weight {key} a second time under another name; "
+                "remove one of the two"
+            )
+        if ours is not None:
+            renamed[ours] = weight
     if whole := sorted(key for key, weight in renamed.items() if not weight.is_floating_point()):
         raise ModelError(
             f"{files.name}: holds whole numbers without scales ({_listed(whole)}); "
@@ -93,6 +108,11 @@ def build_classifier(config: ModelConfig, *, source: str) -> SequenceClassifier:
         return SequenceClassifier(config)
     except ModelError as error:
         raise ModelError(f"{source}: {error}") from None
+    except (RuntimeError, MemoryError, TypeError):  # torch's several words for "too large"
+        raise ModelError(
+            f"{source}: a model of the sizes in config.json does not fit in memory; "
+            "use the config.json that belongs to these weights"
+        ) from None
 
 
 def fill(model: SequenceClassifier, weights: dict[str, Tensor], *, source: str) -> tuple[str, ...]:
@@ -248,6 +268,13 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 def _read_pickle(path: Path) -> dict[str, Tensor]:
     try:
+        with path.open("rb") as file:
+            opening = file.read(2)
+        if opening and not opening.startswith((b"PK", b"\x80")):  # a zip archive, or a bare pickle
+            raise ModelError(
+                f"{path}: is no PyTorch file but perhaps a page or a pointer saved in its place; "
+                "download it again"
+            )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch remarks on the pickle's protocol
             weights = torch.load(path, map_location="cpu", weights_only=True)
@@ -259,14 +286,17 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
     except (OSError, RuntimeError, EOFError) as error:
         reason = str(error).splitlines()[0] if str(error) else "it ends too early"
         raise ModelError(f"{path}: cannot be read: {reason}; download it again") from None
-    if not isinstance(weights, dict) or not all(isinstance(w, Tensor) for w in weights.values()):
+    if not isinstance(weights, dict) or not all(
+        isinstance(key, str) and isinstance(weight, Tensor) for key, weight in weights.items()
+    ):
         raise ModelError(f"{path}: is no state dict (names to tensors)")
     return weights
 
 
 def _refuse_other_heads(config: ModelConfig, source: str) -> None:
     """Refuse heads whose weights have the names of this one's and mean something else."""
-    for architecture in config.extra.get("architectures") or ():
+    architectures = config.extra.get("architectures")
+    for architecture in architectures if isinstance(architectures, list) else ():
         for ending, purpose in _OTHER_HEADS.items():
             if str(architecture).endswith(ending):
                 raise ModelError(

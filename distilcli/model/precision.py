@@ -1,13 +1,12 @@
 """Which number format a model computes in, and whether the processor can."""
 
-from typing import Literal, get_args
+from typing import Literal
 
 import torch
 
 from distilcli.errors import ResourceError
 
 Precision = Literal["auto", "fp32", "bf16"]
-PRECISIONS: tuple[str, ...] = get_args(Precision)
 
 
 def has_fast_bf16(device: torch.device) -> bool:

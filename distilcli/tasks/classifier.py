@@ -73,11 +73,14 @@ class Classifier:
         return f"model {self.name}{unused} on {self.device} ({self._placement.reason}{threads})"
 
     def __call__(self, texts: Iterable[str | tuple[str, str]]) -> list[Classification]:
-        """Classify texts, or pairs of texts; raises `RowError` for one that cannot be."""
+        """Classify texts, or pairs of texts; raises `RowError` for one that cannot be.
+
+        Anything else than a text or a pair of texts is a `TypeError`.
+        """
         if isinstance(texts, str):
             raise TypeError("give a list of texts, not one text")
-        engine = self.engine(_as_texts, on_error="stop")
-        with closing(engine.run(texts)) as blocks:
+        engine = self.engine(_itself, on_error="stop")
+        with closing(engine.run(map(_as_texts, texts))) as blocks:
             return [
                 outcome.value for block in blocks for outcome in block if outcome.value is not None
             ]
@@ -108,5 +111,14 @@ class Classifier:
         )
 
 
-def _as_texts(item: str | tuple[str, str]) -> Texts:
-    return (item, None) if isinstance(item, str) else item
+def _as_texts(item: object) -> Texts:
+    match item:
+        case str():
+            return item, None
+        case tuple((str(first), str(second))):
+            return first, second
+    raise TypeError(f"give texts or pairs (tuples) of texts, not {item!r:.60}")
+
+
+def _itself(texts: Texts) -> Texts:
+    return texts

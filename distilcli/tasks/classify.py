@@ -5,6 +5,7 @@ threshold), and regression (the head's own numbers). A text longer than the mode
 off, or read in windows whose scores are pooled.
 """
 
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -49,11 +50,22 @@ def kind_of(config: ModelConfig, *, multi_label: bool = False) -> Kind:
 class Classification:
     """What the model says of one row.
 
-    `scores` are one per label, in the order of the model's labels: probabilities, or for
-    regression plain numbers.
+    `scores` are one per label, in the order of `labels`: probabilities, or for regression plain
+    numbers, which have no labels.
     """
 
     scores: tuple[float, ...]
+    labels: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str | None:
+        """The likeliest label; None for regression."""
+        return self.labels[self.ranked()[0]] if self.labels else None
+
+    @property
+    def score(self) -> float:
+        """The probability of `label`; for regression the number, the first if there are more."""
+        return max(self.scores) if self.labels else self.scores[0]
 
     def ranked(self) -> list[int]:
         """Return the indices of the labels, the likeliest first."""
@@ -83,6 +95,7 @@ class ClassifyTask(Generic[Item]):
         self._tokenizer = tokenizer
         self._texts_of = texts_of
         self._kind = kind
+        self._labels = () if kind == "regression" else model.config.labels
         self._long = long
         self._max_length = usable_length(
             max_length, tokenizer.max_length, model.config.max_position_embeddings
@@ -156,9 +169,18 @@ class ClassifyTask(Generic[Item]):
     def decode(
         self, item: Item, encoded: Encoded, outputs: Sequence[list[float]]
     ) -> Classification:
-        """Pool the scores of an item's windows."""
+        """Pool the scores of an item's windows; raises `RowError` where one is not a number."""
+        scores = self._pooled(encoded, outputs)
+        if not all(map(math.isfinite, scores)):
+            raise RowError(
+                "the model gave no number for this row; check its weights with "
+                "`distil params --check`"
+            )
+        return Classification(tuple(scores), self._labels)
+
+    def _pooled(self, encoded: Encoded, outputs: Sequence[list[float]]) -> list[float]:
         if len(outputs) == 1 or self._window_pooling == "first":
-            return Classification(tuple(outputs[0]))
+            return outputs[0]
         scores = torch.tensor(outputs)  # (windows, labels)
         if self._window_pooling == "mean":
             weights = torch.tensor([float(len(piece)) for piece in encoded.pieces])
@@ -167,7 +189,8 @@ class ClassifyTask(Generic[Item]):
             pooled = scores.amax(dim=0)
             if self._kind == "single":
                 pooled /= pooled.sum()
-        return Classification(tuple(pooled.tolist()))
+        found: list[float] = pooled.tolist()
+        return found
 
 
 class ClassificationColumns:

@@ -1,13 +1,13 @@
 """What a run would take: its rows and tokens counted, its time and memory expected.
 
-Nothing is run on the rows: they are read and tokenized, and the rate is taken from a few batches
-of made-up ids of the rows' mean length.
+Nothing is run on the rows: they are read and tokenized, window by window as in a run, and the
+rate is taken from a few batches of made-up ids of the rows' mean length on as many threads. So
+the memory that this took by its peak is what is expected of a run.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from itertools import islice
 from time import perf_counter
 from typing import Any, TypeVar
 
@@ -43,14 +43,27 @@ class Estimate:
 def estimate(engine: Engine[Item, Any], items: Iterable[Item]) -> Estimate:
     """Count `items` in windows, then time a few batches like theirs."""
     result = Estimate()
-    rows = iter(items)
-    while window := list(islice(rows, engine.window_rows)):
+    for window in _windows(engine, items):
         _count(result, engine.task.encode(window))
     if result.sequences:
         mean_length = max(1, round(result.tokens / result.sequences))
         result.expected_seconds = result.tokens / _tokens_per_second(engine, mean_length)
     result.expected_peak_memory_bytes = peak_memory_bytes()
     return result
+
+
+def _windows(engine: Engine[Item, Any], items: Iterable[Item]) -> Iterator[list[Item]]:
+    """Cut the input where the engine would: a window has so many rows, or so many characters."""
+    window: list[Item] = []
+    size = 0
+    for item in items:
+        window.append(item)
+        size += engine.task.size(item)
+        if len(window) >= engine.window_rows or size >= engine.window_size:
+            yield window
+            window, size = [], 0
+    if window:
+        yield window
 
 
 def _count(result: Estimate, encoded: Sequence[Any]) -> None:

@@ -18,9 +18,6 @@ from distilcli.tokenizer.vocabulary import Vocabulary
 _POOL = "TOKENIZERS_PARALLELISM"
 _POOL_IS_CHOSEN = _POOL in os.environ
 
-# The engine of the models runs its own threads; a second pool would fight them for cores.
-os.environ.setdefault(_POOL, "false")
-
 
 def use_all_cores() -> None:
     """Let batches be tokenized on all cores from here on, unless the user has decided."""
@@ -47,6 +44,8 @@ class FastTokenizer(Tokenizer):
         """
         backend = _build(vocabulary, options, source) if file is None else _read(file)
         super().__init__(backend.get_vocab(), options, source=source)
+        # The engine of the models runs its own threads; a second pool would fight them for cores.
+        os.environ.setdefault(_POOL, "false")
         self._backend = backend
 
     def _plain_ids(self, texts: Sequence[str]) -> list[list[int]]:

@@ -104,6 +104,10 @@ def read_object(path: Path) -> dict[str, Any]:
         ) from None
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror}") from None
+    except ValueError as error:  # a number of thousands of digits
+        raise ModelError(f"{path}: not JSON that can be read: {error}") from None
+    except RecursionError:
+        raise ModelError(f"{path}: is nested too deep; download the file again") from None
     if not isinstance(content, dict):
         raise ModelError(f"{path}: holds no JSON object; download the file again")
     return content

@@ -11,6 +11,7 @@ import torch
 from distilcli.checkpoint.config import read_config
 from distilcli.checkpoint.folder import ModelFiles
 from distilcli.engine.batching import Piece
+from distilcli.errors import UsageError
 from distilcli.model.device import place
 from distilcli.model.heads import SequenceClassifier
 from distilcli.model.keys import PREFIX
@@ -70,6 +71,11 @@ def finetune_classifier(
     cannot be started from, `InputError` for examples that cannot be learned, `UsageError` for a
     folder that is taken or a run that cannot be resumed.
     """
+    if folder.resolve() == start.files.folder.resolve():
+        raise UsageError(
+            f"{folder}: is the model to start from, which the run would overwrite; "
+            "give --output another folder"
+        )
     if threads is not None:
         torch.set_num_threads(threads)
     # Seeded before the head is drawn: a run is a function of its options and its data.

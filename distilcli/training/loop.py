@@ -67,8 +67,12 @@ class TrainingOptions:
         counts = ("epochs", "token_budget", "accumulate", "evaluate_every", "early_stopping")
         rules: tuple[tuple[Iterable[str], Callable[[Any], bool], str], ...] = (
             (counts, lambda value: value is None or value >= 1, "at least 1"),
-            (("learning_rate", "layer_decay", "clip"), lambda value: value > 0, "above 0"),
-            (("weight_decay", "seed"), lambda value: value >= 0, "0 or more"),
+            (
+                ("learning_rate", "layer_decay", "clip"),
+                lambda value: 0 < value < math.inf,
+                "above 0 and finite",
+            ),
+            (("weight_decay", "seed"), lambda value: 0 <= value < math.inf, "finite, 0 or more"),
             (("warmup", "average"), lambda value: 0 <= value < 1, "from 0 to below 1"),
         )
         for names, holds, rule in rules:
@@ -202,12 +206,9 @@ class Trainer:
             part.backward()  # type: ignore[no-untyped-call]
             loss += part.item()
             progress.tokens += sum(batch.lengths)
-        if not math.isfinite(loss):
-            raise UsageError(
-                f"step {progress.step + 1}: the loss is no longer a number; the learning rate of "
-                f"{options.learning_rate:g} is too high, start anew with a lower --learning-rate"
-            )
-        torch.nn.utils.clip_grad_norm_(self._model.parameters(), options.clip)
+        norm = torch.nn.utils.clip_grad_norm_(self._model.parameters(), options.clip)
+        if not (math.isfinite(loss) and norm.isfinite()):
+            raise self._diverged("the loss or its gradient", progress.step + 1)
         self._optimizer.step()
         self._optimizer.zero_grad()
         if self._average is not None:
@@ -248,16 +249,27 @@ class Trainer:
 
     @torch.inference_mode()
     def predict(self, rows: LabelledSequences) -> list[int]:
-        """Return the index of the likeliest label of each row."""
+        """Return the index of the likeliest label of each row.
+
+        Raises `UsageError` where a score is not a number: the largest of those means nothing.
+        """
         self._model.eval()
         predicted = [0] * len(rows.pieces)
         for indices in cut_batches(rows.lengths, max_tokens=_EVALUATION_BUDGET, max_rows=None):
             batch, _ = self._collate(rows, indices)
             logits = self._model(batch.input_ids, batch.attention_mask, batch.token_type_ids)
+            if not logits.isfinite().all():
+                raise self._diverged("a score", self._progress.step)
             for index, label in zip(indices, logits.argmax(dim=1).tolist(), strict=True):
                 predicted[index] = label
         self._model.train()
         return predicted
+
+    def _diverged(self, what: str, step: int) -> UsageError:
+        return UsageError(
+            f"step {step}: {what} is no longer a number; the learning rate of "
+            f"{self._options.learning_rate:g} is too high, start anew with a lower --learning-rate"
+        )
 
     def _remaining_steps(self) -> Iterator[tuple[int, list[list[int]]]]:
         """Yield (epoch, batches of the step) from where the run stands."""

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from distilcli.checkpoint.config import (
     ModelConfig,
-    bert_base,
     dump_config,
     parse_config,
     read_config,
@@ -75,10 +74,10 @@ def test_each_family_is_read_under_its_own_names() -> None:
 
 def test_what_a_config_leaves_out_is_the_base_models() -> None:
     assert parse_config({"model_type": "distilbert"}) == ModelConfig()
-    assert parse_config({"model_type": "bert"}) == bert_base()
-    assert (bert_base().n_layers, bert_base().type_vocab_size) == (12, 2)
+    bert = parse_config({"model_type": "bert"})
+    assert (bert.n_layers, bert.type_vocab_size) == (12, 2)
     assert ModelConfig().classifier_dropout == 0.2
-    assert bert_base().classifier_dropout is None
+    assert bert.classifier_dropout is None
 
 
 def test_null_means_left_out() -> None:
@@ -201,3 +200,10 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         read_config(tmp_path / "config.json")
     with pytest.raises(ModelError, match="cannot be read"):
         read_config(tmp_path)
+
+
+def test_a_number_too_long_to_be_read_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(f'{{"model_type": "distilbert", "dim": {"9" * 5_000}}}')
+    with pytest.raises(ModelError, match=r"config\.json: not JSON that can be read"):
+        read_config(path)

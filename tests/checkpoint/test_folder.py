@@ -15,7 +15,7 @@ def test_a_whole_folder(tmp_path: Path) -> None:
     for name in ("tokenizer.json", "vocab.txt", "tokenizer_config.json"):
         (tmp_path / name).touch()
     files = describe_folder("m", tmp_path)
-    assert (files.name, files.folder, files.format) == ("m", tmp_path, "safetensors")
+    assert (files.name, files.folder) == ("m", tmp_path)
     assert files.weight_files == (tmp_path / "model.safetensors",)
     assert files.config_path == tmp_path / "config.json"
     assert files.tokenizer_json == tmp_path / "tokenizer.json"
@@ -31,10 +31,9 @@ def test_what_is_not_there_is_none(tmp_path: Path) -> None:
 def test_safetensors_come_before_a_pickle(tmp_path: Path) -> None:
     write_model(tmp_path, TENSORS)
     (tmp_path / "pytorch_model.bin").touch()
-    assert describe_folder("m", tmp_path).format == "safetensors"
+    assert describe_folder("m", tmp_path).weight_files == (tmp_path / "model.safetensors",)
     (tmp_path / "model.safetensors").unlink()
-    files = describe_folder("m", tmp_path)
-    assert (files.format, files.weight_files) == ("pytorch", (tmp_path / "pytorch_model.bin",))
+    assert describe_folder("m", tmp_path).weight_files == (tmp_path / "pytorch_model.bin",)
 
 
 def _shards(folder: Path, *present: str) -> Path:

@@ -164,3 +164,21 @@ def test_batches_are_on_the_device_and_timed():
     _, stats = run(forward, [[3, 1], [2]], device=torch.device("meta"))
     assert devices == ["meta", "meta"]
     assert (stats.batches, stats.tokens, stats.positions) == (2, 6, 8)
+
+
+def test_threads_that_cannot_be_had_end_in_one_line_and_no_thread_waits(monkeypatch):
+    start = threading.Thread.start
+
+    def limited(thread):
+        if thread.name == "distil-worker-2":
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", limited)
+    workers = Workers(
+        first_ids, count=4, device=CPU, pad_token_id=0, max_tokens=9, stats=RunStats()
+    )
+    with pytest.raises(ResourceError, match=r"only 2 of 4 threads .* fewer --threads"):
+        workers.start()
+    workers.close()
+    assert not [t for t in threading.enumerate() if t.name.startswith("distil-worker")]

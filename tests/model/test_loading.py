@@ -136,6 +136,28 @@ def test_shards_are_put_together(make_model: Make) -> None:
     assert_same(logits(folder), expected)
 
 
+def test_a_weight_in_two_shards_is_refused(make_model: Make) -> None:
+    folder = make_model()
+    weights = load_file(folder / "model.safetensors")
+    (folder / "model.safetensors").unlink()
+    save_file(weights, folder / "a.safetensors")
+    save_file({"classifier.bias": torch.zeros(2)}, folder / "b.safetensors")
+    shards = dict.fromkeys(weights, "a.safetensors") | {"classifier.bias": "b.safetensors"}
+    index = folder / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": shards}))
+    message = refusal(folder)
+    assert "b.safetensors: holds weights that another file of m holds too" in message
+    assert "(classifier.bias)" in message
+
+
+def test_a_weight_under_two_names_is_refused(make_model: Make) -> None:
+    folder = make_model()
+    name = "embeddings.LayerNorm.weight"
+    rewrite(folder, lambda w: w | {f"bert.{name}": torch.zeros(32)})
+    message = refusal(folder)
+    assert f"{name} a second time under another name" in message
+
+
 def as_pickle(folder: Path, content: object) -> None:
     (folder / "model.safetensors").unlink(missing_ok=True)
     torch.save(content, folder / "pytorch_model.bin")
@@ -177,7 +199,23 @@ def test_a_pickle_that_would_run_code_is_refused_and_not_run(
     assert target.exists()
 
 
-@pytest.mark.parametrize("content", [["a"], {"a": 1}, {"state_dict": {"a": torch.ones(1)}}])
+@pytest.mark.parametrize(
+    "content", [b"version https://git-lfs.github.com/spec/v1\n", b"<!DOCTYPE html>\n<html>"]
+)
+def test_what_was_saved_in_place_of_weights_is_not_called_an_attack(
+    make_model: Make, content: bytes
+) -> None:
+    folder = make_model()
+    (folder / "model.safetensors").unlink()
+    (folder / "pytorch_model.bin").write_bytes(content)
+    message = refusal(folder)
+    assert "pytorch_model.bin: is no PyTorch file" in message
+    assert "download it again" in message
+
+
+@pytest.mark.parametrize(
+    "content", [["a"], {"a": 1}, {1: torch.ones(1)}, {"state_dict": {"a": torch.ones(1)}}]
+)
 def test_a_pickle_of_something_else_is_refused(make_model: Make, content: object) -> None:
     folder = make_model()
     as_pickle(folder, content)
@@ -272,6 +310,21 @@ def test_a_head_for_something_else_is_refused(make_model: Make, architecture: st
     folder = make_model()
     set_config(folder, architectures=[architecture])
     assert f"is a {architecture}" in refusal(folder)
+
+
+def test_architectures_that_are_no_list_say_nothing(make_model: Make) -> None:
+    folder = make_model()
+    set_config(folder, architectures=5)
+    assert load_classifier(described(folder)).config.extra["architectures"] == 5
+
+
+@pytest.mark.parametrize("key", ["vocab_size", "max_position_embeddings"])
+@pytest.mark.parametrize("size", [10**13, 10**30])
+def test_sizes_that_no_memory_holds_are_refused(make_model: Make, key: str, size: int) -> None:
+    folder = make_model()
+    set_config(folder, **{key: size})
+    message = refusal(folder)
+    assert message.startswith("m: a model of the sizes in config.json does not fit in memory")
 
 
 def test_labels_left_out_are_counted_from_the_classifier(make_model: Make) -> None:
@@ -391,6 +444,23 @@ def test_a_tokenizer_of_another_model_is_refused(tiny_folder: Path) -> None:
     check_tokenizer(tokenizer, fitting, source="m")
     with pytest.raises(ModelError, match=r"^m: the tokenizer has \d+ tokens"):
         check_tokenizer(tokenizer, replace(fitting, vocab_size=50), source="m")
+
+
+def test_the_largest_id_of_a_tokenizer_counts_not_their_number(
+    make_model: Make, vocab: list[str]
+) -> None:
+    from distilcli.tokenizer.loading import load_tokenizer
+
+    folder = make_model()
+    numbers = {token: number for number, token in enumerate(vocab)} | {"z": 9_000}
+    model = {"type": "WordPiece", "unk_token": "[UNK]", "vocab": numbers}
+    raw = {"model": model, "normalizer": {"type": "BertNormalizer"},
+           "pre_tokenizer": {"type": "BertPreTokenizer"}}  # fmt: skip
+    (folder / "tokenizer.json").write_text(json.dumps(raw))
+    files = described(folder)
+    config = load_classifier(files).config
+    with pytest.raises(ModelError, match="use the tokenizer that belongs to the model"):
+        check_tokenizer(load_tokenizer(files), config, source="m")
 
 
 @pytest.mark.parametrize("model_type", ["distilbert", "bert"])

@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,6 +49,24 @@ def test_multi_label_is_a_matter_of_asking(tiny_folder: Path) -> None:
 def test_one_text_is_not_taken_for_a_list_of_letters(classifier: Classifier) -> None:
     with pytest.raises(TypeError, match="a list of texts"):
         classifier("good")
+
+
+@pytest.mark.parametrize("item", [5, None, ("one",), ("one", None), ["one", "two"], b"one"])
+def test_what_is_no_text_is_refused(classifier: Classifier, item: Any) -> None:
+    with pytest.raises(TypeError, match=r"give texts or pairs \(tuples\) of texts, not"):
+        classifier(["good", item])
+
+
+def test_a_result_says_its_label_and_score(
+    classifier: Classifier, make_model: Callable[..., Path]
+) -> None:
+    for result in classifier(TEXTS):
+        best = result.scores.index(max(result.scores))
+        assert (result.label, result.score) == (classifier.labels[best], result.scores[best])
+        assert result.labels == classifier.labels
+    number = make_model(labels=("stars",), problem_type="regression")
+    (result,) = Classifier(str(number), device="cpu")(["good"])
+    assert (result.label, result.score, result.labels) == (None, result.scores[0], ())
 
 
 def test_a_text_that_is_too_long_may_be_an_error(tiny_folder: Path) -> None:

@@ -248,6 +248,18 @@ def test_scores_depend_on_neither_batches_nor_threads(
         assert outcome.value.ranked() == Classification(alone).ranked()
 
 
+@pytest.mark.parametrize("kind", ["single", "multi", "regression"])
+@pytest.mark.parametrize("pooling", ["mean", "max", "first"])
+def test_scores_that_are_no_numbers_are_an_error_of_the_row(
+    make_model: Make, kind: str, pooling: str
+) -> None:
+    setup = Setup(make_model())
+    setup.model.classifier.bias.data[1] = torch.nan
+    for text in ("good", LONG):
+        with pytest.raises(RowError, match=r"gave no number for this row; .*params --check"):
+            setup.classify((text, None), kind=kind, window_pooling=pooling, **WINDOWED)
+
+
 @pytest.mark.parametrize(
     ("problem_type", "labels", "multi_label", "kind"),
     [

@@ -1,10 +1,15 @@
 import threading
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
 import torch
 
 from distilcli.engine.batching import Batch
 from distilcli.engine.engine import Engine
+from distilcli.engine.task import Encoded
+from distilcli.errors import RowError
 from distilcli.tasks.classify import ClassifyTask
 from distilcli.tasks.estimate import estimate
 from tests.tasks.test_classify import Setup, Texts
@@ -34,8 +39,6 @@ def engine(setup: Setup, *, workers: int = 1, window_rows: int = 2) -> Engine[Te
 
 
 def as_is(item: Texts) -> Texts:
-    from distilcli.errors import RowError
-
     if item[0] == "broken":
         raise RowError("broken")
     return item
@@ -52,6 +55,25 @@ def test_everything_is_counted_and_a_few_batches_are_run(tiny_folder: Path) -> N
     assert {shape for shape, _ in seen} == {(6, 5)}
     assert threading.get_ident() not in {thread for _, thread in seen}
     assert found.as_dict()["tokens"] == 27
+
+
+def test_windows_are_bound_by_rows_and_by_characters(
+    tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    encode = Noted.encode
+
+    def noted(task: Noted, items: Sequence[Texts]) -> list[Encoded | RowError]:
+        sizes.append(len(items))
+        return encode(task, items)
+
+    monkeypatch.setattr(Noted, "encode", noted)
+    short: list[Texts] = [("good", None)] * 5
+    estimate(engine(Setup(tiny_folder)), short)
+    assert sizes == [2, 2, 1]
+    sizes.clear()
+    estimate(replace(engine(Setup(tiny_folder), window_rows=100), window_size=9), short)
+    assert sizes == [3, 2]
 
 
 def test_nothing_takes_no_time(tiny_folder: Path) -> None:

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -224,3 +226,35 @@ def test_capitals_in_the_vocabulary_say_that_it_is_cased(tmp_path: Path) -> None
     path.write_text(special + "new\nNew\n")
     assert load_vocabulary(path).ids(["New"]) == [[5]]
     assert load_vocabulary(path, cased=False).ids(["New"]) == [[4]]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('{"do_lower_case": "yes"}', "do_lower_case is 'yes'; it must be true or false"),
+        ('{"cls_token": {"x": 1}}', "cls_token is .*; it must be a text or have a content"),
+        (f'{{"model_max_length": {"9" * 5_000}}}', "not JSON that can be read"),
+        ("[" * 100_000, "nested too deep"),
+    ],
+)
+def test_a_tokenizer_config_that_cannot_be_meant_is_refused(
+    write_files: Files, vocab_text: str, content: str, message: str
+) -> None:
+    folder = write_files(vocab_txt=vocab_text)
+    (folder / "tokenizer_config.json").write_text(content)
+    with pytest.raises(ModelError, match=f"tokenizer_config.json: .*{message}"):
+        load(folder)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_lone_surrogate_ends_nothing(
+    write_files: Files, vocab_text: str, engine: EngineName
+) -> None:
+    tokenizer = load(write_files(vocab_txt=vocab_text), engine)
+    assert tokenizer.ids(["\ud800 great", "great"]) == tokenizer.ids(["great", "great"])
+
+
+def test_importing_the_engine_changes_nothing_in_the_process() -> None:
+    code = "import os; before = dict(os.environ); import distilcli.tokenizer.fast; "
+    code += "assert os.environ == before"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -245,3 +245,11 @@ def test_threads_are_as_asked(tiny_folder: Path, tmp_path: Path) -> None:
     finally:
         torch.set_num_threads(before)
     assert set(seen) == {2}
+
+
+def test_the_model_to_start_from_is_not_overwritten(make_model: Make) -> None:
+    model = make_model()
+    before = (model / "model.safetensors").read_bytes()
+    with pytest.raises(UsageError, match="is the model to start from"):
+        tune(model, model.parent / "x" / ".." / model.name, force=True)
+    assert (model / "model.safetensors").read_bytes() == before

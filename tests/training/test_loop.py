@@ -322,10 +322,29 @@ def test_bf16_learns_in_bf16_and_keeps_fp32_weights(
 
 
 def test_a_loss_that_is_no_number_ends_the_run(tmp_path: Path) -> None:
-    run = Run(tmp_path, learning_rate=1e30, evaluate_every=1)
+    run = Run(tmp_path, learning_rate=1e30, evaluate_every=None)
     with pytest.raises(UsageError, match=r"^step 2: .* start anew with a lower --learning-rate"):
         run.begin()
-    assert all(weight.isfinite().all() for weight in run.folder.load_state()["model"].values())
+    assert not (tmp_path / "model.safetensors").exists()
+
+
+def test_a_gradient_that_is_no_number_changes_nothing(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    bias = run.model.classifier.bias
+    bias.register_hook(lambda gradient: gradient * torch.inf)
+    with pytest.raises(UsageError, match=r"^step 1: the loss or its gradient is no longer a"):
+        run.begin()
+    assert bias.isfinite().all()
+
+
+def test_a_model_that_diverged_is_not_kept_as_the_best(tmp_path: Path) -> None:
+    def spoil(progress: Progress) -> None:
+        run.model.classifier.bias.data.fill_(torch.nan)
+
+    run = Run(tmp_path, evaluate_every=1, on_progress=spoil)
+    with pytest.raises(UsageError, match=r"^step 1: a score is no longer a number"):
+        run.begin()
+    assert not (tmp_path / "model.safetensors").exists()
 
 
 def test_no_rows_are_refused(tmp_path: Path) -> None:
@@ -350,6 +369,9 @@ def test_no_rows_are_refused(tmp_path: Path) -> None:
         ({"early_stopping": 0}, "--early-stopping is 0"),
         ({"learning_rate": 0.0}, "--learning-rate is 0.0; it must be above 0"),
         ({"learning_rate": float("nan")}, "--learning-rate is nan"),
+        ({"learning_rate": float("inf")}, "--learning-rate is inf; it must be above 0 and finite"),
+        ({"weight_decay": float("inf")}, "--weight-decay is inf; it must be finite"),
+        ({"clip": float("inf")}, "--clip is inf"),
         ({"clip": 0.0}, "--clip is 0.0"),
         ({"layer_decay": 0.0}, "--layer-decay is 0.0"),
         ({"weight_decay": -0.1}, "--weight-decay is -0.1"),
