@@ -8,16 +8,13 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from distilcli import __version__
-from distilcli.commands.classify import classify
-from distilcli.commands.finetune import finetune
-from distilcli.commands.params import params
-from distilcli.commands.tokenize import tokenize
 from distilcli.errors import DistilError, ResourceError, UsageError
 from distilcli.interrupt import exit_on_signals
 
@@ -83,8 +80,31 @@ def root(
     """DistilBERT at work on files: label, search, tag and question text from the shell."""
 
 
-for command in (classify, finetune, params, tokenize):
-    app.command()(command)
+COMMANDS = {
+    "classify": "Label the rows of files, with scores.",
+    "finetune": "Train a classifier of your own on rows with labels.",
+    "params": "Count the parameters of a model.",
+    "tokenize": "Show the tokens that a model sees of a text.",
+}
+"""What help says of each command; the module of that name is imported when it is asked for."""
+
+
+def _stand_in() -> None:
+    """Hold the place of a command in the list of help."""
+
+
+for _name, _summary in COMMANDS.items():
+    app.command(_name, help=_summary)(_stand_in)
+
+
+def _load(name: str) -> None:
+    """Put the command itself where its stand-in is; a name that is none is left to Typer."""
+    if name not in COMMANDS:
+        return
+    command = getattr(import_module(f"distilcli.commands.{name}"), name)
+    for place in app.registered_commands:
+        if place.name == name and place.callback is not command:
+            place.callback, place.help = command, None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -95,6 +115,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # A table may hold a sign that the terminal's encoding has not: data go out as UTF-8 bytes.
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
+        for name in COMMANDS if _COMPLETION_REQUEST in os.environ else given[:1]:
+            _load(name)
         with exit_on_signals():
             code = app(given or ["--help"], prog_name=PROGRAM, standalone_mode=False)
         # What is still buffered may meet a closed pipe or a full disk: find out here.

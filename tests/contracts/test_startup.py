@@ -69,3 +69,20 @@ def test_the_library_is_imported_without_anything_heavy() -> None:
     code = "import sys, distilcli; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not set(done.stdout.split()) & (HEAVY | {"typer"})
+
+
+def test_help_lists_every_command() -> None:
+    from distilcli import app, commands
+
+    files = Path(commands.__file__).parent.glob("[a-z]*.py")
+    assert sorted(path.stem for path in files) == sorted(app.COMMANDS)
+
+
+def test_a_command_loads_no_other() -> None:
+    code = (
+        "import sys; from distilcli.app import main; main(['params', '--help']); "
+        "print(*(n for n in sys.modules if n.startswith('distilcli.commands.')), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = {name.rpartition(".")[2] for name in done.stderr.split()}
+    assert loaded == {"params", "_options"}
