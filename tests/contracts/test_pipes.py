@@ -69,21 +69,22 @@ def test_a_live_pipe_and_an_interrupt(start: Callable[..., subprocess.Popen[str]
     with start("-") as process:
         assert process.stdin is not None
         assert process.stdout is not None
-        for text in ("text", "good"):
+        for text in ("text,n", "good,1"):
             process.stdin.write(f"{text}\n")
         process.stdin.flush()
         # The first row is out before the second was written.
         head = process.stdout.readline() + process.stdout.readline()
-        assert [row["text"] for row in delimited(head, "\t")] == ["good"]
+        assert [row["text"] for row in delimited(head)] == ["good"]
         process.stdin.write("bad\n")
         process.stdin.flush()
-        assert process.stdout.readline().startswith("bad\t")
+        assert process.stdout.readline().startswith("bad,")
         process.send_signal(signal.SIGINT)
         # The pipe stays open: the interrupt alone ends the run.
         assert process.wait(timeout=60) == 130
         assert process.stdout.read() == ""
         assert process.stderr is not None
-        last = process.stderr.read().splitlines()[-1]
+        *others, last = process.stderr.read().splitlines()
+    assert "distil: warning: stdin: line 3: 1 cell where the header has 2" in others
     assert last.startswith("distil: warning: interrupted after 2 rows; those are out, whole")
 
 
