@@ -60,7 +60,6 @@ class Workers:
                 thread.start()
         except (RuntimeError, MemoryError):
             started = sum(thread.is_alive() for thread in self._threads)
-            self._ready.abort()  # lets go of those that wait for the others
             raise ResourceError(
                 f"only {started:,} of {len(self._threads):,} threads could be started; "
                 "use fewer --threads"
@@ -76,6 +75,7 @@ class Workers:
     def close(self) -> None:
         """Let each worker finish the batch in hand, drop the others, and wait for the threads."""
         self._closed = True
+        self._ready.abort()  # a start that broke off, by Ctrl-C say, left some waiting for the rest
         for _ in self._threads:
             self._jobs.put(None)
         for thread in self._threads:

@@ -266,10 +266,19 @@ def test_a_model_without_a_tokenizer(refused: Callable[..., str], model: Path) -
     assert "neither tokenizer.json nor vocab.txt" in refused(4, "a.csv", model=model)
 
 
-@pytest.mark.parametrize("content", ["{", "", '{"model": 1}'])
-def test_a_broken_tokenizer(refused: Callable[..., str], model: Path, content: str) -> None:
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        ("{", "line 1, column 2: not JSON"),
+        ("", "line 1, column 1: not JSON"),
+        ('{"model": 1}', "its model is None, not 'WordPiece'"),
+    ],
+)
+def test_a_broken_tokenizer(
+    refused: Callable[..., str], model: Path, content: str, fault: str
+) -> None:
     (model / "tokenizer.json").write_text(content)
-    assert "tokenizer.json: is no tokenizer.json" in refused(4, "a.csv", model=model)
+    assert f"tokenizer.json: {fault}" in refused(4, "a.csv", model=model)
 
 
 def test_a_hub_model_without_the_network(refused: Callable[..., str], tmp_path: Path) -> None:

@@ -182,3 +182,16 @@ def test_threads_that_cannot_be_had_end_in_one_line_and_no_thread_waits(monkeypa
         workers.start()
     workers.close()
     assert not [t for t in threading.enumerate() if t.name.startswith("distil-worker")]
+
+
+def test_a_start_that_broke_off_can_be_closed() -> None:
+    """Ctrl-C may come while the main thread waits for the workers to be ready."""
+    workers = Workers(
+        first_ids, count=2, device=CPU, pad_token_id=0, max_tokens=9, stats=RunStats()
+    )
+    for thread in workers._threads:
+        thread.start()  # and nobody meets them at the barrier
+    closing = threading.Thread(target=workers.close, daemon=True)
+    closing.start()
+    closing.join(10)
+    assert not closing.is_alive()

@@ -199,13 +199,6 @@ def test_a_taken_folder_is_left_alone(tiny_folder: Path, tmp_path: Path) -> None
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
-def test_a_model_can_be_tuned_in_its_own_folder(make_model: Make) -> None:
-    folder = make_model()
-    summary = tune(folder, folder, force=True)
-    assert summary["best"]["accuracy"] > 0.85
-    assert accuracy(folder) == pytest.approx(summary["best"]["accuracy"], abs=1e-6)
-
-
 def test_long_rows_are_cut_at_the_shortest_limit(make_model: Make, tmp_path: Path) -> None:
     folder = make_model()
     long = replace(TRAIN, texts=["good " * 100] * len(TRAIN.texts))
