@@ -77,7 +77,7 @@ def root(
         ),
     ] = False,
 ) -> None:
-    """DistilBERT at work on files: label, search, tag and question text from the shell."""
+    """DistilBERT at work on files: label text, train your own model, see what it sees."""
 
 
 COMMANDS = {
