@@ -8,9 +8,9 @@ packed checkpoint is unpacked to fp32 when it is read, and computes in floating 
 import torch
 from torch import Tensor
 
+from distilcli.checkpoint.anatomy import SCALE_SUFFIX
 from distilcli.errors import ModelError
 
-SCALE_SUFFIX = "_scale"
 _STEPS = 127
 _MATRIX = 2
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from distilcli.errors import InputError, RowError
 from distilcli.rows.reader import RowSource
-from distilcli.rows.row import cell_text, find_column
+from distilcli.rows.row import cell_text
 
 _NUMBER = re.compile(r"[-+]?\d+")
 
@@ -61,11 +61,9 @@ def read_frame(
     `label_column` None takes the first column with a usual name. Raises `InputError` naming the
     file and the line of the first row that cannot be learned from.
     """
-    columns = source.columns
-    dotted = source.format == "jsonl"
     wanted = {"text": source.text_column, "label": _label_column(source, label_column)}
     if pair_column is not None:
-        wanted["pair"] = find_column(columns, pair_column, source.name, dotted=dotted)
+        wanted["pair"] = source.find_column(pair_column)
     cells: dict[str, list[str]] = {name: [] for name in wanted}
     for row in source:
         if row.error is not None:
@@ -138,9 +136,9 @@ def as_examples(frame: pd.DataFrame, names: tuple[str, ...], *, source: str) -> 
 
 
 def _label_column(source: RowSource, wanted: str | None) -> str:
-    columns = source.columns
     if wanted is not None:
-        return find_column(columns, wanted, source.name, dotted=source.format == "jsonl")
+        return source.find_column(wanted)
+    columns = source.columns
     by_lower = {name.lower(): name for name in reversed(columns)}
     found = next((by_lower[name] for name in LABEL_COLUMNS if name in by_lower), None)
     if found is None:
