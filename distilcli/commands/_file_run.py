@@ -11,12 +11,12 @@ from distilcli.console import Console
 from distilcli.errors import UsageError
 
 if TYPE_CHECKING:
+    from distilcli.console.results import Preview
     from distilcli.engine import Engine, Outcome
     from distilcli.rows import Row, RowSource
     from distilcli.rows.writer import Block
     from distilcli.stats import RunStats
     from distilcli.tasks.files import Sink
-    from distilcli.tasks.settings import LongTexts
 
 Value = TypeVar("Value")
 Value_contra = TypeVar("Value_contra", contravariant=True)
@@ -98,21 +98,6 @@ class ReportOptions:
                 raise UsageError(f"{path}: --stats would replace this input; name another file")
 
 
-def long_texts(
-    *, long: str, max_length: int | None, stride: int | None, window_pooling: str | None
-) -> "LongTexts":
-    """Return what is done with long texts; raise `UsageError` for windows that there are not."""
-    from distilcli.tasks.settings import LongTexts
-
-    if long != "window":
-        for option, value in (("--stride", stride), ("--window-pooling", window_pooling)):
-            if value is not None:
-                raise UsageError(f"{option} is for windows; add --long window")
-    given = {"max_length": max_length, "stride": stride, "window_pooling": window_pooling}
-    chosen = {name: value for name, value in given.items() if value is not None}
-    return LongTexts(long=long, **chosen)  # type: ignore[arg-type]
-
-
 def run_over_files(
     console: Console,
     source: "RowSource",
@@ -124,6 +109,7 @@ def run_over_files(
     about: Mapping[str, object],
     output: OutputOptions,
     report: ReportOptions,
+    preview: "type[Preview] | None" = None,
 ) -> int:
     """Carry every row through the engine to where it goes; return the exit code.
 
@@ -146,7 +132,7 @@ def run_over_files(
     try:
         with (
             source,
-            open_sink(console, source, columns.names, output, text_columns) as sink,
+            open_sink(console, source, columns.names, output, text_columns, preview) as sink,
             rows_progress(console, stats, source, shown=not scrolls),
         ):
             run_files(
@@ -212,6 +198,7 @@ def open_sink(
     new_columns: Sequence[str],
     output: OutputOptions,
     text_columns: Sequence[str] = (),
+    preview: "type[Preview] | None" = None,
 ) -> Any:
     """Open the table or the writer that rows go to, and say if columns had to be renamed."""
     from distilcli.console.results import Preview
@@ -220,7 +207,7 @@ def open_sink(
     if output.is_table:
         names = AddedNames.chosen(source.columns, new_columns, output.prefix)
         is_live = source.is_stream and output.is_terminal
-        sink: Any = Preview(names, text_columns=text_columns, live=is_live)
+        sink: Any = (preview or Preview)(names, text_columns=text_columns, live=is_live)
         renamed, prefix = names.renamed, names.prefix
     else:
         sink = open_writer(

@@ -13,7 +13,10 @@ from torch import Tensor
 
 @dataclass(slots=True)
 class Piece:
-    """One sequence for the model: a whole row, or one window of a long row."""
+    """One sequence for the model: a whole row, or one window of a long row.
+
+    A task that needs to know more of a sequence when it runs the model subclasses it.
+    """
 
     input_ids: list[int]
     token_type_ids: list[int] | None = None
@@ -29,7 +32,7 @@ class Batch:
     input_ids: Tensor  # (B, T) int64
     attention_mask: Tensor | None  # (B, T) int64, 1 for real ids; None where nothing is padded
     token_type_ids: Tensor | None  # (B, T) int64; None where the task gives none
-    lengths: list[int]  # B numbers of real ids
+    pieces: Sequence[Piece]  # the B pieces themselves
 
 
 def padded_size(lengths: Sequence[int]) -> int:
@@ -74,5 +77,5 @@ def pad(pieces: Sequence[Piece], *, pad_token_id: int, device: torch.device) -> 
             tensor([[1] * length for length in lengths], 0) if min(lengths) < longest else None
         ),
         token_type_ids=tensor(token_types, 0) if token_types else None,
-        lengths=lengths,
+        pieces=pieces,
     )

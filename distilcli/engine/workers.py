@@ -145,7 +145,7 @@ class Workers:
                 raise
             return None
         self._stats.add_batch(
-            tokens=sum(batch.lengths), positions=size, seconds=time.perf_counter() - began
+            tokens=sum(map(len, pieces)), positions=size, seconds=time.perf_counter() - began
         )
         return outputs
 

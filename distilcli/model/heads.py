@@ -50,3 +50,6 @@ class SequenceClassifier(nn.Module):
             pooled = cast("Pooler", self.distilbert.pooler)(hidden_states)
         logits: Tensor = self.classifier(self.dropout(pooled))
         return logits
+
+
+HeadModel = SequenceClassifier

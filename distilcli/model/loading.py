@@ -320,3 +320,8 @@ def _config_with_labels(config: ModelConfig, n_labels: int, source: str) -> Mode
 def _listed(keys: list[str], most: int = 6) -> str:
     rest = f" and {len(keys) - most} more" if len(keys) > most else ""
     return ", ".join(keys[:most]) + rest
+
+
+def load_model(files: ModelFiles, head: Any) -> LoadedClassifier:
+    """Shim."""
+    return load_classifier(files)

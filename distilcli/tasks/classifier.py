@@ -1,14 +1,10 @@
 """A classifier ready to use: files to a model on a device, and texts to labels."""
 
 from collections.abc import Callable, Iterable
-from contextlib import closing
-from time import perf_counter
 from typing import TypeVar
 
-from distilcli.checkpoint.locate import locate
 from distilcli.engine.engine import Engine, OnError
-from distilcli.model.device import Placement, place
-from distilcli.model.loading import check_tokenizer, load_classifier
+from distilcli.model.heads import SequenceClassifier
 from distilcli.tasks.classify import (
     Classification,
     ClassifyTask,
@@ -16,13 +12,13 @@ from distilcli.tasks.classify import (
     Texts,
     kind_of,
 )
-from distilcli.tasks.settings import BatchOptions, LongTexts, available_cores
-from distilcli.tokenizer.loading import load_tokenizer
+from distilcli.tasks.predictor import Predictor, values_of
+from distilcli.tasks.settings import BatchOptions, LongTexts
 
 Item = TypeVar("Item")
 
 
-class Classifier:
+class Classifier(Predictor[SequenceClassifier]):
     """A trained classifier, loaded once, for any number of texts.
 
     `labels` are in the order of every result's `scores`; `unused` names the weights of the
@@ -40,37 +36,16 @@ class Classifier:
         long_texts: LongTexts | None = None,
     ) -> None:
         """Raise `ModelError`, `ResourceError` or `UsageError` where it cannot be had."""
-        started = perf_counter()
-        files = locate(model, offline=offline)
-        loaded = load_classifier(files)
-        self.name = files.name
-        self.labels = loaded.config.labels
-        self.unused = loaded.unused
-        self.kind: Kind = kind_of(loaded.config, multi_label=multi_label)
-        self._model = loaded.model
-        self._tokenizer = load_tokenizer(files)
-        check_tokenizer(self._tokenizer, loaded.config, source=self.name)
-        self._placement: Placement = place(self._model, device, vocab_size=loaded.config.vocab_size)
-        self._batches = batches or BatchOptions()
-        self._long_texts = long_texts or LongTexts()
-        self.load_seconds = perf_counter() - started
-
-    @property
-    def device(self) -> str:
-        """The device that the model is on."""
-        return str(self._placement.device)
-
-    @property
-    def workers(self) -> int:
-        """How many batches run side by side."""
-        on_cpu = self._placement.device.type == "cpu"
-        return (self._batches.threads or available_cores()) if on_cpu else 1
-
-    def described(self) -> str:
-        """Say in words which model runs where, and what of its checkpoint is not used."""
-        threads = f", threads: {self.workers}" if self.device == "cpu" else ""
-        unused = f", without {', '.join(self.unused)}" if self.unused else ""
-        return f"model {self.name}{unused} on {self.device} ({self._placement.reason}{threads})"
+        super().__init__(
+            SequenceClassifier,
+            model,
+            device=device,
+            offline=offline,
+            batches=batches,
+            long_texts=long_texts or LongTexts(),
+        )
+        self.labels = self.config.labels
+        self.kind: Kind = kind_of(self.config, multi_label=multi_label)
 
     def __call__(self, texts: Iterable[str | tuple[str, str]]) -> list[Classification]:
         """Classify texts, or pairs of texts; raises `RowError` for one that cannot be.
@@ -79,36 +54,20 @@ class Classifier:
         """
         if isinstance(texts, str):
             raise TypeError("give a list of texts, not one text")
-        engine = self.engine(_itself, on_error="stop")
-        with closing(engine.run(map(_as_texts, texts))) as blocks:
-            return [
-                outcome.value for block in blocks for outcome in block if outcome.value is not None
-            ]
+        return values_of(self.engine(_itself, on_error="stop"), map(_as_texts, texts))
 
     def engine(
         self, texts_of: Callable[[Item], Texts], *, on_error: OnError = "keep"
     ) -> Engine[Item, Classification]:
         """Return the engine that classifies items of any kind, given how to get their texts."""
-        long_texts, batches, device = self._long_texts, self._batches, self._placement.device
         task = ClassifyTask(
             self._model,
             self._tokenizer,
             texts_of=texts_of,
             kind=self.kind,
-            long=long_texts.long,
-            max_length=long_texts.max_length,
-            stride=long_texts.stride,
-            window_pooling=long_texts.window_pooling,
+            long_texts=self._long_texts,
         )
-        return Engine(
-            task,
-            pad_token_id=self._model.config.pad_token_id,
-            device=device,
-            workers=self.workers,
-            max_tokens=batches.tokens_on(device.type),
-            max_rows=batches.rows,
-            on_error=on_error,
-        )
+        return self._engine(task, on_error=on_error)
 
 
 def _as_texts(item: object) -> Texts:

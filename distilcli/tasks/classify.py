@@ -14,13 +14,13 @@ from typing import Generic, Literal, TypeVar
 import torch
 
 from distilcli.checkpoint.config import ModelConfig
-from distilcli.engine.batching import Batch, Piece
+from distilcli.engine.batching import Batch
 from distilcli.engine.task import Encoded
 from distilcli.errors import RowError, UsageError
 from distilcli.model.heads import SequenceClassifier
-from distilcli.tasks.settings import SPECIALS_OF_A_PAIR, WindowPooling, usable_length
+from distilcli.tasks.framing import Framer, pool_windows
+from distilcli.tasks.settings import LongTexts
 from distilcli.tokenizer.tokenizer import Tokenizer
-from distilcli.tokenizer.windows import Long, frame
 
 Item = TypeVar("Item")
 Texts = tuple[str, str | None]
@@ -85,10 +85,7 @@ class ClassifyTask(Generic[Item]):
         *,
         texts_of: Callable[[Item], Texts],
         kind: Kind,
-        long: Long = "truncate",
-        max_length: int | None = None,
-        stride: int = 128,
-        window_pooling: WindowPooling = "mean",
+        long_texts: LongTexts,
     ) -> None:
         """Raise `UsageError` for lengths that leave no text, or windows that would never end."""
         self._model = model
@@ -96,19 +93,8 @@ class ClassifyTask(Generic[Item]):
         self._texts_of = texts_of
         self._kind = kind
         self._labels = () if kind == "regression" else model.config.labels
-        self._long = long
-        self._max_length = usable_length(
-            max_length, tokenizer.max_length, model.config.max_position_embeddings
-        )
-        self._stride = stride
-        self._has_token_types = model.config.type_vocab_size > 1
-        self._window_pooling = window_pooling
-        if stride < 0:
-            raise UsageError(f"--stride {stride} is negative; windows overlap by 0 tokens or more")
-        if long == "window" and stride >= self._max_length - SPECIALS_OF_A_PAIR:
-            raise UsageError(
-                f"--stride {stride} is not smaller than a window of {self._max_length} tokens"
-            )
+        self._framer = Framer(tokenizer, model.config, long_texts)
+        self._window_pooling = long_texts.window_pooling
 
     def size(self, item: Item) -> int:
         """Return the number of characters of an item."""
@@ -139,22 +125,9 @@ class ClassifyTask(Generic[Item]):
 
     def _frame(self, first: list[int], second: list[int] | None) -> Encoded | RowError:
         try:
-            framed = frame(
-                first,
-                second,
-                special=self._tokenizer.special,
-                max_length=self._max_length,
-                long=self._long,
-                stride=self._stride,
-            )
+            return self._framer.frame(first, second)
         except RowError as error:
             return error
-        types: Sequence[list[int] | None] = [None] * len(framed.input_ids)
-        if self._has_token_types:
-            # A batch may hold pairs and single texts: then all of them need token types.
-            types = framed.token_type_ids or [[0] * len(ids) for ids in framed.input_ids]
-        pieces = [Piece(*both) for both in zip(framed.input_ids, types, strict=True)]
-        return Encoded(pieces, truncated=framed.truncated)
 
     def forward(self, batch: Batch) -> list[list[float]]:
         """Return the scores of each piece, one per label."""
@@ -179,16 +152,11 @@ class ClassifyTask(Generic[Item]):
         return Classification(tuple(scores), self._labels)
 
     def _pooled(self, encoded: Encoded, outputs: Sequence[list[float]]) -> list[float]:
-        if len(outputs) == 1 or self._window_pooling == "first":
+        if len(outputs) == 1:
             return outputs[0]
-        scores = torch.tensor(outputs)  # (windows, labels)
-        if self._window_pooling == "mean":
-            weights = torch.tensor([float(len(piece)) for piece in encoded.pieces])
-            pooled = weights @ scores / weights.sum()
-        else:
-            pooled = scores.amax(dim=0)
-            if self._kind == "single":
-                pooled /= pooled.sum()
+        pooled = pool_windows(torch.tensor(outputs), encoded.pieces, self._window_pooling)
+        if self._window_pooling == "max" and self._kind == "single":
+            pooled = pooled / pooled.sum()
         found: list[float] = pooled.tolist()
         return found
 

@@ -1,10 +1,11 @@
 """What a run would take: its rows and tokens counted, its time and memory expected.
 
-Nothing is run on the rows: they are read and tokenized, window by window as in a run, and the
-rate is taken from a few batches of made-up ids of the rows' mean length on as many threads. So
-the memory that this took by its peak is what is expected of a run.
+The rows are read and tokenized, window by window as in a run, and the rate is taken from a few
+batches of sequences drawn from them, on as many threads. So the memory that this took by its peak
+is what is expected of a run.
 """
 
+import random
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -13,14 +14,16 @@ from typing import Any, TypeVar
 
 import torch
 
-from distilcli.engine.batching import Piece, pad
+from distilcli.engine.batching import Batch, Piece, cut_batches, pad
 from distilcli.engine.engine import Engine
+from distilcli.engine.task import Encoded
 from distilcli.errors import RowError
 from distilcli.stats import peak_memory_bytes
 
 Item = TypeVar("Item")
 
 _BATCHES_PER_WORKER = 3
+_MOST_SAMPLED = 4096
 
 
 @dataclass(slots=True)
@@ -43,13 +46,33 @@ class Estimate:
 def estimate(engine: Engine[Item, Any], items: Iterable[Item]) -> Estimate:
     """Count `items` in windows, then time a few batches like theirs."""
     result = Estimate()
+    sample = _Sample(_MOST_SAMPLED)
     for window in _windows(engine, items):
-        _count(result, engine.task.encode(window))
-    if result.sequences:
-        mean_length = max(1, round(result.tokens / result.sequences))
-        result.expected_seconds = result.tokens / _tokens_per_second(engine, mean_length)
+        encoded = engine.task.encode(window)
+        _count(result, encoded)
+        sample.add(piece for row in encoded if isinstance(row, Encoded) for piece in row.pieces)
+    if sample.pieces:
+        result.expected_seconds = result.tokens / _tokens_per_second(engine, sample.pieces)
     result.expected_peak_memory_bytes = peak_memory_bytes()
     return result
+
+
+class _Sample:
+    """A uniform draw of at most `capacity` of the pieces seen (Vitter's algorithm R), seeded."""
+
+    def __init__(self, capacity: int) -> None:
+        self.pieces: list[Piece] = []
+        self._capacity = capacity
+        self._seen = 0
+        self._random = random.Random(0)
+
+    def add(self, pieces: Iterable[Piece]) -> None:
+        for piece in pieces:
+            self._seen += 1
+            if len(self.pieces) < self._capacity:
+                self.pieces.append(piece)
+            elif (place := self._random.randrange(self._seen)) < self._capacity:
+                self.pieces[place] = piece
 
 
 def _windows(engine: Engine[Item, Any], items: Iterable[Item]) -> Iterator[list[Item]]:
@@ -77,21 +100,32 @@ def _count(result: Estimate, encoded: Sequence[Any]) -> None:
         result.tokens += sum(len(piece) for piece in row.pieces)
 
 
-def _tokens_per_second(engine: Engine[Any, Any], length: int) -> float:
+def _tokens_per_second(engine: Engine[Any, Any], pieces: Sequence[Piece]) -> float:
+    """Time batches like those of a run, spread over the lengths of the sample."""
     workers = engine.workers if engine.device.type == "cpu" else 1
-    rows = max(1, min(engine.max_tokens // length, engine.max_rows or engine.max_tokens))
-    pieces = [Piece([engine.pad_token_id] * length)] * rows
-    batch = pad(pieces, pad_token_id=engine.pad_token_id, device=engine.device)
+    cuts = cut_batches(
+        [len(piece) for piece in pieces], max_tokens=engine.max_tokens, max_rows=engine.max_rows
+    )
+    batches = [
+        pad([pieces[n] for n in cut], pad_token_id=engine.pad_token_id, device=engine.device)
+        for cut in _spread(list(cuts), workers * _BATCHES_PER_WORKER)
+    ]
 
-    def work(_: int) -> None:
+    def work(batch: Batch) -> None:
         torch.set_num_threads(1)
         with torch.inference_mode():
-            for _ in range(_BATCHES_PER_WORKER):
-                engine.task.forward(batch)
+            engine.task.forward(batch)
 
+    threads = torch.get_num_threads()
     with ThreadPoolExecutor(workers) as pool:
-        list(pool.map(work, range(workers)))  # first calls allocate; they are not timed
+        list(pool.map(work, batches[:workers]))  # first calls allocate; they are not timed
         started = perf_counter()
-        list(pool.map(work, range(workers)))
+        list(pool.map(work, batches))
         seconds = perf_counter() - started
-    return workers * _BATCHES_PER_WORKER * rows * length / seconds
+    torch.set_num_threads(threads)
+    return sum(len(piece) for batch in batches for piece in batch.pieces) / seconds
+
+
+def _spread(cuts: list[list[int]], count: int) -> list[list[int]]:
+    """Return `count` of the cuts, evenly from the longest pieces to the shortest."""
+    return [cuts[place * len(cuts) // count] for place in range(count)]

@@ -205,7 +205,7 @@ class Trainer:
                 part = F.cross_entropy(logits.float(), labels, reduction="sum") / n_rows
             part.backward()  # type: ignore[no-untyped-call]
             loss += part.item()
-            progress.tokens += sum(batch.lengths)
+            progress.tokens += sum(map(len, batch.pieces))
         norm = torch.nn.utils.clip_grad_norm_(self._model.parameters(), options.clip)
         if not (math.isfinite(loss) and norm.isfinite()):
             raise self._diverged("the loss or its gradient", progress.step + 1)

@@ -104,8 +104,8 @@ def test_an_option_changes_what_is_learned(run: Distil, option: list[str]) -> No
 
 
 def test_a_run_is_a_function_of_its_options_and_its_data(run: Distil) -> None:
-    run("-o", "one")
-    run("-o", "two", "--gradient-checkpointing")
+    run("-o", "one", "--precision", "fp32")
+    run("-o", "two", "--precision", "fp32", "--gradient-checkpointing")
     run("-o", "three", "--precision", "fp32", "--task", "classify")
     assert weights("one") == weights("three")
     assert weights("one") == weights("two")

@@ -36,7 +36,7 @@ def test_pad_fills_up_to_the_longest_with_the_pad_id():
     assert batch.attention_mask.tolist() == [[1, 1, 1], [1, 0, 0]]
     assert batch.input_ids.dtype == batch.attention_mask.dtype == torch.int64
     assert batch.token_type_ids is None
-    assert batch.lengths == [3, 1]
+    assert [len(piece) for piece in batch.pieces] == [3, 1]
 
 
 def test_pieces_of_one_length_need_no_mask():

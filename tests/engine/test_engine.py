@@ -129,7 +129,7 @@ def test_stop_does_not_look_behind_the_row_that_failed():
     rows = [Row(((1, 2, 3),)), Row(fault="encode"), *plain_rows(5)]
     with pytest.raises(RowError, match="row 0: cannot be encoded"):
         list(engine(task, on_error="stop").run(rows))
-    assert [batch.lengths for batch in task.seen] == [[3]]
+    assert [len(piece) for batch in task.seen for piece in batch.pieces] == [3]
 
 
 class MeanVector:
@@ -149,7 +149,9 @@ class MeanVector:
         hidden_states = self.embedding(batch.input_ids)  # (B, T, 8)
         if batch.attention_mask is not None:
             hidden_states = hidden_states * batch.attention_mask.unsqueeze(-1)
-        return (hidden_states.sum(dim=1).T / torch.tensor(batch.lengths)).T.unbind()
+        return (
+            hidden_states.sum(dim=1).T / torch.tensor([len(piece) for piece in batch.pieces])
+        ).T.unbind()
 
     def decode(self, item, encoded, outputs):
         return outputs[0]
@@ -245,7 +247,7 @@ def test_other_devices_get_one_worker():
     class Shapes(Checksum):
         def forward(self, batch):
             threads.add(threading.current_thread().name)
-            return [batch.input_ids.device.type] * len(batch.lengths)
+            return [batch.input_ids.device.type] * len(batch.pieces)
 
     run = engine(Shapes(), device=torch.device("meta"), workers=4, max_rows=1).run(plain_rows(9))
     assert [outcome.value for outcome in flat(run)] == [("meta",)] * 9

@@ -159,7 +159,7 @@ def test_batches_are_on_the_device_and_timed():
 
     def forward(batch):
         devices.append(batch.input_ids.device.type)
-        return [0] * len(batch.lengths)
+        return [0] * len(batch.pieces)
 
     _, stats = run(forward, [[3, 1], [2]], device=torch.device("meta"))
     assert devices == ["meta", "meta"]

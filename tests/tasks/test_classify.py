@@ -26,6 +26,7 @@ from distilcli.tasks.classify import (
     Texts,
     kind_of,
 )
+from distilcli.tasks.settings import LongTexts
 from distilcli.tokenizer.loading import load_tokenizer
 from distilcli.tokenizer.tokenizer import Tokenizer
 from tests.conftest import WORDS
@@ -50,8 +51,8 @@ class Setup:
         self.tokenizer: Tokenizer = load_tokenizer(files)
 
     def task(self, **options: Any) -> ClassifyTask[Texts]:
-        options = {"kind": "single", "texts_of": as_is, **options}
-        return ClassifyTask(self.model, self.tokenizer, **options)
+        about = {"kind": options.pop("kind", "single"), "texts_of": options.pop("texts_of", as_is)}
+        return ClassifyTask(self.model, self.tokenizer, **about, long_texts=LongTexts(**options))
 
     def classify(self, item: Texts, **options: Any) -> tuple[float, ...]:
         """Scores of one item through the task, its pieces in one batch."""

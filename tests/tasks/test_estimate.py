@@ -12,6 +12,7 @@ from distilcli.engine.task import Encoded
 from distilcli.errors import RowError
 from distilcli.tasks.classify import ClassifyTask
 from distilcli.tasks.estimate import estimate
+from distilcli.tasks.settings import LongTexts
 from tests.tasks.test_classify import Setup, Texts
 
 
@@ -29,8 +30,8 @@ seen: list[tuple[tuple[int, ...], int]] = []
 def engine(setup: Setup, *, workers: int = 1, window_rows: int = 2) -> Engine[Texts, object]:
     seen.clear()
     task = Noted(
-        setup.model, setup.tokenizer, texts_of=as_is, kind="single", long="window",
-        max_length=8, stride=2,
+        setup.model, setup.tokenizer, texts_of=as_is, kind="single",
+        long_texts=LongTexts(long="window", max_length=8, stride=2),
     )  # fmt: skip
     return Engine(
         task, pad_token_id=0, device=torch.device("cpu"), workers=workers, max_tokens=30,
@@ -51,8 +52,8 @@ def test_everything_is_counted_and_a_few_batches_are_run(tiny_folder: Path) -> N
     assert found.sequences == 1 + 3 + 1
     assert found.tokens == 3 + (8 + 8 + 6) + 2
     assert found.expected_seconds > 0
-    # 27 tokens in 5 sequences: made-up rows of 5, as many as 30 tokens hold, on each worker
-    assert {shape for shape, _ in seen} == {(6, 5)}
+    # Sequences of 8, 8, 6, 3 and 2 tokens: the three that fit into 30 positions, and the others.
+    assert {shape for shape, _ in seen} == {(3, 8), (2, 3)}
     assert threading.get_ident() not in {thread for _, thread in seen}
     assert found.as_dict()["tokens"] == 27
 

@@ -36,7 +36,7 @@ class Lengths:
         return Encoded([Piece([1] * min(len(text), 5))], truncated=len(text) > 5)
 
     def forward(self, batch: Batch) -> list[int]:
-        return batch.lengths
+        return [len(piece) for piece in batch.pieces]
 
     def decode(self, item: Row, encoded: Encoded, outputs: Sequence[int]) -> int:
         return outputs[0]

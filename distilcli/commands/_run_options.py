@@ -1,0 +1,220 @@
+"""What every command that runs a model over files is told, written once.
+
+`over_files` gives a command the options of `RunOptions` beside its own, so that its function
+takes them as one object.
+"""
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import MISSING, dataclass, fields
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+
+from distilcli.commands import _options as options
+from distilcli.commands._file_run import (
+    Columns,
+    OutputOptions,
+    ReportOptions,
+    estimate_over_files,
+    run_over_files,
+)
+from distilcli.console import Console
+from distilcli.errors import UsageError
+
+if TYPE_CHECKING:
+    from distilcli.console.results import Preview
+    from distilcli.engine import Engine
+    from distilcli.rows import Row, RowSource
+    from distilcli.tasks.predictor import Predictor
+    from distilcli.tasks.settings import BatchOptions, LongTexts
+
+Own = ParamSpec("Own")
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunOptions:
+    """Rows in, rows out, long texts, and how it runs; each field is an option of that name."""
+
+    files: options.FilesArgument = None
+    texts: options.TextsOption = None
+    model: options.ModelOption
+    output: options.OutputOption = None
+    output_format: options.RowsFormatOption = "auto"
+    prefix: options.PrefixOption = ""
+    force: options.ForceOption = False
+    input_format: options.InputFormatOption = None
+    encoding: options.EncodingOption = "utf-8"
+    delimiter: options.DelimiterOption = None
+    no_header: options.NoHeaderOption = False
+    limit: options.LimitOption = None
+    on_error: options.OnErrorOption = "keep"
+    long: options.LongOption = "truncate"
+    max_length: options.MaxLengthOption = None
+    stride: options.StrideOption = None
+    batch: options.BatchOption = None
+    max_tokens: options.MaxTokensOption = None
+    threads: options.ThreadsOption = None
+    device: options.DeviceOption = "auto"
+    dry_run: options.DryRunOption = False
+    stats_file: options.StatsOption = None
+    json_summary: options.JsonOption = False
+    offline: options.OfflineOption = False
+    quiet: options.QuietOption = False
+
+    @property
+    def destination(self) -> OutputOptions:
+        """Where rows go."""
+        return OutputOptions(
+            path=self.output, format=self.output_format, prefix=self.prefix, force=self.force
+        )
+
+    @property
+    def report(self) -> ReportOptions:
+        """How the summary is given."""
+        return ReportOptions(stats_file=self.stats_file, as_json=self.json_summary)
+
+    @property
+    def console(self) -> Console:
+        """The voice of the run."""
+        return Console(quiet=self.quiet)
+
+    @property
+    def batches(self) -> "BatchOptions":
+        """How rows are put into batches."""
+        from distilcli.tasks.settings import BatchOptions
+
+        return BatchOptions(rows=self.batch, tokens=self.max_tokens, threads=self.threads)
+
+    def open_rows(self, text_column: str | None = None) -> "RowSource":
+        """Check where everything goes, then open what is read.
+
+        Raises `UsageError` for a file that may not be written and `InputError` for one that
+        cannot be read, before any work is done.
+        """
+        from distilcli.rows import open_rows
+
+        self.destination.check()
+        self.report.check(output=self.output)
+        source = open_rows(
+            self.files or (),
+            texts=self.texts or (),
+            input_format=self.input_format,
+            text_column=text_column,
+            encoding=self.encoding,
+            delimiter=self.delimiter,
+            no_header=self.no_header,
+            limit=self.limit,
+        )
+        self.report.spare(source.paths)
+        return source
+
+    def long_texts(self, window_pooling: str | None = None) -> "LongTexts":
+        """Return what is done with long texts; raise `UsageError` for windows there are not."""
+        from distilcli.tasks.settings import LongTexts
+
+        if self.long != "window":
+            for option, value in (
+                ("--stride", self.stride),
+                ("--window-pooling", window_pooling),
+            ):
+                if value is not None:
+                    raise UsageError(f"{option} is for windows; add --long window")
+        given = {
+            "max_length": self.max_length,
+            "stride": self.stride,
+            "window_pooling": window_pooling,
+        }
+        chosen = {name: value for name, value in given.items() if value is not None}
+        return LongTexts(long=self.long, **chosen)  # type: ignore[arg-type]
+
+    def carry(
+        self,
+        command: str,
+        source: "RowSource",
+        predictor: "Predictor[Any]",
+        engine: "Engine[Row, Value]",
+        columns: Columns[Value],
+        *,
+        text_columns: Sequence[str],
+        preview: "type[Preview] | None" = None,
+    ) -> int:
+        """Run every row of `source` and return the exit code; --dry-run says what it would take.
+
+        `text_columns` are those that the model reads; `preview` is what a terminal gets to see,
+        a table if left out.
+        """
+        from distilcli.stats import RunStats
+
+        named = ", ".join(map(repr, text_columns))
+        plural = "s" if len(text_columns) > 1 else ""
+        read = "" if source.format == "txt" else f", text column{plural} {named}"
+        self.console.note(predictor.described() + read)
+        about = {"command": command, "model": predictor.name, "input": source.name}
+        if self.dry_run:
+            return estimate_over_files(
+                self.console, source, engine, about=about, report=self.report
+            )
+        return run_over_files(
+            self.console,
+            source,
+            engine,
+            columns,
+            text_columns=text_columns,
+            stats=RunStats(device=predictor.device, load_seconds=predictor.load_seconds),
+            about=about,
+            output=self.destination,
+            report=self.report,
+            preview=preview,
+        )
+
+
+def over_files(
+    **defaults: object,
+) -> Callable[[Callable[Concatenate[RunOptions, Own], int]], Callable[..., int]]:
+    """Return the decorator that adds the options of `RunOptions` to those of a command.
+
+    `defaults` are what this command takes where an option is left out. Typer reads a function's
+    signature, so the one it is shown lists them all: files first, then the command's own.
+    """
+
+    def decorate(command: Callable[Concatenate[RunOptions, Own], int]) -> Callable[..., int]:
+        shared = _parameters(defaults)
+        names = [parameter.name for parameter in shared]
+        _, *own = inspect.signature(command).parameters.values()
+        inputs, others = shared[:_INPUTS], shared[_INPUTS:]
+
+        def run(*args: Any, **given: Any) -> int:
+            run_options = RunOptions(**{name: given.pop(name) for name in names})
+            return command(run_options, *args, **given)
+
+        parameters = [*inputs, *own, *others]
+        run.__name__, run.__doc__, run.__module__ = (
+            command.__name__, command.__doc__, command.__module__,
+        )  # fmt: skip
+        run.__signature__ = inspect.Signature(_keywords(parameters))  # type: ignore[attr-defined]
+        run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        return run
+
+    return decorate
+
+
+_INPUTS = 3  # files, texts and the model come before a command's own options
+
+
+def _parameters(defaults: dict[str, object]) -> list[inspect.Parameter]:
+    found = []
+    for field in fields(RunOptions):
+        default = inspect.Parameter.empty if field.default is MISSING else field.default
+        found.append(
+            inspect.Parameter(
+                field.name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=defaults.get(field.name, default),
+                annotation=field.type,
+            )
+        )
+    return found
+
+
+def _keywords(parameters: Sequence[inspect.Parameter]) -> list[inspect.Parameter]:
+    return [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in parameters]

@@ -1,0 +1,99 @@
+"""Token ids to the sequences of one model, within its limits, and their results back to one row.
+
+Every task frames its rows here, so that long texts are cut, windowed or refused in one way.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from distilcli.checkpoint.config import ModelConfig
+from distilcli.engine.batching import Piece
+from distilcli.engine.task import Encoded
+from distilcli.errors import UsageError
+from distilcli.tasks.settings import (
+    SPECIALS_OF_A_PAIR,
+    LongTexts,
+    WindowPooling,
+    usable_length,
+)
+from distilcli.tokenizer.tokenizer import Encoding, Tokenizer
+from distilcli.tokenizer.windows import Truncation, Window, cut, frame, frame_encodings
+
+
+class Framer:
+    """Frames ids for one model; `max_length` counts the tokens of a sequence, specials included."""
+
+    def __init__(self, tokenizer: Tokenizer, config: ModelConfig, long_texts: LongTexts) -> None:
+        """Raise `UsageError` for lengths that leave no text, or windows that would never end."""
+        self.max_length = usable_length(
+            long_texts.max_length,
+            tokenizer.max_length,
+            config.max_position_embeddings,
+        )
+        self._special = tokenizer.special
+        self._long_texts = long_texts
+        self._has_token_types = config.type_vocab_size > 1
+        stride = long_texts.stride
+        if stride < 0:
+            raise UsageError(f"--stride {stride} is negative; windows overlap by 0 tokens or more")
+        if long_texts.long == "window" and stride >= self.max_length - SPECIALS_OF_A_PAIR:
+            raise UsageError(
+                f"--stride {stride} is not smaller than a window of {self.max_length} tokens"
+            )
+
+    def frame(self, first: Sequence[int], second: Sequence[int] | None = None) -> Encoded:
+        """Return the pieces of a text's ids, or of a pair's.
+
+        Raises `RowError` where they do not fit.
+        """
+        framed = frame(
+            first,
+            second,
+            special=self._special,
+            max_length=self.max_length,
+            long=self._long_texts.long,
+            stride=self._long_texts.stride,
+        )
+        types: Sequence[list[int] | None] = [None] * len(framed.input_ids)
+        if self._has_token_types:
+            # A batch may hold pairs and single texts: then all of them need token types.
+            types = framed.token_type_ids or [[0] * len(ids) for ids in framed.input_ids]
+        pieces = [Piece(*both) for both in zip(framed.input_ids, types, strict=True)]
+        return Encoded(pieces, truncated=framed.truncated)
+
+    def windows(
+        self,
+        first: Encoding,
+        second: Encoding | None = None,
+        *,
+        truncation: Truncation = "longest_first",
+    ) -> tuple[list[Window], bool]:
+        """Return the windows of a text, or a pair, which know the place of each token.
+
+        Also says whether the text was cut short. Raises `RowError` where it does not fit.
+        """
+        cuts = cut(
+            len(first),
+            None if second is None else len(second),
+            max_length=self.max_length,
+            long=self._long_texts.long,
+            stride=self._long_texts.stride,
+            truncation=truncation,
+        )
+        return frame_encodings(first, second, cuts, special=self._special), cuts.truncated
+
+    def token_types(self, window: Window) -> list[int] | None:
+        """Return a window's token types if the model has any."""
+        return window.token_type_ids if self._has_token_types else None
+
+
+def pool_windows(rows: Tensor, pieces: Sequence[Piece], how: WindowPooling) -> Tensor:
+    """Make one row (D,) of those of a text's windows (W, D); the mean weighs them by length."""
+    if len(rows) == 1 or how == "first":
+        return rows[0]
+    if how == "max":
+        return rows.amax(dim=0)
+    weights = torch.tensor([float(len(piece)) for piece in pieces])
+    return weights @ rows / weights.sum()

@@ -1,0 +1,99 @@
+"""What every task does with a model: files to a head on a device, and items through the engine."""
+
+from collections.abc import Iterable
+from contextlib import closing
+from time import perf_counter
+from typing import Any, Generic, TypeVar
+
+from distilcli.checkpoint.locate import locate
+from distilcli.engine.engine import Engine, OnError
+from distilcli.engine.task import Task
+from distilcli.model.device import place
+from distilcli.model.heads import HeadModel
+from distilcli.model.loading import check_tokenizer, load_model
+from distilcli.tasks.settings import BatchOptions, LongTexts, available_cores
+from distilcli.tokenizer.loading import load_tokenizer
+
+Head = TypeVar("Head", bound=HeadModel)
+Item = TypeVar("Item")
+Value = TypeVar("Value")
+
+
+class Predictor(Generic[Head]):
+    """A trained model, loaded once, for any number of rows.
+
+    `name` is what the user called it; `unused` names the weights of the checkpoint that belong
+    to other heads.
+    """
+
+    def __init__(
+        self,
+        head: type[Head],
+        model: str,
+        *,
+        device: str,
+        offline: bool,
+        batches: BatchOptions | None,
+        long_texts: LongTexts,
+    ) -> None:
+        """Raise `ModelError`, `ResourceError` or `UsageError` where it cannot be had."""
+        started = perf_counter()
+        self._files = locate(model, offline=offline)
+        loaded = load_model(self._files, head)
+        self.name = self._files.name
+        self.config = loaded.config
+        self.unused = loaded.unused
+        self._model = loaded.model
+        self._tokenizer = load_tokenizer(self._files)
+        check_tokenizer(self._tokenizer, self.config, source=self.name)
+        self._placement = place(self._model, device, vocab_size=self.config.vocab_size)
+        self._batches = batches or BatchOptions()
+        self._long_texts = long_texts
+        self.load_seconds = perf_counter() - started
+
+    @property
+    def device(self) -> str:
+        """The device that the model is on."""
+        return str(self._placement.device)
+
+    @property
+    def workers(self) -> int:
+        """How many batches run side by side."""
+        on_cpu = self._placement.device.type == "cpu"
+        return (self._batches.threads or available_cores()) if on_cpu else 1
+
+    def described(self) -> str:
+        """Say in words which model runs where, and what of its checkpoint is not used."""
+        threads = f", threads: {self.workers}" if self.device == "cpu" else ""
+        unused = f", without {', '.join(self.unused)}" if self.unused else ""
+        return f"model {self.name}{unused} on {self.device} ({self._placement.reason}{threads})"
+
+    def _engine(
+        self, task: Task[Item, Any, Any, Value], *, on_error: OnError
+    ) -> Engine[Item, Value]:
+        device = self._placement.device
+        return Engine(
+            task,
+            pad_token_id=self.config.pad_token_id,
+            device=device,
+            workers=self.workers,
+            max_tokens=self._batches.tokens_on(device.type),
+            max_rows=self._batches.rows,
+            on_error=on_error,
+        )
+
+
+def values_of(engine: Engine[Item, Value], items: Iterable[Item]) -> list[Value]:
+    """Return the value of every item, in order; the engine stops at a row that has none."""
+    with closing(engine.run(items)) as blocks:
+        return [outcome.value for block in blocks for outcome in block if outcome.value is not None]
+
+
+def checked_texts(texts: Iterable[object]) -> Iterable[str]:
+    """Yield texts as they come; anything else than a list of texts is a `TypeError`."""
+    if isinstance(texts, str):
+        raise TypeError("give a list of texts, not one text")
+    for text in texts:
+        if not isinstance(text, str):
+            raise TypeError(f"give texts, not {text!r:.60}")
+        yield text
