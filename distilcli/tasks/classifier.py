@@ -8,7 +8,8 @@ from typing import TypeVar
 from distilcli.checkpoint.locate import locate
 from distilcli.engine.engine import Engine, OnError
 from distilcli.model.device import Placement, place
-from distilcli.model.loading import check_tokenizer, load_classifier
+from distilcli.model.heads import SequenceClassifier
+from distilcli.model.loading import check_tokenizer, load_model
 from distilcli.tasks.classify import (
     Classification,
     ClassifyTask,
@@ -42,7 +43,7 @@ class Classifier:
         """Raise `ModelError`, `ResourceError` or `UsageError` where it cannot be had."""
         started = perf_counter()
         files = locate(model, offline=offline)
-        loaded = load_classifier(files)
+        loaded = load_model(files, SequenceClassifier)
         self.name = files.name
         self.labels = loaded.config.labels
         self.unused = loaded.unused
