@@ -51,7 +51,7 @@ def make_tiny(
     """Write a tiny classifier and its tokenizer into `folder`."""
     from distilcli.checkpoint.config import ModelConfig
     from distilcli.model.heads import SequenceClassifier
-    from distilcli.model.loading import save_classifier
+    from distilcli.model.saving import save_model
 
     (folder / "vocab.txt").write_text("\n".join(vocab) + "\n", encoding="utf-8")
     (folder / "tokenizer_config.json").write_text(
@@ -72,7 +72,7 @@ def make_tiny(
         problem_type=problem_type,
         **settings,  # type: ignore[arg-type]
     )
-    save_classifier(SequenceClassifier(config), folder, tokenizer_files=[])
+    save_model(SequenceClassifier(config), folder, tokenizer_files=[])
 
 
 @pytest.fixture

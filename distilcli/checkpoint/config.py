@@ -21,6 +21,7 @@ _SHARED_KEYS = {
     "initializer_range": "initializer_range",
     "pad_token_id": "pad_token_id",
     "chunk_size_feed_forward": "chunk_size_feed_forward",
+    "tie_word_embeddings": "tie_word_embeddings",
 }
 _KEYS: dict[ModelType, dict[str, str]] = {
     "distilbert": {
@@ -34,6 +35,7 @@ _KEYS: dict[ModelType, dict[str, str]] = {
         "attention_dropout": "attention_dropout",
         "sinusoidal_pos_embds": "sinusoidal_pos_embds",
         "classifier_dropout": "seq_classif_dropout",
+        "qa_dropout": "qa_dropout",
     },
     "bert": {
         **_SHARED_KEYS,
@@ -79,12 +81,14 @@ class ModelConfig:
     dropout: float = 0.1
     attention_dropout: float = 0.1
     classifier_dropout: float | None = 0.2
+    qa_dropout: float = 0.1
     sinusoidal_pos_embds: bool = False
     type_vocab_size: int = 0
     layer_norm_eps: float = 1e-12
     initializer_range: float = 0.02
     pad_token_id: int = 0
     chunk_size_feed_forward: int = 0
+    tie_word_embeddings: bool = True
     labels: tuple[str, ...] = ()
     problem_type: str | None = None
     extra: dict[str, Any] = field(default_factory=dict)

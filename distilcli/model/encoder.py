@@ -2,8 +2,8 @@
 
 What is here: word, position and (BERT) token-type embeddings; multi-head self-attention; the
 feed-forward network; the block that joins them, `LayerNorm(x + sublayer(x))`; the stack. What
-is not here: task heads (`heads.py`), weights in and out (`loading.py`), padding and batching
-(`engine/`).
+is not here: task heads (`heads.py`), weights in and out (`reading.py`, `loading.py`, `saving.py`),
+padding and batching (`engine/`).
 
 Attribute names are the keys of a DistilBERT checkpoint, so its state dict loads as it is.
 Shapes: B rows, T tokens, D = dim, H heads, F = hidden_dim.
@@ -34,7 +34,8 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-def _activation(name: str) -> Callable[[Tensor], Tensor]:
+def activation(name: str) -> Callable[[Tensor], Tensor]:
+    """Return the function that config.json calls `name`; raise `ModelError` if it is not known."""
     try:
         return ACTIVATIONS[name]
     except KeyError:
@@ -122,7 +123,7 @@ class FeedForward(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.chunk_size = config.chunk_size_feed_forward
-        self.activation = _activation(config.activation)
+        self.activation = activation(config.activation)
         self.lin1 = nn.Linear(config.dim, config.hidden_dim)
         self.lin2 = nn.Linear(config.hidden_dim, config.dim)
         self.dropout = nn.Dropout(config.dropout)

@@ -1,38 +1,35 @@
 """Task heads on the encoder.
 
 A head and its encoder are one module whose attribute names are the keys of a DistilBERT
-checkpoint; `loading.py` translates BERT's keys.
+checkpoint; `keys.py` translates BERT's. Every head is called with ids, mask and token types and
+returns one tensor. Shapes: B rows, T tokens, D = dim, V words of the vocabulary.
 """
 
+from dataclasses import dataclass
 from typing import cast
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from distilcli.checkpoint.config import ModelConfig
-from distilcli.model.encoder import Encoder, Pooler
+from distilcli.checkpoint.config import ModelConfig, ModelType
+from distilcli.model.encoder import Encoder, Pooler, activation
 
 
-class SequenceClassifier(nn.Module):
-    """One score per label for a whole row, from the hidden state of the first token.
+class TaskModel(nn.Module):
+    """An encoder, under the name that checkpoints give it, and what a task puts on it."""
 
-    DistilBERT sends it through `pre_classifier` and ReLU, BERT through its pooler (dense, tanh);
-    then dropout and a linear map to the labels.
-    """
-
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, config: ModelConfig, *, pooler: bool = False) -> None:
         super().__init__()
         self.config = config
-        is_bert = config.model_type == "bert"
-        self.distilbert = Encoder(config, pooler=is_bert)
-        self.pre_classifier = None if is_bert else nn.Linear(config.dim, config.dim)
-        self.classifier = nn.Linear(config.dim, len(config.labels))
-        rate = config.classifier_dropout
-        self.dropout = nn.Dropout(config.dropout if rate is None else rate)
-        for linear in (self.pre_classifier, self.classifier):
-            if linear is not None:
-                nn.init.normal_(linear.weight, std=config.initializer_range)
-                nn.init.zeros_(linear.bias)
+        self.distilbert = Encoder(config, pooler=pooler)
+
+
+class BaseModel(TaskModel):
+    """The encoder alone, without BERT's pooler: that serves heads on the first token."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config)
 
     def forward(
         self,
@@ -40,7 +37,32 @@ class SequenceClassifier(nn.Module):
         attention_mask: Tensor | None = None,
         token_type_ids: Tensor | None = None,
     ) -> Tensor:
-        """Return logits (B, number of labels) for (B, T) ids."""
+        """Return the last hidden states (B, T, D) of (B, T) ids."""
+        hidden_states: Tensor = self.distilbert(input_ids, attention_mask, token_type_ids)
+        return hidden_states
+
+
+class _FirstTokenModel(TaskModel):
+    """Scores for a whole row, from the hidden state of the first token.
+
+    DistilBERT sends it through `pre_classifier` and ReLU, BERT through its pooler (dense, tanh);
+    then dropout and a linear map to the scores.
+    """
+
+    def __init__(self, config: ModelConfig, *, n_outputs: int) -> None:
+        is_bert = config.model_type == "bert"
+        super().__init__(config, pooler=is_bert)
+        self.pre_classifier = None if is_bert else _linear(config.dim, config.dim, config)
+        self.classifier = _linear(config.dim, n_outputs, config)
+        self.dropout = nn.Dropout(_classifier_dropout(config))
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        token_type_ids: Tensor | None = None,
+    ) -> Tensor:
+        """Return the scores (B, number of outputs) for (B, T) ids."""
         hidden_states = self.distilbert(
             input_ids, attention_mask, token_type_ids, first_token_only=True
         )  # (B, 1, D)
@@ -52,4 +74,185 @@ class SequenceClassifier(nn.Module):
         return logits
 
 
-HeadModel = SequenceClassifier
+class SequenceClassifier(_FirstTokenModel):
+    """One score per label for a whole row: logits (B, number of labels)."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config, n_outputs=len(config.labels))
+
+
+class MultipleChoice(_FirstTokenModel):
+    """One score (B, 1) for a whole row, which is a prompt with one of its options."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config, n_outputs=1)
+
+
+class TokenClassifier(TaskModel):
+    """One score per label for every token."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config)
+        # DistilBERT's classifier_dropout is for whole texts (seq_classif_dropout).
+        is_bert = config.model_type == "bert"
+        self.dropout = nn.Dropout(_classifier_dropout(config) if is_bert else config.dropout)
+        self.classifier = _linear(config.dim, len(config.labels), config)
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        token_type_ids: Tensor | None = None,
+    ) -> Tensor:
+        """Return logits (B, T, number of labels) for (B, T) ids."""
+        hidden_states = self.distilbert(input_ids, attention_mask, token_type_ids)
+        logits: Tensor = self.classifier(self.dropout(hidden_states))
+        return logits
+
+
+class QuestionAnswerer(TaskModel):
+    """Two scores for every token: that the answer starts there, and that it ends there."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config)
+        # BERT has no dropout here.
+        self.dropout = nn.Dropout(0.0 if config.model_type == "bert" else config.qa_dropout)
+        self.qa_outputs = _linear(config.dim, 2, config)
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        token_type_ids: Tensor | None = None,
+    ) -> Tensor:
+        """Return logits (B, T, 2) for (B, T) ids: starts in column 0, ends in column 1."""
+        hidden_states = self.distilbert(input_ids, attention_mask, token_type_ids)
+        logits: Tensor = self.qa_outputs(self.dropout(hidden_states))
+        return logits
+
+
+class VocabularyProjector(nn.Module):
+    """Hidden states to one score per word.
+
+    Its matrix is the table of word embeddings, which it is handed: tied weights that are not
+    held twice cannot come apart. Where the configuration unties them, it has a matrix of its own.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        tied = config.tie_word_embeddings
+        self.weight = None if tied else _linear(config.dim, config.vocab_size, config).weight
+        self.bias = nn.Parameter(torch.zeros(config.vocab_size))
+
+    def forward(self, x: Tensor, word_embeddings: Tensor) -> Tensor:
+        """Map (..., D) to (..., V), given the table of word embeddings (V, D)."""
+        return F.linear(x, word_embeddings if self.weight is None else self.weight, self.bias)
+
+
+class MaskedLanguageModel(TaskModel):
+    """One score per word of the vocabulary for every token, or for those that are asked for."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config)
+        self.activation = activation(config.activation)
+        self.vocab_transform = _linear(config.dim, config.dim, config)
+        self.vocab_layer_norm = nn.LayerNorm(config.dim, eps=config.layer_norm_eps)
+        self.vocab_projector = VocabularyProjector(config)
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        token_type_ids: Tensor | None = None,
+        *,
+        positions: Tensor | None = None,
+    ) -> Tensor:
+        """Return logits (B, T, V) for (B, T) ids.
+
+        With `positions` (B, T), which is True for N tokens, the result is (N, V) in the order of
+        rows and then tokens, and no other token is projected on the vocabulary.
+        """
+        hidden_states = self.distilbert(input_ids, attention_mask, token_type_ids)
+        if positions is not None:
+            hidden_states = hidden_states[positions]
+        transformed = self.vocab_layer_norm(self.activation(self.vocab_transform(hidden_states)))
+        table = self.distilbert.embeddings.word_embeddings.weight
+        logits: Tensor = self.vocab_projector(transformed, table)
+        return logits
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What checkpoints and people call a head.
+
+    `ending` is that of its architecture in config.json, `proof` the weight that only a trained
+    one has (the encoder needs none), `way_out` what to do without one.
+    """
+
+    ending: str
+    name: str
+    purpose: str
+    command: str
+    proof: str | None = None
+    labelled: bool = False
+    way_out: str = "name a model that is a {architecture}"
+
+    def architecture(self, model_type: ModelType) -> str:
+        """Return the class of `transformers` that has this head in the family `model_type`."""
+        return ("Bert" if model_type == "bert" else "DistilBert") + self.ending
+
+
+HEADS: dict[type[TaskModel], Head] = {
+    BaseModel: Head("Model", name="encoder's", purpose="hidden states", command="embed"),
+    SequenceClassifier: Head(
+        "ForSequenceClassification",
+        name="classification",
+        purpose="whole texts",
+        command="classify",
+        proof="classifier.weight",
+        labelled=True,
+        way_out="train one with `distil finetune --task classify --model {model}`",
+    ),
+    TokenClassifier: Head(
+        "ForTokenClassification",
+        name="token classification",
+        purpose="the labels of single tokens",
+        command="tag",
+        proof="classifier.weight",
+        labelled=True,
+    ),
+    QuestionAnswerer: Head(
+        "ForQuestionAnswering",
+        name="question answering",
+        purpose="the ends of answers",
+        command="qa",
+        proof="qa_outputs.weight",
+    ),
+    MaskedLanguageModel: Head(
+        "ForMaskedLM",
+        name="masked language model",
+        purpose="the words of the vocabulary",
+        command="fill",
+        proof="vocab_transform.weight",
+    ),
+    MultipleChoice: Head(
+        "ForMultipleChoice",
+        name="multiple choice",
+        purpose="multiple choice",
+        command="choose",
+        proof="classifier.weight",
+    ),
+}
+
+
+def _linear(n_inputs: int, n_outputs: int, config: ModelConfig) -> nn.Linear:
+    """Return a linear map drawn as BERT draws its own."""
+    linear = nn.Linear(n_inputs, n_outputs)
+    nn.init.normal_(linear.weight, std=config.initializer_range)
+    nn.init.zeros_(linear.bias)
+    return linear
+
+
+def _classifier_dropout(config: ModelConfig) -> float:
+    rate = config.classifier_dropout
+    return config.dropout if rate is None else rate

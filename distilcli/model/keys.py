@@ -8,9 +8,12 @@ converted from TensorFlow.
 
 import re
 
+from distilcli.checkpoint.anatomy import without_prefix
 from distilcli.checkpoint.config import ModelType
 
 PREFIX = "distilbert."
+OUTPUT_TABLE = "vocab_projector.weight"
+"""The matrix from hidden states to words; where it is tied it repeats the word embeddings."""
 _BODY = ("embeddings.", "transformer.", "pooler.")
 
 # BERT's name for a part of a block -> DistilBERT's
@@ -25,6 +28,18 @@ _BERT_BLOCK = {
     "output.LayerNorm": "output_layer_norm",
 }
 _DISTILBERT_BLOCK = {ours: theirs for theirs, ours in _BERT_BLOCK.items()}
+# BERT's name for a part of the masked language model's head -> DistilBERT's
+_BERT_HEAD = {
+    "cls.predictions.transform.dense.weight": "vocab_transform.weight",
+    "cls.predictions.transform.dense.bias": "vocab_transform.bias",
+    "cls.predictions.transform.LayerNorm.weight": "vocab_layer_norm.weight",
+    "cls.predictions.transform.LayerNorm.bias": "vocab_layer_norm.bias",
+    "cls.predictions.decoder.weight": OUTPUT_TABLE,
+    # Some checkpoints hold the one bias under both names; the second is the one to write.
+    "cls.predictions.decoder.bias": "vocab_projector.bias",
+    "cls.predictions.bias": "vocab_projector.bias",
+}
+_DISTILBERT_HEAD = {ours: theirs for theirs, ours in _BERT_HEAD.items()}
 _BLOCK = re.compile(r"^(encoder|transformer)\.layer\.(\d+)\.(.+)\.(weight|bias)$")
 
 
@@ -32,20 +47,23 @@ def to_ours(key: str) -> str | None:
     """Translate a checkpoint's key; None for a buffer that is no weight (`position_ids`)."""
     key = re.sub(r"LayerNorm\.gamma$", "LayerNorm.weight", key)
     key = re.sub(r"LayerNorm\.beta$", "LayerNorm.bias", key)
-    key = re.sub(r"^(distilbert|bert)\.", "", key)
+    key = without_prefix(key)
     if key == "embeddings.position_ids":
         return None
     block = _BLOCK.match(key)
     if block and block[1] == "encoder":
         part = _BERT_BLOCK.get(block[3], block[3])
         key = f"transformer.layer.{block[2]}.{part}.{block[4]}"
+    key = _BERT_HEAD.get(key, key)
     return PREFIX + key if key.startswith(_BODY) else key
 
 
 def to_checkpoint(key: str, model_type: ModelType) -> str:
     """Translate one of our keys into the checkpoint's for a model of `model_type`."""
-    if model_type == "distilbert" or not key.startswith(PREFIX):
+    if model_type == "distilbert":
         return key
+    if not key.startswith(PREFIX):
+        return _DISTILBERT_HEAD.get(key, key)
     key = key.removeprefix(PREFIX)
     block = _BLOCK.match(key)
     if block:

@@ -9,12 +9,12 @@ from distilcli.checkpoint.locate import locate
 from distilcli.engine.engine import Engine, OnError
 from distilcli.engine.task import Task
 from distilcli.model.device import place
-from distilcli.model.heads import HeadModel
+from distilcli.model.heads import TaskModel
 from distilcli.model.loading import check_tokenizer, load_model
 from distilcli.tasks.settings import BatchOptions, LongTexts, available_cores
 from distilcli.tokenizer.loading import load_tokenizer
 
-Head = TypeVar("Head", bound=HeadModel)
+Head = TypeVar("Head", bound=TaskModel)
 Item = TypeVar("Item")
 Value = TypeVar("Value")
 

@@ -15,15 +15,11 @@ from distilcli.errors import UsageError
 from distilcli.model.device import place
 from distilcli.model.heads import SequenceClassifier
 from distilcli.model.keys import PREFIX
-from distilcli.model.loading import (
-    build_classifier,
-    check_tokenizer,
-    fill,
-    fold_token_types,
-    read_weights,
-    tokenizer_files,
-)
+from distilcli.model.loading import build_model, check_tokenizer, fill
 from distilcli.model.precision import choose_training_dtype
+from distilcli.model.reading import read_weights
+from distilcli.model.saving import tokenizer_files
+from distilcli.model.structure import fold_token_types
 from distilcli.tasks.settings import usable_length
 from distilcli.tokenizer.loading import load_tokenizer
 from distilcli.tokenizer.tokenizer import Tokenizer
@@ -125,7 +121,7 @@ def start_classifier(start: StartingPoint, *, labels: tuple[str, ...]) -> Sequen
         config, weights = fold_token_types(config, weights)
     trained_for = config.labels
     config = config.with_labels(labels, problem_type="single_label_classification")
-    model = build_classifier(config, source=start.files.name)
+    model = build_model(SequenceClassifier, config, source=start.files.name)
     fresh = {
         key: value
         for key, value in model.state_dict().items()

@@ -20,7 +20,7 @@ import torch
 
 from distilcli.errors import ModelError, ResourceError, UsageError
 from distilcli.model.heads import SequenceClassifier
-from distilcli.model.loading import TOKENIZER_NAMES, save_classifier, write_json
+from distilcli.model.saving import TOKENIZER_NAMES, save_model, write_json
 
 STATE_FILE = "training_state.pt"
 
@@ -85,7 +85,7 @@ class RunFolder:
         try:
             shutil.rmtree(stage, ignore_errors=True)
             stage.mkdir()
-            save_classifier(model, stage, tokenizer_files=self._tokenizer_files)
+            save_model(model, stage, tokenizer_files=self._tokenizer_files)
             for path in sorted(stage.iterdir()):
                 path.replace(self.path / path.name)
             stage.rmdir()

@@ -20,8 +20,9 @@ from distilcli.checkpoint.folder import describe_folder
 from distilcli.checkpoint.locate import BUILTIN_ROOT
 from distilcli.errors import ModelError
 from distilcli.model.keys import PREFIX
-from distilcli.model.loading import read_weights, tokenizer_files, write_json, write_weights
 from distilcli.model.packing import pack
+from distilcli.model.reading import read_weights
+from distilcli.model.saving import tokenizer_files, write_json, write_weights
 
 SHARED_WEIGHTS = "word_embeddings.safetensors"
 _TABLE = f"{PREFIX}embeddings.word_embeddings"

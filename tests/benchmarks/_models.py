@@ -14,7 +14,7 @@ def write_distilbert_base(folder: Path) -> None:
     from distilcli.checkpoint.config import ModelConfig
     from distilcli.checkpoint.locate import locate
     from distilcli.model.heads import SequenceClassifier
-    from distilcli.model.loading import save_classifier, tokenizer_files
+    from distilcli.model.saving import save_model, tokenizer_files
 
     torch.manual_seed(0)
     config = ModelConfig(
@@ -22,7 +22,7 @@ def write_distilbert_base(folder: Path) -> None:
     )
     folder.mkdir(parents=True, exist_ok=True)
     builtin = locate("sentiment")
-    save_classifier(SequenceClassifier(config), folder, tokenizer_files=tokenizer_files(builtin))
+    save_model(SequenceClassifier(config), folder, tokenizer_files=tokenizer_files(builtin))
 
 
 def mixed_reviews(count: int, *, seed: int = 0) -> list[str]:

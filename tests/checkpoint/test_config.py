@@ -25,10 +25,12 @@ DISTILBERT: dict[str, Any] = {
     "dropout": 0.3,
     "attention_dropout": 0.4,
     "seq_classif_dropout": 0.5,
+    "qa_dropout": 0.6,
     "sinusoidal_pos_embds": True,
     "initializer_range": 0.05,
     "pad_token_id": 1,
     "chunk_size_feed_forward": 2,
+    "tie_word_embeddings": False,
 }
 BERT: dict[str, Any] = {
     "model_type": "bert",
@@ -47,6 +49,7 @@ BERT: dict[str, Any] = {
     "initializer_range": 0.05,
     "pad_token_id": 1,
     "chunk_size_feed_forward": 2,
+    "tie_word_embeddings": False,
 }
 SHARED = {
     "vocab_size": 50,
@@ -62,11 +65,14 @@ SHARED = {
     "initializer_range": 0.05,
     "pad_token_id": 1,
     "chunk_size_feed_forward": 2,
+    "tie_word_embeddings": False,
 }
 
 
 def test_each_family_is_read_under_its_own_names() -> None:
-    assert parse_config(DISTILBERT) == ModelConfig(sinusoidal_pos_embds=True, **SHARED)
+    assert parse_config(DISTILBERT) == ModelConfig(
+        sinusoidal_pos_embds=True, qa_dropout=0.6, **SHARED
+    )
     assert parse_config(BERT) == ModelConfig(
         model_type="bert", type_vocab_size=3, layer_norm_eps=1e-6, **SHARED
     )
@@ -92,7 +98,6 @@ def test_a_config_is_written_as_it_was_read(raw: dict[str, Any]) -> None:
         "id2label": {"0": "no", "1": "yes"},
         "label2id": {"no": 0, "yes": 1},
         "problem_type": "single_label_classification",
-        "qa_dropout": 0.1,
         "tie_weights_": True,
         "task_specific_params": {"a": [1, None]},
     }

@@ -14,16 +14,13 @@ from distilcli.checkpoint.config import ModelConfig, parse_config
 from distilcli.checkpoint.folder import ModelFiles, describe_folder
 from distilcli.errors import ModelError, ResourceError
 from distilcli.model.encoder import Encoder
+from distilcli.model.heads import SequenceClassifier
 from distilcli.model.keys import PREFIX, to_checkpoint, to_ours
-from distilcli.model.loading import (
-    check_tokenizer,
-    fold_token_types,
-    load_classifier,
-    read_weights,
-    save_classifier,
-    tokenizer_files,
-)
+from distilcli.model.loading import check_tokenizer, load_model
 from distilcli.model.packing import pack
+from distilcli.model.reading import read_weights
+from distilcli.model.saving import save_model, tokenizer_files
+from distilcli.model.structure import fold_token_types
 
 Make = Callable[..., Path]
 Weights = dict[str, Tensor]
@@ -36,7 +33,7 @@ def described(folder: Path) -> ModelFiles:
 
 def logits(folder: Path) -> Tensor:
     with torch.inference_mode():
-        found: Tensor = load_classifier(described(folder)).model(IDS)
+        found: Tensor = load_model(described(folder), SequenceClassifier).model(IDS)
     return found
 
 
@@ -59,7 +56,7 @@ def set_config(folder: Path, **changes: Any) -> None:
 
 def refusal(folder: Path) -> str:
     with pytest.raises(ModelError) as caught:
-        load_classifier(described(folder))
+        load_model(described(folder), SequenceClassifier)
     text = str(caught.value)
     assert "\n" not in text
     return text
@@ -68,20 +65,20 @@ def refusal(folder: Path) -> str:
 @pytest.mark.parametrize("model_type", ["distilbert", "bert"])
 def test_what_is_saved_is_loaded(make_model: Make, tmp_path: Path, model_type: str) -> None:
     folder = make_model(model_type=model_type)
-    loaded = load_classifier(described(folder))
+    loaded = load_model(described(folder), SequenceClassifier)
     assert not loaded.model.training
     assert loaded.unused == ()
     again = tmp_path / "again"
     again.mkdir()
-    save_classifier(loaded.model, again, tokenizer_files=tokenizer_files(described(folder)))
-    assert load_classifier(described(again)).config == loaded.config
+    save_model(loaded.model, again, tokenizer_files=tokenizer_files(described(folder)))
+    assert load_model(described(again), SequenceClassifier).config == loaded.config
     assert_same(logits(again), logits(folder))
     assert (again / "vocab.txt").read_bytes() == (folder / "vocab.txt").read_bytes()
 
 
 def test_nothing_is_drawn_for_weights_that_are_read(tiny_folder: Path) -> None:
     before = torch.get_rng_state()
-    load_classifier(described(tiny_folder))
+    load_model(described(tiny_folder), SequenceClassifier)
     assert torch.equal(torch.get_rng_state(), before)
 
 
@@ -107,7 +104,11 @@ def test_a_saved_folder_says_nothing_of_how_its_source_was_stored(
     folder = make_model()
     set_config(folder, torch_dtype="float16", dtype="float16", shared_weights="x", kept=1)
     (tmp_path / "out").mkdir()
-    save_classifier(load_classifier(described(folder)).model, tmp_path / "out", tokenizer_files=[])
+    save_model(
+        load_model(described(folder), SequenceClassifier).model,
+        tmp_path / "out",
+        tokenizer_files=[],
+    )
     raw = json.loads((tmp_path / "out" / "config.json").read_text())
     assert raw["kept"] == 1
     assert raw["architectures"] == ["DistilBertForSequenceClassification"]
@@ -116,9 +117,9 @@ def test_a_saved_folder_says_nothing_of_how_its_source_was_stored(
 
 
 def test_a_folder_that_cannot_be_written_is_named(make_model: Make, tmp_path: Path) -> None:
-    model = load_classifier(described(make_model())).model
+    model = load_model(described(make_model()), SequenceClassifier).model
     with pytest.raises(ResourceError, match="could not be saved"):
-        save_classifier(model, tmp_path / "missing", tokenizer_files=[])
+        save_model(model, tmp_path / "missing", tokenizer_files=[])
 
 
 def test_shards_are_put_together(make_model: Make) -> None:
@@ -288,7 +289,7 @@ def test_a_long_list_of_weights_is_cut(make_model: Make) -> None:
 def test_weights_of_another_head_are_unused_and_told(make_model: Make) -> None:
     folder = make_model()
     rewrite(folder, lambda w: w | {"qa_outputs.weight": torch.ones(2, 32)})
-    assert load_classifier(described(folder)).unused == ("qa_outputs.weight",)
+    assert load_model(described(folder), SequenceClassifier).unused == ("qa_outputs.weight",)
 
 
 def test_a_head_that_was_never_trained_is_refused(make_model: Make) -> None:
@@ -315,7 +316,7 @@ def test_a_head_for_something_else_is_refused(make_model: Make, architecture: st
 def test_architectures_that_are_no_list_say_nothing(make_model: Make) -> None:
     folder = make_model()
     set_config(folder, architectures=5)
-    assert load_classifier(described(folder)).config.extra["architectures"] == 5
+    assert load_model(described(folder), SequenceClassifier).config.extra["architectures"] == 5
 
 
 @pytest.mark.parametrize("key", ["vocab_size", "max_position_embeddings"])
@@ -330,7 +331,11 @@ def test_sizes_that_no_memory_holds_are_refused(make_model: Make, key: str, size
 def test_labels_left_out_are_counted_from_the_classifier(make_model: Make) -> None:
     folder = make_model(labels=("a", "b", "c"))
     set_config(folder, id2label=None, label2id=None)
-    assert load_classifier(described(folder)).config.labels == ("LABEL_0", "LABEL_1", "LABEL_2")
+    assert load_model(described(folder), SequenceClassifier).config.labels == (
+        "LABEL_0",
+        "LABEL_1",
+        "LABEL_2",
+    )
 
 
 def test_labels_that_do_not_fit_the_classifier_are_refused(make_model: Make) -> None:
@@ -369,7 +374,7 @@ def test_every_floating_type_is_read_as_fp32(make_model: Make, dtype: torch.dtyp
     folder = make_model()
     expected = logits(folder)
     rewrite(folder, lambda w: {key: w[key].to(dtype) for key in w})
-    model = load_classifier(described(folder)).model
+    model = load_model(described(folder), SequenceClassifier).model
     assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
     torch.testing.assert_close(logits(folder), expected, atol=0.1, rtol=0)
 
@@ -403,14 +408,14 @@ def test_a_packed_model_is_read_with_the_embeddings_that_it_shares(
     assert f"missing: {table}" in refusal(folder)
     files = replace(alone, weight_files=(*alone.weight_files, tmp_path / "embeddings.safetensors"))
     with torch.inference_mode():
-        found = load_classifier(files).model(IDS)
+        found = load_model(files, SequenceClassifier).model(IDS)
     torch.testing.assert_close(found, expected, atol=0.1, rtol=0)
     assert not torch.equal(found, expected)
 
 
 def test_a_folded_bert_gives_its_hidden_states(make_model: Make) -> None:
     folder = make_model(model_type="bert")
-    bert = load_classifier(described(folder))
+    bert = load_model(described(folder), SequenceClassifier)
     config, weights = fold_token_types(bert.config, read_weights(described(folder)))
     assert parse_config({"model_type": config.model_type}).type_vocab_size == 0
     with torch.device("meta"):
@@ -431,7 +436,7 @@ def test_only_a_bert_can_be_folded(make_model: Make) -> None:
 
 def test_a_bert_with_another_epsilon_cannot_be_folded(make_model: Make) -> None:
     folder = make_model(model_type="bert", layer_norm_eps=1e-5)
-    config = load_classifier(described(folder)).config
+    config = load_model(described(folder), SequenceClassifier).config
     with pytest.raises(ModelError, match="layer_norm_eps is 1e-05"):
         fold_token_types(config, read_weights(described(folder)))
 
@@ -458,7 +463,7 @@ def test_the_largest_id_of_a_tokenizer_counts_not_their_number(
            "pre_tokenizer": {"type": "BertPreTokenizer"}}  # fmt: skip
     (folder / "tokenizer.json").write_text(json.dumps(raw))
     files = described(folder)
-    config = load_classifier(files).config
+    config = load_model(files, SequenceClassifier).config
     with pytest.raises(ModelError, match="use the tokenizer that belongs to the model"):
         check_tokenizer(load_tokenizer(files), config, source="m")
 

@@ -18,7 +18,7 @@ from distilcli.engine.engine import Engine
 from distilcli.engine.task import Encoded
 from distilcli.errors import RowError, UsageError
 from distilcli.model.heads import SequenceClassifier
-from distilcli.model.loading import load_classifier
+from distilcli.model.loading import load_model
 from distilcli.tasks.classify import (
     Classification,
     ClassificationColumns,
@@ -47,7 +47,7 @@ class Setup:
 
     def __init__(self, folder: Path) -> None:
         files = describe_folder("m", folder)
-        self.model: SequenceClassifier = load_classifier(files).model
+        self.model: SequenceClassifier = load_model(files, SequenceClassifier).model
         self.tokenizer: Tokenizer = load_tokenizer(files)
 
     def task(self, **options: Any) -> ClassifyTask[Texts]:

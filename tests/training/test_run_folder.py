@@ -7,7 +7,7 @@ import torch
 from distilcli.checkpoint.folder import describe_folder
 from distilcli.errors import ModelError, ResourceError, UsageError
 from distilcli.model.heads import SequenceClassifier
-from distilcli.model.loading import load_classifier
+from distilcli.model.loading import load_model
 from distilcli.training.run_folder import STATE_FILE, RunFolder
 from tests.training._runs import CONFIG
 
@@ -113,7 +113,7 @@ def test_the_best_model_replaces_the_one_before_with_its_tokenizer(tmp_path: Pat
         torch.manual_seed(seed)
         model = SequenceClassifier(CONFIG)
         run.save_best(model)
-    found = load_classifier(describe_folder("m", run_path)).model
+    found = load_model(describe_folder("m", run_path), SequenceClassifier).model
     for name, weight in model.state_dict().items():
         assert torch.equal(found.state_dict()[name], weight)
     assert (run_path / "vocab.txt").read_text() == "new"

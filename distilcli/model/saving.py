@@ -1,0 +1,81 @@
+"""Models into folders that `transformers` loads."""
+
+import json
+import shutil
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import save_file
+from torch import Tensor
+
+from distilcli.checkpoint.anatomy import without_prefix
+from distilcli.checkpoint.config import dump_config
+from distilcli.checkpoint.folder import ModelFiles
+from distilcli.errors import ResourceError
+from distilcli.model.heads import HEADS, BaseModel, TaskModel
+from distilcli.model.keys import to_checkpoint
+
+_ADDED_TOKENS = "added_tokens.json"
+TOKENIZER_NAMES = {
+    "tokenizer.json", "vocab.txt", "tokenizer_config.json", "special_tokens_map.json",
+    _ADDED_TOKENS,
+}  # fmt: skip
+"""What the files of a tokenizer are called in a model's folder."""
+
+
+def save_model(model: TaskModel, folder: Path, *, tokenizer_files: Iterable[Path]) -> None:
+    """Write `config.json`, `model.safetensors` and the tokenizer's files into `folder`.
+
+    A base model's weights are written without the prefix that they have under a head, and an
+    output table that is the table of word embeddings is written once, as `transformers` does.
+    The folder must exist; making the whole appear at once is the caller's part.
+    """
+    head, config = HEADS[type(model)], model.config
+    if not head.labelled:
+        config = replace(config, labels=(), problem_type=None)
+    raw = dump_config(config) | {
+        "architectures": [head.architecture(config.model_type)],
+        "dtype": "float32",
+    }
+    bare = isinstance(model, BaseModel)
+    weights: dict[str, Tensor] = {}
+    for key, weight in model.state_dict().items():
+        name = to_checkpoint(key, config.model_type)
+        weights[without_prefix(name) if bare else name] = weight.detach().cpu().contiguous()
+    try:
+        write_json(folder / "config.json", raw)
+        write_weights(folder / "model.safetensors", weights)
+        for path in tokenizer_files:
+            shutil.copyfile(path, folder / path.name)
+    except (OSError, SafetensorError) as error:
+        raise ResourceError(f"{folder}: the model could not be saved: {error}") from None
+
+
+def write_weights(path: Path, weights: dict[str, Tensor]) -> None:
+    """Write a safetensors file that whoever may read its neighbours may read too."""
+    save_file(weights, path, metadata={"format": "pt"})
+    # The package makes files for their owner alone, whatever the umask says.
+    neighbour = path.with_name(f".{path.name}.mode")
+    neighbour.touch()
+    path.chmod(neighbour.stat().st_mode)
+    neighbour.unlink()
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write `content` as indented JSON."""
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def tokenizer_files(files: ModelFiles) -> list[Path]:
+    """Return the files that make up the tokenizer of a located model."""
+    named = (
+        files.tokenizer_json,
+        files.vocab_txt,
+        files.tokenizer_config,
+        files.special_tokens_map,
+        files.folder / _ADDED_TOKENS,
+    )
+    return [path for path in named if path is not None and path.is_file()]
