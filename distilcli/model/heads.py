@@ -52,8 +52,11 @@ class _FirstTokenModel(TaskModel):
     def __init__(self, config: ModelConfig, *, n_outputs: int) -> None:
         is_bert = config.model_type == "bert"
         super().__init__(config, pooler=is_bert)
-        self.pre_classifier = None if is_bert else _linear(config.dim, config.dim, config)
-        self.classifier = _linear(config.dim, n_outputs, config)
+        self.pre_classifier = None if is_bert else nn.Linear(config.dim, config.dim)
+        self.classifier = nn.Linear(config.dim, n_outputs)
+        for linear in (self.pre_classifier, self.classifier):
+            if linear is not None:
+                _draw(linear, config)
         self.dropout = nn.Dropout(_classifier_dropout(config))
 
     def forward(
@@ -248,9 +251,13 @@ HEADS: dict[type[TaskModel], Head] = {
 def _linear(n_inputs: int, n_outputs: int, config: ModelConfig) -> nn.Linear:
     """Return a linear map drawn as BERT draws its own."""
     linear = nn.Linear(n_inputs, n_outputs)
+    _draw(linear, config)
+    return linear
+
+
+def _draw(linear: nn.Linear, config: ModelConfig) -> None:
     nn.init.normal_(linear.weight, std=config.initializer_range)
     nn.init.zeros_(linear.bias)
-    return linear
 
 
 def _classifier_dropout(config: ModelConfig) -> float:

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import select
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -100,7 +101,7 @@ class StreamOutput:
         """See `Output`."""
         with _explained(self._name):
             if self._bytes is not None:
-                self._bytes.write(to_bytes(text))
+                _write_all(self._bytes, to_bytes(text))
             else:
                 self._stream.write(to_bytes(text).decode("utf-8"))
 
@@ -115,6 +116,20 @@ class StreamOutput:
 
     def discard(self) -> None:
         """See `Output`: what is out is out."""
+
+
+def _write_all(stream: BinaryIO, data: bytes) -> None:
+    """Write to a stream that may be unbuffered (PYTHONUNBUFFERED), and then may take a part only.
+
+    A signal that comes in the middle, a slow pipe, or one made non-blocking are such cases.
+    """
+    left = memoryview(data)
+    while left:
+        taken = stream.write(left)
+        if taken is None:
+            select.select([], [stream], [])
+        else:
+            left = left[taken:]
 
 
 class FileOutput:

@@ -42,7 +42,7 @@ def start(tiny_folder: Path, tmp_path: Path) -> Callable[..., subprocess.Popen[s
 @pytest.fixture
 def many_rows(tmp_path: Path) -> Path:
     path = tmp_path / "many.jsonl"
-    row = json.dumps({"text": "good", "note": "x" * 60})
+    row = json.dumps({"text": "good", "note": "x" * 61})
     path.write_text(f"{row}\n" * ROWS)
     return path
 
@@ -88,12 +88,18 @@ def test_a_live_pipe_and_an_interrupt(start: Callable[..., subprocess.Popen[str]
     assert last.startswith("distil: warning: interrupted after 2 rows; those are out, whole")
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_an_interrupt_leaves_whole_rows(
-    start: Callable[..., subprocess.Popen[str]], many_rows: Path
+    start: Callable[..., subprocess.Popen[str]],
+    many_rows: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    unbuffered: str,
 ) -> None:
+    monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
     process = start(many_rows)
     assert process.stdout is not None
-    first = process.stdout.readline()
+    # Straight from the pipe: `communicate` does not know of what a text layer has read ahead.
+    first = os.read(process.stdout.fileno(), 1000).decode()
     # The rest of the block waits in a full pipe when the signal comes.
     process.send_signal(signal.SIGINT)
     code, out, err = _finish(process)

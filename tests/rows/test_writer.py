@@ -365,6 +365,24 @@ def test_a_text_stream_of_another_encoding_gets_utf_8():
     assert stream.buffer.getvalue() == "t\né\n".encode()
 
 
+def test_an_unbuffered_stream_that_takes_a_part_gets_the_rest():
+    class Narrow(io.RawIOBase):
+        taken = b""
+
+        def writable(self):
+            return True
+
+        def write(self, data):
+            self.taken += bytes(data[:3])
+            return min(len(data), 3)
+
+    raw = Narrow()
+    stream = io.TextIOWrapper(raw, encoding="utf-8", write_through=True)
+    with open_writer(stream, columns=("t",), new_columns=(), input_format="csv") as writer:
+        writer.write_rows([(Row(("t",), ["a longer text"], "f", 2), {})])
+    assert raw.taken == b"t\na longer text\n"
+
+
 def test_a_broken_pipe_is_let_through():
     reading, writing = os.pipe()
     os.close(reading)
