@@ -161,6 +161,17 @@ class FileOutput:
         with _explained(self._name):
             self._packed.write(to_bytes(text))
 
+    def write_bytes(self, data: bytes) -> None:
+        """Write what is no text."""
+        with _explained(self._name):
+            self._packed.write(data)
+
+    def rewrite_start(self, data: bytes) -> None:
+        """Write over the first bytes of a file that is not packed, as the last thing."""
+        with _explained(self._name):
+            self._file.seek(0)
+            self._file.write(data)
+
     def flush(self) -> None:
         """See `Output`: nobody looks before the end."""
 

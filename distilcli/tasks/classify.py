@@ -18,7 +18,7 @@ from distilcli.engine.batching import Batch
 from distilcli.engine.task import Encoded
 from distilcli.errors import RowError, UsageError
 from distilcli.model.heads import SequenceClassifier
-from distilcli.tasks.framing import Framer, pool_windows
+from distilcli.tasks.framing import Framer, encode_each, or_error, pool_windows
 from distilcli.tasks.settings import LongTexts
 from distilcli.tokenizer.tokenizer import Tokenizer
 
@@ -98,36 +98,20 @@ class ClassifyTask(Generic[Item]):
 
     def size(self, item: Item) -> int:
         """Return the number of characters of an item."""
-        texts = self._texts(item)
+        texts = or_error(self._texts_of, item)
         return 0 if isinstance(texts, RowError) else len(texts[0]) + len(texts[1] or "")
 
     def encode(self, items: Sequence[Item]) -> list[Encoded | RowError]:
         """Tokenize items at once; an item whose texts cannot be had gives its `RowError`."""
-        encoded: list[Encoded | RowError | None] = [None] * len(items)
-        texts: list[tuple[int, str, str | None]] = []
-        for place, item in enumerate(items):
-            both = self._texts(item)
-            if isinstance(both, RowError):
-                encoded[place] = both
-            else:
-                texts.append((place, *both))
-        firsts = iter(self._tokenizer.ids([first for _, first, _ in texts]))
-        seconds = iter(self._tokenizer.ids([s for _, _, s in texts if s is not None]))
-        for place, _, second in texts:
-            encoded[place] = self._frame(next(firsts), None if second is None else next(seconds))
-        return [result for result in encoded if result is not None]
+        return encode_each(items, self._texts_of, self._encode_texts)
 
-    def _texts(self, item: Item) -> Texts | RowError:
-        try:
-            return self._texts_of(item)
-        except RowError as error:
-            return error
-
-    def _frame(self, first: list[int], second: list[int] | None) -> Encoded | RowError:
-        try:
-            return self._framer.frame(first, second)
-        except RowError as error:
-            return error
+    def _encode_texts(self, texts: Sequence[Texts]) -> list[Encoded | RowError]:
+        firsts = self._tokenizer.ids([first for first, _ in texts])
+        seconds = iter(self._tokenizer.ids([second for _, second in texts if second is not None]))
+        return [
+            or_error(self._framer.frame, ids, None if second is None else next(seconds))
+            for ids, (_, second) in zip(firsts, texts, strict=True)
+        ]
 
     def forward(self, batch: Batch) -> list[list[float]]:
         """Return the scores of each piece, one per label."""

@@ -3,7 +3,8 @@
 Every task frames its rows here, so that long texts are cut, windowed or refused in one way.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import ParamSpec, TypeVar
 
 import torch
 from torch import Tensor
@@ -11,7 +12,7 @@ from torch import Tensor
 from distilcli.checkpoint.config import ModelConfig
 from distilcli.engine.batching import Piece
 from distilcli.engine.task import Encoded
-from distilcli.errors import UsageError
+from distilcli.errors import RowError, UsageError
 from distilcli.tasks.settings import (
     SPECIALS_OF_A_PAIR,
     LongTexts,
@@ -20,6 +21,10 @@ from distilcli.tasks.settings import (
 )
 from distilcli.tokenizer.tokenizer import Encoding, Tokenizer
 from distilcli.tokenizer.windows import Truncation, Window, cut, frame, frame_encodings
+
+Item = TypeVar("Item")
+Content = TypeVar("Content")
+Given = ParamSpec("Given")
 
 
 class Framer:
@@ -89,6 +94,26 @@ class Framer:
         return window.token_type_ids if self._has_token_types else None
 
 
+def most_context(windows: Sequence[Window]) -> list[tuple[int, int]]:
+    """Return for each token of a text, special ones left out, its best window and place there.
+
+    `windows` are all those of one text, in order. The best is the one with most context: the
+    largest distance to its nearer end (Devlin's rule for overlapping windows); of equals the
+    first counts.
+    """
+    best: list[tuple[int, int, int]] = []
+    for number, window in enumerate(windows):
+        count = len(window.input_ids) - 2
+        for place in range(1, count + 1):
+            context = min(place, count + 1 - place)
+            token = window.start + place - 1
+            if token == len(best):
+                best.append((context, number, place))
+            elif context > best[token][0]:
+                best[token] = (context, number, place)
+    return [(number, place) for _, number, place in best]
+
+
 def pool_windows(rows: Tensor, pieces: Sequence[Piece], how: WindowPooling) -> Tensor:
     """Make one row (D,) of those of a text's windows (W, D); the mean weighs them by length."""
     if len(rows) == 1 or how == "first":
@@ -97,3 +122,24 @@ def pool_windows(rows: Tensor, pieces: Sequence[Piece], how: WindowPooling) -> T
         return rows.amax(dim=0)
     weights = torch.tensor([float(len(piece)) for piece in pieces])
     return weights @ rows / weights.sum()
+
+
+def encode_each(
+    items: Sequence[Item],
+    content_of: Callable[[Item], Content],
+    encode: Callable[[Sequence[Content]], Sequence[Encoded | RowError]],
+) -> list[Encoded | RowError]:
+    """Encode at once what the items hold; an item whose content cannot be had gives its error."""
+    contents = [or_error(content_of, item) for item in items]
+    encoded = iter(encode([found for found in contents if not isinstance(found, RowError)]))
+    return [found if isinstance(found, RowError) else next(encoded) for found in contents]
+
+
+def or_error(
+    function: Callable[Given, Content], *args: Given.args, **named: Given.kwargs
+) -> Content | RowError:
+    """Return what a function gives, or the `RowError` that it raises."""
+    try:
+        return function(*args, **named)
+    except RowError as error:
+        return error

@@ -35,12 +35,14 @@ class Window:
 
     Special tokens have the offsets (0, 0) and no word. `offsets` are characters of the first text
     where `token_type_ids` is 0, of the second where it is 1; `word_ids` count each text's own.
+    `start` is the number, in its text, of the first token of the text that is windowed.
     """
 
     input_ids: list[int]
     token_type_ids: list[int]
     offsets: list[tuple[int, int]]
     word_ids: list[int | None]
+    start: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,8 @@ def frame_encodings(
     """Frame the tokens of a text, or of a pair, as `cuts` says."""
     windows = []
     for number, first in enumerate(cuts.first):
-        window = Window([special.cls], [0], [(0, 0)], [None])
+        start = (cuts.second or cuts.first)[number].start
+        window = Window([special.cls], [0], [(0, 0)], [None], start)
         _extend(window, a, first, 0, special)
         if b is not None and cuts.second is not None:
             _extend(window, b, cuts.second[number], 1, special)

@@ -1,0 +1,189 @@
+"""What a sentence-transformers folder says of its vectors, read without torch.
+
+Such a folder is a model with a chain of modules after it, listed in `modules.json`: how the
+hidden states of a text become one vector (`1_Pooling`), dense layers, normalisation; and the
+prompts that were put before texts in training (`config_sentence_transformers.json`).
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from distilcli.checkpoint.folder import PYTORCH_NAME, SAFETENSORS_NAME
+from distilcli.errors import ModelError
+
+MODULES_NAME = "modules.json"
+SETTINGS_NAME = "config_sentence_transformers.json"
+LENGTHS_NAME = "sentence_bert_config.json"
+
+# The switches of older folders, in the order in which their parts are put side by side.
+_SWITCHES = {
+    "pooling_mode_cls_token": "cls",
+    "pooling_mode_max_tokens": "max",
+    "pooling_mode_mean_tokens": "mean",
+    "pooling_mode_mean_sqrt_len_tokens": "mean-sqrt",
+    "pooling_mode_weightedmean_tokens": "weighted",
+    "pooling_mode_lasttoken": "last-token",
+}
+_MODES = {
+    "cls": "cls",
+    "max": "max",
+    "mean": "mean",
+    "mean_sqrt_len_tokens": "mean-sqrt",
+    "weightedmean": "weighted",
+    "lasttoken": "last-token",
+}
+_ACTIVATIONS = {"Tanh": "tanh", "Identity": "identity", "ReLU": "relu", "GELU": "gelu"}
+
+
+@dataclass(frozen=True, slots=True)
+class DenseLayer:
+    """A linear layer after pooling: where its weights lie, and the name of its activation."""
+
+    path: Path
+    activation: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SentenceRecipe:
+    """How texts become vectors; the default is what a plain model gets.
+
+    `pooling` names the modes whose results stand side by side. `max_length` counts tokens with
+    the special ones. A prompt counts in pooling unless `pools_prompt` is false.
+    """
+
+    pooling: tuple[str, ...] = ("mean",)
+    pools_prompt: bool = True
+    dense: tuple[DenseLayer, ...] = ()
+    normalizes: bool = False
+    max_length: int | None = None
+    lowercases: bool | None = None
+    prompts: Mapping[str, str] = field(default_factory=dict)
+    default_prompt: str | None = None
+
+
+def sentence_files(folder: Path) -> tuple[str, ...]:
+    """Return the names of the files beside the model that the recipe of `folder` is made of.
+
+    `modules.json` must be there to name those of the modules; empty where it is not.
+    """
+    if not (folder / MODULES_NAME).is_file():
+        return ()
+    parts = [module["path"] for module in _modules(folder)[1:] if module["path"]]
+    weights = (SAFETENSORS_NAME, PYTORCH_NAME)
+    return tuple(f"{part}/{name}" for part in parts for name in ("config.json", *weights))
+
+
+def read_recipe(folder: Path) -> SentenceRecipe:
+    """Read the recipe of a model folder; one without `modules.json` gets the default.
+
+    Raises `ModelError` for a module that this program does not run, and broken files.
+    """
+    if not (folder / MODULES_NAME).is_file():
+        return SentenceRecipe()
+    settings: dict[str, Any] = {}
+    dense: list[DenseLayer] = []
+    for module in _modules(folder)[1:]:
+        kind = module["type"].rpartition(".")[2]
+        place = folder / module["path"]
+        if settings.get("normalizes"):
+            raise ModelError(f"{folder / MODULES_NAME}: the module {kind} comes after Normalize")
+        if kind == "Pooling":
+            settings |= _pooling(place / "config.json")
+        elif kind == "Dense":
+            dense.append(_dense(place))
+        elif kind == "Normalize":
+            settings["normalizes"] = True
+        elif kind != "Dropout":  # which does nothing outside training
+            raise ModelError(
+                f"{folder / MODULES_NAME}: has the module {kind}; run are Pooling, Dense and "
+                "Normalize"
+            )
+    return SentenceRecipe(dense=tuple(dense), **settings, **_lengths(folder), **_prompts(folder))
+
+
+def _modules(folder: Path) -> list[dict[str, str]]:
+    path = folder / MODULES_NAME
+    modules = _read(path)
+    if not isinstance(modules, list) or not modules:
+        raise ModelError(f"{path}: is no list of modules; download the folder again")
+    for module in modules:
+        named = isinstance(module, dict) and isinstance(module.get("type"), str)
+        place = module.get("path") if named else None
+        if not isinstance(place, str) or Path(place).is_absolute() or ".." in Path(place).parts:
+            raise ModelError(f"{path}: every module needs a type and a path inside the folder")
+    first = modules[0]
+    if first["type"].rpartition(".")[2] != "Transformer" or first["path"]:
+        raise ModelError(
+            f"{path}: its first module is {first['type']!r} in {first['path'] or '.'!r}; "
+            "a Transformer in the folder itself is expected"
+        )
+    return modules
+
+
+def _pooling(path: Path) -> dict[str, Any]:
+    raw = _read_object(path)
+    mode = raw.get("pooling_mode")
+    if mode is None:
+        found = [ours for switch, ours in _SWITCHES.items() if raw.get(switch) is True]
+    else:
+        theirs = [mode] if isinstance(mode, str) else list(mode)
+        if unknown := [name for name in theirs if name not in _MODES]:
+            raise ModelError(f"{path}: pooling_mode {unknown[0]!r} is not known")
+        found = [_MODES[name] for name in theirs]
+    if not found:
+        raise ModelError(f"{path}: names no pooling mode that is known")
+    return {"pooling": tuple(found), "pools_prompt": raw.get("include_prompt", True) is not False}
+
+
+def _dense(folder: Path) -> DenseLayer:
+    raw = _read_object(folder / "config.json")
+    name = str(raw.get("activation_function", "torch.nn.modules.activation.Tanh"))
+    activation = _ACTIVATIONS.get(name.rpartition(".")[2])
+    if activation is None:
+        known = ", ".join(_ACTIVATIONS)
+        raise ModelError(f"{folder / 'config.json'}: activation {name!r} is not one of {known}")
+    if raw.get("use_residual"):
+        raise ModelError(f"{folder / 'config.json'}: use_residual is not run by this program")
+    for weights in (SAFETENSORS_NAME, PYTORCH_NAME):
+        if (folder / weights).is_file():
+            return DenseLayer(folder / weights, activation)
+    raise ModelError(f"{folder}: the Dense layer has no weights ({SAFETENSORS_NAME})")
+
+
+def _lengths(folder: Path) -> dict[str, Any]:
+    path = folder / LENGTHS_NAME
+    raw = _read_object(path) if path.is_file() else {}
+    length = raw.get("max_seq_length")
+    return {
+        "max_length": length if isinstance(length, int) and length > 0 else None,
+        # False is the default there and leaves it to the tokenizer.
+        "lowercases": True if raw.get("do_lower_case") is True else None,
+    }
+
+
+def _prompts(folder: Path) -> dict[str, Any]:
+    path = folder / SETTINGS_NAME
+    raw = _read_object(path) if path.is_file() else {}
+    prompts = raw.get("prompts") or {}
+    if not isinstance(prompts, dict) or not all(isinstance(text, str) for text in prompts.values()):
+        raise ModelError(f"{path}: prompts must map names to texts")
+    return {"prompts": prompts, "default_prompt": raw.get("default_prompt_name")}
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    raw = _read(path)
+    if not isinstance(raw, dict):
+        raise ModelError(f"{path}: holds no JSON object; download the folder again")
+    return raw
+
+
+def _read(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ModelError(f"{path}: no such file; download the folder again") from None
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path}: cannot be read: {error}; download the folder again") from None

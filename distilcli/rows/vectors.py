@@ -1,0 +1,167 @@
+"""Vectors to files that numpy and safetensors read: the header first, then row after row.
+
+How many vectors will come is not known when the header is written, so it is as long as it will
+ever need to be, and the number is put into it at the end. Beside `vectors.npy` stand
+`vectors.npy.rows.jsonl`, a line with the id and the text of every vector, in order, and
+`vectors.npy.json`, which says how they were made.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from distilcli.errors import UsageError
+from distilcli.rows.jsonl import object_text
+from distilcli.rows.output import FileOutput, check_destination, write_text
+from distilcli.rows.row import Row, cell_value
+from distilcli.rows.writer import Block
+
+if TYPE_CHECKING:
+    import numpy as np
+
+ROWS_SUFFIX = ".rows.jsonl"
+ABOUT_SUFFIX = ".json"
+
+_NPY_HEADER = 128  # a multiple of 64, with room for twenty digits of rows
+_SAFETENSORS_HEADER = 512
+TENSOR_NAME = "embeddings"
+_SAFETENSORS_TYPES = {"<f4": "F32", "<f2": "F16", "|i1": "I8", "|u1": "U8"}
+
+
+def _npy_header(count: int, width: int, descr: str) -> bytes:
+    """Return the first 128 bytes of a version 1.0 `.npy` file of that shape."""
+    opening = b"\x93NUMPY\x01\x00" + (_NPY_HEADER - 10).to_bytes(2, "little")
+    shape = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': ({count}, {width}), }}"
+    return opening + shape.ljust(_NPY_HEADER - 11).encode("ascii") + b"\n"
+
+
+def _safetensors_header(count: int, width: int, descr: str) -> bytes:
+    """Return the first 520 bytes of a safetensors file with one tensor of that shape."""
+    size = count * width * int(descr[2:])
+    tensor = {
+        "dtype": _SAFETENSORS_TYPES[descr],
+        "shape": [count, width],
+        "data_offsets": [0, size],
+    }
+    text = json.dumps({TENSOR_NAME: tensor}).ljust(_SAFETENSORS_HEADER)
+    return _SAFETENSORS_HEADER.to_bytes(8, "little") + text.encode("ascii")
+
+
+HEADERS: dict[str, Callable[[int, int, str], bytes]] = {
+    "npy": _npy_header,
+    "safetensors": _safetensors_header,
+}
+"""The formats of vectors: functions from rows, columns and type to a header of fixed length."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VectorColumns:
+    """Where a row's vector and what names it are: the column added, an id's and the text's.
+
+    Without `identity` rows are numbered from 1.
+    """
+
+    vector: str
+    identity: str | None
+    text: str | None
+
+
+class VectorWriter:
+    """Writes the vectors of blocks of rows; takes blocks as a writer of rows does.
+
+    A row that failed gets `blank`, so that vectors and rows stay in step. `about` is what the
+    file beside says of how they were made. All three files appear whole or not at all.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        kind: str,
+        columns: VectorColumns,
+        *,
+        blank: "np.ndarray[Any, Any]",
+        about: Mapping[str, object],
+        force: bool,
+    ) -> None:
+        """Raise `UsageError` where a file may not be written, before any is."""
+        check_destination(path, force=force)
+        if Path(path).exists() and not Path(path).is_file():
+            raise UsageError(f"{path}: {kind} is no format for a pipe; name a file")
+        self._kind = kind
+        self._columns = columns
+        self._blank = blank
+        self._about = about
+        self._count = 0
+        self._seen = 0
+        self._latest: Row | None = None
+        self._vectors = FileOutput(path, None)
+        self._rows = FileOutput(path + ROWS_SUFFIX, None)
+        self._path = path
+        self._vectors.write_bytes(self._header())
+
+    def _header(self) -> bytes:
+        return HEADERS[self._kind](self._count, len(self._blank), self._blank.dtype.str)
+
+    def write_rows(self, block: Block) -> None:
+        """Write the vectors of rows, of each token of a row if there are several."""
+        for row, additions in block:
+            value = additions[self._columns.vector]
+            if value is None:
+                self._write(self._blank, {**self._named(row), "error": additions["error"]})
+            elif hasattr(value, "offsets"):
+                for token, (start, end), vector in zip(
+                    value.tokens, value.offsets, value.vectors, strict=True
+                ):
+                    place = {"token": token, "start": start, "end": end}
+                    self._write(vector, {"id": self._identity(row), **place})
+            else:
+                self._write(value, self._named(row))
+
+    def _write(self, vector: "np.ndarray[Any, Any]", named: Mapping[str, object]) -> None:
+        self._vectors.write_bytes(vector.tobytes())
+        self._rows.write(object_text(named) + "\n")
+        self._count += 1
+
+    def _named(self, row: Row) -> dict[str, object]:
+        text = None if self._columns.text is None else cell_value(row, self._columns.text)
+        return {"id": self._identity(row), "text": text}
+
+    def _identity(self, row: Row) -> object:
+        self._seen += row is not self._latest
+        self._latest = row
+        column = self._columns.identity
+        return self._seen if column is None else cell_value(row, column)
+
+    def close(self) -> None:
+        """Put the number of vectors into the header and give all files their names."""
+        self._vectors.rewrite_start(self._header())
+        about = json.dumps({**self._about, "vectors": self._count}, indent=2, ensure_ascii=False)
+        write_text(self._path + ABOUT_SUFFIX, about + "\n")
+        self._rows.commit()
+        self._vectors.commit()
+
+    def abort(self) -> None:
+        """Give up: nothing is left of the files."""
+        self._rows.discard()
+        self._vectors.discard()
+
+    def __enter__(self) -> "VectorWriter":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if error is not None:
+            self.abort()
+            return
+        try:
+            self.close()
+        except BaseException:
+            self.abort()
+            raise

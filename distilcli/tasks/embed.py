@@ -1,0 +1,238 @@
+"""Embedding: a text, or each of its tokens, to a vector.
+
+A text's hidden states are pooled; a text longer than the model reads is cut off, or read in
+windows whose pooled vectors are averaged. Then, as the model's recipe and the options say: dense
+layers, the first so many dimensions, unit length, a smaller number format.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from distilcli.engine.batching import Batch, Piece
+from distilcli.engine.task import Encoded
+from distilcli.errors import RowError
+from distilcli.model.heads import BaseModel
+from distilcli.model.pooling import Pooling, pool
+from distilcli.rows.row import JsonText
+from distilcli.tasks.framing import Framer, encode_each, most_context, or_error, pool_windows
+from distilcli.tasks.settings import LongTexts
+from distilcli.tokenizer.tokenizer import Tokenizer
+from distilcli.tokenizer.windows import Window
+
+Item = TypeVar("Item")
+Array = np.ndarray[Any, Any]
+Dtype = Literal["float32", "float16", "int8", "binary"]
+
+_LEAST_NORM = 1e-12  # as torch.nn.functional.normalize has it
+_INT8_STEPS = 127
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """What is done to a pooled vector (D,): dense layers, `dims`, unit length, `dtype`.
+
+    `dense` are functions from vector to vector. `int8` spreads each vector over -127 to 127 by
+    its own largest number, which leaves all cosines; `binary` keeps the signs, eight to a byte.
+    """
+
+    dense: tuple[Callable[[Tensor], Tensor], ...] = ()
+    dims: int | None = None
+    normalizes: bool = False
+    dtype: Dtype = "float32"
+
+    def __call__(self, vectors: Tensor) -> Array:
+        """Return vectors (..., D) as an array of the chosen numbers."""
+        for layer in self.dense:
+            vectors = layer(vectors)
+        vectors = vectors[..., : self.dims]
+        if self.normalizes:
+            vectors = vectors / vectors.norm(dim=-1, keepdim=True).clamp_min(_LEAST_NORM)
+        return quantized(vectors, self.dtype)
+
+
+def quantized(vectors: Tensor, dtype: Dtype) -> Array:
+    """Return fp32 vectors (..., D) in another number format; see `Finish`."""
+    if dtype == "binary":
+        return np.packbits(vectors.numpy() > 0, axis=-1)
+    if dtype == "int8":
+        largest = vectors.abs().amax(dim=-1, keepdim=True).clamp_min(_LEAST_NORM)
+        return (vectors * (_INT8_STEPS / largest)).round().to(torch.int8).numpy()
+    return vectors.numpy().astype(dtype, copy=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenEmbeddings:
+    """The tokens of one text, special ones left out, with a vector each.
+
+    `offsets` are characters of the text, from and to; `vectors` is (tokens, D).
+    """
+
+    tokens: list[str]
+    offsets: list[tuple[int, int]]
+    vectors: Array
+
+
+@dataclass(slots=True)
+class _EncodedTokens(Encoded):
+    """A text whose tokens are looked at one by one."""
+
+    windows: tuple[Window, ...] = ()
+
+
+class EmbedTask(Generic[Item]):
+    """Embedding as the engine runs it, over items from which `text_of` takes the text.
+
+    A text is put after `prompt`, whose tokens are left out of pooling unless `pools_prompt`.
+    `layer` counts from 0, the embeddings, to the last; None is the last.
+    """
+
+    def __init__(
+        self,
+        model: BaseModel,
+        tokenizer: Tokenizer,
+        *,
+        text_of: Callable[[Item], str],
+        pooling: Pooling,
+        finish: Finish,
+        layer: int | None = None,
+        prompt: str = "",
+        pools_prompt: bool = True,
+        long_texts: LongTexts,
+    ) -> None:
+        """Raise `UsageError` for lengths that leave no text, or windows that would never end."""
+        self._model = model
+        self._tokenizer = tokenizer
+        self._text_of = text_of
+        self._pooling = pooling
+        self._finish = finish
+        self._layer = layer
+        self._prompt = prompt
+        self._unpooled = 0
+        if prompt and not pools_prompt:
+            (ids,) = tokenizer.ids([prompt])
+            self._unpooled = 1 + len(ids)  # with [CLS] before it
+        self._framer = Framer(tokenizer, model.config, long_texts)
+        self._window_pooling = long_texts.window_pooling
+
+    def size(self, item: Item) -> int:
+        """Return the number of characters of an item."""
+        text = or_error(self._text_of, item)
+        return 0 if isinstance(text, RowError) else len(text)
+
+    def encode(self, items: Sequence[Item]) -> list[Encoded | RowError]:
+        """Tokenize items at once; an item whose text cannot be had gives its `RowError`."""
+        return encode_each(items, self._text_of, self._encode_texts)
+
+    def _encode_texts(self, texts: Sequence[str]) -> list[Encoded | RowError]:
+        ids = self._tokenizer.ids([self._prompt + text for text in texts])
+        return [or_error(self._framer.frame, found) for found in ids]
+
+    def forward(self, batch: Batch) -> list[Tensor]:
+        """Return the pooled vector of each piece, fp32 (D,)."""
+        mask = batch.attention_mask
+        if mask is None:
+            mask = torch.ones_like(batch.input_ids)
+        hidden_states = self._hidden_states(batch)
+        if self._unpooled:
+            mask = mask.clone()
+            # A text that was cut within the prompt keeps its last token.
+            mask[:, : min(self._unpooled, min(map(len, batch.pieces)) - 1)] = 0
+        pooled = pool(hidden_states, mask[:, : hidden_states.size(1)], self._pooling.modes)
+        return list(pooled.float().cpu())
+
+    def _hidden_states(self, batch: Batch) -> Tensor:
+        """Return the hidden states (B, T, D) that are pooled, or (B, 1, D) where that will do."""
+        encoder = self._model.distilbert
+        inputs = (batch.input_ids, batch.attention_mask, batch.token_type_ids)
+        if self._layer is None and self._pooling.layers == 1:
+            first_only = self._pooling.needs_first_token_only and not self._unpooled
+            found: Tensor = encoder(*inputs, first_token_only=first_only)
+            return found
+        states: tuple[Tensor, ...] = encoder.forward_all(*inputs).hidden_states
+        if self._layer is not None:
+            return states[self._layer]
+        return torch.stack(states[-self._pooling.layers :]).mean(dim=0)
+
+    def decode(self, item: Item, encoded: Encoded, outputs: Sequence[Tensor]) -> Array:
+        """Pool an item's windows and finish the vector; raises `RowError` for what is no number."""
+        vector = outputs[0]
+        if len(outputs) > 1:
+            vector = pool_windows(torch.stack(list(outputs)), encoded.pieces, self._window_pooling)
+        return self._finish(_finite(vector))
+
+
+class EmbedTokensTask(EmbedTask[Item]):
+    """The same for each token of a text; each is taken from the window with most around it."""
+
+    def _encode_texts(self, texts: Sequence[str]) -> list[Encoded | RowError]:
+        found = self._tokenizer.encode([self._prompt + text for text in texts])
+        return [or_error(self._encode_tokens, encoding) for encoding in found]
+
+    def _encode_tokens(self, encoding: Any) -> Encoded:
+        windows, truncated = self._framer.windows(encoding)
+        pieces = [Piece(w.input_ids, self._framer.token_types(w)) for w in windows]
+        return _EncodedTokens(pieces, truncated=truncated, windows=tuple(windows))
+
+    def forward(self, batch: Batch) -> list[Tensor]:
+        """Return the hidden states of each piece's tokens, fp32 (T, D)."""
+        states = self._hidden_states(batch).float().cpu()
+        return [rows[: len(piece)] for rows, piece in zip(states, batch.pieces, strict=True)]
+
+    def decode(  # type: ignore[override]
+        self, item: Item, encoded: _EncodedTokens, outputs: Sequence[Tensor]
+    ) -> TokenEmbeddings:
+        """Take each token from its best window; raises `RowError` for what is no number."""
+        start = len(self._prompt)
+        tokens, offsets, rows = [], [], []
+        for number, place in most_context(encoded.windows):
+            window = encoded.windows[number]
+            begin, end = window.offsets[place]
+            if begin < start:
+                continue  # a token of the prompt
+            tokens.append(self._tokenizer.tokens[window.input_ids[place]])
+            offsets.append((begin - start, end - start))
+            rows.append(outputs[number][place])
+        vectors = torch.stack(rows) if rows else torch.empty(0, outputs[0].size(-1))
+        return TokenEmbeddings(tokens, offsets, self._finish(_finite(vectors)))
+
+
+def _finite(vectors: Tensor) -> Tensor:
+    if not torch.isfinite(vectors).all():
+        raise RowError(
+            "the model gave no number for this row; check its weights with `distil params --check`"
+        )
+    return vectors
+
+
+class EmbeddingColumns:
+    """How vectors are laid out in the columns of a row: `embedding`, as JSON or as it is.
+
+    With `of_tokens` they are `tokens` and `embeddings`, one for one.
+    """
+
+    def __init__(self, *, as_json: bool, of_tokens: bool = False) -> None:
+        self._as_json = as_json
+        self.names = ["tokens", "embeddings"] if of_tokens else ["embedding"]
+
+    def values(self, value: Any) -> list[object]:
+        """Return the values of one row, in the order of `names`."""
+        if not isinstance(value, TokenEmbeddings):
+            return [_json(value) if self._as_json else value]
+        if not self._as_json:
+            return [value.tokens, value]
+        return [value.tokens, JsonText(f"[{','.join(map(_json, value.vectors))}]")]
+
+    def counted(self, value: Any) -> list[str]:
+        """Return nothing: vectors are not counted by kind."""
+        return []
+
+
+def _json(vector: Array) -> JsonText:
+    """Return a vector as a JSON list: nine digits give back every fp32 exactly."""
+    form = "%d" if vector.dtype.kind in "iu" else "%.5g" if vector.itemsize == 2 else "%.9g"  # noqa: PLR2004
+    return JsonText(f"[{','.join([form] * len(vector)) % tuple(vector.tolist())}]")

@@ -1,0 +1,140 @@
+"""Vectors that were stored: a `.npy` or safetensors file, looked at a stretch at a time.
+
+The file is mapped stretch by stretch and let go again, so that memory stays bounded whatever its
+size. What stands beside it says how the vectors were made and which rows they are of.
+"""
+
+import ast
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from distilcli.checkpoint.header import read_header
+from distilcli.errors import InputError, ModelError
+from distilcli.rows.vectors import ABOUT_SUFFIX, ROWS_SUFFIX, TENSOR_NAME
+
+Array = np.ndarray[Any, Any]
+
+_STRETCH_BYTES = 16 << 20
+_TYPES = {"F32": "<f4", "F16": "<f2", "I8": "|i1", "U8": "|u1"}
+_MATRIX = 2
+
+
+@dataclass(frozen=True, slots=True)
+class StoredVectors:
+    """`count` vectors of `columns` stored numbers each, in `path` from byte `start` on.
+
+    `about` says how they were made; it is empty where nobody says. Vectors of signs have eight
+    dimensions in a stored number.
+    """
+
+    path: Path
+    start: int
+    count: int
+    columns: int
+    dtype: np.dtype[Any]
+    about: Mapping[str, Any]
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether the vectors are signs, eight to a byte."""
+        return self.dtype == np.uint8
+
+    @property
+    def width(self) -> int:
+        """The dimensions of a vector."""
+        bits = self.columns * 8
+        return int(self.about.get("dims", bits)) if self.is_binary else self.columns
+
+    def stretches(self, rows: int | None = None) -> Iterator[tuple[int, Array]]:
+        """Yield the number of a first vector, and with it so many as fp32 (n, width).
+
+        They come in order. The array is the caller's until the next one is asked for.
+        """
+        rows = rows or max(1, _STRETCH_BYTES // (self.columns * self.dtype.itemsize))
+        row_bytes = self.columns * self.dtype.itemsize
+        for first in range(0, self.count, rows):
+            shape = (min(rows, self.count - first), self.columns)
+            mapped = np.memmap(
+                self.path, self.dtype, mode="r", offset=self.start + first * row_bytes, shape=shape
+            )
+            yield first, self._as_floats(mapped)
+
+    def _as_floats(self, mapped: Array) -> Array:
+        if self.is_binary:
+            signs = np.unpackbits(mapped, axis=1, count=self.width)
+            return signs.astype(np.float32) * 2 - 1
+        return mapped.astype(np.float32, copy=False)
+
+    def rows(self, numbers: Iterable[int]) -> dict[int, dict[str, Any]]:
+        """Return what names the vectors of these numbers, in one pass over the file beside.
+
+        Without such a file a vector's id is its number, from 1.
+        """
+        wanted = set(numbers)
+        path = Path(f"{self.path}{ROWS_SUFFIX}")
+        if not path.is_file():
+            return {number: {"id": number + 1} for number in wanted}
+        found = {}
+        with path.open(encoding="utf-8") as lines:
+            for number, line in enumerate(lines):
+                if number in wanted:
+                    found[number] = json.loads(line)
+                    if len(found) == len(wanted):
+                        break
+        if len(found) < len(wanted):
+            raise InputError(f"{path}: has fewer lines than {self.path} has vectors; embed again")
+        return found
+
+
+def open_stored(name: str) -> StoredVectors:
+    """Return the vectors stored in a file; raises `InputError` for what is no such file."""
+    path = Path(name)
+    if path.suffix not in {".npy", ".safetensors"}:
+        raise InputError(f"{name}: stored vectors are .npy or .safetensors files")
+    if not path.is_file():
+        raise InputError(f"{name}: no such file; make one with distil embed FILES -o {name}")
+    try:
+        start, shape, dtype = (_npy if path.suffix == ".npy" else _safetensors)(path)
+    except (OSError, ValueError, SyntaxError, KeyError, TypeError, ModelError) as error:
+        raise InputError(f"{name}: holds no vectors that can be read: {error}") from None
+    if len(shape) != _MATRIX or dtype.str not in _TYPES.values():
+        raise InputError(
+            f"{name}: holds {dtype} of shape {shape}; vectors are float32, float16, int8 or uint8 "
+            "numbers in rows and columns"
+        )
+    if path.stat().st_size < start + shape[0] * shape[1] * dtype.itemsize:
+        raise InputError(f"{name}: is shorter than its header says; embed again")
+    return StoredVectors(path, start, *shape, dtype, _about(path))
+
+
+def _npy(path: Path) -> tuple[int, tuple[int, ...], np.dtype[Any]]:
+    with path.open("rb") as file:
+        version = np.lib.format.read_magic(file)
+        size = 2 if version == (1, 0) else 4
+        length = int.from_bytes(file.read(size), "little")
+        raw = ast.literal_eval(file.read(length).decode("latin-1"))
+        if raw["fortran_order"]:
+            raise ValueError("its columns come before its rows")
+        return file.tell(), tuple(raw["shape"]), np.dtype(raw["descr"])
+
+
+def _safetensors(path: Path) -> tuple[int, tuple[int, ...], np.dtype[Any]]:
+    tensors = read_header(path).tensors
+    found = tensors.get(TENSOR_NAME) or next(iter(tensors.values()))
+    return found.begin, found.shape, np.dtype(_TYPES[found.dtype])
+
+
+def _about(path: Path) -> Mapping[str, Any]:
+    beside = Path(f"{path}{ABOUT_SUFFIX}")
+    if not beside.is_file():
+        return {}
+    try:
+        raw = json.loads(beside.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{beside}: cannot be read: {error}; embed again") from None
+    return raw if isinstance(raw, dict) else {}
