@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from distilcli.checkpoint.config import ModelConfig, parse_config
 from distilcli.engine.batching import Piece, cut_batches, pad
 from distilcli.errors import ModelError
-from distilcli.model.encoder import Encoder, sinusoidal_positions
+from distilcli.model.embeddings import sinusoidal_positions
+from distilcli.model.encoder import Encoder
 from distilcli.model.heads import SequenceClassifier
 
 TINY = ModelConfig(
