@@ -31,8 +31,8 @@ def resize_positions(model: TaskModel, n_positions: int, how: Growth = "copy") -
     - interpolate: the old table is stretched, so new position p lies at p·(P-1)/(n_positions-1)
       of the old ones, between the two nearest in proportion; the first and the last stay.
 
-    Sinusoidal positions are computed anew. The tokenizer's own limit (`model_max_length`) is
-    another file's. Raises `UsageError` for less than one position or another `how`.
+    Sinusoidal positions are computed anew. The tokenizer's files have a limit of their own, which
+    `save_model` can set. Raises `UsageError` for less than one position or another `how`.
     """
     if how not in get_args(Growth):
         raise UsageError(
