@@ -66,8 +66,9 @@ class ModelConfig:
     """The shape and the settings of one model; the defaults are DistilBERT-base's.
 
     `type_vocab_size` is 0 where there are no token-type embeddings. `labels` are in the order of
-    the classifier's outputs, empty for a model without a classification head. `extra` holds the
-    keys of `config.json` that nothing here interprets.
+    the classifier's outputs, empty for a model without a classification head. `pruned_heads` are
+    the attention heads that layers have lost, by their numbers before. `extra` holds the keys of
+    `config.json` that nothing here interprets.
     """
 
     model_type: ModelType = "distilbert"
@@ -91,7 +92,13 @@ class ModelConfig:
     tie_word_embeddings: bool = True
     labels: tuple[str, ...] = ()
     problem_type: str | None = None
+    pruned_heads: dict[int, tuple[int, ...]] = field(default_factory=dict)
     extra: dict[str, Any] = field(default_factory=dict)
+
+    def heads_of(self, layer: int) -> tuple[int, ...]:
+        """Return the numbers of the heads that `layer` has, those that it was built with less."""
+        pruned = self.pruned_heads.get(layer, ())
+        return tuple(head for head in range(self.n_heads) if head not in pruned)
 
     def with_labels(self, labels: tuple[str, ...], *, problem_type: str) -> "ModelConfig":
         """Return the same body with another classification head."""
@@ -133,7 +140,7 @@ def parse_config(raw: dict[str, Any], *, source: str = "config.json") -> ModelCo
         settings.setdefault("type_vocab_size", 2)
         settings.setdefault("classifier_dropout", None)
         _refuse_other_positions(raw, source)
-    known = {*keys.values(), *_LABEL_KEYS, *_STORAGE_KEYS, "model_type"}
+    known = {*keys.values(), *_LABEL_KEYS, *_STORAGE_KEYS, "model_type", "pruned_heads"}
     config = ModelConfig(
         model_type=model_type,
         **settings,
@@ -142,7 +149,7 @@ def parse_config(raw: dict[str, Any], *, source: str = "config.json") -> ModelCo
         extra={key: value for key, value in raw.items() if key not in known},
     )
     _check_values(config, keys, source)
-    return config
+    return replace(config, pruned_heads=_pruned_heads(raw, config, source))
 
 
 def dump_config(config: ModelConfig) -> dict[str, Any]:
@@ -155,6 +162,10 @@ def dump_config(config: ModelConfig) -> dict[str, Any]:
         raw["label2id"] = {label: index for index, label in enumerate(config.labels)}
     if config.problem_type is not None:
         raw["problem_type"] = config.problem_type
+    if config.pruned_heads:
+        raw["pruned_heads"] = {
+            str(layer): list(heads) for layer, heads in sorted(config.pruned_heads.items())
+        }
     return raw
 
 
@@ -180,6 +191,28 @@ def _labels(raw: dict[str, Any], source: str) -> tuple[str, ...]:
     if sorted(by_index) != list(range(len(by_index))):
         raise ModelError(f"{source}: id2label must number the labels 0, 1, 2, … without gaps")
     return tuple(by_index[index] for index in range(len(by_index)))
+
+
+def _pruned_heads(
+    raw: dict[str, Any], config: ModelConfig, source: str
+) -> dict[int, tuple[int, ...]]:
+    """Read the heads that were pruned, {"layer": [head, …]}; a layer keeps at least one."""
+    try:
+        pruned = {
+            int(layer): tuple(sorted({int(head) for head in heads}))
+            for layer, heads in (raw.get("pruned_heads") or {}).items()
+        }
+    except (AttributeError, TypeError, ValueError):
+        raise ModelError(f"{source}: pruned_heads must map layers to lists of heads") from None
+    for layer, heads in pruned.items():
+        if not 0 <= layer < config.n_layers or any(not 0 <= h < config.n_heads for h in heads):
+            raise ModelError(
+                f"{source}: pruned_heads names heads {list(heads)} of layer {layer}; there are "
+                f"{config.n_layers} layers of {config.n_heads} heads, numbered from 0"
+            )
+        if len(heads) == config.n_heads:
+            raise ModelError(f"{source}: pruned_heads leaves layer {layer} no head")
+    return {layer: heads for layer, heads in pruned.items() if heads}
 
 
 def _problem_type(raw: dict[str, Any], source: str) -> str | None:

@@ -1,15 +1,17 @@
 """The encoder of DistilBERT and BERT: embeddings, then post-norm transformer blocks.
 
-What is here: word, position and (BERT) token-type embeddings; multi-head self-attention; the
-feed-forward network; the block that joins them, `LayerNorm(x + sublayer(x))`; the stack. What
-is not here: task heads (`heads.py`), weights in and out (`reading.py`, `loading.py`, `saving.py`),
-padding and batching (`engine/`).
+What is here: the feed-forward network; the block that joins it with attention, `LayerNorm(x +
+sublayer(x))`; the stack. What is not here: embeddings and attention (`embeddings.py`,
+`attention.py`), task heads (`heads.py`), weights in and out (`reading.py`, `loading.py`,
+`saving.py`), padding and batching (`engine/`).
 
 Attribute names are the keys of a DistilBERT checkpoint, so its state dict loads as it is.
 Shapes: B rows, T tokens, D = dim, H heads, F = hidden_dim.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -17,7 +19,9 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from distilcli.checkpoint.config import ModelConfig
-from distilcli.errors import ModelError
+from distilcli.errors import ModelError, UsageError
+from distilcli.model.attention import SelfAttention, mask_bias_of
+from distilcli.model.embeddings import Embeddings, sinusoidal_positions
 
 
 def _gelu_tanh(x: Tensor) -> Tensor:
@@ -41,80 +45,6 @@ def activation(name: str) -> Callable[[Tensor], Tensor]:
     except KeyError:
         known = ", ".join(ACTIVATIONS)
         raise ModelError(f"the activation {name!r} is not known; known are {known}") from None
-
-
-def sinusoidal_positions(n_positions: int, dim: int) -> Tensor:
-    """Return the fixed position table (n_positions, dim): sines in even columns, cosines in odd.
-
-    The angle of position p in column pair i is p / 10000^(2i/dim) (Vaswani et al. 2017, 3.5).
-    """
-    position = torch.arange(n_positions, dtype=torch.float64)[:, None]
-    column = torch.arange(dim, dtype=torch.float64)[None, :]
-    angle = position / 10_000.0 ** (2 * (column // 2) / dim)
-    table = torch.empty(n_positions, dim, dtype=torch.float64)
-    table[:, 0::2] = angle[:, 0::2].sin()
-    table[:, 1::2] = angle[:, 1::2].cos()
-    return table.float()
-
-
-class Embeddings(nn.Module):
-    """Token ids to vectors: word + position (+ token type), normalised."""
-
-    def __init__(self, config: ModelConfig) -> None:
-        super().__init__()
-        self.word_embeddings = nn.Embedding(
-            config.vocab_size, config.dim, padding_idx=config.pad_token_id
-        )
-        self.position_embeddings = nn.Embedding(config.max_position_embeddings, config.dim)
-        self.token_type_embeddings = (
-            nn.Embedding(config.type_vocab_size, config.dim) if config.type_vocab_size else None
-        )
-        self.LayerNorm = nn.LayerNorm(config.dim, eps=config.layer_norm_eps)
-        self.dropout = nn.Dropout(config.dropout)
-
-    def forward(self, input_ids: Tensor, token_type_ids: Tensor | None = None) -> Tensor:
-        """Embed (B, T) ids into (B, T, D); absent token types count as 0."""
-        x = self.word_embeddings(input_ids) + self.position_embeddings.weight[: input_ids.size(1)]
-        if self.token_type_embeddings is not None:
-            if token_type_ids is None:
-                x = x + self.token_type_embeddings.weight[0]
-            else:
-                x = x + self.token_type_embeddings(token_type_ids)
-        normalised: Tensor = self.dropout(self.LayerNorm(x))
-        return normalised
-
-
-class SelfAttention(nn.Module):
-    """Multi-head scaled dot-product self-attention."""
-
-    def __init__(self, config: ModelConfig) -> None:
-        super().__init__()
-        self.n_heads = config.n_heads
-        self.head_dim = config.dim // config.n_heads
-        self.dropout_p = config.attention_dropout
-        self.q_lin = nn.Linear(config.dim, config.dim)
-        self.k_lin = nn.Linear(config.dim, config.dim)
-        self.v_lin = nn.Linear(config.dim, config.dim)
-        self.out_lin = nn.Linear(config.dim, config.dim)
-
-    def forward(self, asking: Tensor, x: Tensor, mask_bias: Tensor | None) -> Tensor:
-        """Let the tokens `asking` (B, Q, D) attend to all tokens `x` (B, T, D) of their rows.
-
-        `mask_bias` (B, 1, 1, T) is added to the scores. Returns (B, Q, D).
-        """
-        context = F.scaled_dot_product_attention(
-            self._heads(self.q_lin(asking)),
-            self._heads(self.k_lin(x)),
-            self._heads(self.v_lin(x)),
-            attn_mask=mask_bias,
-            dropout_p=self.dropout_p if self.training else 0.0,
-        )  # (B, H, Q, D/H)
-        out: Tensor = self.out_lin(context.transpose(1, 2).flatten(2))
-        return out
-
-    def _heads(self, x: Tensor) -> Tensor:
-        """Split (B, T, D) into (B, H, T, D/H)."""
-        return torch.unflatten(x, 2, (self.n_heads, self.head_dim)).transpose(1, 2)
 
 
 class FeedForward(nn.Module):
@@ -146,9 +76,9 @@ class FeedForward(nn.Module):
 class Block(nn.Module):
     """One layer: attention, then feed-forward, each added to its input and normalised after."""
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, config: ModelConfig, *, layer: int) -> None:
         super().__init__()
-        self.attention = SelfAttention(config)
+        self.attention = SelfAttention(config, layer=layer)
         # BERT drops out the attention's output before it is added; DistilBERT does not.
         self.attention_dropout = nn.Dropout(config.dropout if config.model_type == "bert" else 0.0)
         self.sa_layer_norm = nn.LayerNorm(config.dim, eps=config.layer_norm_eps)
@@ -156,14 +86,41 @@ class Block(nn.Module):
         self.output_layer_norm = nn.LayerNorm(config.dim, eps=config.layer_norm_eps)
 
     def forward(
-        self, x: Tensor, mask_bias: Tensor | None, first_token_only: bool = False
+        self,
+        x: Tensor,
+        mask_bias: Tensor | None,
+        head_mask: Tensor | None,
+        first_token_only: bool = False,
     ) -> Tensor:
         """Map (B, T, D) to (B, T, D), or to (B, 1, D) where only the first token is wanted."""
         asking = x[:, :1] if first_token_only else x
-        attended = self.attention_dropout(self.attention(asking, x, mask_bias))
-        asking = self.sa_layer_norm(asking + attended)
-        out: Tensor = self.output_layer_norm(asking + self.ffn(asking))
+        return self._after(asking, self.attention(asking, x, mask_bias, head_mask))
+
+    def with_probabilities(
+        self, x: Tensor, mask_bias: Tensor | None, head_mask: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Map (B, T, D) to (B, T, D); return the attention probabilities (B, H, T, T) as well."""
+        attended, probabilities = self.attention.with_probabilities(x, mask_bias, head_mask)
+        return self._after(x, attended), probabilities
+
+    def _after(self, x: Tensor, attended: Tensor) -> Tensor:
+        """Add what attention found to its input, and what the feed-forward network makes of it."""
+        x = self.sa_layer_norm(x + self.attention_dropout(attended))
+        out: Tensor = self.output_layer_norm(x + self.ffn(x))
         return out
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderOutput:
+    """What every layer gave.
+
+    `hidden_states` are n_layers + 1 tensors (B, T, D), the embeddings first; `attentions` are
+    n_layers tensors (B, H, T, T) of probabilities, rows of the asking tokens, or None where they
+    were not asked for. A layer with pruned heads has fewer H.
+    """
+
+    hidden_states: tuple[Tensor, ...]
+    attentions: tuple[Tensor, ...] | None
 
 
 class Transformer(nn.Module):
@@ -171,18 +128,51 @@ class Transformer(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.layer = nn.ModuleList(Block(config) for _ in range(config.n_layers))
+        self.layer = nn.ModuleList(Block(config, layer=layer) for layer in range(config.n_layers))
         self.gradient_checkpointing = False
 
-    def forward(self, x: Tensor, mask_bias: Tensor | None, *, first_token_only: bool) -> Tensor:
-        """Map (B, T, D) through every block, the last one for the first token only if asked."""
-        for depth, block in enumerate(self.layer, start=1):
+    def forward(
+        self,
+        x: Tensor,
+        mask_bias: Tensor | None,
+        head_masks: Sequence[Tensor | None],
+        *,
+        first_token_only: bool,
+    ) -> Tensor:
+        """Map (B, T, D) through every block, the last one for the first token only if asked.
+
+        `head_masks` has the factors of each block's heads.
+        """
+        blocks = zip(self.layer, head_masks, strict=True)
+        for depth, (block, factors) in enumerate(blocks, start=1):
             last_asks_one = first_token_only and depth == len(self.layer)
-            if self.gradient_checkpointing and self.training:
-                x = checkpoint(block, x, mask_bias, last_asks_one, use_reentrant=False)
-            else:
-                x = block(x, mask_bias, last_asks_one)
+            x = self._run(block, x, mask_bias, factors, last_asks_one)
         return x
+
+    def forward_all(
+        self,
+        x: Tensor,
+        mask_bias: Tensor | None,
+        head_masks: Sequence[Tensor | None],
+        *,
+        attentions: bool,
+    ) -> EncoderOutput:
+        """Map (B, T, D) through every block and keep what each of them gives."""
+        hidden_states, kept = [x], []
+        for module, factors in zip(self.layer, head_masks, strict=True):
+            block = cast("Block", module)
+            if attentions:
+                x, probabilities = self._run(block.with_probabilities, x, mask_bias, factors)
+                kept.append(probabilities)
+            else:
+                x = self._run(block, x, mask_bias, factors)
+            hidden_states.append(x)
+        return EncoderOutput(tuple(hidden_states), tuple(kept) if attentions else None)
+
+    def _run(self, block: Callable[..., Any], *arguments: Any) -> Any:
+        if self.gradient_checkpointing and self.training:
+            return checkpoint(block, *arguments, use_reentrant=False)
+        return block(*arguments)
 
 
 class Pooler(nn.Module):
@@ -216,20 +206,59 @@ class Encoder(nn.Module):
         attention_mask: Tensor | None = None,
         token_type_ids: Tensor | None = None,
         *,
+        head_mask: Tensor | None = None,
         first_token_only: bool = False,
     ) -> Tensor:
         """Return the last hidden states (B, T, D) of (B, T) ids.
 
         `attention_mask` (B, T) is 1 for tokens and 0 for padding; None means no padding. Token
         types are dropped by a model that has none, because tokenizers send them all the same.
-        With `first_token_only` the result is (B, 1, D) and the last block computes no more than
-        that: of six layers' work it leaves out about a seventh.
+        `head_mask` (n_layers, n_heads) holds factors on the attention probabilities of each head:
+        0 silences it. Heads keep their numbers when others are pruned. With `first_token_only` the
+        result is (B, 1, D) and the last block computes no more than that: of six layers' work it
+        leaves out about a seventh.
         """
         x = self.embeddings(input_ids, token_type_ids)
         hidden_states: Tensor = self.transformer(
-            x, _mask_bias(attention_mask, x.dtype), first_token_only=first_token_only
+            x,
+            mask_bias_of(attention_mask, x.dtype),
+            self._by_layer(head_mask),
+            first_token_only=first_token_only,
         )
         return hidden_states
+
+    def forward_all(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        token_type_ids: Tensor | None = None,
+        *,
+        head_mask: Tensor | None = None,
+        attentions: bool = False,
+    ) -> EncoderOutput:
+        """Return the hidden states of every layer, and its attention probabilities if asked.
+
+        The arguments are those of a plain call. `attentions` costs B·H·T² numbers a layer, and
+        the slower attention that computes them.
+        """
+        x = self.embeddings(input_ids, token_type_ids)
+        return self.transformer.forward_all(
+            x,
+            mask_bias_of(attention_mask, x.dtype),
+            self._by_layer(head_mask),
+            attentions=attentions,
+        )
+
+    def _by_layer(self, head_mask: Tensor | None) -> Sequence[Tensor | None]:
+        shape = (self.config.n_layers, self.config.n_heads)
+        if head_mask is None:
+            return [None] * self.config.n_layers
+        if tuple(head_mask.shape) != shape:
+            raise UsageError(
+                f"the head mask has the shape {tuple(head_mask.shape)}; the model needs {shape}, "
+                "a factor for each head of each layer"
+            )
+        return head_mask.unbind(0)
 
     def _init_weights(self, module: nn.Module) -> None:
         """Draw weights as BERT does: normal(0, initializer_range), zero biases."""
@@ -244,16 +273,3 @@ class Encoder(nn.Module):
         positions = self.embeddings.position_embeddings
         table = sinusoidal_positions(positions.num_embeddings, positions.embedding_dim)
         positions.weight = nn.Parameter(table, requires_grad=False)
-
-
-def _mask_bias(attention_mask: Tensor | None, dtype: torch.dtype) -> Tensor | None:
-    """Turn a (B, T) mask of ones and zeros into a (B, 1, 1, T) bias on attention scores.
-
-    The bias of padding is the lowest finite number rather than minus infinity, so that a row of
-    nothing but padding gives numbers and not NaN.
-    """
-    if attention_mask is None:
-        return None
-    bias = torch.zeros(attention_mask.shape, dtype=dtype, device=attention_mask.device)
-    bias.masked_fill_(attention_mask == 0, torch.finfo(dtype).min)
-    return bias[:, None, None, :]

@@ -1,8 +1,10 @@
 """Task heads on the encoder.
 
 A head and its encoder are one module whose attribute names are the keys of a DistilBERT
-checkpoint; `keys.py` translates BERT's. Every head is called with ids, mask and token types and
-returns one tensor. Shapes: B rows, T tokens, D = dim, V words of the vocabulary.
+checkpoint; `keys.py` translates BERT's. Every head is called as its encoder is (ids, mask, token
+types, head mask) and returns one tensor.
+
+Shapes: B rows, T tokens, D = dim, V words of the vocabulary.
 """
 
 from dataclasses import dataclass
@@ -36,9 +38,13 @@ class BaseModel(TaskModel):
         input_ids: Tensor,
         attention_mask: Tensor | None = None,
         token_type_ids: Tensor | None = None,
+        *,
+        head_mask: Tensor | None = None,
     ) -> Tensor:
         """Return the last hidden states (B, T, D) of (B, T) ids."""
-        hidden_states: Tensor = self.distilbert(input_ids, attention_mask, token_type_ids)
+        hidden_states: Tensor = self.distilbert(
+            input_ids, attention_mask, token_type_ids, head_mask=head_mask
+        )
         return hidden_states
 
 
@@ -54,20 +60,20 @@ class _FirstTokenModel(TaskModel):
         super().__init__(config, pooler=is_bert)
         self.pre_classifier = None if is_bert else nn.Linear(config.dim, config.dim)
         self.classifier = nn.Linear(config.dim, n_outputs)
-        for linear in (self.pre_classifier, self.classifier):
-            if linear is not None:
-                _draw(linear, config)
         self.dropout = nn.Dropout(_classifier_dropout(config))
+        _draw(self.pre_classifier, self.classifier, std=config.initializer_range)
 
     def forward(
         self,
         input_ids: Tensor,
         attention_mask: Tensor | None = None,
         token_type_ids: Tensor | None = None,
+        *,
+        head_mask: Tensor | None = None,
     ) -> Tensor:
         """Return the scores (B, number of outputs) for (B, T) ids."""
         hidden_states = self.distilbert(
-            input_ids, attention_mask, token_type_ids, first_token_only=True
+            input_ids, attention_mask, token_type_ids, head_mask=head_mask, first_token_only=True
         )  # (B, 1, D)
         if self.pre_classifier is not None:
             pooled = F.relu(self.pre_classifier(hidden_states[:, 0]))
@@ -99,16 +105,21 @@ class TokenClassifier(TaskModel):
         # DistilBERT's classifier_dropout is for whole texts (seq_classif_dropout).
         is_bert = config.model_type == "bert"
         self.dropout = nn.Dropout(_classifier_dropout(config) if is_bert else config.dropout)
-        self.classifier = _linear(config.dim, len(config.labels), config)
+        self.classifier = nn.Linear(config.dim, len(config.labels))
+        _draw(self.classifier, std=config.initializer_range)
 
     def forward(
         self,
         input_ids: Tensor,
         attention_mask: Tensor | None = None,
         token_type_ids: Tensor | None = None,
+        *,
+        head_mask: Tensor | None = None,
     ) -> Tensor:
         """Return logits (B, T, number of labels) for (B, T) ids."""
-        hidden_states = self.distilbert(input_ids, attention_mask, token_type_ids)
+        hidden_states = self.distilbert(
+            input_ids, attention_mask, token_type_ids, head_mask=head_mask
+        )
         logits: Tensor = self.classifier(self.dropout(hidden_states))
         return logits
 
@@ -120,16 +131,21 @@ class QuestionAnswerer(TaskModel):
         super().__init__(config)
         # BERT has no dropout here.
         self.dropout = nn.Dropout(0.0 if config.model_type == "bert" else config.qa_dropout)
-        self.qa_outputs = _linear(config.dim, 2, config)
+        self.qa_outputs = nn.Linear(config.dim, 2)
+        _draw(self.qa_outputs, std=config.initializer_range)
 
     def forward(
         self,
         input_ids: Tensor,
         attention_mask: Tensor | None = None,
         token_type_ids: Tensor | None = None,
+        *,
+        head_mask: Tensor | None = None,
     ) -> Tensor:
         """Return logits (B, T, 2) for (B, T) ids: starts in column 0, ends in column 1."""
-        hidden_states = self.distilbert(input_ids, attention_mask, token_type_ids)
+        hidden_states = self.distilbert(
+            input_ids, attention_mask, token_type_ids, head_mask=head_mask
+        )
         logits: Tensor = self.qa_outputs(self.dropout(hidden_states))
         return logits
 
@@ -143,9 +159,11 @@ class VocabularyProjector(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        tied = config.tie_word_embeddings
-        self.weight = None if tied else _linear(config.dim, config.vocab_size, config).weight
         self.bias = nn.Parameter(torch.zeros(config.vocab_size))
+        self.weight = None
+        if not config.tie_word_embeddings:
+            self.weight = nn.Parameter(torch.empty(config.vocab_size, config.dim))
+            nn.init.normal_(self.weight, std=config.initializer_range)
 
     def forward(self, x: Tensor, word_embeddings: Tensor) -> Tensor:
         """Map (..., D) to (..., V), given the table of word embeddings (V, D)."""
@@ -158,7 +176,8 @@ class MaskedLanguageModel(TaskModel):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config)
         self.activation = activation(config.activation)
-        self.vocab_transform = _linear(config.dim, config.dim, config)
+        self.vocab_transform = nn.Linear(config.dim, config.dim)
+        _draw(self.vocab_transform, std=config.initializer_range)
         self.vocab_layer_norm = nn.LayerNorm(config.dim, eps=config.layer_norm_eps)
         self.vocab_projector = VocabularyProjector(config)
 
@@ -168,6 +187,7 @@ class MaskedLanguageModel(TaskModel):
         attention_mask: Tensor | None = None,
         token_type_ids: Tensor | None = None,
         *,
+        head_mask: Tensor | None = None,
         positions: Tensor | None = None,
     ) -> Tensor:
         """Return logits (B, T, V) for (B, T) ids.
@@ -175,7 +195,9 @@ class MaskedLanguageModel(TaskModel):
         With `positions` (B, T), which is True for N tokens, the result is (N, V) in the order of
         rows and then tokens, and no other token is projected on the vocabulary.
         """
-        hidden_states = self.distilbert(input_ids, attention_mask, token_type_ids)
+        hidden_states = self.distilbert(
+            input_ids, attention_mask, token_type_ids, head_mask=head_mask
+        )
         if positions is not None:
             hidden_states = hidden_states[positions]
         transformed = self.vocab_layer_norm(self.activation(self.vocab_transform(hidden_states)))
@@ -248,16 +270,12 @@ HEADS: dict[type[TaskModel], Head] = {
 }
 
 
-def _linear(n_inputs: int, n_outputs: int, config: ModelConfig) -> nn.Linear:
-    """Return a linear map drawn as BERT draws its own."""
-    linear = nn.Linear(n_inputs, n_outputs)
-    _draw(linear, config)
-    return linear
-
-
-def _draw(linear: nn.Linear, config: ModelConfig) -> None:
-    nn.init.normal_(linear.weight, std=config.initializer_range)
-    nn.init.zeros_(linear.bias)
+def _draw(*linears: nn.Linear | None, std: float) -> None:
+    """Draw the weights of linear maps as BERT does; their biases are 0."""
+    for linear in linears:
+        if linear is not None:
+            nn.init.normal_(linear.weight, std=std)
+            nn.init.zeros_(linear.bias)
 
 
 def _classifier_dropout(config: ModelConfig) -> float:

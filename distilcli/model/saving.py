@@ -26,12 +26,20 @@ TOKENIZER_NAMES = {
 """What the files of a tokenizer are called in a model's folder."""
 
 
-def save_model(model: TaskModel, folder: Path, *, tokenizer_files: Iterable[Path]) -> None:
+def save_model(
+    model: TaskModel,
+    folder: Path,
+    *,
+    tokenizer_files: Iterable[Path],
+    max_length: int | None = None,
+) -> None:
     """Write `config.json`, `model.safetensors` and the tokenizer's files into `folder`.
 
     A base model's weights are written without the prefix that they have under a head, and an
     output table that is the table of word embeddings is written once, as `transformers` does.
-    The folder must exist; making the whole appear at once is the caller's part.
+    `max_length` replaces what the tokenizer's settings say of the longest text, in tokens: they
+    know of no positions that were added or removed. The folder must exist; making the whole appear
+    at once is the caller's part.
     """
     head, config = HEADS[type(model)], model.config
     if not head.labelled:
@@ -50,6 +58,10 @@ def save_model(model: TaskModel, folder: Path, *, tokenizer_files: Iterable[Path
         write_weights(folder / "model.safetensors", weights)
         for path in tokenizer_files:
             shutil.copyfile(path, folder / path.name)
+        settings = folder / "tokenizer_config.json"
+        if max_length is not None and settings.is_file():
+            stated = json.loads(settings.read_text(encoding="utf-8"))
+            write_json(settings, stated | {"model_max_length": max_length})
     except (OSError, SafetensorError) as error:
         raise ResourceError(f"{folder}: the model could not be saved: {error}") from None
 

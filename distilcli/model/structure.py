@@ -1,12 +1,86 @@
-"""What changes the build of a model: a BERT folded into a DistilBERT."""
+"""What changes the build of a model: its positions, its heads, BERT folded into DistilBERT.
 
+A model that was changed here has new parameters: an optimizer is built after, not before.
+"""
+
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Literal, cast, get_args
 
-from torch import Tensor
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from distilcli.checkpoint.config import ModelConfig
-from distilcli.errors import ModelError
+from distilcli.errors import ModelError, UsageError
+from distilcli.model.attention import SelfAttention
+from distilcli.model.embeddings import sinusoidal_positions
+from distilcli.model.encoder import Block
+from distilcli.model.heads import TaskModel
 from distilcli.model.keys import PREFIX
+
+Growth = Literal["copy", "interpolate"]
+
+
+def resize_positions(model: TaskModel, n_positions: int, how: Growth = "copy") -> None:
+    """Let `model` read texts of up to `n_positions` tokens.
+
+    Fewer positions are the first ones. More are made of the P that were learned:
+
+    - copy: the old ones stay, and new position p is a copy of position p modulo P;
+    - interpolate: the old table is stretched, so new position p lies at p·(P-1)/(n_positions-1)
+      of the old ones, between the two nearest in proportion; the first and the last stay.
+
+    Sinusoidal positions are computed anew. The tokenizer's files have a limit of their own, which
+    `save_model` can set. Raises `UsageError` for less than one position or another `how`.
+    """
+    if how not in get_args(Growth):
+        raise UsageError(
+            f"positions cannot grow by {how!r}; known are {', '.join(get_args(Growth))}"
+        )
+    if n_positions < 1:
+        raise UsageError(f"a model of {n_positions} positions reads nothing; ask for more")
+    embeddings = model.distilbert.embeddings
+    old = embeddings.position_embeddings.weight
+    if model.config.sinusoidal_pos_embds:
+        table = sinusoidal_positions(n_positions, old.shape[1]).to(old)
+    elif n_positions <= len(old):
+        table = old[:n_positions]
+    elif how == "copy":
+        table = old[torch.arange(n_positions, device=old.device) % len(old)]
+    else:
+        table = F.interpolate(old.T[None], size=n_positions, mode="linear", align_corners=True)[0].T
+    resized = nn.Embedding(n_positions, old.shape[1], _weight=table.detach().clone())
+    embeddings.position_embeddings = resized.requires_grad_(old.requires_grad)
+    _set_config(model, replace(model.config, max_position_embeddings=n_positions))
+
+
+def prune_heads(model: TaskModel, heads: Mapping[int, Iterable[int]]) -> None:
+    """Remove attention heads, given by layer; both count from 0, as before any pruning.
+
+    The model computes what it computed with a head mask of 0 for them, with fewer weights.
+    Naming a head that is gone already changes nothing. Raises `UsageError`, and prunes nothing,
+    for a layer or a head that there never was, or where a layer would be left without heads.
+    """
+    config = model.config
+    pruned = dict(config.pruned_heads)
+    for layer, numbers in heads.items():
+        gone = {*pruned.get(layer, ()), *numbers}
+        if layer not in range(config.n_layers) or not gone <= {*range(config.n_heads)}:
+            raise UsageError(
+                f"there are no heads {sorted(gone)} of layer {layer}; the model has "
+                f"{config.n_layers} layers of {config.n_heads} heads, numbered from 0"
+            )
+        if len(gone) == config.n_heads:
+            raise UsageError(
+                f"pruning heads {sorted(gone)} would leave layer {layer} none; keep at least one"
+            )
+        if gone:
+            pruned[layer] = tuple(sorted(gone))
+    _set_config(model, replace(config, pruned_heads=pruned))
+    for layer in heads:
+        block = cast("Block", model.distilbert.transformer.layer[layer])
+        _keep(block.attention, model.config.heads_of(layer))
 
 
 def fold_token_types(
@@ -33,3 +107,25 @@ def fold_token_types(
         config, model_type="distilbert", type_vocab_size=0, classifier_dropout=0.2, extra={}
     )
     return shape, folded
+
+
+def _keep(attention: SelfAttention, heads: tuple[int, ...]) -> None:
+    """Leave `attention` those of its heads alone: rows of q, k and v, columns of the output."""
+    size = attention.head_dim
+    rows = [attention.heads.index(head) * size + place for head in heads for place in range(size)]
+    for linear in (attention.q_lin, attention.k_lin, attention.v_lin):
+        linear.weight = _picked(linear.weight, rows)
+        linear.bias = _picked(linear.bias, rows)
+        linear.out_features = len(rows)
+    attention.out_lin.weight = _picked(attention.out_lin.weight, rows, dim=1)
+    attention.out_lin.in_features = len(rows)
+    attention.heads = heads
+
+
+def _picked(weight: Tensor, places: list[int], *, dim: int = 0) -> nn.Parameter:
+    index = torch.tensor(places, device=weight.device)
+    return nn.Parameter(weight.detach().index_select(dim, index), weight.requires_grad)
+
+
+def _set_config(model: TaskModel, config: ModelConfig) -> None:
+    model.config = model.distilbert.config = config

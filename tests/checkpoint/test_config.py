@@ -212,3 +212,33 @@ def test_a_number_too_long_to_be_read_is_refused(tmp_path: Path) -> None:
     path.write_text(f'{{"model_type": "distilbert", "dim": {"9" * 5_000}}}')
     with pytest.raises(ModelError, match=r"config\.json: not JSON that can be read"):
         read_config(path)
+
+
+def test_pruned_heads_are_read_and_written_as_layers_of_heads() -> None:
+    config = parse_config(DISTILBERT | {"pruned_heads": {"2": [3], "0": [2, 1, 1], "1": []}})
+    assert config.pruned_heads == {0: (1, 2), 2: (3,)}
+    assert [config.heads_of(layer) for layer in range(3)] == [(0, 3), (0, 1, 2, 3), (0, 1, 2)]
+    raw = dump_config(config)
+    assert raw["pruned_heads"] == {"0": [1, 2], "2": [3]}
+    assert parse_config(raw) == config
+    assert "pruned_heads" not in dump_config(parse_config(DISTILBERT | {"pruned_heads": {}}))
+
+
+@pytest.mark.parametrize(
+    ("pruned", "message"),
+    [
+        ([1], "must map layers to lists of heads"),
+        ({"a": [1]}, "must map layers to lists of heads"),
+        ({"0": 1}, "must map layers to lists of heads"),
+        ({"0": ["x"]}, "must map layers to lists of heads"),
+        ({"3": [0]}, "names heads [0] of layer 3; there are 3 layers of 4 heads"),
+        ({"0": [4]}, "names heads [4] of layer 0"),
+        ({"0": [-1]}, "names heads [-1] of layer 0"),
+        ({"1": [0, 1, 2, 3]}, "leaves layer 1 no head"),
+    ],
+)
+def test_heads_that_cannot_have_been_pruned_are_refused(pruned: Any, message: str) -> None:
+    with pytest.raises(ModelError) as caught:
+        parse_config(DISTILBERT | {"pruned_heads": pruned}, source="c.json")
+    assert str(caught.value).startswith("c.json: pruned_heads ")
+    assert message in str(caught.value)

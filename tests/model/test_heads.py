@@ -9,8 +9,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from distilcli.checkpoint.anatomy import dissect
 from distilcli.checkpoint.config import ModelConfig
 from distilcli.checkpoint.folder import describe_folder
+from distilcli.checkpoint.header import read_header
 from distilcli.errors import ModelError
 from distilcli.model.heads import (
     HEADS,
@@ -255,6 +257,59 @@ def test_each_head_has_the_dropout_that_its_family_gives_it(
     kind: Build, config: ModelConfig, rate: float
 ) -> None:
     assert built(kind, replace(config, qa_dropout=0.3)).dropout.p == rate
+
+
+@CONFIGS
+@KINDS
+@pytest.mark.parametrize("masking", [False, True])
+def test_gradient_checkpointing_gives_the_same_gradients(
+    kind: type[TaskModel], config: ModelConfig, masking: bool
+) -> None:
+    found = []
+    for checkpointing in (False, True):
+        model = built(kind, config).train()
+        model.distilbert.transformer.gradient_checkpointing = checkpointing
+        passes: list[int] = []
+        model.distilbert.transformer.layer[0].ffn.register_forward_hook(
+            lambda *_, passes=passes: passes.append(1)
+        )
+        factors = torch.full((2, 4), 0.5, requires_grad=True) if masking else None
+        torch.manual_seed(5)  # the same dropout
+        output = model(ids(), mask(), head_mask=factors)
+        (output * torch.linspace(0, 1, output.numel()).view_as(output)).sum().backward()
+        assert len(passes) == (2 if checkpointing else 1)
+        learned = [*model.parameters(), *([factors] if factors is not None else [])]
+        found.append([parameter.grad for parameter in learned])
+    assert all(gradient is not None for gradient in found[0])
+    for plain, checkpointed in zip(*found, strict=True):
+        torch.testing.assert_close(checkpointed, plain, atol=1e-6, rtol=1e-5)
+
+
+@CONFIGS
+@KINDS
+def test_a_head_mask_reaches_the_encoder_of_every_head(
+    kind: type[TaskModel], config: ModelConfig
+) -> None:
+    model = built(kind, config)
+    plain = model(ids(), mask())
+    ones = model(ids(), mask(), head_mask=torch.ones(2, 4))
+    torch.testing.assert_close(ones, plain, atol=1e-6, rtol=0)
+    silent = model(ids(), mask(), head_mask=torch.zeros(2, 4))
+    assert not torch.allclose(silent, plain, atol=1e-3)
+
+
+@CONFIGS
+@KINDS
+@pytest.mark.parametrize("pruned", [{}, {0: (1, 2)}], ids=["whole", "pruned"])
+def test_the_anatomy_of_a_saved_model_counts_its_parameters(
+    kind: type[TaskModel], config: ModelConfig, pruned: Any, tmp_path: Path
+) -> None:
+    model = built(kind, replace(config, pruned_heads=pruned))
+    folder = saved(model, tmp_path / "m")
+    raw = json.loads((folder / "config.json").read_text())
+    anatomy = dissect(read_header(folder / "model.safetensors"), raw)
+    assert anatomy.total.parameters == anatomy.total.trainable == count(model)
+    assert anatomy.notes == ()
 
 
 def count(model: nn.Module) -> int:

@@ -10,17 +10,14 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from distilcli.checkpoint.config import ModelConfig, parse_config
+from distilcli.checkpoint.config import ModelConfig
 from distilcli.checkpoint.folder import ModelFiles, describe_folder
 from distilcli.errors import ModelError, ResourceError
-from distilcli.model.encoder import Encoder
 from distilcli.model.heads import SequenceClassifier
-from distilcli.model.keys import PREFIX, to_checkpoint, to_ours
+from distilcli.model.keys import to_checkpoint, to_ours
 from distilcli.model.loading import check_tokenizer, load_model
 from distilcli.model.packing import pack
-from distilcli.model.reading import read_weights
 from distilcli.model.saving import save_model, tokenizer_files
-from distilcli.model.structure import fold_token_types
 
 Make = Callable[..., Path]
 Weights = dict[str, Tensor]
@@ -411,34 +408,6 @@ def test_a_packed_model_is_read_with_the_embeddings_that_it_shares(
         found = load_model(files, SequenceClassifier).model(IDS)
     torch.testing.assert_close(found, expected, atol=0.1, rtol=0)
     assert not torch.equal(found, expected)
-
-
-def test_a_folded_bert_gives_its_hidden_states(make_model: Make) -> None:
-    folder = make_model(model_type="bert")
-    bert = load_model(described(folder), SequenceClassifier)
-    config, weights = fold_token_types(bert.config, read_weights(described(folder)))
-    assert parse_config({"model_type": config.model_type}).type_vocab_size == 0
-    with torch.device("meta"):
-        folded = Encoder(config)
-    given = {key.removeprefix(PREFIX): w for key, w in weights.items() if key.startswith(PREFIX)}
-    folded.load_state_dict(given, assign=True)
-    mask = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]])
-    with torch.inference_mode():
-        expected = bert.model.distilbert(IDS, mask)
-        torch.testing.assert_close(folded.eval()(IDS, mask), expected, atol=1e-5, rtol=0)
-
-
-def test_only_a_bert_can_be_folded(make_model: Make) -> None:
-    weights = read_weights(described(make_model()))
-    with pytest.raises(ModelError, match="no token types to fold"):
-        fold_token_types(ModelConfig(), weights)
-
-
-def test_a_bert_with_another_epsilon_cannot_be_folded(make_model: Make) -> None:
-    folder = make_model(model_type="bert", layer_norm_eps=1e-5)
-    config = load_model(described(folder), SequenceClassifier).config
-    with pytest.raises(ModelError, match="layer_norm_eps is 1e-05"):
-        fold_token_types(config, read_weights(described(folder)))
 
 
 def test_a_tokenizer_of_another_model_is_refused(tiny_folder: Path) -> None:

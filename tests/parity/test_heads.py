@@ -184,3 +184,19 @@ def test_gradients_agree(tmp_path: Path) -> None:
     expected = {name: weight.grad for name, weight in theirs.named_parameters()}
     for name, weight in ours.named_parameters():
         torch.testing.assert_close(weight.grad, expected[name], atol=1e-12, rtol=1e-9)
+
+
+@pytest.mark.parametrize("build", ["distilbert", "bert"])
+def test_every_layers_hidden_states_and_attentions_agree(build: str, tmp_path: Path) -> None:
+    theirs = their_model(build, BaseModel)
+    theirs.set_attn_implementation("eager")
+    theirs.save_pretrained(tmp_path)
+    ours = load_model(describe_folder("theirs", tmp_path), BaseModel).model
+    inputs = batch()
+    with torch.inference_mode():
+        expected = theirs(**inputs, output_hidden_states=True, output_attentions=True)
+        found = ours.distilbert.forward_all(**inputs, attentions=True)
+    assert found.attentions is not None
+    for name in ("hidden_states", "attentions"):
+        for mine, other in zip(getattr(found, name), expected[name], strict=True):
+            torch.testing.assert_close(mine, other, atol=1e-5, rtol=0)

@@ -1,0 +1,92 @@
+"""Self-attention: every token asks all tokens of its row, in several heads side by side.
+
+Shapes: B rows, Q asking tokens, T tokens, D = dim, H heads of a layer, S = D / heads unpruned.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from distilcli.checkpoint.config import ModelConfig
+
+
+class SelfAttention(nn.Module):
+    """Multi-head scaled dot-product self-attention of one layer.
+
+    `heads` are the heads that it has, by their numbers before any were pruned.
+    """
+
+    def __init__(self, config: ModelConfig, *, layer: int) -> None:
+        super().__init__()
+        self.heads = config.heads_of(layer)
+        self.head_dim = config.dim // config.n_heads
+        self.dropout_p = config.attention_dropout
+        width = len(self.heads) * self.head_dim
+        self.q_lin = nn.Linear(config.dim, width)
+        self.k_lin = nn.Linear(config.dim, width)
+        self.v_lin = nn.Linear(config.dim, width)
+        self.out_lin = nn.Linear(width, config.dim)
+
+    def forward(
+        self, asking: Tensor, x: Tensor, mask_bias: Tensor | None, head_mask: Tensor | None = None
+    ) -> Tensor:
+        """Let the tokens `asking` (B, Q, D) attend to all tokens `x` (B, T, D) of their rows.
+
+        `mask_bias` (B, 1, 1, T) is added to the scores; `head_mask`, one number for each of the
+        layer's heads before pruning, is a factor on their probabilities. Returns (B, Q, D).
+        """
+        context = F.scaled_dot_product_attention(
+            self._split(self.q_lin(asking)),
+            self._split(self.k_lin(x)),
+            self._split(self.v_lin(x)),
+            attn_mask=mask_bias,
+            dropout_p=self.dropout_p if self.training else 0.0,
+        )  # (B, H, Q, S)
+        if head_mask is not None:
+            # A factor on a head's probabilities is the same factor on their weighted sum.
+            context = context * self._factors(head_mask)
+        return self._join(context)
+
+    def with_probabilities(
+        self, x: Tensor, mask_bias: Tensor | None, head_mask: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Return the output (B, T, D) as `forward` does, and the probabilities (B, H, T, T).
+
+        They are what multiplies the values: after softmax, dropout and `head_mask`.
+        """
+        scores = self._split(self.q_lin(x)) @ self._split(self.k_lin(x)).transpose(2, 3)
+        scores = scores / math.sqrt(self.head_dim)
+        if mask_bias is not None:
+            scores = scores + mask_bias
+        probabilities = F.dropout(scores.softmax(dim=3), self.dropout_p, self.training)
+        if head_mask is not None:
+            probabilities = probabilities * self._factors(head_mask)
+        return self._join(probabilities @ self._split(self.v_lin(x))), probabilities
+
+    def _factors(self, head_mask: Tensor) -> Tensor:
+        """Pick the factors of the heads that are here, as (H, 1, 1)."""
+        return head_mask[list(self.heads), None, None]
+
+    def _split(self, x: Tensor) -> Tensor:
+        """Split (B, T, H*S) into (B, H, T, S)."""
+        return torch.unflatten(x, 2, (len(self.heads), self.head_dim)).transpose(1, 2)
+
+    def _join(self, context: Tensor) -> Tensor:
+        """Map (B, H, Q, S) to (B, Q, D)."""
+        out: Tensor = self.out_lin(context.transpose(1, 2).flatten(2))
+        return out
+
+
+def mask_bias_of(attention_mask: Tensor | None, dtype: torch.dtype) -> Tensor | None:
+    """Turn a (B, T) mask of ones and zeros into a (B, 1, 1, T) bias on attention scores.
+
+    The bias of padding is the lowest finite number rather than minus infinity, so that a row of
+    nothing but padding gives numbers and not NaN.
+    """
+    if attention_mask is None:
+        return None
+    bias = torch.zeros(attention_mask.shape, dtype=dtype, device=attention_mask.device)
+    bias.masked_fill_(attention_mask == 0, torch.finfo(dtype).min)
+    return bias[:, None, None, :]
