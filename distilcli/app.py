@@ -82,6 +82,7 @@ def root(
 
 COMMANDS = {
     "classify": "Label the rows of files, with scores.",
+    "embed": "Turn texts into vectors, and search in them.",
     "finetune": "Train a classifier of your own on rows with labels.",
     "params": "Count the parameters of a model.",
     "tokenize": "Show the tokens that a model sees of a text.",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from distilcli.checkpoint.folder import CONFIG_NAME, WEIGHT_NAMES, find_weights
 from distilcli.checkpoint.header import INDEX_NAME
+from distilcli.checkpoint.sentence import SENTENCE_NAMES, sentence_files
 from distilcli.errors import ModelError
 
 _VOCABULARY_NAMES = ("tokenizer.json", "vocab.txt")
@@ -85,9 +86,11 @@ def _download(repo: str, revision: str | None, name: str, *, weights: bool) -> P
         return Path(snapshot_download(repo, revision=revision, allow_patterns=list(names)))
 
     # The weights come last: until they are there, the cache does not count as complete.
-    folder = fetch(CONFIG_NAME, *_TOKENIZER_NAMES)
+    folder = fetch(CONFIG_NAME, *_TOKENIZER_NAMES, *SENTENCE_NAMES)
     if not (weights and best):
         return folder
+    if modules := there.intersection(sentence_files(folder)):
+        fetch(*modules)
     fetch(best)
     if best == INDEX_NAME:
         fetch(*(path.name for path in find_weights(folder)))

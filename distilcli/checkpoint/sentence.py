@@ -17,6 +17,8 @@ from distilcli.errors import ModelError
 MODULES_NAME = "modules.json"
 SETTINGS_NAME = "config_sentence_transformers.json"
 LENGTHS_NAME = "sentence_bert_config.json"
+SENTENCE_NAMES = (MODULES_NAME, SETTINGS_NAME, LENGTHS_NAME)
+"""What sentence-transformers puts beside the files of a model."""
 
 # The switches of older folders, in the order in which their parts are put side by side.
 _SWITCHES = {
@@ -65,10 +67,7 @@ class SentenceRecipe:
 
 
 def sentence_files(folder: Path) -> tuple[str, ...]:
-    """Return the names of the files beside the model that the recipe of `folder` is made of.
-
-    `modules.json` must be there to name those of the modules; empty where it is not.
-    """
+    """Return the names of the files that the modules of `folder` may have; none without modules."""
     if not (folder / MODULES_NAME).is_file():
         return ()
     parts = [module["path"] for module in _modules(folder)[1:] if module["path"]]

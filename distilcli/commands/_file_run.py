@@ -2,7 +2,7 @@
 
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from distilcli.console.results import Preview
     from distilcli.engine import Engine, Outcome
     from distilcli.rows import Row, RowSource
+    from distilcli.rows.vectors import VectorWriter
     from distilcli.rows.writer import Block
     from distilcli.stats import RunStats
     from distilcli.tasks.files import Sink
@@ -40,12 +41,13 @@ class Columns(Protocol[Value_contra]):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OutputOptions:
-    """Where rows go and how they are written."""
+    """Where rows go and how they are written; `further` formats are the command's own."""
 
     path: str | None
     format: str
     prefix: str
     force: bool
+    further: tuple[str, ...] = ()
 
     def check(self) -> None:
         """Raise `UsageError` for a file that may not be written, before any work is done."""
@@ -57,7 +59,7 @@ class OutputOptions:
                 raise UsageError("--format table is for the terminal; leave --output out")
             check_destination(self.path, force=self.force)
             if self.format == "auto":
-                output_format_of(self.path)
+                output_format_of(self.path, self.further)
 
     @property
     def is_table(self) -> bool:
@@ -110,10 +112,12 @@ def run_over_files(
     output: OutputOptions,
     report: ReportOptions,
     preview: "type[Preview] | None" = None,
+    open_vectors: "Callable[[], VectorWriter] | None" = None,
 ) -> int:
     """Carry every row through the engine to where it goes; return the exit code.
 
     `text_columns` are those that the model reads; `about` says in the statistics what was run.
+    With `open_vectors` the values go there and no rows are written.
     """
     from distilcli.console.live import rows_progress
     from distilcli.console.results import show_summary
@@ -132,7 +136,9 @@ def run_over_files(
     try:
         with (
             source,
-            open_sink(console, source, columns.names, output, text_columns, preview) as sink,
+            open_vectors()
+            if open_vectors
+            else open_sink(console, source, columns.names, output, text_columns, preview) as sink,
             rows_progress(console, stats, source, shown=not scrolls),
         ):
             run_files(

@@ -1,6 +1,6 @@
 """Options that several commands share, each written once."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -96,12 +96,21 @@ OutputOption = Annotated[
     typer.Option("--output", "-o", metavar="FILE", help="Write rows here, format by suffix."),
 ]
 
-RowsFormatOption = Annotated[
-    Literal["auto", "table", "csv", "tsv", "jsonl", "json"],
-    typer.Option(
-        "--format", help="How to write rows; auto: a table on a terminal, else as they came."
-    ),
-]
+_ROWS_FORMATS = ("auto", "table", "csv", "tsv", "jsonl", "json")
+
+
+def rows_format_option(*further: str) -> Any:
+    """Return the type of --format for a command that writes rows, and `further` formats."""
+    formats = (*_ROWS_FORMATS, *further)
+    return Annotated[
+        Literal.__getitem__(formats),
+        typer.Option(
+            "--format", help="How to write rows; auto: a table on a terminal, else as they came."
+        ),
+    ]
+
+
+RowsFormatOption: Any = rows_format_option()
 
 PrefixOption = Annotated[
     str, typer.Option("--prefix", help="What the names of the new columns begin with.")

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from distilcli.console.results import Preview
     from distilcli.engine import Engine
     from distilcli.rows import Row, RowSource
+    from distilcli.rows.vectors import VectorWriter
     from distilcli.tasks.predictor import Predictor
     from distilcli.tasks.settings import BatchOptions, LongTexts
 
@@ -33,13 +34,18 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunOptions:
-    """Rows in, rows out, long texts, and how it runs; each field is an option of that name."""
+    """Rows in, rows out, long texts, and how it runs; each field is an option of that name.
+
+    But for `formats`: those that the command writes beyond those of rows.
+    """
+
+    formats: tuple[str, ...] = ()
 
     files: options.FilesArgument = None
     texts: options.TextsOption = None
     model: options.ModelOption
     output: options.OutputOption = None
-    output_format: options.RowsFormatOption = "auto"
+    output_format: str = "auto"
     prefix: options.PrefixOption = ""
     force: options.ForceOption = False
     input_format: options.InputFormatOption = None
@@ -65,8 +71,22 @@ class RunOptions:
     def destination(self) -> OutputOptions:
         """Where rows go."""
         return OutputOptions(
-            path=self.output, format=self.output_format, prefix=self.prefix, force=self.force
+            path=self.output,
+            format=self.output_format,
+            prefix=self.prefix,
+            force=self.force,
+            further=self.formats,
         )
+
+    @property
+    def vector_format(self) -> str | None:
+        """The format of the file of vectors that is asked for; None where rows go out."""
+        from distilcli.rows.formats import split_suffixes
+        from distilcli.rows.vectors import HEADERS
+
+        suffix = split_suffixes(self.output or "")[0]
+        kind = suffix if self.output_format == "auto" else self.output_format
+        return kind if kind in HEADERS else None
 
     @property
     def report(self) -> ReportOptions:
@@ -137,11 +157,12 @@ class RunOptions:
         *,
         text_columns: Sequence[str],
         preview: "type[Preview] | None" = None,
+        open_vectors: "Callable[[], VectorWriter] | None" = None,
     ) -> int:
         """Run every row of `source` and return the exit code; --dry-run says what it would take.
 
         `text_columns` are those that the model reads; `preview` is what a terminal gets to see,
-        a table if left out.
+        a table if left out. With `open_vectors` the values go there and no rows are written.
         """
         from distilcli.stats import RunStats
 
@@ -165,26 +186,29 @@ class RunOptions:
             output=self.destination,
             report=self.report,
             preview=preview,
+            open_vectors=open_vectors,
         )
 
 
 def over_files(
-    **defaults: object,
+    *, formats: Sequence[str] = (), **defaults: object
 ) -> Callable[[Callable[Concatenate[RunOptions, Own], int]], Callable[..., int]]:
     """Return the decorator that adds the options of `RunOptions` to those of a command.
 
-    `defaults` are what this command takes where an option is left out. Typer reads a function's
+    `formats` are those it writes beyond those of rows, `defaults` what it takes where an option
+    is left out. Typer reads a function's
     signature, so the one it is shown lists them all: files first, then the command's own.
     """
 
     def decorate(command: Callable[Concatenate[RunOptions, Own], int]) -> Callable[..., int]:
-        shared = _parameters(defaults)
+        shared = _parameters(defaults, formats)
         names = [parameter.name for parameter in shared]
         _, *own = inspect.signature(command).parameters.values()
         inputs, others = shared[:_INPUTS], shared[_INPUTS:]
 
         def run(*args: Any, **given: Any) -> int:
-            run_options = RunOptions(**{name: given.pop(name) for name in names})
+            shared_given = {name: given.pop(name) for name in names}
+            run_options = RunOptions(formats=tuple(formats), **shared_given)
             return command(run_options, *args, **given)
 
         parameters = [*inputs, *own, *others]
@@ -201,16 +225,17 @@ def over_files(
 _INPUTS = 3  # files, texts and the model come before a command's own options
 
 
-def _parameters(defaults: dict[str, object]) -> list[inspect.Parameter]:
+def _parameters(defaults: dict[str, object], formats: Sequence[str]) -> list[inspect.Parameter]:
     found = []
-    for field in fields(RunOptions):
+    for field in fields(RunOptions)[1:]:  # formats is no option
+        is_format = field.name == "output_format"
         default = inspect.Parameter.empty if field.default is MISSING else field.default
         found.append(
             inspect.Parameter(
                 field.name,
                 inspect.Parameter.KEYWORD_ONLY,
                 default=defaults.get(field.name, default),
-                annotation=field.type,
+                annotation=options.rows_format_option(*formats) if is_format else field.type,
             )
         )
     return found

@@ -52,11 +52,14 @@ def input_format_of(path: str) -> str:
     return suffix
 
 
-def output_format_of(path: str) -> str:
-    """Return the format that an output file's suffix says; raise `UsageError` if it says none."""
+def output_format_of(path: str, further: Sequence[str] = ()) -> str:
+    """Return the format that an output file's suffix says; raise `UsageError` if it says none.
+
+    `further` are formats beyond those of rows.
+    """
     suffix, _ = split_suffixes(path)
-    if suffix not in OUTPUT_FORMATS:
-        formats = ", ".join(OUTPUT_FORMATS)
+    if suffix not in (*OUTPUT_FORMATS, *further):
+        formats = ", ".join((*OUTPUT_FORMATS, *further))
         raise UsageError(f"{path}: format unknown from the name; give --format ({formats})")
     return suffix
 

@@ -125,7 +125,7 @@ def _write_all(stream: BinaryIO, data: bytes) -> None:
     """
     left = memoryview(data)
     while left:
-        taken = stream.write(left)
+        taken: int | None = stream.write(left)
         if taken is None:
             select.select([], [stream], [])
         else:

@@ -61,10 +61,12 @@ HEADERS: dict[str, Callable[[int, int, str], bytes]] = {
 class VectorColumns:
     """Where a row's vector and what names it are: the column added, an id's and the text's.
 
-    Without `identity` rows are numbered from 1.
+    Without `identity` the rows are numbered from 1. With `of_tokens` a row has a vector for each of
+    its `tokens`, at `offsets` in its text.
     """
 
     vector: str
+    of_tokens: bool = False
     identity: str | None
     text: str | None
 
@@ -96,7 +98,6 @@ class VectorWriter:
         self._about = about
         self._count = 0
         self._seen = 0
-        self._latest: Row | None = None
         self._vectors = FileOutput(path, None)
         self._rows = FileOutput(path + ROWS_SUFFIX, None)
         self._path = path
@@ -108,17 +109,20 @@ class VectorWriter:
     def write_rows(self, block: Block) -> None:
         """Write the vectors of rows, of each token of a row if there are several."""
         for row, additions in block:
-            value = additions[self._columns.vector]
+            self._seen += 1
+            value: Any = additions[self._columns.vector]
             if value is None:
                 self._write(self._blank, {**self._named(row), "error": additions["error"]})
-            elif hasattr(value, "offsets"):
-                for token, (start, end), vector in zip(
-                    value.tokens, value.offsets, value.vectors, strict=True
-                ):
-                    place = {"token": token, "start": start, "end": end}
-                    self._write(vector, {"id": self._identity(row), **place})
+            elif self._columns.of_tokens:
+                self._write_tokens(row, additions)
             else:
                 self._write(value, self._named(row))
+
+    def _write_tokens(self, row: Row, additions: Mapping[str, Any]) -> None:
+        identity = self._identity(row)
+        parts = (additions[name] for name in ("tokens", "offsets", self._columns.vector))
+        for token, (start, end), vector in zip(*parts, strict=True):
+            self._write(vector, {"id": identity, "token": token, "start": start, "end": end})
 
     def _write(self, vector: "np.ndarray[Any, Any]", named: Mapping[str, object]) -> None:
         self._vectors.write_bytes(vector.tobytes())
@@ -126,12 +130,11 @@ class VectorWriter:
         self._count += 1
 
     def _named(self, row: Row) -> dict[str, object]:
-        text = None if self._columns.text is None else cell_value(row, self._columns.text)
-        return {"id": self._identity(row), "text": text}
+        text = self._columns.text
+        named = {} if text is None else {"text": cell_value(row, text)}
+        return {"id": self._identity(row), **named}
 
     def _identity(self, row: Row) -> object:
-        self._seen += row is not self._latest
-        self._latest = row
         column = self._columns.identity
         return self._seen if column is None else cell_value(row, column)
 

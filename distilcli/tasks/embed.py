@@ -5,6 +5,7 @@ windows whose pooled vectors are averaged. Then, as the model's recipe and the o
 layers, the first so many dimensions, unit length, a smaller number format.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
@@ -84,8 +85,8 @@ class _EncodedTokens(Encoded):
     windows: tuple[Window, ...] = ()
 
 
-class EmbedTask(Generic[Item]):
-    """Embedding as the engine runs it, over items from which `text_of` takes the text.
+class _TextTask(ABC, Generic[Item]):
+    """What embedding texts and embedding tokens share, over items with a text by `text_of`.
 
     A text is put after `prompt`, whose tokens are left out of pooling unless `pools_prompt`.
     `layer` counts from 0, the embeddings, to the last; None is the last.
@@ -128,6 +129,27 @@ class EmbedTask(Generic[Item]):
         """Tokenize items at once; an item whose text cannot be had gives its `RowError`."""
         return encode_each(items, self._text_of, self._encode_texts)
 
+    @abstractmethod
+    def _encode_texts(self, texts: Sequence[str]) -> list[Encoded | RowError]:
+        """Tokenize texts, each after the prompt."""
+
+    def _hidden_states(self, batch: Batch) -> Tensor:
+        """Return the hidden states (B, T, D) that are pooled, or (B, 1, D) where that will do."""
+        encoder = self._model.distilbert
+        inputs = (batch.input_ids, batch.attention_mask, batch.token_type_ids)
+        if self._layer is None and self._pooling.layers == 1:
+            first_only = self._pooling.needs_first_token_only and not self._unpooled
+            found: Tensor = encoder(*inputs, first_token_only=first_only)
+            return found
+        states: tuple[Tensor, ...] = encoder.forward_all(*inputs).hidden_states
+        if self._layer is not None:
+            return states[self._layer]
+        return torch.stack(states[-self._pooling.layers :]).mean(dim=0)
+
+
+class EmbedTask(_TextTask[Item]):
+    """Embedding texts as the engine runs it; see `_TextTask` for the settings."""
+
     def _encode_texts(self, texts: Sequence[str]) -> list[Encoded | RowError]:
         ids = self._tokenizer.ids([self._prompt + text for text in texts])
         return [or_error(self._framer.frame, found) for found in ids]
@@ -145,19 +167,6 @@ class EmbedTask(Generic[Item]):
         pooled = pool(hidden_states, mask[:, : hidden_states.size(1)], self._pooling.modes)
         return list(pooled.float().cpu())
 
-    def _hidden_states(self, batch: Batch) -> Tensor:
-        """Return the hidden states (B, T, D) that are pooled, or (B, 1, D) where that will do."""
-        encoder = self._model.distilbert
-        inputs = (batch.input_ids, batch.attention_mask, batch.token_type_ids)
-        if self._layer is None and self._pooling.layers == 1:
-            first_only = self._pooling.needs_first_token_only and not self._unpooled
-            found: Tensor = encoder(*inputs, first_token_only=first_only)
-            return found
-        states: tuple[Tensor, ...] = encoder.forward_all(*inputs).hidden_states
-        if self._layer is not None:
-            return states[self._layer]
-        return torch.stack(states[-self._pooling.layers :]).mean(dim=0)
-
     def decode(self, item: Item, encoded: Encoded, outputs: Sequence[Tensor]) -> Array:
         """Pool an item's windows and finish the vector; raises `RowError` for what is no number."""
         vector = outputs[0]
@@ -166,7 +175,7 @@ class EmbedTask(Generic[Item]):
         return self._finish(_finite(vector))
 
 
-class EmbedTokensTask(EmbedTask[Item]):
+class EmbedTokensTask(_TextTask[Item]):
     """The same for each token of a text; each is taken from the window with most around it."""
 
     def _encode_texts(self, texts: Sequence[str]) -> list[Encoded | RowError]:
@@ -183,7 +192,7 @@ class EmbedTokensTask(EmbedTask[Item]):
         states = self._hidden_states(batch).float().cpu()
         return [rows[: len(piece)] for rows, piece in zip(states, batch.pieces, strict=True)]
 
-    def decode(  # type: ignore[override]
+    def decode(
         self, item: Item, encoded: _EncodedTokens, outputs: Sequence[Tensor]
     ) -> TokenEmbeddings:
         """Take each token from its best window; raises `RowError` for what is no number."""
@@ -210,24 +219,38 @@ def _finite(vectors: Tensor) -> Tensor:
 
 
 class EmbeddingColumns:
-    """How vectors are laid out in the columns of a row: `embedding`, as JSON or as it is.
+    """How a vector is laid out in the column `embedding` of a row: as JSON, or as it is."""
 
-    With `of_tokens` they are `tokens` and `embeddings`, one for one.
-    """
+    names = ("embedding",)
 
-    def __init__(self, *, as_json: bool, of_tokens: bool = False) -> None:
+    def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
-        self.names = ["tokens", "embeddings"] if of_tokens else ["embedding"]
 
-    def values(self, value: Any) -> list[object]:
+    def values(self, vector: Array) -> list[object]:
+        """Return the value of one row."""
+        return [_json(vector) if self._as_json else vector]
+
+    def counted(self, vector: Array) -> list[str]:
+        """Return nothing: vectors are not counted by kind."""
+        return []
+
+
+class TokenEmbeddingColumns:
+    """How the vectors of a text's tokens are laid out: three lists, one for one."""
+
+    names = ("tokens", "offsets", "embeddings")
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
+
+    def values(self, value: TokenEmbeddings) -> list[object]:
         """Return the values of one row, in the order of `names`."""
-        if not isinstance(value, TokenEmbeddings):
-            return [_json(value) if self._as_json else value]
-        if not self._as_json:
-            return [value.tokens, value]
-        return [value.tokens, JsonText(f"[{','.join(map(_json, value.vectors))}]")]
+        vectors: object = value.vectors
+        if self._as_json:
+            vectors = JsonText(f"[{','.join(map(_json, value.vectors))}]")
+        return [value.tokens, value.offsets, vectors]
 
-    def counted(self, value: Any) -> list[str]:
+    def counted(self, value: TokenEmbeddings) -> list[str]:
         """Return nothing: vectors are not counted by kind."""
         return []
 

@@ -3,8 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -14,8 +13,8 @@ from distilcli.checkpoint.sentence import DenseLayer, SentenceRecipe, read_recip
 from distilcli.engine.engine import Engine, OnError
 from distilcli.errors import ModelError, UsageError
 from distilcli.model.heads import BaseModel
-from distilcli.model.loading import read_file
 from distilcli.model.pooling import Pooling, parse_pooling
+from distilcli.model.reading import read_file
 from distilcli.tasks.embed import (
     Array,
     Dtype,
@@ -107,10 +106,24 @@ class Embedder(Predictor[BaseModel]):
         """The number format of the vectors."""
         return self._finish.dtype
 
-    @property
-    def layer(self) -> int | None:
-        """The layer that is pooled; None is the last."""
-        return self._layer
+    def described(self) -> str:
+        """Say which model runs where, and how its vectors are made."""
+        layer = "" if self._layer is None else f" of layer {self._layer}"
+        unit = ", normalized" if self.normalizes else ""
+        kind = f"{self.width} x {self.dtype}, {self.pooling}{layer}{unit}"
+        return f"{super().described()}, vectors: {kind}"
+
+    def about(self) -> dict[str, object]:
+        """Say how vectors are made, as plain JSON values."""
+        return {
+            "model": self.name,
+            "pooling": self.pooling,
+            "layer": self._layer,
+            "normalized": self.normalizes,
+            "dims": self.width,
+            "dtype": self.dtype,
+            "prompt": self.prompt,
+        }
 
     def __call__(self, texts: Iterable[str]) -> Array:
         """Return the vectors of texts, (N, width); of `binary` ones (N, width / 8 rounded up).
@@ -137,29 +150,29 @@ class Embedder(Predictor[BaseModel]):
         self, text_of: Callable[[Item], str], *, on_error: OnError = "keep"
     ) -> Engine[Item, Array]:
         """Return the engine that embeds items of any kind, given how to get their text."""
-        return self._engine(self._task(EmbedTask[Item], text_of), on_error=on_error)
+        task = EmbedTask[Item](self._model, self._tokenizer, **self._settings(text_of))
+        return self._engine(task, on_error=on_error)
 
     def tokens_engine(
         self, text_of: Callable[[Item], str], *, on_error: OnError = "keep"
     ) -> Engine[Item, TokenEmbeddings]:
         """Return the engine that embeds every token of items."""
-        return self._engine(self._task(EmbedTokensTask[Item], text_of), on_error=on_error)
+        task = EmbedTokensTask[Item](self._model, self._tokenizer, **self._settings(text_of))
+        return self._engine(task, on_error=on_error)
 
-    def _task(self, kind: type[Task], text_of: Callable[[Item], str]) -> Task:
+    def _settings(self, text_of: Callable[[Item], str]) -> dict[str, Any]:
         def lowered(item: Item) -> str:
             return text_of(item).lower()
 
-        return kind(
-            self._model,
-            self._tokenizer,
-            text_of=lowered if self._lowercases else text_of,
-            pooling=self._pooling,
-            finish=self._finish,
-            layer=self._layer,
-            prompt=self.prompt,
-            pools_prompt=self._pools_prompt,
-            long_texts=self._long_texts,
-        )
+        return {
+            "text_of": lowered if self._lowercases else text_of,
+            "pooling": self._pooling,
+            "finish": self._finish,
+            "layer": self._layer,
+            "prompt": self.prompt,
+            "pools_prompt": self._pools_prompt,
+            "long_texts": self._long_texts,
+        }
 
     def _checked_layer(self, layer: int | None, pooling: str | None) -> int | None:
         last = self.config.n_layers
@@ -175,9 +188,7 @@ class Embedder(Predictor[BaseModel]):
             )
         return layer
 
-    def _chosen_prompt(
-        self, recipe: SentenceRecipe, prompt: str | None, name: str | None
-    ) -> str:
+    def _chosen_prompt(self, recipe: SentenceRecipe, prompt: str | None, name: str | None) -> str:
         if prompt is not None and name is not None:
             raise UsageError("--prompt and --prompt-name both say what comes first; give one")
         if prompt is not None:
@@ -195,7 +206,9 @@ class Embedder(Predictor[BaseModel]):
         weight, bias = weights.get("linear.weight"), weights.get("linear.bias")
         if weight is None:
             raise ModelError(f"{layer.path}: has no linear.weight; download the folder again")
-        function = partial(_dense, weight.float(), None if bias is None else bias.float(), layer.activation)
+        function = partial(
+            _dense, weight.float(), None if bias is None else bias.float(), layer.activation
+        )
         return function, weight.size(0)
 
 

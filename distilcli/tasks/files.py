@@ -22,6 +22,17 @@ class Sink(Protocol):
         """Take a block of rows."""
 
 
+def text_from(text_column: str) -> Callable[[Row], str]:
+    """Return the function that takes a row's text from its column."""
+
+    def text_of(row: Row) -> str:
+        if row.error is not None:
+            raise RowError(row.error)
+        return cell_text(row, text_column)
+
+    return text_of
+
+
 def texts_from(
     text_column: str, pair_column: str | None
 ) -> Callable[[Row], tuple[str, str | None]]:

@@ -23,7 +23,7 @@ class Predictor(Generic[Head]):
     """A trained model, loaded once, for any number of rows.
 
     `name` is what the user called it; `unused` names the weights of the checkpoint that belong
-    to other heads.
+    to other heads. (BERT's pooler, which most heads do without, is not worth a word.)
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Predictor(Generic[Head]):
         loaded = load_model(self._files, head)
         self.name = self._files.name
         self.config = loaded.config
-        self.unused = loaded.unused
+        self.unused = tuple(key for key in loaded.unused if ".pooler." not in key)
         self._model = loaded.model
         self._tokenizer = load_tokenizer(self._files)
         check_tokenizer(self._tokenizer, self.config, source=self.name)

@@ -6,7 +6,7 @@ size. What stands beside it says how the vectors were made and which rows they a
 
 import ast
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,24 +70,35 @@ class StoredVectors:
             return signs.astype(np.float32) * 2 - 1
         return mapped.astype(np.float32, copy=False)
 
-    def rows(self, numbers: Iterable[int]) -> dict[int, dict[str, Any]]:
-        """Return what names the vectors of these numbers, in one pass over the file beside.
+    def names(self) -> "VectorNames":
+        """Return what names the vectors; see there."""
+        return VectorNames(self)
 
-        Without such a file a vector's id is its number, from 1.
-        """
-        wanted = set(numbers)
-        path = Path(f"{self.path}{ROWS_SUFFIX}")
-        if not path.is_file():
-            return {number: {"id": number + 1} for number in wanted}
-        found = {}
-        with path.open(encoding="utf-8") as lines:
-            for number, line in enumerate(lines):
-                if number in wanted:
-                    found[number] = json.loads(line)
-                    if len(found) == len(wanted):
-                        break
-        if len(found) < len(wanted):
-            raise InputError(f"{path}: has fewer lines than {self.path} has vectors; embed again")
+
+class VectorNames:
+    """What names each vector: its id and text, from the file beside them.
+
+    Without such a file a vector's id is its number, from 1. Only where each line begins is kept.
+    """
+
+    def __init__(self, stored: StoredVectors) -> None:
+        """Raise `InputError` where there are not as many lines as vectors."""
+        path = Path(f"{stored.path}{ROWS_SUFFIX}")
+        self._file = path.open("rb") if path.is_file() else None
+        if self._file is None:
+            return
+        lengths = np.fromiter(map(len, self._file), dtype=np.int64)
+        if len(lengths) != stored.count:
+            raise InputError(
+                f"{path}: has {len(lengths):,} lines for {stored.count:,} vectors; embed again"
+            )
+        self._starts = np.cumsum(lengths) - lengths
+
+    def __getitem__(self, number: int) -> dict[str, Any]:
+        if self._file is None:
+            return {"id": number + 1}
+        self._file.seek(self._starts[number])
+        found: dict[str, Any] = json.loads(self._file.readline())
         return found
 
 
@@ -109,7 +120,8 @@ def open_stored(name: str) -> StoredVectors:
         )
     if path.stat().st_size < start + shape[0] * shape[1] * dtype.itemsize:
         raise InputError(f"{name}: is shorter than its header says; embed again")
-    return StoredVectors(path, start, *shape, dtype, _about(path))
+    count, columns = shape
+    return StoredVectors(path, start, count, columns, dtype, _about(path))
 
 
 def _npy(path: Path) -> tuple[int, tuple[int, ...], np.dtype[Any]]:

@@ -1,0 +1,258 @@
+"""What `distil embed` does: vectors beside rows, vectors stored, and search in stored ones."""
+
+import dataclasses
+import itertools
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from distilcli.commands._file_run import open_sink, write_report
+from distilcli.commands._run_options import RunOptions
+from distilcli.errors import UsageError
+
+if TYPE_CHECKING:
+    from distilcli.rows import RowSource
+    from distilcli.rows.vectors import VectorWriter
+    from distilcli.tasks.embed import Dtype
+    from distilcli.tasks.embedder import Embedder
+    from distilcli.tasks.stored import StoredVectors, VectorNames
+
+_BLOCK_ROWS = 1000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Vectors:
+    """How texts become vectors, as the options say; what is None is as the model says."""
+
+    run: RunOptions
+    pooling: str | None
+    normalize: bool | None
+    dims: int | None
+    layer: int | None
+    dtype: "Dtype"
+    prompt: str | None
+    prompt_name: str | None
+    window_pooling: str | None
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options that a query's vector must share with those that it is compared with."""
+        return {
+            "pooling": self.pooling,
+            "normalize": self.normalize,
+            "dims": self.dims,
+            "layer": self.layer,
+        }
+
+    def embedder(self) -> "Embedder":
+        """Load the embedder that the options ask for."""
+        if not self.run.model:
+            raise UsageError(
+                "no built-in model makes vectors; give --model, a folder or a hub id such as "
+                "sentence-transformers/all-MiniLM-L6-v2"
+            )
+        from distilcli.tasks.embedder import Embedder
+
+        return Embedder(
+            self.run.model,
+            **self.options,
+            dtype=self.dtype,
+            prompt=self.prompt,
+            prompt_name=self.prompt_name,
+            device=self.run.device,
+            offline=self.run.offline,
+            batches=self.run.batches,
+            long_texts=self.run.long_texts(self.window_pooling),
+        )
+
+    def like(self, about: Mapping[str, Any]) -> "Vectors":
+        """Return the same with what the options leave out as it was for stored vectors."""
+        stored = about.get("options", {})
+        options = {
+            name: stored.get(name) if value is None else value
+            for name, value in self.options.items()
+        }
+        run = dataclasses.replace(self.run, model=self.run.model or str(about.get("model", "")))
+        # A query is compared in full: the numbers that were stored may be coarser.
+        return dataclasses.replace(self, run=run, dtype="float32", **options)
+
+
+def embed_rows(vectors: Vectors, *, text_column: str | None, of_tokens: bool) -> int:
+    """Write rows with their vectors in a column; return the exit code."""
+    run = vectors.run
+    source = run.open_rows(text_column)
+    return _carry(vectors, source, of_tokens=of_tokens, as_json=True)
+
+
+def store(
+    vectors: Vectors, *, text_column: str | None, identity: str | None, of_tokens: bool
+) -> int:
+    """Write a file of vectors, and what names them beside it; return the exit code."""
+    if vectors.run.output is None:
+        raise UsageError(f"--format {vectors.run.output_format} needs a file; add -o FILE")
+    source = vectors.run.open_rows(text_column)
+    if identity is not None:
+        identity = source.find_column(identity)
+    return _carry(vectors, source, of_tokens=of_tokens, as_json=False, stored_by=identity or "")
+
+
+def _carry(
+    vectors: Vectors,
+    source: "RowSource",
+    *,
+    of_tokens: bool,
+    as_json: bool,
+    stored_by: str | None = None,
+) -> int:
+    """Run the rows; `stored_by` is the id column of a file of vectors, None where rows go out."""
+    from distilcli.tasks.embed import EmbeddingColumns, TokenEmbeddingColumns
+    from distilcli.tasks.files import text_from
+
+    run = vectors.run
+    text_column = source.text_column
+    embedder = vectors.embedder()
+    text_of = text_from(text_column)
+    engine: Any
+    columns: Any
+    if of_tokens:
+        engine = embedder.tokens_engine(text_of, on_error=run.on_error)
+        columns = TokenEmbeddingColumns(as_json=as_json)
+    else:
+        engine = embedder.engine(text_of, on_error=run.on_error)
+        columns = EmbeddingColumns(as_json=as_json)
+
+    def open_vectors() -> "VectorWriter":
+        from distilcli.rows.vectors import VectorColumns, VectorWriter
+
+        return VectorWriter(
+            run.output or "",
+            run.vector_format or "",
+            VectorColumns(
+                vector=columns.names[-1],
+                of_tokens=of_tokens,
+                identity=stored_by or None,
+                text=text_column,
+            ),
+            blank=embedder.blank(),
+            about={**embedder.about(), "options": vectors.options},
+            force=run.force,
+        )
+
+    return run.carry(
+        "embed",
+        source,
+        embedder,
+        engine,
+        columns,
+        text_columns=[text_column],
+        open_vectors=None if stored_by is None else open_vectors,
+    )
+
+
+def search(vectors: Vectors, queries: Sequence[str], *, index: str | None, k: int) -> int:
+    """Show the stored vectors nearest to each query; return the exit code."""
+    if index is None:
+        raise UsageError("--search looks through stored vectors; name them with --index FILE")
+    if vectors.run.files or vectors.run.texts:
+        raise UsageError("--search looks through --index; leave out the files, or embed them first")
+    from distilcli.tasks.search import nearest
+    from distilcli.tasks.stored import open_stored
+
+    run = vectors.run
+    run.destination.check()
+    run.report.check(output=run.output)
+    stored = open_stored(index)
+    names = stored.names()
+    embedder = vectors.like(stored.about).embedder()
+    run.console.note(f"{embedder.described()}, {stored.count:,} vectors in {index}")
+    found = nearest(stored, embedder(queries), k)
+    named = _named_columns(stored, names)
+    query_column = ["query"] if len(queries) > 1 else []
+
+    def records() -> Iterator[list[object]]:
+        for query, hits in zip(queries, found, strict=True):
+            for rank, hit in enumerate(hits, start=1):
+                which = [query] if query_column else []
+                yield [*which, rank, hit.score, *map(names[hit.number].get, named)]
+
+    _write(run, (*query_column, "rank", "score", *named), records())
+    about = {"command": "embed", "model": embedder.name, "index": index, "vectors": stored.count}
+    write_report({**about, "queries": len(queries)}, run.report)
+    return 0
+
+
+def near_duplicates(
+    vectors: Vectors,
+    threshold: float,
+    *,
+    index: str | None,
+    text_column: str | None,
+    identity: str | None,
+) -> int:
+    """Show pairs of rows, or of stored vectors, that are nearly the same; give the exit code."""
+    from distilcli.tasks.search import near_duplicates as pairs_of
+    from distilcli.tasks.stored import open_stored
+
+    run = vectors.run
+    run.destination.check()
+    with tempfile.TemporaryDirectory() as folder:
+        code = 0
+        if index is None:
+            index = str(Path(folder) / "vectors.npy")
+            storing = dataclasses.replace(
+                run, output=index, output_format="auto", stats_file=None, json_summary=False
+            )
+            code = store(
+                dataclasses.replace(vectors, run=storing),
+                text_column=text_column,
+                identity=identity,
+                of_tokens=False,
+            )
+            if run.dry_run:
+                return code
+        elif run.files or run.texts:
+            raise UsageError("--index and files both say what to look through; give one of them")
+        stored = open_stored(index)
+        names = stored.names()
+        count = 0
+
+        def records() -> Iterator[list[object]]:
+            nonlocal count
+            for pair in pairs_of(stored, threshold):
+                count += 1
+                one, other = names[pair.first], names[pair.second]
+                yield [pair.score, *map(one.get, named), *map(other.get, named)]
+
+        named = _named_columns(stored, names)
+        _write(run, ("score", *named, *(f"other_{name}" for name in named)), records())
+        run.console.note(f"{count:,} pairs of {stored.count:,} rows at {threshold} or nearer")
+        write_report({"command": "embed", "vectors": stored.count, "pairs": count}, run.report)
+    return code
+
+
+def _named_columns(stored: "StoredVectors", names: "VectorNames") -> tuple[str, ...]:
+    return tuple(names[0]) if stored.count else ("id",)
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """Rows that were read nowhere: what a sink asks of where rows come from."""
+
+    columns: tuple[str, ...]
+    format: str = "txt"
+    delimiter: str | None = None
+    is_stream: bool = False
+
+
+def _write(run: RunOptions, columns: tuple[str, ...], records: Iterable[Sequence[object]]) -> None:
+    """Write records to where rows go."""
+    from distilcli.rows import Row
+
+    source: Any = _Made(columns)
+    texts = [name for name in columns if name.endswith("text")]
+    rows = (Row(columns, cells, "", line) for line, cells in enumerate(records, start=1))
+    with open_sink(run.console, source, (), run.destination, texts) as sink:
+        while block := list(itertools.islice(rows, _BLOCK_ROWS)):
+            sink.write_rows([(row, {}) for row in block])
