@@ -83,7 +83,8 @@ def embed_rows(vectors: Vectors, *, text_column: str | None, of_tokens: bool) ->
     """Write rows with their vectors in a column; return the exit code."""
     run = vectors.run
     source = run.open_rows(text_column)
-    return _carry(vectors, source, of_tokens=of_tokens, as_json=True)
+    as_json = run.written_format != "parquet"
+    return _carry(vectors, source, of_tokens=of_tokens, as_json=as_json)
 
 
 def store(

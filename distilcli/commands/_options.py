@@ -96,7 +96,7 @@ OutputOption = Annotated[
     typer.Option("--output", "-o", metavar="FILE", help="Write rows here, format by suffix."),
 ]
 
-_ROWS_FORMATS = ("auto", "table", "csv", "tsv", "jsonl", "json")
+_ROWS_FORMATS = ("auto", "table", "csv", "tsv", "jsonl", "json", "parquet")
 
 
 def rows_format_option(*further: str) -> Any:

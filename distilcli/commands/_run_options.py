@@ -81,12 +81,18 @@ class RunOptions:
     @property
     def vector_format(self) -> str | None:
         """The format of the file of vectors that is asked for; None where rows go out."""
-        from distilcli.rows.formats import split_suffixes
         from distilcli.rows.vectors import HEADERS
 
-        suffix = split_suffixes(self.output or "")[0]
-        kind = suffix if self.output_format == "auto" else self.output_format
-        return kind if kind in HEADERS else None
+        return self.written_format if self.written_format in HEADERS else None
+
+    @property
+    def written_format(self) -> str:
+        """The format that --format or the name of the output says; auto where neither does."""
+        from distilcli.rows.formats import split_suffixes
+
+        if self.output_format != "auto" or self.output is None:
+            return self.output_format
+        return split_suffixes(self.output)[0]
 
     @property
     def report(self) -> ReportOptions:

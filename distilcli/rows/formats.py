@@ -11,7 +11,7 @@ from pathlib import PurePath
 from distilcli.errors import UsageError
 
 INPUT_FORMATS = ("csv", "tsv", "jsonl", "txt")
-OUTPUT_FORMATS = ("csv", "tsv", "jsonl", "json")
+OUTPUT_FORMATS = ("csv", "tsv", "jsonl", "json", "parquet")
 COMPRESSIONS = {".gz": "gzip", ".bz2": "bzip2", ".xz": "xz", ".zst": "zstd"}
 # The order breaks ties, and the first is what a header without any of them gets.
 DELIMITERS = (",", ";", "\t", "|")

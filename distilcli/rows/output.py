@@ -161,6 +161,15 @@ class FileOutput:
         with _explained(self._name):
             self._packed.write(to_bytes(text))
 
+    @property
+    def file(self) -> BinaryIO:
+        """The file itself, for a library that writes its own bytes (see `explained`)."""
+        return self._file
+
+    def explained(self) -> contextlib.AbstractContextManager[None]:
+        """Return a context that turns what the system says about a write into one line."""
+        return _explained(self._name)
+
     def write_bytes(self, data: bytes) -> None:
         """Write what is no text."""
         with _explained(self._name):

@@ -58,6 +58,14 @@ def open_writer(
     output = open_output(destination, compression, force=force)
     if kind in ("jsonl", "json"):
         return JsonWriter(output, names, array=kind == "json")
+    if kind == "parquet":
+        from distilcli.rows.parquet import ParquetWriter  # noqa: PLC0415 (it builds on this module)
+
+        try:
+            return ParquetWriter(output, names, columns, new_columns)
+        except UsageError:
+            output.discard()
+            raise
     separator = "\t" if kind == "tsv" else ","
     if kind == input_format == "csv" and delimiter is not None:
         separator = delimiter
@@ -189,7 +197,7 @@ class JsonWriter(RowWriter):
             return splice(row.raw, additions, empty=not row.columns)
         keys = self._keys.get(row.columns)
         if keys is None:
-            keys = self._keys[row.columns] = _unique(row.columns)
+            keys = self._keys[row.columns] = unique_names(row.columns)
         return object_text({**dict(zip(keys, row.cells, strict=True)), **additions})
 
     def close(self) -> None:
@@ -199,7 +207,7 @@ class JsonWriter(RowWriter):
         super().close()
 
 
-def _unique(columns: Sequence[str]) -> tuple[str, ...]:
+def unique_names(columns: Sequence[str]) -> tuple[str, ...]:
     """Return the names with `_2`, `_3`, … where one comes again: a JSON object has each once."""
     names: list[str] = []
     for column in columns:

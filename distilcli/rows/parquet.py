@@ -1,0 +1,114 @@
+"""Rows to Parquet, with the extra `parquet`: the input's columns as text, the new ones typed.
+
+Parquet fixes its columns before the first row. So they are those of the first block, and `error`
+and `truncated`, which only some rows have, are always there, empty where nothing befell.
+"""
+
+import contextlib
+import importlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from distilcli.errors import InputError, UsageError
+from distilcli.rows.jsonl import as_cell
+from distilcli.rows.output import FileOutput, Output
+from distilcli.rows.writer import AddedNames, Block, RowWriter, unique_names
+
+
+def require_pyarrow() -> tuple[Any, Any]:
+    """Return `pyarrow` and `pyarrow.parquet`; raise `UsageError` where they are missing."""
+    try:
+        return importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
+    except ImportError as error:
+        raise UsageError(
+            "Parquet needs the pyarrow package: pip install 'distilcli[parquet]'"
+        ) from error
+
+
+class ParquetWriter(RowWriter):
+    """A Parquet file, a row group a block; numbers and vectors keep their type, lists are JSON."""
+
+    def __init__(
+        self, output: Output, names: AddedNames, columns: Sequence[str], new_columns: Sequence[str]
+    ) -> None:
+        """Raise `UsageError` where the output is no file, or pyarrow is missing."""
+        super().__init__(output, names)
+        if not isinstance(output, FileOutput):
+            raise UsageError("Parquet is written to a file; add -o FILE.parquet")
+        self._arrow, self._parquet = require_pyarrow()
+        self._output: FileOutput = output
+        self._columns = tuple(columns)
+        self._new_columns = [names.prefix + name for name in new_columns]
+        self._late = [names.prefix + name for name in ("error", "truncated")]
+        self._writer: Any = None
+        self._schema: Any = None
+
+    def _write(self, block: Block) -> None:
+        rows = [
+            {**dict(zip(unique_names(row.columns), map(as_cell, row.cells), strict=True)), **added}
+            for row, added in block
+        ]
+        if not rows:
+            return
+        if self._writer is None:
+            self._open(block, rows)
+        known = set(self._schema.names)
+        for (row, _), cells in zip(block, rows, strict=True):
+            if surplus := cells.keys() - known:
+                raise InputError(
+                    f"{row.source}: line {row.line}: has a column {min(surplus)!r} that the first "
+                    "rows had not, and Parquet fixes its columns; write JSONL"
+                )
+        arrays = [
+            self._array(field, [cells.get(field.name) for cells in rows]) for field in self._schema
+        ]
+        with self._output.explained():
+            self._writer.write_table(self._arrow.table(arrays, schema=self._schema))
+
+    def _open(self, block: Block, rows: Sequence[Mapping[str, object]]) -> None:
+        """Fix the columns: the input's as text, the new ones by what the first rows hold."""
+        arrow = self._arrow
+        inputs = dict.fromkeys(unique_names(self._columns))
+        inputs |= dict.fromkeys(name for row, _ in block for name in unique_names(row.columns))
+        fields = [arrow.field(name, arrow.string()) for name in inputs]
+        for name in self._new_columns:
+            values = (cells[name] for cells in rows if cells.get(name) is not None)
+            fields.append(arrow.field(name, self._type(next(values, None))))
+        kinds = (arrow.string(), arrow.bool_())
+        fields += [arrow.field(name, kind) for name, kind in zip(self._late, kinds, strict=True)]
+        self._schema = arrow.schema(fields)
+        self._writer = self._parquet.ParquetWriter(self._output.file, self._schema)
+
+    def _type(self, value: Any) -> Any:
+        arrow = self._arrow
+        if isinstance(value, bool):
+            return arrow.bool_()
+        if isinstance(value, int):
+            return arrow.int64()
+        if isinstance(value, float):
+            return arrow.float64()
+        if hasattr(value, "dtype"):  # a vector, or the vectors of tokens
+            numbers = arrow.list_(arrow.from_numpy_dtype(value.dtype))
+            return numbers if value.ndim == 1 else arrow.list_(numbers)
+        return arrow.string()
+
+    def _array(self, kind: Any, values: Sequence[Any]) -> Any:
+        if kind == self._arrow.string():
+            values = [None if value is None else as_cell(value) for value in values]
+        return self._arrow.array([list(v) if hasattr(v, "dtype") else v for v in values], kind)
+
+    def close(self) -> None:
+        """See `RowWriter`."""
+        if self._writer is None:
+            self._open([], [])
+        with self._output.explained():
+            self._writer.close()
+        super().close()
+
+    def abort(self) -> None:
+        """See `RowWriter`."""
+        if self._writer is not None:
+            # Its footer goes into a file that is thrown away, but a closed file it would not take.
+            with contextlib.suppress(Exception):
+                self._writer.close()
+        super().abort()
