@@ -11,10 +11,8 @@ from distilcli.rows.writer import RowWriter, open_writer
 parquet = pytest.importorskip("pyarrow.parquet")
 
 
-def writer(
-    path: Path, columns: tuple[str, ...], new: tuple[str, ...], **settings: Any
-) -> RowWriter:
-    return open_writer(path, columns=columns, new_columns=new, input_format="csv", **settings)
+def writer(path: Path, columns: tuple[str, ...], new: tuple[str, ...]) -> RowWriter:
+    return open_writer(path, columns=columns, new_columns=new, input_format="csv")
 
 
 def row(columns: tuple[str, ...], *cells: object) -> Row:
