@@ -60,7 +60,8 @@ class ParquetWriter(RowWriter):
                     "rows had not, and Parquet fixes its columns; write JSONL"
                 )
         arrays = [
-            self._array(field, [cells.get(field.name) for cells in rows]) for field in self._schema
+            self._array(field.type, [cells.get(field.name) for cells in rows])
+            for field in self._schema
         ]
         with self._output.explained():
             self._writer.write_table(self._arrow.table(arrays, schema=self._schema))
