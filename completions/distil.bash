@@ -43,7 +43,7 @@ _distil() {
                     --model | -m) _distil_words 'sentiment'; _distil_paths -d; return ;;
                     --window-pooling) _distil_words 'mean max first'; return ;;
                     --output | -o | --stats) _distil_paths -f; return ;;
-                    --format) _distil_words 'auto table csv tsv jsonl json'; return ;;
+                    --format) _distil_words 'auto table csv tsv jsonl json parquet'; return ;;
                     --on-error) _distil_words 'keep skip stop'; return ;;
                     --long) _distil_words 'truncate window error'; return ;;
                 esac
@@ -67,7 +67,7 @@ _distil() {
                     --dtype) _distil_words 'float32 float16 int8 binary'; return ;;
                     --index | --output | -o | --stats) _distil_paths -f; return ;;
                     --window-pooling) _distil_words 'mean max first'; return ;;
-                    --format) _distil_words 'auto table csv tsv jsonl json npy safetensors'; return ;;
+                    --format) _distil_words 'auto table csv tsv jsonl json parquet npy safetensors'; return ;;
                     --on-error) _distil_words 'keep skip stop'; return ;;
                     --long) _distil_words 'truncate window error'; return ;;
                 esac
@@ -115,7 +115,7 @@ _distil() {
                     --long) _distil_words 'truncate window error'; return ;;
                     --truncation) _distil_words 'longest_first only_first only_second'; return ;;
                     --diff) _distil_words 'sentiment'; _distil_paths -f; return ;;
-                    --format) _distil_words 'auto table csv tsv jsonl json'; return ;;
+                    --format) _distil_words 'auto table csv tsv jsonl json parquet'; return ;;
                     --on-error) _distil_words 'keep skip stop'; return ;;
                 esac
                 if [[ $current == -* ]]; then
