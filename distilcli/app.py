@@ -34,14 +34,12 @@ _EXAMPLES = """Examples:
 Exit codes: 0 done, 2 usage, 3 input, 4 model, 5 resources, 6 some rows failed, 7 a gate failed,
 130 interrupted, 141 pipe closed, 143 terminated."""
 
-_COMPLETION_REQUEST = "_DISTIL_COMPLETE"
-
 # Plain help: with rich it takes twice as long, and says the same. The help option is our own, and
-# those for completion are left out unless a shell asks, because an option that Typer finds unset
-# makes it import pydantic: 100 ms to show the help of a command.
+# there are none for completion, because an option that Typer finds unset makes it import pydantic:
+# 100 ms to show the help of a command.
 app = typer.Typer(
     name=PROGRAM,
-    add_completion=_COMPLETION_REQUEST in os.environ,
+    add_completion=False,
     add_help_option=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -82,6 +80,7 @@ def root(
 
 COMMANDS = {
     "classify": "Label the rows of files, with scores.",
+    "completions": "Print the script by which bash, zsh or fish complete on Tab.",
     "embed": "Turn texts into vectors, and search in them.",
     "finetune": "Train a classifier of your own on rows with labels.",
     "params": "Count the parameters of a model.",
@@ -95,7 +94,7 @@ def _stand_in() -> None:
 
 
 for _name, _summary in COMMANDS.items():
-    app.command(_name, help=_summary)(_stand_in)
+    app.command(_name, short_help=_summary)(_stand_in)
 
 
 def _load(name: str) -> None:
@@ -105,7 +104,7 @@ def _load(name: str) -> None:
     command = getattr(import_module(f"distilcli.commands.{name}"), name)
     for place in app.registered_commands:
         if place.name == name and place.callback is not command:
-            place.callback, place.help = command, None
+            place.callback = command
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -116,7 +115,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # A table may hold a sign that the terminal's encoding has not: data go out as UTF-8 bytes.
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        for name in COMMANDS if _COMPLETION_REQUEST in os.environ else given[:1]:
+        # That one command is about all of them.
+        for name in COMMANDS if given[:1] == ["completions"] else given[:1]:
             _load(name)
         with exit_on_signals():
             code = app(given or ["--help"], prog_name=PROGRAM, standalone_mode=False)

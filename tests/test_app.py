@@ -1,4 +1,3 @@
-import os
 import subprocess
 import sys
 
@@ -37,12 +36,3 @@ def test_the_module_is_the_command() -> None:
     command = [sys.executable, "-m", "distilcli", "--version"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout == f"distil {__version__}\n"
-
-
-def test_a_shell_is_told_how_to_complete() -> None:
-    request = {"_DISTIL_COMPLETE": "complete_bash", "COMP_WORDS": "distil par", "COMP_CWORD": "1"}
-    command = [sys.executable, "-m", "distilcli"]
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=True, env=os.environ | request
-    )
-    assert done.stdout.split() == ["params"]

@@ -26,7 +26,12 @@ def finetune(
     ],
     model: Annotated[
         str,
-        typer.Option("--model", "-m", help="What to start from: a folder, hub id or built-in."),
+        typer.Option(
+            "--model",
+            "-m",
+            metavar="MODEL",
+            help="What to start from: a folder, hub id or built-in.",
+        ),
     ] = "sentiment",
     task: Annotated[
         Literal["classify"], typer.Option("--task", help="What the model learns to do.")

@@ -1,0 +1,129 @@
+# bash completion for distil; written by: distil completions bash
+
+_distil_words() {
+    local word
+    while IFS= read -r word; do COMPREPLY+=("$word"); done < <(compgen -W "$1" -- "$current")
+}
+
+_distil_paths() {
+    local path
+    compopt -o filenames 2>/dev/null
+    while IFS= read -r path; do COMPREPLY+=("$path"); done < <(compgen "$1" -- "$current")
+}
+
+# Anything may stand here: offer nothing, not even files.
+_distil_free() { compopt +o default 2>/dev/null; }
+
+_distil() {
+    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} i
+    local command=${COMP_WORDS[1]} options=1
+    COMPREPLY=()
+    if ((COMP_CWORD == 1)); then command=; fi
+    # bash takes --option=value for three words.
+    if [[ $current == = ]]; then
+        current=
+    elif [[ $previous == = ]] && ((COMP_CWORD > 2)); then
+        previous=${COMP_WORDS[COMP_CWORD-2]}
+    fi
+    for ((i = 2; i < COMP_CWORD; i++)); do
+        if [[ ${COMP_WORDS[i]} == -- ]]; then options=; fi
+    done
+    case $command in
+        '')
+            if [[ $options ]]; then
+                if [[ $current == -* ]]; then
+                    _distil_words '--version --help -h'; return
+                fi
+            fi
+            _distil_words 'classify completions embed finetune params tokenize' ;;
+        'classify')
+            if [[ $options ]]; then
+                case $previous in
+                    --text | --text-column | -c | --pair-column | --top-k | --threshold | --prefix | --input-format | --encoding | --delimiter | --limit | --max-length | --stride | --batch | --max-tokens | --threads | --device) _distil_free; return ;;
+                    --model | -m) _distil_words 'sentiment'; _distil_paths -d; return ;;
+                    --window-pooling) _distil_words 'mean max first'; return ;;
+                    --output | -o | --stats) _distil_paths -f; return ;;
+                    --format) _distil_words 'auto table csv tsv jsonl json parquet'; return ;;
+                    --on-error) _distil_words 'keep skip stop'; return ;;
+                    --long) _distil_words 'truncate window error'; return ;;
+                esac
+                if [[ $current == -* ]]; then
+                    _distil_words '--text --model -m --text-column -c --pair-column --top-k --all-scores --multi-label --threshold --window-pooling --output -o --format --prefix --force --input-format --encoding --delimiter --no-header --limit --on-error --long --max-length --stride --batch --max-tokens --threads --device --dry-run --stats --json --offline --quiet -q --help -h'; return
+                fi
+            fi
+            _distil_paths -f ;;
+        'completions')
+            if [[ $options ]]; then
+                if [[ $current == -* ]]; then
+                    _distil_words '--help -h'; return
+                fi
+            fi
+            _distil_words 'bash zsh fish' ;;
+        'embed')
+            if [[ $options ]]; then
+                case $previous in
+                    --text | --text-column | -c | --pooling | --dims | --layer | --prompt | --prompt-name | --id-column | --search | --top-k | -k | --near-duplicates | --prefix | --input-format | --encoding | --delimiter | --limit | --max-length | --stride | --batch | --max-tokens | --threads | --device) _distil_free; return ;;
+                    --model | -m) _distil_words 'sentiment'; _distil_paths -d; return ;;
+                    --dtype) _distil_words 'float32 float16 int8 binary'; return ;;
+                    --index | --output | -o | --stats) _distil_paths -f; return ;;
+                    --window-pooling) _distil_words 'mean max first'; return ;;
+                    --format) _distil_words 'auto table csv tsv jsonl json parquet npy safetensors'; return ;;
+                    --on-error) _distil_words 'keep skip stop'; return ;;
+                    --long) _distil_words 'truncate window error'; return ;;
+                esac
+                if [[ $current == -* ]]; then
+                    _distil_words '--text --model -m --text-column -c --pooling --normalize --no-normalize --dims --layer --tokens --dtype --prompt --prompt-name --id-column --search --index --top-k -k --near-duplicates --window-pooling --output -o --format --prefix --force --input-format --encoding --delimiter --no-header --limit --on-error --long --max-length --stride --batch --max-tokens --threads --device --dry-run --stats --json --offline --quiet -q --help -h'; return
+                fi
+            fi
+            _distil_paths -f ;;
+        'finetune')
+            if [[ $options ]]; then
+                case $previous in
+                    --output | -o) _distil_paths -d; return ;;
+                    --model | -m) _distil_words 'sentiment'; _distil_paths -d; return ;;
+                    --task) _distil_words 'classify'; return ;;
+                    --valid | --stats) _distil_paths -f; return ;;
+                    --valid-split | --text-column | -c | --pair-column | --label-column | --input-format | --encoding | --delimiter | --limit | --epochs | --learning-rate | --lr | --warmup | --weight-decay | --layer-decay | --clip | --token-budget | --accumulate | --max-length | --average | --eval-every | --early-stopping | --seed | --threads | --device) _distil_free; return ;;
+                    --schedule) _distil_words 'linear cosine'; return ;;
+                    --freeze) _distil_words 'nothing embeddings'; return ;;
+                    --precision) _distil_words 'auto fp32 bf16'; return ;;
+                esac
+                if [[ $current == -* ]]; then
+                    _distil_words '--output -o --model -m --task --valid --valid-split --text-column -c --pair-column --label-column --input-format --encoding --delimiter --no-header --limit --epochs --learning-rate --lr --schedule --warmup --weight-decay --layer-decay --clip --token-budget --accumulate --max-length --gradient-checkpointing --freeze --average --fold --precision --eval-every --early-stopping --seed --threads --device --resume --force --stats --json --offline --quiet -q --help -h'; return
+                fi
+            fi
+            _distil_paths -f ;;
+        'params')
+            if [[ $options ]]; then
+                case $previous in
+                    --diff) _distil_words 'sentiment'; _distil_paths -f; return ;;
+                    --by) _distil_words 'module layer tensor'; return ;;
+                    --format) _distil_words 'auto table tsv csv json'; return ;;
+                esac
+                if [[ $current == -* ]]; then
+                    _distil_words '--diff --by --check --format --offline --quiet -q --help -h'; return
+                fi
+            fi
+            _distil_words 'sentiment'; _distil_paths -d ;;
+        'tokenize')
+            if [[ $options ]]; then
+                case $previous in
+                    --text | --text-column | -c | --pair-column | --columns | --max-length | --stride | --vocab-size | --prefix | --input-format | --encoding | --delimiter | --limit) _distil_free; return ;;
+                    --model | -m) _distil_words 'sentiment'; _distil_paths -d; return ;;
+                    --vocab | --plot | --output | -o) _distil_paths -f; return ;;
+                    --engine) _distil_words 'fast wordpiece'; return ;;
+                    --long) _distil_words 'truncate window error'; return ;;
+                    --truncation) _distil_words 'longest_first only_first only_second'; return ;;
+                    --diff) _distil_words 'sentiment'; _distil_paths -f; return ;;
+                    --format) _distil_words 'auto table csv tsv jsonl json parquet'; return ;;
+                    --on-error) _distil_words 'keep skip stop'; return ;;
+                esac
+                if [[ $current == -* ]]; then
+                    _distil_words '--text --model -m --vocab --cased --uncased --engine --text-column -c --pair-column --columns --max-length --long --stride --truncation --decode --stats --plot --diff --train --vocab-size --output -o --format --prefix --force --input-format --encoding --delimiter --no-header --limit --on-error --json --offline --quiet -q --help -h'; return
+                fi
+            fi
+            _distil_paths -f ;;
+    esac
+}
+
+complete -o default -F _distil distil
