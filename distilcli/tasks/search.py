@@ -16,7 +16,7 @@ from distilcli.tasks.settings import available_cores
 from distilcli.tasks.stored import Array, StoredVectors
 
 _PAIR_ROWS = 2048  # rows a side of a block of pairs: 16 MB of scores
-_LEAST_NORM = 1e-12
+_DIGITS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,8 @@ class Pair:
 def nearest(stored: StoredVectors, queries: Array, k: int) -> list[list[Hit]]:
     """Return for each of `queries` (Q, width) the `k` nearest vectors, the nearest first.
 
-    Of equals the first stored comes first; vectors that are not numbers, or all zero, are passed
-    over. Raises `InputError` where the widths differ.
+    Of equals the first stored comes first; vectors that are not numbers, or all zero, have no
+    direction and are passed over. Raises `InputError` where the widths differ.
     """
     if queries.shape[1] != stored.width:
         raise InputError(
@@ -49,15 +49,12 @@ def nearest(stored: StoredVectors, queries: Array, k: int) -> list[list[Hit]]:
         )
     queries = np.ascontiguousarray(_unit(queries.astype(np.float32)).T)  # (width, Q)
     best = [_Best(k) for _ in range(queries.shape[1])]
-    are_units = bool(stored.about.get("normalized")) and stored.dtype == np.float32
 
     def score(stretch: tuple[int, Array]) -> tuple[int, Array]:
         first, vectors = stretch
-        scores = vectors @ queries
-        if not are_units:
-            with np.errstate(divide="ignore", invalid="ignore"):
-                scores /= np.sqrt(np.einsum("nd,nd->n", vectors, vectors))[:, None]
-        return first, scores
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            scores = vectors @ queries / _norms(vectors)
+        return first, _tidy(scores)
 
     for first, scores in _side_by_side(score, stored):
         for column, kept in enumerate(best):
@@ -99,6 +96,7 @@ class _Best:
 def near_duplicates(stored: StoredVectors, threshold: float) -> Iterator[Pair]:
     """Yield every two vectors whose cosine is at least `threshold`, block by block.
 
+    Vectors that are not numbers, or all zero, are in no pair.
     The work grows with the square of their number, the memory does not grow.
     """
     for first, rows in stored.stretches(_PAIR_ROWS):
@@ -106,7 +104,8 @@ def near_duplicates(stored: StoredVectors, threshold: float) -> Iterator[Pair]:
         for second, others in stored.stretches(_PAIR_ROWS):
             if second < first:
                 continue
-            scores = units @ _unit(others).T
+            with np.errstate(invalid="ignore"):
+                scores = _tidy(units @ _unit(others).T)
             near = scores >= threshold
             if second == first:
                 near = np.triu(near, k=1)
@@ -115,10 +114,21 @@ def near_duplicates(stored: StoredVectors, threshold: float) -> Iterator[Pair]:
 
 
 def _unit(vectors: Array) -> Array:
-    """Return vectors of length 1; one of zeros stays as it is."""
-    norms = np.sqrt(np.einsum("nd,nd->n", vectors, vectors))[:, None]
-    unit: Array = vectors / np.maximum(norms, _LEAST_NORM)
+    """Return vectors of length 1; one of zeros becomes NaN."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        unit: Array = vectors / _norms(vectors)
     return unit
+
+
+def _norms(vectors: Array) -> Array:
+    """Return the lengths of vectors (N, D) as (N, 1)."""
+    norms: Array = np.sqrt(np.einsum("nd,nd->n", vectors, vectors))[:, None]
+    return norms
+
+
+def _tidy(scores: Array) -> Array:
+    """Round cosines to what fp32 sums are good for, so that equal vectors have equal scores."""
+    return np.round(scores, _DIGITS, out=scores).clip(-1, 1, out=scores)
 
 
 def _side_by_side(function: Any, stored: StoredVectors) -> Iterator[tuple[int, Array]]:
