@@ -93,9 +93,14 @@ def store(
     vectors: Vectors, *, text_column: str | None, identity: str | None, of_tokens: bool
 ) -> int:
     """Write a file of vectors, and what names them beside it; return the exit code."""
-    if vectors.run.output is None:
-        raise UsageError(f"--format {vectors.run.output_format} needs a file; add -o FILE")
-    source = vectors.run.open_rows(text_column)
+    run = vectors.run
+    if run.output is None:
+        raise UsageError(f"--format {run.output_format} needs a file; add -o FILE")
+    from distilcli.rows.vectors import check_vector_files
+
+    for name in check_vector_files(run.output, force=run.force):
+        run.report.check(output=name)
+    source = run.open_rows(text_column)
     if identity is not None:
         identity = source.find_column(identity)
     return _carry(vectors, source, of_tokens=of_tokens, layout="array", stored_by=identity or "")
@@ -202,9 +207,9 @@ def near_duplicates(
         code = 0
         if index is None:
             index = str(Path(folder) / "vectors.npy")
-            storing = dataclasses.replace(
-                run, output=index, output_format="auto", stats_file=None, json_summary=False
-            )
+            storing = dataclasses.replace(run, output=index, output_format="auto")
+            if not run.dry_run:  # the report is of the pairs
+                storing = dataclasses.replace(storing, stats_file=None, json_summary=False)
             code = store(
                 dataclasses.replace(vectors, run=storing),
                 text_column=text_column,

@@ -157,6 +157,8 @@ def _check(run: RunOptions, own: Mapping[str, object]) -> None:
         raise UsageError("--index is for --search and --near-duplicates; add one of them")
     if "--top-k" in given and "--search" not in given:
         raise UsageError("--top-k is for --search; add a query")
+    if run.prefix and (searches or run.vector_format):
+        raise UsageError("--prefix names the new columns of rows; here are none")
     for mode in searches:
         if run.vector_format is not None:
             raise UsageError(f"{mode} gives rows; a {run.vector_format} file holds vectors only")

@@ -72,6 +72,21 @@ class VectorColumns:
     text: str | None
 
 
+def check_vector_files(path: str, *, force: bool) -> tuple[str, str, str]:
+    """Return the names of the files: how vectors were made, their rows, and they themselves.
+
+    Raises `UsageError` where one of them may not be written.
+    """
+    names = (path + ABOUT_SUFFIX, path + ROWS_SUFFIX, path)
+    for name in names:
+        check_destination(name, force=force)
+        if Path(name).exists() and not Path(name).is_file():
+            raise UsageError(f"{name}: vectors cannot go into a pipe; name a file")
+    if split_suffixes(path)[1] is not None:
+        raise UsageError(f"{path}: vectors are not compressed; leave out the last suffix")
+    return names
+
+
 class VectorWriter:
     """Writes the vectors of blocks of rows; takes blocks as a writer of rows does.
 
@@ -90,13 +105,7 @@ class VectorWriter:
         force: bool,
     ) -> None:
         """Raise `UsageError` where a file may not be written, before any is."""
-        names = (path + ABOUT_SUFFIX, path + ROWS_SUFFIX, path)
-        for name in names:
-            check_destination(name, force=force)
-            if Path(name).exists() and not Path(name).is_file():
-                raise UsageError(f"{name}: {kind} is no format for a pipe; name a file")
-        if split_suffixes(path)[1] is not None:
-            raise UsageError(f"{path}: {kind} files are not compressed; leave out the last suffix")
+        names = check_vector_files(path, force=force)
         self._kind = kind
         self._columns = columns
         self._blank = blank
