@@ -97,6 +97,21 @@ def test_formats_of_rows(distil: Distil, tiny_folder: Path, csv_file: str, suffi
     assert close(embeddings(rows), vectors_of(tiny_folder))
 
 
+def test_parquet_has_lists_of_numbers(distil: Distil, tiny_folder: Path, csv_file: str) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    run = ("embed", csv_file, "-m", tiny_folder)
+    assert distil(*run, "-o", "a.parquet")[0] == 0
+    table = parquet.read_table("a.parquet")
+    assert str(table.schema.field("embedding").type).startswith("list<")
+    assert close(table["embedding"].to_pylist(), vectors_of(tiny_folder))
+    assert distil(*run, "-o", "t.parquet", "--tokens")[0] == 0
+    found = parquet.read_table("t.parquet")["embeddings"].to_pylist()
+    for vectors, value in zip(
+        found, Embedder(str(tiny_folder), device="cpu").tokens(TEXTS), strict=True
+    ):
+        assert close(vectors, value.vectors)
+
+
 @pytest.mark.parametrize("suffix", ["npy", "safetensors"])
 @pytest.mark.parametrize("dtype", ["float32", "float16", "int8", "binary"])
 def test_formats_of_vectors(
