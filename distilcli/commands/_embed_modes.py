@@ -250,9 +250,17 @@ def _write(run: RunOptions, columns: tuple[str, ...], records: Iterable[Sequence
     """Write records to where rows go."""
     from distilcli.rows import Row
 
-    source: Any = _Made(columns)
+    # A table gives texts room where they are columns of the input; a file types what is new.
+    there, new = (columns, ()) if run.destination.is_table else ((), columns)
+
+    def placed(line: int, cells: Sequence[object]) -> tuple[Row, dict[str, object]]:
+        if there:
+            return Row(there, list(cells), "", line), {}
+        return Row((), [], "", line), dict(zip(new, cells, strict=True))
+
+    source: Any = _Made(there)
     texts = [name for name in columns if name.endswith("text")]
-    rows = (Row(columns, cells, "", line) for line, cells in enumerate(records, start=1))
-    with open_sink(run.console, source, (), run.destination, texts) as sink:
+    rows = itertools.starmap(placed, enumerate(records, start=1))
+    with open_sink(run.console, source, new, run.destination, texts) as sink:
         while block := list(itertools.islice(rows, _BLOCK_ROWS)):
-            sink.write_rows([(row, {}) for row in block])
+            sink.write_rows(block)

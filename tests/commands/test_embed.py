@@ -294,6 +294,14 @@ def test_several_queries(distil: Distil, index: str) -> None:
     assert distil(*run, "-o", "found.csv")[0] == 2
 
 
+def test_parquet_has_scores_as_numbers(distil: Distil, index: str) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    assert distil("embed", "--search", TEXTS[1], "--index", index, "-o", "a.parquet")[0] == 0
+    first = parquet.read_table("a.parquet").to_pylist()[0]
+    assert (first["rank"], first["id"], first["text"]) == (1, 2, TEXTS[1])
+    assert first["score"] == pytest.approx(1, abs=1e-5)
+
+
 def test_search_among_vectors_of_others(distil: Distil, tiny_folder: Path) -> None:
     np.save("own.npy", vectors_of(tiny_folder))
     _, out, _ = distil("embed", "--search", TEXTS[2], "--index", "own.npy", "-m", tiny_folder)
@@ -337,6 +345,9 @@ def test_near_duplicates_of_files(distil: Distil, tiny_folder: Path, doubles: st
     assert "2 pairs of 6 rows at 0.9999 or nearer" in err
     assert json.loads(Path("stats.json").read_text())["pairs"] == 2
     assert len(json_lines(distil(*run, "-1")[1])) == 15
+    scores = [row["score"] for row in json_lines(distil(*run, "0")[1])]
+    assert len(scores) >= 2
+    assert min(scores) >= 0
     assert len(json_lines(distil(*run, "-1", "--limit", "3")[1])) == 3
     assert sorted(path.name for path in Path().iterdir()) == ["doubles.jsonl", "stats.json"]
 
