@@ -90,6 +90,8 @@ def read_recipe(folder: Path) -> SentenceRecipe:
         if settings.get("normalizes"):
             raise ModelError(f"{folder / MODULES_NAME}: the module {kind} comes after Normalize")
         if kind == "Pooling":
+            if dense:
+                raise ModelError(f"{folder / MODULES_NAME}: the module Pooling comes after Dense")
             settings |= _pooling(place / "config.json")
         elif kind == "Dense":
             dense.append(_dense(place))
@@ -128,9 +130,10 @@ def _pooling(path: Path) -> dict[str, Any]:
     if mode is None:
         found = [ours for switch, ours in _SWITCHES.items() if raw.get(switch) is True]
     else:
-        theirs = [mode] if isinstance(mode, str) else list(mode)
-        if unknown := [name for name in theirs if name not in _MODES]:
-            raise ModelError(f"{path}: pooling_mode {unknown[0]!r} is not known")
+        theirs = mode if isinstance(mode, list) else [mode]
+        if unknown := [name for name in theirs if str(name) not in _MODES]:
+            known = ", ".join(_MODES)
+            raise ModelError(f"{path}: pooling_mode {unknown[0]!r} is not one of {known}")
         found = [_MODES[name] for name in theirs]
     if not found:
         raise ModelError(f"{path}: names no pooling mode that is known")
@@ -146,6 +149,8 @@ def _dense(folder: Path) -> DenseLayer:
         raise ModelError(f"{folder / 'config.json'}: activation {name!r} is not one of {known}")
     if raw.get("use_residual"):
         raise ModelError(f"{folder / 'config.json'}: use_residual is not run by this program")
+    if raw.get("module_input_name", "sentence_embedding") != "sentence_embedding":
+        raise ModelError(f"{folder / 'config.json'}: only a Dense after the pooling is run")
     for weights in (SAFETENSORS_NAME, PYTORCH_NAME):
         if (folder / weights).is_file():
             return DenseLayer(folder / weights, activation)
@@ -157,7 +162,7 @@ def _lengths(folder: Path) -> dict[str, Any]:
     raw = _read_object(path) if path.is_file() else {}
     length = raw.get("max_seq_length")
     return {
-        "max_length": length if isinstance(length, int) and length > 0 else None,
+        "max_length": length if type(length) is int and length > 0 else None,
         # False is the default there and leaves it to the tokenizer.
         "lowercases": True if raw.get("do_lower_case") is True else None,
     }
@@ -169,7 +174,10 @@ def _prompts(folder: Path) -> dict[str, Any]:
     prompts = raw.get("prompts") or {}
     if not isinstance(prompts, dict) or not all(isinstance(text, str) for text in prompts.values()):
         raise ModelError(f"{path}: prompts must map names to texts")
-    return {"prompts": prompts, "default_prompt": raw.get("default_prompt_name")}
+    default = raw.get("default_prompt_name")
+    if default is not None and (not isinstance(default, str) or default not in prompts):
+        raise ModelError(f"{path}: default_prompt_name {default!r} is none of its prompts")
+    return {"prompts": prompts, "default_prompt": default}
 
 
 def _read_object(path: Path) -> dict[str, Any]:
@@ -184,5 +192,5 @@ def _read(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ModelError(f"{path}: no such file; download the folder again") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{path}: cannot be read: {error}; download the folder again") from None

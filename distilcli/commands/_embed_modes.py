@@ -15,9 +15,8 @@ from distilcli.errors import UsageError
 if TYPE_CHECKING:
     from distilcli.rows import RowSource
     from distilcli.rows.vectors import VectorWriter
-    from distilcli.tasks.embed import Dtype
+    from distilcli.tasks.embed import Dtype, Layout
     from distilcli.tasks.embedder import Embedder
-    from distilcli.tasks.stored import StoredVectors, VectorNames
 
 _BLOCK_ROWS = 1000
 
@@ -69,12 +68,13 @@ class Vectors:
 
     def like(self, about: Mapping[str, Any]) -> "Vectors":
         """Return the same with what the options leave out as it was for stored vectors."""
-        stored = about.get("options", {})
+        stored = about.get("options")
+        stored = stored if isinstance(stored, dict) else {}
         options = {
             name: stored.get(name) if value is None else value
             for name, value in self.options.items()
         }
-        run = dataclasses.replace(self.run, model=self.run.model or str(about.get("model", "")))
+        run = dataclasses.replace(self.run, model=self.run.model or str(about.get("model") or ""))
         # A query is compared in full: the numbers that were stored may be coarser.
         return dataclasses.replace(self, run=run, dtype="float32", **options)
 
@@ -83,20 +83,27 @@ def embed_rows(vectors: Vectors, *, text_column: str | None, of_tokens: bool) ->
     """Write rows with their vectors in a column; return the exit code."""
     run = vectors.run
     source = run.open_rows(text_column)
-    as_json = run.written_format != "parquet"
-    return _carry(vectors, source, of_tokens=of_tokens, as_json=as_json)
+    layout: Layout = "glance" if run.destination.is_table else "json"
+    if run.written_format == "parquet":
+        layout = "array"
+    return _carry(vectors, source, of_tokens=of_tokens, layout=layout)
 
 
 def store(
     vectors: Vectors, *, text_column: str | None, identity: str | None, of_tokens: bool
 ) -> int:
     """Write a file of vectors, and what names them beside it; return the exit code."""
-    if vectors.run.output is None:
-        raise UsageError(f"--format {vectors.run.output_format} needs a file; add -o FILE")
-    source = vectors.run.open_rows(text_column)
+    run = vectors.run
+    if run.output is None:
+        raise UsageError(f"--format {run.output_format} needs a file; add -o FILE")
+    from distilcli.rows.vectors import check_vector_files
+
+    for name in check_vector_files(run.output, force=run.force):
+        run.report.check(output=name)
+    source = run.open_rows(text_column)
     if identity is not None:
         identity = source.find_column(identity)
-    return _carry(vectors, source, of_tokens=of_tokens, as_json=False, stored_by=identity or "")
+    return _carry(vectors, source, of_tokens=of_tokens, layout="array", stored_by=identity or "")
 
 
 def _carry(
@@ -104,7 +111,7 @@ def _carry(
     source: "RowSource",
     *,
     of_tokens: bool,
-    as_json: bool,
+    layout: "Layout",
     stored_by: str | None = None,
 ) -> int:
     """Run the rows; `stored_by` is the id column of a file of vectors, None where rows go out."""
@@ -119,10 +126,10 @@ def _carry(
     columns: Any
     if of_tokens:
         engine = embedder.tokens_engine(text_of, on_error=run.on_error)
-        columns = TokenEmbeddingColumns(as_json=as_json)
+        columns = TokenEmbeddingColumns(layout)
     else:
         engine = embedder.engine(text_of, on_error=run.on_error)
-        columns = EmbeddingColumns(as_json=as_json)
+        columns = EmbeddingColumns(layout)
 
     def open_vectors() -> "VectorWriter":
         from distilcli.rows.vectors import VectorColumns, VectorWriter
@@ -136,8 +143,8 @@ def _carry(
                 identity=stored_by or None,
                 text=text_column,
             ),
-            blank=embedder.blank(),
-            about={**embedder.about(), "options": vectors.options},
+            blank=embedder.blank(of_tokens=of_tokens),
+            about={**embedder.about(of_tokens=of_tokens), "options": vectors.options},
             force=run.force,
         )
 
@@ -156,8 +163,6 @@ def search(vectors: Vectors, queries: Sequence[str], *, index: str | None, k: in
     """Show the stored vectors nearest to each query; return the exit code."""
     if index is None:
         raise UsageError("--search looks through stored vectors; name them with --index FILE")
-    if vectors.run.files or vectors.run.texts:
-        raise UsageError("--search looks through --index; leave out the files, or embed them first")
     from distilcli.tasks.search import nearest
     from distilcli.tasks.stored import open_stored
 
@@ -169,7 +174,7 @@ def search(vectors: Vectors, queries: Sequence[str], *, index: str | None, k: in
     embedder = vectors.like(stored.about).embedder()
     run.console.note(f"{embedder.described()}, {stored.count:,} vectors in {index}")
     found = nearest(stored, embedder(queries), k)
-    named = _named_columns(stored, names)
+    named = names.columns
     query_column = ["query"] if len(queries) > 1 else []
 
     def records() -> Iterator[list[object]]:
@@ -202,9 +207,9 @@ def near_duplicates(
         code = 0
         if index is None:
             index = str(Path(folder) / "vectors.npy")
-            storing = dataclasses.replace(
-                run, output=index, output_format="auto", stats_file=None, json_summary=False
-            )
+            storing = dataclasses.replace(run, output=index, output_format="auto")
+            if not run.dry_run:  # the report is of the pairs
+                storing = dataclasses.replace(storing, stats_file=None, json_summary=False)
             code = store(
                 dataclasses.replace(vectors, run=storing),
                 text_column=text_column,
@@ -213,8 +218,6 @@ def near_duplicates(
             )
             if run.dry_run:
                 return code
-        elif run.files or run.texts:
-            raise UsageError("--index and files both say what to look through; give one of them")
         stored = open_stored(index)
         names = stored.names()
         count = 0
@@ -226,15 +229,11 @@ def near_duplicates(
                 one, other = names[pair.first], names[pair.second]
                 yield [pair.score, *map(one.get, named), *map(other.get, named)]
 
-        named = _named_columns(stored, names)
+        named = names.columns
         _write(run, ("score", *named, *(f"other_{name}" for name in named)), records())
         run.console.note(f"{count:,} pairs of {stored.count:,} rows at {threshold} or nearer")
         write_report({"command": "embed", "vectors": stored.count, "pairs": count}, run.report)
     return code
-
-
-def _named_columns(stored: "StoredVectors", names: "VectorNames") -> tuple[str, ...]:
-    return tuple(names[0]) if stored.count else ("id",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,9 +250,17 @@ def _write(run: RunOptions, columns: tuple[str, ...], records: Iterable[Sequence
     """Write records to where rows go."""
     from distilcli.rows import Row
 
-    source: Any = _Made(columns)
+    # A table gives texts room where they are columns of the input; a file types what is new.
+    there, new = (columns, ()) if run.destination.is_table else ((), columns)
+
+    def placed(line: int, cells: Sequence[object]) -> tuple[Row, dict[str, object]]:
+        if there:
+            return Row(there, list(cells), "", line), {}
+        return Row((), [], "", line), dict(zip(new, cells, strict=True))
+
+    source: Any = _Made(there)
     texts = [name for name in columns if name.endswith("text")]
-    rows = (Row(columns, cells, "", line) for line, cells in enumerate(records, start=1))
-    with open_sink(run.console, source, (), run.destination, texts) as sink:
+    rows = itertools.starmap(placed, enumerate(records, start=1))
+    with open_sink(run.console, source, new, run.destination, texts) as sink:
         while block := list(itertools.islice(rows, _BLOCK_ROWS)):
-            sink.write_rows([(row, {}) for row in block])
+            sink.write_rows(block)

@@ -1,6 +1,6 @@
 """`distil embed`: texts to vectors, and exact search in those that were stored."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Annotated, Literal
 
 import typer
@@ -15,6 +15,11 @@ from distilcli.commands._embed_modes import (
 )
 from distilcli.commands._run_options import RunOptions, over_files
 from distilcli.errors import UsageError
+
+_MAKING = {
+    "--pooling", "--normalize", "--dims", "--layer", "--prompt", "--prompt-name",
+    "--window-pooling",
+}  # fmt: skip
 
 
 @over_files(formats=("npy", "safetensors"), model=None)
@@ -108,9 +113,24 @@ def embed(
         prompt_name=prompt_name,
         window_pooling=window_pooling,
     )
-    searches = {"--search": bool(queries), "--near-duplicates": threshold is not None}
     _check(
-        searches, {"--index": index is not None, "--top-k": top_k is not None, "--tokens": tokens}
+        run,
+        {
+            "--search": queries,
+            "--near-duplicates": threshold,
+            "--index": index,
+            "--top-k": top_k,
+            "--tokens": tokens or None,
+            "--id-column": id_column,
+            "--text-column": text_column,
+            "--window-pooling": window_pooling,
+            "--pooling": pooling,
+            "--normalize": normalize,
+            "--dims": dims,
+            "--layer": layer,
+            "--prompt": prompt,
+            "--prompt-name": prompt_name,
+        },
     )
     if queries:
         return search(vectors, queries, index=index, k=top_k or 10)
@@ -125,13 +145,45 @@ def embed(
     return embed_rows(vectors, text_column=text_column, of_tokens=tokens)
 
 
-def _check(searches: Mapping[str, bool], given: Mapping[str, bool]) -> None:
+def _check(run: RunOptions, own: Mapping[str, object]) -> None:
     """Raise `UsageError` for options that belong to what is not done."""
-    if all(searches.values()):
+    given = {name for name, value in own.items() if value is not None}
+    searches = given & {"--search", "--near-duplicates"}
+    if len(searches) > 1:
         raise UsageError("--search and --near-duplicates are two things; give one of them")
-    if given["--tokens"] and any(searches.values()):
-        raise UsageError("--tokens gives a vector for each token; searching goes by whole texts")
-    if given["--index"] and not any(searches.values()):
+    if "--tokens" in given:
+        _check_tokens(own, given)
+    if "--index" in given and not searches:
         raise UsageError("--index is for --search and --near-duplicates; add one of them")
-    if given["--top-k"] and not searches["--search"]:
+    if "--top-k" in given and "--search" not in given:
         raise UsageError("--top-k is for --search; add a query")
+    if run.prefix and (searches or run.vector_format):
+        raise UsageError("--prefix names the new columns of rows; here are none")
+    for mode in searches:
+        if run.vector_format is not None:
+            raise UsageError(f"{mode} gives rows; a {run.vector_format} file holds vectors only")
+        if "--index" in given:
+            _check_index(mode, run, given)
+
+
+def _check_index(mode: str, run: RunOptions, given: Set[str]) -> None:
+    if run.files or run.texts:
+        raise UsageError(f"{mode} looks through --index; leave out the files, or embed them")
+    reading = given & {"--text-column", "--id-column"}
+    reading |= {"--dry-run"} if run.dry_run else set()
+    reading |= {"--limit"} if run.limit is not None else set()
+    if reading:
+        raise UsageError(f"{min(reading)} is for files that are embedded, not for an --index")
+    making = given & _MAKING | ({"--model"} if run.model else set())
+    if making and mode == "--near-duplicates":
+        raise UsageError(f"{min(making)} is for making vectors; those of an --index are made")
+
+
+def _check_tokens(own: Mapping[str, object], given: Set[str]) -> None:
+    if given & {"--search", "--near-duplicates"}:
+        raise UsageError("--tokens gives a vector for each token; searching goes by whole texts")
+    pooling = own["--pooling"]
+    if (pooling is not None and not str(pooling).startswith("last-")) or pooling == "last-token":
+        raise UsageError(f"--tokens pools nothing; leave out --pooling {pooling}")
+    if "--window-pooling" in given:
+        raise UsageError("--tokens pools nothing; leave out --window-pooling")

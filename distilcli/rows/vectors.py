@@ -14,8 +14,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from distilcli.errors import UsageError
+from distilcli.rows.formats import split_suffixes
 from distilcli.rows.jsonl import object_text
-from distilcli.rows.output import FileOutput, check_destination, write_text
+from distilcli.rows.output import FileOutput, check_destination
 from distilcli.rows.row import Row, cell_value
 from distilcli.rows.writer import Block
 
@@ -71,6 +72,21 @@ class VectorColumns:
     text: str | None
 
 
+def check_vector_files(path: str, *, force: bool) -> tuple[str, str, str]:
+    """Return the names of the files: how vectors were made, their rows, and they themselves.
+
+    Raises `UsageError` where one of them may not be written.
+    """
+    names = (path + ABOUT_SUFFIX, path + ROWS_SUFFIX, path)
+    for name in names:
+        check_destination(name, force=force)
+        if Path(name).exists() and not Path(name).is_file():
+            raise UsageError(f"{name}: vectors cannot go into a pipe; name a file")
+    if split_suffixes(path)[1] is not None:
+        raise UsageError(f"{path}: vectors are not compressed; leave out the last suffix")
+    return names
+
+
 class VectorWriter:
     """Writes the vectors of blocks of rows; takes blocks as a writer of rows does.
 
@@ -89,19 +105,21 @@ class VectorWriter:
         force: bool,
     ) -> None:
         """Raise `UsageError` where a file may not be written, before any is."""
-        check_destination(path, force=force)
-        if Path(path).exists() and not Path(path).is_file():
-            raise UsageError(f"{path}: {kind} is no format for a pipe; name a file")
+        names = check_vector_files(path, force=force)
         self._kind = kind
         self._columns = columns
         self._blank = blank
         self._about = about
         self._count = 0
         self._seen = 0
-        self._vectors = FileOutput(path, None)
-        self._rows = FileOutput(path + ROWS_SUFFIX, None)
-        self._path = path
-        self._vectors.write_bytes(self._header())
+        self._outputs: list[FileOutput] = []
+        try:
+            self._outputs.extend(FileOutput(name, None) for name in names)
+            self._beside, self._rows, self._vectors = self._outputs
+            self._vectors.write_bytes(self._header())
+        except BaseException:
+            self.abort()
+            raise
 
     def _header(self) -> bytes:
         return HEADERS[self._kind](self._count, len(self._blank), self._blank.dtype.str)
@@ -142,14 +160,16 @@ class VectorWriter:
         """Put the number of vectors into the header and give all files their names."""
         self._vectors.rewrite_start(self._header())
         about = json.dumps({**self._about, "vectors": self._count}, indent=2, ensure_ascii=False)
-        write_text(self._path + ABOUT_SUFFIX, about + "\n")
-        self._rows.commit()
-        self._vectors.commit()
+        self._beside.write(about + "\n")
+        for output in self._outputs:  # a full disk shows here, before any has its name
+            output.finish()
+        for output in self._outputs:
+            output.commit()
 
     def abort(self) -> None:
         """Give up: nothing is left of the files."""
-        self._rows.discard()
-        self._vectors.discard()
+        for output in self._outputs:
+            output.discard()
 
     def __enter__(self) -> "VectorWriter":
         return self

@@ -28,9 +28,12 @@ from distilcli.tokenizer.windows import Window
 Item = TypeVar("Item")
 Array = np.ndarray[Any, Any]
 Dtype = Literal["float32", "float16", "int8", "binary"]
+Layout = Literal["json", "array", "glance"]
+"""A vector in a row: a JSON list, the array itself, or its first few numbers for people."""
 
 _LEAST_NORM = 1e-12  # as torch.nn.functional.normalize has it
 _INT8_STEPS = 127
+_GLANCED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,13 @@ class TokenEmbeddings:
     tokens: list[str]
     offsets: list[tuple[int, int]]
     vectors: Array
+
+
+@dataclass(slots=True)
+class _PromptedPiece(Piece):
+    """The first piece of a text after a prompt: its first `unpooled` tokens are not pooled."""
+
+    unpooled: int = 0
 
 
 @dataclass(slots=True)
@@ -133,12 +143,11 @@ class _TextTask(ABC, Generic[Item]):
     def _encode_texts(self, texts: Sequence[str]) -> list[Encoded | RowError]:
         """Tokenize texts, each after the prompt."""
 
-    def _hidden_states(self, batch: Batch) -> Tensor:
-        """Return the hidden states (B, T, D) that are pooled, or (B, 1, D) where that will do."""
+    def _hidden_states(self, batch: Batch, *, first_only: bool = False) -> Tensor:
+        """Return the hidden states (B, T, D) of the chosen layers, (B, 1, D) if `first_only`."""
         encoder = self._model.distilbert
         inputs = (batch.input_ids, batch.attention_mask, batch.token_type_ids)
         if self._layer is None and self._pooling.layers == 1:
-            first_only = self._pooling.needs_first_token_only and not self._unpooled
             found: Tensor = encoder(*inputs, first_token_only=first_only)
             return found
         states: tuple[Tensor, ...] = encoder.forward_all(*inputs).hidden_states
@@ -152,18 +161,26 @@ class EmbedTask(_TextTask[Item]):
 
     def _encode_texts(self, texts: Sequence[str]) -> list[Encoded | RowError]:
         ids = self._tokenizer.ids([self._prompt + text for text in texts])
-        return [or_error(self._framer.frame, found) for found in ids]
+        return [or_error(self._frame, found) for found in ids]
+
+    def _frame(self, ids: Sequence[int]) -> Encoded:
+        encoded = self._framer.frame(ids)
+        if self._unpooled:
+            first = encoded.pieces[0]
+            # A text that was cut within the prompt keeps its last token.
+            unpooled = min(self._unpooled, len(first) - 1)
+            encoded.pieces[0] = _PromptedPiece(first.input_ids, first.token_type_ids, unpooled)
+        return encoded
 
     def forward(self, batch: Batch) -> list[Tensor]:
         """Return the pooled vector of each piece, fp32 (D,)."""
+        first_only = self._pooling.needs_first_token_only and not self._unpooled
+        hidden_states = self._hidden_states(batch, first_only=first_only)
         mask = batch.attention_mask
-        if mask is None:
-            mask = torch.ones_like(batch.input_ids)
-        hidden_states = self._hidden_states(batch)
-        if self._unpooled:
-            mask = mask.clone()
-            # A text that was cut within the prompt keeps its last token.
-            mask[:, : min(self._unpooled, min(map(len, batch.pieces)) - 1)] = 0
+        mask = torch.ones_like(batch.input_ids) if mask is None else mask.clone()
+        for row, piece in enumerate(batch.pieces):
+            if isinstance(piece, _PromptedPiece):
+                mask[row, : piece.unpooled] = 0
         pooled = pool(hidden_states, mask[:, : hidden_states.size(1)], self._pooling.modes)
         return list(pooled.float().cpu())
 
@@ -176,7 +193,10 @@ class EmbedTask(_TextTask[Item]):
 
 
 class EmbedTokensTask(_TextTask[Item]):
-    """The same for each token of a text; each is taken from the window with most around it."""
+    """The same for each token of a text; each is taken from the window with most around it.
+
+    Nothing is pooled, and dense layers, which are made for pooled vectors, are left out.
+    """
 
     def _encode_texts(self, texts: Sequence[str]) -> list[Encoded | RowError]:
         found = self._tokenizer.encode([self._prompt + text for text in texts])
@@ -219,16 +239,18 @@ def _finite(vectors: Tensor) -> Tensor:
 
 
 class EmbeddingColumns:
-    """How a vector is laid out in the column `embedding` of a row: as JSON, or as it is."""
+    """How a vector is laid out in the column `embedding` of a row; see `Layout`."""
 
     names = ("embedding",)
 
-    def __init__(self, *, as_json: bool) -> None:
-        self._as_json = as_json
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
 
     def values(self, vector: Array) -> list[object]:
         """Return the value of one row."""
-        return [_json(vector) if self._as_json else vector]
+        if self._layout == "json":
+            return [_json(vector)]
+        return [_glance(vector) if self._layout == "glance" else vector]
 
     def counted(self, vector: Array) -> list[str]:
         """Return nothing: vectors are not counted by kind."""
@@ -240,19 +262,28 @@ class TokenEmbeddingColumns:
 
     names = ("tokens", "offsets", "embeddings")
 
-    def __init__(self, *, as_json: bool) -> None:
-        self._as_json = as_json
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
 
     def values(self, value: TokenEmbeddings) -> list[object]:
         """Return the values of one row, in the order of `names`."""
         vectors: object = value.vectors
-        if self._as_json:
+        if self._layout == "json":
             vectors = JsonText(f"[{','.join(map(_json, value.vectors))}]")
+        elif self._layout == "glance":
+            vectors = " x ".join(map(str, value.vectors.shape))
         return [value.tokens, value.offsets, vectors]
 
     def counted(self, value: TokenEmbeddings) -> list[str]:
         """Return nothing: vectors are not counted by kind."""
         return []
+
+
+def _glance(vector: Array) -> str:
+    """Return the first numbers of a vector and how many there are, for people."""
+    form = "{:d}" if vector.dtype.kind in "iu" else "{:.2f}"
+    first = ", ".join(map(form.format, vector[:_GLANCED].tolist()))
+    return f"[{first}, … {len(vector)}]" if len(vector) > _GLANCED else f"[{first}]"
 
 
 def _json(vector: Array) -> JsonText:

@@ -78,14 +78,17 @@ class Embedder(Predictor[BaseModel]):
         self._layer = self._checked_layer(layer, pooling)
         self.prompts = recipe.prompts
         self.prompt = self._chosen_prompt(recipe, prompt, prompt_name)
-        dense = tuple(self._dense(layer) for layer in recipe.dense) if pooling is None else ()
+        full = self.config.dim * len(self._pooling.modes)
+        dense = []
+        for dense_layer in recipe.dense if pooling is None else ():
+            function, full = _read_dense(dense_layer, full)
+            dense.append(function)
         self._finish = Finish(
-            dense=tuple(function for function, _ in dense),
+            dense=tuple(dense),
             dims=dims,
             normalizes=recipe.normalizes if normalize is None else normalize,
             dtype=dtype,
         )
-        full = dense[-1][1] if dense else self.config.dim * len(self._pooling.modes)
         if dims is not None and not 0 < dims <= full:
             raise UsageError(f"--dims {dims}: the vectors of {self.name} have {full} dimensions")
         self.width = dims or full
@@ -113,14 +116,19 @@ class Embedder(Predictor[BaseModel]):
         kind = f"{self.width} x {self.dtype}, {self.pooling}{layer}{unit}"
         return f"{super().described()}, vectors: {kind}"
 
-    def about(self) -> dict[str, object]:
+    @property
+    def token_width(self) -> int:
+        """The dimensions of the vector of one token."""
+        return self._finish.dims or self.config.dim
+
+    def about(self, *, of_tokens: bool = False) -> dict[str, object]:
         """Say how vectors are made, as plain JSON values."""
         return {
             "model": self.name,
             "pooling": self.pooling,
             "layer": self._layer,
             "normalized": self.normalizes,
-            "dims": self.width,
+            "dims": self.token_width if of_tokens else self.width,
             "dtype": self.dtype,
             "prompt": self.prompt,
         }
@@ -138,13 +146,14 @@ class Embedder(Predictor[BaseModel]):
         """Return the vectors of every token of texts; raises as calling it does."""
         return values_of(self.tokens_engine(_itself, on_error="stop"), checked_texts(texts))
 
-    def blank(self) -> Array:
+    def blank(self, *, of_tokens: bool = False) -> Array:
         """Return what stands for a vector that could not be had: NaN, or zeros for integers."""
+        width = self.token_width if of_tokens else self.width
         if self.dtype == "binary":
-            return np.zeros((self.width + 7) // 8, dtype=np.uint8)
+            return np.zeros((width + 7) // 8, dtype=np.uint8)
         if self.dtype == "int8":
-            return np.zeros(self.width, dtype=np.int8)
-        return np.full(self.width, np.nan, dtype=self.dtype)
+            return np.zeros(width, dtype=np.int8)
+        return np.full(width, np.nan, dtype=self.dtype)
 
     def engine(
         self, text_of: Callable[[Item], str], *, on_error: OnError = "keep"
@@ -156,8 +165,17 @@ class Embedder(Predictor[BaseModel]):
     def tokens_engine(
         self, text_of: Callable[[Item], str], *, on_error: OnError = "keep"
     ) -> Engine[Item, TokenEmbeddings]:
-        """Return the engine that embeds every token of items."""
-        task = EmbedTokensTask[Item](self._model, self._tokenizer, **self._settings(text_of))
+        """Return the engine that embeds every token of items.
+
+        Raises `UsageError` for more dimensions than a token has.
+        """
+        if self.token_width > self.config.dim:
+            raise UsageError(
+                f"--dims {self.token_width}: the tokens of {self.name} have {self.config.dim} "
+                "dimensions"
+            )
+        settings = self._settings(text_of) | {"finish": replace(self._finish, dense=())}
+        task = EmbedTokensTask[Item](self._model, self._tokenizer, **settings)
         return self._engine(task, on_error=on_error)
 
     def _settings(self, text_of: Callable[[Item], str]) -> dict[str, Any]:
@@ -169,7 +187,7 @@ class Embedder(Predictor[BaseModel]):
             "pooling": self._pooling,
             "finish": self._finish,
             "layer": self._layer,
-            "prompt": self.prompt,
+            "prompt": self.prompt.lower() if self._lowercases else self.prompt,
             "pools_prompt": self._pools_prompt,
             "long_texts": self._long_texts,
         }
@@ -201,15 +219,22 @@ class Embedder(Predictor[BaseModel]):
             raise UsageError(f"--prompt-name {name!r}: the prompts of {self.name} are: {known}")
         return recipe.prompts[name]
 
-    def _dense(self, layer: DenseLayer) -> tuple[Callable[[Tensor], Tensor], int]:
-        weights = read_file(layer.path)
-        weight, bias = weights.get("linear.weight"), weights.get("linear.bias")
-        if weight is None:
-            raise ModelError(f"{layer.path}: has no linear.weight; download the folder again")
-        function = partial(
-            _dense, weight.float(), None if bias is None else bias.float(), layer.activation
+
+def _read_dense(layer: DenseLayer, width: int) -> tuple[Callable[[Tensor], Tensor], int]:
+    """Return the layer as a function of vectors of `width`, and the width of what it gives."""
+    weights = read_file(layer.path)
+    weight, bias = weights.get("linear.weight"), weights.get("linear.bias")
+    if weight is None:
+        raise ModelError(f"{layer.path}: has no linear.weight; download the folder again")
+    if weight.shape[1:] != (width,) or (bias is not None and bias.shape != weight.shape[:1]):
+        raise ModelError(
+            f"{layer.path}: a layer of shape {tuple(weight.shape)} takes no vector of {width} "
+            "dimensions; download the folder again"
         )
-        return function, weight.size(0)
+    function = partial(
+        _dense, weight.float(), None if bias is None else bias.float(), layer.activation
+    )
+    return function, weight.size(0)
 
 
 def _dense(weight: Tensor, bias: Tensor | None, activation: str, x: Tensor) -> Tensor:

@@ -14,7 +14,8 @@ from distilcli.errors import InputError
 from distilcli.tasks.stored import Array, StoredVectors
 
 _PAIR_ROWS = 2048  # rows a side of a block of pairs: 16 MB of scores
-_LEAST_NORM = 1e-12
+_DIGITS = 6
+_SLACK = 1e-4  # how far the product of vectors that are said to be of length 1 may be off
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +38,8 @@ class Pair:
 def nearest(stored: StoredVectors, queries: Array, k: int) -> list[list[Hit]]:
     """Return for each of `queries` (Q, width) the `k` nearest vectors, the nearest first.
 
-    Of equals the first stored comes first; vectors that are not numbers, or all zero, are passed
-    over. Raises `InputError` where the widths differ.
+    Of equals the first stored comes first; vectors that are not numbers, or all zero, have no
+    direction and are passed over. Raises `InputError` where the widths differ.
     """
     if queries.shape[1] != stored.width:
         raise InputError(
@@ -47,15 +48,22 @@ def nearest(stored: StoredVectors, queries: Array, k: int) -> list[list[Hit]]:
         )
     queries = np.ascontiguousarray(_unit(queries.astype(np.float32)).T)  # (width, Q)
     best = [_Best(k) for _ in range(queries.shape[1])]
-    are_units = bool(stored.about.get("normalized")) and stored.dtype == np.float32
-
+    # Lengths take longer to find than the product itself. Where the file's maker says that they
+    # are 1, they are found only of vectors that can be among the best.
+    says_units = bool(stored.about.get("normalized")) and stored.dtype == np.float32
     for first, vectors in stored.stretches():
-        scores = vectors @ queries
-        if not are_units:
-            with np.errstate(divide="ignore", invalid="ignore"):
-                scores /= np.sqrt(np.einsum("nd,nd->n", vectors, vectors))[:, None]
-        for column, kept in enumerate(best):
-            kept.offer(first, scores[:, column])
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            products = vectors @ queries
+            lengths = None if says_units else _norms(vectors)[:, 0]
+            for column, kept in enumerate(best):
+                scores = products[:, column]
+                if lengths is None:
+                    places = np.flatnonzero(scores > kept.floor - _SLACK)
+                    scores = scores[places] / _norms(vectors[places])[:, 0]
+                else:
+                    places = np.arange(len(vectors))
+                    scores = scores / lengths
+                kept.offer(first + places, _tidy(scores))
     return [kept.hits() for kept in best]
 
 
@@ -67,13 +75,17 @@ class _Best:
         self._numbers = np.empty(0, dtype=np.int64)
         self._scores = np.empty(0, dtype=np.float32)
 
-    def offer(self, first: int, scores: Array) -> None:
-        """Take in the scores of vectors from number `first` on."""
-        floor = self._scores[-1] if len(self._scores) == self._k else -np.inf
-        places = np.flatnonzero(scores > floor)  # never true of NaN
+    @property
+    def floor(self) -> float:
+        """What a score must be above to be among the best."""
+        return float(self._scores[-1]) if len(self._scores) == self._k else -np.inf
+
+    def offer(self, numbers: Array, scores: Array) -> None:
+        """Take in the scores of the vectors of these numbers, which ascend."""
+        places = np.flatnonzero(scores > self.floor)  # never true of NaN
         if not len(places):
             return
-        numbers = np.concatenate([self._numbers, first + places])
+        numbers = np.concatenate([self._numbers, numbers[places]])
         merged = np.concatenate([self._scores, scores[places]])
         if len(merged) > 4 * self._k:
             # The k-th best score, and all that equal it: the order below decides among them.
@@ -93,6 +105,7 @@ class _Best:
 def near_duplicates(stored: StoredVectors, threshold: float) -> Iterator[Pair]:
     """Yield every two vectors whose cosine is at least `threshold`, block by block.
 
+    Vectors that are not numbers, or all zero, are in no pair.
     The work grows with the square of their number, the memory does not grow.
     """
     for first, rows in stored.stretches(_PAIR_ROWS):
@@ -100,7 +113,8 @@ def near_duplicates(stored: StoredVectors, threshold: float) -> Iterator[Pair]:
         for second, others in stored.stretches(_PAIR_ROWS):
             if second < first:
                 continue
-            scores = units @ _unit(others).T
+            with np.errstate(invalid="ignore"):
+                scores = _tidy(units @ _unit(others).T)
             near = scores >= threshold
             if second == first:
                 near = np.triu(near, k=1)
@@ -109,7 +123,18 @@ def near_duplicates(stored: StoredVectors, threshold: float) -> Iterator[Pair]:
 
 
 def _unit(vectors: Array) -> Array:
-    """Return vectors of length 1; one of zeros stays as it is."""
-    norms = np.sqrt(np.einsum("nd,nd->n", vectors, vectors))[:, None]
-    unit: Array = vectors / np.maximum(norms, _LEAST_NORM)
+    """Return vectors of length 1; one of zeros becomes NaN."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        unit: Array = vectors / _norms(vectors)
     return unit
+
+
+def _norms(vectors: Array) -> Array:
+    """Return the lengths of vectors (N, D) as (N, 1)."""
+    norms: Array = np.sqrt(np.einsum("nd,nd->n", vectors, vectors))[:, None]
+    return norms
+
+
+def _tidy(scores: Array) -> Array:
+    """Round cosines to what fp32 sums are good for, so that equal vectors have equal scores."""
+    return np.round(scores, _DIGITS, out=scores).clip(-1, 1, out=scores)

@@ -24,6 +24,7 @@ Array = np.ndarray[Any, Any]
 _STRETCH_BYTES = 64 << 20
 _TYPES = {"F32": "<f4", "F16": "<f2", "I8": "|i1", "U8": "|u1"}
 _MATRIX = 2
+_LONGEST_HEADER = 1 << 16  # what numpy itself reads without being told to
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +50,10 @@ class StoredVectors:
     @property
     def width(self) -> int:
         """The dimensions of a vector."""
-        bits = self.columns * 8
-        return int(self.about.get("dims", bits)) if self.is_binary else self.columns
+        if not self.is_binary:
+            return self.columns
+        bits, said = self.columns * 8, self.about.get("dims")
+        return said if isinstance(said, int) and bits - 8 < said <= bits else bits
 
     def stretches(self, rows: int | None = None) -> Iterator[tuple[int, Array]]:
         """Yield the number of a first vector, and with it so many as fp32 (n, width).
@@ -81,26 +84,39 @@ class VectorNames:
     """What names each vector: its id and text, from the file beside them.
 
     Without such a file a vector's id is its number, from 1. Only where each line begins is kept.
+    `columns` are the names that a vector has.
     """
 
     def __init__(self, stored: StoredVectors) -> None:
         """Raise `InputError` where there are not as many lines as vectors."""
-        path = Path(f"{stored.path}{ROWS_SUFFIX}")
-        self._file = path.open("rb") if path.is_file() else None
-        if self._file is None:
+        self._path = Path(f"{stored.path}{ROWS_SUFFIX}")
+        self._starts: Array | None = None
+        self.columns: tuple[str, ...] = ("id",)
+        if not self._path.is_file():
             return
-        lengths = np.fromiter(map(len, self._file), dtype=np.int64)
+        with self._path.open("rb") as file:
+            lengths = np.fromiter(map(len, file), dtype=np.int64)
         if len(lengths) != stored.count:
             raise InputError(
-                f"{path}: has {len(lengths):,} lines for {stored.count:,} vectors; embed again"
+                f"{self._path}: has {len(lengths):,} lines for {stored.count:,} vectors; "
+                "embed again"
             )
         self._starts = np.cumsum(lengths) - lengths
+        if stored.count:
+            self.columns = tuple(name for name in self[0] if name != "error")
 
     def __getitem__(self, number: int) -> dict[str, Any]:
-        if self._file is None:
+        if self._starts is None:
             return {"id": number + 1}
-        self._file.seek(self._starts[number])
-        found: dict[str, Any] = json.loads(self._file.readline())
+        with self._path.open("rb") as file:
+            file.seek(self._starts[number])
+            line = file.readline()
+        try:
+            found = json.loads(line)
+        except (ValueError, RecursionError):
+            found = None
+        if not isinstance(found, dict):
+            raise InputError(f"{self._path}, line {number + 1}: is no JSON object; embed again")
         return found
 
 
@@ -113,9 +129,12 @@ def open_stored(name: str) -> StoredVectors:
         raise InputError(f"{name}: no such file; make one with distil embed FILES -o {name}")
     try:
         start, shape, dtype = (_npy if path.suffix == ".npy" else _safetensors)(path)
-    except (OSError, ValueError, SyntaxError, KeyError, TypeError, ModelError) as error:
+    except ModelError as error:
+        raise InputError(str(error)) from None
+    except (OSError, ValueError, SyntaxError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f"{name}: holds no vectors that can be read: {error}") from None
-    if len(shape) != _MATRIX or dtype.str not in _TYPES.values():
+    is_matrix = len(shape) == _MATRIX and all(type(n) is int and n >= 0 for n in shape)
+    if not is_matrix or shape[1] == 0 or dtype.str not in _TYPES.values():
         raise InputError(
             f"{name}: holds {dtype} of shape {shape}; vectors are float32, float16, int8 or uint8 "
             "numbers in rows and columns"
@@ -131,6 +150,8 @@ def _npy(path: Path) -> tuple[int, tuple[int, ...], np.dtype[Any]]:
         version = np.lib.format.read_magic(file)
         size = 2 if version == (1, 0) else 4
         length = int.from_bytes(file.read(size), "little")
+        if length > _LONGEST_HEADER:
+            raise ValueError(f"a header of {length:,} bytes")
         raw = ast.literal_eval(file.read(length).decode("latin-1"))
         if raw["fortran_order"]:
             raise ValueError("its columns come before its rows")
@@ -139,7 +160,11 @@ def _npy(path: Path) -> tuple[int, tuple[int, ...], np.dtype[Any]]:
 
 def _safetensors(path: Path) -> tuple[int, tuple[int, ...], np.dtype[Any]]:
     tensors = read_header(path).tensors
-    found = tensors.get(TENSOR_NAME) or next(iter(tensors.values()))
+    found = tensors.get(TENSOR_NAME) or next(iter(tensors.values()), None)
+    if found is None:
+        raise ValueError("it has no tensor")
+    if found.dtype not in _TYPES:
+        raise ValueError(f"{found.name} is {found.dtype}, not one of {', '.join(_TYPES)}")
     return found.begin, found.shape, np.dtype(_TYPES[found.dtype])
 
 
@@ -149,6 +174,6 @@ def _about(path: Path) -> Mapping[str, Any]:
         return {}
     try:
         raw = json.loads(beside.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{beside}: cannot be read: {error}; embed again") from None
     return raw if isinstance(raw, dict) else {}

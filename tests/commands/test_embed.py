@@ -1,0 +1,537 @@
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from distilcli.app import main
+from distilcli.tasks.embedder import Embedder
+from distilcli.tasks.settings import LongTexts
+from tests.commands._parse import delimited, json_lines
+from tests.console.conftest import Terminal, terminal
+from tests.tasks.test_embedder import write_recipe
+
+__all__ = ["terminal"]
+
+Distil = Callable[..., tuple[int, str, str]]
+Make = Callable[..., Path]
+TEXTS = ("i loved the film", "it was dull and slow", "good acting , bad plot")
+LONG = "i loved the film but it was dull , slow and boring . the camera is great ! " * 3
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def csv_file(tmp_path: Path) -> str:
+    rows = "".join(f'k{n},"{text}",{LONG if n else "a film"}\n' for n, text in enumerate(TEXTS))
+    rows = rows.replace(f",{LONG}", f',"{LONG}"')
+    (tmp_path / "reviews.csv").write_text("id,text,more\n" + rows)
+    return "reviews.csv"
+
+
+@pytest.fixture
+def index(distil: Distil, tiny_folder: Path, csv_file: str) -> str:
+    assert distil("embed", csv_file, "-m", tiny_folder, "-o", "index.npy")[0] == 0
+    return "index.npy"
+
+
+def vectors_of(model: Path, texts: Any = TEXTS, **options: Any) -> np.ndarray:
+    """The vectors that the library gives."""
+    return Embedder(str(model), device="cpu", **options)(texts)
+
+
+def embeddings(rows: list[dict[str, Any]]) -> np.ndarray:
+    values = [row["embedding"] for row in rows]
+    return np.array([json.loads(v) if isinstance(v, str) else v for v in values], np.float32)
+
+
+def beside(path: str) -> list[dict[str, Any]]:
+    return json_lines(Path(f"{path}.rows.jsonl").read_text())
+
+
+def about(path: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(Path(f"{path}.json").read_text())
+    return found
+
+
+def close(one: Any, other: Any) -> bool:
+    return np.shape(one) == np.shape(other) and bool(np.allclose(one, other, atol=1e-5))
+
+
+def test_rows_keep_their_columns(distil: Distil, tiny_folder: Path, csv_file: str) -> None:
+    code, out, err = distil("embed", csv_file, "-m", tiny_folder)
+    rows = delimited(out)
+    assert code == 0
+    assert list(rows[0]) == ["id", "text", "more", "embedding"]
+    assert close(embeddings(rows), vectors_of(tiny_folder))
+    assert "vectors: 32 x float32, mean, text column 'text'" in err
+    assert "\ndistil: 3 rows in " in err
+
+
+@pytest.mark.parametrize(
+    "suffix",
+    ["csv", "tsv", "jsonl", "json", "csv.gz"],
+)
+def test_formats_of_rows(distil: Distil, tiny_folder: Path, csv_file: str, suffix: str) -> None:
+    import gzip
+
+    name = f"out.{suffix}"
+    assert distil("embed", csv_file, "-m", tiny_folder, "-o", name)[0] == 0
+    content = Path(name).read_bytes()
+    text = (gzip.decompress(content) if suffix.endswith("gz") else content).decode()
+    if suffix == "json":
+        rows = json.loads(text)
+    elif suffix == "jsonl":
+        rows = json_lines(text)
+        assert isinstance(rows[0]["embedding"], list)
+    else:
+        rows = delimited(text, "\t" if suffix == "tsv" else ",")
+    assert close(embeddings(rows), vectors_of(tiny_folder))
+
+
+def test_parquet_has_lists_of_numbers(distil: Distil, tiny_folder: Path, csv_file: str) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    run = ("embed", csv_file, "-m", tiny_folder)
+    assert distil(*run, "-o", "a.parquet")[0] == 0
+    table = parquet.read_table("a.parquet")
+    assert str(table.schema.field("embedding").type).startswith("list<")
+    assert close(table["embedding"].to_pylist(), vectors_of(tiny_folder))
+    assert distil(*run, "-o", "t.parquet", "--tokens")[0] == 0
+    found = parquet.read_table("t.parquet")["embeddings"].to_pylist()
+    for vectors, value in zip(
+        found, Embedder(str(tiny_folder), device="cpu").tokens(TEXTS), strict=True
+    ):
+        assert close(vectors, value.vectors)
+
+
+@pytest.mark.parametrize("suffix", ["npy", "safetensors"])
+@pytest.mark.parametrize("dtype", ["float32", "float16", "int8", "binary"])
+def test_formats_of_vectors(
+    distil: Distil, tiny_folder: Path, csv_file: str, suffix: str, dtype: str
+) -> None:
+    name = f"out.{suffix}"
+    code, out, _ = distil("embed", csv_file, "-m", tiny_folder, "-o", name, "--dtype", dtype)
+    assert (code, out) == (0, "")
+    found = np.load(name) if suffix == "npy" else load_file(name)["embeddings"]
+    expected = vectors_of(tiny_folder, dtype=dtype)
+    assert found.dtype == expected.dtype
+    assert np.allclose(found, expected, atol=1e-3 if dtype == "float16" else 1e-5)
+    assert beside(name) == [{"id": n, "text": text} for n, text in enumerate(TEXTS, start=1)]
+    told = about(name)
+    assert (told["model"], told["dims"], told["dtype"]) == (str(tiny_folder), 32, dtype)
+    assert (told["vectors"], told["normalized"], told["pooling"]) == (3, False, "mean")
+
+
+def test_the_format_may_be_said(distil: Distil, tiny_folder: Path, csv_file: str) -> None:
+    run = ("embed", csv_file, "-m", tiny_folder)
+    assert distil(*run, "--format", "npy", "-o", "vectors")[0] == 0
+    assert close(np.load("vectors"), vectors_of(tiny_folder))
+    assert distil(*run, "--format", "jsonl", "-o", "rows.npy")[0] == 0
+    assert close(embeddings(json_lines(Path("rows.npy").read_text())), vectors_of(tiny_folder))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options"),
+    [
+        (["--pooling", "max"], {"pooling": "max"}),
+        (["--pooling", "last-2"], {"pooling": "last-2"}),
+        (["--normalize"], {"normalize": True}),
+        (["--dims", "5"], {"dims": 5}),
+        (["--layer", "1"], {"layer": 1}),
+        (["--layer", "-2"], {"layer": -2}),
+        (["--prompt", "good : "], {"prompt": "good : "}),
+        (["--max-length", "8"], {"long_texts": LongTexts(max_length=8)}),
+        (
+            ["--long", "window", "--max-length", "10", "--stride", "3"],
+            {"long_texts": LongTexts(long="window", max_length=10, stride=3)},
+        ),
+        (
+            ["--long", "window", "--max-length", "10", "--stride", "3", "--window-pooling", "max"],
+            {"long_texts": LongTexts(long="window", max_length=10, stride=3, window_pooling="max")},
+        ),
+    ],
+)
+def test_options_of_vectors(
+    distil: Distil, tiny_folder: Path, arguments: list[str], options: dict[str, Any]
+) -> None:
+    texts = ["a film", LONG]
+    given = [part for text in texts for part in ("--text", text)]
+    code, out, _ = distil("embed", "-m", tiny_folder, *given, *arguments, "--format", "jsonl")
+    assert code == 0
+    found = embeddings(json_lines(out))
+    assert close(found, vectors_of(tiny_folder, texts, **options))
+    assert not close(found, vectors_of(tiny_folder, texts))
+
+
+def test_options_of_a_sentence_model(distil: Distil, make_model: Make) -> None:
+    model = write_recipe(make_model(), normalizes=True, prompts={"query": "good : "})
+    run = ("embed", "-m", model, "--format", "jsonl", "--text", "a film")
+    texts = ["a film"]
+    usual = embeddings(json_lines(distil(*run)[1]))
+    assert close(usual, vectors_of(model, texts))
+    assert np.linalg.norm(usual) == pytest.approx(1, abs=1e-5)
+    as_is = embeddings(json_lines(distil(*run, "--no-normalize")[1]))
+    assert close(as_is, vectors_of(model, texts, normalize=False))
+    assert np.linalg.norm(as_is) > 2
+    named = embeddings(json_lines(distil(*run, "--prompt-name", "query")[1]))
+    assert close(named, vectors_of(model, ["good : a film"]))
+    code, _, err = distil(*run, "--prompt-name", "passage")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "are: query" in err
+
+
+def test_another_text_column_and_fewer_rows(
+    distil: Distil, tiny_folder: Path, csv_file: str
+) -> None:
+    run = ("embed", csv_file, "-m", tiny_folder, "-c", "more", "--limit", "1")
+    _, out, err = distil(*run)
+    assert close(embeddings(delimited(out)), vectors_of(tiny_folder, ["a film"]))
+    assert "text column 'more'" in err
+    assert distil(*run, "-o", "a.npy")[0] == 0
+    assert beside("a.npy") == [{"id": 1, "text": "a film"}]
+
+
+def test_ids_of_a_column(distil: Distil, tiny_folder: Path, csv_file: str) -> None:
+    run = ("embed", csv_file, "-m", tiny_folder, "-o", "a.npy", "--id-column")
+    assert distil(*run, "id")[0] == 0
+    assert [row["id"] for row in beside("a.npy")] == ["k0", "k1", "k2"]
+    code, _, err = distil(*run, "none", "--force")
+    assert code in {2, 3}
+    assert err.count("\n") == 1
+
+
+def test_tokens_in_rows(distil: Distil, tiny_folder: Path, csv_file: str) -> None:
+    expected = Embedder(str(tiny_folder), device="cpu").tokens(TEXTS)
+    run = ("embed", csv_file, "-m", tiny_folder, "--tokens")
+    for suffix in ("csv", "tsv", "jsonl", "json"):
+        code, out, _ = distil(*run, "--format", suffix)
+        assert code == 0
+        if suffix.startswith("json"):
+            rows = json.loads(out) if suffix == "json" else json_lines(out)
+        else:
+            csv.field_size_limit(10**7)
+            names = ("tokens", "offsets", "embeddings")
+            rows = [
+                {name: json.loads(row[name]) for name in names}
+                for row in delimited(out, "\t" if suffix == "tsv" else ",")
+            ]
+        for row, value in zip(rows, expected, strict=True):
+            assert row["tokens"] == value.tokens
+            assert [tuple(offset) for offset in row["offsets"]] == value.offsets
+            assert close(row["embeddings"], value.vectors)
+
+
+@pytest.mark.parametrize("suffix", ["npy", "safetensors"])
+def test_tokens_in_vectors(distil: Distil, make_model: Make, csv_file: str, suffix: str) -> None:
+    model = write_recipe(make_model(), pooling=["cls", "mean"], dense=(64, 7), normalizes=True)
+    name = f"a.{suffix}"
+    run = ("embed", csv_file, "-m", model, "--tokens", "--id-column", "id")
+    assert distil(*run, "-o", name)[0] == 0
+    values = Embedder(str(model), device="cpu").tokens(TEXTS)
+    found = np.load(name) if suffix == "npy" else load_file(name)["embeddings"]
+    assert close(found, np.concatenate([value.vectors for value in values]))
+    assert beside(name) == [
+        {"id": f"k{n}", "token": token, "start": start, "end": end}
+        for n, value in enumerate(values)
+        for token, (start, end) in zip(value.tokens, value.offsets, strict=True)
+    ]
+    assert about(name)["dims"] == 32
+
+
+def test_search_finds_the_text_itself(distil: Distil, tiny_folder: Path, index: str) -> None:
+    code, out, err = distil("embed", "--search", TEXTS[1], "--index", index)
+    rows = delimited(out, "\t")
+    assert code == 0
+    assert [list(row) for row in rows] == [["rank", "score", "id", "text"]] * 3
+    assert (rows[0]["rank"], rows[0]["id"], rows[0]["text"]) == ("1", "2", TEXTS[1])
+    scores = [float(row["score"]) for row in rows]
+    assert scores[0] == pytest.approx(1, abs=1e-5)
+    assert scores == sorted(scores, reverse=True)
+    vectors = vectors_of(tiny_folder)
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    assert close(scores, np.sort(unit @ unit[1])[::-1])
+    assert f"model {tiny_folder}" in err
+    assert "3 vectors in index.npy" in err
+
+
+@pytest.mark.parametrize("suffix", ["npy", "safetensors"])
+@pytest.mark.parametrize("dtype", ["float32", "float16", "int8", "binary"])
+def test_search_in_any_numbers(
+    distil: Distil, tiny_folder: Path, csv_file: str, suffix: str, dtype: str
+) -> None:
+    made = ("--dtype", dtype, "--pooling", "max", "--layer", "1", "--dims", "20")
+    name = f"a.{suffix}"
+    assert distil("embed", csv_file, "-m", tiny_folder, "-o", name, *made)[0] == 0
+    # Pooling, layer and dims are taken from how the index was made.
+    code, out, _ = distil(
+        "embed", "--search", TEXTS[2], "--index", name, "-k", "1", "--format", "jsonl"
+    )
+    (row,) = json_lines(out)
+    assert code == 0
+    assert (row["rank"], row["id"], row["text"]) == (1, 3, TEXTS[2])
+    assert row["score"] == pytest.approx(1, abs=0.4 if dtype == "binary" else 1e-3)
+
+
+def test_several_queries(distil: Distil, index: str) -> None:
+    queries = [part for text in reversed(TEXTS) for part in ("--search", text)]
+    run = ("embed", *queries, "--index", index, "-k", 2)
+    _, out, _ = distil(*run, "-o", "found.csv", "--stats", "stats.json")
+    rows = delimited(Path("found.csv").read_text())
+    assert out == ""
+    assert [row["query"] for row in rows] == [text for text in reversed(TEXTS) for _ in "12"]
+    assert [row["text"] for row in rows[::2]] == list(reversed(TEXTS))
+    assert [row["rank"] for row in rows] == ["1", "2"] * 3
+    stats = json.loads(Path("stats.json").read_text())
+    assert (stats["command"], stats["queries"], stats["vectors"]) == ("embed", 3, 3)
+    assert distil(*run, "-o", "found.csv")[0] == 2
+
+
+def test_parquet_has_scores_as_numbers(distil: Distil, index: str) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    assert distil("embed", "--search", TEXTS[1], "--index", index, "-o", "a.parquet")[0] == 0
+    first = parquet.read_table("a.parquet").to_pylist()[0]
+    assert (first["rank"], first["id"], first["text"]) == (1, 2, TEXTS[1])
+    assert first["score"] == pytest.approx(1, abs=1e-5)
+
+
+def test_search_among_vectors_of_others(distil: Distil, tiny_folder: Path) -> None:
+    np.save("own.npy", vectors_of(tiny_folder))
+    _, out, _ = distil("embed", "--search", TEXTS[2], "--index", "own.npy", "-m", tiny_folder)
+    assert delimited(out, "\t")[0]["id"] == "3"
+    code, _, err = distil("embed", "--search", "a", "--index", "own.npy")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "give --model" in err
+
+
+def test_an_index_of_another_width(distil: Distil, tiny_folder: Path, index: str) -> None:
+    code, out, err = distil("embed", "--search", "a", "--index", index, "--dims", "4")
+    assert (code, out) == (3, "")
+    assert "32 dimensions, those of the query 4" in err.splitlines()[-1]
+
+
+@pytest.mark.parametrize("content", ['{"options": 3, "model": null}', "[]", "{}"])
+def test_a_file_beside_that_says_nothing(
+    distil: Distil, tiny_folder: Path, index: str, content: str
+) -> None:
+    Path(f"{index}.json").write_text(content)
+    assert distil("embed", "--search", "a", "--index", index)[0] == 2
+    assert distil("embed", "--search", "a", "--index", index, "-m", tiny_folder)[0] == 0
+
+
+@pytest.fixture
+def doubles(tmp_path: Path) -> str:
+    texts = [*TEXTS, TEXTS[0], "x y z 1 2 3", TEXTS[2]]
+    lines = (json.dumps({"key": f"k{n}", "text": text}) for n, text in enumerate(texts))
+    (tmp_path / "doubles.jsonl").write_text("\n".join(lines) + "\n")
+    return "doubles.jsonl"
+
+
+def test_near_duplicates_of_files(distil: Distil, tiny_folder: Path, doubles: str) -> None:
+    run = ("embed", doubles, "-m", tiny_folder, "--format", "jsonl", "--near-duplicates")
+    code, out, err = distil(*run, "0.9999", "--id-column", "key", "--stats", "stats.json")
+    assert code == 0
+    assert json_lines(out) == [
+        {"score": 1.0, "id": "k0", "text": TEXTS[0], "other_id": "k3", "other_text": TEXTS[0]},
+        {"score": 1.0, "id": "k2", "text": TEXTS[2], "other_id": "k5", "other_text": TEXTS[2]},
+    ]
+    assert "2 pairs of 6 rows at 0.9999 or nearer" in err
+    assert json.loads(Path("stats.json").read_text())["pairs"] == 2
+    assert len(json_lines(distil(*run, "-1")[1])) == 15
+    scores = [row["score"] for row in json_lines(distil(*run, "0")[1])]
+    assert len(scores) >= 2
+    assert min(scores) >= 0
+    assert len(json_lines(distil(*run, "-1", "--limit", "3")[1])) == 3
+    assert sorted(path.name for path in Path().iterdir()) == ["doubles.jsonl", "stats.json"]
+
+
+def test_near_duplicates_of_an_index(distil: Distil, tiny_folder: Path, doubles: str) -> None:
+    assert distil("embed", doubles, "-m", tiny_folder, "-o", "a.npy")[0] == 0
+    run = ("embed", "--index", "a.npy", "--near-duplicates", "0.9999")
+    code, out, _ = distil(*run)
+    rows = delimited(out, "\t")
+    assert code == 0
+    assert [(row["id"], row["other_id"]) for row in rows] == [("1", "4"), ("3", "6")]
+    Path("a.npy.rows.jsonl").unlink()
+    bare = delimited(distil(*run)[1], "\t")
+    assert [list(row) for row in bare] == [["score", "id", "other_id"]] * 2
+
+
+def test_near_duplicates_may_be_estimated(distil: Distil, tiny_folder: Path, doubles: str) -> None:
+    code, out, err = distil(
+        "embed", doubles, "-m", tiny_folder, "--near-duplicates", "0.9", "--dry-run", "--json"
+    )
+    assert (code, out) == (0, "")
+    assert json.loads(err.splitlines()[-1])["rows"] == 6
+
+
+def test_a_row_that_cannot_be_read(distil: Distil, tiny_folder: Path) -> None:
+    Path("a.jsonl").write_text('{"text": "a film"}\n{"text": \n{"text": "good"}\n')
+    run = ("embed", "a.jsonl", "-m", tiny_folder)
+    code, out, _ = distil(*run)
+    assert code == 6
+    assert json_lines(out)[1]["embedding"] is None
+    assert json_lines(out)[1]["error"]
+    code, _, err = distil(*run, "-o", "a.npy")
+    assert code == 6
+    assert np.isnan(np.load("a.npy")).all(axis=1).tolist() == [False, True, False]
+    assert [list(row) for row in beside("a.npy")] == [
+        ["id", "text"], ["id", "text", "error"], ["id", "text"],
+    ]  # fmt: skip
+    assert "failed: 1 row" in err
+    # It is nearest to nothing.
+    _, out, _ = distil("embed", "--search", "good", "--index", "a.npy", "--format", "jsonl")
+    assert [row["id"] for row in json_lines(out)] == [3, 1]
+    code, out, _ = distil(*run, "--near-duplicates", "-1", "--format", "jsonl")
+    assert code == 6
+    assert [(row["id"], row["other_id"]) for row in json_lines(out)] == [(1, 3)]
+
+
+def test_a_row_that_fails_is_skipped_or_the_end(distil: Distil, tiny_folder: Path) -> None:
+    Path("a.txt").write_text(f"a film\n{LONG}\ngood\n")
+    run = ("embed", "a.txt", "-m", tiny_folder, "--long", "error", "--max-length", "9")
+    assert distil(*run, "-o", "kept.npy")[0] == 6
+    assert "the limit is 9" in beside("kept.npy")[1]["error"]
+    assert distil(*run, "-o", "a.npy", "--on-error", "skip")[0] == 6
+    assert close(np.load("a.npy"), vectors_of(tiny_folder, ["a film", "good"]))
+    assert [row["text"] for row in beside("a.npy")] == ["a film", "good"]
+    code, _, err = distil(*run, "-o", "b.npy", "--on-error", "stop")
+    assert code == 3
+    assert "the limit is 9" in err.splitlines()[-1]
+    assert not list(Path().glob("*b.npy*"))
+    assert distil(*run, "--tokens", "-o", "t.npy")[0] == 6
+    assert np.isnan(np.load("t.npy")).any(axis=1).tolist() == [False, False, True, False]
+
+
+def test_a_dry_run_writes_nothing(distil: Distil, tiny_folder: Path, csv_file: str) -> None:
+    for target in ("a.npy", "a.csv"):
+        code, out, err = distil("embed", csv_file, "-m", tiny_folder, "-o", target, "--dry-run")
+        assert (code, out) == (0, "")
+        assert "3 rows, " in err
+        assert not list(Path().glob("a.*"))
+
+
+def test_the_summary(distil: Distil, tiny_folder: Path, csv_file: str) -> None:
+    run = ("embed", csv_file, "-m", tiny_folder, "-o", "a.npy", "--stats", "stats.json")
+    _, _, err = distil(*run, "--json", "-q")
+    stats = json.loads(Path("stats.json").read_text())
+    assert (stats["command"], stats["rows"], stats["failed_rows"]) == ("embed", 3, 0)
+    assert json.loads(err) == stats
+
+
+SEARCH = ("--search", "a", "--index", "index.npy")
+PAIRS = ("--near-duplicates", "0.9", "--index", "index.npy")
+STORE = ("reviews.csv", "-o", "a.npy")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (("--search", "a"), "name them with --index"),
+        (("--index", "index.npy"), "add one of them"),
+        (("reviews.csv", "--index", "index.npy"), "add one of them"),
+        (("reviews.csv", "-k", "3"), "--top-k is for --search"),
+        ((*PAIRS, "-k", "3"), "--top-k is for --search"),
+        ((*SEARCH, "--near-duplicates", "0.5"), "give one of them"),
+        ((*SEARCH, "reviews.csv"), "leave out the files"),
+        ((*SEARCH, "--text", "b"), "leave out the files"),
+        ((*PAIRS, "reviews.csv"), "leave out the files"),
+        ((*SEARCH, "--tokens"), "searching goes by whole texts"),
+        ((*PAIRS, "--tokens"), "searching goes by whole texts"),
+        ((*SEARCH, "--dry-run"), "--dry-run is for files"),
+        ((*SEARCH, "--limit", "3"), "--limit is for files"),
+        ((*SEARCH, "-c", "text"), "--text-column is for files"),
+        ((*PAIRS, "--id-column", "id"), "--id-column is for files"),
+        ((*PAIRS, "--pooling", "cls"), "--pooling is for making vectors"),
+        ((*PAIRS, "--no-normalize"), "--normalize is for making vectors"),
+        ((*PAIRS, "--dims", "3"), "--dims is for making vectors"),
+        ((*PAIRS, "--layer", "0"), "--layer is for making vectors"),
+        ((*PAIRS, "--prompt", ""), "--prompt is for making vectors"),
+        ((*PAIRS, "-m", "x"), "--model is for making vectors"),
+        ((*SEARCH, "-o", "a.npy"), "a npy file holds vectors only"),
+        ((*PAIRS, "--format", "safetensors"), "holds vectors only"),
+        ((*SEARCH, "--prefix", "x_"), "--prefix names the new columns"),
+        ((*STORE, "--prefix", "x_"), "--prefix names the new columns"),
+        (("reviews.csv", "--id-column", "id"), "--id-column is for stored vectors"),
+        (("reviews.csv", "--format", "npy"), "needs a file; add -o FILE"),
+        (("reviews.csv", "--tokens", "--pooling", "cls"), "pools nothing"),
+        (("reviews.csv", "--tokens", "--pooling", "last-token"), "pools nothing"),
+        (("reviews.csv", "--tokens", "--window-pooling", "max"), "pools nothing"),
+        (("reviews.csv", "--window-pooling", "max"), "--long window"),
+        (("reviews.csv", "--stride", "3"), "--long window"),
+        (("reviews.csv", "-o", "a.npy.gz"), "leave out the last suffix"),
+        (("reviews.csv", "-o", "a.vectors"), "format unknown"),
+        ((*STORE, "--stats", "a.npy"), "cannot share a file"),
+        ((*STORE, "--stats", "a.npy.json"), "cannot share a file"),
+        ((*STORE, "--stats", "a.npy.rows.jsonl"), "cannot share a file"),
+        (("reviews.csv", "-o", "index.npy"), "already exists"),
+        (("reviews.csv", "--dims", "33"), "have 32 dimensions"),
+        (("reviews.csv", "--layer", "3"), "--layer 3"),
+        (("reviews.csv", "--layer", "1", "--pooling", "last-2"), "both choose layers"),
+        (("reviews.csv", "--prompt", "a", "--prompt-name", "b"), "give one"),
+        (("reviews.csv", "--pooling", "median"), "'median' is not known"),
+    ],
+)
+def test_what_makes_no_sense(
+    distil: Distil, tiny_folder: Path, index: str, arguments: tuple[str, ...], why: str
+) -> None:
+    before = {path: path.read_bytes() for path in Path().iterdir()}
+    needs_model = "reviews.csv" in arguments and "index.npy" not in arguments[:-1]
+    model = ("-m", tiny_folder) if needs_model else ()
+    code, out, err = distil("embed", *arguments, *model)
+    assert (code, out) == (2, "")
+    assert err.count("\n") == 1
+    assert why in err
+    assert {path: path.read_bytes() for path in Path().iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    "arguments", [(), ("-o", "a.npy"), ("--tokens",), ("--near-duplicates", "0.9"), ("--dry-run",)]
+)
+def test_a_model_is_needed(distil: Distil, csv_file: str, arguments: tuple[str, ...]) -> None:
+    code, out, err = distil("embed", csv_file, *arguments)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "give --model" in err
+
+
+def test_a_broken_index(distil: Distil, index: str) -> None:
+    Path(index).write_bytes(Path(index).read_bytes()[:-1])
+    for run in (("--search", "a"), ("--near-duplicates", "0.9")):
+        code, out, err = distil("embed", *run, "--index", index)
+        assert (code, out, err.count("\n")) == (3, "", 1)
+
+
+Terminals = Callable[..., tuple[Terminal, Terminal]]
+
+
+def test_people_get_a_glance(terminal: Terminals, tiny_folder: Path, csv_file: str) -> None:
+    out, _ = terminal(80)
+    assert main(["embed", csv_file, "-m", str(tiny_folder)]) == 0
+    header, *lines = out.plain.splitlines()
+    assert header.split()[-1] == "embedding"
+    for line, text, vector in zip(lines, TEXTS, vectors_of(tiny_folder), strict=False):
+        first = ", ".join(f"{number:.2f}" for number in vector[:3])
+        assert f"  {text}" in line
+        assert line.rstrip().endswith(f"[{first}, … 32]")
+
+
+def test_people_get_tokens_counted(terminal: Terminals, tiny_folder: Path, csv_file: str) -> None:
+    out, _ = terminal(140)
+    assert main(["embed", csv_file, "-m", str(tiny_folder), "--tokens"]) == 0
+    assert out.plain.splitlines()[1].rstrip().endswith("  4 x 32")
+
+
+def test_people_see_scores_and_texts(terminal: Terminals, index: str) -> None:
+    out, _ = terminal(80)
+    assert main(["embed", "--search", TEXTS[1], "--index", index]) == 0
+    header, first, *_ = out.plain.splitlines()
+    assert header.split() == ["rank", "score", "id", "text"]
+    assert first.split(maxsplit=3)[:3] == ["1", "1.000", "2"]
+    assert first.rstrip().endswith(TEXTS[1])

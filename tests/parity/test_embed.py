@@ -1,0 +1,101 @@
+"""The same vectors as sentence-transformers, for folders that it saved itself."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from distilcli.tasks.embedder import Embedder
+from distilcli.tasks.settings import BatchOptions
+
+sentence_transformers = pytest.importorskip("sentence_transformers")
+# The folders of its modules have moved; how a model is saved has not.
+models = pytest.importorskip("sentence_transformers.sentence_transformer.modules")
+
+pytestmark = [pytest.mark.parity, pytest.mark.filterwarnings("ignore")]
+
+TEXTS = [
+    "a film",
+    "i loved the film and the story of it , but the plot was dull , slow and boring . " * 2,
+    "",
+    "the camera WAS great !",
+    "x y z 1 2 3",
+    "it was cheap but it works , and i loved the sound . fun !",
+]
+MODES = ("cls", "max", "mean", "mean_sqrt_len_tokens", "weightedmean", "lasttoken")
+Make = Callable[..., Path]
+Save = Callable[..., tuple[Any, Embedder]]
+
+
+@pytest.fixture(params=["distilbert", "bert"])
+def save(request: pytest.FixtureRequest, make_model: Make, tmp_path: Path) -> Save:
+    """Return a function that saves a chain of modules and loads it in both programs."""
+    folder = make_model("source", model_type=request.param)
+
+    def save_chain(*chain: Any, prompts: dict[str, str] | None = None, **options: Any) -> Any:
+        torch.manual_seed(1)
+        first = models.Transformer(str(folder), max_seq_length=30)
+        theirs = sentence_transformers.SentenceTransformer(
+            modules=[first, *chain], device="cpu", prompts=prompts
+        )
+        theirs.save(str(tmp_path / "saved"))
+        batches = BatchOptions(threads=1, rows=4)
+        ours = Embedder(str(tmp_path / "saved"), device="cpu", batches=batches, **options)
+        return theirs, ours
+
+    return save_chain
+
+
+def assert_same(theirs: Any, ours: Any) -> None:
+    assert ours.shape == theirs.shape
+    assert ours.dtype == np.float32
+    np.testing.assert_allclose(ours, theirs, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_each_mode(save: Save, mode: str) -> None:
+    theirs, ours = save(models.Pooling(32, mode))
+    assert_same(theirs.encode(TEXTS), ours(TEXTS))
+    assert not ours.normalizes
+
+
+def test_modes_side_by_side(save: Save) -> None:
+    theirs, ours = save(models.Pooling(32, ("lasttoken", "mean", "cls")), models.Normalize())
+    assert_same(theirs.encode(TEXTS), ours(TEXTS))
+    assert (ours.width, ours.pooling) == (96, "last-token+mean+cls")
+
+
+@pytest.mark.parametrize("activation", [torch.nn.Tanh(), torch.nn.Identity(), torch.nn.GELU()])
+def test_dense_and_normalize(save: Save, activation: Any) -> None:
+    dense = models.Dense(64, 20, activation_function=activation)
+    again = models.Dense(20, 10, bias=False, activation_function=torch.nn.ReLU())
+    theirs, ours = save(models.Pooling(32, ("mean", "max")), dense, again, models.Normalize())
+    assert_same(theirs.encode(TEXTS), ours(TEXTS))
+    assert ours.width == 10
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("pooled", [True, False])
+def test_prompts(save: Save, mode: str, pooled: bool) -> None:
+    pooling = models.Pooling(32, mode, include_prompt=pooled)
+    theirs, ours = save(pooling, prompts={"query": "a good film : "}, prompt_name="query")
+    found = ours(TEXTS)
+    assert_same(theirs.encode(TEXTS, prompt_name="query"), found)
+    if mode != "cls" or not pooled:
+        assert not np.allclose(found, theirs.encode(TEXTS), atol=1e-3)
+
+
+def test_the_first_dimensions(save: Save) -> None:
+    theirs, ours = save(models.Pooling(32, "mean"), models.Normalize(), dims=12)
+    short = theirs.encode(TEXTS, truncate_dim=12, normalize_embeddings=True)
+    assert_same(short, ours(TEXTS))
+
+
+def test_vectors_of_tokens(save: Save) -> None:
+    theirs, ours = save(models.Pooling(32, ("cls", "mean")), models.Dense(64, 8))
+    tokens = theirs.encode(TEXTS, output_value="token_embeddings")
+    for expected, found in zip(tokens, ours.tokens(TEXTS), strict=True):
+        assert_same(expected.numpy()[1:-1], found.vectors)
