@@ -57,7 +57,7 @@ def make_tiny(
     seed: int = 0,
     **settings: object,
 ) -> None:
-    """Write a tiny model, with `head` of `distilcli.model.heads`, and its tokenizer into `folder`."""
+    """Write a tiny model with a head of `distilcli.model.heads`, and its tokenizer, to `folder`."""
     from distilcli.checkpoint.config import ModelConfig
     from distilcli.model import heads
     from distilcli.model.saving import save_model

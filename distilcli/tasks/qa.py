@@ -176,8 +176,8 @@ class QaTask(Generic[Item]):
     def _framed(
         self, question: Encoding, encoding: Encoding, context: str
     ) -> EncodedQuestion | RowError:
-        for name, part in (("question", question), ("context", encoding)):
-            if not part:
+        for name, text in (("question", question), ("context", encoding)):
+            if not text:
                 return RowError(f"the {name} is empty")
         room = self._framer.max_length - SPECIALS_OF_A_PAIR - len(question)
         if room < 1:
@@ -273,10 +273,11 @@ class QaTask(Generic[Item]):
 
 
 class AnswerColumns:
-    """How answers are laid out: `answer`, `score`, `start`, `end`, then `answer_2`, `score_2`, …
+    """How answers are laid out in the columns of a row.
 
-    up to `top_k`, and `no_answer_score`. With `counted_apart` the summary counts the rows that
-    have an answer and those that have none.
+    `answer`, `score`, `start`, `end`, then `answer_2`, `score_2`, … up to `top_k`, and
+    `no_answer_score`. With `counted_apart` the summary counts the rows that have an answer and
+    those that have none.
     """
 
     def __init__(self, *, top_k: int = 1, counted_apart: bool = False) -> None:

@@ -51,7 +51,7 @@ def merged(windows: Sequence[tuple[int, Tensor, Tensor]], width: int) -> Tensor:
 
 
 def ranked(spans: Tensor, n_best: int) -> list[Ranking]:
-    """Return for each of B bands (B, T, W) its `n_best` spans, fewer where there are not so many."""
+    """Return of each band in (B, T, W) the `n_best` spans; there may be fewer."""
     width = spans.shape[-1]
     flat = spans.flatten(1)  # (B, T * W)
     logits, places = flat.topk(min(n_best, flat.shape[1]))

@@ -94,9 +94,9 @@ def test_a_long_context_is_read_to_its_end(qa_folder: Path) -> None:
 
 def test_how_far_windows_overlap_matters(qa_folder: Path) -> None:
     scores = {
-        answerer(qa_folder, long_texts=LongTexts(long="window", stride=stride))(
-            [(QUESTION, LONG)]
-        )[0].no_answer_score
+        answerer(qa_folder, long_texts=LongTexts(long="window", stride=stride))([(QUESTION, LONG)])[
+            0
+        ].no_answer_score
         for stride in (0, 8)
     }
     assert len(scores) == 2

@@ -11,7 +11,9 @@ from distilcli.tasks.qa import Answer, AnswerColumns, Answers
 from distilcli.tasks.settings import BatchOptions, LongTexts
 from distilcli.tasks.spans import band, merged, ranked
 
-WORDS = st.sampled_from(["good", "Film", "ÉTÉ", "각", "İ", ",", "fun!", "\U0001f600", "a\u0301", "\n"])
+WORDS = st.sampled_from(
+    ["good", "Film", "ÉTÉ", "각", "İ", ",", "fun!", "\U0001f600", "a\u0301", "\n"]
+)
 CONTEXTS = st.one_of(st.text(min_size=1), st.lists(WORDS, min_size=1, max_size=150).map(" ".join))
 EVERY = 1_000_000
 
