@@ -68,16 +68,18 @@ def _articles(text: str, source: str) -> Iterator[tuple[int, Any]]:
         value, _ = _decoded(text, place, source)
         kind = "a list" if isinstance(value, list) else "no object"
         raise _other_kind(source, f"it holds {kind}")
-    keys = []
+    keys: list[str] = []
+    found = False
     place = _skip(text, place + 1)
     more = not text.startswith("}", place)
     while more:
+        if not text.startswith('"', place):
+            raise _broken(text, place, source, "a key in quotes is expected")
         key, place = _decoded(text, place, source)
-        if not isinstance(key, str):
-            raise _broken(text, place, source, "a key is no text")
         keys.append(key)
         place = _skip(text, _expected(text, place, ":", source))
         if key == "data" and text.startswith("[", place):
+            found = True
             place = yield from _elements(text, place, source)
         else:
             _, place = _decoded(text, place, source)
@@ -85,7 +87,7 @@ def _articles(text: str, source: str) -> Iterator[tuple[int, Any]]:
     end = _skip(text, place + 1)
     if end < len(text):
         raise _broken(text, end, source, "more follows after the end")
-    if "data" not in keys:
+    if not found:
         listed = ", ".join(keys[:_LISTED])
         raise _other_kind(source, f"there is no list at 'data' (keys: {listed})")
 
