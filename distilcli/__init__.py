@@ -10,12 +10,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from distilcli.tasks.answerer import Answerer
     from distilcli.tasks.classifier import Classifier
 
 __version__ = "0.1.0"
-__all__ = ["Classifier", "__version__"]
+__all__ = ["Answerer", "Classifier", "__version__"]
 
-_HOMES = {"Classifier": "distilcli.tasks.classifier"}
+_HOMES = {
+    "Answerer": "distilcli.tasks.answerer",
+    "Classifier": "distilcli.tasks.classifier",
+}
 
 
 def __getattr__(name: str) -> Any:

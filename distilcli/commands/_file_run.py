@@ -113,11 +113,13 @@ def run_over_files(
     report: ReportOptions,
     preview: "type[Preview] | None" = None,
     open_vectors: "Callable[[], VectorWriter] | None" = None,
+    on_block: "Callable[[list[Outcome[Row, Value]]], None] | None" = None,
 ) -> int:
     """Carry every row through the engine to where it goes; return the exit code.
 
     `text_columns` are those that the model reads; `about` says in the statistics what was run.
     With `open_vectors` the values go there and no rows are written.
+    `on_block` sees each block of rows after it is written.
     """
     from distilcli.console.live import rows_progress
     from distilcli.console.results import show_summary
@@ -131,6 +133,8 @@ def run_over_files(
         for outcome in block:
             if outcome.value is not None:
                 counts.update(columns.counted(outcome.value))
+        if on_block is not None:
+            on_block(block)
 
     sink: Any = None
     try:

@@ -22,8 +22,8 @@ from distilcli.errors import UsageError
 
 if TYPE_CHECKING:
     from distilcli.console.results import Preview
-    from distilcli.engine import Engine
-    from distilcli.rows import Row, RowSource
+    from distilcli.engine import Engine, Outcome
+    from distilcli.rows import Given, Row, RowSource
     from distilcli.rows.vectors import VectorWriter
     from distilcli.tasks.predictor import Predictor
     from distilcli.tasks.settings import BatchOptions, LongTexts
@@ -111,8 +111,10 @@ class RunOptions:
 
         return BatchOptions(rows=self.batch, tokens=self.max_tokens, threads=self.threads)
 
-    def open_rows(self, text_column: str | None = None) -> "RowSource":
-        """Check where everything goes, then open what is read.
+    def open_rows(
+        self, text_column: str | None = None, *, given: "Given | None" = None
+    ) -> "RowSource":
+        """Check where everything goes, then open what is read; `given` are rows without files.
 
         Raises `UsageError` for a file that may not be written and `InputError` for one that
         cannot be read, before any work is done.
@@ -124,6 +126,7 @@ class RunOptions:
         source = open_rows(
             self.files or (),
             texts=self.texts or (),
+            given=given,
             input_format=self.input_format,
             text_column=text_column,
             encoding=self.encoding,
@@ -164,11 +167,13 @@ class RunOptions:
         text_columns: Sequence[str],
         preview: "type[Preview] | None" = None,
         open_vectors: "Callable[[], VectorWriter] | None" = None,
+        on_block: "Callable[[list[Outcome[Row, Value]]], None] | None" = None,
     ) -> int:
         """Run every row of `source` and return the exit code; --dry-run says what it would take.
 
         `text_columns` are those that the model reads; `preview` is what a terminal gets to see,
         a table if left out. With `open_vectors` the values go there and no rows are written.
+        `on_block` sees each block of rows after it is written.
         """
         from distilcli.stats import RunStats
 
@@ -193,6 +198,7 @@ class RunOptions:
             report=self.report,
             preview=preview,
             open_vectors=open_vectors,
+            on_block=on_block,
         )
 
 

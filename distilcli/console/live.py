@@ -104,7 +104,7 @@ def _text_column(text: Callable[[], str]) -> "ProgressColumn":
     from rich.text import Text
 
     class _Column(ProgressColumn):
-        def render(self, task: Task) -> Text:  # noqa: ARG002
+        def render(self, task: Task) -> Text:
             return Text(text(), style="dim")
 
     return _Column()

@@ -12,6 +12,7 @@ from distilcli.console import Console
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
     from rich.table import Table
+    from rich.text import Text
 
     from distilcli.rows.row import Row
     from distilcli.rows.writer import AddedNames
@@ -33,6 +34,9 @@ class Preview:
     With `live` every row is shown, as soon as it comes. The columns that the model reads
     (`text_columns`) are always there, the added ones and then the others as far as there is room.
     """
+
+    _for_files: frozenset[str] = frozenset()
+    """Added columns that a table does without."""
 
     def __init__(
         self,
@@ -58,10 +62,15 @@ class Preview:
         for row, additions in block if self._live else block[: self._most - len(self._rows)]:
             named = self._names.apply(row, additions)
             self._added |= dict.fromkeys(named)
-            self._rows.append({**dict(zip(row.columns, row.cells, strict=False)), **named})
+            cells = dict(zip(row.columns, row.cells, strict=False))
+            self._rows.append({**self._shown(cells, additions), **named})
         if self._live:
             self._show_rows()
             self._rows.clear()
+
+    def _shown(self, cells: Shown, additions: Mapping[str, object]) -> Shown:
+        """Return what is shown of a row's own cells."""
+        return cells
 
     def __enter__(self) -> "Preview":
         return self
@@ -90,9 +99,15 @@ class Preview:
                 Text(name), width=width, justify=justify, no_wrap=True, overflow="ellipsis"
             )
         for row in self._rows:
-            cells = ((name, row.get(name)) for name in self._widths)
-            table.add_row(*(Text(_cell(value), self._style(name)) for name, value in cells))
+            cells = ((name, row.get(name), width) for name, width in self._widths.items())
+            table.add_row(*(self._text(*cell) for cell in cells))
         _stdout().print(table)
+
+    def _text(self, name: str, value: object, width: int) -> "Text":
+        """Return a cell as it is shown; what is longer than `width` is cut off later."""
+        from rich.text import Text
+
+        return Text(_cell(value), self._style(name))
 
     def _show_rest(self) -> None:
         """Say under the table what is not in it."""
@@ -107,14 +122,17 @@ class Preview:
 
     def _fitted(self) -> dict[str, int]:
         """Choose the columns that fit into the terminal, in their order, with their widths."""
-        names = list(dict.fromkeys(name for row in self._rows for name in row))
+        left_out = {self._names.prefix + name for name in self._for_files}
+        every = dict.fromkeys(name for row in self._rows for name in row)
+        names = [name for name in every if name not in left_out]
         wanted = {name: self._natural_width(name) for name in names}
         texts = [name for name in names if name in self._texts and name not in self._added]
         room = _width() + _GAP
         chosen = set(texts)
         others = [name for name in names if name not in chosen | self._added.keys()]
         # What was found may leave the text less room than the input's other columns may.
-        for group, least in ((self._added, _LEAST_TEXT // 2), (others, _LEAST_TEXT)):
+        added = [name for name in names if name in self._added]
+        for group, least in ((added, _LEAST_TEXT // 2), (others, _LEAST_TEXT)):
             for name in group:
                 for_texts = sum(min(wanted[text], least) + _GAP for text in texts)
                 if for_texts + wanted[name] + _GAP <= room:

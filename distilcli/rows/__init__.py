@@ -1,11 +1,13 @@
 """Rows in and out: one reader and one writer for every format."""
 
 from distilcli.rows.output import check_destination, is_same_file
-from distilcli.rows.reader import RowSource, open_rows
+from distilcli.rows.reader import RowSource, open_rows, read_text
 from distilcli.rows.row import Row, cell_text, find_column
+from distilcli.rows.tables import Given
 from distilcli.rows.writer import RowWriter, open_writer
 
 __all__ = [
+    "Given",
     "Row",
     "RowSource",
     "RowWriter",
@@ -15,4 +17,5 @@ __all__ = [
     "is_same_file",
     "open_rows",
     "open_writer",
+    "read_text",
 ]

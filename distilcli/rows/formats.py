@@ -10,7 +10,7 @@ from pathlib import PurePath
 
 from distilcli.errors import UsageError
 
-INPUT_FORMATS = ("csv", "tsv", "jsonl", "txt")
+INPUT_FORMATS = ("csv", "tsv", "jsonl", "txt", "squad")
 OUTPUT_FORMATS = ("csv", "tsv", "jsonl", "json", "parquet")
 COMPRESSIONS = {".gz": "gzip", ".bz2": "bzip2", ".xz": "xz", ".zst": "zstd"}
 # The order breaks ties, and the first is what a header without any of them gets.
@@ -46,6 +46,7 @@ def known_format(name: str, formats: Sequence[str], option: str) -> str:
 def input_format_of(path: str) -> str:
     """Return the format that a file name's suffix says; raise `UsageError` if it says none."""
     suffix, _ = split_suffixes(path)
+    suffix = "squad" if suffix == "json" else suffix
     if suffix not in INPUT_FORMATS:
         formats = ", ".join(INPUT_FORMATS)
         raise UsageError(f"{path}: format unknown from the name; give --input-format ({formats})")

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from distilcli.rows.row import JsonText, NumberText, Row
 
-_DECODER = json.JSONDecoder(parse_int=NumberText, parse_float=NumberText, parse_constant=NumberText)
+DECODER = json.JSONDecoder(parse_int=NumberText, parse_float=NumberText, parse_constant=NumberText)
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 # Far below Python's recursion limit, so that what was read can also be written.
 _DEEPEST = 100
@@ -24,7 +24,7 @@ def parse_line(text: str, source: str, line: int) -> Row:
     `raw`, so that it can be written out again.
     """
     try:
-        value = _DECODER.decode(text)
+        value = DECODER.decode(text)
     except json.JSONDecodeError as error:
         place = f"{source}: line {line}, column {error.colno}"
         return _faulty(text, source, line, f"{place}: broken JSON: {error.msg}")

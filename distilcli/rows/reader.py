@@ -14,15 +14,16 @@ from types import TracebackType
 from distilcli.errors import InputError, UsageError
 from distilcli.rows.formats import INPUT_FORMATS, checked_delimiter, known_format
 from distilcli.rows.inputs import ByteSource, Input, find_inputs
-from distilcli.rows.lines import checked_encoding
-from distilcli.rows.row import Row, default_text_column, find_column
-from distilcli.rows.tables import ReadSettings, Table, open_table, texts_table
+from distilcli.rows.lines import checked_encoding, read_lines
+from distilcli.rows.row import Row, default_text_column, find_column, find_usual_column
+from distilcli.rows.tables import Given, ReadSettings, Table, open_table
 
 
 def open_rows(
     paths: Sequence[str] = (),
     *,
     texts: Sequence[str] = (),
+    given: Given | None = None,
     input_format: str | None = None,
     text_column: str | None = None,
     encoding: str = "utf-8",
@@ -30,7 +31,9 @@ def open_rows(
     no_header: bool = False,
     limit: int | None = None,
 ) -> "RowSource":
-    """Return the rows of files, globs, standard input (`-`), or of `texts` given as they are.
+    """Return the rows of files, globs, standard input (`-`), or of those given as they are.
+
+    Given are `texts`, which make a column `text`, or rows of other columns.
 
     `text_column` is a name or, for JSONL, a dotted path; left out, a usual name is looked for.
     With `no_header` the columns of delimited files are called `1`, `2`, …. `limit` ends after so
@@ -39,23 +42,27 @@ def open_rows(
     All paths are checked here, none is opened: raises `InputError` for what cannot be read and
     `UsageError` for settings that cannot be meant.
     """
-    if not paths and not texts:
+    if texts:
+        given = Given("--text", ("text",), [[text] for text in texts])
+    if not paths and given is None:
         raise UsageError("there is nothing to read; give files, - for standard input, or --text")
-    if paths and texts:
-        raise UsageError("files and --text do not go together; give one of them")
-    if texts and (input_format is not None or delimiter is not None or no_header):
-        raise UsageError("--input-format, --delimiter and --no-header are for files, not --text")
+    if paths and given is not None:
+        raise UsageError(f"files and {given.name} do not go together; give one of them")
+    if given is not None and (input_format is not None or delimiter is not None or no_header):
+        raise UsageError(
+            f"--input-format, --delimiter and --no-header are for files, not {given.name}"
+        )
     settings = ReadSettings(
         text_column=text_column,
         encoding=checked_encoding(encoding),
         delimiter=None if delimiter is None else checked_delimiter(delimiter),
         no_header=no_header,
     )
-    if texts:
-        return RowSource((), texts, settings, limit)
+    if given is not None:
+        return RowSource((), given, settings, limit)
     if input_format is not None:
         input_format = known_format(input_format, INPUT_FORMATS, "--input-format")
-    return RowSource(find_inputs(paths, input_format), (), settings, limit)
+    return RowSource(find_inputs(paths, input_format), None, settings, limit)
 
 
 class RowSource:
@@ -68,12 +75,12 @@ class RowSource:
     def __init__(
         self,
         inputs: Sequence[Input],
-        texts: Sequence[str],
+        given: Given | None,
         settings: ReadSettings,
         limit: int | None,
     ) -> None:
         self._inputs = inputs
-        self._texts = texts
+        self._given = given
         self._settings = settings
         self._first: Table | None = None
         self._headers: list[tuple[str, tuple[str, ...]]] = []
@@ -104,8 +111,8 @@ class RowSource:
     @property
     def name(self) -> str:
         """What is read, for messages."""
-        if self._texts:
-            return "--text"
+        if self._given is not None:
+            return self._given.name
         others = len(self._inputs) - 1
         return self._inputs[0].name + (f" and {others} more" if others else "")
 
@@ -126,7 +133,7 @@ class RowSource:
 
     @property
     def format(self) -> str:
-        """The format of the first input: csv, tsv, jsonl or txt (also for texts)."""
+        """The format of the first input: csv, tsv, jsonl, squad or txt (also for what is given)."""
         return self._first_table().format
 
     @property
@@ -159,6 +166,17 @@ class RowSource:
         """Return another column by its name (or path), checked like the text column."""
         return find_column(self.columns, wanted, self.name, dotted=self.format == "jsonl")
 
+    def usual_column(self, usual: str, *, option: str) -> str:
+        """Return the column of the usual name, or the only one of plain text.
+
+        Raises `InputError` that names the `option` by which another can be said.
+        """
+        if self.format == "txt" and len(self.columns) == 1:
+            return self.columns[0]
+        if self.format == "jsonl" and not self.columns:
+            return usual
+        return find_usual_column(self.columns, usual, self.name, option=option)
+
     @property
     def bytes_read(self) -> int:
         """Bytes read so far, as they lie in the files (packed if they are packed)."""
@@ -172,8 +190,8 @@ class RowSource:
 
     def _first_table(self) -> Table:
         if self._first is None:
-            if self._texts:
-                self._first = texts_table(self._texts)
+            if self._given is not None:
+                self._first = self._given.table()
             else:
                 self._check_headers()
                 self._first = self._open(self._inputs[0])
@@ -216,6 +234,21 @@ class RowSource:
                 )
             yield from table.rows
         self.close()
+
+
+def read_text(path: str, *, encoding: str = "utf-8") -> str:
+    """Return the whole text of a file, or of standard input (`-`), unpacked and decoded.
+
+    Raises `InputError` and `UsageError` as `open_rows` and its rows do.
+    """
+    source, *others = find_inputs([path], "txt")
+    if others:
+        raise UsageError(f"{path}: {len(others) + 1} files match where one is meant; name one")
+    file = ByteSource(source)
+    try:
+        return "".join(read_lines(file.chunks, checked_encoding(encoding), source.name))
+    finally:
+        file.close()
 
 
 def _check_same_columns(

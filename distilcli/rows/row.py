@@ -102,6 +102,17 @@ def default_text_column(columns: Sequence[str], source: str, *, complete: bool =
     )
 
 
+def find_usual_column(columns: Sequence[str], usual: str, source: str, *, option: str) -> str:
+    """Return the column called `usual`, in whatever case.
+
+    Raises `InputError` that lists the columns and names the `option` for another.
+    """
+    for name in columns:
+        if name.lower() == usual:
+            return name
+    raise InputError(f"no column {usual!r} in {source}; name it with {option} {_listed(columns)}")
+
+
 def _listed(columns: Sequence[str]) -> str:
     more = [f"and {len(columns) - _LISTED} more"] if len(columns) > _LISTED else []
     return f"(columns: {', '.join([*columns[:_LISTED], *more])})"

@@ -15,6 +15,7 @@ from distilcli.rows.inputs import Input
 from distilcli.rows.jsonl import parse_line
 from distilcli.rows.lines import Encoding, read_lines
 from distilcli.rows.row import Row
+from distilcli.rows.squad import squad_rows
 
 # So many faulty lines at the start of a JSONL file say that it is not one.
 _PATIENCE = 100
@@ -40,11 +41,21 @@ class Table:
     rows: Iterator[Row]
 
 
-def texts_table(texts: Sequence[str]) -> Table:
-    """Return texts given on the command line as a table of one column, `text`."""
-    columns = ("text",)
-    rows = (Row(columns, [text], "--text", line) for line, text in enumerate(texts, start=1))
-    return Table("txt", None, columns, rows)
+@dataclass(frozen=True, slots=True)
+class Given:
+    """Rows given on the command line, by the options that `name` says."""
+
+    name: str
+    columns: tuple[str, ...]
+    cells: Sequence[Sequence[str]]
+
+    def table(self) -> Table:
+        """Return them as a table; such rows have no format of their own and count as texts."""
+        rows = (
+            Row(self.columns, cells, self.name, line)
+            for line, cells in enumerate(self.cells, start=1)
+        )
+        return Table("txt", None, self.columns, rows)
 
 
 def open_table(source: Input, chunks: Iterator[bytes], settings: ReadSettings) -> Table:
@@ -60,7 +71,7 @@ def open_table(source: Input, chunks: Iterator[bytes], settings: ReadSettings) -
     if kind is None:
         kind, delimiter = _sniffed(first_line, settings)
     lines = itertools.chain([first_line], lines)
-    if kind in {"txt", "jsonl"} and (settings.delimiter is not None or settings.no_header):
+    if kind in {"txt", "jsonl", "squad"} and (settings.delimiter is not None or settings.no_header):
         raise UsageError(
             f"{source.name}: --delimiter and --no-header are for csv and tsv, not {kind}"
         )
@@ -68,6 +79,8 @@ def open_table(source: Input, chunks: Iterator[bytes], settings: ReadSettings) -
         return _text_table(lines, source.name)
     if kind == "jsonl":
         return _jsonl_table(lines, source.name)
+    if kind == "squad":
+        return Table("squad", None, *squad_rows("".join(lines), source.name))
     if delimiter is None:
         delimiter = "\t" if kind == "tsv" else sniff_delimiter(first_line)
     records = Records(lines, delimiter, source.name, stray_quotes=delimiter == "\t")

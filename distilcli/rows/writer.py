@@ -46,9 +46,9 @@ def open_writer(
     """Return a writer of rows that came with `columns` (format and delimiter as they were read).
 
     `destination` is a path or an open text stream. The format is `output_format`, else by the
-    path's suffix, else the input's own (texts go out as TSV). If one of `new_columns` is an input
-    column already, all new ones are renamed. Raises `UsageError` for a file that may not be
-    written, before anything is.
+    path's suffix, else the input's own (texts go out as TSV, SQuAD's rows as JSONL). If one of
+    `new_columns` is an input column already, all new ones are renamed. Raises `UsageError` for a
+    file that may not be written, before anything is.
     """
     if isinstance(destination, Path):
         destination = str(destination)
@@ -78,7 +78,7 @@ def _kind(destination: str | TextIO, output_format: str | None, input_format: st
         return known_format(output_format, OUTPUT_FORMATS, "--format")
     if isinstance(destination, str):
         return output_format_of(destination)
-    return "tsv" if input_format == "txt" else input_format
+    return {"txt": "tsv", "squad": "jsonl"}.get(input_format, input_format)
 
 
 @dataclass(frozen=True, slots=True)

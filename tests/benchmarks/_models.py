@@ -3,12 +3,16 @@
 import csv
 import random
 from pathlib import Path
+from typing import Any
 
 REVIEWS = Path(__file__).parent.parent / "data" / "reviews.csv"
 
 
-def write_distilbert_base(folder: Path) -> None:
-    """Write a classifier of DistilBERT-base's shape, seeded random weights, a real tokenizer."""
+def write_distilbert_base(folder: Path, head: Any = None) -> None:
+    """Write a model of DistilBERT-base's shape, seeded random weights, a real tokenizer.
+
+    `head` is one of `distilcli.model.heads`, a classifier if left out.
+    """
     import torch
 
     from distilcli.checkpoint.config import ModelConfig
@@ -22,7 +26,9 @@ def write_distilbert_base(folder: Path) -> None:
     )
     folder.mkdir(parents=True, exist_ok=True)
     builtin = locate("sentiment")
-    save_model(SequenceClassifier(config), folder, tokenizer_files=tokenizer_files(builtin))
+    save_model(
+        (head or SequenceClassifier)(config), folder, tokenizer_files=tokenizer_files(builtin)
+    )
 
 
 def mixed_reviews(count: int, *, seed: int = 0) -> list[str]:

@@ -52,7 +52,9 @@ def test_a_folder(refused: Callable[..., str]) -> None:
 
 
 def test_an_unknown_suffix(refused: Callable[..., str]) -> None:
-    assert "give --input-format (csv, tsv, jsonl, txt)" in refused(2, put("a.doc", "text\na\n"))
+    assert "give --input-format (csv, tsv, jsonl, txt, squad)" in refused(
+        2, put("a.doc", "text\na\n")
+    )
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.jsonl", "a.txt", "a.csv.gz"])

@@ -1,0 +1,70 @@
+"""Spans of tokens, scored by where they start and where they end.
+
+A span's logit is that of its start plus that of its end. All spans of at most W tokens are held
+as a band: for every token (T of them) the spans that start there, by length. That is T x W numbers,
+not T x T. B counts windows.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """The best spans as (logit, first token, last token), and all spans' logits in one.
+
+    `log_sum` is the logarithm of the sum of the exponentials of the logits of every span.
+    """
+
+    spans: list[tuple[float, int, int]]
+    log_sum: float
+
+
+def band(starts: Tensor, ends: Tensor, width: int) -> Tensor:
+    """Return the logits (..., T, W) of all spans of at most `width` tokens, from (..., T) logits.
+
+    Element [t, w] is the span that starts at token t and ends w tokens after it. A token that may
+    not start or end a span has the logit -inf, and so has a span that goes beyond the last token.
+    """
+    padded = F.pad(ends, (0, width - 1), value=-math.inf)
+    return starts.unsqueeze(-1) + padded.unfold(-1, width, 1)
+
+
+def merged(windows: Sequence[tuple[int, Tensor, Tensor]], width: int) -> Tensor:
+    """Return one band (T, W) of overlapping windows, in which a span of several is one span.
+
+    A window is the number of its first token, and the logits (T of the window) of starts and ends.
+    The exponentials of the logits that a span has in several windows add up.
+    """
+    n_tokens = max(place + len(starts) for place, starts, _ in windows)
+    width = min(width, n_tokens)
+    whole = torch.full((n_tokens, width), -math.inf)
+    for place, starts, ends in windows:
+        part = whole[place : place + len(starts)]
+        torch.logaddexp(part, band(starts, ends, width), out=part)
+    return whole
+
+
+def ranked(spans: Tensor, n_best: int) -> list[Ranking]:
+    """Return of each band in (B, T, W) the `n_best` spans; there may be fewer."""
+    width = spans.shape[-1]
+    flat = spans.flatten(1)  # (B, T * W)
+    logits, places = flat.topk(min(n_best, flat.shape[1]))
+    firsts = places // width
+    lasts = firsts + places % width
+    found = zip(
+        logits.tolist(),
+        firsts.tolist(),
+        lasts.tolist(),
+        flat.logsumexp(1).tolist(),
+        strict=True,
+    )
+    return [
+        Ranking([span for span in zip(*best, strict=True) if span[0] > -math.inf], log_sum)
+        for *best, log_sum in found
+    ]
