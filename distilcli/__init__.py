@@ -11,11 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from distilcli.tasks.classifier import Classifier
+    from distilcli.tasks.tagger import Tagger
 
 __version__ = "0.1.0"
-__all__ = ["Classifier", "__version__"]
+__all__ = ["Classifier", "Tagger", "__version__"]
 
-_HOMES = {"Classifier": "distilcli.tasks.classifier"}
+_HOMES = {
+    "Classifier": "distilcli.tasks.classifier",
+    "Tagger": "distilcli.tasks.tagger",
+}
 
 
 def __getattr__(name: str) -> Any:

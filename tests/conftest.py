@@ -38,19 +38,28 @@ def tiny_folder(vocab: list[str], tmp_path_factory: pytest.TempPathFactory) -> P
     return folder
 
 
+@pytest.fixture(scope="session")
+def qa_folder(vocab: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A DistilBERT question answerer with random weights, in a folder."""
+    folder = tmp_path_factory.mktemp("qa")
+    make_tiny(folder, vocab, head="QuestionAnswerer")
+    return folder
+
+
 def make_tiny(
     folder: Path,
     vocab: list[str],
     *,
+    head: str = "SequenceClassifier",
     model_type: str = "distilbert",
     labels: tuple[str, ...] = ("negative", "positive"),
     problem_type: str | None = "single_label_classification",
     seed: int = 0,
     **settings: object,
 ) -> None:
-    """Write a tiny classifier and its tokenizer into `folder`."""
+    """Write a tiny model with a head of `distilcli.model.heads`, and its tokenizer, to `folder`."""
     from distilcli.checkpoint.config import ModelConfig
-    from distilcli.model.heads import SequenceClassifier
+    from distilcli.model import heads
     from distilcli.model.saving import save_model
 
     (folder / "vocab.txt").write_text("\n".join(vocab) + "\n", encoding="utf-8")
@@ -72,12 +81,12 @@ def make_tiny(
         problem_type=problem_type,
         **settings,  # type: ignore[arg-type]
     )
-    save_model(SequenceClassifier(config), folder, tokenizer_files=[])
+    save_model(getattr(heads, head)(config), folder, tokenizer_files=[])
 
 
 @pytest.fixture
 def make_model(vocab: list[str], tmp_path: Path) -> Callable[..., Path]:
-    """Return a function that writes one more tiny classifier and returns its folder."""
+    """Return a function that writes one more tiny model and returns its folder."""
 
     def make(name: str = "model", **settings: object) -> Path:
         folder = tmp_path / name
