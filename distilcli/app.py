@@ -85,6 +85,7 @@ COMMANDS = {
     "embed": "Turn texts into vectors, and search in them.",
     "finetune": "Train a classifier of your own on rows with labels.",
     "params": "Count the parameters of a model.",
+    "tag": "Find names and other entities in the rows of files.",
     "tokenize": "Show the tokens that a model sees of a text.",
 }
 """What help says of each command; the module of that name is imported when it is asked for."""

@@ -33,7 +33,8 @@ FilesArgument = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[FILES]...",
-        help="CSV, TSV, JSONL or text files, also .gz .bz2 .xz .zst; globs; - for standard input.",
+        help="CSV, TSV, JSONL, CoNLL or text files, also .gz .bz2 .xz .zst; globs; - for standard "
+        "input.",
     ),
 ]
 
@@ -60,7 +61,7 @@ PairColumnOption = Annotated[
 
 InputFormatOption = Annotated[
     str | None,
-    typer.Option("--input-format", help="csv, tsv, jsonl or txt, whatever the suffix says."),
+    typer.Option("--input-format", help="csv, tsv, jsonl, conll or txt, whatever the suffix says."),
 ]
 
 EncodingOption = Annotated[str, typer.Option("--encoding", help="The encoding of the input.")]

@@ -162,13 +162,15 @@ class RunOptions:
         columns: Columns[Value],
         *,
         text_columns: Sequence[str],
-        preview: "type[Preview] | None" = None,
+        preview: "Callable[..., Preview] | None" = None,
         open_vectors: "Callable[[], VectorWriter] | None" = None,
+        counted: str = "rows",
     ) -> int:
         """Run every row of `source` and return the exit code; --dry-run says what it would take.
 
         `text_columns` are those that the model reads; `preview` is what a terminal gets to see,
         a table if left out. With `open_vectors` the values go there and no rows are written.
+        `counted` are the things that have the labels in the summary.
         """
         from distilcli.stats import RunStats
 
@@ -193,6 +195,7 @@ class RunOptions:
             report=self.report,
             preview=preview,
             open_vectors=open_vectors,
+            counted=counted,
         )
 
 

@@ -126,7 +126,7 @@ class RowSource:
 
     @property
     def format(self) -> str:
-        """The format of the first input: csv, tsv, jsonl or txt (also for texts)."""
+        """The format of the first input: csv, tsv, jsonl, conll or txt (also for texts)."""
         return self._first_table().format
 
     @property

@@ -1,14 +1,13 @@
 """The same entities as the token classification pipeline of transformers."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 
-from distilcli.tasks.settings import BatchOptions, LongTexts
-from distilcli.tasks.tag import OF_WORDS, Aggregation
+from distilcli.tasks.settings import BatchOptions
+from distilcli.tasks.tag import Aggregation
 from distilcli.tasks.tagger import Tagger
 
 transformers = pytest.importorskip("transformers")
@@ -30,13 +29,12 @@ TEXTS = [
 @pytest.fixture(params=[("distilbert", BIO), ("bert", BIO), ("distilbert", PLAIN)])
 def folder(request: pytest.FixtureRequest, make_model: Callable[..., Path]) -> Path:
     model_type, labels = request.param
-    found = make_model(
+    return make_model(
         head="TokenClassifier",
         model_type=model_type,
         labels=labels,
         problem_type=None,
     )
-    return found
 
 
 def pipeline(folder: Path, aggregation: str) -> Any:
