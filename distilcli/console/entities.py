@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from distilcli.console.results import Preview, Shown, _stdout
+from distilcli.console.results import Preview, Shown, _counted, _stdout
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 # Dark on light, far enough apart to be told at a glance, and the same in every terminal.
 _COLORS = ("#a6e1fa", "#ffd166", "#b5e48c", "#f4acb7", "#cdb4db", "#ffb385", "#99d5c9", "#e0d68a")
 _MOST_SIGNS = 1000
+_NUMBER_WIDTH = 2
 
 
 class EntityView(Preview):
@@ -29,15 +30,16 @@ class EntityView(Preview):
     ) -> None:
         super().__init__(names, text_columns=text_columns, **settings)
         self._text_column = text_columns[0]
-        self._colors = {
-            label: _COLORS[number % len(_COLORS)] for number, label in enumerate(labels)
-        }
+        self._numbered = 0
+        self._labels = list(labels)
 
     def write_rows(self, block: "Sequence[tuple[Row, Mapping[str, object]]]") -> None:
         """Take a block of rows with their additions."""
         self._total += len(block)
         for row, additions in block if self._live else block[: self._most - len(self._rows)]:
-            self._rows.append({"text": self._text_of(row), **additions})
+            self._numbered += 1
+            shown = {"number": self._numbered, "text": self._text_of(row), **additions}
+            self._rows.append(shown)
         if self._live:
             self._show_rows()
             self._rows.clear()
@@ -51,20 +53,31 @@ class EntityView(Preview):
         except RowError:
             return ""
 
+    def _style_of(self, label: str) -> str:
+        # With tokens that are not joined, labels are the model's own: B-PER has PER's colour.
+        kind = label if label in self._labels else label.partition("-")[2]
+        number = self._labels.index(kind) if kind in self._labels else 0
+        return f"black on {_COLORS[number % len(_COLORS)]}"
+
     def _show_rows(self) -> None:
-        console = _stdout()
-        in_color = console.color_system is not None and not console.no_color
+        from rich.table import Table
+
+        grid = Table.grid(padding=(0, 2, 0, 0))
+        grid.add_column(justify="right", style="dim", min_width=_NUMBER_WIDTH)
+        grid.add_column()
         for row in self._rows:
-            console.print(self._marked(row, in_color=in_color))
+            grid.add_row(str(row["number"]), self._marked(row))
+        _stdout().print(grid)
 
     def _show_rest(self) -> None:
         from rich.text import Text
 
         if more := self._total - len(self._rows):
-            _stdout().print(Text(f"… {more:,} more rows; -o FILE keeps them all", "dim"))
+            rest = f"… {_counted(more, 'more row')}; -o FILE keeps them all"
+            _stdout().print(Text(rest, "dim"))
 
-    def _marked(self, row: Shown, *, in_color: bool) -> "Text":
-        """Return a row's text with its entities in boxes, or in brackets where colours are none."""
+    def _marked(self, row: Shown) -> "Text":
+        """Return a row's text with its entities in brackets, which read without colours too."""
         from rich.text import Text
 
         text, entities = str(row["text"]), row.get("entities")
@@ -74,11 +87,9 @@ class EntityView(Preview):
             if entity["end"] > _MOST_SIGNS:
                 break
             marked.append(_visible(text[place : entity["start"]]))
-            color = self._colors.get(entity["label"], _COLORS[0])
-            box, label = (f"black on {color}", f"bold black on {color}") if in_color else ("", "")
-            before, after = ("\u00a0", "\u00a0") if in_color else ("[", "]")
-            marked.append(f"{before}{_visible(entity['text'])} ", box)
-            marked.append(f"{entity['label']}{after}", label)
+            style = self._style_of(entity["label"])
+            marked.append(f"[{_visible(entity['text'])} ", style)
+            marked.append(f"{_visible(entity['label'])}]", f"bold {style}")
             place = entity["end"]
         rest = text[place:]
         marked.append(_visible(rest[: max(0, _MOST_SIGNS - place)]))
