@@ -19,6 +19,7 @@ OF_TOKENS = {
     "battery": "I-DEV",
     "un": "B-ART",
     "##like": "B-DEV",
+    "##s": "B-DEV",
 }
 
 

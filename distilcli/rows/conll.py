@@ -10,6 +10,7 @@ A sentence is a row as soon as its blank line has come. What follows the last se
 more than blank lines, makes a row without words.
 """
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -94,18 +95,14 @@ def sentences(lines: Iterator[str], source: str) -> tuple[tuple[str, ...], Itera
     comes out marked.
     """
     peeked: list[str] = []
+    shape = Shape(" ", 1)
     for line in lines:
         peeked.append(line)
-        content = line.strip()
-        if content and not content.startswith(("#", DOCUMENT_START)):
+        content = line.rstrip("\r\n")
+        if content.strip() and not content.startswith(("#", DOCUMENT_START)):
+            shape = Shape.of(content)
             break
-    shape = Shape.of(peeked[-1].rstrip("\r\n"))
-    return shape.columns, _sentences(_chain(peeked, lines), shape, source)
-
-
-def _chain(peeked: Sequence[str], lines: Iterator[str]) -> Iterator[str]:
-    yield from peeked
-    yield from lines
+    return shape.columns, _sentences(itertools.chain(peeked, lines), shape, source)
 
 
 def _sentences(lines: Iterator[str], shape: Shape, source: str) -> Iterator[Row]:

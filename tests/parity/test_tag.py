@@ -67,3 +67,14 @@ def test_entities_are_those_of_the_pipeline(folder: Path, aggregation: Aggregati
         assert all(found.text == text[found.start : found.end] for found in ours)
         count += len(ours)
     assert count > 10
+
+
+def test_words_of_a_sentence_are_labelled_as_its_text_is(folder: Path) -> None:
+    """Where words are what the tokenizer makes of a text, both give the same entities."""
+    sentence = "the film was very good , and i loved it !".split()
+    tagger = Tagger(str(folder), device="cpu")
+    tags = tagger.tag_words([sentence])[0]
+    there = pipeline(folder, "first")(" ".join(sentence))
+    starts = [len(" ".join([*sentence[:n], ""])) for n in range(len(sentence))]
+    inside = [any(e["start"] <= start < e["end"] for e in there) for start in starts]
+    assert [tag != "O" for tag in tags] == inside
