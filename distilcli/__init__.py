@@ -12,13 +12,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from distilcli.tasks.answerer import Answerer
     from distilcli.tasks.classifier import Classifier
+    from distilcli.tasks.embedder import Embedder
+    from distilcli.tasks.tagger import Tagger
 
 __version__ = "0.1.0"
-__all__ = ["Answerer", "Classifier", "__version__"]
+__all__ = ["Answerer", "Classifier", "Embedder", "Tagger", "__version__"]
 
 _HOMES = {
     "Answerer": "distilcli.tasks.answerer",
     "Classifier": "distilcli.tasks.classifier",
+    "Embedder": "distilcli.tasks.embedder",
+    "Tagger": "distilcli.tasks.tagger",
 }
 
 

@@ -85,6 +85,7 @@ COMMANDS = {
     "finetune": "Train a classifier of your own on rows with labels.",
     "params": "Count the parameters of a model.",
     "qa": "Answer questions from their contexts.",
+    "tag": "Find names and other entities in the rows of files.",
     "tokenize": "Show the tokens that a model sees of a text.",
 }
 """What help says of each command; the module of that name is imported when it is asked for."""

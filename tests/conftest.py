@@ -46,6 +46,16 @@ def qa_folder(vocab: list[str], tmp_path_factory: pytest.TempPathFactory) -> Pat
     return folder
 
 
+@pytest.fixture(scope="session")
+def hand_tagger(vocab: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A token classifier that labels words as `tests._hand_tagger` says, in a folder."""
+    from tests._hand_tagger import write_hand_tagger
+
+    folder = tmp_path_factory.mktemp("tagger")
+    write_hand_tagger(folder, vocab)
+    return folder
+
+
 def make_tiny(
     folder: Path,
     vocab: list[str],

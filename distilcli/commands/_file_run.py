@@ -111,15 +111,16 @@ def run_over_files(
     about: Mapping[str, object],
     output: OutputOptions,
     report: ReportOptions,
-    preview: "type[Preview] | None" = None,
+    preview: "Callable[..., Preview] | None" = None,
     open_vectors: "Callable[[], VectorWriter] | None" = None,
     on_block: "Callable[[list[Outcome[Row, Value]]], None] | None" = None,
+    counted: str = "rows",
 ) -> int:
     """Carry every row through the engine to where it goes; return the exit code.
 
     `text_columns` are those that the model reads; `about` says in the statistics what was run.
-    With `open_vectors` the values go there and no rows are written.
-    `on_block` sees each block of rows after it is written.
+    With `open_vectors` the values go there and no rows are written. `on_block` sees each block of
+    rows after it is written; `counted` are the things that have the labels in the summary.
     """
     from distilcli.console.live import rows_progress
     from distilcli.console.results import show_summary
@@ -161,7 +162,7 @@ def run_over_files(
         raise
     note_unshown(console, sink)
     if not report.as_json:
-        show_summary(console, stats, counts)
+        show_summary(console, stats, counts, counted=counted)
     write_report({**about, "counts": dict(counts.most_common()), **stats.as_dict()}, report)
     return EXIT_SOME_ROWS_FAILED if stats.failed else 0
 
@@ -208,7 +209,7 @@ def open_sink(
     new_columns: Sequence[str],
     output: OutputOptions,
     text_columns: Sequence[str] = (),
-    preview: "type[Preview] | None" = None,
+    preview: "Callable[..., Preview] | None" = None,
 ) -> Any:
     """Open the table or the writer that rows go to, and say if columns had to be renamed."""
     from distilcli.console.results import Preview
@@ -229,6 +230,7 @@ def open_sink(
             output_format=None if output.format == "auto" else output.format,
             prefix=output.prefix,
             force=output.force,
+            conll="conll" in output.further,
         )
         renamed, prefix = sink.renamed, sink.prefix
     if renamed:

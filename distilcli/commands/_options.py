@@ -33,8 +33,8 @@ FilesArgument = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[FILES]...",
-        help="CSV, TSV, JSONL, SQuAD JSON or text files, also .gz .bz2 .xz .zst; globs; - for "
-        "standard input.",
+        help="CSV, TSV, JSONL, SQuAD JSON, CoNLL or text files, also .gz .bz2 .xz .zst; globs; "
+        "- for standard input.",
     ),
 ]
 
@@ -61,7 +61,9 @@ PairColumnOption = Annotated[
 
 InputFormatOption = Annotated[
     str | None,
-    typer.Option("--input-format", help="csv, tsv, jsonl, txt or squad, whatever the suffix says."),
+    typer.Option(
+        "--input-format", help="csv, tsv, jsonl, txt, squad or conll, whatever the suffix says."
+    ),
 ]
 
 EncodingOption = Annotated[str, typer.Option("--encoding", help="The encoding of the input.")]

@@ -165,15 +165,17 @@ class RunOptions:
         columns: Columns[Value],
         *,
         text_columns: Sequence[str],
-        preview: "type[Preview] | None" = None,
+        preview: "Callable[..., Preview] | None" = None,
         open_vectors: "Callable[[], VectorWriter] | None" = None,
         on_block: "Callable[[list[Outcome[Row, Value]]], None] | None" = None,
+        counted: str = "rows",
     ) -> int:
         """Run every row of `source` and return the exit code; --dry-run says what it would take.
 
         `text_columns` are those that the model reads; `preview` is what a terminal gets to see,
         a table if left out. With `open_vectors` the values go there and no rows are written.
         `on_block` sees each block of rows after it is written.
+        `counted` are the things that have the labels in the summary.
         """
         from distilcli.stats import RunStats
 
@@ -199,6 +201,7 @@ class RunOptions:
             preview=preview,
             open_vectors=open_vectors,
             on_block=on_block,
+            counted=counted,
         )
 
 

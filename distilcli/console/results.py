@@ -164,8 +164,13 @@ class Preview:
         return "bold" if "label" in name else ""
 
 
-def show_summary(console: Console, stats: "RunStats", counts: Counter[str]) -> None:
-    """Say on stderr what a run did: tables for people, one line for a log."""
+def show_summary(
+    console: Console, stats: "RunStats", counts: Counter[str], *, counted: str = "rows"
+) -> None:
+    """Say on stderr what a run did: tables for people, one line for a log.
+
+    `counts` are of rows by their labels, or of what `counted` says.
+    """
     if console.quiet:
         return
     if not sys.stderr.isatty():
@@ -174,7 +179,8 @@ def show_summary(console: Console, stats: "RunStats", counts: Counter[str]) -> N
     stderr = _stderr()
     stderr.print()
     if counts:
-        stderr.print(_distribution(counts, stats.rows - stats.failed))
+        whole = stats.rows - stats.failed if counted == "rows" else counts.total()
+        stderr.print(_distribution(counts, counted, whole))
         stderr.print()
     stderr.print(_figures(stats))
 
@@ -214,18 +220,18 @@ def show_interrupted(console: Console, folder: str, *, can_resume: bool) -> None
     console.warn(f"interrupted; {folder}: {how}")
 
 
-def _distribution(counts: Counter[str], rows: int) -> "Table":
-    """Return a table of the labels; a share is that of all rows, each may have several labels."""
+def _distribution(counts: Counter[str], counted: str, whole: int) -> "Table":
+    """Return a table of the labels; the shares of rows, which may have several, sum to more."""
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("label", max_width=_MOST_OTHER, no_wrap=True, overflow="ellipsis")
-    table.add_column("rows", justify="right", no_wrap=True)
+    table.add_column(counted, justify="right", no_wrap=True)
     table.add_column("share", justify="right", no_wrap=True)
     table.add_column("", no_wrap=True, overflow="crop")
     for label, count in counts.most_common(_LABELS_SHOWN):
-        share = count / max(1, rows)
+        share = count / max(1, whole)
         bar = Text("━" * max(1, round(share * _BAR_WIDTH)), "cyan")
         table.add_row(Text(_cell(label)), f"{count:,}", f"{share:.1%}", bar)
     if len(counts) > _LABELS_SHOWN:

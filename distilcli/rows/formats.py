@@ -10,7 +10,7 @@ from pathlib import PurePath
 
 from distilcli.errors import UsageError
 
-INPUT_FORMATS = ("csv", "tsv", "jsonl", "txt", "squad")
+INPUT_FORMATS = ("csv", "tsv", "jsonl", "txt", "squad", "conll")
 OUTPUT_FORMATS = ("csv", "tsv", "jsonl", "json", "parquet")
 COMPRESSIONS = {".gz": "gzip", ".bz2": "bzip2", ".xz": "xz", ".zst": "zstd"}
 # The order breaks ties, and the first is what a header without any of them gets.
@@ -82,13 +82,15 @@ def sniff_delimiter(header: str) -> str:
 def sniff_format(first_line: str, text_column: str | None) -> tuple[str, str | None]:
     """Guess the format of a nameless stream, and its delimiter, from its first line.
 
-    An object is JSONL; a line that names the text column as one of its cells is a header, unless
-    other cells cannot be names; all else is plain text, so that a sentence with commas never
-    becomes a table.
+    An object is JSONL, and a `-DOCSTART-` line begins CoNLL; a line that names the text column as
+    one of its cells is a header, unless other cells cannot be names; all else is plain text, so
+    that a sentence with commas never becomes a table.
     """
     line = first_line.rstrip("\r\n")
     if line.lstrip().startswith("{"):
         return "jsonl", None
+    if line.startswith("-DOCSTART-"):
+        return "conll", None
     for delimiter, kind in (("\t", "tsv"), (",", "csv"), (";", "csv")):
         names = [name.strip('"') for name in line.split(delimiter)]
         has_usual = any(name.lower() in TEXT_COLUMNS for name in names)

@@ -133,7 +133,7 @@ class RowSource:
 
     @property
     def format(self) -> str:
-        """The format of the first input: csv, tsv, jsonl, squad or txt (also for what is given)."""
+        """The format of the first input; what is given without files counts as txt."""
         return self._first_table().format
 
     @property

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from distilcli.errors import InputError, UsageError
+from distilcli.rows.conll import sentences
 from distilcli.rows.delimited import Record, Records
 from distilcli.rows.formats import sniff_delimiter, sniff_format
 from distilcli.rows.inputs import Input
@@ -71,7 +72,8 @@ def open_table(source: Input, chunks: Iterator[bytes], settings: ReadSettings) -
     if kind is None:
         kind, delimiter = _sniffed(first_line, settings)
     lines = itertools.chain([first_line], lines)
-    if kind in {"txt", "jsonl", "squad"} and (settings.delimiter is not None or settings.no_header):
+    is_delimited = kind not in {"txt", "jsonl", "squad", "conll"}
+    if not is_delimited and (settings.delimiter is not None or settings.no_header):
         raise UsageError(
             f"{source.name}: --delimiter and --no-header are for csv and tsv, not {kind}"
         )
@@ -81,6 +83,8 @@ def open_table(source: Input, chunks: Iterator[bytes], settings: ReadSettings) -
         return _jsonl_table(lines, source.name)
     if kind == "squad":
         return Table("squad", None, *squad_rows("".join(lines), source.name))
+    if kind == "conll":
+        return Table("conll", None, *sentences(lines, source.name))
     if delimiter is None:
         delimiter = "\t" if kind == "tsv" else sniff_delimiter(first_line)
     records = Records(lines, delimiter, source.name, stray_quotes=delimiter == "\t")

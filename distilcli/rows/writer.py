@@ -42,20 +42,26 @@ def open_writer(
     output_format: str | None = None,
     prefix: str = "",
     force: bool = False,
+    conll: bool = False,
 ) -> "RowWriter":
     """Return a writer of rows that came with `columns` (format and delimiter as they were read).
 
     `destination` is a path or an open text stream. The format is `output_format`, else by the
-    path's suffix, else the input's own (texts go out as TSV, SQuAD's rows as JSONL). If one of
-    `new_columns` is an input column already, all new ones are renamed. Raises `UsageError` for a
-    file that may not be written, before anything is.
+    path's suffix, else the input's own (texts go out as TSV, SQuAD's rows as JSONL). With `conll`
+    the new columns are those that a `ConllWriter` needs, so that rows may go out as CoNLL. If one
+    of `new_columns` is an input column already, all new ones are renamed. Raises `UsageError` for
+    a file that may not be written, before anything is.
     """
     if isinstance(destination, Path):
         destination = str(destination)
-    kind = _kind(destination, output_format, input_format)
+    kind = _kind(destination, output_format, input_format, conll=conll)
     names = AddedNames.chosen(columns, new_columns, prefix)
     compression = split_suffixes(destination)[1] if isinstance(destination, str) else None
     output = open_output(destination, compression, force=force)
+    if kind == "conll":
+        from distilcli.rows.conll_writer import ConllWriter  # noqa: PLC0415 (as Parquet's)
+
+        return ConllWriter(output)
     if kind in ("jsonl", "json"):
         return JsonWriter(output, names, array=kind == "json")
     if kind == "parquet":
@@ -73,12 +79,17 @@ def open_writer(
     return DelimitedWriter(output, names, layout, separator, compression)
 
 
-def _kind(destination: str | TextIO, output_format: str | None, input_format: str) -> str:
+def _kind(
+    destination: str | TextIO, output_format: str | None, input_format: str, *, conll: bool
+) -> str:
+    further = ("conll",) if conll else ()
     if output_format is not None:
-        return known_format(output_format, OUTPUT_FORMATS, "--format")
+        return known_format(output_format, (*OUTPUT_FORMATS, *further), "--format")
     if isinstance(destination, str):
-        return output_format_of(destination)
-    return {"txt": "tsv", "squad": "jsonl"}.get(input_format, input_format)
+        return output_format_of(destination, further)
+    if input_format in (*OUTPUT_FORMATS, *further):
+        return input_format
+    return "tsv" if input_format == "txt" else "jsonl"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import Protocol, TypeVar
 from distilcli.engine.engine import Engine
 from distilcli.engine.task import Outcome
 from distilcli.errors import RowError
+from distilcli.rows.conll import Sentence
 from distilcli.rows.reader import RowSource
 from distilcli.rows.row import Row, cell_text
 from distilcli.rows.writer import Block
@@ -31,6 +32,18 @@ def text_from(text_column: str) -> Callable[[Row], str]:
         return cell_text(row, text_column)
 
     return text_of
+
+
+def content_from(text_column: str) -> Callable[[Row], str | list[str]]:
+    """Return the function that takes a row's text from its column, or the words of a sentence."""
+    text_of = text_from(text_column)
+
+    def content_of(row: Row) -> str | list[str]:
+        if isinstance(row, Sentence) and row.error is None:
+            return row.words
+        return text_of(row)
+
+    return content_of
 
 
 def texts_from(

@@ -3,7 +3,9 @@
 Every task frames its rows here, so that long texts are cut, windowed or refused in one way.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import ParamSpec, TypeVar
 
 import torch
@@ -20,7 +22,14 @@ from distilcli.tasks.settings import (
     usable_length,
 )
 from distilcli.tokenizer.tokenizer import Encoding, Tokenizer
-from distilcli.tokenizer.windows import Truncation, Window, cut, frame, frame_encodings
+from distilcli.tokenizer.windows import (
+    DEFAULT_STRIDE,
+    Truncation,
+    Window,
+    cut,
+    frame,
+    frame_encodings,
+)
 
 Item = TypeVar("Item")
 Content = TypeVar("Content")
@@ -38,15 +47,18 @@ class Framer:
             config.max_position_embeddings,
         )
         self._special = tokenizer.special
-        self._long_texts = long_texts
         self._has_token_types = config.type_vocab_size > 1
         stride = long_texts.stride
+        widest = self.max_length - SPECIALS_OF_A_PAIR
+        if stride == DEFAULT_STRIDE >= widest:
+            stride = widest // 2  # the usual overlap gives way to short windows
         if stride < 0:
             raise UsageError(f"--stride {stride} is negative; windows overlap by 0 tokens or more")
-        if long_texts.long == "window" and stride >= self.max_length - SPECIALS_OF_A_PAIR:
+        if long_texts.long == "window" and stride >= widest:
             raise UsageError(
                 f"--stride {stride} is not smaller than a window of {self.max_length} tokens"
             )
+        self._long_texts = replace(long_texts, stride=stride)
 
     def frame(self, first: Sequence[int], second: Sequence[int] | None = None) -> Encoded:
         """Return the pieces of a text's ids, or of a pair's.
@@ -114,6 +126,32 @@ def most_context(windows: Sequence[Window]) -> list[tuple[int, int]]:
             elif context > best[token][0]:
                 best[token] = (context, number, place)
     return [(number, place) for _, number, place in best]
+
+
+def most_context_of_words(
+    windows: Sequence[Window], firsts: Sequence[int]
+) -> list[tuple[int, int]]:
+    """Return the same, but all tokens of a word from one window, the best for the whole word.
+
+    `firsts` are the numbers of the words' first tokens, in order; each token is of one word. Only
+    a word that is whole in no window is put together of several.
+    """
+    places = most_context(windows)
+    if len(windows) == 1:
+        return places
+    best = [0] * len(firsts)
+    ends = [*firsts[1:], len(places)]
+    for number, window in enumerate(windows):
+        stop = window.start + len(window.input_ids) - 2
+        for word in range(bisect_left(firsts, window.start), len(firsts)):
+            first, end = firsts[word], ends[word]
+            if end > stop:
+                break
+            context = min(first - window.start, stop - end) + 1
+            if context > best[word]:
+                best[word] = context
+                places[first:end] = [(number, t - window.start + 1) for t in range(first, end)]
+    return places
 
 
 def pool_windows(rows: Tensor, pieces: Sequence[Piece], how: WindowPooling) -> Tensor:

@@ -58,7 +58,7 @@ def nearest(stored: StoredVectors, queries: Array, k: int) -> list[list[Hit]]:
             for column, kept in enumerate(best):
                 scores = products[:, column]
                 if lengths is None:
-                    places = np.flatnonzero(scores > kept.floor - _SLACK)
+                    places = np.flatnonzero(scores > kept.floor_among(scores) - _SLACK)
                     scores = scores[places] / _norms(vectors[places])[:, 0]
                 else:
                     places = np.arange(len(vectors))
@@ -79,6 +79,13 @@ class _Best:
     def floor(self) -> float:
         """What a score must be above to be among the best."""
         return float(self._scores[-1]) if len(self._scores) == self._k else -np.inf
+
+    def floor_among(self, scores: Array) -> float:
+        """Return the same, if these scores are taken in too."""
+        if len(scores) < self._k:
+            return self.floor
+        ordered = np.partition(np.nan_to_num(scores, nan=-np.inf), len(scores) - self._k)
+        return max(self.floor, float(ordered[-self._k]))
 
     def offer(self, numbers: Array, scores: Array) -> None:
         """Take in the scores of the vectors of these numbers, which ascend."""

@@ -1,0 +1,281 @@
+"""Token classification: a text, or a list of words, to entities and a label per word.
+
+The scores of tokens become labels of words, and those become entities, as the model's scheme of
+labels says. Entities are stretches of the text itself. A text longer than the model reads is read
+in overlapping windows; each word is taken from the one in which it has most context.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import accumulate
+from typing import Any, Generic, Literal, TypeVar
+
+import numpy as np
+
+from distilcli.engine.batching import Batch, Piece
+from distilcli.engine.task import Encoded
+from distilcli.errors import RowError
+from distilcli.model.heads import TokenClassifier
+from distilcli.tasks.framing import Framer, encode_each, most_context_of_words, or_error
+from distilcli.tasks.labels import LabelScheme, Span
+from distilcli.tasks.settings import LongTexts
+from distilcli.tokenizer.tokenizer import Encoding, Tokenizer
+
+Item = TypeVar("Item")
+Array = np.ndarray[Any, Any]
+Content = str | Sequence[str]
+Range = tuple[int, int]
+
+Aggregation = Literal["none", "simple", "first", "average", "max"]
+OF_WORDS: tuple[Aggregation, ...] = ("first", "average", "max")
+"""The aggregations that give each word one label."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """A stretch of a text, `text[start:end]`, and what it is.
+
+    `score` is the mean probability of its words' labels (of its tokens' with "simple").
+    """
+
+    text: str
+    label: str
+    start: int
+    end: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Tagging:
+    """What the model says of one text.
+
+    `words` are ranges of characters, and `tags` their labels: None for a word that the model did
+    not see. Both are empty where the aggregation goes by tokens.
+    """
+
+    text: str
+    entities: tuple[Entity, ...]
+    words: tuple[Range, ...]
+    tags: tuple[str | None, ...]
+
+
+@dataclass(kw_only=True, slots=True)
+class _EncodedWords(Encoded):
+    """A text in units that get a label each: its words, or its tokens.
+
+    `places` say for each token which window it is taken from, and where in it. `firsts` are the
+    first tokens of units, `owners` the numbers of those units, `unseen` of those that were cut
+    off; a word of signs that the tokenizer drops is in neither.
+    """
+
+    text: str
+    units: Sequence[Range]
+    firsts: Sequence[int]
+    owners: Sequence[int]
+    unseen: frozenset[int] = frozenset()
+    places: Sequence[tuple[int, int]] = ()
+
+
+class TagTask(Generic[Item]):
+    """Tagging as the engine runs it, over items from which `content_of` takes a text or its words.
+
+    Words are tokenized one by one, and make a text joined by blanks; they need an aggregation of
+    words. `content_of` may raise `RowError`.
+    """
+
+    def __init__(
+        self,
+        model: TokenClassifier,
+        tokenizer: Tokenizer,
+        *,
+        content_of: Callable[[Item], Content],
+        scheme: LabelScheme,
+        aggregation: Aggregation,
+        long_texts: LongTexts,
+    ) -> None:
+        """Raise `UsageError` for lengths that leave no text, or windows that would never end."""
+        self._model = model
+        self._tokenizer = tokenizer
+        self._content_of = content_of
+        self._scheme = scheme
+        self._aggregation = aggregation
+        self._framer = Framer(tokenizer, model.config, long_texts)
+
+    def size(self, item: Item) -> int:
+        """Return the number of characters of an item."""
+        content = or_error(self._content_of, item)
+        if isinstance(content, RowError):
+            return 0
+        return len(content) if isinstance(content, str) else sum(map(len, content))
+
+    def encode(self, items: Sequence[Item]) -> list[Encoded | RowError]:
+        """Tokenize items at once; an item whose text cannot be had gives its `RowError`."""
+        return encode_each(items, self._content_of, self._encode_contents)
+
+    def _encode_contents(self, contents: Sequence[Content]) -> list[Encoded | RowError]:
+        texts = [content for content in contents if isinstance(content, str)]
+        words = {word for content in contents if not isinstance(content, str) for word in content}
+        of_texts = iter(self._tokenizer.encode(texts))
+        of_words = dict(zip(words, self._tokenizer.encode(list(words)), strict=True))
+        return [
+            self._encode_text(content, next(of_texts))
+            if isinstance(content, str)
+            else self._encode_words(content, of_words)
+            for content in contents
+        ]
+
+    def _encode_text(self, text: str, encoding: Encoding) -> Encoded | RowError:
+        words = _first_tokens(encoding)
+        units: Sequence[Range] = encoding.offsets
+        firsts: Sequence[int] = range(len(encoding))
+        if self._aggregation in OF_WORDS:
+            firsts = words
+            lasts = [end - 1 for end in [*words[1:], len(encoding)]] if words else []
+            units = [
+                (units[first][0], units[last][1]) for first, last in zip(words, lasts, strict=True)
+            ]
+        row = _EncodedWords([], text=text, units=units, firsts=firsts, owners=range(len(firsts)))
+        return self._framed(row, encoding, words)
+
+    def _encode_words(
+        self, words: Sequence[str], encodings: Mapping[str, Encoding]
+    ) -> Encoded | RowError:
+        starts = list(accumulate((len(word) + 1 for word in words), initial=0))
+        units = [(start, start + len(word)) for start, word in zip(starts, words, strict=False)]
+        encoding = Encoding()
+        firsts, owners = [], []
+        for number, word in enumerate(words):
+            if len(encodings[word]):
+                firsts.append(len(encoding))
+                owners.append(number)
+                encoding.append(encodings[word], starts[number])
+        row = _EncodedWords([], text=" ".join(words), units=units, firsts=firsts, owners=owners)
+        return self._framed(row, encoding, firsts)
+
+    def _framed(
+        self, row: _EncodedWords, encoding: Encoding, words: Sequence[int]
+    ) -> Encoded | RowError:
+        """Give a row its pieces, of `words` by their first tokens; without tokens it has none."""
+        if not len(encoding):
+            return row
+        framed = or_error(self._framer.windows, encoding)
+        if isinstance(framed, RowError):
+            return framed
+        windows, row.truncated = framed
+        row.pieces = [Piece(w.input_ids, self._framer.token_types(w)) for w in windows]
+        row.places = most_context_of_words(windows, words)
+        seen = bisect_left(row.firsts, len(row.places))
+        row.unseen = frozenset(row.owners[seen:])
+        row.firsts, row.owners = row.firsts[:seen], row.owners[:seen]
+        return row
+
+    def forward(self, batch: Batch) -> list[Array]:
+        """Return the probabilities (T, number of labels) of each piece's tokens."""
+        logits = self._model(batch.input_ids, batch.attention_mask, batch.token_type_ids)
+        scores = logits.float().softmax(dim=-1).cpu().numpy()
+        return [rows[: len(piece)] for rows, piece in zip(scores, batch.pieces, strict=True)]
+
+    def decode(self, item: Item, encoded: _EncodedWords, outputs: Sequence[Array]) -> Tagging:
+        """Label an item's words; raises `RowError` where a score is not a number."""
+        numbers: list[int | None] = [None] * len(encoded.units)
+        scores = [0.0] * len(encoded.units)
+        if outputs:
+            rows = _of_units(_of_tokens(encoded, outputs), encoded.firsts, self._aggregation)
+            found = zip(
+                encoded.owners, rows.argmax(axis=1).tolist(), rows.max(axis=1).tolist(), strict=True
+            )
+            for unit, number, score in found:
+                numbers[unit], scores[unit] = number, score
+        entities = tuple(_entity(encoded, span, scores) for span in self._spans(numbers))
+        if self._aggregation not in OF_WORDS:
+            return Tagging(encoded.text, entities, (), ())
+        tags = tuple(
+            self._scheme.labels[number]
+            if number is not None
+            else None
+            if unit in encoded.unseen
+            else self._scheme.outside
+            for unit, number in enumerate(numbers)
+        )
+        return Tagging(encoded.text, entities, tuple(encoded.units), tags)
+
+    def _spans(self, numbers: Sequence[int | None]) -> list[Span]:
+        if self._aggregation != "none":
+            return self._scheme.spans(numbers)
+        return [
+            Span(self._scheme.labels[number], unit, unit + 1)
+            for unit, number in enumerate(numbers)
+            if number is not None and not self._scheme.is_outside(number)
+        ]
+
+
+def _of_tokens(encoded: _EncodedWords, outputs: Sequence[Array]) -> Array:
+    """Return the probabilities (tokens, labels) of a text's tokens, each from its window."""
+    if len(outputs) == 1:
+        tokens = outputs[0][1:-1]  # [CLS] and [SEP] left out
+    else:
+        tokens = np.stack([outputs[window][place] for window, place in encoded.places])
+    if not np.isfinite(tokens).all():
+        raise RowError(
+            "the model gave no number for this row; check its weights with `distil params --check`"
+        )
+    return tokens
+
+
+def _entity(encoded: _EncodedWords, span: Span, scores: Sequence[float]) -> Entity:
+    start, end = encoded.units[span.start][0], encoded.units[span.stop - 1][1]
+    score = sum(scores[span.start : span.stop]) / (span.stop - span.start)
+    return Entity(encoded.text[start:end], span.label, start, end, score)
+
+
+def _first_tokens(encoding: Encoding) -> list[int]:
+    """Return the number of the first token of each word."""
+    words = encoding.word_ids
+    return [place for place, word in enumerate(words) if not place or word != words[place - 1]]
+
+
+def _of_units(tokens: Array, firsts: Sequence[int], how: Aggregation) -> Array:
+    """Return the probabilities (units, labels) of units, given those of tokens (T, labels).
+
+    A unit is the tokens from one of `firsts` to the next. It gets those of its first token, their
+    mean, or those of the token that is surest of its label ("max").
+    """
+    if how == "average":
+        counts = np.diff([*firsts, len(tokens)])
+        means: Array = np.add.reduceat(tokens, firsts, axis=0) / counts[:, None]
+        return means
+    if how == "max":
+        surest = tokens.max(axis=1)
+        ends = [*firsts[1:], len(tokens)]
+        firsts = [
+            first + int(surest[first:end].argmax()) for first, end in zip(firsts, ends, strict=True)
+        ]
+    rows: Array = tokens[list(firsts)]
+    return rows
+
+
+class TagColumns:
+    """How a tagging is laid out in the columns of a row.
+
+    `entities` is a list of objects with the fields of `Entity`, `tags` one label a word, and
+    `words` the words themselves.
+    """
+
+    def __init__(self, *names: Literal["words", "tags", "entities"]) -> None:
+        self.names = names
+
+    def values(self, tagging: Tagging) -> list[object]:
+        """Return the values of one row, in the order of `names`."""
+        return [self._value(name, tagging) for name in self.names]
+
+    def _value(self, name: str, tagging: Tagging) -> object:
+        if name == "entities":
+            return [asdict(entity) for entity in tagging.entities]
+        if name == "tags":
+            return list(tagging.tags)
+        return [tagging.text[start:end] for start, end in tagging.words]
+
+    def counted(self, tagging: Tagging) -> list[str]:
+        """Return the label of each entity of a row."""
+        return [entity.label for entity in tagging.entities]
