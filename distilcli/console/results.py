@@ -323,3 +323,8 @@ def _cell(value: object) -> str:
     text = " ".join(as_cell(value).split())
     # What a terminal would obey (colours, bells, cursor moves) is shown, not sent.
     return "".join(sign if sign.isprintable() else "�" for sign in text)
+
+
+def one_line(text: str) -> str:
+    """Return a text, sign for sign, without those that a terminal would obey."""
+    return "".join(sign if sign.isprintable() else " " if sign.isspace() else "�" for sign in text)

@@ -3,7 +3,7 @@
 Every task frames its rows here, so that long texts are cut, windowed or refused in one way.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Sized
 from typing import ParamSpec, TypeVar
 
 import torch
@@ -20,7 +20,14 @@ from distilcli.tasks.settings import (
     usable_length,
 )
 from distilcli.tokenizer.tokenizer import Encoding, Tokenizer
-from distilcli.tokenizer.windows import Truncation, Window, cut, frame, frame_encodings
+from distilcli.tokenizer.windows import (
+    Truncation,
+    Window,
+    Windowed,
+    cut,
+    frame,
+    frame_encodings,
+)
 
 Item = TypeVar("Item")
 Content = TypeVar("Content")
@@ -28,9 +35,20 @@ Given = ParamSpec("Given")
 
 
 class Framer:
-    """Frames ids for one model; `max_length` counts the tokens of a sequence, specials included."""
+    """Frames ids for one model; `max_length` counts the tokens of a sequence, specials included.
 
-    def __init__(self, tokenizer: Tokenizer, config: ModelConfig, long_texts: LongTexts) -> None:
+    With `soft_stride` windows share at most half of the tokens that slide, so that a stride never
+    is too large for them.
+    """
+
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        config: ModelConfig,
+        long_texts: LongTexts,
+        *,
+        soft_stride: bool = False,
+    ) -> None:
         """Raise `UsageError` for lengths that leave no text, or windows that would never end."""
         self.max_length = usable_length(
             long_texts.max_length,
@@ -38,18 +56,26 @@ class Framer:
             config.max_position_embeddings,
         )
         self._special = tokenizer.special
+        self._soft_stride = soft_stride
         self._long_texts = long_texts
         self._has_token_types = config.type_vocab_size > 1
         stride = long_texts.stride
         if stride < 0:
             raise UsageError(f"--stride {stride} is negative; windows overlap by 0 tokens or more")
-        if long_texts.long == "window" and stride >= self.max_length - SPECIALS_OF_A_PAIR:
+        is_window = long_texts.long == "window" and not soft_stride
+        if is_window and stride >= self.max_length - SPECIALS_OF_A_PAIR:
             raise UsageError(
                 f"--stride {stride} is not smaller than a window of {self.max_length} tokens"
             )
 
-    def frame(self, first: Sequence[int], second: Sequence[int] | None = None) -> Encoded:
-        """Return the pieces of a text's ids, or of a pair's.
+    def frame(
+        self,
+        first: Sequence[int],
+        second: Sequence[int] | None = None,
+        *,
+        windowed: Windowed = "second",
+    ) -> Encoded:
+        """Return the pieces of a text's ids, or of a pair's, of which `windowed` may slide.
 
         Raises `RowError` where they do not fit.
         """
@@ -59,7 +85,8 @@ class Framer:
             special=self._special,
             max_length=self.max_length,
             long=self._long_texts.long,
-            stride=self._long_texts.stride,
+            stride=self._stride(first, second, windowed),
+            windowed=windowed,
         )
         types: Sequence[list[int] | None] = [None] * len(framed.input_ids)
         if self._has_token_types:
@@ -86,10 +113,19 @@ class Framer:
             None if second is None else len(second),
             max_length=self.max_length,
             long=self._long_texts.long,
-            stride=self._long_texts.stride if stride is None else stride,
+            stride=self._stride(first, second, "second") if stride is None else stride,
             truncation=truncation,
         )
         return frame_encodings(first, second, cuts, special=self._special), cuts.truncated
+
+    def _stride(self, first: Sized, second: Sized | None, windowed: Windowed) -> int:
+        stride = self._long_texts.stride
+        if not self._soft_stride:
+            return stride
+        room = self.max_length - 2
+        if second is not None:
+            room -= 1 + len(first if windowed == "second" else second)
+        return max(0, min(stride, room // 2))
 
     def token_types(self, window: Window) -> list[int] | None:
         """Return a window's token types if the model has any."""
@@ -145,3 +181,10 @@ def or_error(
         return function(*args, **named)
     except RowError as error:
         return error
+
+
+def no_number() -> RowError:
+    """Return the error of a row for which the model gave infinity or no number."""
+    return RowError(
+        "the model gave no number for this row; check its weights with `distil params --check`"
+    )
