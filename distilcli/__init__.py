@@ -11,14 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from distilcli.tasks.answerer import Answerer
+    from distilcli.tasks.chooser import Chooser
     from distilcli.tasks.classifier import Classifier
+    from distilcli.tasks.mask_filler import MaskFiller
 
 __version__ = "0.1.0"
-__all__ = ["Answerer", "Classifier", "__version__"]
+__all__ = ["Answerer", "Chooser", "Classifier", "MaskFiller", "__version__"]
 
 _HOMES = {
     "Answerer": "distilcli.tasks.answerer",
+    "Chooser": "distilcli.tasks.chooser",
     "Classifier": "distilcli.tasks.classifier",
+    "MaskFiller": "distilcli.tasks.mask_filler",
 }
 
 

@@ -83,7 +83,7 @@ def choose(
         source,
         chooser,
         chooser.engine(problems_from(prompt_column, options_of), on_error=run.on_error),
-        ChoiceColumns(same_options=bool(same_options)),
+        ChoiceColumns(same_options=bool(same_options) and prompt is None),
         text_columns=[prompt_column, *columns],
         preview=ChoicesPreview,
     )
@@ -108,6 +108,11 @@ def _check(
 def _given(run: RunOptions, prompt: str | None, same_options: list[str] | None) -> "Given | None":
     """Return the row that the command line gives by itself; None where files or texts are read."""
     if prompt is None:
+        if not (run.files or run.texts):
+            raise UsageError(
+                "there is nothing to read; give files, - for standard input, or --prompt with "
+                "--option"
+            )
         return None
     if not same_options:
         raise UsageError("--prompt needs options to choose from; give --option twice or more")

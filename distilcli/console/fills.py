@@ -16,6 +16,7 @@ class FillsPreview(Preview):
     """A table of filled texts: the text shows its fills, so that it need not stand there twice."""
 
     _for_files = frozenset({"filled"})
+    _most_other = 44  # three fills or four are worth a look
 
     def write_rows(self, block: "Sequence[tuple[Row, Mapping[str, object]]]") -> None:
         """Take a block of rows with their additions."""

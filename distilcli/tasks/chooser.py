@@ -44,8 +44,6 @@ class Chooser(Predictor[MultipleChoice]):
         A problem is a tuple (prompt, options) of a text and a list of texts; anything else is a
         `TypeError`. Choices come in the order of the problems.
         """
-        if isinstance(problems, str):
-            raise TypeError("give a list of prompts with their options, not one text")
         return values_of(self.engine(_itself, on_error="stop"), map(_as_problem, problems))
 
     def engine(

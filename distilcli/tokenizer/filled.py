@@ -16,7 +16,7 @@ class FilledText(str):
 
 def is_piece(token: str) -> bool:
     """Tell whether a token continues the word before it."""
-    return token.startswith("##") and token != "##"
+    return token.startswith("##") and len(token) > len("##")
 
 
 def filled_in(text: str, spans: Sequence[Span], tokens: Sequence[str]) -> FilledText:
