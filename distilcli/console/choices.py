@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from distilcli.console.results import Preview
+from distilcli.console.results import Preview, percent
 
 if TYPE_CHECKING:
     from distilcli.rows.row import Row
@@ -25,5 +25,5 @@ def _readable(additions: Mapping[str, object]) -> dict[str, object]:
     scores = additions.get("scores")
     if not isinstance(scores, list):
         return dict(additions)
-    shares = ["-" if score is None else f"{score:.0%}" for score in scores]
+    shares = ["-" if score is None else percent(score) for score in scores]
     return {**additions, "scores": " ".join(shares)}

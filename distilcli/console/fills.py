@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from distilcli.console.results import Preview, Shown, one_line
+from distilcli.console.results import Preview, Shown, one_line, percent
 from distilcli.tokenizer.filled import FilledText
 
 if TYPE_CHECKING:
@@ -11,12 +11,13 @@ if TYPE_CHECKING:
 
     from distilcli.rows.row import Row
 
+_MOST_FILLS = 36  # three or four of them are worth a look
+
 
 class FillsPreview(Preview):
     """A table of filled texts: the text shows its fills, so that it need not stand there twice."""
 
     _for_files = frozenset({"filled"})
-    _most_other = 44  # three fills or four are worth a look
 
     def write_rows(self, block: "Sequence[tuple[Row, Mapping[str, object]]]") -> None:
         """Take a block of rows with their additions."""
@@ -42,6 +43,10 @@ class FillsPreview(Preview):
             text.stylize("bold green", *span)
         return Text("…").append(text[first + 1 :]) if first else text
 
+    def _most_width(self, name: str) -> int:
+        is_fills = name in self._added and name == f"{self._names.prefix}fills"
+        return _MOST_FILLS if is_fills else super()._most_width(name)
+
 
 def _readable(additions: Mapping[str, object]) -> dict[str, object]:
     """Return additions with the fills in words: `good 52%, bad 20%`, masks apart by `·`."""
@@ -52,4 +57,4 @@ def _readable(additions: Mapping[str, object]) -> dict[str, object]:
 
 
 def _in_words(fills: Sequence[dict[str, Any]]) -> str:
-    return ", ".join(f"{fill['token']} {fill['score']:.0%}" for fill in fills)
+    return ", ".join(f"{fill['token']} {percent(fill['score'])}" for fill in fills)

@@ -20,7 +20,7 @@ def show(text: str, additions: Mapping[str, object]) -> None:
 
 
 def additions(text: str, at: int) -> dict[str, object]:
-    fills = [[{"token": "splendid", "score": 0.52}, {"token": "##s", "score": 0.0951}]]
+    fills = [[{"token": "splendid", "score": 0.52}, {"token": "##s", "score": 0.0011}]]
     return {"filled": filled_in(text, [(at, at + 6)], ["splendid"]), "score": 0.52, "fills": fills}
 
 
@@ -33,7 +33,7 @@ def test_a_fill_is_seen_in_its_text(terminal: Terminals, columns: int) -> None:
     assert "\x1b[1;32msplendid\x1b[0m" in out.getvalue()
     assert "\x1b[31m" not in row
     assert row.startswith("…")
-    assert row.endswith("splendid 52%, ##s 10%")
+    assert row.endswith("splendid 52%, ##s <1%")
     assert max(len(header), len(row)) <= columns
     assert rest.startswith("… columns not shown: filled")
 
