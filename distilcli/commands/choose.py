@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from distilcli.commands import _options as options
 from distilcli.commands._run_options import RunOptions, over_files
 from distilcli.errors import InputError, UsageError
 
@@ -101,8 +102,10 @@ def _check(
     names = [name for name, value in given.items() if value]
     if len(names) > 1:
         raise UsageError(f"{' and '.join(names)} do not go together; give one of them")
-    if same_options is not None and len(same_options) == 1:
+    if same_options and len(same_options) == 1:
         raise UsageError("there is one --option; give at least two to choose from")
+    if same_options and not all(option.strip() for option in same_options):
+        raise UsageError("an --option is empty; leave it out or write it")
 
 
 def _given(run: RunOptions, prompt: str | None, same_options: list[str] | None) -> "Given | None":
@@ -144,8 +147,7 @@ def _options(
     from distilcli.tasks.problems import options_from_columns, options_from_list
 
     if option_columns is not None:
-        wanted = [name.strip() for name in option_columns.split(",") if name.strip()]
-        columns = [source.find_column(name) for name in wanted]
+        columns = [source.find_column(name) for name in options.listed(option_columns)]
         if len(columns) < 2:  # noqa: PLR2004
             raise UsageError(f"--option-columns {option_columns!r}: name at least two columns")
         return columns, options_from_columns(columns)

@@ -61,7 +61,7 @@ def fill(
         run.model,
         device=run.device,
         top_k=top_k or 5,
-        targets=None if targets is None else _listed(targets),
+        targets=None if targets is None else options.listed(targets),
         whole_word=whole_word,
         offline=run.offline,
         batches=run.batches,
@@ -86,10 +86,6 @@ def fill(
         text_columns=[text_column],
         preview=FillsPreview,
     )
-
-
-def _listed(targets: str) -> list[str]:
-    return [target.strip() for target in targets.split(",") if target.strip()]
 
 
 def _refuse_fills(**given: object) -> None:

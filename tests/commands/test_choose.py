@@ -131,6 +131,7 @@ def test_lists_and_paths_of_jsonl(distil: Distil, choice_folder: Path, tmp_path:
         (["--options-column", "a", "--option-columns", "b,c"], 2, "do not go together"),
         (["--option", "a", "--option", "b", "--options-column", "c"], 2, "do not go together"),
         (["--option", "a"], 2, "there is one --option"),
+        (["--option", "a", "--option", " "], 2, "an --option is empty"),
         (["--prompt", "a"], 2, "--prompt needs options"),
         (["--prompt", "a", "--option", "b", "--option", "c"], 2, "files and --prompt do not go"),
         (["--stride", "3"], 2, "add --long window"),

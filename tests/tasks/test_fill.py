@@ -95,6 +95,16 @@ def test_a_piece_joins_the_word_before() -> None:
     assert filled_in("[MASK] [MASK]!", [(0, 6), (7, 13)], ["work", "##ed"]) == "worked!"
 
 
+def test_a_mask_that_takes_space_along_leaves_it_in_the_text(make_model: Make) -> None:
+    folder = make_model(head="MaskedLanguageModel")
+    config = json.loads((folder / "tokenizer_config.json").read_text())
+    mask = {"content": MASK, "lstrip": True, "rstrip": True}
+    added = {"added_tokens_decoder": {"4": mask}}
+    (folder / "tokenizer_config.json").write_text(json.dumps(config | added))
+    (found,) = filler(folder, whole_word=True)(["a  [MASK] \t film"])
+    assert found.filled == f"a  {found.masks[0][0].token} \t film"
+
+
 # Which tokens.
 
 
