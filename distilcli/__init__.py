@@ -11,17 +11,29 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from distilcli.tasks.answerer import Answerer
+    from distilcli.tasks.chooser import Chooser
     from distilcli.tasks.classifier import Classifier
     from distilcli.tasks.embedder import Embedder
+    from distilcli.tasks.mask_filler import MaskFiller
     from distilcli.tasks.tagger import Tagger
 
 __version__ = "0.1.0"
-__all__ = ["Answerer", "Classifier", "Embedder", "Tagger", "__version__"]
+__all__ = [
+    "Answerer",
+    "Chooser",
+    "Classifier",
+    "Embedder",
+    "MaskFiller",
+    "Tagger",
+    "__version__",
+]
 
 _HOMES = {
     "Answerer": "distilcli.tasks.answerer",
+    "Chooser": "distilcli.tasks.chooser",
     "Classifier": "distilcli.tasks.classifier",
     "Embedder": "distilcli.tasks.embedder",
+    "MaskFiller": "distilcli.tasks.mask_filler",
     "Tagger": "distilcli.tasks.tagger",
 }
 

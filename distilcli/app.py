@@ -80,8 +80,10 @@ def root(
 
 COMMANDS = {
     "classify": "Label the rows of files, with scores.",
+    "choose": "Choose between the options of a prompt.",
     "completions": "Print the script by which bash, zsh or fish complete on Tab.",
     "embed": "Turn texts into vectors, and search in them.",
+    "fill": "Fill in the masked words of texts.",
     "finetune": "Train a classifier of your own on rows with labels.",
     "params": "Count the parameters of a model.",
     "qa": "Answer questions from their contexts.",

@@ -56,6 +56,22 @@ def hand_tagger(vocab: list[str], tmp_path_factory: pytest.TempPathFactory) -> P
     return folder
 
 
+@pytest.fixture(scope="session")
+def mlm_folder(vocab: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A DistilBERT masked language model with random weights, in a folder."""
+    folder = tmp_path_factory.mktemp("mlm")
+    make_tiny(folder, vocab, head="MaskedLanguageModel")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def choice_folder(vocab: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A DistilBERT multiple-choice model with random weights, in a folder."""
+    folder = tmp_path_factory.mktemp("choice")
+    make_tiny(folder, vocab, head="MultipleChoice")
+    return folder
+
+
 def make_tiny(
     folder: Path,
     vocab: list[str],

@@ -27,6 +27,12 @@ OfflineOption = Annotated[
 
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No notes on stderr.")]
 
+
+def listed(value: str) -> list[str]:
+    """Return the parts of an option's value that has commas between them."""
+    return [part.strip() for part in value.split(",") if part.strip()]
+
+
 # Rows in.
 
 FilesArgument = Annotated[

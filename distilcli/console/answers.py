@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from distilcli.console.results import Preview, Shown
+from distilcli.console.results import Preview, Shown, one_line
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -60,14 +60,9 @@ class AnswersPreview(Preview):
 
 def passage(context: str, start: int, end: int) -> Passage:
     """Return what stands around `context[start:end]`, on one line."""
-    before = _one_line(context[max(0, start - _AROUND) : start])
-    answer = _one_line(context[start:end])
-    after = _one_line(context[end : end + _AROUND])
+    before = one_line(context[max(0, start - _AROUND) : start])
+    answer = one_line(context[start:end])
+    after = one_line(context[end : end + _AROUND])
     found = Passage(before + answer + after)
     found.start, found.end = len(before), len(before) + len(answer)
     return found
-
-
-def _one_line(text: str) -> str:
-    """Return a text, sign for sign, without those that a terminal would obey."""
-    return "".join(sign if sign.isprintable() else " " if sign.isspace() else "�" for sign in text)

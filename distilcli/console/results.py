@@ -24,6 +24,7 @@ _LEAST_TEXT, _MOST_TEXT = 24, 100
 _MOST_OTHER = 30
 _BAR_WIDTH = 24
 _LABELS_SHOWN = 20
+_LEAST_SHARE = 0.005
 
 Shown = dict[str, object]
 
@@ -150,8 +151,10 @@ class Preview:
         widest = max(cell_len(_cell(row.get(name))) for row in self._rows)
         if self._live and name in self._added and not self._is_number(name):
             widest = max(widest, 12)  # a longer label may come
-        most = _MOST_TEXT if name in self._texts else _MOST_OTHER
-        return min(max(widest, cell_len(name)), most)
+        return min(max(widest, cell_len(name)), self._most_width(name))
+
+    def _most_width(self, name: str) -> int:
+        return _MOST_TEXT if name in self._texts else _MOST_OTHER
 
     def _is_number(self, name: str) -> bool:
         return all(isinstance(row.get(name), int | float | None) for row in self._rows)
@@ -329,3 +332,13 @@ def _cell(value: object) -> str:
     text = " ".join(as_cell(value).split())
     # What a terminal would obey (colours, bells, cursor moves) is shown, not sent.
     return "".join(sign if sign.isprintable() else "�" for sign in text)
+
+
+def percent(score: float) -> str:
+    """Return a probability as people say it: `52%`, and never 0 for what is little."""
+    return "<1%" if 0 < score < _LEAST_SHARE else f"{score:.0%}"
+
+
+def one_line(text: str) -> str:
+    """Return a text, sign for sign, without those that a terminal would obey."""
+    return "".join(sign if sign.isprintable() else " " if sign.isspace() else "�" for sign in text)

@@ -166,15 +166,15 @@ class RowSource:
         """Return another column by its name (or path), checked like the text column."""
         return find_column(self.columns, wanted, self.name, dotted=self.format == "jsonl")
 
-    def usual_column(self, usual: str, *, option: str) -> str:
-        """Return the column of the usual name, or the only one of plain text.
+    def usual_column(self, *usual: str, option: str) -> str:
+        """Return the column of the first usual name that there is, or the only one of plain text.
 
         Raises `InputError` that names the `option` by which another can be said.
         """
         if self.format == "txt" and len(self.columns) == 1:
             return self.columns[0]
         if self.format == "jsonl" and not self.columns:
-            return usual
+            return usual[0]
         return find_usual_column(self.columns, usual, self.name, option=option)
 
     @property

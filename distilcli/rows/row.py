@@ -102,15 +102,20 @@ def default_text_column(columns: Sequence[str], source: str, *, complete: bool =
     )
 
 
-def find_usual_column(columns: Sequence[str], usual: str, source: str, *, option: str) -> str:
-    """Return the column called `usual`, in whatever case.
+def find_usual_column(
+    columns: Sequence[str], usual: Sequence[str], source: str, *, option: str
+) -> str:
+    """Return the column that has the first name of `usual` that there is, in whatever case.
 
     Raises `InputError` that lists the columns and names the `option` for another.
     """
-    for name in columns:
-        if name.lower() == usual:
-            return name
-    raise InputError(f"no column {usual!r} in {source}; name it with {option} {_listed(columns)}")
+    for wanted in usual:
+        for name in columns:
+            if name.lower() == wanted:
+                return name
+    raise InputError(
+        f"no column {usual[0]!r} in {source}; name it with {option} {_listed(columns)}"
+    )
 
 
 def _listed(columns: Sequence[str]) -> str:

@@ -4,7 +4,7 @@ Every task frames its rows here, so that long texts are cut, windowed or refused
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Sized
 from dataclasses import replace
 from typing import ParamSpec, TypeVar
 
@@ -26,6 +26,7 @@ from distilcli.tokenizer.windows import (
     DEFAULT_STRIDE,
     Truncation,
     Window,
+    Windowed,
     cut,
     frame,
     frame_encodings,
@@ -37,9 +38,20 @@ Given = ParamSpec("Given")
 
 
 class Framer:
-    """Frames ids for one model; `max_length` counts the tokens of a sequence, specials included."""
+    """Frames ids for one model; `max_length` counts the tokens of a sequence, specials included.
 
-    def __init__(self, tokenizer: Tokenizer, config: ModelConfig, long_texts: LongTexts) -> None:
+    With `soft_stride` windows share at most half of the tokens that slide, so that a stride never
+    is too large for them.
+    """
+
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        config: ModelConfig,
+        long_texts: LongTexts,
+        *,
+        soft_stride: bool = False,
+    ) -> None:
         """Raise `UsageError` for lengths that leave no text, or windows that would never end."""
         self.max_length = usable_length(
             long_texts.max_length,
@@ -47,6 +59,7 @@ class Framer:
             config.max_position_embeddings,
         )
         self._special = tokenizer.special
+        self._soft_stride = soft_stride
         self._has_token_types = config.type_vocab_size > 1
         stride = long_texts.stride
         widest = self.max_length - SPECIALS_OF_A_PAIR
@@ -54,14 +67,20 @@ class Framer:
             stride = widest // 2  # the usual overlap gives way to short windows
         if stride < 0:
             raise UsageError(f"--stride {stride} is negative; windows overlap by 0 tokens or more")
-        if long_texts.long == "window" and stride >= widest:
+        if long_texts.long == "window" and not soft_stride and stride >= widest:
             raise UsageError(
                 f"--stride {stride} is not smaller than a window of {self.max_length} tokens"
             )
         self._long_texts = replace(long_texts, stride=stride)
 
-    def frame(self, first: Sequence[int], second: Sequence[int] | None = None) -> Encoded:
-        """Return the pieces of a text's ids, or of a pair's.
+    def frame(
+        self,
+        first: Sequence[int],
+        second: Sequence[int] | None = None,
+        *,
+        windowed: Windowed = "second",
+    ) -> Encoded:
+        """Return the pieces of a text's ids, or of a pair's, of which `windowed` may slide.
 
         Raises `RowError` where they do not fit.
         """
@@ -71,7 +90,8 @@ class Framer:
             special=self._special,
             max_length=self.max_length,
             long=self._long_texts.long,
-            stride=self._long_texts.stride,
+            stride=self._stride(first, second, windowed),
+            windowed=windowed,
         )
         types: Sequence[list[int] | None] = [None] * len(framed.input_ids)
         if self._has_token_types:
@@ -98,10 +118,19 @@ class Framer:
             None if second is None else len(second),
             max_length=self.max_length,
             long=self._long_texts.long,
-            stride=self._long_texts.stride if stride is None else stride,
+            stride=self._stride(first, second, "second") if stride is None else stride,
             truncation=truncation,
         )
         return frame_encodings(first, second, cuts, special=self._special), cuts.truncated
+
+    def _stride(self, first: Sized, second: Sized | None, windowed: Windowed) -> int:
+        stride = self._long_texts.stride
+        if not self._soft_stride:
+            return stride
+        room = self.max_length - 2
+        if second is not None:
+            room -= 1 + len(first if windowed == "second" else second)
+        return max(0, min(stride, room // 2))
 
     def token_types(self, window: Window) -> list[int] | None:
         """Return a window's token types if the model has any."""
@@ -183,3 +212,10 @@ def or_error(
         return function(*args, **named)
     except RowError as error:
         return error
+
+
+def no_number() -> RowError:
+    """Return the error of a row for which the model gave infinity or no number."""
+    return RowError(
+        "the model gave no number for this row; check its weights with `distil params --check`"
+    )

@@ -79,9 +79,18 @@ class Tokenizer(ABC):
         self._kept_words = _between_whitespace(options)
 
     @property
+    def mask(self) -> int | None:
+        """The id of the token that hides a word; None where the vocabulary has none."""
+        return self.id_of(self.options.mask_token)
+
+    @property
     def vocab_size(self) -> int:
         """The number of rows that a table of embeddings needs: the highest id and one."""
         return max(self.tokens) + 1
+
+    def id_of(self, token: str) -> int | None:
+        """Return the id of a token as the vocabulary spells it; None if it has no such token."""
+        return self._ids.get(token)
 
     def ids(self, texts: Sequence[str]) -> list[list[int]]:
         """Return the token ids of each text, without special tokens around them."""

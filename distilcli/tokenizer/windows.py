@@ -2,7 +2,8 @@
 
 One text becomes `[CLS] a [SEP]`, a pair `[CLS] a [SEP] b [SEP]` with token types 0 and 1. What
 does not fit in `max_length` is either cut off or read in windows that overlap by `stride` tokens;
-of a pair only the second text is windowed, so that the first stands in every window.
+of a pair only one text is windowed, so that the other stands in every window: the second, unless
+the first is asked for.
 
 How the texts are cut is decided on their lengths alone (`cut`); `frame` makes sequences of ids,
 `frame_encodings` windows that also know the place of each token in its text.
@@ -18,6 +19,7 @@ from distilcli.tokenizer.tokenizer import Encoding, SpecialIds
 DEFAULT_STRIDE = 128
 Long = Literal["truncate", "window", "error"]
 Truncation = Literal["longest_first", "only_first", "only_second"]
+Windowed = Literal["first", "second"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ def frame(
     long: Long,
     stride: int = 0,
     truncation: Truncation = "longest_first",
+    windowed: Windowed = "second",
 ) -> Sequences:
     """Frame the token ids of a text, or of a pair, in special tokens within `max_length`.
 
@@ -75,6 +78,7 @@ def frame(
         long=long,
         stride=stride,
         truncation=truncation,
+        windowed=windowed,
     )
     if b is None or cuts.second is None:
         framed = [[special.cls, *a[part], special.sep] for part in cuts.first]
@@ -94,7 +98,8 @@ def frame_encodings(
     """Frame the tokens of a text, or of a pair, as `cuts` says."""
     windows = []
     for number, first in enumerate(cuts.first):
-        start = (cuts.second or cuts.first)[number].start
+        # Of two texts the one that is not windowed begins at 0.
+        start = first.start + (cuts.second[number].start if cuts.second else 0)
         window = Window([special.cls], [0], [(0, 0)], [None], start)
         _extend(window, a, first, 0, special)
         if b is not None and cuts.second is not None:
@@ -121,6 +126,7 @@ def cut(
     long: Long,
     stride: int = 0,
     truncation: Truncation = "longest_first",
+    windowed: Windowed = "second",
 ) -> Cuts:
     """Cut a text of `a` tokens, or a pair of `a` and `b`, to sequences of at most `max_length`.
 
@@ -140,14 +146,17 @@ def cut(
         return Cuts([slice(0, kept_a)], None if b is None else [slice(0, kept_b)], truncated=True)
     if b is None:
         return Cuts(_windows(a, room, stride), None)
-    room -= a
+    whole, sliding = (a, b) if windowed == "second" else (b, a)
+    room -= whole
     if room <= stride:
+        kept = "first" if windowed == "second" else "second"
         raise RowError(
-            f"the first text of the pair takes {a} of {max_length} tokens and leaves no "
-            "room for windows over the second; use --long truncate"
+            f"the {kept} text of the pair takes {whole} of {max_length} tokens and leaves no "
+            f"room for windows over the {windowed}; use --long truncate"
         )
-    windows = _windows(b, room, stride)
-    return Cuts([slice(0, a)] * len(windows), windows)
+    windows = _windows(sliding, room, stride)
+    still = [slice(0, whole)] * len(windows)
+    return Cuts(still, windows) if windowed == "second" else Cuts(windows, still)
 
 
 def _windows(length: int, size: int, stride: int) -> list[slice]:

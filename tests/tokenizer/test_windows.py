@@ -82,6 +82,19 @@ def test_of_a_pair_the_second_text_is_windowed() -> None:
     assert found.token_type_ids == [[0] * 4 + [1] * 5, [0] * 4 + [1] * 4]
 
 
+def test_of_a_pair_the_first_text_is_windowed_where_that_is_asked_for() -> None:
+    found = frame(
+        A[:6], B[:2], special=SPECIAL, max_length=9, long="window", stride=1, windowed="first"
+    )
+    assert found.input_ids == [
+        [CLS, *A[0:4], SEP, *B[:2], SEP],
+        [CLS, *A[3:6], SEP, *B[:2], SEP],
+    ]
+    assert found.token_type_ids == [[0] * 6 + [1] * 3, [0] * 5 + [1] * 3]
+    with pytest.raises(RowError, match=r"the second text .* room for windows over the first"):
+        frame(A, B, special=SPECIAL, max_length=10, long="window", stride=1, windowed="first")
+
+
 def test_too_long_is_an_error_where_that_is_asked_for() -> None:
     with pytest.raises(RowError, match="12 tokens, the limit is 11; use --long truncate"):
         frame(A, None, special=SPECIAL, max_length=11, long="error")
@@ -158,6 +171,16 @@ def test_windows_cover_everything(
     for number, part in enumerate(windowed):
         first = 0 if b is None else cuts.first[number].stop
         assert part.stop - part.start + first + texts <= max_length
+
+
+def test_windows_of_a_first_text_know_where_they_begin() -> None:
+    a = Encoding([2, 3, 4, 5], [(0, 1), (1, 3), (4, 5), (5, 9)], [0, 0, 1, 2])
+    b = Encoding([1], [(0, 4)], [0])
+    cuts = cut(4, 1, max_length=7, long="window", stride=1, windowed="first")
+    first, second = frame_encodings(a, b, cuts, special=SPECIAL)
+    assert (first.start, second.start) == (0, 2)
+    assert second.input_ids == [CLS, 4, 5, SEP, 1, SEP]
+    assert second.offsets == [(0, 0), (4, 5), (5, 9), (0, 0), (0, 4), (0, 0)]
 
 
 def test_windows_map_back_to_the_text() -> None:

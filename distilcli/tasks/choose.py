@@ -1,0 +1,176 @@
+"""Multiple choice: a prompt and its options to the option that goes best with it.
+
+Each option is read together with the prompt, as `[CLS] prompt [SEP] option [SEP]`, and gets one
+logit; the softmax over the options of a row makes probabilities of them (Zellers et al. 2018,
+"SWAG"). A prompt longer than the model reads is cut off, or read in windows with the option whole
+in each; then the mean of their logits, weighed by length, is the option's.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Generic, TypeVar
+
+import torch
+
+from distilcli.engine.batching import Batch
+from distilcli.engine.task import Encoded
+from distilcli.errors import RowError
+from distilcli.model.heads import MultipleChoice
+from distilcli.tasks.framing import Framer, encode_each, no_number, or_error, pool_windows
+from distilcli.tasks.settings import LongTexts
+from distilcli.tokenizer.tokenizer import Tokenizer
+
+Item = TypeVar("Item")
+Options = Sequence[str | None]
+"""Texts to choose from; None is no option, and keeps its place."""
+Problem = tuple[str, Options]
+"""A prompt and its options."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the model chose for one prompt.
+
+    `choice` is the option, `choice_index` its number, from 0, among those given, and `score` its
+    probability. `scores` are those of all options, in their order; None where there was none.
+    """
+
+    choice: str
+    choice_index: int
+    scores: tuple[float | None, ...]
+
+    @property
+    def score(self) -> float:
+        """The probability of the choice."""
+        return self.scores[self.choice_index] or 0.0
+
+
+@dataclass(slots=True)
+class EncodedProblem(Encoded):
+    """The pieces of all options, one after the other; `windows` counts those of each option."""
+
+    options: Options = ()
+    windows: list[int] = field(default_factory=list)
+
+
+class ChooseTask(Generic[Item]):
+    """Multiple choice as the engine runs it; `problem_of` takes prompt and options of an item.
+
+    `problem_of` may raise `RowError`. `long_texts.stride` is what windows share at most: it is
+    never more than half of what a window has of the prompt.
+    """
+
+    def __init__(
+        self,
+        model: MultipleChoice,
+        tokenizer: Tokenizer,
+        *,
+        problem_of: Callable[[Item], Problem],
+        long_texts: LongTexts,
+    ) -> None:
+        """Raise `UsageError` for lengths that leave no text."""
+        self._model = model
+        self._tokenizer = tokenizer
+        self._problem_of = problem_of
+        self._framer = Framer(tokenizer, model.config, long_texts, soft_stride=True)
+
+    def size(self, item: Item) -> int:
+        """Return the number of characters that are read: the prompt's again for each option."""
+        problem = or_error(self._problem_of, item)
+        if isinstance(problem, RowError):
+            return 0
+        prompt, options = problem
+        return sum(len(prompt) + len(option) for option in options if option is not None)
+
+    def encode(self, items: Sequence[Item]) -> list[Encoded | RowError]:
+        """Tokenize items at once; one whose options cannot be had gives its `RowError`."""
+        return encode_each(items, self._problem_of, self._encode_problems)
+
+    def _encode_problems(self, problems: Sequence[Problem]) -> list[Encoded | RowError]:
+        # Many rows may have the same options: a text is tokenized once.
+        every = (text for prompt, options in problems for text in (prompt, *options) if text)
+        texts = list(dict.fromkeys(every))
+        ids = dict(zip(texts, self._tokenizer.ids(texts), strict=True))
+        return [or_error(self._framed, problem, ids) for problem in problems]
+
+    def _framed(self, problem: Problem, ids: dict[str, list[int]]) -> EncodedProblem:
+        prompt, options = problem
+        _check(options)
+        if not ids.get(prompt):
+            raise RowError("the prompt is empty")
+        encoded = EncodedProblem([], options=options)
+        for option in options:
+            if option is None:
+                continue
+            framed = self._framer.frame(ids[prompt], ids[option], windowed="first")
+            encoded.pieces += framed.pieces
+            encoded.windows.append(len(framed.pieces))
+            encoded.truncated = encoded.truncated or framed.truncated
+        return encoded
+
+    def forward(self, batch: Batch) -> list[float]:
+        """Return the logit of each piece."""
+        logits = self._model(batch.input_ids, batch.attention_mask, batch.token_type_ids)  # (B, 1)
+        found: list[float] = logits[:, 0].float().tolist()
+        return found
+
+    def decode(self, item: Item, encoded: EncodedProblem, outputs: Sequence[float]) -> Choice:
+        """Compare the options; raises `RowError` where a logit is not a number."""
+        if not all(map(math.isfinite, outputs)):
+            raise no_number()
+        probabilities = iter(_softmax(_pooled(encoded, outputs)))
+        scores = tuple(
+            None if option is None else next(probabilities) for option in encoded.options
+        )
+        best = max(range(len(scores)), key=lambda index: scores[index] or 0.0)
+        return Choice(encoded.options[best] or "", best, scores)
+
+
+def _check(options: Options) -> None:
+    """Raise `RowError` for options between which there is nothing to choose."""
+    count = sum(option is not None for option in options)
+    if count < 2:  # noqa: PLR2004
+        counted = ("no option", "1 option")[count]
+        raise RowError(f"{counted}; there must be at least two to choose from")
+    for number, option in enumerate(options):
+        if option is not None and not option.strip():
+            raise RowError(f"option {number} (from 0) is empty; leave it out or write it")
+
+
+def _pooled(encoded: EncodedProblem, outputs: Sequence[float]) -> list[float]:
+    """Return one logit per option."""
+    pairs = zip(encoded.pieces, outputs, strict=True)
+    pooled = []
+    for count in encoded.windows:
+        pieces, logits = zip(*islice(pairs, count), strict=True)
+        pooled.append(pool_windows(torch.tensor(logits)[:, None], pieces, "mean").item())
+    return pooled
+
+
+def _softmax(logits: Sequence[float]) -> list[float]:
+    highest = max(logits)
+    weights = [math.exp(logit - highest) for logit in logits]
+    return [weight / math.fsum(weights) for weight in weights]
+
+
+class ChoiceColumns:
+    """How choices are laid out in the columns of a row.
+
+    `choice`, `choice_index` (from 0), `score`, and `scores`, a list of all options' in order.
+    With `same_options`, which every row has, the summary counts how often each was chosen.
+    """
+
+    names = ("choice", "choice_index", "score", "scores")
+
+    def __init__(self, *, same_options: bool = False) -> None:
+        self._same_options = same_options
+
+    def values(self, choice: Choice) -> list[object]:
+        """Return the values of one row, in the order of `names`."""
+        return [choice.choice, choice.choice_index, choice.score, list(choice.scores)]
+
+    def counted(self, choice: Choice) -> list[str]:
+        """Return the option that was chosen, where rows have the same."""
+        return [choice.choice] if self._same_options else []
