@@ -35,7 +35,22 @@ _distil() {
                     _distil_words '--version --help -h'; return
                 fi
             fi
-            _distil_words 'classify completions embed finetune params tokenize' ;;
+            _distil_words 'choose classify completions embed fill finetune params qa tag tokenize' ;;
+        'choose')
+            if [[ $options ]]; then
+                case $previous in
+                    --text | --prompt | --option | --prompt-column | --options-column | --option-columns | --prefix | --input-format | --encoding | --delimiter | --limit | --max-length | --stride | --batch | --max-tokens | --threads | --device) _distil_free; return ;;
+                    --model | -m) _distil_words 'sentiment'; _distil_paths -d; return ;;
+                    --output | -o | --stats) _distil_paths -f; return ;;
+                    --format) _distil_words 'auto table csv tsv jsonl json parquet'; return ;;
+                    --on-error) _distil_words 'keep skip stop'; return ;;
+                    --long) _distil_words 'truncate window error'; return ;;
+                esac
+                if [[ $current == -* ]]; then
+                    _distil_words '--text --model -m --prompt --option --prompt-column --options-column --option-columns --output -o --format --prefix --force --input-format --encoding --delimiter --no-header --limit --on-error --long --max-length --stride --batch --max-tokens --threads --device --dry-run --stats --json --offline --quiet -q --help -h'; return
+                fi
+            fi
+            _distil_paths -f ;;
         'classify')
             if [[ $options ]]; then
                 case $previous in
@@ -76,6 +91,21 @@ _distil() {
                 fi
             fi
             _distil_paths -f ;;
+        'fill')
+            if [[ $options ]]; then
+                case $previous in
+                    --text | --text-column | -c | --top-k | --targets | --prefix | --input-format | --encoding | --delimiter | --limit | --max-length | --stride | --batch | --max-tokens | --threads | --device) _distil_free; return ;;
+                    --model | -m) _distil_words 'sentiment'; _distil_paths -d; return ;;
+                    --output | -o | --stats) _distil_paths -f; return ;;
+                    --format) _distil_words 'auto table csv tsv jsonl json parquet'; return ;;
+                    --on-error) _distil_words 'keep skip stop'; return ;;
+                    --long) _distil_words 'truncate window error'; return ;;
+                esac
+                if [[ $current == -* ]]; then
+                    _distil_words '--text --model -m --text-column -c --top-k --targets --whole-word --pseudo-perplexity --output -o --format --prefix --force --input-format --encoding --delimiter --no-header --limit --on-error --long --max-length --stride --batch --max-tokens --threads --device --dry-run --stats --json --offline --quiet -q --help -h'; return
+                fi
+            fi
+            _distil_paths -f ;;
         'finetune')
             if [[ $options ]]; then
                 case $previous in
@@ -105,6 +135,37 @@ _distil() {
                 fi
             fi
             _distil_words 'sentiment'; _distil_paths -d ;;
+        'qa')
+            if [[ $options ]]; then
+                case $previous in
+                    --text | --question | --context | --question-column | --context-column | --top-k | --max-answer-length | --no-answer-threshold | --prefix | --input-format | --encoding | --delimiter | --limit | --max-length | --stride | --batch | --max-tokens | --threads | --device) _distil_free; return ;;
+                    --model | -m) _distil_words 'sentiment'; _distil_paths -d; return ;;
+                    --context-file | --squad-predictions | --output | -o | --stats) _distil_paths -f; return ;;
+                    --format) _distil_words 'auto table csv tsv jsonl json parquet'; return ;;
+                    --on-error) _distil_words 'keep skip stop'; return ;;
+                    --long) _distil_words 'truncate window error'; return ;;
+                esac
+                if [[ $current == -* ]]; then
+                    _distil_words '--text --model -m --question --context --context-file --question-column --context-column --top-k --max-answer-length --no-answer-threshold --squad-predictions --output -o --format --prefix --force --input-format --encoding --delimiter --no-header --limit --on-error --long --max-length --stride --batch --max-tokens --threads --device --dry-run --stats --json --offline --quiet -q --help -h'; return
+                fi
+            fi
+            _distil_paths -f ;;
+        'tag')
+            if [[ $options ]]; then
+                case $previous in
+                    --text | --text-column | -c | --prefix | --input-format | --encoding | --delimiter | --limit | --max-length | --stride | --batch | --max-tokens | --threads | --device) _distil_free; return ;;
+                    --model | -m) _distil_words 'sentiment'; _distil_paths -d; return ;;
+                    --aggregation) _distil_words 'none simple first average max'; return ;;
+                    --output | -o | --stats) _distil_paths -f; return ;;
+                    --format) _distil_words 'auto table csv tsv jsonl json parquet conll'; return ;;
+                    --on-error) _distil_words 'keep skip stop'; return ;;
+                    --long) _distil_words 'truncate window error'; return ;;
+                esac
+                if [[ $current == -* ]]; then
+                    _distil_words '--text --model -m --text-column -c --aggregation --output -o --format --prefix --force --input-format --encoding --delimiter --no-header --limit --on-error --long --max-length --stride --batch --max-tokens --threads --device --dry-run --stats --json --offline --quiet -q --help -h'; return
+                fi
+            fi
+            _distil_paths -f ;;
         'tokenize')
             if [[ $options ]]; then
                 case $previous in

@@ -115,6 +115,27 @@ def finetune(
             "--fold", help="Turn a BERT to start from into a DistilBERT: no token types, no pooler."
         ),
     ] = False,
+    positions: Annotated[
+        int | None,
+        typer.Option(
+            "--positions", min=8, help="How many tokens the model is to read: more or fewer."
+        ),
+    ] = None,
+    growth: Annotated[
+        Literal["copy", "interpolate"] | None,
+        typer.Option(
+            "--position-growth",
+            help="How more --positions are made: old ones again, or the table stretched (copy).",
+        ),
+    ] = None,
+    pruned: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--prune-heads",
+            metavar="LAYER:HEADS",
+            help="Attention heads to remove, such as 0:1,3; may be given several times.",
+        ),
+    ] = None,
     precision: Annotated[
         Literal["auto", "fp32", "bf16"],
         typer.Option("--precision", help="auto: bf16 autocast where the hardware has it."),
@@ -160,6 +181,8 @@ def finetune(
         raise UsageError(
             "--valid gives rows to validate on, --valid-split sets some aside; take one"
         )
+    if growth is not None and positions is None:
+        raise UsageError("--position-growth says how --positions are made; add --positions")
     report.check()
 
     def rows(paths: list[str]) -> "RowSource":
@@ -180,13 +203,21 @@ def finetune(
     from distilcli.checkpoint.locate import locate
     from distilcli.console.live import training_progress
     from distilcli.console.results import show_interrupted, show_training
+    from distilcli.model.structure import parse_heads
     from distilcli.training.examples import read_examples
     from distilcli.training.finetune import StartingPoint, finetune_classifier
     from distilcli.training.loop import TrainingOptions
     from distilcli.training.run_folder import STATE_FILE
 
     console = Console(quiet=quiet)
-    start = StartingPoint(files=locate(model, offline=offline), fold=fold, max_length=max_length)
+    start = StartingPoint(
+        files=locate(model, offline=offline),
+        fold=fold,
+        max_length=max_length,
+        positions=positions,
+        growth=growth or "copy",
+        pruned_heads=parse_heads(pruned or ()),
+    )
     train, validation = read_examples(
         train_rows,
         valid_rows,

@@ -3,6 +3,7 @@
 A model that was changed here has new parameters: an optimizer is built after, not before.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Literal, cast, get_args
@@ -53,6 +54,20 @@ def resize_positions(model: TaskModel, n_positions: int, how: Growth = "copy") -
     resized = nn.Embedding(n_positions, old.shape[1], _weight=table.detach().clone())
     embeddings.position_embeddings = resized.requires_grad_(old.requires_grad)
     _set_config(model, replace(model.config, max_position_embeddings=n_positions))
+
+
+def parse_heads(specs: Iterable[str]) -> dict[int, tuple[int, ...]]:
+    """Return heads by layer of texts such as `0:1,3`: of layer 0 the heads 1 and 3, from 0.
+
+    Raises `UsageError` for another text.
+    """
+    heads: dict[int, tuple[int, ...]] = {}
+    for spec in specs:
+        if not (match := re.fullmatch(r"(\d{1,4}):(\d{1,4}(?:,\d{1,4})*)", spec)):
+            raise UsageError(f"--prune-heads {spec!r}: write LAYER:HEAD,HEAD such as 0:1,3")
+        layer = int(match[1])
+        heads[layer] = (*heads.get(layer, ()), *map(int, match[2].split(",")))
+    return heads
 
 
 def prune_heads(model: TaskModel, heads: Mapping[int, Iterable[int]]) -> None:

@@ -1,8 +1,8 @@
 """From examples and a model's files to a trained classifier in a run folder."""
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from distilcli.model.loading import build_model, check_tokenizer, fill
 from distilcli.model.precision import choose_training_dtype
 from distilcli.model.reading import read_weights
 from distilcli.model.saving import tokenizer_files
-from distilcli.model.structure import fold_token_types
+from distilcli.model.structure import Growth, fold_token_types, prune_heads, resize_positions
 from distilcli.tasks.settings import usable_length
 from distilcli.tokenizer.loading import load_tokenizer
 from distilcli.tokenizer.tokenizer import Tokenizer
@@ -34,6 +34,8 @@ class StartingPoint:
     """What a run starts from.
 
     `fold` turns a BERT encoder into the DistilBERT that gives the same hidden states.
+    `positions` is how many tokens the model is to read, new positions made as `growth` says;
+    `pruned_heads` are attention heads, by layer, that it loses.
     `max_length` counts tokens, specials included; None takes the limit of the model and its
     tokenizer, above which it cannot go.
     """
@@ -41,6 +43,9 @@ class StartingPoint:
     files: ModelFiles
     fold: bool = False
     max_length: int | None = None
+    positions: int | None = None
+    growth: Growth = "copy"
+    pruned_heads: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
 
     def labels(self) -> tuple[str, ...]:
         """Return the labels of the head that the checkpoint has, none if it has no head."""
@@ -80,7 +85,10 @@ def finetune_classifier(
     tokenizer = load_tokenizer(start.files)
     check_tokenizer(tokenizer, model.config, source=start.files.name)
     max_length = usable_length(
-        start.max_length, tokenizer.max_length, model.config.max_position_embeddings
+        start.max_length,
+        # The tokenizer's files know nothing of positions that were added.
+        start.positions or tokenizer.max_length,
+        model.config.max_position_embeddings,
     )
     # Before the folder is touched: a device or precision that cannot be had costs nothing.
     placement = place(model, device, vocab_size=model.config.vocab_size)
@@ -89,11 +97,19 @@ def finetune_classifier(
         "model": _model_digest(start.files),
         "fold": start.fold,
         "max_length": max_length,
+        "positions": model.config.max_position_embeddings,
+        "growth": start.growth,
+        "pruned_heads": [[layer, *heads] for layer, heads in model.config.pruned_heads.items()],
         "training data": _digest(train),
         "validation data": _digest(valid),
         **asdict(options),
     }
-    run = RunFolder(folder, fingerprint=fingerprint, tokenizer_files=tokenizer_files(start.files))
+    run = RunFolder(
+        folder,
+        fingerprint=fingerprint,
+        tokenizer_files=tokenizer_files(start.files),
+        max_length=start.positions,
+    )
     state = run.load_state() if resume else None
     if state is None:
         run.create(force=force)
@@ -112,7 +128,7 @@ def finetune_classifier(
 
 
 def start_classifier(start: StartingPoint, *, labels: tuple[str, ...]) -> SequenceClassifier:
-    """Build a classifier on the encoder of `start`, its head drawn at random.
+    """Build a classifier on the encoder of `start`, resized and pruned, its head drawn at random.
 
     A head in the checkpoint is used when it was trained for the same labels in the same order.
     """
@@ -131,6 +147,9 @@ def start_classifier(start: StartingPoint, *, labels: tuple[str, ...]) -> Sequen
     keeps_head = trained_for == labels and head <= weights.keys() and not start.fold
     given = {key: value for key, value in weights.items() if keeps_head or key.startswith(PREFIX)}
     fill(model, {**fresh, **given}, source=start.files.name)
+    if start.positions is not None:
+        resize_positions(model, start.positions, start.growth)
+    prune_heads(model, start.pruned_heads)
     return model
 
 

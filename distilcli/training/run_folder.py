@@ -29,12 +29,18 @@ class RunFolder:
     """Where one run of `finetune` keeps what it makes."""
 
     def __init__(
-        self, path: Path, *, fingerprint: dict[str, Any], tokenizer_files: Iterable[Path]
+        self,
+        path: Path,
+        *,
+        fingerprint: dict[str, Any],
+        tokenizer_files: Iterable[Path],
+        max_length: int | None = None,
     ) -> None:
         """`fingerprint` says what the run learns from; a state of another one is refused."""
         self.path = path
         self._fingerprint = fingerprint
         self._tokenizer_files = list(tokenizer_files)
+        self._max_length = max_length
 
     def create(self, *, force: bool) -> None:
         """Make the folder; raise `UsageError` if it holds something and `force` is not given."""
@@ -85,7 +91,12 @@ class RunFolder:
         try:
             shutil.rmtree(stage, ignore_errors=True)
             stage.mkdir()
-            save_model(model, stage, tokenizer_files=self._tokenizer_files)
+            save_model(
+                model,
+                stage,
+                tokenizer_files=self._tokenizer_files,
+                max_length=self._max_length,
+            )
             for path in sorted(stage.iterdir()):
                 path.replace(self.path / path.name)
             stage.rmdir()

@@ -103,6 +103,40 @@ def test_an_option_changes_what_is_learned(run: Distil, option: list[str]) -> No
     assert weights("plain") != weights("other")
 
 
+def test_positions_grow_and_heads_go(run: Distil, distil: Distil) -> None:
+    changes = ("--positions", 100, "--position-growth", "interpolate", "--prune-heads", "0:1,3")
+    code, _, _ = run("-o", "changed", *changes, "--prune-heads", "1:0")
+    assert code == 0
+    config = json.loads(Path("changed/config.json").read_text())
+    assert config["max_position_embeddings"] == 100
+    assert config["pruned_heads"] == {"0": [1, 3], "1": [0]}
+    text = "good " * 90
+    code, out, _ = distil("classify", "-m", "changed", "--text", text, "--format", "csv")
+    assert code == 0
+    assert "truncated" not in out.splitlines()[0]
+    # What was made is what is read again: the same numbers from the folder's own weights.
+    assert distil("classify", "-m", "changed", "--text", text, "--format", "csv")[1] == out
+    run("-o", "copied", "--positions", 100)
+    assert weights("copied") != weights("changed")
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (["--prune-heads", "0:9"], "there are no heads"),
+        (["--prune-heads", "0"], "write LAYER:HEAD,HEAD"),
+        (["--prune-heads", "0:0,1,2,3"], "keep at least one"),
+        (["--position-growth", "copy"], "add --positions"),
+    ],
+)
+def test_a_shape_that_cannot_be_is_refused(run: Distil, options: list[str], why: str) -> None:
+    code, _, err = run("-o", "model", *options)
+    assert code == 2
+    assert err.splitlines()[-1].startswith("distil: error: ")
+    assert why in err.splitlines()[-1]
+    assert not Path("model").exists()
+
+
 def test_a_run_is_a_function_of_its_options_and_its_data(run: Distil) -> None:
     run("-o", "one", "--precision", "fp32")
     run("-o", "two", "--precision", "fp32", "--gradient-checkpointing")
