@@ -52,7 +52,7 @@ def test_a_folder(refused: Callable[..., str]) -> None:
 
 
 def test_an_unknown_suffix(refused: Callable[..., str]) -> None:
-    assert "give --input-format (csv, tsv, jsonl, txt, squad)" in refused(
+    assert "give --input-format (csv, tsv, jsonl, txt, squad, conll)" in refused(
         2, put("a.doc", "text\na\n")
     )
 

@@ -55,7 +55,7 @@ def test_entities_are_those_of_the_pipeline(folder: Path, aggregation: Aggregati
         str(folder), aggregation=aggregation, device="cpu", batches=BatchOptions(threads=1)
     )
     there = pipeline(folder, aggregation)
-    count = 0
+    count = joined = 0
     for text, ours in zip(TEXTS, tagger(TEXTS), strict=True):
         theirs = there(text)
         key = "entity" if aggregation == "none" else "entity_group"
@@ -66,7 +66,9 @@ def test_entities_are_those_of_the_pipeline(folder: Path, aggregation: Aggregati
         )
         assert all(found.text == text[found.start : found.end] for found in ours)
         count += len(ours)
+        joined += sum(" " in found.text for found in ours)
     assert count > 10
+    assert bool(joined) == (aggregation != "none")
 
 
 def test_words_of_a_sentence_are_labelled_as_its_text_is(folder: Path) -> None:
