@@ -75,7 +75,7 @@ def test_long_texts_are_cut_or_refused(choice_folder: Path) -> None:
         chooser(choice_folder, long_texts=LongTexts(long="error", max_length=20))([problem])
     with pytest.raises(RowError, match=r"second text of the pair takes 20 of 20 .* over the first"):
         chooser(choice_folder, long_texts=LongTexts(long="window", max_length=20))([problem])
-    (engine_row,) = next(iter(cut.engine(lambda each: each).run([problem])))
+    ((engine_row,),) = cut.engine(lambda each: each).run([problem])
     assert engine_row.truncated
     (whole,) = chooser(choice_folder)([("fun " * 16, ["bright", "bright"])])
     (found,) = cut([("fun " * 30, ["bright", "bright"])])
