@@ -81,7 +81,7 @@ def embed_file(embedder: object, folder: Path) -> None:
     from distilcli.tasks.files import run_files, text_from
 
     source = open_rows([str(folder / "texts.csv")])
-    columns = EmbeddingColumns(as_json=False)
+    columns = EmbeddingColumns(layout="array")
     engine = embedder.engine(text_from(source.text_column))
     writer = VectorWriter(
         str(folder / "vectors.npy"),
