@@ -18,7 +18,7 @@ from distilcli.engine.batching import Batch
 from distilcli.engine.task import Encoded
 from distilcli.errors import RowError, UsageError
 from distilcli.model.heads import SequenceClassifier
-from distilcli.tasks.framing import Framer, encode_each, or_error, pool_windows
+from distilcli.tasks.framing import Framer, encode_each, no_number, or_error, pool_windows
 from distilcli.tasks.settings import LongTexts
 from distilcli.tokenizer.tokenizer import Tokenizer
 
@@ -129,10 +129,7 @@ class ClassifyTask(Generic[Item]):
         """Pool the scores of an item's windows; raises `RowError` where one is not a number."""
         scores = self._pooled(encoded, outputs)
         if not all(map(math.isfinite, scores)):
-            raise RowError(
-                "the model gave no number for this row; check its weights with "
-                "`distil params --check`"
-            )
+            raise no_number()
         return Classification(tuple(scores), self._labels)
 
     def _pooled(self, encoded: Encoded, outputs: Sequence[list[float]]) -> list[float]:

@@ -20,7 +20,14 @@ from distilcli.errors import RowError
 from distilcli.model.heads import BaseModel
 from distilcli.model.pooling import Pooling, pool
 from distilcli.rows.row import JsonText
-from distilcli.tasks.framing import Framer, encode_each, most_context, or_error, pool_windows
+from distilcli.tasks.framing import (
+    Framer,
+    encode_each,
+    most_context,
+    no_number,
+    or_error,
+    pool_windows,
+)
 from distilcli.tasks.settings import LongTexts
 from distilcli.tokenizer.tokenizer import Tokenizer
 from distilcli.tokenizer.windows import Window
@@ -232,9 +239,7 @@ class EmbedTokensTask(_TextTask[Item]):
 
 def _finite(vectors: Tensor) -> Tensor:
     if not torch.isfinite(vectors).all():
-        raise RowError(
-            "the model gave no number for this row; check its weights with `distil params --check`"
-        )
+        raise no_number()
     return vectors
 
 

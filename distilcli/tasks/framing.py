@@ -106,19 +106,17 @@ class Framer:
         second: Encoding | None = None,
         *,
         truncation: Truncation = "longest_first",
-        stride: int | None = None,
     ) -> tuple[list[Window], bool]:
         """Return the windows of a text, or a pair, which know the place of each token.
 
-        Also says whether the text was cut short. `stride` is that of this row, where it has its
-        own. Raises `RowError` where it does not fit.
+        Also says whether the text was cut short. Raises `RowError` where it does not fit.
         """
         cuts = cut(
             len(first),
             None if second is None else len(second),
             max_length=self.max_length,
             long=self._long_texts.long,
-            stride=self._stride(first, second, "second") if stride is None else stride,
+            stride=self._stride(first, second, "second"),
             truncation=truncation,
         )
         return frame_encodings(first, second, cuts, special=self._special), cuts.truncated

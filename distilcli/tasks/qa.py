@@ -9,7 +9,7 @@ SQuAD 2.0 script of BERT (Devlin et al. 2019).
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Generic, TypeVar
 
@@ -20,7 +20,7 @@ from distilcli.engine.batching import Batch, Piece
 from distilcli.engine.task import Encoded
 from distilcli.errors import RowError, UsageError
 from distilcli.model.heads import QuestionAnswerer
-from distilcli.tasks.framing import Framer
+from distilcli.tasks.framing import Framer, no_number, or_error
 from distilcli.tasks.settings import SPECIALS_OF_A_PAIR, LongTexts
 from distilcli.tasks.spans import Ranking, band, merged, ranked
 from distilcli.tokenizer.tokenizer import Encoding, Tokenizer
@@ -141,21 +141,20 @@ class QaTask(Generic[Item]):
         self._model = model
         self._tokenizer = tokenizer
         self._pair_of = pair_of
-        # How far windows overlap is said for each row, by the room that its question leaves.
-        self._framer = Framer(tokenizer, model.config, replace(long_texts, stride=0))
-        self._stride = long_texts.stride
+        # How far windows overlap depends on the room that a row's question leaves.
+        self._framer = Framer(tokenizer, model.config, long_texts, soft_stride=True)
         self._max_answer_length = max_answer_length
         self._top_k = top_k
         self._no_answer_threshold = no_answer_threshold
 
     def size(self, item: Item) -> int:
         """Return the number of characters of an item."""
-        pair = self._pair(item)
+        pair = or_error(self._pair_of, item)
         return 0 if isinstance(pair, RowError) else len(pair[0]) + len(pair[1])
 
     def encode(self, items: Sequence[Item]) -> list[EncodedQuestion | RowError]:
         """Tokenize items at once, a text that several have in common once."""
-        pairs = [self._pair(item) for item in items]
+        pairs = [or_error(self._pair_of, item) for item in items]
         texts = list(
             dict.fromkeys(text for pair in pairs if not isinstance(pair, RowError) for text in pair)
         )
@@ -166,12 +165,6 @@ class QaTask(Generic[Item]):
             else self._framed(encodings[pair[0]], encodings[pair[1]], pair[1])
             for pair in pairs
         ]
-
-    def _pair(self, item: Item) -> Pair | RowError:
-        try:
-            return self._pair_of(item)
-        except RowError as error:
-            return error
 
     def _framed(
         self, question: Encoding, encoding: Encoding, context: str
@@ -185,18 +178,15 @@ class QaTask(Generic[Item]):
                 f"the question takes {len(question)} of {self._framer.max_length} tokens and "
                 "leaves no room for the context; ask a shorter one or raise --max-length"
             )
-        stride = min(self._stride, room // 2)
         try:
-            windows, truncated = self._framer.windows(
-                question, encoding, truncation="only_second", stride=stride
-            )
+            windows, truncated = self._framer.windows(question, encoding, truncation="only_second")
         except RowError as error:
             return error
         starts, ends = _edges(encoding.offsets)
         first = len(question) + 2  # behind [CLS] and [SEP]
         pieces: list[Piece] = []
-        for number, window in enumerate(windows):
-            place = number * (room - stride)
+        for window in windows:
+            place = window.start
             part = slice(place, place + len(window.input_ids) - first - 1)
             pieces.append(
                 ContextWindow(
@@ -244,10 +234,7 @@ class QaTask(Generic[Item]):
         no_answer = min(output.no_answer for output in outputs)
         total = _log_add(ranking.log_sum, no_answer)
         if not math.isfinite(total):
-            raise RowError(
-                "the model gave no number for this row; check its weights with "
-                "`distil params --check`"
-            )
+            raise no_number()
         found = []
         for logit, first, last in ranking.spans:
             start, end = encoded.offsets[first][0], encoded.offsets[last][1]

@@ -1,48 +1,93 @@
-"""Peak memory of `distil classify` over 20,000 and over 200,000 short rows.
+"""Peak memory of each command over files over so many short rows, and over ten times as many.
 
-    python tests/benchmarks/memory.py [--model MODEL] [--rows N] [--times 10]
+    python tests/benchmarks/memory.py [--commands classify embed ...] [--rows N] [--times 10]
 
-Each is a process of its own; the peak is the one that the system counted, in its statistics.
+Models are tiny, with random weights, made here. Each run is a process of its own; the peak is the
+one that the system counted, in its statistics.
 """
 
 import argparse
+import csv
 import json
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from _models import REVIEWS, write_csv
+from _models import REVIEWS
 from _report import report
+
+HEADS = {
+    "classify": "SequenceClassifier",
+    "embed": "BaseModel",
+    "tag": "TokenClassifier",
+    "qa": "QuestionAnswerer",
+    "fill": "MaskedLanguageModel",
+    "choose": "MultipleChoice",
+}
+SUFFIXES = {"embed": "npy"}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", default="sentiment")
+    parser.add_argument("--commands", nargs="+", choices=HEADS, default=list(HEADS))
     parser.add_argument("--rows", type=int, default=20_000)
     parser.add_argument("--times", type=int, default=10)
     options = parser.parse_args()
+    peaks: dict[str, list[int]] = {}
     with tempfile.TemporaryDirectory() as name:
-        peaks = {
-            rows: peak_memory(Path(name), rows, options.model)
-            for rows in (options.rows, options.rows * options.times)
-        }
-    few, many = peaks.values()
+        folder = Path(name)
+        for command in options.commands:
+            write_tiny(folder / command, HEADS[command])
+            counts = (options.rows, options.rows * options.times)
+            peaks[command] = [peak_memory(folder, command, count) for count in counts]
     report(
-        "peak memory of classify over short rows",
-        [{"rows": f"{rows:,}", "peak MiB": peak / 2**20} for rows, peak in peaks.items()],
-        {"peak_bytes": peaks, "ratio": many / few, "wanted": "at most 1.05"},
+        f"peak memory over {options.rows:,} short rows and {options.times} times as many",
+        [
+            {
+                "command": command,
+                "few MiB": few / 2**20,
+                "many MiB": many / 2**20,
+                "ratio": many / few,
+            }
+            for command, (few, many) in peaks.items()
+        ],
+        {"peak_bytes": peaks, "wanted": "at most 1.05 times"},
     )
 
 
-def peak_memory(folder: Path, rows: int, model: str) -> int:
-    """Label `rows` short rows in a process of its own; return its peak memory in bytes."""
+def write_tiny(folder: Path, head: str) -> None:
+    """Write a model of one thin layer with that head, and the tokenizer of the built-in model."""
+    import torch
+
+    from distilcli.checkpoint.config import ModelConfig
+    from distilcli.checkpoint.locate import locate
+    from distilcli.model import heads
+    from distilcli.model.saving import save_model, tokenizer_files
+
+    torch.manual_seed(0)
+    config = ModelConfig(
+        dim=16, n_layers=1, n_heads=2, hidden_dim=32, labels=("O", "B-X"), problem_type=None
+    )
+    folder.mkdir()
+    model = getattr(heads, head)(config)
+    save_model(model, folder, tokenizer_files=tokenizer_files(locate("sentiment")))
+
+
+def peak_memory(folder: Path, command: str, rows: int) -> int:
+    """Run a command over `rows` short rows in a process of its own; return its peak in bytes."""
     words = REVIEWS.read_text(encoding="utf-8").replace('"', " ").replace(",", " ").split()
-    texts = [" ".join(words[place % 500 : place % 500 + 3 + place % 5]) for place in range(rows)]
-    write_csv(folder / "rows.csv", texts)
-    command = [sys.executable, "-m", "distilcli", "classify", str(folder / "rows.csv")]
-    command += ["--model", model, "-o", str(folder / "out.csv"), "--force", "--quiet"]
-    subprocess.run([*command, "--stats", str(folder / "stats.json")], check=True)
+    with (folder / "rows.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["text", "question", "context", "prompt", "options"])
+        for place in range(rows):
+            text = " ".join(words[place % 500 : place % 500 + 3 + place % 5])
+            masked = f"{text} [MASK]"
+            writer.writerow([masked, "what is it", text, text, json.dumps([text, "another"])])
+    output = folder / f"out.{SUFFIXES.get(command, 'csv')}"
+    line = [sys.executable, "-m", "distilcli", command, str(folder / "rows.csv"), "--quiet"]
+    line += ["--model", str(folder / command), "-o", str(output), "--force"]
+    subprocess.run([*line, "--stats", str(folder / "stats.json")], check=True)
     return int(json.loads((folder / "stats.json").read_text())["peak_memory_bytes"])
 
 
