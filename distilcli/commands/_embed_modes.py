@@ -6,11 +6,12 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 from distilcli.commands._file_run import open_sink, write_report
 from distilcli.commands._run_options import RunOptions
-from distilcli.errors import UsageError
+from distilcli.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from distilcli.rows import RowSource
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
     from distilcli.tasks.embedder import Embedder
 
 _BLOCK_ROWS = 1000
+_KINDS = {
+    "pooling": (str, NoneType),
+    "normalize": (bool, NoneType),
+    "dims": (int, NoneType),
+    "layer": (int, NoneType),
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,8 +56,7 @@ class Vectors:
         """Load the embedder that the options ask for."""
         if not self.run.model:
             raise UsageError(
-                "no built-in model makes vectors; give --model, a folder or a hub id such as "
-                "sentence-transformers/all-MiniLM-L6-v2"
+                "give --model: a folder or a hub id such as sentence-transformers/all-MiniLM-L6-v2"
             )
         from distilcli.tasks.embedder import Embedder
 
@@ -68,8 +74,11 @@ class Vectors:
 
     def like(self, about: Mapping[str, Any]) -> "Vectors":
         """Return the same with what the options leave out as it was for stored vectors."""
-        stored = about.get("options")
-        stored = stored if isinstance(stored, dict) else {}
+        stored = about.get("options", {})
+        if not isinstance(stored, dict) or not all(
+            isinstance(stored.get(name), kind) for name, kind in _KINDS.items()
+        ):
+            raise InputError("what stands beside the vectors is not as it was written; embed again")
         options = {
             name: stored.get(name) if value is None else value
             for name, value in self.options.items()
@@ -79,9 +88,42 @@ class Vectors:
         return dataclasses.replace(self, run=run, dtype="float32", **options)
 
 
+def _check_suffix(run: RunOptions) -> None:
+    """Raise `UsageError` for a file whose name says another format than --format."""
+    from distilcli.rows.formats import split_suffixes
+    from distilcli.rows.vectors import HEADERS
+
+    suffix = split_suffixes(run.output or "")[0]
+    if suffix in HEADERS and suffix != run.written_format:
+        raise UsageError(
+            f"{run.output}: is named .{suffix} and would be {run.written_format}; "
+            "leave out --format or rename the file"
+        )
+
+
+def _check_files(run: RunOptions, index: str | None) -> None:
+    """Raise `UsageError` where results or the report would replace what is read."""
+    from distilcli.rows import is_same_file
+    from distilcli.rows.inputs import find_inputs
+    from distilcli.rows.vectors import ABOUT_SUFFIX, ROWS_SUFFIX
+
+    run.destination.check()
+    run.report.check(output=run.output)
+    if index is None:
+        found = find_inputs(run.files or (), run.input_format)
+        run.report.spare([each.path for each in found if each.path is not None])
+        return
+    stored = [Path(index + suffix) for suffix in ("", ROWS_SUFFIX, ABOUT_SUFFIX)]
+    run.report.spare(stored)
+    for path in stored:
+        if run.output is not None and is_same_file(run.output, path):
+            raise UsageError(f"{path}: belongs to the --index; name another file to write")
+
+
 def embed_rows(vectors: Vectors, *, text_column: str | None, of_tokens: bool) -> int:
     """Write rows with their vectors in a column; return the exit code."""
     run = vectors.run
+    _check_suffix(run)
     source = run.open_rows(text_column)
     layout: Layout = "glance" if run.destination.is_table else "json"
     if run.written_format == "parquet":
@@ -96,6 +138,7 @@ def store(
     run = vectors.run
     if run.output is None:
         raise UsageError(f"--format {run.output_format} needs a file; add -o FILE")
+    _check_suffix(run)
     from distilcli.rows.vectors import check_vector_files
 
     for name in check_vector_files(run.output, force=run.force):
@@ -167,11 +210,13 @@ def search(vectors: Vectors, queries: Sequence[str], *, index: str | None, k: in
     from distilcli.tasks.stored import open_stored
 
     run = vectors.run
-    run.destination.check()
-    run.report.check(output=run.output)
+    _check_files(run, index)
     stored = open_stored(index)
     names = stored.names()
     embedder = vectors.like(stored.about).embedder()
+    maker = stored.about.get("model")
+    if maker not in {None, embedder.about()["model"]}:
+        run.console.warn(f"{index}: was made with the model {maker}; another one's scores mislead")
     run.console.note(f"{embedder.described()}, {stored.count:,} vectors in {index}")
     found = nearest(stored, embedder(queries), k)
     named = names.columns
@@ -202,14 +247,17 @@ def near_duplicates(
     from distilcli.tasks.stored import open_stored
 
     run = vectors.run
-    run.destination.check()
+    _check_files(run, index)
     with tempfile.TemporaryDirectory() as folder:
         code = 0
         if index is None:
             index = str(Path(folder) / "vectors.npy")
             storing = dataclasses.replace(run, output=index, output_format="auto")
             if not run.dry_run:  # the report is of the pairs
-                storing = dataclasses.replace(storing, stats_file=None, json_summary=False)
+                quiet = run.quiet or run.json_summary
+                storing = dataclasses.replace(
+                    storing, stats_file=None, json_summary=False, quiet=quiet
+                )
             code = store(
                 dataclasses.replace(vectors, run=storing),
                 text_column=text_column,

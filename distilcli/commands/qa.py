@@ -1,12 +1,14 @@
 """`distil qa`: the answer to every question of files, from its context."""
 
+from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from distilcli.commands._run_options import RunOptions, over_files
-from distilcli.errors import UsageError
+from distilcli.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from distilcli.rows import Given
@@ -89,6 +91,15 @@ def qa(
             if context_column
             else source.usual_column("context", option="--context-column")
         )
+    if question_column is not None and question_column == context_column:
+        raise InputError(
+            f"{source.name}: question and context would be one column, {question_column!r}; give "
+            "--question, --context or files with both columns"
+        )
+    read = [*source.paths, *([Path(context_file)] if context_file else [])]
+    run.report.spare(read)
+    if squad_predictions is not None:
+        _spare(read, squad_predictions)
     id_column = None if squad_predictions is None else source.find_column("id")
 
     from distilcli.console.answers import AnswersPreview
@@ -109,7 +120,12 @@ def qa(
     )
     fixed = "" if given is not None else (questions or [context or ""])[0]
     engine = answerer.engine(
-        pairs_from(question_column=question_column, context_column=context_column, fixed=fixed),
+        pairs_from(
+            question_column=question_column,
+            context_column=context_column,
+            id_column=id_column,
+            fixed=fixed,
+        ),
         on_error=run.on_error,
     )
     columns = AnswerColumns(top_k=top_k, counted_apart=no_answer_threshold is not None)
@@ -127,6 +143,17 @@ def qa(
         return carry()
     with PredictionsWriter(squad_predictions, force=run.force) as writer:
         return carry(on_block=lambda block: writer.write(predictions(block, id_column)))
+
+
+def _spare(inputs: Sequence[Path], predictions: str) -> None:
+    """Raise `UsageError` if the predictions would be written over a file that is read."""
+    from distilcli.rows import is_same_file
+
+    for path in inputs:
+        if is_same_file(predictions, path):
+            raise UsageError(
+                f"{path}: --squad-predictions would replace this input; name another file"
+            )
 
 
 def _one_context(run: RunOptions, context: str | None, context_file: str | None) -> str | None:

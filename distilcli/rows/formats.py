@@ -15,6 +15,7 @@ OUTPUT_FORMATS = ("csv", "tsv", "jsonl", "json", "parquet")
 COMPRESSIONS = {".gz": "gzip", ".bz2": "bzip2", ".xz": "xz", ".zst": "zstd"}
 # The order breaks ties, and the first is what a header without any of them gets.
 DELIMITERS = (",", ";", "\t", "|")
+_PAIRED_COLUMNS = ("question", "context", "prompt", "options")
 TEXT_COLUMNS = ("text", "sentence", "review", "content", "body", "comment")
 
 _ALIASES = {"ndjson": "jsonl"}
@@ -93,7 +94,8 @@ def sniff_format(first_line: str, text_column: str | None) -> tuple[str, str | N
         return "conll", None
     for delimiter, kind in (("\t", "tsv"), (",", "csv"), (";", "csv")):
         names = [name.strip('"') for name in line.split(delimiter)]
-        has_usual = any(name.lower() in TEXT_COLUMNS for name in names)
+        usual = TEXT_COLUMNS if len(names) == 1 else (*TEXT_COLUMNS, *_PAIRED_COLUMNS)
+        has_usual = any(name.lower() in usual for name in names)
         if text_column in names or (has_usual and _are_names(names)):
             return kind, delimiter
     return "txt", None

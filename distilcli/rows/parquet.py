@@ -1,18 +1,24 @@
 """Rows to Parquet, with the extra `parquet`: the input's columns as text, the new ones typed.
 
-Parquet fixes its columns before the first row. So they are those of the first block, and `error`
-and `truncated`, which only some rows have, are always there, empty where nothing befell.
+Parquet fixes its columns before the first row. So rows are held back until one has all its new
+values, whose types are then the columns'; and `error` and `truncated`, which only some rows have,
+are always there, empty where nothing befell.
 """
 
 import contextlib
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from distilcli.errors import InputError, UsageError
 from distilcli.rows.jsonl import as_cell
 from distilcli.rows.output import FileOutput, Output
-from distilcli.rows.writer import AddedNames, Block, RowWriter, unique_names
+from distilcli.rows.row import Row
+from distilcli.rows.writer import RENAMING, AddedNames, Block, RowWriter, unique_names
+
+Cells = dict[str, object]
+
+_MOST_WAITING = 20_000
 
 
 def require_pyarrow() -> tuple[Any, Any]:
@@ -39,41 +45,56 @@ class ParquetWriter(RowWriter):
         self._output: FileOutput = output
         self._columns = tuple(columns)
         self._new_columns = [names.prefix + name for name in new_columns]
-        self._late = [names.prefix + name for name in ("error", "truncated")]
+        self._late = [self._free(names.prefix + name) for name in ("error", "truncated")]
+        self._waiting: list[tuple[Row, Cells]] = []
         self._writer: Any = None
         self._schema: Any = None
 
+    def _free(self, name: str) -> str:
+        while name in self._names.taken:
+            name = RENAMING + name
+        return name
+
     def _write(self, block: Block) -> None:
-        rows = [
-            {**dict(zip(unique_names(row.columns), map(as_cell, row.cells), strict=True)), **added}
-            for row, added in block
-        ]
-        if not rows:
-            return
+        for row, added in block:
+            cells = dict(zip(unique_names(row.columns), map(as_cell, row.cells), strict=True))
+            self._waiting.append((row, {**cells, **added}))
+        latest = self._waiting[len(self._waiting) - len(block) :]
+        may_open = len(self._waiting) >= _MOST_WAITING or any(self._is_whole(c) for _, c in latest)
+        if self._waiting and (self._writer is not None or may_open):
+            self._write_waiting()
+
+    def _is_whole(self, cells: Cells) -> bool:
+        return all(cells.get(name) is not None for name in self._new_columns)
+
+    def _write_waiting(self) -> None:
         if self._writer is None:
-            self._open(block, rows)
+            self._open()
         known = set(self._schema.names)
-        for (row, _), cells in zip(block, rows, strict=True):
+        for row, cells in self._waiting:
             if surplus := cells.keys() - known:
                 raise InputError(
                     f"{row.source}: line {row.line}: has a column {min(surplus)!r} that the first "
                     "rows had not, and Parquet fixes its columns; write JSONL"
                 )
         arrays = [
-            self._array(field.type, [cells.get(field.name) for cells in rows])
+            self._array(field.type, [cells.get(field.name) for _, cells in self._waiting])
             for field in self._schema
         ]
+        self._waiting = []
         with self._output.explained():
             self._writer.write_table(self._arrow.table(arrays, schema=self._schema))
 
-    def _open(self, block: Block, rows: Sequence[Mapping[str, object]]) -> None:
-        """Fix the columns: the input's as text, the new ones by what the first rows hold."""
+    def _open(self) -> None:
+        """Fix the columns: the input's as text, the new ones by what the rows so far hold."""
         arrow = self._arrow
         inputs = dict.fromkeys(unique_names(self._columns))
-        inputs |= dict.fromkeys(name for row, _ in block for name in unique_names(row.columns))
+        inputs |= dict.fromkeys(
+            name for row, _ in self._waiting for name in unique_names(row.columns)
+        )
         fields = [arrow.field(name, arrow.string()) for name in inputs]
         for name in self._new_columns:
-            values = (cells[name] for cells in rows if cells.get(name) is not None)
+            values = (cells[name] for _, cells in self._waiting if cells.get(name) is not None)
             fields.append(arrow.field(name, self._type(next(values, None))))
         kinds = (arrow.string(), arrow.bool_())
         fields += [arrow.field(name, kind) for name, kind in zip(self._late, kinds, strict=True)]
@@ -95,13 +116,13 @@ class ParquetWriter(RowWriter):
 
     def _array(self, kind: Any, values: Sequence[Any]) -> Any:
         if kind == self._arrow.string():
-            values = [None if value is None else as_cell(value) for value in values]
+            values = [None if value is None else as_cell(_plain(value)) for value in values]
         return self._arrow.array([list(v) if hasattr(v, "dtype") else v for v in values], kind)
 
     def close(self) -> None:
         """See `RowWriter`."""
-        if self._writer is None:
-            self._open([], [])
+        if self._waiting or self._writer is None:
+            self._write_waiting()
         with self._output.explained():
             self._writer.close()
         super().close()
@@ -113,3 +134,7 @@ class ParquetWriter(RowWriter):
             with contextlib.suppress(Exception):
                 self._writer.close()
         super().abort()
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if hasattr(value, "dtype") else value

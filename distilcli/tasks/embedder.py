@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -123,8 +124,10 @@ class Embedder(Predictor[BaseModel]):
 
     def about(self, *, of_tokens: bool = False) -> dict[str, object]:
         """Say how vectors are made, as plain JSON values."""
+        folder = Path(self.name).expanduser()
         return {
-            "model": self.name,
+            # A folder is found again from wherever the search is started.
+            "model": str(folder.resolve()) if folder.is_dir() else self.name,
             "pooling": self.pooling,
             "layer": self._layer,
             "normalized": self.normalizes,

@@ -3,22 +3,29 @@
 from collections.abc import Callable, Sequence
 
 from distilcli.engine.task import Outcome
-from distilcli.errors import InputError, RowError
+from distilcli.errors import RowError
 from distilcli.rows.row import Row, cell_text, cell_value
 from distilcli.tasks.qa import Answers, Pair
 
 
 def pairs_from(
-    *, question_column: str | None, context_column: str | None, fixed: str = ""
+    *,
+    question_column: str | None,
+    context_column: str | None,
+    id_column: str | None = None,
+    fixed: str = "",
 ) -> Callable[[Row], Pair]:
     """Return the function that takes question and context from a row's columns.
 
-    What has no column (None) is `fixed`, the same for every row.
+    What has no column (None) is `fixed`, the same for every row. With `id_column` a row needs an
+    id as well.
     """
 
     def pair_of(row: Row) -> Pair:
         if row.error is not None:
             raise RowError(row.error)
+        if id_column is not None:
+            cell_text(row, id_column)  # raises where there is none
         question = fixed if question_column is None else cell_text(row, question_column)
         context = fixed if context_column is None else cell_text(row, context_column)
         return question, context
@@ -27,18 +34,9 @@ def pairs_from(
 
 
 def predictions(block: Sequence[Outcome[Row, Answers]], id_column: str) -> list[tuple[str, str]]:
-    """Return the id and the best answer of each row; it is empty where there is none.
-
-    Raises `InputError` for a row that was answered and has no id.
-    """
-    found = []
-    for outcome in block:
-        row, answers = outcome.item, outcome.value
-        if cell_value(row, id_column) is not None:
-            text = "" if answers is None else answers.answer
-            found.append((cell_text(row, id_column), text))
-        elif answers is not None:
-            raise InputError(
-                f"{row.source}: line {row.line}: no value at {id_column!r}; predictions go by it"
-            )
-    return found
+    """Return the id and the best answer of each row that has an id; a failed row's is empty."""
+    return [
+        (cell_text(outcome.item, id_column), "" if outcome.value is None else outcome.value.answer)
+        for outcome in block
+        if cell_value(outcome.item, id_column) is not None
+    ]

@@ -84,7 +84,9 @@ class _Best:
         """Return the same, if these scores are taken in too."""
         if len(scores) < self._k:
             return self.floor
-        ordered = np.partition(np.nan_to_num(scores, nan=-np.inf), len(scores) - self._k)
+        # Vectors of zeros, whose product is 0, will turn out to be none.
+        scores = np.where(scores == 0, -np.inf, np.nan_to_num(scores, nan=-np.inf))
+        ordered = np.partition(scores, len(scores) - self._k)
         return max(self.floor, float(ordered[-self._k]))
 
     def offer(self, numbers: Array, scores: Array) -> None:

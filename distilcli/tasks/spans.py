@@ -42,7 +42,8 @@ def merged(windows: Sequence[tuple[int, Tensor, Tensor]], width: int) -> Tensor:
     The exponentials of the logits that a span has in several windows add up.
     """
     n_tokens = max(place + len(starts) for place, starts, _ in windows)
-    width = min(width, n_tokens)
+    # No span is longer than its window, whatever is allowed.
+    width = min(width, max(len(starts) for _, starts, _ in windows))
     whole = torch.full((n_tokens, width), -math.inf)
     for place, starts, ends in windows:
         part = whole[place : place + len(starts)]

@@ -24,6 +24,7 @@ Array = np.ndarray[Any, Any]
 _STRETCH_BYTES = 64 << 20
 _TYPES = {"F32": "<f4", "F16": "<f2", "I8": "|i1", "U8": "|u1"}
 _MATRIX = 2
+_HEADS = 1000  # how many lines are looked at for one that is not an error's
 _LONGEST_HEADER = 1 << 16  # what numpy itself reads without being told to
 
 
@@ -71,8 +72,9 @@ class StoredVectors:
 
     def _as_floats(self, mapped: Array) -> Array:
         if self.is_binary:
-            signs = np.unpackbits(mapped, axis=1, count=self.width)
-            return signs.astype(np.float32) * 2 - 1
+            signs = np.unpackbits(mapped, axis=1, count=self.width).astype(np.float32) * 2 - 1
+            signs[~mapped.any(axis=1)] = 0  # what stands for a vector that could not be had
+            return signs
         return mapped.astype(np.float32, copy=False)
 
     def names(self) -> "VectorNames":
@@ -103,7 +105,9 @@ class VectorNames:
             )
         self._starts = np.cumsum(lengths) - lengths
         if stored.count:
-            self.columns = tuple(name for name in self[0] if name != "error")
+            heads = map(self.__getitem__, range(min(stored.count, _HEADS)))
+            whole = next((named for named in heads if "error" not in named), self[0])
+            self.columns = tuple(name for name in whole if name != "error")
 
     def __getitem__(self, number: int) -> dict[str, Any]:
         if self._starts is None:

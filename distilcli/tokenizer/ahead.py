@@ -4,6 +4,7 @@ Whoever takes items gets what has come, and waits only where nothing has: a live
 made to wait for rows that have not come.
 """
 
+import contextlib
 import queue
 import threading
 from collections.abc import Iterable, Iterator
@@ -11,6 +12,8 @@ from types import TracebackType
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
+
+_POLL_SECONDS = 0.2
 
 
 class _End:
@@ -51,7 +54,7 @@ class Ahead(Generic[Item]):
     def __iter__(self) -> Iterator[list[Item]]:
         while True:
             block: list[Item] = []
-            item = self._queue.get()
+            item = self._wait()
             while not isinstance(item, _End):
                 block.append(item)
                 if len(block) == self._most or self._queue.empty():
@@ -63,6 +66,14 @@ class Ahead(Generic[Item]):
                 if item.error is not None:
                     raise item.error
                 return
+
+    def _wait(self) -> Item | _End:
+        """Wait for an item, or the end; who was let go while another thread waits gets the end."""
+        while True:
+            with contextlib.suppress(queue.Empty):
+                return self._queue.get(timeout=_POLL_SECONDS)
+            if self._abandoned:
+                return _End(None)
 
     def _run(self) -> None:
         error: BaseException | None = None

@@ -22,14 +22,14 @@ def is_piece(token: str) -> bool:
 def filled_in(text: str, spans: Sequence[Span], tokens: Sequence[str]) -> FilledText:
     """Return a text with a token in the place of each span.
 
-    The `##` of a piece goes, and so does the space between it and the word before.
+    The `##` of a piece goes, and so do the blanks between it and the word before; line ends stay.
     """
     filled, position = "", 0
     found = []
     for (start, end), token in zip(spans, tokens, strict=True):
         filled += text[position:start]
         if is_piece(token):
-            filled = filled.rstrip() or filled
+            filled = filled.rstrip(" ") or filled
             token = token.removeprefix("##")  # noqa: PLW2901
         found.append((len(filled), len(filled) + len(token)))
         filled += token

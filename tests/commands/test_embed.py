@@ -134,8 +134,6 @@ def test_the_format_may_be_said(distil: Distil, tiny_folder: Path, csv_file: str
     run = ("embed", csv_file, "-m", tiny_folder)
     assert distil(*run, "--format", "npy", "-o", "vectors")[0] == 0
     assert close(np.load("vectors"), vectors_of(tiny_folder))
-    assert distil(*run, "--format", "jsonl", "-o", "rows.npy")[0] == 0
-    assert close(embeddings(json_lines(Path("rows.npy").read_text())), vectors_of(tiny_folder))
 
 
 @pytest.mark.parametrize(
@@ -317,7 +315,7 @@ def test_an_index_of_another_width(distil: Distil, tiny_folder: Path, index: str
     assert "32 dimensions, those of the query 4" in err.splitlines()[-1]
 
 
-@pytest.mark.parametrize("content", ['{"options": 3, "model": null}', "[]", "{}"])
+@pytest.mark.parametrize("content", ["[]", "{}"])
 def test_a_file_beside_that_says_nothing(
     distil: Distil, tiny_folder: Path, index: str, content: str
 ) -> None:
@@ -535,3 +533,51 @@ def test_people_see_scores_and_texts(terminal: Terminals, index: str) -> None:
     assert header.split() == ["rank", "score", "id", "text"]
     assert first.split(maxsplit=3)[:3] == ["1", "1.000", "2"]
     assert first.rstrip().endswith(TEXTS[1])
+
+
+def test_a_failed_row_is_never_found_among_signs(distil: Distil, tiny_folder: Path) -> None:
+    rows = [{"text": None}, {"text": "good film"}, {"text": None}]
+    Path("rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    distil(
+        "embed", "rows.jsonl", "-m", tiny_folder, "--dtype", "binary", "-o", "b.npy", "-c", "text"
+    )
+    _, out, _ = distil("embed", "--search", "good film", "--index", "b.npy")
+    assert [row["id"] for row in delimited(out, "\t")] == ["2"]
+    _, out, _ = distil("embed", "--near-duplicates", -1, "--index", "b.npy")
+    assert delimited(out, "\t") == []
+
+
+def test_an_index_of_another_model_is_told(distil: Distil, index: str, make_model: Make) -> None:
+    other = make_model("other", seed=1)
+    code, _, err = distil("embed", "--search", "film", "--index", index, "-m", other)
+    assert code == 0
+    assert "warning: index.npy: was made with the model" in err
+
+
+def test_an_index_is_searched_from_anywhere(
+    distil: Distil, tiny_folder: Path, csv_file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("model").symlink_to(tiny_folder)
+    distil("embed", csv_file, "-m", "model", "-o", "near.npy")
+    Path("sub").mkdir()
+    monkeypatch.chdir("sub")
+    assert distil("embed", "--search", "film", "--index", "../near.npy")[0] == 0
+
+
+@pytest.mark.parametrize("options", ['{"pooling": 5}', '{"dims": "x"}', "[]"])
+def test_what_stands_beside_an_index_is_checked(distil: Distil, index: str, options: str) -> None:
+    described = json.loads(Path("index.npy.json").read_text())
+    Path("index.npy.json").write_text(json.dumps({**described, "options": json.loads(options)}))
+    code, _, err = distil("embed", "--search", "film", "--index", index)
+    assert code == 3
+    assert "embed again" in err
+
+
+def test_a_name_and_a_format_that_differ_are_refused(
+    distil: Distil, tiny_folder: Path, csv_file: str
+) -> None:
+    for kind in ("csv", "safetensors"):
+        line = ("embed", csv_file, "-m", tiny_folder, "-o", "x.npy", "--format", kind)
+        code, _, err = distil(*line)
+        assert code == 2
+        assert "leave out --format" in err

@@ -203,10 +203,10 @@ def test_predictions_need_ids(distil: Distil, qa_folder: Path, tmp_path: Path) -
     assert code == 3
     assert f"no column 'id' in {asked}" in err
     asked.write_text('{"id": null, "question": "fun ?", "context": "it was fun"}\n')
-    code, _, err = distil(*run)
-    assert code == 3
-    assert f"{asked}: line 1: no value at 'id'; predictions go by it" in err
-    assert not path.exists()
+    code, out, _ = distil(*run)
+    assert code == 6
+    assert f"{asked}: line 1: no value at 'id'" in out
+    assert json.loads(path.read_text()) == {}
 
 
 @pytest.mark.parametrize(
@@ -284,3 +284,26 @@ def test_an_expectation_instead_of_a_run(distil: Distil, qa_folder: Path, csv_fi
     code, out, err = distil("qa", "-m", qa_folder, csv_file, "--dry-run")
     assert (code, out) == (0, "")
     assert "3 rows, " in err
+
+
+def test_a_row_without_an_id_is_a_rows_fault(
+    distil: Distil, qa_folder: Path, tmp_path: Path
+) -> None:
+    rows = [{"id": "a", "question": "good ?", "context": "good film"}, {"question": "dull ?"}]
+    path = tmp_path / "asked.jsonl"
+    path.write_text("".join(json.dumps({"context": "dull", **row}) + "\n" for row in rows))
+    saved = tmp_path / "saved.json"
+    code, out, _ = distil("qa", path, "-m", qa_folder, "--squad-predictions", saved)
+    assert code == 6
+    assert "no value at 'id'" in json_lines(out)[1]["error"]
+    assert list(json.loads(saved.read_text())) == ["a"]
+
+
+def test_one_column_is_not_question_and_context(
+    distil: Distil, qa_folder: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "lines.txt"
+    path.write_text("good film\n")
+    code, _, err = distil("qa", path, "-m", qa_folder)
+    assert code == 3
+    assert "one column" in err

@@ -81,3 +81,25 @@ def test_without_the_extra_it_says_so(tmp_path: Path, monkeypatch: pytest.Monkey
     with pytest.raises(UsageError, match=r"pip install 'distilcli\[parquet\]'"):
         writer(tmp_path / "out.parquet", ("text",), ())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_types_wait_for_a_row_that_has_them(tmp_path: Path) -> None:
+    vector = np.array([0.5], dtype=np.float32)
+    with writer(tmp_path / "out.parquet", ("text",), ("score", "embedding")) as out:
+        failed = {"score": None, "embedding": None, "error": "why"}
+        out.write_rows([(row(("text",), "a"), failed)] * 2)
+        out.write_rows([(row(("text",), "b"), {"score": 0.5, "embedding": vector})])
+    table = parquet.read_table(tmp_path / "out.parquet")
+    assert table["score"].to_pylist() == [None, None, 0.5]
+    assert table["embedding"].to_pylist() == [None, None, [0.5]]
+    assert table["error"].to_pylist() == ["why", "why", None]
+
+
+def test_an_inputs_own_error_column_stays(tmp_path: Path) -> None:
+    columns = ("text", "error")
+    with writer(tmp_path / "out.parquet", columns, ("label",)) as out:
+        out.write_rows([(row(columns, "a", "mine"), {"label": "x"})])
+        out.write_rows([(row(columns, "b", "mine too"), {"label": None, "error": "why"})])
+    found = parquet.read_table(tmp_path / "out.parquet").to_pylist()
+    assert [each["error"] for each in found] == ["mine", "mine too"]
+    assert [each["predicted_error"] for each in found] == [None, "why"]

@@ -41,7 +41,7 @@ def keep(folder: Path, vectors: np.ndarray) -> StoredVectors:
 def cosines(vectors: np.ndarray, queries: np.ndarray) -> np.ndarray:
     """By plain numpy, in double precision: (N, Q), NaN where there is none."""
     if vectors.dtype == np.uint8:
-        vectors = np.unpackbits(vectors, axis=1).astype(float) * 2 - 1
+        vectors = unpacked(vectors)
     vectors, queries = vectors.astype(float), queries.astype(float)
     with np.errstate(invalid="ignore", divide="ignore"):
         one = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -137,7 +137,10 @@ def pairs_by_hand(vectors: np.ndarray) -> dict[tuple[int, int], float]:
 
 
 def unpacked(vectors: np.ndarray) -> np.ndarray:
-    return np.unpackbits(vectors, axis=1).astype(np.float32) * 2 - 1
+    """Signs as numbers; a row of zeros stands for a vector that could not be had."""
+    signs = np.unpackbits(vectors, axis=1).astype(np.float32) * 2 - 1
+    signs[~vectors.any(axis=1)] = 0
+    return signs
 
 
 @pytest.mark.parametrize("dtype", ELEMENTS)

@@ -61,3 +61,20 @@ def test_no_further_ahead_than_it_may() -> None:
     for thread in threads:
         thread.join(5)
     assert not any(thread.is_alive() for thread in threads)
+
+
+def test_a_taker_on_another_thread_is_let_go() -> None:
+    may_go_on = threading.Event()
+
+    def stuck() -> Iterator[int]:
+        may_go_on.wait(10)
+        yield 1
+
+    ahead = Ahead(stuck(), most=2)
+    with ahead:
+        taker = threading.Thread(target=lambda: list(ahead), name="taker", daemon=True)
+        taker.start()
+    # It is left while its taker waits: no item will come any more.
+    taker.join(5)
+    may_go_on.set()
+    assert not taker.is_alive()
