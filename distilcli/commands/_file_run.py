@@ -58,8 +58,13 @@ class OutputOptions:
             if self.format == "table":
                 raise UsageError("--format table is for the terminal; leave --output out")
             check_destination(self.path, force=self.force)
-            if self.format == "auto":
-                output_format_of(self.path, self.further)
+            kind = (
+                output_format_of(self.path, self.further) if self.format == "auto" else self.format
+            )
+            if kind == "parquet":
+                from distilcli.rows.parquet import require_pyarrow
+
+                require_pyarrow()
 
     @property
     def is_table(self) -> bool:

@@ -1,4 +1,5 @@
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -81,6 +82,16 @@ def test_without_the_extra_it_says_so(tmp_path: Path, monkeypatch: pytest.Monkey
     with pytest.raises(UsageError, match=r"pip install 'distilcli\[parquet\]'"):
         writer(tmp_path / "out.parquet", ("text",), ())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_command_says_so_before_it_loads_a_model(
+    distil: Callable[..., tuple[int, str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    line = ("classify", "--text", "a", "-m", "no/model", "-o", tmp_path / "out.parquet")
+    code, _, err = distil(*line)
+    assert code == 2
+    assert err.startswith("distil: error: Parquet needs")
 
 
 def test_types_wait_for_a_row_that_has_them(tmp_path: Path) -> None:
