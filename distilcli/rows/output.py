@@ -5,9 +5,11 @@ import errno
 import os
 import select
 import stat
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, Protocol, TextIO, cast
+from types import TracebackType
+from typing import BinaryIO, Protocol, TextIO, TypeVar, cast
 
 from distilcli.errors import ResourceError, UsageError
 from distilcli.rows.compression import compressor, require_zstd
@@ -232,6 +234,39 @@ class DeviceOutput(StreamOutput):
         """See `Output`."""
         with contextlib.suppress(OSError):
             self._opened.close()
+
+
+Kept = TypeVar("Kept", bound="WholeOrNothing")
+
+
+class WholeOrNothing(ABC):
+    """A context manager that keeps what was written only if all went well."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Finish, and give files their names."""
+
+    @abstractmethod
+    def abort(self) -> None:
+        """Give up: nothing is left of a file."""
+
+    def __enter__(self: Kept) -> Kept:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if error is not None:
+            self.abort()
+            return
+        try:
+            self.close()
+        except BaseException:
+            self.abort()
+            raise
 
 
 def open_output(destination: str | TextIO, compression: str | None, *, force: bool) -> Output:

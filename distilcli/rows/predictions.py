@@ -1,17 +1,12 @@
 """Predictions as the official SQuAD scripts read them: one JSON object, ids to answers."""
 
-from types import TracebackType
-
 from distilcli.rows.formats import split_suffixes
 from distilcli.rows.jsonl import json_text
-from distilcli.rows.output import open_output
+from distilcli.rows.output import WholeOrNothing, open_output
 
 
-class PredictionsWriter:
-    """Writes answers by id into a file that appears whole or not at all.
-
-    A context manager that keeps the file only if all went well.
-    """
+class PredictionsWriter(WholeOrNothing):
+    """Writes answers by id into a file that appears whole or not at all."""
 
     def __init__(self, path: str, *, force: bool = False) -> None:
         """Raise `UsageError` for a file that may not be written."""
@@ -25,21 +20,11 @@ class PredictionsWriter:
             self._output.write(f"{before}{json_text(str(key))}: {json_text(answer)}")
             self._begun = True
 
-    def __enter__(self) -> "PredictionsWriter":
-        return self
+    def close(self) -> None:
+        """Finish the object and give the file its name."""
+        self._output.write("\n}\n" if self._begun else "{}\n")
+        self._output.commit()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if error is not None:
-            self._output.discard()
-            return
-        try:
-            self._output.write("\n}\n" if self._begun else "{}\n")
-            self._output.commit()
-        except BaseException:
-            self._output.discard()
-            raise
+    def abort(self) -> None:
+        """Give up: nothing is left of the file."""
+        self._output.discard()

@@ -10,13 +10,12 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from distilcli.errors import UsageError
 from distilcli.rows.formats import split_suffixes
 from distilcli.rows.jsonl import object_text
-from distilcli.rows.output import FileOutput, check_destination
+from distilcli.rows.output import FileOutput, WholeOrNothing, check_destination
 from distilcli.rows.row import Row, cell_value
 from distilcli.rows.writer import Block
 
@@ -87,7 +86,7 @@ def check_vector_files(path: str, *, force: bool) -> tuple[str, str, str]:
     return names
 
 
-class VectorWriter:
+class VectorWriter(WholeOrNothing):
     """Writes the vectors of blocks of rows; takes blocks as a writer of rows does.
 
     A row that failed gets `blank`, so that vectors and rows stay in step. `about` is what the
@@ -170,21 +169,3 @@ class VectorWriter:
         """Give up: nothing is left of the files."""
         for output in self._outputs:
             output.discard()
-
-    def __enter__(self) -> "VectorWriter":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if error is not None:
-            self.abort()
-            return
-        try:
-            self.close()
-        except BaseException:
-            self.abort()
-            raise

@@ -8,12 +8,11 @@ counted in `unshown`, and the first errors among it are kept in `unshown_errors`
 """
 
 import itertools
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import TextIO
 
 from distilcli.errors import UsageError
@@ -23,7 +22,7 @@ from distilcli.rows.formats import OUTPUT_FORMATS, known_format, output_format_o
 from distilcli.rows.jsonl import object_text, splice
 from distilcli.rows.layout import Layout
 from distilcli.rows.lines import checked_encoding, read_lines
-from distilcli.rows.output import FileOutput, Output, open_output
+from distilcli.rows.output import FileOutput, Output, WholeOrNothing, open_output
 from distilcli.rows.row import Row
 
 RENAMING = "predicted_"
@@ -124,7 +123,7 @@ class AddedNames:
         return named
 
 
-class RowWriter(ABC):
+class RowWriter(WholeOrNothing):
     """Writes blocks of rows; as a context manager it keeps the file only if all went well.
 
     `prefix` is what added columns begin with, `renamed` whether a clash of names made it so, and
@@ -166,24 +165,6 @@ class RowWriter(ABC):
     def abort(self) -> None:
         """Give up: nothing is left of a file."""
         self._output.discard()
-
-    def __enter__(self) -> "RowWriter":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if error is not None:
-            self.abort()
-            return
-        try:
-            self.close()
-        except BaseException:
-            self.abort()
-            raise
 
 
 class JsonWriter(RowWriter):

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from distilcli.engine.engine import Engine, OnError
 from distilcli.model.heads import QuestionAnswerer
-from distilcli.tasks.predictor import Predictor, values_of
+from distilcli.tasks.predictor import Predictor, itself, values_of
 from distilcli.tasks.qa import MAX_ANSWER_LENGTH, MAX_LENGTH, Answers, Pair, QaTask
 from distilcli.tasks.settings import BatchOptions, LongTexts
 
@@ -54,7 +54,7 @@ class Answerer(Predictor[QuestionAnswerer]):
         """
         if isinstance(questions, str | Mapping):
             raise TypeError("give a list of questions with their contexts, not one")
-        return values_of(self.engine(_itself, on_error="stop"), map(_as_pair, questions))
+        return values_of(self.engine(itself, on_error="stop"), map(_as_pair, questions))
 
     def engine(
         self, pair_of: Callable[[Item], Pair], *, on_error: OnError = "keep"
@@ -82,7 +82,3 @@ def _as_pair(item: object) -> Pair:
         case {"question": str(question), "context": str(context)}:
             return question, context
     raise TypeError(f"give tuples (question, context) or dicts of both, not {item!r:.60}")
-
-
-def _itself(pair: Pair) -> Pair:
-    return pair

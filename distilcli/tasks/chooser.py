@@ -6,7 +6,7 @@ from typing import TypeVar
 from distilcli.engine.engine import Engine, OnError
 from distilcli.model.heads import MultipleChoice
 from distilcli.tasks.choose import Choice, ChooseTask, Problem
-from distilcli.tasks.predictor import Predictor, values_of
+from distilcli.tasks.predictor import Predictor, itself, values_of
 from distilcli.tasks.settings import BatchOptions, LongTexts
 
 Item = TypeVar("Item")
@@ -44,7 +44,7 @@ class Chooser(Predictor[MultipleChoice]):
         A problem is a tuple (prompt, options) of a text and a list of texts; anything else is a
         `TypeError`. Choices come in the order of the problems.
         """
-        return values_of(self.engine(_itself, on_error="stop"), map(_as_problem, problems))
+        return values_of(self.engine(itself, on_error="stop"), map(_as_problem, problems))
 
     def engine(
         self, problem_of: Callable[[Item], Problem], *, on_error: OnError = "keep"
@@ -62,7 +62,3 @@ def _as_problem(item: object) -> Problem:
             if all(isinstance(option, str) for option in options):
                 return prompt, options
     raise TypeError(f"give tuples (prompt, options), a text and a list of texts, not {item!r:.60}")
-
-
-def _itself(problem: Problem) -> Problem:
-    return problem

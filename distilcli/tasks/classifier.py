@@ -12,7 +12,7 @@ from distilcli.tasks.classify import (
     Texts,
     kind_of,
 )
-from distilcli.tasks.predictor import Predictor, values_of
+from distilcli.tasks.predictor import Predictor, itself, values_of
 from distilcli.tasks.settings import BatchOptions, LongTexts
 
 Item = TypeVar("Item")
@@ -54,7 +54,7 @@ class Classifier(Predictor[SequenceClassifier]):
         """
         if isinstance(texts, str):
             raise TypeError("give a list of texts, not one text")
-        return values_of(self.engine(_itself, on_error="stop"), map(_as_texts, texts))
+        return values_of(self.engine(itself, on_error="stop"), map(_as_texts, texts))
 
     def engine(
         self, texts_of: Callable[[Item], Texts], *, on_error: OnError = "keep"
@@ -77,7 +77,3 @@ def _as_texts(item: object) -> Texts:
         case tuple((str(first), str(second))):
             return first, second
     raise TypeError(f"give texts or pairs (tuples) of texts, not {item!r:.60}")
-
-
-def _itself(texts: Texts) -> Texts:
-    return texts

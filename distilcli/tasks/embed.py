@@ -211,7 +211,7 @@ class EmbedTokensTask(_TextTask[Item]):
 
     def _encode_tokens(self, encoding: Any) -> Encoded:
         windows, truncated = self._framer.windows(encoding)
-        pieces = [Piece(w.input_ids, self._framer.token_types(w)) for w in windows]
+        pieces = self._framer.pieces(windows)
         return _EncodedTokens(pieces, truncated=truncated, windows=tuple(windows))
 
     def forward(self, batch: Batch) -> list[Tensor]:

@@ -24,7 +24,7 @@ from distilcli.tasks.embed import (
     Finish,
     TokenEmbeddings,
 )
-from distilcli.tasks.predictor import Predictor, checked_texts, values_of
+from distilcli.tasks.predictor import Predictor, checked_texts, itself, values_of
 from distilcli.tasks.settings import BatchOptions, LongTexts
 
 Item = TypeVar("Item")
@@ -141,13 +141,13 @@ class Embedder(Predictor[BaseModel]):
 
         Raises `RowError` for a text that has none, `TypeError` for what is no text.
         """
-        engine = self.engine(_itself, on_error="stop")
+        engine = self.engine(itself, on_error="stop")
         vectors = values_of(engine, checked_texts(texts))
         return np.stack(vectors) if vectors else self.blank()[None][:0]
 
     def tokens(self, texts: Iterable[str]) -> list[TokenEmbeddings]:
         """Return the vectors of every token of texts; raises as calling it does."""
-        return values_of(self.tokens_engine(_itself, on_error="stop"), checked_texts(texts))
+        return values_of(self.tokens_engine(itself, on_error="stop"), checked_texts(texts))
 
     def blank(self, *, of_tokens: bool = False) -> Array:
         """Return what stands for a vector that could not be had: NaN, or zeros for integers."""
@@ -242,7 +242,3 @@ def _read_dense(layer: DenseLayer, width: int) -> tuple[Callable[[Tensor], Tenso
 
 def _dense(weight: Tensor, bias: Tensor | None, activation: str, x: Tensor) -> Tensor:
     return _ACTIVATIONS[activation](torch.nn.functional.linear(x, weight, bias))
-
-
-def _itself(text: str) -> str:
-    return text

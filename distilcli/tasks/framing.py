@@ -130,6 +130,10 @@ class Framer:
             room -= 1 + len(first if windowed == "second" else second)
         return max(0, min(stride, room // 2))
 
+    def pieces(self, windows: Sequence[Window]) -> list[Piece]:
+        """Return windows as the model takes them."""
+        return [Piece(window.input_ids, self.token_types(window)) for window in windows]
+
     def token_types(self, window: Window) -> list[int] | None:
         """Return a window's token types if the model has any."""
         return window.token_type_ids if self._has_token_types else None

@@ -8,7 +8,7 @@ from distilcli.model.heads import MaskedLanguageModel
 from distilcli.tasks.candidates import candidate_ids, mask_id
 from distilcli.tasks.fill import Filling, FillTask
 from distilcli.tasks.perplexity import PerplexityTask, PseudoPerplexity
-from distilcli.tasks.predictor import Predictor, checked_texts, values_of
+from distilcli.tasks.predictor import Predictor, checked_texts, itself, values_of
 from distilcli.tasks.settings import BatchOptions, LongTexts
 
 Item = TypeVar("Item")
@@ -55,7 +55,7 @@ class MaskFiller(Predictor[MaskedLanguageModel]):
 
         Anything else than a list of texts is a `TypeError`.
         """
-        return values_of(self.engine(_itself, on_error="stop"), checked_texts(texts))
+        return values_of(self.engine(itself, on_error="stop"), checked_texts(texts))
 
     def pseudo_perplexity(self, texts: Iterable[str]) -> list[PseudoPerplexity]:
         """Say how hard to foresee texts are; raises `RowError` for one that is empty or masked.
@@ -63,7 +63,7 @@ class MaskFiller(Predictor[MaskedLanguageModel]):
         Anything else than a list of texts is a `TypeError`. A text of T tokens costs T times
         what it costs to read it.
         """
-        return values_of(self.perplexity_engine(_itself, on_error="stop"), checked_texts(texts))
+        return values_of(self.perplexity_engine(itself, on_error="stop"), checked_texts(texts))
 
     def engine(
         self, text_of: Callable[[Item], str], *, on_error: OnError = "keep"
@@ -87,7 +87,3 @@ class MaskFiller(Predictor[MaskedLanguageModel]):
             self._model, self._tokenizer, text_of=text_of, long_texts=self._long_texts
         )
         return self._engine(task, on_error=on_error)
-
-
-def _itself(text: str) -> str:
-    return text

@@ -89,6 +89,11 @@ def values_of(engine: Engine[Item, Value], items: Iterable[Item]) -> list[Value]
         return [outcome.value for block in blocks for outcome in block if outcome.value is not None]
 
 
+def itself(item: Item) -> Item:
+    """Return the item: the content of one that is nothing else."""
+    return item
+
+
 def checked_texts(texts: Iterable[object]) -> Iterable[str]:
     """Yield texts as they come; anything else than a list of texts is a `TypeError`."""
     if isinstance(texts, str):

@@ -20,7 +20,7 @@ from distilcli.engine.batching import Batch, Piece
 from distilcli.engine.task import Encoded
 from distilcli.errors import RowError, UsageError
 from distilcli.model.heads import QuestionAnswerer
-from distilcli.tasks.framing import Framer, no_number, or_error
+from distilcli.tasks.framing import Framer, encode_each, no_number, or_error
 from distilcli.tasks.settings import SPECIALS_OF_A_PAIR, LongTexts
 from distilcli.tasks.spans import Ranking, band, merged, ranked
 from distilcli.tokenizer.tokenizer import Encoding, Tokenizer
@@ -152,36 +152,29 @@ class QaTask(Generic[Item]):
         pair = or_error(self._pair_of, item)
         return 0 if isinstance(pair, RowError) else len(pair[0]) + len(pair[1])
 
-    def encode(self, items: Sequence[Item]) -> list[EncodedQuestion | RowError]:
+    def encode(self, items: Sequence[Item]) -> list[Encoded | RowError]:
         """Tokenize items at once, a text that several have in common once."""
-        pairs = [or_error(self._pair_of, item) for item in items]
-        texts = list(
-            dict.fromkeys(text for pair in pairs if not isinstance(pair, RowError) for text in pair)
-        )
+        return encode_each(items, self._pair_of, self._encode_pairs)
+
+    def _encode_pairs(self, pairs: Sequence[Pair]) -> list[Encoded | RowError]:
+        texts = list(dict.fromkeys(text for pair in pairs for text in pair))
         encodings = dict(zip(texts, self._tokenizer.encode(texts), strict=True))
         return [
-            pair
-            if isinstance(pair, RowError)
-            else self._framed(encodings[pair[0]], encodings[pair[1]], pair[1])
-            for pair in pairs
+            or_error(self._framed, encodings[question], encodings[context], context)
+            for question, context in pairs
         ]
 
-    def _framed(
-        self, question: Encoding, encoding: Encoding, context: str
-    ) -> EncodedQuestion | RowError:
+    def _framed(self, question: Encoding, encoding: Encoding, context: str) -> EncodedQuestion:
+        """Return a row's windows; raises `RowError` where a text is empty or there is no room."""
         for name, text in (("question", question), ("context", encoding)):
             if not text:
-                return RowError(f"the {name} is empty")
-        room = self._framer.max_length - SPECIALS_OF_A_PAIR - len(question)
-        if room < 1:
-            return RowError(
+                raise RowError(f"the {name} is empty")
+        if self._framer.max_length - SPECIALS_OF_A_PAIR <= len(question):
+            raise RowError(
                 f"the question takes {len(question)} of {self._framer.max_length} tokens and "
                 "leaves no room for the context; ask a shorter one or raise --max-length"
             )
-        try:
-            windows, truncated = self._framer.windows(question, encoding, truncation="only_second")
-        except RowError as error:
-            return error
+        windows, truncated = self._framer.windows(question, encoding, truncation="only_second")
         starts, ends = _edges(encoding.offsets)
         first = len(question) + 2  # behind [CLS] and [SEP]
         pieces: list[Piece] = []

@@ -13,11 +13,17 @@ from typing import Any, Generic, Literal, TypeVar
 
 import numpy as np
 
-from distilcli.engine.batching import Batch, Piece
+from distilcli.engine.batching import Batch
 from distilcli.engine.task import Encoded
 from distilcli.errors import RowError
 from distilcli.model.heads import TokenClassifier
-from distilcli.tasks.framing import Framer, encode_each, most_context_of_words, or_error
+from distilcli.tasks.framing import (
+    Framer,
+    encode_each,
+    most_context_of_words,
+    no_number,
+    or_error,
+)
 from distilcli.tasks.labels import LabelScheme, Span
 from distilcli.tasks.settings import LongTexts
 from distilcli.tokenizer.tokenizer import Encoding, Tokenizer
@@ -163,7 +169,7 @@ class TagTask(Generic[Item]):
         if isinstance(framed, RowError):
             return framed
         windows, row.truncated = framed
-        row.pieces = [Piece(w.input_ids, self._framer.token_types(w)) for w in windows]
+        row.pieces = self._framer.pieces(windows)
         row.places = most_context_of_words(windows, words)
         seen = bisect_left(row.firsts, len(row.places))
         row.unseen = frozenset(row.owners[seen:])
@@ -217,9 +223,7 @@ def _of_tokens(encoded: _EncodedWords, outputs: Sequence[Array]) -> Array:
     else:
         tokens = np.stack([outputs[window][place] for window, place in encoded.places])
     if not np.isfinite(tokens).all():
-        raise RowError(
-            "the model gave no number for this row; check its weights with `distil params --check`"
-        )
+        raise no_number()
     return tokens
 
 

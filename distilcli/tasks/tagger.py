@@ -7,7 +7,7 @@ from distilcli.engine.engine import Engine, OnError
 from distilcli.errors import UsageError
 from distilcli.model.heads import TokenClassifier
 from distilcli.tasks.labels import LabelScheme
-from distilcli.tasks.predictor import Predictor, checked_texts, values_of
+from distilcli.tasks.predictor import Predictor, checked_texts, itself, values_of
 from distilcli.tasks.settings import BatchOptions, LongTexts
 from distilcli.tasks.tag import OF_WORDS, Aggregation, Content, Entity, Tagging, TagTask
 
@@ -56,7 +56,7 @@ class Tagger(Predictor[TokenClassifier]):
 
         Anything else than a list of texts is a `TypeError`.
         """
-        engine = self.engine(_itself, on_error="stop")
+        engine = self.engine(itself, on_error="stop")
         return [list(tagging.entities) for tagging in values_of(engine, checked_texts(texts))]
 
     def tag_words(self, sentences: Iterable[Sequence[str]]) -> list[list[str | None]]:
@@ -65,7 +65,7 @@ class Tagger(Predictor[TokenClassifier]):
         A word that was cut off with the end of its sentence has None. Raises `UsageError` for an
         aggregation that goes by tokens, `TypeError` for what is no list of words.
         """
-        engine = self.engine(_itself, on_error="stop")
+        engine = self.engine(itself, on_error="stop")
         if self.aggregation not in OF_WORDS:
             raise UsageError(
                 f"--aggregation {self.aggregation} gives no label per word; "
@@ -86,10 +86,6 @@ class Tagger(Predictor[TokenClassifier]):
             long_texts=self._long_texts,
         )
         return self._engine(task, on_error=on_error)
-
-
-def _itself(content: Content) -> Content:
-    return content
 
 
 def _checked_words(sentences: Iterable[object]) -> Iterator[Content]:
