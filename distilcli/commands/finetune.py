@@ -34,7 +34,8 @@ def finetune(
         ),
     ] = "sentiment",
     task: Annotated[
-        Literal["classify"], typer.Option("--task", help="What the model learns to do.")
+        Literal["classify", "tag", "qa"],
+        typer.Option("--task", help="What the model learns to do."),
     ] = "classify",
     valid: Annotated[
         list[str] | None,
@@ -97,9 +98,23 @@ def finetune(
         ),
     ] = False,
     freeze: Annotated[
-        Literal["nothing", "embeddings"],
-        typer.Option("--freeze", help="What does not learn; embeddings: the token table."),
+        str,
+        typer.Option(
+            "--freeze",
+            metavar="WHAT",
+            help="What does not learn: nothing, embeddings (the token table), a number of layers "
+            "from below, or encoder (all but the head).",
+        ),
     ] = "nothing",
+    dropout: Annotated[
+        float | None,
+        typer.Option(
+            "--dropout",
+            min=0,
+            max=0.9,
+            help="The rate while it learns, instead of the model's own; 0 suits a short run.",
+        ),
+    ] = None,
     average: Annotated[
         float,
         typer.Option(
@@ -198,15 +213,14 @@ def finetune(
 
     train_rows, valid_rows = rows(files), rows(valid) if valid else None
     report.spare([*train_rows.paths, *(valid_rows.paths if valid_rows else [])])
-    found_column = train_rows.text_column  # a wrong name is told before torch is loaded
-
     from distilcli.checkpoint.locate import locate
     from distilcli.console.live import training_progress
     from distilcli.console.results import show_interrupted, show_training
     from distilcli.model.structure import parse_heads
-    from distilcli.training.examples import read_examples
-    from distilcli.training.finetune import StartingPoint, finetune_classifier
-    from distilcli.training.loop import TrainingOptions
+    from distilcli.training.finetune import StartingPoint
+    from distilcli.training.finetune import finetune as train_model
+    from distilcli.training.lessons import read_lesson
+    from distilcli.training.options import TrainingOptions
     from distilcli.training.run_folder import STATE_FILE
 
     console = Console(quiet=quiet)
@@ -218,7 +232,8 @@ def finetune(
         growth=growth or "copy",
         pruned_heads=parse_heads(pruned or ()),
     )
-    train, validation = read_examples(
+    lesson = read_lesson(
+        task,
         train_rows,
         valid_rows,
         label_column=label_column,
@@ -227,17 +242,12 @@ def finetune(
         seed=seed,
         known=start.labels(),
     )
-    console.note(
-        f"model {start.files.name} learns from {len(train.texts):,} rows, is validated on "
-        f"{len(validation.texts):,}; "
-        f"text column {found_column!r}; labels: {', '.join(train.label_names[:10])}"
-    )
+    console.note(f"model {start.files.name} learns {lesson.described()}")
     try:
         with training_progress(console) as on_progress:
-            summary = finetune_classifier(
+            summary = train_model(
                 start,
-                train,
-                validation,
+                lesson,
                 options=TrainingOptions(
                     epochs=epochs,
                     learning_rate=learning_rate,
@@ -249,7 +259,8 @@ def finetune(
                     token_budget=token_budget,
                     accumulate=accumulate,
                     gradient_checkpointing=gradient_checkpointing,
-                    freeze_embeddings=freeze == "embeddings",
+                    freeze=freeze,
+                    dropout=dropout,
                     average=average,
                     precision=precision,
                     evaluate_every=evaluate_every,
@@ -266,5 +277,5 @@ def finetune(
     except KeyboardInterrupt:
         show_interrupted(console, output, can_resume=(Path(output) / STATE_FILE).is_file())
         raise
-    show_training(console, summary, output)
+    show_training(console, summary, output, command=lesson.command)
     write_report({"command": "finetune", "task": task, "model": model, **summary}, report)

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from distilcli.console import Console
+from distilcli.console.results import training_scores
 
 if TYPE_CHECKING:
     from rich.progress import ProgressColumn
@@ -85,7 +86,7 @@ def _evaluation(entry: dict[str, Any], total_steps: int) -> str:
     best = ", the best so far" if entry["best"] else ""
     return (
         f"step {entry['step']:,} of {total_steps:,}: loss {entry['train_loss']:.3f}, "
-        f"accuracy {entry['accuracy']:.4f}, macro-F1 {entry['macro_f1']:.4f}{best}"
+        f"{training_scores(entry)}{best}"
     )
 
 

@@ -205,15 +205,24 @@ def show_estimate(console: Console, expected: "Estimate") -> None:
     console.note("; ".join(parts))
 
 
-def show_training(console: Console, summary: Mapping[str, Any], folder: str) -> None:
-    """Say how a training run ended and where its model is."""
+def show_training(
+    console: Console, summary: Mapping[str, Any], folder: str, *, command: str
+) -> None:
+    """Say how a training run ended and how the model, which is in `folder`, is used."""
     best = summary["best"]
     console.note(
-        (
-            f"best accuracy {best['accuracy']:.4f}, macro-F1 {best['macro_f1']:.4f} "
-            f"after {best['step']:,} of {summary['steps']:,} steps"
-        ),
-        f"the model is in {folder}; try: distil classify FILE --model {folder}",
+        f"best {training_scores(best)} after {best['step']:,} of {summary['steps']:,} steps",
+        f"the model is in {folder}; try: distil {command} FILE --model {folder}",
+    )
+
+
+def training_scores(entry: Mapping[str, Any]) -> str:
+    """Return the scores of an evaluation in words."""
+    others = {"step", "epoch", "train_loss", "best"}
+    return ", ".join(
+        f"{name.replace('_', ' ')} {value:.4f}"
+        for name, value in entry.items()
+        if name not in others
     )
 
 

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from distilcli.checkpoint.config import ModelConfig
+from distilcli.model.dropout import Dropout
 
 
 class SelfAttention(nn.Module):
@@ -22,7 +23,7 @@ class SelfAttention(nn.Module):
         super().__init__()
         self.heads = config.heads_of(layer)
         self.head_dim = config.dim // config.n_heads
-        self.dropout_p = config.attention_dropout
+        self.dropout = Dropout(config.attention_dropout)
         width = len(self.heads) * self.head_dim
         self.q_lin = nn.Linear(config.dim, width)
         self.k_lin = nn.Linear(config.dim, width)
@@ -37,12 +38,16 @@ class SelfAttention(nn.Module):
         `mask_bias` (B, 1, 1, T) is added to the scores; `head_mask`, one number for each of the
         layer's heads before pruning, is a factor on their probabilities. Returns (B, Q, D).
         """
+        dropout_p = self.dropout.p if self.training else 0.0
+        if dropout_p and x.device.type == "cpu":
+            # torch has no fused attention with dropout here, and its own dropout is slow.
+            return self.with_probabilities(asking, x, mask_bias, head_mask)[0]
         context = F.scaled_dot_product_attention(
             self._split(self.q_lin(asking)),
             self._split(self.k_lin(x)),
             self._split(self.v_lin(x)),
             attn_mask=mask_bias,
-            dropout_p=self.dropout_p if self.training else 0.0,
+            dropout_p=dropout_p,
         )  # (B, H, Q, S)
         if head_mask is not None:
             # A factor on a head's probabilities is the same factor on their weighted sum.
@@ -50,17 +55,17 @@ class SelfAttention(nn.Module):
         return self._join(context)
 
     def with_probabilities(
-        self, x: Tensor, mask_bias: Tensor | None, head_mask: Tensor | None = None
+        self, asking: Tensor, x: Tensor, mask_bias: Tensor | None, head_mask: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Return the output (B, T, D) as `forward` does, and the probabilities (B, H, T, T).
+        """Return the output (B, Q, D) as `forward` does, and the probabilities (B, H, Q, T).
 
         They are what multiplies the values: after softmax, dropout and `head_mask`.
         """
-        scores = self._split(self.q_lin(x)) @ self._split(self.k_lin(x)).transpose(2, 3)
-        scores = scores / math.sqrt(self.head_dim)
+        queries = self._split(self.q_lin(asking) / math.sqrt(self.head_dim))
+        scores = queries @ self._split(self.k_lin(x)).transpose(2, 3)
         if mask_bias is not None:
             scores = scores + mask_bias
-        probabilities = F.dropout(scores.softmax(dim=3), self.dropout_p, self.training)
+        probabilities = self.dropout(scores.softmax(dim=3))
         if head_mask is not None:
             probabilities = probabilities * self._factors(head_mask)
         return self._join(probabilities @ self._split(self.v_lin(x))), probabilities

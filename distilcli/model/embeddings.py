@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from distilcli.checkpoint.config import ModelConfig
+from distilcli.model.dropout import Dropout
 
 
 def sinusoidal_positions(n_positions: int, dim: int) -> Tensor:
@@ -36,7 +37,7 @@ class Embeddings(nn.Module):
             nn.Embedding(config.type_vocab_size, config.dim) if config.type_vocab_size else None
         )
         self.LayerNorm = nn.LayerNorm(config.dim, eps=config.layer_norm_eps)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
 
     def forward(self, input_ids: Tensor, token_type_ids: Tensor | None = None) -> Tensor:
         """Embed (B, T) ids into (B, T, D); absent token types count as 0."""

@@ -21,6 +21,7 @@ from torch.utils.checkpoint import checkpoint
 from distilcli.checkpoint.config import ModelConfig
 from distilcli.errors import ModelError, UsageError
 from distilcli.model.attention import SelfAttention, mask_bias_of
+from distilcli.model.dropout import Dropout
 from distilcli.model.embeddings import Embeddings, sinusoidal_positions
 
 
@@ -56,7 +57,7 @@ class FeedForward(nn.Module):
         self.activation = activation(config.activation)
         self.lin1 = nn.Linear(config.dim, config.hidden_dim)
         self.lin2 = nn.Linear(config.hidden_dim, config.dim)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, T, D) to (B, T, D); in chunks of tokens where the config asks for it.
@@ -80,7 +81,7 @@ class Block(nn.Module):
         super().__init__()
         self.attention = SelfAttention(config, layer=layer)
         # BERT drops out the attention's output before it is added; DistilBERT does not.
-        self.attention_dropout = nn.Dropout(config.dropout if config.model_type == "bert" else 0.0)
+        self.attention_dropout = Dropout(config.dropout if config.model_type == "bert" else 0.0)
         self.sa_layer_norm = nn.LayerNorm(config.dim, eps=config.layer_norm_eps)
         self.ffn = FeedForward(config)
         self.output_layer_norm = nn.LayerNorm(config.dim, eps=config.layer_norm_eps)
@@ -100,7 +101,7 @@ class Block(nn.Module):
         self, x: Tensor, mask_bias: Tensor | None, head_mask: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         """Map (B, T, D) to (B, T, D); return the attention probabilities (B, H, T, T) as well."""
-        attended, probabilities = self.attention.with_probabilities(x, mask_bias, head_mask)
+        attended, probabilities = self.attention.with_probabilities(x, x, mask_bias, head_mask)
         return self._after(x, attended), probabilities
 
     def _after(self, x: Tensor, attended: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from distilcli.checkpoint.config import ModelConfig, ModelType
+from distilcli.model.dropout import Dropout
 from distilcli.model.encoder import Encoder, Pooler, activation
 
 
@@ -60,7 +61,7 @@ class _FirstTokenModel(TaskModel):
         super().__init__(config, pooler=is_bert)
         self.pre_classifier = None if is_bert else nn.Linear(config.dim, config.dim)
         self.classifier = nn.Linear(config.dim, n_outputs)
-        self.dropout = nn.Dropout(_classifier_dropout(config))
+        self.dropout = Dropout(_classifier_dropout(config))
         _draw(self.pre_classifier, self.classifier, std=config.initializer_range)
 
     def forward(
@@ -104,7 +105,7 @@ class TokenClassifier(TaskModel):
         super().__init__(config)
         # DistilBERT's classifier_dropout is for whole texts (seq_classif_dropout).
         is_bert = config.model_type == "bert"
-        self.dropout = nn.Dropout(_classifier_dropout(config) if is_bert else config.dropout)
+        self.dropout = Dropout(_classifier_dropout(config) if is_bert else config.dropout)
         self.classifier = nn.Linear(config.dim, len(config.labels))
         _draw(self.classifier, std=config.initializer_range)
 
@@ -130,7 +131,7 @@ class QuestionAnswerer(TaskModel):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config)
         # BERT has no dropout here.
-        self.dropout = nn.Dropout(0.0 if config.model_type == "bert" else config.qa_dropout)
+        self.dropout = Dropout(0.0 if config.model_type == "bert" else config.qa_dropout)
         self.qa_outputs = nn.Linear(config.dim, 2)
         _draw(self.qa_outputs, std=config.initializer_range)
 

@@ -67,7 +67,7 @@ class Tagging:
 
 
 @dataclass(kw_only=True, slots=True)
-class _EncodedWords(Encoded):
+class EncodedWords(Encoded):
     """A text in units that get a label each: its words, or its tokens.
 
     `places` say for each token which window it is taken from, and where in it. `firsts` are the
@@ -141,7 +141,7 @@ class TagTask(Generic[Item]):
             units = [
                 (units[first][0], units[last][1]) for first, last in zip(words, lasts, strict=True)
             ]
-        row = _EncodedWords([], text=text, units=units, firsts=firsts, owners=range(len(firsts)))
+        row = EncodedWords([], text=text, units=units, firsts=firsts, owners=range(len(firsts)))
         return self._framed(row, encoding, words)
 
     def _encode_words(
@@ -156,11 +156,11 @@ class TagTask(Generic[Item]):
                 firsts.append(len(encoding))
                 owners.append(number)
                 encoding.append(encodings[word], starts[number])
-        row = _EncodedWords([], text=" ".join(words), units=units, firsts=firsts, owners=owners)
+        row = EncodedWords([], text=" ".join(words), units=units, firsts=firsts, owners=owners)
         return self._framed(row, encoding, firsts)
 
     def _framed(
-        self, row: _EncodedWords, encoding: Encoding, words: Sequence[int]
+        self, row: EncodedWords, encoding: Encoding, words: Sequence[int]
     ) -> Encoded | RowError:
         """Give a row its pieces, of `words` by their first tokens; without tokens it has none."""
         if not len(encoding):
@@ -182,7 +182,7 @@ class TagTask(Generic[Item]):
         scores = logits.float().softmax(dim=-1).cpu().numpy()
         return [rows[: len(piece)] for rows, piece in zip(scores, batch.pieces, strict=True)]
 
-    def decode(self, item: Item, encoded: _EncodedWords, outputs: Sequence[Array]) -> Tagging:
+    def decode(self, item: Item, encoded: EncodedWords, outputs: Sequence[Array]) -> Tagging:
         """Label an item's words; raises `RowError` where a score is not a number."""
         numbers: list[int | None] = [None] * len(encoded.units)
         scores = [0.0] * len(encoded.units)
@@ -216,7 +216,7 @@ class TagTask(Generic[Item]):
         ]
 
 
-def _of_tokens(encoded: _EncodedWords, outputs: Sequence[Array]) -> Array:
+def _of_tokens(encoded: EncodedWords, outputs: Sequence[Array]) -> Array:
     """Return the probabilities (tokens, labels) of a text's tokens, each from its window."""
     if len(outputs) == 1:
         tokens = outputs[0][1:-1]  # [CLS] and [SEP] left out
@@ -227,7 +227,7 @@ def _of_tokens(encoded: _EncodedWords, outputs: Sequence[Array]) -> Array:
     return tokens
 
 
-def _entity(encoded: _EncodedWords, span: Span, scores: Sequence[float]) -> Entity:
+def _entity(encoded: EncodedWords, span: Span, scores: Sequence[float]) -> Entity:
     start, end = encoded.units[span.start][0], encoded.units[span.stop - 1][1]
     score = sum(scores[span.start : span.stop]) / (span.stop - span.start)
     return Entity(encoded.text[start:end], span.label, start, end, score)

@@ -1,4 +1,4 @@
-"""From examples and a model's files to a trained classifier in a run folder."""
+"""From a lesson and a model's files to a trained model in a run folder."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -10,10 +10,9 @@ import torch
 
 from distilcli.checkpoint.config import read_config
 from distilcli.checkpoint.folder import ModelFiles
-from distilcli.engine.batching import Piece
 from distilcli.errors import UsageError
 from distilcli.model.device import place
-from distilcli.model.heads import SequenceClassifier
+from distilcli.model.heads import TaskModel
 from distilcli.model.keys import PREFIX
 from distilcli.model.loading import build_model, check_tokenizer, fill
 from distilcli.model.precision import choose_training_dtype
@@ -22,10 +21,9 @@ from distilcli.model.saving import tokenizer_files
 from distilcli.model.structure import Growth, fold_token_types, prune_heads, resize_positions
 from distilcli.tasks.settings import usable_length
 from distilcli.tokenizer.loading import load_tokenizer
-from distilcli.tokenizer.tokenizer import Tokenizer
-from distilcli.tokenizer.windows import frame
-from distilcli.training.examples import Examples
-from distilcli.training.loop import LabelledSequences, Progress, Trainer, TrainingOptions
+from distilcli.training.lessons.lesson import Lesson
+from distilcli.training.loop import Progress, Trainer
+from distilcli.training.options import TrainingOptions
 from distilcli.training.run_folder import RunFolder
 
 
@@ -52,10 +50,9 @@ class StartingPoint:
         return read_config(self.files.config_path).labels
 
 
-def finetune_classifier(
+def finetune(
     start: StartingPoint,
-    train: Examples,
-    valid: Examples,
+    lesson: Lesson,
     *,
     options: TrainingOptions,
     folder: Path,
@@ -65,9 +62,9 @@ def finetune_classifier(
     force: bool = False,
     on_progress: Callable[[Progress], None] = lambda _: None,
 ) -> dict[str, Any]:
-    """Train a classifier of `train.label_names` and leave the best one in `folder`.
+    """Train a model on a lesson and leave the best one in `folder`; return the run's summary.
 
-    The best is the one with the highest accuracy on `valid`; the summary of the run is returned.
+    The best is the one with the best score on the rows to validate on.
     `threads` are the CPU's, all cores if None. Raises `ModelError` for a model that
     cannot be started from, `InputError` for examples that cannot be learned, `UsageError` for a
     folder that is taken or a run that cannot be resumed.
@@ -81,7 +78,7 @@ def finetune_classifier(
         torch.set_num_threads(threads)
     # Seeded before the head is drawn: a run is a function of its options and its data.
     torch.manual_seed(options.seed)
-    model = start_classifier(start, labels=train.label_names)
+    model = start_model(start, lesson)
     tokenizer = load_tokenizer(start.files)
     check_tokenizer(tokenizer, model.config, source=start.files.name)
     max_length = usable_length(
@@ -100,8 +97,8 @@ def finetune_classifier(
         "positions": model.config.max_position_embeddings,
         "growth": start.growth,
         "pruned_heads": [[layer, *heads] for layer, heads in model.config.pruned_heads.items()],
-        "training data": _digest(train),
-        "validation data": _digest(valid),
+        "task": lesson.task,
+        **lesson.digests(),
         **asdict(options),
     }
     run = RunFolder(
@@ -115,8 +112,7 @@ def finetune_classifier(
         run.create(force=force)
     trainer = Trainer(
         model,
-        tokenize(train, tokenizer, max_length=max_length),
-        tokenize(valid, tokenizer, max_length=max_length),
+        lesson.objective(model, tokenizer, max_length=max_length),
         options=options,
         device=placement.device,
         run=run,
@@ -127,42 +123,32 @@ def finetune_classifier(
     return trainer.train()
 
 
-def start_classifier(start: StartingPoint, *, labels: tuple[str, ...]) -> SequenceClassifier:
-    """Build a classifier on the encoder of `start`, resized and pruned, its head drawn at random.
+def start_model(start: StartingPoint, lesson: Lesson) -> TaskModel:
+    """Build the model of a lesson on the encoder of `start`, resized and pruned.
 
-    A head in the checkpoint is used when it was trained for the same labels in the same order.
+    Its head is drawn at random, unless the checkpoint has one of the kind that was trained for
+    the same labels in the same order.
     """
     config, weights = read_config(start.files.config_path), read_weights(start.files)
     if start.fold:
         config, weights = fold_token_types(config, weights)
     trained_for = config.labels
-    config = config.with_labels(labels, problem_type="single_label_classification")
-    model = build_model(SequenceClassifier, config, source=start.files.name)
+    config = lesson.configure(config)
+    model = build_model(lesson.head, config, source=start.files.name)
     fresh = {
         key: value
         for key, value in model.state_dict().items()
         if not key.startswith(PREFIX) or ".pooler." in key
     }
-    head = {key for key in fresh if not key.startswith(PREFIX)}
-    keeps_head = trained_for == labels and head <= weights.keys() and not start.fold
+    shapes = {key: value.shape for key, value in fresh.items() if not key.startswith(PREFIX)}
+    has_head = all(key in weights and weights[key].shape == shapes[key] for key in shapes)
+    keeps_head = has_head and trained_for == config.labels and not start.fold
     given = {key: value for key, value in weights.items() if keeps_head or key.startswith(PREFIX)}
     fill(model, {**fresh, **given}, source=start.files.name)
     if start.positions is not None:
         resize_positions(model, start.positions, start.growth)
     prune_heads(model, start.pruned_heads)
     return model
-
-
-def tokenize(examples: Examples, tokenizer: Tokenizer, *, max_length: int) -> LabelledSequences:
-    """Turn examples into sequences of at most `max_length` tokens, longer ones cut off."""
-    first = tokenizer.ids(examples.texts)
-    second = tokenizer.ids(examples.pairs) if examples.pairs else [None] * len(first)
-    pieces = []
-    for a, b in zip(first, second, strict=True):
-        framed = frame(a, b, special=tokenizer.special, max_length=max_length, long="truncate")
-        types = framed.token_type_ids[0] if framed.token_type_ids else None
-        pieces.append(Piece(framed.input_ids[0], types))
-    return LabelledSequences(pieces, examples.labels)
 
 
 def _model_digest(files: ModelFiles) -> str:
@@ -172,13 +158,4 @@ def _model_digest(files: ModelFiles) -> str:
         with path.open("rb") as file:
             while chunk := file.read(1 << 20):
                 digest.update(chunk)
-    return digest.hexdigest()
-
-
-def _digest(examples: Examples) -> str:
-    digest = hashlib.sha256(repr(examples.label_names).encode())
-    for text, label in zip(examples.texts, examples.labels, strict=True):
-        digest.update(f"{label}\0{text}\0".encode("utf-8", "surrogatepass"))
-    for pair in examples.pairs or ():
-        digest.update(f"{pair}\0".encode("utf-8", "surrogatepass"))
     return digest.hexdigest()

@@ -8,94 +8,26 @@ unbroken one.
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from distilcli.engine.batching import Batch, Piece, cut_batches, pad
-from distilcli.errors import InputError, UsageError
+from distilcli.engine.batching import Batch, pad
+from distilcli.errors import InputError, RowError, UsageError
 from distilcli.interrupt import deferred_interrupt
-from distilcli.model.heads import SequenceClassifier
-from distilcli.model.precision import Precision, choose_training_dtype
+from distilcli.model.heads import TaskModel
+from distilcli.model.precision import choose_training_dtype
 from distilcli.training.batches import epoch_batches
-from distilcli.training.metrics import classification_scores
-from distilcli.training.optimizer import (
-    SCHEDULES,
-    build_optimizer,
-    freeze_word_embeddings,
-    set_learning_rate,
-)
+from distilcli.training.freezing import freeze, set_dropout
+from distilcli.training.lessons.lesson import Objective
+from distilcli.training.optimizer import SCHEDULES, build_optimizer, set_learning_rate
+from distilcli.training.options import TrainingOptions
 from distilcli.training.run_folder import RunFolder
 
 _SECONDS_BETWEEN_SAVES = 300
-_EVALUATION_BUDGET = 4_096  # tokens a batch; no gradients are kept, so batches may be larger
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TrainingOptions:
-    """Every setting of a run that changes what is learned.
-
-    `warmup` is a share of all steps; `token_budget` counts tokens in a batch, padding included;
-    `average` is the decay of a moving average of the weights, which is then what is evaluated and
-    saved (0 turns it off); `evaluate_every` counts steps, None means once an epoch;
-    `early_stopping` is how many evaluations without a better accuracy end the run.
-    """
-
-    epochs: int = 3
-    learning_rate: float = 5e-5
-    schedule: str = "linear"
-    warmup: float = 0.06
-    weight_decay: float = 0.01
-    layer_decay: float = 1.0
-    clip: float = 1.0
-    token_budget: int = 1_024
-    accumulate: int = 1
-    gradient_checkpointing: bool = False
-    freeze_embeddings: bool = False
-    average: float = 0.0
-    precision: Precision = "auto"
-    evaluate_every: int | None = None
-    early_stopping: int | None = None
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        """Raise `UsageError` for a setting under which nothing could be learned."""
-        counts = ("epochs", "token_budget", "accumulate", "evaluate_every", "early_stopping")
-        rules: tuple[tuple[Iterable[str], Callable[[Any], bool], str], ...] = (
-            (counts, lambda value: value is None or value >= 1, "at least 1"),
-            (
-                ("learning_rate", "layer_decay", "clip"),
-                lambda value: 0 < value < math.inf,
-                "above 0 and finite",
-            ),
-            (("weight_decay", "seed"), lambda value: 0 <= value < math.inf, "finite, 0 or more"),
-            (("warmup", "average"), lambda value: 0 <= value < 1, "from 0 to below 1"),
-        )
-        for names, holds, rule in rules:
-            for name in names:
-                if not holds(value := getattr(self, name)):
-                    option = name.replace("_", "-")
-                    raise UsageError(f"--{option} is {value}; it must be {rule}")
-        if self.schedule not in SCHEDULES:
-            known = ", ".join(SCHEDULES)
-            raise UsageError(f"--schedule {self.schedule}: known are {known}")
-
-
-@dataclass(frozen=True, slots=True)
-class LabelledSequences:
-    """Tokenized rows with the index of each row's label."""
-
-    pieces: list[Piece]
-    labels: list[int]
-
-    @property
-    def lengths(self) -> list[int]:
-        """Tokens per row."""
-        return [len(piece) for piece in self.pieces]
 
 
 @dataclass(slots=True)
@@ -107,19 +39,18 @@ class Progress:
     epoch: int = 0
     loss: float = 0.0  # of the steps since the last evaluation, their mean
     tokens: int = 0
-    best_accuracy: float = -1.0
+    best: float | None = None
     evaluations_since_best: int = 0
     history: list[dict[str, Any]] = field(default_factory=list)
 
 
 class Trainer:
-    """Trains one classifier on one set of rows."""
+    """Trains one model on one objective."""
 
     def __init__(
         self,
-        model: SequenceClassifier,
-        train: LabelledSequences,
-        valid: LabelledSequences,
+        model: TaskModel,
+        objective: Objective,
         *,
         options: TrainingOptions,
         device: torch.device,
@@ -127,19 +58,19 @@ class Trainer:
         on_progress: Callable[[Progress], None] = lambda _: None,
     ) -> None:
         """Raise `InputError` for data without rows, `ResourceError` for a precision not had."""
-        for name, rows in (("train", train), ("validate", valid)):
-            if not rows.pieces:
-                raise InputError(f"there are no rows to {name} on")
+        if not objective.sizes:
+            raise InputError("there are no rows to train on")
         torch.manual_seed(options.seed)
         self._model = model.to(device)
-        self._train, self._valid = train, valid
+        self._objective = objective
         self._options = options
         self._device = device
         self._run = run
         self._on_progress = on_progress
         self._dtype = choose_training_dtype(options.precision, device)
-        if options.freeze_embeddings:
-            freeze_word_embeddings(model)
+        freeze(model, options.freeze)
+        if options.dropout is not None:
+            set_dropout(model, options.dropout)
         model.distilbert.transformer.gradient_checkpointing = options.gradient_checkpointing
         self._optimizer = build_optimizer(
             model,
@@ -196,13 +127,15 @@ class Trainer:
             warmup=max(1, round(options.warmup * progress.total_steps)),
         )
         set_learning_rate(self._optimizer, share)
-        n_rows = sum(len(batch) for batch in batches)
+        objective = self._objective
+        examples = [objective.examples(batch, epoch=progress.epoch) for batch in batches]
+        units = sum(objective.units(example) for batch in examples for example in batch)
         loss = 0.0
-        for indices in batches:
-            batch, labels = self._collate(self._train, indices)
+        for rows in examples:
+            batch = self._collate(rows)
             with self._autocast():
-                logits = self._model(batch.input_ids, batch.attention_mask, batch.token_type_ids)
-                part = F.cross_entropy(logits.float(), labels, reduction="sum") / n_rows
+                outputs = objective.outputs(self._model, batch, rows)
+            part = objective.loss(outputs, rows) / max(1, units)
             part.backward()  # type: ignore[no-untyped-call]
             loss += part.item()
             progress.tokens += sum(map(len, batch.pieces))
@@ -221,23 +154,22 @@ class Trainer:
     def _evaluate(self) -> None:
         progress = self._progress
         live = self._swap_in_average()
-        scores = classification_scores(
-            self._valid.labels, self.predict(self._valid), n_labels=len(self._model.config.labels)
-        )
-        better = scores.accuracy > progress.best_accuracy
+        scores = self._scores()
+        metric = self._objective.metric
+        score = scores[metric.name]
+        better = metric.is_better(score, progress.best)
         progress.history.append(
             {
                 "step": progress.step,
                 "epoch": progress.epoch,
                 "train_loss": round(progress.loss, 6),
-                "accuracy": round(scores.accuracy, 6),
-                "macro_f1": round(scores.macro_f1, 6),
+                **{name: round(value, 6) for name, value in scores.items()},
                 "best": better,
             }
         )
         progress.loss = 0.0
         if better:
-            progress.best_accuracy = scores.accuracy
+            progress.best = score
             progress.evaluations_since_best = 0
             self._run.save_best(self._model)
         else:
@@ -247,23 +179,14 @@ class Trainer:
         self._save_state()
         self._on_progress(progress)
 
-    @torch.inference_mode()
-    def predict(self, rows: LabelledSequences) -> list[int]:
-        """Return the index of the likeliest label of each row.
-
-        Raises `UsageError` where a score is not a number: the largest of those means nothing.
-        """
+    def _scores(self) -> dict[str, float]:
         self._model.eval()
-        predicted = [0] * len(rows.pieces)
-        for indices in cut_batches(rows.lengths, max_tokens=_EVALUATION_BUDGET, max_rows=None):
-            batch, _ = self._collate(rows, indices)
-            logits = self._model(batch.input_ids, batch.attention_mask, batch.token_type_ids)
-            if not logits.isfinite().all():
-                raise self._diverged("a score", self._progress.step)
-            for index, label in zip(indices, logits.argmax(dim=1).tolist(), strict=True):
-                predicted[index] = label
-        self._model.train()
-        return predicted
+        try:
+            return self._objective.scores(self._device)
+        except RowError:  # rows were checked before: only the model can be at fault
+            raise self._diverged("a score", self._progress.step) from None
+        finally:
+            self._model.train()
 
     def _diverged(self, what: str, step: int) -> UsageError:
         return UsageError(
@@ -284,7 +207,7 @@ class Trainer:
 
     def _epoch_steps(self, epoch: int) -> list[list[list[int]]]:
         batches = epoch_batches(
-            self._train.lengths,
+            self._objective.sizes,
             token_budget=self._options.token_budget,
             seed=self._options.seed,
             epoch=epoch,
@@ -310,14 +233,12 @@ class Trainer:
         patience = self._options.early_stopping
         return patience is not None and self._progress.evaluations_since_best >= patience
 
-    def _collate(self, rows: LabelledSequences, indices: list[int]) -> tuple[Batch, Tensor]:
-        batch = pad(
-            [rows.pieces[index] for index in indices],
+    def _collate(self, examples: list[Any]) -> Batch:
+        return pad(
+            [piece for example in examples for piece in example.pieces],
             pad_token_id=self._model.config.pad_token_id,
             device=self._device,
         )
-        labels = torch.tensor([rows.labels[index] for index in indices], device=self._device)
-        return batch, labels
 
     def _autocast(self) -> torch.autocast:
         enabled = self._dtype is not torch.float32
@@ -360,6 +281,7 @@ class Trainer:
             "steps": progress.step,
             "epochs": progress.epoch + 1,
             "tokens": progress.tokens,
+            "metric": self._objective.metric.name,
             "best": best,
             "device": str(self._device),
             "precision": "bf16" if self._dtype is torch.bfloat16 else "fp32",

@@ -9,13 +9,6 @@ from torch import nn
 
 from distilcli.model.keys import PREFIX
 
-_WORD_TABLE = f"{PREFIX}embeddings.word_embeddings.weight"
-
-
-def freeze_word_embeddings(model: nn.Module) -> None:
-    """Keep the token table as it is: most of a small model's weights and none of its compute."""
-    dict(model.named_parameters())[_WORD_TABLE].requires_grad_(False)
-
 
 def build_optimizer(
     model: nn.Module, *, learning_rate: float, weight_decay: float, layer_decay: float

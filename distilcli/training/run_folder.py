@@ -19,7 +19,7 @@ from typing import Any
 import torch
 
 from distilcli.errors import ModelError, ResourceError, UsageError
-from distilcli.model.heads import SequenceClassifier
+from distilcli.model.heads import TaskModel
 from distilcli.model.saving import TOKENIZER_NAMES, save_model, write_json
 
 STATE_FILE = "training_state.pt"
@@ -85,7 +85,7 @@ class RunFolder:
         lines = "".join(json.dumps(entry) + "\n" for entry in history)
         self._replace(self.path / "metrics.jsonl", lambda path: path.write_text(lines, "utf-8"))
 
-    def save_best(self, model: SequenceClassifier) -> None:
+    def save_best(self, model: TaskModel) -> None:
         """Replace the saved model, and with it the tokenizer of whatever was here before."""
         stage = self.path / ".saving"
         try:

@@ -1,0 +1,101 @@
+"""Questions with their contexts and answers: SQuAD JSON, or rows with a column for each."""
+
+import random
+from dataclasses import dataclass
+
+from distilcli.errors import InputError, RowError
+from distilcli.rows.reader import RowSource
+from distilcli.rows.row import Row, cell_text, cell_value
+
+ANSWER_COLUMNS = ("answers", "answer")
+START_COLUMNS = ("answer_start", "start")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question and its context; the first of its `answers` begins at the character `start`.
+
+    Without an answer `answers` is empty and `start` None.
+    """
+
+    question: str
+    context: str
+    answers: tuple[str, ...]
+    start: int | None
+
+    @property
+    def pair(self) -> tuple[str, str]:
+        """Question and context, as a model reads them."""
+        return self.question, self.context
+
+
+def read_questions(
+    train: RowSource, valid: RowSource | None, *, share: float, seed: int
+) -> tuple[list[Question], list[Question]]:
+    """Read questions to learn from and questions to validate on.
+
+    Without `valid`, the questions of a `share` of the contexts are set aside. Raises `InputError`
+    for rows that cannot be learned from.
+    """
+    rows = read(train)
+    return _split(rows, share=share, seed=seed) if valid is None else (rows, read(valid))
+
+
+def read(source: RowSource) -> list[Question]:
+    """Read every question; raises `InputError` for one without a text or a context."""
+    question = source.usual_column("question", option="--text-column")
+    context = source.usual_column("context", option="--pair-column")
+    answer = source.usual_column(*ANSWER_COLUMNS, option="--label-column")
+    start = next((name for name in START_COLUMNS if name in source.columns), None)
+    rows = []
+    for row in source:
+        if row.error is not None:
+            raise InputError(row.error)
+        try:
+            pair = cell_text(row, question), cell_text(row, context)
+        except RowError as error:
+            raise InputError(str(error)) from None
+        rows.append(Question(*pair, *_answers(row, answer, start, pair[1])))
+    if not rows:
+        raise InputError(f"{source.name}: has no questions to learn from")
+    return rows
+
+
+def _answers(
+    row: Row, answer: str, start_column: str | None, context: str
+) -> tuple[tuple[str, ...], int | None]:
+    value = cell_value(row, answer)
+    given = None if start_column is None else cell_value(row, start_column)
+    if isinstance(value, list):  # SQuAD's list of objects
+        pairs = [(item["text"], item.get("answer_start")) for item in value]
+    elif value in {None, ""}:
+        pairs = []
+    else:
+        pairs = [(cell_text(row, answer), given)]
+    if not pairs:
+        return (), None
+    text, start = pairs[0]
+    place = -1 if start in {None, ""} else int(start)
+    if place < 0 or context[place : place + len(text)] != text:
+        place = context.find(text)
+    if place < 0:
+        raise InputError(
+            f"{row.source}: line {row.line}: the answer {text!r} is not in the context"
+        )
+    return tuple(text for text, _ in pairs), place
+
+
+def _split(
+    rows: list[Question], *, share: float, seed: int
+) -> tuple[list[Question], list[Question]]:
+    contexts = list(dict.fromkeys(row.context for row in rows))
+    count = max(1, round(share * len(contexts)))
+    if count >= len(contexts):
+        raise InputError(
+            f"{len(contexts)} contexts are too few to set {share:.0%} aside; give --valid a file"
+        )
+    aside = set(random.Random(seed).sample(contexts, count))
+    return (
+        [row for row in rows if row.context not in aside],
+        [row for row in rows if row.context in aside],
+    )

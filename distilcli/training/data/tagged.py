@@ -1,0 +1,120 @@
+"""Sentences whose words have labels: CoNLL files, or rows with a list of words and one of tags."""
+
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from distilcli.errors import InputError
+from distilcli.rows.reader import RowSource
+from distilcli.rows.row import Row, cell_value
+
+WORD_COLUMNS = ("tokens", "words")
+TAG_COLUMNS = ("ner_tags", "tags", "labels")
+
+
+@dataclass(frozen=True, slots=True)
+class TaggedSentences:
+    """Sentences as lists of words, with the index of each word's label."""
+
+    words: list[list[str]]
+    labels: list[list[int]]
+    label_names: tuple[str, ...]
+
+    def rows(self) -> Iterable[object]:
+        """Return each sentence with its labels."""
+        return zip(self.words, self.labels, strict=True)
+
+
+def read_tagged(
+    train: RowSource,
+    valid: RowSource | None,
+    *,
+    label_column: str | None,
+    share: float,
+    seed: int,
+    known: Sequence[str],
+) -> tuple[TaggedSentences, TaggedSentences]:
+    """Read sentences to learn from and sentences to validate on.
+
+    Without `valid`, a `share` of the sentences is set aside. `known` are the labels of the model
+    to start from. Raises `InputError` for rows that cannot be learned from.
+    """
+    rows = _read(train, label_column)
+    names = _label_names(rows, known=known)
+    if valid is None:
+        rows, aside = _split(rows, share=share, seed=seed)
+    else:
+        aside = _read(valid, label_column)
+    return (
+        _indexed(rows, names, source=train.name),
+        _indexed(aside, names, source=(valid or train).name),
+    )
+
+
+Tagged = tuple[list[str], list[str]]
+
+
+def _read(source: RowSource, label_column: str | None) -> list[Tagged]:
+    if source.format == "conll":
+        words, tags = "tokens", label_column or source.columns[-1]
+        if tags in {"text", "tokens"}:
+            raise InputError(f"{source.name}: has one column, words without labels")
+    else:
+        words = source.usual_column(*WORD_COLUMNS, option="--text-column")
+        tags = label_column or source.usual_column(*TAG_COLUMNS, option="--label-column")
+    rows = [_tagged(row, words, tags) for row in source]
+    rows = [row for row in rows if row[0]]
+    if not rows:
+        raise InputError(f"{source.name}: has no sentences to learn from")
+    return rows
+
+
+def _tagged(row: Row, words: str, tags: str) -> Tagged:
+    if row.error is not None:
+        raise InputError(row.error)
+    lists = [cell_value(row, words), cell_value(row, tags)]
+    place = f"{row.source}: line {row.line}"
+    for name, cells in zip((words, tags), lists, strict=True):
+        if not isinstance(cells, list) or not all(isinstance(cell, str) for cell in cells):
+            raise InputError(f"{place}: the value at {name!r} is no list of texts")
+    if len(lists[0]) != len(lists[1]):  # type: ignore[arg-type]
+        raise InputError(f"{place}: has {len(lists[0])} words and {len(lists[1])} labels")  # type: ignore[arg-type]
+    return lists[0], lists[1]  # type: ignore[return-value]
+
+
+def _label_names(rows: Sequence[Tagged], *, known: Sequence[str]) -> tuple[str, ...]:
+    """Return the labels: those of the model if they are the same, else O and the others sorted."""
+    names = {tag for _, tags in rows for tag in tags}
+    if len(names) < 2:  # noqa: PLR2004
+        raise InputError(f"every word has the label {next(iter(names))!r}; give rows with others")
+    if names == set(known):
+        return tuple(known)
+    return tuple(sorted(names, key=lambda name: (name != "O", name.partition("-")[2], name)))
+
+
+def _split(rows: list[Tagged], *, share: float, seed: int) -> tuple[list[Tagged], list[Tagged]]:
+    count = max(1, round(share * len(rows)))
+    if count >= len(rows):
+        raise InputError(
+            f"{len(rows)} rows are too few to set {share:.0%} aside; give --valid a file"
+        )
+    aside = set(random.Random(seed).sample(range(len(rows)), count))
+    return (
+        [row for place, row in enumerate(rows) if place not in aside],
+        [rows[place] for place in sorted(aside)],
+    )
+
+
+def _indexed(rows: Sequence[Tagged], names: Sequence[str], *, source: str) -> TaggedSentences:
+    number = {name: index for index, name in enumerate(names)}
+    unknown = sorted({tag for _, tags in rows for tag in tags} - number.keys())
+    if unknown:
+        raise InputError(
+            f"{source}: has the label {unknown[0]!r}, which the training rows do not have "
+            f"(theirs: {', '.join(names[:10])})"
+        )
+    return TaggedSentences(
+        [words for words, _ in rows],
+        [[number[tag] for tag in tags] for _, tags in rows],
+        tuple(names),
+    )

@@ -1,0 +1,36 @@
+"""What of a model does not learn, and how much of it drops out while it learns."""
+
+from torch import nn
+
+from distilcli.errors import UsageError
+from distilcli.model.dropout import Dropout
+from distilcli.model.heads import TaskModel
+
+
+def freeze(model: TaskModel, what: str) -> None:
+    """Keep a part of the model as it is.
+
+    `what` is `nothing`; `embeddings`, the token table: most of a small model's weights and none of
+    its compute; a number N of layers, with all that is below them; or `encoder`, everything but
+    the head. Raises `UsageError` for more layers than there are.
+    """
+    embeddings, layers = model.distilbert.embeddings, model.distilbert.transformer.layer
+    parts: list[nn.Module] = []
+    if what == "embeddings":
+        parts = [embeddings.word_embeddings]
+    elif what == "encoder":
+        parts = [embeddings, layers]
+    elif what != "nothing":
+        count = int(what)
+        if count > len(layers):
+            raise UsageError(f"--freeze {count}: the model has {len(layers)} layers")
+        parts = [embeddings, *layers[:count]]
+    for part in parts:
+        part.requires_grad_(False)
+
+
+def set_dropout(model: nn.Module, rate: float) -> None:
+    """Give every place where something drops out this rate."""
+    for module in model.modules():
+        if isinstance(module, Dropout):
+            module.p = rate

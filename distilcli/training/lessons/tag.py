@@ -1,0 +1,159 @@
+"""Learning to tag: one label for each word of a sentence."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from distilcli.checkpoint.config import ModelConfig
+from distilcli.engine.batching import Batch
+from distilcli.model.heads import TokenClassifier
+from distilcli.tasks.labels import LabelScheme, Span
+from distilcli.tasks.predictor import itself
+from distilcli.tasks.settings import LongTexts
+from distilcli.tasks.tag import Tagging, TagTask
+from distilcli.tokenizer.tokenizer import Tokenizer
+from distilcli.training.data.tagged import TaggedSentences
+from distilcli.training.lessons.lesson import Example, Metric, digest, encoded_all, values
+
+
+@dataclass(slots=True)
+class TaggedExample(Example):
+    """A sentence in one or more windows; a word is learned at its first token.
+
+    `places` are the window and the token in it of each word that has a token, `labels` the
+    indices of their labels.
+    """
+
+    places: list[tuple[int, int]] = field(default_factory=list)
+    labels: list[int] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class TagLesson:
+    """Sentences with a label for each word, of `train.label_names`."""
+
+    train: TaggedSentences
+    valid: TaggedSentences
+    task: ClassVar[str] = "tag"
+    command: ClassVar[str] = "tag"
+
+    @property
+    def head(self) -> type[TokenClassifier]:
+        """The head that learns."""
+        return TokenClassifier
+
+    def described(self) -> str:
+        """Say in words what is learned from."""
+        names = ", ".join(self.train.label_names[:10])
+        return (
+            f"from {len(self.train.words):,} sentences, is validated on "
+            f"{len(self.valid.words):,}; labels: {names}"
+        )
+
+    def configure(self, config: ModelConfig) -> ModelConfig:
+        """Return the configuration with the labels of the words."""
+        return replace(config, labels=self.train.label_names, problem_type=None)
+
+    def objective(
+        self, model: TokenClassifier, tokenizer: Tokenizer, *, max_length: int
+    ) -> "TagObjective":
+        """Tokenize the sentences; long ones are learned in windows."""
+        return TagObjective(self, model, tokenizer, max_length=max_length)
+
+    def digests(self) -> dict[str, str]:
+        """Tell the sentences by what they hold."""
+        return {
+            "training data": digest([self.train.label_names], self.train.rows()),
+            "validation data": digest(self.valid.rows()),
+        }
+
+
+class TagObjective:
+    """Cross-entropy of the words' labels; the best model has the best F1 of entities."""
+
+    metric = Metric("f1")
+
+    def __init__(
+        self, lesson: TagLesson, model: TokenClassifier, tokenizer: Tokenizer, *, max_length: int
+    ) -> None:
+        self._valid = lesson.valid
+        self._pad_token_id = model.config.pad_token_id
+        self._scheme = LabelScheme(model.config.labels, source="the training rows")
+        self._task = TagTask(
+            model,
+            tokenizer,
+            content_of=itself,
+            scheme=self._scheme,
+            aggregation="first",
+            long_texts=LongTexts(long="window", max_length=max_length),
+        )
+        sentences = zip(
+            encoded_all(self._task, lesson.train.words), lesson.train.labels, strict=True
+        )
+        self._examples = [
+            TaggedExample(
+                row.pieces,
+                places=[row.places[token] for token in row.firsts],
+                labels=[labels[owner] for owner in row.owners],
+            )
+            for row, labels in sentences
+            if row.pieces
+        ]
+        self.sizes = [example.size for example in self._examples]
+
+    def examples(self, indices: Sequence[int], *, epoch: int) -> list[TaggedExample]:
+        """Return the examples of these numbers."""
+        return [self._examples[index] for index in indices]
+
+    def units(self, example: TaggedExample) -> int:
+        """Count the words that are learned."""
+        return len(example.labels)
+
+    def outputs(
+        self, model: TokenClassifier, batch: Batch, examples: Sequence[TaggedExample]
+    ) -> Tensor:
+        """Return a logit per label (words, labels) of all words, sentence by sentence."""
+        logits = model(batch.input_ids, batch.attention_mask, batch.token_type_ids)  # (B, T, L)
+        rows, tokens, before = [], [], 0
+        for example in examples:
+            rows += [before + window for window, _ in example.places]
+            tokens += [token for _, token in example.places]
+            before += len(example.pieces)
+        return logits[rows, tokens].float()
+
+    def loss(self, outputs: Tensor, examples: Sequence[TaggedExample]) -> Tensor:
+        """Return the cross-entropy, summed over words."""
+        labels = [label for example in examples for label in example.labels]
+        return F.cross_entropy(
+            outputs, torch.tensor(labels, device=outputs.device), reduction="sum"
+        )
+
+    def scores(self, device: torch.device) -> dict[str, float]:
+        """Return precision, recall and F1 of entities, and the accuracy of words."""
+        taggings = values(
+            self._task, self._valid.words, pad_token_id=self._pad_token_id, device=device
+        )
+        found = [self._scheme.spans(self._numbers(tagging)) for tagging in taggings]
+        wanted = [self._scheme.spans(labels) for labels in self._valid.labels]
+        return entity_scores(wanted, found)
+
+    def _numbers(self, tagging: Tagging) -> list[int | None]:
+        labels = self._scheme.labels
+        return [None if tag is None else labels.index(tag) for tag in tagging.tags]
+
+
+def entity_scores(
+    wanted: Sequence[Sequence[Span]], found: Sequence[Sequence[Span]]
+) -> dict[str, float]:
+    """Return precision, recall and F1 of spans."""
+    hits = sum(len(set(a) & set(b)) for a, b in zip(wanted, found, strict=True))
+    n_found, n_wanted = sum(map(len, found)), sum(map(len, wanted))
+    return {
+        "precision": hits / n_found if n_found else 0.0,
+        "recall": hits / n_wanted if n_wanted else 0.0,
+        "f1": 2 * hits / (n_found + n_wanted) if n_found + n_wanted else 0.0,
+    }
