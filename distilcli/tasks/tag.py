@@ -17,6 +17,7 @@ from distilcli.engine.batching import Batch
 from distilcli.engine.task import Encoded
 from distilcli.errors import RowError
 from distilcli.model.heads import TokenClassifier
+from distilcli.scores.entities import Span
 from distilcli.tasks.framing import (
     Framer,
     encode_each,
@@ -24,7 +25,7 @@ from distilcli.tasks.framing import (
     no_number,
     or_error,
 )
-from distilcli.tasks.labels import LabelScheme, Span
+from distilcli.tasks.labels import LabelScheme
 from distilcli.tasks.settings import LongTexts
 from distilcli.tokenizer.tokenizer import Encoding, Tokenizer
 

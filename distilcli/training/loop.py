@@ -21,8 +21,8 @@ from distilcli.errors import InputError, UsageError
 from distilcli.interrupt import deferred_interrupt
 from distilcli.model.heads import SequenceClassifier
 from distilcli.model.precision import Precision, choose_training_dtype
+from distilcli.scores.classification import classification_scores
 from distilcli.training.batches import epoch_batches
-from distilcli.training.metrics import classification_scores
 from distilcli.training.optimizer import (
     SCHEDULES,
     build_optimizer,
