@@ -213,6 +213,9 @@ def finetune(
 
     train_rows, valid_rows = rows(files), rows(valid) if valid else None
     report.spare([*train_rows.paths, *(valid_rows.paths if valid_rows else [])])
+    # A wrong name is told before torch is loaded.
+    column = "" if task in {"tag", "qa"} else f"; text column {train_rows.text_column!r}"
+
     from distilcli.checkpoint.locate import locate
     from distilcli.console.live import training_progress
     from distilcli.console.results import show_interrupted, show_training
@@ -242,7 +245,7 @@ def finetune(
         seed=seed,
         known=start.labels(),
     )
-    console.note(f"model {start.files.name} learns {lesson.described()}")
+    console.note(f"model {start.files.name} learns {lesson.described()}{column}")
     try:
         with training_progress(console) as on_progress:
             summary = train_model(

@@ -34,6 +34,7 @@ from distilcli.tokenizer.windows import (
 
 Item = TypeVar("Item")
 Content = TypeVar("Content")
+Coded = TypeVar("Coded", bound=Encoded)
 Given = ParamSpec("Given")
 
 
@@ -198,8 +199,8 @@ def pool_windows(rows: Tensor, pieces: Sequence[Piece], how: WindowPooling) -> T
 def encode_each(
     items: Sequence[Item],
     content_of: Callable[[Item], Content],
-    encode: Callable[[Sequence[Content]], Sequence[Encoded | RowError]],
-) -> list[Encoded | RowError]:
+    encode: Callable[[Sequence[Content]], Sequence[Coded | RowError]],
+) -> list[Coded | RowError]:
     """Encode at once what the items hold; an item whose content cannot be had gives its error."""
     contents = [or_error(content_of, item) for item in items]
     encoded = iter(encode([found for found in contents if not isinstance(found, RowError)]))

@@ -8,48 +8,14 @@ begins with I-, are read as conlleval reads them: a new entity begins.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
 
 from distilcli.errors import ModelError
+from distilcli.scores.entities import INSIDE, NAMELESS, OUTSIDE, OUTSIDE_TAG, Span, Tag, spans
 
-OUTSIDE = "O"
 # Some models were trained with labels for the tokens that frame a text.
 _FRAMING = re.compile(r"\[(?:CLS|SEP|PAD)\]")
 _PREFIXED = re.compile(r"([BIESLU])-(.+)", re.DOTALL)
 _SCHEMES = (frozenset("BIES"), frozenset("BILU"))
-_NAMELESS = "_"  # the type of a bare B or I, as seqeval calls it
-
-_INSIDE = frozenset("BI")
-_CONTINUING = frozenset("IEL")
-
-
-class Span(NamedTuple):
-    """An entity of the type `label`: the words from `start` up to, not including, `stop`."""
-
-    label: str
-    start: int
-    stop: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Tag:
-    """A label taken apart; `type` is None outside of entities."""
-
-    position: str
-    type: str | None
-
-    def goes_on_from(self, before: "_Tag") -> bool:
-        """Whether a word with this label belongs to the entity of the word before it."""
-        return (
-            self.type is not None
-            and self.type == before.type
-            and before.position in _INSIDE
-            and self.position in _CONTINUING
-        )
-
-
-_OUTSIDE = _Tag(OUTSIDE, None)
 
 
 class LabelScheme:
@@ -68,30 +34,21 @@ class LabelScheme:
 
     def spans(self, numbers: Sequence[int | None]) -> list[Span]:
         """Return the entities of words, given the number of each word's label; None is outside."""
-        found: list[Span] = []
-        before = _OUTSIDE
-        for place, number in enumerate(numbers):
-            tag = _OUTSIDE if number is None else self._tags[number]
-            if tag.goes_on_from(before):
-                found[-1] = found[-1]._replace(stop=place + 1)
-            elif tag.type is not None:
-                found.append(Span(tag.type, place, place + 1))
-            before = tag
-        return found
+        return spans(OUTSIDE_TAG if number is None else self._tags[number] for number in numbers)
 
 
-def _read(labels: Sequence[str], source: str) -> list[_Tag]:
+def _read(labels: Sequence[str], source: str) -> list[Tag]:
     inside = [label for label in labels if label != OUTSIDE and not _FRAMING.fullmatch(label)]
     if {"B", "I"} <= set(inside) and any(scheme.issuperset(inside) for scheme in _SCHEMES):
-        known = {label: _Tag(label, _NAMELESS) for label in inside}
-        return [known.get(label, _OUTSIDE) for label in labels]
+        known = {label: Tag(label, NAMELESS) for label in inside}
+        return [known.get(label, OUTSIDE_TAG) for label in labels]
     known = {
-        label: _Tag(*match.groups()) for label in inside if (match := _PREFIXED.fullmatch(label))
+        label: Tag(*match.groups()) for label in inside if (match := _PREFIXED.fullmatch(label))
     }
     positions = {tag.position for tag in known.values()}
-    if not positions & _INSIDE:
+    if not positions & INSIDE:
         # E-mail is a name, no end of a mail.
-        known = {label: _Tag("I", label) for label in inside}
+        known = {label: Tag("I", label) for label in inside}
     elif plain := [label for label in inside if label not in known]:
         raise ModelError(
             f"{source}: its labels are no known scheme: {plain[0]!r} beside {next(iter(known))!r}; "
@@ -102,4 +59,4 @@ def _read(labels: Sequence[str], source: str) -> list[_Tag]:
             f"{source}: its labels are no known scheme: they begin with "
             f"{', '.join(sorted(positions))}; BIO, BIOES or BILOU do not mix"
         )
-    return [known.get(label, _OUTSIDE) for label in labels]
+    return [known.get(label, OUTSIDE_TAG) for label in labels]

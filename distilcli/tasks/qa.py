@@ -152,11 +152,11 @@ class QaTask(Generic[Item]):
         pair = or_error(self._pair_of, item)
         return 0 if isinstance(pair, RowError) else len(pair[0]) + len(pair[1])
 
-    def encode(self, items: Sequence[Item]) -> list[Encoded | RowError]:
+    def encode(self, items: Sequence[Item]) -> list[EncodedQuestion | RowError]:
         """Tokenize items at once, a text that several have in common once."""
         return encode_each(items, self._pair_of, self._encode_pairs)
 
-    def _encode_pairs(self, pairs: Sequence[Pair]) -> list[Encoded | RowError]:
+    def _encode_pairs(self, pairs: Sequence[Pair]) -> list[EncodedQuestion | RowError]:
         texts = list(dict.fromkeys(text for pair in pairs for text in pair))
         encodings = dict(zip(texts, self._tokenizer.encode(texts), strict=True))
         return [

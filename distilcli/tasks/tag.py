@@ -17,6 +17,7 @@ from distilcli.engine.batching import Batch
 from distilcli.engine.task import Encoded
 from distilcli.errors import RowError
 from distilcli.model.heads import TokenClassifier
+from distilcli.scores.entities import Span
 from distilcli.tasks.framing import (
     Framer,
     encode_each,
@@ -24,7 +25,7 @@ from distilcli.tasks.framing import (
     no_number,
     or_error,
 )
-from distilcli.tasks.labels import LabelScheme, Span
+from distilcli.tasks.labels import LabelScheme
 from distilcli.tasks.settings import LongTexts
 from distilcli.tokenizer.tokenizer import Encoding, Tokenizer
 
@@ -115,11 +116,11 @@ class TagTask(Generic[Item]):
             return 0
         return len(content) if isinstance(content, str) else sum(map(len, content))
 
-    def encode(self, items: Sequence[Item]) -> list[Encoded | RowError]:
+    def encode(self, items: Sequence[Item]) -> list[EncodedWords | RowError]:
         """Tokenize items at once; an item whose text cannot be had gives its `RowError`."""
         return encode_each(items, self._content_of, self._encode_contents)
 
-    def _encode_contents(self, contents: Sequence[Content]) -> list[Encoded | RowError]:
+    def _encode_contents(self, contents: Sequence[Content]) -> list[EncodedWords | RowError]:
         texts = [content for content in contents if isinstance(content, str)]
         words = {word for content in contents if not isinstance(content, str) for word in content}
         of_texts = iter(self._tokenizer.encode(texts))
@@ -131,7 +132,7 @@ class TagTask(Generic[Item]):
             for content in contents
         ]
 
-    def _encode_text(self, text: str, encoding: Encoding) -> Encoded | RowError:
+    def _encode_text(self, text: str, encoding: Encoding) -> EncodedWords | RowError:
         words = _first_tokens(encoding)
         units: Sequence[Range] = encoding.offsets
         firsts: Sequence[int] = range(len(encoding))
@@ -146,7 +147,7 @@ class TagTask(Generic[Item]):
 
     def _encode_words(
         self, words: Sequence[str], encodings: Mapping[str, Encoding]
-    ) -> Encoded | RowError:
+    ) -> EncodedWords | RowError:
         starts = list(accumulate((len(word) + 1 for word in words), initial=0))
         units = [(start, start + len(word)) for start, word in zip(starts, words, strict=False)]
         encoding = Encoding()
@@ -161,7 +162,7 @@ class TagTask(Generic[Item]):
 
     def _framed(
         self, row: EncodedWords, encoding: Encoding, words: Sequence[int]
-    ) -> Encoded | RowError:
+    ) -> EncodedWords | RowError:
         """Give a row its pieces, of `words` by their first tokens; without tokens it has none."""
         if not len(encoding):
             return row

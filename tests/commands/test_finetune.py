@@ -55,7 +55,7 @@ def weights(folder: str) -> bytes:
 def test_a_model_ready_for_classify(run: Distil, distil: Distil) -> None:
     code, out, err = run("-o", "m", "--valid", "valid.csv", "--epochs", 4, "--lr", 0.01)
     assert (code, out) == (0, "")
-    assert "learns from 24 rows, is validated on 6; text column 'text'; labels: bad, good" in err
+    assert "learns from 24 texts, is validated on 6; labels: bad, good; text column 'text'" in err
     assert "distil: step 12 of 12: loss " in err
     assert err.splitlines()[-1] == "distil: the model is in m; try: distil classify FILE --model m"
     assert {path.name for path in Path("m").iterdir()} >= {
@@ -186,7 +186,7 @@ def test_how_the_rows_are_read(run: Distil, arguments: list[str]) -> None:
 
 def test_several_files(run: Distil) -> None:
     _, _, err = run("-o", "m", "--valid", "valid.csv", files=("train.csv", "valid.csv"))
-    assert "learns from 30 rows" in err
+    assert "learns from 30 texts" in err
     _, _, err = run("-o", "n", "--valid", "valid.csv", "--valid", "train.csv")
     assert "is validated on 30" in err
 

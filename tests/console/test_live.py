@@ -110,5 +110,5 @@ def test_each_evaluation_is_noted_once(capsys: pytest.CaptureFixture[str]) -> No
         for step in range(1, 8):
             on_progress(_progress(step))
     assert capsys.readouterr().err == (
-        "distil: step 5 of 10: loss 0.400, accuracy 0.9000, macro-F1 0.8000, the best so far\n"
+        "distil: step 5 of 10: loss 0.400, accuracy 0.9000, macro f1 0.8000, the best so far\n"
     )

@@ -62,7 +62,7 @@ def test_a_head_mask_is_a_factor_on_the_probabilities(factors: list[float]) -> N
     mask = torch.tensor(factors)
     expected = torch.stack([by_hand(module, row, factors) for row in x])
     torch.testing.assert_close(module(x, x, None, mask), expected, atol=1e-6, rtol=1e-5)
-    found, probabilities = module.with_probabilities(x, None, mask)
+    found, probabilities = module.with_probabilities(x, x, None, mask)
     torch.testing.assert_close(found, expected, atol=1e-6, rtol=1e-5)
     sums = probabilities.sum(3)
     torch.testing.assert_close(sums, mask[None, :, None].expand_as(sums))
@@ -73,7 +73,7 @@ def test_a_head_mask_is_a_factor_on_the_probabilities(factors: list[float]) -> N
 def test_attention_with_its_probabilities_is_the_same_attention(mask: Tensor | None) -> None:
     module, x = attention(), states()
     bias = mask_bias_of(mask, x.dtype)
-    found, probabilities = module.with_probabilities(x, bias)
+    found, probabilities = module.with_probabilities(x, x, bias)
     torch.testing.assert_close(found, module(x, x, bias), atol=1e-6, rtol=1e-5)
     assert probabilities.shape == (2, 4, 5, 5)
     assert mask is None or not probabilities[1, :, :, 2:].any()
@@ -81,9 +81,9 @@ def test_attention_with_its_probabilities_is_the_same_attention(mask: Tensor | N
 
 def test_probabilities_are_dropped_out_in_training_alone() -> None:
     module = attention(replace(TINY, attention_dropout=0.9))
-    assert (module.with_probabilities(states(), None)[1] > 0).all()
+    assert (module.with_probabilities(states(), states(), None)[1] > 0).all()
     module.train()
-    assert (module.with_probabilities(states(), None)[1] == 0).float().mean() > 0.5
+    assert (module.with_probabilities(states(), states(), None)[1] == 0).float().mean() > 0.5
 
 
 @torch.no_grad()

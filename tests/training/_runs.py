@@ -1,17 +1,22 @@
 """A task that a tiny model learns in a moment, and runs over it."""
 
 import random
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 
 from distilcli.checkpoint.config import ModelConfig
-from distilcli.engine.batching import Piece
+from distilcli.engine.batching import Batch, Piece
+from distilcli.errors import RowError
 from distilcli.model.heads import SequenceClassifier
-from distilcli.training.loop import LabelledSequences, Progress, Trainer, TrainingOptions
+from distilcli.training.lessons.classify import LabelledExample
+from distilcli.training.lessons.lesson import Metric
+from distilcli.training.loop import Progress, Trainer
+from distilcli.training.options import TrainingOptions
 from distilcli.training.run_folder import RunFolder
 
 CONFIG = ModelConfig(
@@ -30,7 +35,15 @@ OPTIONS = TrainingOptions(
 )
 
 
-def rows(count: int, *, seed: int) -> LabelledSequences:
+@dataclass(frozen=True)
+class Rows:
+    """Tokenized rows with the index of each row's label."""
+
+    pieces: list[Piece]
+    labels: list[int]
+
+
+def rows(count: int, *, seed: int) -> Rows:
     """Rows of 4 to 12 ids whose label says whether id 5 is among them."""
     draw = random.Random(seed)
     pieces, labels = [], []
@@ -41,10 +54,43 @@ def rows(count: int, *, seed: int) -> LabelledSequences:
             ids[draw.randrange(1, len(ids) - 1)] = 5
         pieces.append(Piece(ids))
         labels.append(label)
-    return LabelledSequences(pieces, labels)
+    return Rows(pieces, labels)
 
 
 TRAIN, VALID = rows(60, seed=1), rows(40, seed=2)
+
+
+class ToyObjective:
+    """Labels of rows, as an objective."""
+
+    metric = Metric("accuracy")
+
+    def __init__(self, model: SequenceClassifier, train: Rows) -> None:
+        self._model, self._train = model, train
+        self.sizes = [len(piece) for piece in train.pieces]
+
+    def examples(self, indices: Sequence[int], *, epoch: int) -> list[LabelledExample]:
+        return [LabelledExample([self._train.pieces[i]], self._train.labels[i]) for i in indices]
+
+    def units(self, example: LabelledExample) -> int:
+        return 1
+
+    def outputs(
+        self, model: SequenceClassifier, batch: Batch, examples: Sequence[LabelledExample]
+    ) -> torch.Tensor:
+        return model(batch.input_ids, batch.attention_mask).float()
+
+    def loss(self, outputs: torch.Tensor, examples: Sequence[LabelledExample]) -> torch.Tensor:
+        labels = torch.tensor([example.label for example in examples])
+        return F.cross_entropy(outputs, labels, reduction="sum")
+
+    @torch.no_grad()
+    def scores(self, device: torch.device) -> dict[str, float]:
+        logits = torch.cat([self._model(torch.tensor([p.input_ids])) for p in VALID.pieces])
+        if not logits.isfinite().all():
+            raise RowError("no number")
+        hits = logits.argmax(dim=1) == torch.tensor(VALID.labels)
+        return {"accuracy": hits.float().mean().item(), "others": 1.0}
 
 
 class Run:
@@ -55,7 +101,7 @@ class Run:
         path: Path,
         *,
         on_progress: Callable[[Progress], None] = lambda _: None,
-        train: LabelledSequences = TRAIN,
+        train: Rows = TRAIN,
         config: ModelConfig = CONFIG,
         **options: Any,
     ) -> None:
@@ -65,8 +111,7 @@ class Run:
         self.start = weights(self.model)
         self.trainer = Trainer(
             self.model,
-            train,
-            VALID,
+            ToyObjective(self.model, train),
             options=replace(OPTIONS, **options),
             device=torch.device("cpu"),
             run=self.folder,

@@ -13,9 +13,11 @@ from distilcli.checkpoint.folder import describe_folder
 from distilcli.errors import ModelError, UsageError
 from distilcli.tasks.classifier import Classifier
 from distilcli.tasks.settings import BatchOptions
-from distilcli.training.examples import Examples
-from distilcli.training.finetune import StartingPoint, finetune_classifier, start_classifier
-from distilcli.training.loop import Progress, TrainingOptions
+from distilcli.training.data.labelled import Examples
+from distilcli.training.finetune import StartingPoint, finetune, start_model
+from distilcli.training.lessons.classify import ClassifyLesson
+from distilcli.training.loop import Progress
+from distilcli.training.options import TrainingOptions
 from tests.conftest import WORDS
 
 LABELS = ("bad", "good")
@@ -38,6 +40,10 @@ def examples(count: int, *, seed: int, names: tuple[str, ...] = LABELS) -> Examp
     return Examples(texts, None, labels, names)
 
 
+def lesson(names: tuple[str, ...]) -> ClassifyLesson:
+    return ClassifyLesson(examples(8, seed=3, names=names), examples(8, seed=4, names=names))
+
+
 TRAIN, VALID = examples(160, seed=1), examples(60, seed=2)
 
 
@@ -52,7 +58,7 @@ def tune(model: Path, folder: Path, **settings: Any) -> dict[str, Any]:
         max_length=settings.pop("max_length"),
     )
     train, valid = settings.pop("train"), settings.pop("valid")
-    return finetune_classifier(start, train, valid, folder=folder, **settings)
+    return finetune(start, ClassifyLesson(train, valid), folder=folder, **settings)
 
 
 def accuracy(folder: Path, rows: Examples = VALID) -> float:
@@ -153,10 +159,10 @@ def test_a_head_for_the_same_labels_is_kept(make_model: Make) -> None:
     folder = make_model(labels=LABELS)
     start = StartingPoint(files=describe_folder("m", folder))
     given = load_file(folder / "model.safetensors")
-    kept = start_classifier(start, labels=LABELS).state_dict()
+    kept = start_model(start, lesson(LABELS)).state_dict()
     assert all(torch.equal(kept[name], weight) for name, weight in given.items())
     for labels in (("good", "bad"), ("bad", "good", "so-so")):
-        model = start_classifier(start, labels=labels)
+        model = start_model(start, lesson(labels))
         assert model.config.labels == labels
         drawn = model.state_dict()
         changed = {name for name in given if not given[name].equal(drawn[name])}
@@ -168,7 +174,7 @@ def test_a_head_for_the_same_labels_is_kept(make_model: Make) -> None:
 def test_a_head_is_not_kept_when_its_encoder_is_folded(make_model: Make) -> None:
     folder = make_model(model_type="bert", labels=LABELS)
     start = StartingPoint(files=describe_folder("m", folder), fold=True)
-    drawn = start_classifier(start, labels=LABELS).classifier.weight
+    drawn = start_model(start, lesson(LABELS)).classifier.weight
     assert not torch.equal(drawn, load_file(folder / "model.safetensors")["classifier.weight"])
 
 
@@ -177,7 +183,7 @@ def test_an_encoder_without_a_head_can_be_started_from(make_model: Make, tmp_pat
     path = folder / "model.safetensors"
     body = {key: w.clone() for key, w in load_file(path).items() if key.startswith("distilbert.")}
     save_file({key.removeprefix("distilbert."): weight for key, weight in body.items()}, path)
-    summary = tune(folder, tmp_path / "run", options=replace(OPTIONS, freeze_embeddings=True))
+    summary = tune(folder, tmp_path / "run", options=replace(OPTIONS, freeze="embeddings"))
     assert summary["best"]["accuracy"] > 0.6
     table = "distilbert.embeddings.word_embeddings.weight"
     assert torch.equal(load_file(tmp_path / "run" / "model.safetensors")[table], body[table])

@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from distilcli.model.heads import SequenceClassifier
+from distilcli.training.freezing import freeze
 from distilcli.training.optimizer import (
     SCHEDULES,
     build_optimizer,
     cosine_schedule,
-    freeze_word_embeddings,
     linear_schedule,
     set_learning_rate,
 )
@@ -63,7 +63,7 @@ def test_without_layer_decay_there_is_one_rate() -> None:
 
 def test_a_frozen_table_is_not_in_it() -> None:
     model = SequenceClassifier(TINY)
-    freeze_word_embeddings(model)
+    freeze(model, "embeddings")
     found = settings_by_name(model, build(model))
     frozen = dict(model.named_parameters()).keys() - found.keys()
     assert frozen == {"distilbert.embeddings.word_embeddings.weight"}

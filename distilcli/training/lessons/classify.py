@@ -11,13 +11,13 @@ from torch import Tensor
 from distilcli.checkpoint.config import ModelConfig
 from distilcli.engine.batching import Batch
 from distilcli.model.heads import SequenceClassifier
+from distilcli.scores.classification import classification_scores
 from distilcli.tasks.classify import ClassifyTask, Texts
 from distilcli.tasks.predictor import itself
 from distilcli.tasks.settings import LongTexts
 from distilcli.tokenizer.tokenizer import Tokenizer
 from distilcli.training.data.labelled import Examples
 from distilcli.training.lessons.lesson import Example, Metric, digest, encoded_all, values
-from distilcli.training.metrics import classification_scores
 
 
 @dataclass(slots=True)
@@ -91,7 +91,7 @@ class ClassifyObjective:
             kind="single",
             long_texts=LongTexts(max_length=max_length),
         )
-        encoded = encoded_all(self._task, _texts(lesson.train))
+        encoded = encoded_all(self._task.encode, _texts(lesson.train))
         self._examples = [
             LabelledExample(row.pieces, label)
             for row, label in zip(encoded, lesson.train.labels, strict=True)
@@ -110,7 +110,8 @@ class ClassifyObjective:
         self, model: SequenceClassifier, batch: Batch, examples: Sequence[LabelledExample]
     ) -> Tensor:
         """Return a logit per label of each row (B, labels)."""
-        return model(batch.input_ids, batch.attention_mask, batch.token_type_ids).float()
+        logits: Tensor = model(batch.input_ids, batch.attention_mask, batch.token_type_ids)
+        return logits.float()
 
     def loss(self, outputs: Tensor, examples: Sequence[LabelledExample]) -> Tensor:
         """Return the cross-entropy, summed over rows."""

@@ -7,7 +7,7 @@ engine and the tasks that will use the model later.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, TypeVar
@@ -18,14 +18,14 @@ from torch import Tensor
 from distilcli.checkpoint.config import ModelConfig
 from distilcli.engine.batching import Batch, Piece
 from distilcli.engine.engine import Engine
-from distilcli.engine.task import Encoded, Task
+from distilcli.engine.task import Task
 from distilcli.errors import RowError
 from distilcli.model.heads import TaskModel
 from distilcli.tasks.settings import BatchOptions
 from distilcli.tokenizer.tokenizer import Tokenizer
 
 Item = TypeVar("Item")
-Coded = TypeVar("Coded", bound=Encoded)
+Coded = TypeVar("Coded")
 Value = TypeVar("Value")
 
 
@@ -151,10 +151,12 @@ def digest(*rows: Iterable[object]) -> str:
     return found.hexdigest()
 
 
-def encoded_all(task: Task[Item, Coded, Any, Any], items: Sequence[Item]) -> list[Coded]:
+def encoded_all(
+    encode: Callable[[Sequence[Item]], Sequence[Coded | RowError]], items: Sequence[Item]
+) -> list[Coded]:
     """Tokenize items as a task does; raises the `RowError` of the first that cannot be."""
     found: list[Coded] = []
-    for encoded in task.encode(items):
+    for encoded in encode(items):
         if isinstance(encoded, RowError):
             raise encoded
         found.append(encoded)

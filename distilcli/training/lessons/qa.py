@@ -90,7 +90,7 @@ class QaObjective:
             pair_of=itself,
             long_texts=LongTexts(long="window", max_length=min(max_length, MAX_LENGTH)),
         )
-        encoded = encoded_all(self._task, [question.pair for question in lesson.train])
+        encoded = encoded_all(self._task.encode, [question.pair for question in lesson.train])
         self._examples = [
             example
             for question, row in zip(lesson.train, encoded, strict=True)

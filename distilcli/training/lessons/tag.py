@@ -11,10 +11,11 @@ from torch import Tensor
 from distilcli.checkpoint.config import ModelConfig
 from distilcli.engine.batching import Batch
 from distilcli.model.heads import TokenClassifier
-from distilcli.tasks.labels import LabelScheme, Span
+from distilcli.scores.entities import OUTSIDE, entity_scores
+from distilcli.tasks.labels import LabelScheme
 from distilcli.tasks.predictor import itself
 from distilcli.tasks.settings import LongTexts
-from distilcli.tasks.tag import Tagging, TagTask
+from distilcli.tasks.tag import TagTask
 from distilcli.tokenizer.tokenizer import Tokenizer
 from distilcli.training.data.tagged import TaggedSentences
 from distilcli.training.lessons.lesson import Example, Metric, digest, encoded_all, values
@@ -92,7 +93,7 @@ class TagObjective:
             long_texts=LongTexts(long="window", max_length=max_length),
         )
         sentences = zip(
-            encoded_all(self._task, lesson.train.words), lesson.train.labels, strict=True
+            encoded_all(self._task.encode, lesson.train.words), lesson.train.labels, strict=True
         )
         self._examples = [
             TaggedExample(
@@ -117,7 +118,9 @@ class TagObjective:
         self, model: TokenClassifier, batch: Batch, examples: Sequence[TaggedExample]
     ) -> Tensor:
         """Return a logit per label (words, labels) of all words, sentence by sentence."""
-        logits = model(batch.input_ids, batch.attention_mask, batch.token_type_ids)  # (B, T, L)
+        logits: Tensor = model(
+            batch.input_ids, batch.attention_mask, batch.token_type_ids
+        )  # (B, T, L)
         rows, tokens, before = [], [], 0
         for example in examples:
             rows += [before + window for window, _ in example.places]
@@ -137,23 +140,14 @@ class TagObjective:
         taggings = values(
             self._task, self._valid.words, pad_token_id=self._pad_token_id, device=device
         )
-        found = [self._scheme.spans(self._numbers(tagging)) for tagging in taggings]
-        wanted = [self._scheme.spans(labels) for labels in self._valid.labels]
-        return entity_scores(wanted, found)
-
-    def _numbers(self, tagging: Tagging) -> list[int | None]:
-        labels = self._scheme.labels
-        return [None if tag is None else labels.index(tag) for tag in tagging.tags]
-
-
-def entity_scores(
-    wanted: Sequence[Sequence[Span]], found: Sequence[Sequence[Span]]
-) -> dict[str, float]:
-    """Return precision, recall and F1 of spans."""
-    hits = sum(len(set(a) & set(b)) for a, b in zip(wanted, found, strict=True))
-    n_found, n_wanted = sum(map(len, found)), sum(map(len, wanted))
-    return {
-        "precision": hits / n_found if n_found else 0.0,
-        "recall": hits / n_wanted if n_wanted else 0.0,
-        "f1": 2 * hits / (n_found + n_wanted) if n_found + n_wanted else 0.0,
-    }
+        names = self._scheme.labels
+        scores = entity_scores(
+            [[names[label] for label in labels] for labels in self._valid.labels],
+            [[tag or OUTSIDE for tag in tagging.tags] for tagging in taggings],
+        )
+        return {
+            "f1": scores.micro.f1,
+            "precision": scores.micro.precision,
+            "recall": scores.micro.recall,
+            "accuracy": scores.accuracy,
+        }

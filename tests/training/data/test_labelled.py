@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from distilcli.errors import InputError
 from distilcli.rows.reader import open_rows
-from distilcli.training.examples import (
+from distilcli.training.data.labelled import (
     as_examples,
     label_names,
     read_examples,
