@@ -131,6 +131,14 @@ class Transformer(nn.Module):
         super().__init__()
         self.layer = nn.ModuleList(Block(config, layer=layer) for layer in range(config.n_layers))
         self.gradient_checkpointing = False
+        self._watcher: Callable[[EncoderOutput], None] | None = None
+        self._watches_attentions = False
+
+    def watch(
+        self, watcher: Callable[[EncoderOutput], None] | None, *, attentions: bool = False
+    ) -> None:
+        """Give `watcher` what every layer gives, each time that the stack is called."""
+        self._watcher, self._watches_attentions = watcher, attentions
 
     def forward(
         self,
@@ -144,6 +152,11 @@ class Transformer(nn.Module):
 
         `head_masks` has the factors of each block's heads.
         """
+        if self._watcher is not None:
+            output = self.forward_all(x, mask_bias, head_masks, attentions=self._watches_attentions)
+            self._watcher(output)
+            x = output.hidden_states[-1]
+            return x[:, :1] if first_token_only else x
         blocks = zip(self.layer, head_masks, strict=True)
         for depth, (block, factors) in enumerate(blocks, start=1):
             last_asks_one = first_token_only and depth == len(self.layer)

@@ -3,8 +3,9 @@
 A model that was changed here has new parameters: an optimizer is built after, not before.
 """
 
+import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal, cast, get_args
 
@@ -19,6 +20,9 @@ from distilcli.model.embeddings import sinusoidal_positions
 from distilcli.model.encoder import Block
 from distilcli.model.heads import TaskModel
 from distilcli.model.keys import PREFIX
+
+_LAYERS = f"{PREFIX}transformer.layer."
+_LAYER = re.compile(re.escape(_LAYERS) + r"(\d+)")
 
 Growth = Literal["copy", "interpolate"]
 
@@ -122,6 +126,46 @@ def fold_token_types(
         config, model_type="distilbert", type_vocab_size=0, classifier_dropout=0.2, extra={}
     )
     return shape, folded
+
+
+def take_layers(
+    config: ModelConfig, weights: dict[str, Tensor], layers: Sequence[int]
+) -> tuple[ModelConfig, dict[str, Tensor]]:
+    """Return the model of some of an encoder's layers, in their order, counted from 0.
+
+    A head's weights stay as they are. Raises `UsageError` for a layer that there is not.
+    """
+    if missing := [layer for layer in layers if not 0 <= layer < config.n_layers]:
+        raise UsageError(
+            f"--student-layers: there is no layer {missing[0]}; the model has {config.n_layers}, "
+            f"0 to {config.n_layers - 1}"
+        )
+    taken: dict[str, Tensor] = {}
+    for name, weight in weights.items():
+        match = _LAYER.match(name)
+        if match is None:
+            taken[name] = weight
+            continue
+        for place, layer in enumerate(layers):
+            if int(match[1]) == layer:
+                taken[f"{_LAYERS}{place}{name[match.end() :]}"] = weight
+    pruned = {
+        place: config.pruned_heads[layer]
+        for place, layer in enumerate(layers)
+        if layer in config.pruned_heads
+    }
+    return replace(config, n_layers=len(layers), pruned_heads=pruned), taken
+
+
+def spread_layers(n_student: int, n_teacher: int) -> tuple[int, ...]:
+    """Choose layers of a teacher for a student, spread evenly from the first to the last.
+
+    Six of twelve are 0, 2, 4, 7, 9, 11, as DistilBERT's (Sanh et al. 2019).
+    """
+    if n_student == 1:
+        return (0,)
+    step = (n_teacher - 1) / (n_student - 1)
+    return tuple(math.floor(place * step + 0.5) for place in range(n_student))
 
 
 def _keep(attention: SelfAttention, heads: tuple[int, ...]) -> None:

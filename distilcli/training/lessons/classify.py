@@ -18,6 +18,7 @@ from distilcli.tasks.settings import LongTexts
 from distilcli.tokenizer.tokenizer import Tokenizer
 from distilcli.training.data.labelled import Examples
 from distilcli.training.lessons.lesson import Example, Metric, digest, encoded_all, values
+from distilcli.training.soft_targets import soft_cross_entropy
 
 
 @dataclass(slots=True)
@@ -73,6 +74,7 @@ class ClassifyObjective:
     """Cross-entropy of the labels; the best model is the most accurate one."""
 
     metric = Metric("accuracy")
+    varies = False
 
     def __init__(
         self,
@@ -117,6 +119,10 @@ class ClassifyObjective:
         """Return the cross-entropy, summed over rows."""
         labels = torch.tensor([example.label for example in examples], device=outputs.device)
         return F.cross_entropy(outputs, labels, reduction="sum")
+
+    def soft_loss(self, student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+        """Return the cross-entropy with the teacher's softened outputs."""
+        return soft_cross_entropy(student, teacher, temperature)
 
     def scores(self, device: torch.device) -> dict[str, float]:
         """Return accuracy and macro-F1 on the validation rows."""

@@ -1,7 +1,7 @@
 """A lesson: one task with its rows, as the training loop needs to know it.
 
 A `Lesson` is what there is before there is a model: the rows, and the head that is to learn from
-them. With a tokenizer and the model's limits it becomes an `Objective`, which turns rows into
+them. With a tokenizer and the model's limits it becomes an objective, which turns rows into
 examples, gives the loss of a batch, and scores the model on the rows to validate on, through the
 engine and the tasks that will use the model later.
 """
@@ -90,6 +90,18 @@ class Objective(Protocol):
         """
 
 
+class Teachable(Objective, Protocol):
+    """An objective that can be learned from a teacher as well.
+
+    `varies` says whether an example reads otherwise in another epoch.
+    """
+
+    varies: bool
+
+    def soft_loss(self, student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+        """Return the loss between a student's outputs and its teacher's, summed over units."""
+
+
 class Lesson(Protocol):
     """A task with its rows, before there is a model.
 
@@ -109,7 +121,7 @@ class Lesson(Protocol):
     def configure(self, config: ModelConfig) -> ModelConfig:
         """Return the configuration of the model that is to learn from these rows."""
 
-    def objective(self, model: Any, tokenizer: Tokenizer, *, max_length: int) -> Objective:
+    def objective(self, model: Any, tokenizer: Tokenizer, *, max_length: int) -> Teachable:
         """Tokenize the rows for a model; sequences have at most `max_length` tokens."""
 
     def digests(self) -> dict[str, str]:

@@ -19,6 +19,7 @@ from distilcli.tasks.settings import LongTexts
 from distilcli.tokenizer.tokenizer import Tokenizer
 from distilcli.training.data.questions import Question
 from distilcli.training.lessons.lesson import Example, Metric, digest, encoded_all, values
+from distilcli.training.soft_targets import soft_cross_entropy
 
 _UNANSWERABLE = 0  # the place of [CLS], which answers for "no answer"
 
@@ -78,6 +79,7 @@ class QaObjective:
     """
 
     metric = Metric("f1")
+    varies = False
 
     def __init__(
         self, lesson: QaLesson, model: QuestionAnswerer, tokenizer: Tokenizer, *, max_length: int
@@ -109,7 +111,7 @@ class QaObjective:
     def outputs(
         self, model: QuestionAnswerer, batch: Batch, examples: Sequence[WindowExample]
     ) -> Tensor:
-        """Return a logit per place (2B, T): all starts, then all ends.
+        """Return a logit per place (2B, T): of each window its start, then its end.
 
         Places where no answer can stand (the question, padding) have the lowest number there is.
         """
@@ -121,14 +123,18 @@ class QaObjective:
         possible[:, _UNANSWERABLE] = True
         lowest = torch.finfo(logits.dtype).min
         masked = logits.masked_fill(~possible.to(logits.device)[..., None], lowest)
-        return torch.cat([masked[..., 0], masked[..., 1]])
+        return masked.transpose(1, 2).flatten(0, 1)
 
     def loss(self, outputs: Tensor, examples: Sequence[WindowExample]) -> Tensor:
         """Return the cross-entropy, summed over starts and ends."""
-        places = [example.start for example in examples] + [example.end for example in examples]
+        places = [place for example in examples for place in (example.start, example.end)]
         return F.cross_entropy(
             outputs, torch.tensor(places, device=outputs.device), reduction="sum"
         )
+
+    def soft_loss(self, student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+        """Return the cross-entropy with the teacher's softened outputs."""
+        return soft_cross_entropy(student, teacher, temperature)
 
     def scores(self, device: torch.device) -> dict[str, float]:
         """Return exact match and F1 of the answers to the validation questions."""

@@ -19,6 +19,7 @@ from distilcli.tasks.tag import TagTask
 from distilcli.tokenizer.tokenizer import Tokenizer
 from distilcli.training.data.tagged import TaggedSentences
 from distilcli.training.lessons.lesson import Example, Metric, digest, encoded_all, values
+from distilcli.training.soft_targets import soft_cross_entropy
 
 
 @dataclass(slots=True)
@@ -77,6 +78,7 @@ class TagObjective:
     """Cross-entropy of the words' labels; the best model has the best F1 of entities."""
 
     metric = Metric("f1")
+    varies = False
 
     def __init__(
         self, lesson: TagLesson, model: TokenClassifier, tokenizer: Tokenizer, *, max_length: int
@@ -134,6 +136,10 @@ class TagObjective:
         return F.cross_entropy(
             outputs, torch.tensor(labels, device=outputs.device), reduction="sum"
         )
+
+    def soft_loss(self, student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+        """Return the cross-entropy with the teacher's softened outputs."""
+        return soft_cross_entropy(student, teacher, temperature)
 
     def scores(self, device: torch.device) -> dict[str, float]:
         """Return precision, recall and F1 of entities, and the accuracy of words."""

@@ -1,0 +1,42 @@
+"""Losses between what a student and its teacher say of the same units, summed over units."""
+
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def soft_cross_entropy(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+    """Return T²·KL(teacher ‖ student) of the softmax of logits / T (Hinton et al. 2015).
+
+    T² keeps the gradient's size whatever the temperature.
+    """
+    return temperature**2 * F.kl_div(
+        F.log_softmax(student / temperature, dim=-1),
+        F.softmax(teacher / temperature, dim=-1),
+        reduction="sum",
+    )
+
+
+def soft_binary_cross_entropy(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+    """Return the same for logits of independent labels: T² times the mean KL of their sigmoids."""
+    scaled, wanted = student / temperature, teacher / temperature
+    probabilities = wanted.sigmoid()
+    cross = F.binary_cross_entropy_with_logits(scaled, probabilities, reduction="sum")
+    entropy = F.binary_cross_entropy_with_logits(wanted, probabilities, reduction="sum")
+    return temperature**2 * (cross - entropy) / student.shape[-1]
+
+
+def squared_distance(student: Tensor, teacher: Tensor) -> Tensor:
+    """Return the squared error of plain numbers (units, C), averaged over C."""
+    return F.mse_loss(student, teacher, reduction="sum") / student.shape[-1]
+
+
+def cosine_distance(student: Tensor, teacher: Tensor) -> Tensor:
+    """Return 1 - cosine of vectors (units, D).
+
+    Where the student's vectors have another width, cosines between the units of the batch are
+    compared instead: the squared error of each unit's row, averaged over the batch.
+    """
+    if student.shape == teacher.shape:
+        return (1 - F.cosine_similarity(student, teacher)).sum()
+    ours, theirs = F.normalize(student), F.normalize(teacher)
+    return (ours @ ours.T - theirs @ theirs.T).square().mean(dim=1).sum()

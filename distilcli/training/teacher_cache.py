@@ -1,0 +1,175 @@
+"""A teacher's answers kept on disk, so that a second run costs no teacher pass.
+
+One pass over all examples writes them, and every run after it reads them from there. A folder
+holds, for each teacher, data and length that it was used with, a folder named by their digest:
+
+    outputs.bin   the outputs of each example without padding, fp32
+    hidden.bin    its hidden states without padding, layer by layer, fp16
+    index.npy     for each example where they begin and how large they are; written last
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from distilcli.engine.batching import cut_batches
+from distilcli.errors import ResourceError
+from distilcli.training.lessons.lesson import Example
+from distilcli.training.teacher import Targets, Teacher
+
+_PASS_BUDGET = 2_048  # tokens in a batch of the pass; no gradients are kept
+_INDEX = "index.npy"
+
+Array = np.ndarray[Any, Any]
+OnPass = Callable[[int, int], None]
+
+
+class CachedTeacher:
+    """Answers of a teacher by example and epoch; the pass over an epoch is made when it is due.
+
+    `on_pass` is told how many examples are done, and of how many.
+    """
+
+    def __init__(
+        self,
+        teacher: Teacher,
+        folder: Path,
+        *,
+        device: torch.device,
+        on_pass: OnPass = lambda _done, _all: None,
+    ) -> None:
+        self.dim = teacher.dim
+        self._teacher = teacher
+        self._folder = folder
+        self._device = device
+        self._on_pass = on_pass
+        self._answers: tuple[int, _Answers] | None = None
+
+    def targets(self, indices: Sequence[int], *, epoch: int) -> Targets:
+        """Return what the teacher says of the examples of these numbers in an epoch.
+
+        Raises `ResourceError` where the disk does not take the answers.
+        """
+        epoch = epoch if self._teacher.objective.varies else 0
+        if self._answers is None or self._answers[0] != epoch:
+            self._answers = epoch, self._of_epoch(epoch)
+        examples = self._teacher.objective.examples(indices, epoch=epoch)
+        return self._answers[1].of_batch(indices, examples, device=self._device)
+
+    def _of_epoch(self, epoch: int) -> "_Answers":
+        folder = self._folder / f"epoch-{epoch}"
+        if not (folder / _INDEX).is_file():
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                _make(folder, self._teacher, epoch=epoch, on_pass=self._on_pass)
+            except OSError as error:
+                raise ResourceError(
+                    f"{folder}: the teacher's answers could not be written: {error}; give "
+                    "--teacher-cache a folder with more room, or leave it out"
+                ) from None
+        return _Answers(folder, dim=self.dim, n_layers=len(self._teacher.layers))
+
+
+class _Answers:
+    """The answers of one pass, mapped into memory."""
+
+    def __init__(self, folder: Path, *, dim: int, n_layers: int) -> None:
+        self._index: Array = np.load(folder / _INDEX)
+        self._outputs = _mapped(folder / "outputs.bin", np.float32)
+        self._hidden = _mapped(folder / "hidden.bin", np.float16)
+        self._dim, self._n_layers = dim, n_layers
+
+    def of_batch(
+        self, indices: Sequence[int], examples: Sequence[Example], *, device: torch.device
+    ) -> Targets:
+        """Put the answers to a batch together as the teacher itself would give them."""
+        outputs = [self._outputs_of(index) for index in indices]
+        columns = max(part.shape[1] for part in outputs)
+        padded = np.full((sum(map(len, outputs)), columns), np.finfo(np.float32).min, np.float32)
+        before = 0
+        for part in outputs:
+            padded[before : before + len(part), : part.shape[1]] = part
+            before += len(part)
+        return Targets(
+            torch.from_numpy(padded).to(device), self._hidden_states(indices, examples, device), []
+        )
+
+    def _outputs_of(self, index: int) -> Array:
+        start, units, columns, _ = self._index[index].tolist()
+        part: Array = self._outputs[start : start + units * columns].reshape(units, columns)
+        return part
+
+    def _hidden_states(
+        self, indices: Sequence[int], examples: Sequence[Example], device: torch.device
+    ) -> list[Tensor]:
+        if not self._n_layers:
+            return []
+        longest = max(len(piece) for example in examples for piece in example.pieces)
+        count = sum(len(example.pieces) for example in examples)
+        padded = np.zeros((self._n_layers, count, longest, self._dim), np.float32)
+        row = 0
+        for index, example in zip(indices, examples, strict=True):
+            start = int(self._index[index, 3])
+            for piece in example.pieces:
+                stop = start + self._n_layers * len(piece) * self._dim
+                states = self._hidden[start:stop].reshape(self._n_layers, len(piece), self._dim)
+                padded[:, row, : len(piece)] = states
+                start, row = stop, row + 1
+        return list(torch.from_numpy(padded).to(device).unbind(0))
+
+
+def _make(folder: Path, teacher: Teacher, *, epoch: int, on_pass: OnPass) -> None:
+    sizes = teacher.objective.sizes
+    index = np.zeros((len(sizes), 4), np.int64)
+    done = written = 0
+    with (
+        (folder / "outputs.bin").open("wb") as outputs,
+        (folder / "hidden.bin").open("wb") as hidden,
+    ):
+        for indices in cut_batches(sizes, max_tokens=_PASS_BUDGET, max_rows=None):
+            examples = teacher.objective.examples(indices, epoch=epoch)
+            targets = teacher.targets(indices, epoch=epoch)
+            before = row = 0
+            for number, example in zip(indices, examples, strict=True):
+                units = teacher.objective.units(example)
+                part = _trimmed(targets.outputs[before : before + units])
+                index[number] = (outputs.tell() // 4, *part.shape, written)
+                outputs.write(part.tobytes())
+                for piece in example.pieces:
+                    written += _write_states(hidden, targets.hidden_states, row, len(piece))
+                    row += 1
+                before += units
+            done += len(indices)
+            on_pass(done, len(sizes))
+    unfinished = folder / f".{_INDEX}"
+    with unfinished.open("wb") as file:
+        np.save(file, index)
+        os.fsync(file.fileno())
+    unfinished.replace(folder / _INDEX)
+
+
+def _write_states(file: IO[bytes], layers: Sequence[Tensor], row: int, length: int) -> int:
+    """Write the states of one sequence, layer by layer; return how many numbers they are."""
+    if not layers:
+        return 0
+    states = torch.stack([layer[row, :length] for layer in layers]).half().cpu().numpy()
+    file.write(states.tobytes())
+    return int(states.size)
+
+
+def _trimmed(outputs: Tensor) -> Array:
+    """Return outputs without the columns at the end that padding brought, none of them possible."""
+    array: Array = outputs.float().cpu().numpy()
+    possible = np.flatnonzero((array > np.finfo(np.float32).min).any(axis=0))
+    return np.ascontiguousarray(array[:, : int(possible[-1]) + 1 if len(possible) else 1])
+
+
+def _mapped(path: Path, dtype: type[np.floating[Any]]) -> Array:
+    if not path.stat().st_size:
+        return np.zeros(0, dtype)
+    return np.memmap(path, dtype, mode="r")
