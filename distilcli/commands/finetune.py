@@ -25,14 +25,15 @@ def finetune(
         str, typer.Option("--output", "-o", metavar="DIR", help="The folder of the run.")
     ],
     model: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--model",
             "-m",
             metavar="MODEL",
-            help="What to start from: a folder, hub id or built-in.",
+            help="What to start from: a folder, hub id or built-in; left out, the built-in mini, or "
+            "with --teacher half of the teacher's layers.",
         ),
-    ] = "sentiment",
+    ] = None,
     task: Annotated[
         Literal["classify", "tag", "qa"],
         typer.Option("--task", help="What the model learns to do."),
@@ -151,6 +152,61 @@ def finetune(
             help="Attention heads to remove, such as 0:1,3; may be given several times.",
         ),
     ] = None,
+    teacher: Annotated[
+        str | None,
+        typer.Option(
+            "--teacher",
+            metavar="MODEL",
+            help="A trained BERT or DistilBERT of the task to learn from as well; rows without a "
+            "label are then welcome.",
+        ),
+    ] = None,
+    teacher_cache: Annotated[
+        str | None,
+        typer.Option(
+            "--teacher-cache",
+            metavar="DIR",
+            help="Keep the teacher's answers here: a second run costs no teacher pass.",
+        ),
+    ] = None,
+    student_layers: Annotated[
+        str | None,
+        typer.Option(
+            "--student-layers",
+            metavar="LAYERS",
+            help="Start from these layers of --model, or of the teacher, such as 0,2,4,7,9,11.",
+        ),
+    ] = None,
+    student: Annotated[
+        str | None,
+        typer.Option(
+            "--student",
+            metavar="SIZES",
+            help="Start from random weights of these sizes, such as dim=256,n_layers=4.",
+        ),
+    ] = None,
+    temperature: Annotated[
+        float | None,
+        typer.Option("--temperature", help="How much softer the teacher's labels are made (2)."),
+    ] = None,
+    alpha_ce: Annotated[
+        float | None, typer.Option("--alpha-ce", help="Weight of the teacher's soft labels (5).")
+    ] = None,
+    alpha_task: Annotated[
+        float | None, typer.Option("--alpha-task", help="Weight of the rows' own labels (2).")
+    ] = None,
+    alpha_cos: Annotated[
+        float | None,
+        typer.Option("--alpha-cos", help="Weight of the cosine of last hidden states (1)."),
+    ] = None,
+    alpha_hidden: Annotated[
+        float | None,
+        typer.Option("--alpha-hidden", help="Weight of the error of all hidden states (0)."),
+    ] = None,
+    alpha_attention: Annotated[
+        float | None,
+        typer.Option("--alpha-attention", help="Weight of the error of attention (0)."),
+    ] = None,
     precision: Annotated[
         Literal["auto", "fp32", "bf16"],
         typer.Option("--precision", help="auto: bf16 autocast where the hardware has it."),
@@ -199,6 +255,23 @@ def finetune(
     if growth is not None and positions is None:
         raise UsageError("--position-growth says how --positions are made; add --positions")
     report.check()
+    weights = {
+        "temperature": temperature,
+        "alpha_ce": alpha_ce,
+        "alpha_task": alpha_task,
+        "alpha_cos": alpha_cos,
+        "alpha_hidden": alpha_hidden,
+        "alpha_attention": alpha_attention,
+    }
+    chosen_weights = {name: value for name, value in weights.items() if value is not None}
+    if teacher is None:
+        for name, value in {**chosen_weights, "teacher_cache": teacher_cache}.items():
+            if value is not None:
+                raise UsageError(f"--{name.replace('_', '-')} is for a --teacher; name one")
+    if student is not None and (student_layers or fold or positions or pruned):
+        raise UsageError(
+            "--student makes a model of random weights; leave out what changes a model's build"
+        )
 
     def rows(paths: list[str]) -> "RowSource":
         return open_rows(
@@ -220,15 +293,28 @@ def finetune(
     from distilcli.console.live import training_progress
     from distilcli.console.results import show_interrupted, show_training
     from distilcli.model.structure import parse_heads
-    from distilcli.training.finetune import StartingPoint
+    from distilcli.training.distillation import DistillationOptions
     from distilcli.training.finetune import finetune as train_model
     from distilcli.training.lessons import read_lesson
     from distilcli.training.options import TrainingOptions
     from distilcli.training.run_folder import STATE_FILE
+    from distilcli.training.start import parse_sizes, starting_point
+    from distilcli.training.teaching import TeachingPlan
 
     console = Console(quiet=quiet)
-    start = StartingPoint(
-        files=locate(model, offline=offline),
+    teaching = None
+    if teacher is not None:
+        teaching = TeachingPlan(
+            files=locate(teacher, offline=offline),
+            options=DistillationOptions(**chosen_weights),
+            cache=None if teacher_cache is None else Path(teacher_cache),
+        )
+    start = starting_point(
+        model,
+        teacher=teaching.files if teaching else None,
+        student_layers=student_layers,
+        sizes=None if student is None else parse_sizes(student),
+        offline=offline,
         fold=fold,
         max_length=max_length,
         positions=positions,
@@ -243,7 +329,8 @@ def finetune(
         pair_column=pair_column,
         share=valid_split or 0.1,
         seed=seed,
-        known=start.labels(),
+        known=(teaching or start).labels(),
+        taught=teaching is not None,
     )
     console.note(f"model {start.files.name} learns {lesson.described()}{column}")
     try:
@@ -272,6 +359,7 @@ def finetune(
                 ),
                 device=device,
                 threads=threads,
+                teaching=teaching,
                 folder=Path(output),
                 resume=resume,
                 force=force,

@@ -22,7 +22,6 @@ from torch import Tensor, nn
 from distilcli.engine.batching import Batch
 from distilcli.errors import UsageError
 from distilcli.model.heads import TaskModel
-from distilcli.model.structure import spread_layers
 from distilcli.model.watching import watched
 from distilcli.training.lessons.lesson import Example, Teachable
 from distilcli.training.teacher import Targets, Teaching
@@ -154,10 +153,7 @@ class Distillation:
         states, attentions = seen[0].hidden_states, seen[0].attentions or ()
         return TaughtOutputs(
             outputs,
-            [
-                self._projected(seen[0].hidden_states[ours])
-                for ours, _ in self._layers.hidden_states
-            ],
+            [self._projected(states[ours]) for ours, _ in self._layers.hidden_states],
             [attentions[ours].float() for ours, _ in self._layers.attentions],
             targets,
         )
@@ -216,8 +212,3 @@ def _attention_error(ours: Tensor, theirs: Tensor) -> Tensor:
     if ours.shape[1] != theirs.shape[1]:
         ours, theirs = ours.mean(1, keepdim=True), theirs.mean(1, keepdim=True)
     return (ours - theirs).square().sum(-1).mean(1)
-
-
-def default_student_layers(n_teacher: int) -> tuple[int, ...]:
-    """Return half of a teacher's layers, as DistilBERT was started: 0, 2, 4, 7, 9, 11 of twelve."""
-    return spread_layers(max(1, n_teacher // 2), n_teacher)

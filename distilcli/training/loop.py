@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from distilcli.engine.batching import Batch, pad
 from distilcli.errors import InputError, RowError, UsageError
@@ -55,13 +55,18 @@ class Trainer:
         options: TrainingOptions,
         device: torch.device,
         run: RunFolder,
+        projection: nn.Module | None = None,
         on_progress: Callable[[Progress], None] = lambda _: None,
     ) -> None:
-        """Raise `InputError` for data without rows, `ResourceError` for a precision not had."""
+        """Raise `InputError` for data without rows, `ResourceError` for a precision not had.
+
+        `projection` learns with the model, for the loss alone.
+        """
         if not objective.sizes:
             raise InputError("there are no rows to train on")
         torch.manual_seed(options.seed)
         self._model = model.to(device)
+        self._projection = projection.to(device) if projection is not None else None
         self._objective = objective
         self._options = options
         self._device = device
@@ -77,6 +82,7 @@ class Trainer:
             learning_rate=options.learning_rate,
             weight_decay=options.weight_decay,
             layer_decay=options.layer_decay,
+            projection=self._projection,
         )
         self._average = _clone(model) if options.average else None
         self._progress = Progress(total_steps=self._count_steps())
@@ -109,6 +115,8 @@ class Trainer:
     def resume(self, state: dict[str, Any]) -> None:
         """Go back to where `state` (from the run folder) was saved."""
         self._model.load_state_dict(state["model"])
+        if self._projection is not None:
+            self._projection.load_state_dict(state["projection"])
         self._optimizer.load_state_dict(state["optimizer"])
         if self._average is not None:
             self._average = {
@@ -139,7 +147,7 @@ class Trainer:
             part.backward()  # type: ignore[no-untyped-call]
             loss += part.item()
             progress.tokens += sum(map(len, batch.pieces))
-        norm = torch.nn.utils.clip_grad_norm_(self._model.parameters(), options.clip)
+        norm = torch.nn.utils.clip_grad_norm_(self._learning(), options.clip)
         if not (math.isfinite(loss) and norm.isfinite()):
             raise self._diverged("the loss or its gradient", progress.step + 1)
         self._optimizer.step()
@@ -187,6 +195,10 @@ class Trainer:
             raise self._diverged("a score", self._progress.step) from None
         finally:
             self._model.train()
+
+    def _learning(self) -> list[nn.Parameter]:
+        modules = [self._model, *([self._projection] if self._projection is not None else [])]
+        return [parameter for module in modules for parameter in module.parameters()]
 
     def _diverged(self, what: str, step: int) -> UsageError:
         return UsageError(
@@ -267,6 +279,7 @@ class Trainer:
             "optimizer": self._optimizer.state_dict(),
             "average": self._average,
             "progress": asdict(self._progress),
+            "projection": None if self._projection is None else self._projection.state_dict(),
             "rng": torch.get_rng_state(),
         }
         if self._device.type == "cuda":

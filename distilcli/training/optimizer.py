@@ -11,17 +11,23 @@ from distilcli.model.keys import PREFIX
 
 
 def build_optimizer(
-    model: nn.Module, *, learning_rate: float, weight_decay: float, layer_decay: float
+    model: nn.Module,
+    *,
+    learning_rate: float,
+    weight_decay: float,
+    layer_decay: float,
+    projection: nn.Module | None = None,
 ) -> torch.optim.AdamW:
     """Return AdamW over the trainable weights.
 
     Norms and biases are not decayed. With `layer_decay` d < 1 the head learns at the full rate,
     the top block at d, the one below at d², the embeddings slowest (ULMFiT's discriminative
-    rates, Howard and Ruder 2018).
+    rates, Howard and Ruder 2018). A `projection` learns at the full rate too.
     """
     depth = 1 + max((_layer(name) for name, _ in model.named_parameters()), default=0)
     groups: dict[tuple[int, bool], dict[str, Any]] = {}
-    for name, parameter in model.named_parameters():
+    named = [*model.named_parameters(), *(projection.named_parameters() if projection else ())]
+    for name, parameter in named:
         if not parameter.requires_grad:
             continue
         is_head = not name.startswith(PREFIX) or ".pooler." in name

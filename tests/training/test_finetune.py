@@ -14,10 +14,11 @@ from distilcli.errors import ModelError, UsageError
 from distilcli.tasks.classifier import Classifier
 from distilcli.tasks.settings import BatchOptions
 from distilcli.training.data.labelled import Examples
-from distilcli.training.finetune import StartingPoint, finetune, start_model
+from distilcli.training.finetune import finetune
 from distilcli.training.lessons.classify import ClassifyLesson
 from distilcli.training.loop import Progress
 from distilcli.training.options import TrainingOptions
+from distilcli.training.start import StartingPoint, start_model
 from tests.conftest import WORDS
 
 LABELS = ("bad", "good")

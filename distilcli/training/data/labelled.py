@@ -12,6 +12,9 @@ from distilcli.rows.row import cell_text
 
 _NUMBER = re.compile(r"[-+]?\d+")
 
+UNLABELLED = -100
+"""The index of a row without a label, which torch's losses pass over."""
+
 LABEL_COLUMNS = ("label", "labels", "category", "class", "sentiment", "target", "intent", "topic")
 
 
@@ -34,19 +37,24 @@ def read_examples(
     share: float,
     seed: int,
     known: Sequence[str],
+    taught: bool = False,
 ) -> tuple[Examples, Examples]:
     """Read rows to learn from and rows to validate on.
 
     Without `valid`, a `share` of each label's rows is set aside. `known` are the labels of the
-    model to start from. Raises `InputError` for rows that cannot be learned from.
+    model to start from; where the lesson is `taught`, they are the teacher's, and rows to learn
+    from may have no label. Raises `InputError` for rows that cannot be learned from.
     """
-    columns = {"label_column": label_column, "pair_column": pair_column}
-    train_frame = read_frame(train, **columns)
-    names = label_names(train_frame, known=known)
+    train_frame = read_frame(
+        train, label_column=label_column, pair_column=pair_column, may_lack_labels=taught
+    )
+    names = tuple(known) if taught else label_names(train_frame, known=known)
     if valid is None:
-        train_frame, valid_frame = split(train_frame, share=share, seed=seed)
+        labelled = train_frame[train_frame["label"] != ""]
+        _, valid_frame = split(labelled, share=share, seed=seed)
+        train_frame = train_frame.drop(valid_frame.index)
     else:
-        valid_frame = read_frame(valid, **columns)
+        valid_frame = read_frame(valid, label_column=label_column, pair_column=pair_column)
     return (
         as_examples(train_frame, names, source=train.name),
         as_examples(valid_frame, names, source=(valid or train).name),
@@ -54,7 +62,11 @@ def read_examples(
 
 
 def read_frame(
-    source: RowSource, *, label_column: str | None, pair_column: str | None
+    source: RowSource,
+    *,
+    label_column: str | None,
+    pair_column: str | None,
+    may_lack_labels: bool = False,
 ) -> pd.DataFrame:
     """Read every row into a frame of `text`, `label` and, for pairs, `pair`.
 
@@ -74,6 +86,9 @@ def read_frame(
         except RowError as error:
             raise InputError(str(error)) from None
         if not cells["label"][-1].strip():
+            if may_lack_labels:
+                cells["label"][-1] = ""
+                continue
             raise InputError(
                 f"{row.source}: line {row.line}, column {wanted['label']!r}: the label is empty; "
                 "every row to learn from needs one"
@@ -120,7 +135,7 @@ def split(frame: pd.DataFrame, *, share: float, seed: int) -> tuple[pd.DataFrame
 
 def as_examples(frame: pd.DataFrame, names: tuple[str, ...], *, source: str) -> Examples:
     """Turn labels into their places in `names`; raise `InputError` for one that has none."""
-    number = {name: index for index, name in enumerate(names)}
+    number = {name: index for index, name in enumerate(names)} | {"": UNLABELLED}
     unknown = sorted(set(frame["label"]) - number.keys())
     if unknown:
         raise InputError(

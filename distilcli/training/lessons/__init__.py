@@ -22,10 +22,12 @@ def read_lesson(
     share: float,
     seed: int,
     known: Sequence[str],
+    taught: bool = False,
 ) -> Lesson:
     """Read the rows of a task; without `valid` a `share` of them is set aside.
 
-    `known` are the labels of the model to start from. Raises `InputError` for rows that cannot be
+    `known` are the labels of the model to start from, or of the teacher of a lesson that is
+    `taught`: rows to learn from then need no labels. Raises `InputError` for rows that cannot be
     learned from.
     """
     if task == "qa":
@@ -45,5 +47,6 @@ def read_lesson(
             share=share,
             seed=seed,
             known=known,
+            taught=taught,
         )
     )

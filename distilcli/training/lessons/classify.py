@@ -17,7 +17,8 @@ from distilcli.tasks.predictor import itself
 from distilcli.tasks.settings import LongTexts
 from distilcli.tokenizer.tokenizer import Tokenizer
 from distilcli.training.data.labelled import Examples
-from distilcli.training.lessons.lesson import Example, Metric, digest, encoded_all, values
+from distilcli.training.digests import rows_digest
+from distilcli.training.lessons.lesson import Example, Metric, encoded_all, values
 from distilcli.training.soft_targets import soft_cross_entropy
 
 
@@ -65,8 +66,8 @@ class ClassifyLesson:
     def digests(self) -> dict[str, str]:
         """Tell the rows by what they hold."""
         return {
-            "training data": digest([self.train.label_names], _rows(self.train)),
-            "validation data": digest(_rows(self.valid)),
+            "training data": rows_digest([self.train.label_names], _rows(self.train)),
+            "validation data": rows_digest(_rows(self.valid)),
         }
 
 

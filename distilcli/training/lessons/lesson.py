@@ -6,7 +6,6 @@ examples, gives the loss of a batch, and scores the model on the rows to validat
 engine and the tasks that will use the model later.
 """
 
-import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -77,10 +76,10 @@ class Objective(Protocol):
     def units(self, example: Any) -> int:
         """Count the units of an example."""
 
-    def outputs(self, model: Any, batch: Batch, examples: Sequence[Any]) -> Tensor:
-        """Run the model on the pieces of `examples`, in order; return (units, C) in fp32."""
+    def outputs(self, model: Any, batch: Batch, examples: Sequence[Any]) -> Any:
+        """Run the model on the pieces of `examples`, in order; return what `loss` needs of it."""
 
-    def loss(self, outputs: Tensor, examples: Sequence[Any]) -> Tensor:
+    def loss(self, outputs: Any, examples: Sequence[Any]) -> Tensor:
         """Return the sum of the loss over all units, a scalar."""
 
     def scores(self, device: torch.device) -> dict[str, float]:
@@ -97,6 +96,9 @@ class Teachable(Objective, Protocol):
     """
 
     varies: bool
+
+    def outputs(self, model: Any, batch: Batch, examples: Sequence[Any]) -> Tensor:
+        """Return the outputs (units, C) of the pieces of `examples`, in order, in fp32."""
 
     def soft_loss(self, student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
         """Return the loss between a student's outputs and its teacher's, summed over units."""
@@ -150,17 +152,6 @@ def values(
     )
     with closing(engine.run(items)) as blocks:
         return [outcome.value for block in blocks for outcome in block if outcome.value is not None]
-
-
-def digest(*rows: Iterable[object]) -> str:
-    """Return the SHA-256 of rows of plain values."""
-    found = hashlib.sha256()
-    for part in rows:
-        for row in part:
-            found.update(repr(row).encode("utf-8", "surrogatepass"))
-            found.update(b"\0")
-        found.update(b"\1")
-    return found.hexdigest()
 
 
 def encoded_all(

@@ -18,7 +18,8 @@ from distilcli.tasks.qa import MAX_LENGTH, ContextWindow, EncodedQuestion, QaTas
 from distilcli.tasks.settings import LongTexts
 from distilcli.tokenizer.tokenizer import Tokenizer
 from distilcli.training.data.questions import Question
-from distilcli.training.lessons.lesson import Example, Metric, digest, encoded_all, values
+from distilcli.training.digests import rows_digest
+from distilcli.training.lessons.lesson import Example, Metric, encoded_all, values
 from distilcli.training.soft_targets import soft_cross_entropy
 
 _UNANSWERABLE = 0  # the place of [CLS], which answers for "no answer"
@@ -69,7 +70,10 @@ class QaLesson:
 
     def digests(self) -> dict[str, str]:
         """Tell the questions by what they hold."""
-        return {"training data": digest(self.train), "validation data": digest(self.valid)}
+        return {
+            "training data": rows_digest(self.train),
+            "validation data": rows_digest(self.valid),
+        }
 
 
 class QaObjective:
@@ -122,7 +126,7 @@ class QaObjective:
             possible[row, window.first : window.first + len(window.starts)] = True
         possible[:, _UNANSWERABLE] = True
         lowest = torch.finfo(logits.dtype).min
-        masked = logits.masked_fill(~possible.to(logits.device)[..., None], lowest)
+        masked: Tensor = logits.masked_fill(~possible.to(logits.device)[..., None], lowest)
         return masked.transpose(1, 2).flatten(0, 1)
 
     def loss(self, outputs: Tensor, examples: Sequence[WindowExample]) -> Tensor:

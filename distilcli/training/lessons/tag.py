@@ -18,7 +18,8 @@ from distilcli.tasks.settings import LongTexts
 from distilcli.tasks.tag import TagTask
 from distilcli.tokenizer.tokenizer import Tokenizer
 from distilcli.training.data.tagged import TaggedSentences
-from distilcli.training.lessons.lesson import Example, Metric, digest, encoded_all, values
+from distilcli.training.digests import rows_digest
+from distilcli.training.lessons.lesson import Example, Metric, encoded_all, values
 from distilcli.training.soft_targets import soft_cross_entropy
 
 
@@ -69,8 +70,8 @@ class TagLesson:
     def digests(self) -> dict[str, str]:
         """Tell the sentences by what they hold."""
         return {
-            "training data": digest([self.train.label_names], self.train.rows()),
-            "validation data": digest(self.valid.rows()),
+            "training data": rows_digest([self.train.label_names], self.train.rows()),
+            "validation data": rows_digest(self.valid.rows()),
         }
 
 
