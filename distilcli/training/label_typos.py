@@ -37,6 +37,7 @@ def find_typos(counts: Mapping[str, int]) -> dict[str, str]:
             typos[label] = meant
             continue
         spelled[plain, digits] = label
-        for shape in shapes:
-            lacking.setdefault(shape, label)
+        if counts[label] >= _MUCH_RARER:
+            for shape in shapes:
+                lacking.setdefault(shape, label)
     return typos
