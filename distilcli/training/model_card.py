@@ -151,7 +151,7 @@ def _front_matter(record: RunRecord) -> str:
             dataset_type=validated_on,
             dataset_name=validated_on,
             metric_type=_HUB_METRICS.get(metric, metric),
-            metric_name=_words(metric),
+            metric_name=metric_words(metric),
             metric_value=value,
         )
         for metric, value in record.metrics.items()
@@ -193,7 +193,7 @@ def _figures(record: RunRecord) -> str:
         f"step {record.best_step:,}, of {record.steps:,} in {_counted(record.epochs, 'epoch')}. "
         "The same rows chose it, so its figures are a little optimistic."
     )
-    rows = [(_words(name), _number(value)) for name, value in record.metrics.items()]
+    rows = [(metric_words(name), _number(value)) for name, value in record.metrics.items()]
     return f"{stood}\n\n{_table(('metric', 'value'), rows)}"
 
 
@@ -273,7 +273,8 @@ def _plain(text: str) -> str:
     return _MARKUP.sub(r"\\\1", " ".join(text.split())) or " "
 
 
-def _words(metric: str) -> str:
+def metric_words(metric: str) -> str:
+    """Return the name of a metric as a person writes it: `macro_f1` is macro-F1."""
     return metric.replace("_f1", "-F1").replace("f1", "F1").replace("_", " ")
 
 
