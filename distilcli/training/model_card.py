@@ -9,6 +9,7 @@ from pathlib import PurePosixPath, PureWindowsPath
 
 from huggingface_hub import EvalResult, ModelCardData
 
+from distilcli.scores.precision_recall import PrecisionRecall
 from distilcli.training.environment import Environment
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>|#~])")
@@ -22,15 +23,6 @@ class DataRecord:
     files: Sequence[str]
     rows: int
     labels: Mapping[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class LabelFigures:
-    """How well one label is found, as shares of 1."""
-
-    precision: float
-    recall: float
-    f1: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,7 +51,7 @@ class RunRecord:
     epochs: int
     best_step: int
     metrics: Mapping[str, float]
-    label_figures: Mapping[str, LabelFigures] = field(default_factory=dict)
+    label_figures: Mapping[str, PrecisionRecall] = field(default_factory=dict)
     environment: Environment
 
 

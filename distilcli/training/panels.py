@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from distilcli.scores.calibration import Bin, expected_calibration_error
 from distilcli.training.model_card import metric_words
 
 LABELS_WITH_COUNTS = 15  # in a confusion of more, the numbers would not fit their cells
@@ -30,14 +31,6 @@ class Curves(NamedTuple):
     title: str
     series: Mapping[str, Sequence[tuple[int, float]]]
     best_step: int | None
-
-
-class ReliabilityBin(NamedTuple):
-    """Predictions of about the same confidence: its mean, the share that is right, how many."""
-
-    confidence: float
-    accuracy: float
-    rows: int
 
 
 def sort_curves(history: Sequence[Mapping[str, Any]]) -> list[Curves]:
@@ -117,14 +110,11 @@ def _label_ends(axes: Any, ends: list[tuple[float, str, str]]) -> None:
         )
 
 
-def draw_reliability(axes: Any, *, bins: Sequence[ReliabilityBin]) -> None:
-    """Draw how often predictions are right against their score, and how far that is from equal.
-
-    The calibration error is the mean of that distance over the rows (Guo et al. 2017).
-    """
-    filled = [found for found in bins if found.rows]
-    total = sum(found.rows for found in filled)
-    error = sum(found.rows * abs(found.accuracy - found.confidence) for found in filled) / total
+def draw_reliability(axes: Any, *, bins: Sequence[Bin]) -> None:
+    """Draw how often predictions are right against their score, and how far that is from equal."""
+    filled = [found for found in bins if found.count]
+    total = sum(found.count for found in filled)
+    error = expected_calibration_error(filled)
     axes.set_title("Reliability of the scores")
     axes.plot([0, 1], [0, 1], color="#B0B0B0", linewidth=1, linestyle=(0, (4, 3)), zorder=1)
     axes.vlines(
@@ -138,7 +128,7 @@ def draw_reliability(axes: Any, *, bins: Sequence[ReliabilityBin]) -> None:
     axes.scatter(
         [found.confidence for found in filled],
         [found.accuracy for found in filled],
-        s=[20 + 400 * found.rows / total for found in filled],
+        s=[20 + 400 * found.count / total for found in filled],
         color=_BLUE,
         edgecolor="white",
         zorder=3,

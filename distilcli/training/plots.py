@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from distilcli.errors import ResourceError
+from distilcli.scores.calibration import Bin
 from distilcli.training.panels import (
     GREY,
     LABELS_WITH_COUNTS,
-    ReliabilityBin,
     draw_confusion,
     draw_curves,
     draw_reliability,
@@ -55,14 +55,14 @@ class RunPicture:
     """What is drawn of a run; a panel whose data is None is left out.
 
     `history` are the lines of metrics.jsonl. `confusion` counts rows by the place of their label
-    (first) and of the predicted one in `labels`.
+    (first) and of the predicted one in `labels`; `reliability` bins them by the best probability.
     """
 
     title: str
     history: Sequence[Mapping[str, Any]]
     labels: Sequence[str] = ()
     confusion: Sequence[Sequence[int]] | None = None
-    reliability: Sequence[ReliabilityBin] | None = None
+    reliability: Sequence[Bin] | None = None
 
 
 def plot_run(picture: RunPicture, path: str) -> None:
@@ -100,7 +100,7 @@ def most_confused(confusion: np.ndarray, most: int = MOST_LABELS) -> list[int]:
 def _draw(figure: Any, picture: RunPicture) -> None:
     """Lay the panels out in rows of two; a confusion between many labels has a row of its own."""
     panels: list[Panel] = [partial(draw_curves, curves=c) for c in sort_curves(picture.history)]
-    if any(found.rows for found in picture.reliability or ()):
+    if any(found.count for found in picture.reliability or ()):
         panels.append(partial(draw_reliability, bins=picture.reliability or ()))
     wide: list[tuple[float, int, list[Panel]]] = []
     if picture.confusion is not None:

@@ -8,8 +8,9 @@ import torch
 from huggingface_hub import ModelCard
 
 from distilcli import __all__ as python_face
+from distilcli.scores.precision_recall import PrecisionRecall
 from distilcli.training.environment import Environment, cpu_name, read_environment
-from distilcli.training.model_card import DataRecord, LabelFigures, RunRecord, model_card
+from distilcli.training.model_card import DataRecord, RunRecord, model_card
 
 TASKS = ["classify", "multilabel", "regress", "tag", "qa", "mlm", "embed", "choose"]
 RECORD = RunRecord(
@@ -26,7 +27,7 @@ RECORD = RunRecord(
     epochs=3,
     best_step=900,
     metrics={"accuracy": 0.91236, "macro_f1": 0.9},
-    label_figures={"no": LabelFigures(precision=0.7, recall=0.8, f1=0.746667)},
+    label_figures={"no": PrecisionRecall(precision=0.7, recall=0.8, f1=0.746667, support=800)},
     environment=Environment(
         cpu="A CPU",
         cores=1,

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from distilcli.errors import ResourceError
+from distilcli.scores.calibration import Bin
 from distilcli.tokenizer.plot import check_plot
-from distilcli.training.panels import ReliabilityBin, sort_curves
+from distilcli.training.panels import sort_curves
 from distilcli.training.plots import RunPicture, most_confused, plot_run
 
 HISTORY = [
@@ -15,7 +16,11 @@ HISTORY = [
     {"step": 20, "epoch": 1, "train_loss": 0.5, "accuracy": 0.8, "macro_f1": 0.7, "best": True},
     {"step": 30, "epoch": 2, "train_loss": 0.4, "accuracy": 0.7, "macro_f1": 0.7, "best": False},
 ]
-BINS = [ReliabilityBin(0.1, 0.0, 0), ReliabilityBin(0.6, 0.5, 3), ReliabilityBin(0.9, 1.0, 1)]
+BINS = [
+    Bin(0.0, 0.5, count=0, confidence=0.0, accuracy=0.0),
+    Bin(0.5, 0.75, count=3, confidence=0.6, accuracy=0.5),
+    Bin(0.75, 1.0, count=1, confidence=0.9, accuracy=1.0),
+]
 
 
 def drawn(path: Path, **changes: Any) -> str:
