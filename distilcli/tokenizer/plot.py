@@ -6,19 +6,21 @@ from distilcli.errors import ResourceError, UsageError
 from distilcli.rows import check_destination
 from distilcli.tokenizer.statistics import LengthReport
 
+PLOT_SUFFIXES = (".png", ".svg")
+
 
 def check_plot(path: str, *, force: bool) -> None:
     """Raise `UsageError` if no picture can be drawn to `path`, before any work is done."""
     try:
-        from matplotlib.figure import Figure
+        import matplotlib.figure  # noqa: F401
     except ImportError:
         raise UsageError(
             "--plot needs matplotlib; install it with: pip install 'distilcli[plot]'"
         ) from None
-    kinds = Figure().canvas.get_supported_filetypes()
-    suffix = Path(path).suffix.removeprefix(".").lower()
-    if suffix not in kinds:
-        raise UsageError(f"{path}: --plot draws {', '.join(sorted(kinds))}; choose such a suffix")
+    if Path(path).suffix.lower() not in PLOT_SUFFIXES:
+        raise UsageError(
+            f"{path}: --plot draws {' and '.join(PLOT_SUFFIXES)}; choose such a suffix"
+        )
     check_destination(path, force=force)
 
 

@@ -1,28 +1,37 @@
 """A run's folder: the best model so far, the metrics, and the state to resume from.
 
     config.json, model.safetensors, tokenizer files   the best model so far, ready to use
+    config.toml                                       every setting of the run
     metrics.jsonl                                     a line for each evaluation
-    summary.json                                      written at the end
+    summary.json, README.md                           written at the end, for programs and people
     training_state.pt                                 until the end: everything to go on from
 
-Each file is written beside its place and renamed, so a kill at any moment leaves whole files.
+Each file is written beside its place and renamed, so a kill at any moment leaves whole files, and
+a disk that is full leaves those that were there. A model is made of several files: see `save_best`
+for why a kill never leaves a mixture of two.
 """
 
+import filecmp
 import json
 import os
 import pickle
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from distilcli.checkpoint.folder import SAFETENSORS_NAME, WEIGHT_NAMES
 from distilcli.errors import ModelError, ResourceError, UsageError
 from distilcli.model.heads import TaskModel
 from distilcli.model.saving import TOKENIZER_NAMES, save_model, write_json
 
 STATE_FILE = "training_state.pt"
+CONFIG_FILE = "config.toml"
+METRICS_FILE = "metrics.jsonl"
+SUMMARY_FILE = "summary.json"
+CARD_FILE = "README.md"
 
 
 class RunFolder:
@@ -53,7 +62,7 @@ class RunFolder:
             )
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            for name in (STATE_FILE, "metrics.jsonl", "summary.json"):
+            for name in (STATE_FILE, CONFIG_FILE, METRICS_FILE, SUMMARY_FILE, CARD_FILE):
                 (self.path / name).unlink(missing_ok=True)
         except OSError as error:
             raise ResourceError(f"{self.path}: cannot be made: {error}") from None
@@ -62,7 +71,7 @@ class RunFolder:
         """Return the saved state; raise `UsageError` if there is none or it is another run's."""
         path = self.path / STATE_FILE
         if not path.is_file():
-            done = (self.path / "summary.json").is_file()
+            done = (self.path / SUMMARY_FILE).is_file()
             reason = "the run is finished" if done else "there is no interrupted run"
             raise UsageError(f"{self.path}: {reason}, nothing to resume")
         saved = _read_state(path)
@@ -78,15 +87,23 @@ class RunFolder:
             )
         return saved
 
+    def save_config(self, toml: str) -> None:
+        """Write the settings of the run; see `config_toml`."""
+        self._replace_text(CONFIG_FILE, toml)
+
     def save_state(self, state: dict[str, Any], history: list[dict[str, Any]]) -> None:
         """Replace the saved state and the metrics."""
         content = {**state, "fingerprint": self._fingerprint}
         self._replace(self.path / STATE_FILE, lambda path: torch.save(content, path))
-        lines = "".join(json.dumps(entry) + "\n" for entry in history)
-        self._replace(self.path / "metrics.jsonl", lambda path: path.write_text(lines, "utf-8"))
+        self._replace_text(METRICS_FILE, "".join(json.dumps(entry) + "\n" for entry in history))
 
     def save_best(self, model: TaskModel) -> None:
-        """Replace the saved model, and with it the tokenizer of whatever was here before."""
+        """Replace the saved model, and with it the tokenizer of whatever was here before.
+
+        From one best model of a run to the next only the weights change, and one rename puts them
+        in place. Where other files change too, the old weights go first and the new ones come
+        last: a kill in between leaves a folder without weights, which is refused, not a mixture.
+        """
         stage = self.path / ".saving"
         try:
             shutil.rmtree(stage, ignore_errors=True)
@@ -97,29 +114,58 @@ class RunFolder:
                 tokenizer_files=self._tokenizer_files,
                 max_length=self._max_length,
             )
-            for path in sorted(stage.iterdir()):
-                path.replace(self.path / path.name)
-            stage.rmdir()
-            for name in TOKENIZER_NAMES - {path.name for path in self._tokenizer_files}:
-                (self.path / name).unlink(missing_ok=True)
+            for path in stage.iterdir():
+                _write_through(path)
+            self._move_in(stage)
         except OSError as error:
             raise ResourceError(f"{self.path}: the model could not be saved: {error}") from None
+        finally:
+            shutil.rmtree(stage, ignore_errors=True)
 
-    def finish(self, summary: dict[str, Any]) -> None:
-        """Write the summary and drop the state, which is of no more use."""
-        self._replace(self.path / "summary.json", lambda path: write_json(path, summary))
+    def _move_in(self, stage: Path) -> None:
+        weights = stage / SAFETENSORS_NAME
+        others = [path for path in stage.iterdir() if path != weights]
+        changed = [path for path in others if not _same(path, self.path / path.name)]
+        surplus = TOKENIZER_NAMES - {path.name for path in others}
+        stale = [path for name in surplus if (path := self.path / name).exists()]
+        if changed or stale:
+            for name in WEIGHT_NAMES:
+                (self.path / name).unlink(missing_ok=True)
+        for path in stale:
+            path.unlink()
+        for path in others:
+            path.replace(self.path / path.name)
+        weights.replace(self.path / weights.name)
+
+    def finish(self, summary: dict[str, Any], *, card: str | None = None) -> None:
+        """Write the summary and the card, and drop the state, which is of no more use."""
+        if card is not None:
+            self._replace_text(CARD_FILE, card)
+        self._replace(self.path / SUMMARY_FILE, lambda path: write_json(path, summary))
         (self.path / STATE_FILE).unlink(missing_ok=True)
 
-    def _replace(self, path: Path, write: Any) -> None:
+    def _replace_text(self, name: str, text: str) -> None:
+        self._replace(self.path / name, lambda path: path.write_text(text, "utf-8"))
+
+    def _replace(self, path: Path, write: Callable[[Path], Any]) -> None:
         temporary = path.with_name(f".{path.name}.tmp")
         try:
             write(temporary)
-            with temporary.open("rb+") as file:
-                os.fsync(file.fileno())
+            _write_through(temporary)
             temporary.replace(path)
         except (OSError, RuntimeError) as error:  # torch.save reports a full disk as RuntimeError
             temporary.unlink(missing_ok=True)
             raise ResourceError(f"{path}: could not be written: {error}") from None
+
+
+def _write_through(path: Path) -> None:
+    """Wait until the file is on the disk: a rename may get there before what it renames."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _same(path: Path, other: Path) -> bool:
+    return other.is_file() and filecmp.cmp(path, other, shallow=False)
 
 
 def _read_state(path: Path) -> dict[str, Any]:

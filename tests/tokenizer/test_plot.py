@@ -24,4 +24,4 @@ def test_a_picture(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--force"):
         check_plot(str(path), force=False)
     with pytest.raises(UsageError, match="choose such a suffix"):
-        check_plot(str(tmp_path / "lengths.csv"), force=False)
+        check_plot(str(tmp_path / "lengths.pdf"), force=False)

@@ -1,3 +1,9 @@
+import contextlib
+import itertools
+import math
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +14,7 @@ from distilcli.checkpoint.folder import describe_folder
 from distilcli.errors import ModelError, ResourceError, UsageError
 from distilcli.model.heads import SequenceClassifier
 from distilcli.model.loading import load_model
+from distilcli.model.saving import TOKENIZER_NAMES
 from distilcli.training.run_folder import STATE_FILE, RunFolder
 from tests.training._runs import CONFIG
 
@@ -34,7 +41,14 @@ def test_a_folder_that_holds_something_needs_force(tmp_path: Path) -> None:
 
 
 def test_force_forgets_the_run_that_was_there_and_nothing_else(tmp_path: Path) -> None:
-    for name in (STATE_FILE, "metrics.jsonl", "summary.json", "notes.txt"):
+    for name in (
+        STATE_FILE,
+        "config.toml",
+        "metrics.jsonl",
+        "summary.json",
+        "README.md",
+        "notes.txt",
+    ):
         (tmp_path / name).touch()
     folder(tmp_path).create(force=True)
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
@@ -127,3 +141,130 @@ def test_a_model_that_cannot_be_saved_is_an_error_of_resources(tmp_path: Path) -
         folder(tmp_path / "missing").save_best(SequenceClassifier(CONFIG))
     with pytest.raises(ResourceError, match=r"summary.json: could not be written"):
         folder(tmp_path / "missing").finish({})
+
+
+class Killed(BaseException):
+    """The end of the process, as far as a folder can tell."""
+
+
+class Faults:
+    """Lets so many changes of a folder pass (renames, removals), and then none."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.left: float = math.inf
+        for name in ("replace", "unlink"):
+            monkeypatch.setattr(Path, name, self._counted(getattr(Path, name)))
+
+    def _counted(self, change: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(path: Path, *arguments: Any, **options: Any) -> Any:
+            if self.left < 1:
+                raise Killed
+            self.left -= 1
+            return change(path, *arguments, **options)
+
+        return counted
+
+
+def model_of(seed: int, **changes: Any) -> SequenceClassifier:
+    torch.manual_seed(seed)
+    return SequenceClassifier(replace(CONFIG, **changes))
+
+
+def model_files(path: Path) -> dict[str, bytes]:
+    """All of a folder that makes its model."""
+    names = {"config.json", "model.safetensors", *TOKENIZER_NAMES}
+    return {p.name: p.read_bytes() for p in path.iterdir() if p.name in names}
+
+
+@pytest.mark.parametrize("other", [False, True], ids=["same run", "model of another kind"])
+def test_a_kill_while_the_best_model_is_replaced_never_mixes_two(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other: bool
+) -> None:
+    (tmp_path / "vocab.txt").write_text("one")
+    (tmp_path / "tokenizer.json").write_text("two")
+    old, new = model_of(1), model_of(2, labels=("a", "b")) if other else model_of(2)
+    old_run = folder(tmp_path / "run", tmp_path / "tokenizer.json")
+    new_run = folder(tmp_path / "run", tmp_path / ("vocab.txt" if other else "tokenizer.json"))
+    faults = Faults(monkeypatch)
+    stayed = []  # after a kill at each change in turn: is the old model there, whole?
+    for count in itertools.count():
+        faults.left = math.inf
+        shutil.rmtree(tmp_path / "run", ignore_errors=True)
+        old_run.create(force=True)
+        old_run.save_best(old)
+        before = model_files(tmp_path / "run")
+        faults.left = count
+        try:
+            new_run.save_best(new)
+        except Killed:
+            stayed.append(model_files(tmp_path / "run") == before)
+            if not stayed[-1]:
+                with pytest.raises(ModelError, match="no weights"):
+                    describe_folder("m", tmp_path / "run")
+        else:
+            break
+        faults.left = math.inf
+        new_run.save_best(new)  # the next attempt is none the worse for it
+        check_model(tmp_path / "run", new)
+    check_model(tmp_path / "run", new)
+    assert not (tmp_path / "run" / ("tokenizer.json" if other else "vocab.txt")).exists()
+    assert len(stayed) >= 3
+    assert stayed[0]
+    assert all(stayed) is not other
+
+
+def check_model(path: Path, model: SequenceClassifier) -> None:
+    found = load_model(describe_folder("m", path), SequenceClassifier).model
+    assert found.config.labels == model.config.labels
+    for name, weight in model.state_dict().items():
+        assert torch.equal(found.state_dict()[name], weight)
+
+
+@contextlib.contextmanager
+def full_disk(size: int = 100) -> Iterator[None]:
+    """Let no file grow above `size` bytes."""
+    resource = pytest.importorskip("resource", reason="limits of a process are a matter of POSIX")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+SAVES: dict[str, Callable[[RunFolder, int], None]] = {
+    "state": lambda run, n: run.save_state({"n": torch.full((500,), n)}, [{"step": n}]),
+    "config": lambda run, n: run.save_config(f"n = {n}\n" * 100),
+    "model": lambda run, n: run.save_best(model_of(n)),
+    "card": lambda run, n: run.finish({"n": n}, card=f"{n}\n" * 100),
+    "summary": lambda run, n: run.finish({"n": [n] * 100}),
+}
+
+
+@pytest.mark.parametrize("save", SAVES.values(), ids=SAVES.keys())
+def test_a_full_disk_leaves_the_last_good_state(
+    tmp_path: Path, save: Callable[[RunFolder, int], None]
+) -> None:
+    run = folder(tmp_path / "run")
+    run.create(force=False)
+    save(run, 1)
+    before = {path.name: path.read_bytes() for path in run.path.iterdir()}
+    with full_disk(), pytest.raises(ResourceError, match="could not be") as caught:
+        save(run, 2)
+    assert "\n" not in str(caught.value)
+    assert {path.name: path.read_bytes() for path in run.path.iterdir()} == before
+    save(run, 2)
+    assert {path.name for path in run.path.iterdir()} == before.keys()
+
+
+def test_what_a_person_reads_is_there_at_the_end(tmp_path: Path) -> None:
+    run = folder(tmp_path)
+    run.save_config("seed = 1\n")
+    run.save_state({}, [{"step": 1}])
+    run.finish({"steps": 1}, card="# ünder\n")
+    assert {path.name: path.read_text("utf-8") for path in tmp_path.iterdir()} == {
+        "config.toml": "seed = 1\n",
+        "metrics.jsonl": '{"step": 1}\n',
+        "summary.json": '{\n  "steps": 1\n}\n',
+        "README.md": "# ünder\n",
+    }

@@ -1,0 +1,77 @@
+"""The settings of a run as TOML, which Python reads (`tomllib`) and does not write.
+
+A small part of TOML: tables of texts, numbers, truth values and lists. TOML has no word for
+nothing, so a setting that is None stands as a comment: it was not forgotten, it was not set.
+"""
+
+import math
+import re
+import shlex
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+# What may stand in neither a text nor a comment: control characters, and halves of characters.
+_UNSEEN = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+_ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+
+def config_toml(settings: Mapping[str, Any], *, command: Sequence[str] = ()) -> str:
+    """Return `settings` as TOML, the command line that they came from as a comment at the head.
+
+    Values are str, int, float, bool, None, lists or tuples of these, and mappings, which become
+    tables. Half a surrogate pair, which UTF-8 cannot hold, becomes U+FFFD. Raises `TypeError` for
+    a value of another type, and for None in a list.
+    """
+    head = [f"# {_UNSEEN.sub(' ', shlex.join(command))}", ""] if command else []
+    return "\n".join([*head, *_table(settings, ())]).strip("\n") + "\n"
+
+
+def _table(table: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[str]:
+    """Yield the lines of a table: its own settings first, for a header ends them."""
+    inner = {name: value for name, value in table.items() if isinstance(value, Mapping)}
+    if path:
+        yield f"[{'.'.join(map(_key, path))}]"
+    for name, value in table.items():
+        if value is None:
+            yield f"# {_key(name)} is not set"
+        elif name not in inner:
+            yield f"{_key(name)} = {_value(value)}"
+    yield ""
+    for name, value in inner.items():
+        yield from _table(value, (*path, name))
+
+
+def _key(name: str) -> str:
+    return name if _BARE_KEY.fullmatch(name) else _text(name)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float):
+        return repr(value) if math.isfinite(value) else str(value)
+    if isinstance(value, list | tuple):
+        return f"[{_joined(_value(item) for item in value)}]"
+    if isinstance(value, Mapping):  # in a list
+        return f"{{{_joined(f'{_key(k)} = {_value(v)}' for k, v in value.items())}}}"
+    raise TypeError(f"TOML has no {type(value).__name__}")
+
+
+def _text(text: str) -> str:
+    """Return a text in quotes."""
+    escaped = "".join(_ESCAPES.get(character, character) for character in text)
+    return f'"{_UNSEEN.sub(_escape, escaped)}"'
+
+
+def _escape(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    return "\ufffd" if code > 0x7F else f"\\u{code:04X}"  # noqa: PLR2004
+
+
+def _joined(parts: Iterable[str]) -> str:
+    return ", ".join(parts)

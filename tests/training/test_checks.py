@@ -1,0 +1,230 @@
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from distilcli.training.checks import (
+    CheckedRows,
+    check_answers,
+    check_labels,
+    check_lengths,
+    check_texts,
+)
+from distilcli.training.findings import Finding
+
+
+def rows(texts: Sequence[str], labels: str | None = None, **more: Any) -> CheckedRows:
+    """Rows of one-letter labels."""
+    each = None if labels is None else [(label,) for label in labels]
+    return CheckedRows(**{"name": "train.csv", "texts": texts, "labels": each, **more})
+
+
+def labelled(*labels: str, name: str = "train.csv") -> CheckedRows:
+    texts = [f"t{index}" for index in range(len(labels))]
+    return CheckedRows(name=name, texts=texts, labels=[(label,) for label in labels])
+
+
+def kinds(found: list[Finding]) -> dict[str, int]:
+    return {finding.kind: finding.count for finding in found}
+
+
+def only(found: list[Finding]) -> Finding:
+    (finding,) = found
+    return finding
+
+
+def test_sound_rows_have_no_findings() -> None:
+    train, valid = labelled(*["yes", "no"] * 10), rows(["x", "y"], "ab", name="v")
+    assert check_texts(train, valid) == []
+    assert check_labels(train, labelled("no", name="v")) == []
+
+
+def test_no_rows_are_an_error() -> None:
+    assert only(check_texts(rows([]))) == Finding(
+        "no rows", "train.csv: holds no rows", 1, is_error=True
+    )
+    assert only(check_texts(rows(["a"]), rows([], name="v.csv"))).message == "v.csv: holds no rows"
+    assert check_labels(rows([], "")) == []
+
+
+def test_empty_texts_are_counted_and_nothing_else_is_said_of_them() -> None:
+    texts = ["a", "", " ", "\t\n", "", "b"]
+    finding = only(check_texts(rows(texts, "xyxyxy")))
+    assert finding == Finding(
+        "empty text",
+        "train.csv: 4 rows have an empty text",
+        4,
+        ("train.csv: row 2", "train.csv: row 3", "train.csv: row 4"),
+    )
+
+
+def test_nothing_but_empty_texts_is_an_error() -> None:
+    finding = only(check_texts(rows(["", " "])))
+    assert finding.is_error
+    assert "check --text-column" in finding.message
+
+
+def test_rows_are_named_by_file_and_line_where_these_are_known() -> None:
+    places = [("a.csv", 2), ("b.csv", 7)]
+    assert only(check_texts(rows(["x", ""], places=places))).examples == ("b.csv: line 7",)
+
+
+def test_duplicates_and_contradictions() -> None:
+    texts = ["Good film", "bad", "good  FILM ", "good\nfilm", "Bad"]
+    duplicate, contradiction = check_texts(rows(texts, "pnpnn"))
+    assert duplicate == Finding(
+        "duplicate",
+        "2 training rows are there more than once",
+        2,
+        (
+            "train.csv: row 3: 'good FILM', as train.csv: row 1",
+            "train.csv: row 5: 'Bad', as train.csv: row 2",
+        ),
+    )
+    assert contradiction == Finding(
+        "contradiction",
+        "1 text has different labels in the training rows",
+        1,
+        ("'good film': 'p' (train.csv: row 1), 'n' (train.csv: row 4)",),
+    )
+
+
+def test_the_order_of_a_rows_labels_is_no_contradiction() -> None:
+    found = check_texts(CheckedRows(name="t", texts=["x", "x"], labels=[("a", "b"), ("b", "a")]))
+    assert kinds(found) == {"duplicate": 1}
+
+
+def test_pairs_are_the_same_if_both_texts_are() -> None:
+    train = rows(["a", "a", "a b"], pairs=["b c", "c", "c"])
+    assert check_texts(train) == []
+    valid = rows(["A", "c"], pairs=[" C", "a"], name="v.csv")
+    assert only(check_texts(train, valid)).examples == ("v.csv: row 1: 'A', as train.csv: row 2",)
+
+
+def test_leaks_are_told_with_their_share() -> None:
+    valid = rows(["X ", "y", "z", "w"], name="v.csv")
+    finding = only(check_texts(rows(["a", "x"]), valid))
+    assert (finding.kind, finding.count, finding.is_error) == ("leak", 1, False)
+    assert finding.message.startswith("1 row to validate on (25.0%) is a training row too")
+
+
+SMALL_TEXTS = st.lists(st.text("aAß ", max_size=4), max_size=12)
+
+
+@given(SMALL_TEXTS, SMALL_TEXTS)
+def test_counts_are_those_of_comparing_all_with_all(train: list[str], valid: list[str]) -> None:
+    def same(a: str, b: str) -> bool:
+        return a.casefold().split() == b.casefold().split() != []
+
+    found = kinds(check_texts(rows(train), rows(valid, name="v")))
+    leaks = sum(any(same(text, other) for other in train) for text in valid)
+    repeated = sum(
+        any(same(text, other) for other in train[:place]) for place, text in enumerate(train)
+    )
+    assert found.get("leak", 0) == leaks
+    assert found.get("duplicate", 0) == repeated
+
+
+def test_one_label_is_an_error_where_there_must_be_a_choice() -> None:
+    train = labelled(*["yes"] * 12)
+    finding = only(check_labels(train))
+    assert finding.is_error
+    assert "every row has the label 'yes'" in finding.message
+    assert check_labels(train, exclusive=False) == []
+
+
+def test_a_label_with_a_typing_error_is_named_with_what_was_meant() -> None:
+    labels = ["positive"] * 20 + ["negative"] * 20 + ["postive"] * 2
+    typo, small = check_labels(labelled(*labels))
+    assert typo == Finding(
+        "label typo",
+        "1 label looks like a typing error",
+        1,
+        ("train.csv: row 41: 'postive' (2 rows), did you mean 'positive' (20 rows)?",),
+    )
+    assert (small.kind, small.examples, small.is_error) == (
+        "small label",
+        ("'postive': 2 rows",),
+        False,
+    )
+
+
+def test_few_rows_of_a_label_are_counted_from_the_smallest() -> None:
+    found = check_labels(labelled(*"aaaabbbcc"), fewest=4)
+    assert only(found).message == "2 labels have fewer than 4 rows"
+    assert only(found).examples == ("'c': 2 rows", "'b': 3 rows")
+
+
+def test_a_label_that_is_new_in_validation_is_an_error() -> None:
+    train = labelled(*["positive", "negative"] * 10)
+    valid = labelled("positive", "postive", "7", "postive", name="v.csv")
+    assert only(check_labels(train, valid)) == Finding(
+        "unknown label",
+        "v.csv: has 2 labels that the training rows do not",
+        2,
+        ("v.csv: row 2: 'postive' (2 rows), did you mean 'positive'?", "v.csv: row 3: '7' (1 row)"),
+        is_error=True,
+    )
+
+
+def questions(*contexts: str) -> CheckedRows:
+    return CheckedRows(name="qa.json", texts=["?"] * len(contexts), pairs=contexts)
+
+
+def test_answers_in_their_place_are_sound() -> None:
+    asked = questions("the cat sat", "the cat", "x")
+    assert check_answers(asked, [[("cat", 4), ("the", 0)], [("the", None)], []]) == []
+
+
+def test_answers_elsewhere_and_nowhere() -> None:
+    asked = questions("cat and cat and dog", "a b")
+    missing, moved = check_answers(asked, [[("cat", 9), ("dog", -1), ("cow", 4)], [("a", 0)]])
+    assert missing == Finding(
+        "missing answer", "1 answer is not in the context", 1, ("qa.json: row 1: 'cow'",)
+    )
+    assert moved == Finding(
+        "moved answer",
+        "2 answers are elsewhere in the context",
+        2,
+        ("qa.json: row 1: 'cat' is at 8, not 9", "qa.json: row 1: 'dog' is at 16, not -1"),
+    )
+
+
+def test_it_is_an_error_if_every_answer_is_missing() -> None:
+    finding = only(check_answers(questions("a", "b"), [[("x", 0)], [("y", None)]]))
+    assert finding.is_error
+    assert "check the columns" in finding.message
+    assert check_answers(questions("a"), [[]]) == []
+
+
+@given(st.text("ab", max_size=12), st.text("ab", min_size=1, max_size=3), st.integers(-2, 14))
+def test_the_nearest_place_is_told(context: str, answer: str, start: int) -> None:
+    places = [at for at in range(len(context)) if context.startswith(answer, at)]
+    found = check_answers(questions(context), [[(answer, start)]])
+    if start in places:
+        assert found == []
+    elif places:
+        told = only(found).examples[0].partition("is at ")[2].split(",")[0]
+        assert abs(int(told) - start) == min(abs(place - start) for place in places)
+    else:
+        assert kinds(found) == {"missing answer": 1}
+
+
+def test_rows_over_the_limit_are_counted_with_the_tokens_that_are_lost() -> None:
+    finding = only(check_lengths(rows(list("abcd")), [8, 20, 12, 10], 10))
+    assert finding == Finding(
+        "too long",
+        "2 rows are cut at 10 tokens: 12 of 50 tokens are lost (24.0%)",
+        2,
+        ("train.csv: row 2: 20 tokens", "train.csv: row 3: 12 tokens"),
+    )
+    assert check_lengths(rows(["a"]), [10], 10) == []
+
+
+@pytest.mark.parametrize("text", ["x" * 200, "a\x1b[31mb", "a\udc80b"])
+def test_an_example_is_short_and_in_one_line(text: str) -> None:
+    example = only(check_texts(rows([text, text]))).examples[0]
+    assert len(example) < 120
+    assert example.isprintable()
