@@ -21,6 +21,7 @@ from distilcli.model.saving import tokenizer_files
 from distilcli.model.structure import Growth, fold_token_types, prune_heads, resize_positions
 from distilcli.tasks.settings import usable_length
 from distilcli.tokenizer.loading import load_tokenizer
+from distilcli.training.lessons.embed import EmbedLesson
 from distilcli.training.lessons.lesson import Lesson
 from distilcli.training.loop import Progress, Trainer
 from distilcli.training.options import TrainingOptions
@@ -101,11 +102,15 @@ def finetune(
         **lesson.digests(),
         **asdict(options),
     }
+    companions = None
+    if isinstance(lesson, EmbedLesson):
+        companions = lesson.companions(dim=model.config.dim, max_length=max_length)
     run = RunFolder(
         folder,
         fingerprint=fingerprint,
         tokenizer_files=tokenizer_files(start.files),
         max_length=start.positions,
+        companions=companions,
     )
     state = run.load_state() if resume else None
     if state is None:

@@ -1,6 +1,7 @@
 """A run's folder: the best model so far, the metrics, and the state to resume from.
 
     config.json, model.safetensors, tokenizer files   the best model so far, ready to use
+    modules.json and more                             how an embedder's vectors are made
     metrics.jsonl                                     a line for each evaluation
     summary.json                                      written at the end
     training_state.pt                                 until the end: everything to go on from
@@ -12,12 +13,14 @@ import json
 import os
 import pickle
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from distilcli.checkpoint.sentence import SENTENCE_NAMES
 from distilcli.errors import ModelError, ResourceError, UsageError
 from distilcli.model.heads import TaskModel
 from distilcli.model.saving import TOKENIZER_NAMES, save_model, write_json
@@ -35,12 +38,17 @@ class RunFolder:
         fingerprint: dict[str, Any],
         tokenizer_files: Iterable[Path],
         max_length: int | None = None,
+        companions: Mapping[str, Any] | None = None,
     ) -> None:
-        """`fingerprint` says what the run learns from; a state of another one is refused."""
+        """`fingerprint` says what the run learns from; a state of another one is refused.
+
+        `companions` are JSON files that belong beside the model, by their paths in the folder.
+        """
         self.path = path
         self._fingerprint = fingerprint
         self._tokenizer_files = list(tokenizer_files)
         self._max_length = max_length
+        self._companions = companions or {}
 
     def create(self, *, force: bool) -> None:
         """Make the folder; raise `UsageError` if it holds something and `force` is not given."""
@@ -53,7 +61,7 @@ class RunFolder:
             )
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            for name in (STATE_FILE, "metrics.jsonl", "summary.json"):
+            for name in (STATE_FILE, "metrics.jsonl", "summary.json", *SENTENCE_NAMES):
                 (self.path / name).unlink(missing_ok=True)
         except OSError as error:
             raise ResourceError(f"{self.path}: cannot be made: {error}") from None
@@ -102,6 +110,10 @@ class RunFolder:
             stage.rmdir()
             for name in TOKENIZER_NAMES - {path.name for path in self._tokenizer_files}:
                 (self.path / name).unlink(missing_ok=True)
+            for name, content in self._companions.items():
+                path = self.path / name
+                path.parent.mkdir(exist_ok=True)
+                self._replace(path, partial(write_json, content=content))
         except OSError as error:
             raise ResourceError(f"{self.path}: the model could not be saved: {error}") from None
 
