@@ -1,4 +1,4 @@
-"""What a sentence-transformers folder says of its vectors, read without torch.
+"""What a sentence-transformers folder says of its vectors, read and written without torch.
 
 Such a folder is a model with a chain of modules after it, listed in `modules.json`: how the
 hidden states of a text become one vector (`1_Pooling`), dense layers, normalisation; and the
@@ -103,6 +103,42 @@ def read_recipe(folder: Path) -> SentenceRecipe:
                 "Normalize"
             )
     return SentenceRecipe(dense=tuple(dense), **settings, **_lengths(folder), **_prompts(folder))
+
+
+def recipe_files(recipe: SentenceRecipe, *, dim: int) -> dict[str, Any]:
+    """Return the JSON files, by their paths in a model's folder, that say what `recipe` says.
+
+    `dim` is the width of the hidden states. The parts of several poolings stand side by side in
+    the order that sentence-transformers has always had, whatever theirs is in `recipe`.
+    """
+    kinds = ["Transformer", "Pooling", *(["Normalize"] if recipe.normalizes else [])]
+    modules = [
+        {
+            "idx": number,
+            "name": str(number),
+            "path": f"{number}_{kind}" if number else "",
+            "type": f"sentence_transformers.models.{kind}",
+        }
+        for number, kind in enumerate(kinds)
+    ]
+    switches = {switch: ours in recipe.pooling for switch, ours in _SWITCHES.items()}
+    return {
+        MODULES_NAME: modules,
+        "1_Pooling/config.json": {
+            "word_embedding_dimension": dim,
+            **switches,
+            "include_prompt": recipe.pools_prompt,
+        },
+        LENGTHS_NAME: {
+            "max_seq_length": recipe.max_length,
+            "do_lower_case": recipe.lowercases is True,
+        },
+        SETTINGS_NAME: {
+            "prompts": dict(recipe.prompts),
+            "default_prompt_name": recipe.default_prompt,
+            "similarity_fn_name": "cosine",
+        },
+    }
 
 
 def _modules(folder: Path) -> list[dict[str, str]]:

@@ -35,7 +35,7 @@ def finetune(
         ),
     ] = None,
     task: Annotated[
-        Literal["classify", "tag", "qa"],
+        Literal["classify", "tag", "qa", "embed"],
         typer.Option("--task", help="What the model learns to do."),
     ] = "classify",
     valid: Annotated[
@@ -287,7 +287,7 @@ def finetune(
     train_rows, valid_rows = rows(files), rows(valid) if valid else None
     report.spare([*train_rows.paths, *(valid_rows.paths if valid_rows else [])])
     # A wrong name is told before torch is loaded.
-    column = "" if task in {"tag", "qa"} else f"; text column {train_rows.text_column!r}"
+    column = "" if task in {"tag", "qa", "embed"} else f"; text column {train_rows.text_column!r}"
 
     from distilcli.checkpoint.locate import locate
     from distilcli.console.live import training_progress
@@ -325,12 +325,14 @@ def finetune(
         task,
         train_rows,
         valid_rows,
+        text_column=text_column,
         label_column=label_column,
         pair_column=pair_column,
         share=valid_split or 0.1,
         seed=seed,
         known=(teaching or start).labels(),
         taught=teaching is not None,
+        files=start.files,
     )
     console.note(f"model {start.files.name} learns {lesson.described()}{column}")
     try:

@@ -166,11 +166,14 @@ class RowSource:
         """Return another column by its name (or path), checked like the text column."""
         return find_column(self.columns, wanted, self.name, dotted=self.format == "jsonl")
 
-    def usual_column(self, *usual: str, option: str) -> str:
+    def usual_column(self, *usual: str, option: str, wanted: str | None = None) -> str:
         """Return the column of the first usual name that there is, or the only one of plain text.
 
-        Raises `InputError` that names the `option` by which another can be said.
+        Or the one that is `wanted`, as `find_column` does. Raises `InputError` that names the
+        `option` by which another can be said.
         """
+        if wanted is not None:
+            return self.find_column(wanted)
         if self.format == "txt" and len(self.columns) == 1:
             return self.columns[0]
         if self.format == "jsonl" and not self.columns:

@@ -150,9 +150,9 @@ class _TextTask(ABC, Generic[Item]):
     def _encode_texts(self, texts: Sequence[str]) -> list[Encoded | RowError]:
         """Tokenize texts, each after the prompt."""
 
-    def _hidden_states(self, batch: Batch, *, first_only: bool = False) -> Tensor:
+    def _hidden_states(self, model: BaseModel, batch: Batch, *, first_only: bool = False) -> Tensor:
         """Return the hidden states (B, T, D) of the chosen layers, (B, 1, D) if `first_only`."""
-        encoder = self._model.distilbert
+        encoder = model.distilbert
         inputs = (batch.input_ids, batch.attention_mask, batch.token_type_ids)
         if self._layer is None and self._pooling.layers == 1:
             found: Tensor = encoder(*inputs, first_token_only=first_only)
@@ -181,15 +181,19 @@ class EmbedTask(_TextTask[Item]):
 
     def forward(self, batch: Batch) -> list[Tensor]:
         """Return the pooled vector of each piece, fp32 (D,)."""
+        return list(self.pooled(self._model, batch).cpu())
+
+    def pooled(self, model: BaseModel, batch: Batch) -> Tensor:
+        """Return what `model` makes of pieces, pooled: fp32 (B, D)."""
         first_only = self._pooling.needs_first_token_only and not self._unpooled
-        hidden_states = self._hidden_states(batch, first_only=first_only)
+        hidden_states = self._hidden_states(model, batch, first_only=first_only)
         mask = batch.attention_mask
         mask = torch.ones_like(batch.input_ids) if mask is None else mask.clone()
         for row, piece in enumerate(batch.pieces):
             if isinstance(piece, _PromptedPiece):
                 mask[row, : piece.unpooled] = 0
-        pooled = pool(hidden_states, mask[:, : hidden_states.size(1)], self._pooling.modes)
-        return list(pooled.float().cpu())
+        mask = mask[:, : hidden_states.size(1)]
+        return pool(hidden_states, mask, self._pooling.modes).float()
 
     def decode(self, item: Item, encoded: Encoded, outputs: Sequence[Tensor]) -> Array:
         """Pool an item's windows and finish the vector; raises `RowError` for what is no number."""
@@ -216,7 +220,7 @@ class EmbedTokensTask(_TextTask[Item]):
 
     def forward(self, batch: Batch) -> list[Tensor]:
         """Return the hidden states of each piece's tokens, fp32 (T, D)."""
-        states = self._hidden_states(batch).float().cpu()
+        states = self._hidden_states(self._model, batch).float().cpu()
         return [rows[: len(piece)] for rows, piece in zip(states, batch.pieces, strict=True)]
 
     def decode(

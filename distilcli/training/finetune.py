@@ -14,6 +14,7 @@ from distilcli.model.precision import choose_training_dtype
 from distilcli.model.saving import tokenizer_files
 from distilcli.tasks.settings import usable_length
 from distilcli.tokenizer.loading import load_tokenizer
+from distilcli.training.lessons.embed import EmbedLesson
 from distilcli.training.lessons.lesson import Lesson, Objective
 from distilcli.training.loop import Progress, Trainer
 from distilcli.training.options import TrainingOptions
@@ -75,11 +76,15 @@ def finetune(
         **asdict(options),
         **(teaching.fingerprint() if teaching else {}),
     }
+    companions = None
+    if isinstance(lesson, EmbedLesson):
+        companions = lesson.companions(dim=model.config.dim, max_length=max_length)
     run = RunFolder(
         folder,
         fingerprint=fingerprint,
         tokenizer_files=tokenizer_files(start.files),
         max_length=start.positions,
+        companions=companions,
     )
     teachable = lesson.objective(model, tokenizer, max_length=max_length)
     objective: Objective = teachable

@@ -2,6 +2,7 @@
 
     config.json, model.safetensors, tokenizer files   the best model so far, ready to use
     config.toml                                       every setting of the run
+    modules.json and more                             how an embedder's vectors are made
     metrics.jsonl                                     a line for each evaluation
     summary.json, README.md                           written at the end, for programs and people
     training_state.pt                                 until the end: everything to go on from
@@ -16,13 +17,15 @@ import json
 import os
 import pickle
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from distilcli.checkpoint.folder import SAFETENSORS_NAME, WEIGHT_NAMES
+from distilcli.checkpoint.sentence import SENTENCE_NAMES
 from distilcli.errors import ModelError, ResourceError, UsageError
 from distilcli.model.heads import TaskModel
 from distilcli.model.saving import TOKENIZER_NAMES, save_model, write_json
@@ -44,12 +47,17 @@ class RunFolder:
         fingerprint: dict[str, Any],
         tokenizer_files: Iterable[Path],
         max_length: int | None = None,
+        companions: Mapping[str, Any] | None = None,
     ) -> None:
-        """`fingerprint` says what the run learns from; a state of another one is refused."""
+        """`fingerprint` says what the run learns from; a state of another one is refused.
+
+        `companions` are JSON files that belong beside the model, by their paths in the folder.
+        """
         self.path = path
         self._fingerprint = fingerprint
         self._tokenizer_files = list(tokenizer_files)
         self._max_length = max_length
+        self._companions = companions or {}
 
     def create(self, *, force: bool) -> None:
         """Make the folder; raise `UsageError` if it holds something and `force` is not given."""
@@ -62,7 +70,8 @@ class RunFolder:
             )
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            for name in (STATE_FILE, CONFIG_FILE, METRICS_FILE, SUMMARY_FILE, CARD_FILE):
+            written = (STATE_FILE, CONFIG_FILE, METRICS_FILE, SUMMARY_FILE, CARD_FILE)
+            for name in (*written, *SENTENCE_NAMES):
                 (self.path / name).unlink(missing_ok=True)
         except OSError as error:
             raise ResourceError(f"{self.path}: cannot be made: {error}") from None
@@ -116,6 +125,10 @@ class RunFolder:
             )
             for path in stage.iterdir():
                 _write_through(path)
+            for name, content in self._companions.items():
+                path = self.path / name
+                path.parent.mkdir(exist_ok=True)
+                self._replace(path, partial(write_json, content=content))
             self._move_in(stage)
         except OSError as error:
             raise ResourceError(f"{self.path}: the model could not be saved: {error}") from None

@@ -99,3 +99,22 @@ def test_vectors_of_tokens(save: Save) -> None:
     tokens = theirs.encode(TEXTS, output_value="token_embeddings")
     for expected, found in zip(tokens, ours.tokens(TEXTS), strict=True):
         assert_same(expected.numpy()[1:-1], found.vectors)
+
+
+@pytest.mark.parametrize("model_type", ["distilbert", "bert"])
+def test_a_trained_folder_gives_both_programs_the_same_vectors(
+    make_model: Make, tmp_path: Path, model_type: str
+) -> None:
+    from distilcli.training.data.pairs import TextPair
+    from distilcli.training.lessons.embed import EmbedLesson, recipe_to_learn
+    from tests.training.lessons._toy import learn
+
+    source = make_model("source", head="BaseModel", model_type=model_type)
+    pairs = [TextPair(text, text, float(number)) for number, text in enumerate(TEXTS)]
+    lesson = EmbedLesson(pairs, pairs, recipe_to_learn(source))
+    learn(source, lesson, tmp_path / "run", epochs=1)
+    theirs = sentence_transformers.SentenceTransformer(str(tmp_path / "run"), device="cpu")
+    ours = Embedder(str(tmp_path / "run"), device="cpu")
+    assert_same(theirs.encode(TEXTS), ours(TEXTS))
+    assert ours.normalizes
+    assert [type(module).__name__ for module in theirs] == ["Transformer", "Pooling", "Normalize"]

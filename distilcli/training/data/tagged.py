@@ -1,12 +1,12 @@
 """Sentences whose words have labels: CoNLL files, or rows with a list of words and one of tags."""
 
-import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from distilcli.errors import InputError
 from distilcli.rows.reader import RowSource
 from distilcli.rows.row import Row, cell_value
+from distilcli.training.data.split import set_aside
 
 WORD_COLUMNS = ("tokens", "words")
 TAG_COLUMNS = ("ner_tags", "tags", "labels")
@@ -42,7 +42,7 @@ def read_tagged(
     rows = _read(train, label_column)
     names = _label_names(rows, known=known)
     if valid is None:
-        rows, aside = _split(rows, share=share, seed=seed)
+        rows, aside = set_aside(rows, share=share, seed=seed)
     else:
         aside = _read(valid, label_column)
     return (
@@ -90,19 +90,6 @@ def _label_names(rows: Sequence[Tagged], *, known: Sequence[str]) -> tuple[str, 
     if names == set(known):
         return tuple(known)
     return tuple(sorted(names, key=lambda name: (name != "O", name.partition("-")[2], name)))
-
-
-def _split(rows: list[Tagged], *, share: float, seed: int) -> tuple[list[Tagged], list[Tagged]]:
-    count = max(1, round(share * len(rows)))
-    if count >= len(rows):
-        raise InputError(
-            f"{len(rows)} rows are too few to set {share:.0%} aside; give --valid a file"
-        )
-    aside = set(random.Random(seed).sample(range(len(rows)), count))
-    return (
-        [row for place, row in enumerate(rows) if place not in aside],
-        [rows[place] for place in sorted(aside)],
-    )
 
 
 def _indexed(rows: Sequence[Tagged], names: Sequence[str], *, source: str) -> TaggedSentences:

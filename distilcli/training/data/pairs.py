@@ -1,0 +1,90 @@
+"""Pairs of texts that belong together, or that have a number that says how much."""
+
+import math
+from dataclasses import dataclass
+
+from distilcli.errors import InputError, RowError
+from distilcli.rows.formats import TEXT_COLUMNS
+from distilcli.rows.reader import RowSource
+from distilcli.rows.row import Row, cell_text
+from distilcli.training.data.split import set_aside
+
+FIRST_COLUMNS = ("sentence1", "text1", "anchor", "query", "question", *TEXT_COLUMNS)
+SECOND_COLUMNS = ("sentence2", "text2", "positive", "passage", "answer", "pair")
+
+
+@dataclass(frozen=True, slots=True)
+class TextPair:
+    """Two texts, and how much alike they are on the data's scale; None: they belong together."""
+
+    first: str
+    second: str
+    score: float | None = None
+
+
+def read_pairs(
+    train: RowSource,
+    valid: RowSource | None,
+    *,
+    text_column: str | None,
+    pair_column: str | None,
+    label_column: str | None,
+    share: float,
+    seed: int,
+) -> tuple[list[TextPair], list[TextPair]]:
+    """Read pairs to learn from and pairs to validate on; without `label_column` they have no score.
+
+    Without `valid`, a `share` of the pairs is set aside. Raises `InputError` for rows that cannot
+    be learned from.
+    """
+    columns = (text_column, pair_column, label_column)
+    rows = _read(train, *columns)
+    if valid is None:
+        rows, aside = set_aside(rows, share=share, seed=seed)
+    else:
+        aside = _read(valid, *columns)
+    for pairs, source in ((rows, train), (aside, valid or train)):
+        scores = {pair.score for pair in pairs}
+        if label_column is not None and len(scores) == 1:
+            raise InputError(
+                f"{source.name}: every pair has the score {scores.pop():g}; there is nothing to "
+                "rank"
+            )
+    return rows, aside
+
+
+def _read(
+    source: RowSource, text_column: str | None, pair_column: str | None, label_column: str | None
+) -> list[TextPair]:
+    first = source.usual_column(*FIRST_COLUMNS, option="--text-column", wanted=text_column)
+    second = source.usual_column(*SECOND_COLUMNS, option="--pair-column", wanted=pair_column)
+    if first == second:
+        raise InputError(
+            f"{source.name}: the first and the second text are both in {first!r}; "
+            "name the second with --pair-column"
+        )
+    score = None if label_column is None else source.find_column(label_column)
+    rows = []
+    for row in source:
+        if row.error is not None:
+            raise InputError(row.error)
+        try:
+            pair = cell_text(row, first), cell_text(row, second)
+            rows.append(TextPair(*pair, None if score is None else number(row, score)))
+        except RowError as error:
+            raise InputError(str(error)) from None
+    if not rows:
+        raise InputError(f"{source.name}: has no pairs to learn from")
+    return rows
+
+
+def number(row: Row, column: str) -> float:
+    """Return the number in a cell; raise `RowError` where it holds none."""
+    text = cell_text(row, column)
+    try:
+        found = float(text)
+    except ValueError:
+        found = math.nan
+    if not math.isfinite(found):
+        raise RowError(f"{row.source}: line {row.line}, column {column!r}: {text!r} is no number")
+    return found

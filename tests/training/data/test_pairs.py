@@ -1,0 +1,65 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from distilcli.errors import InputError
+from distilcli.rows.reader import open_rows
+from distilcli.training.data.pairs import TextPair, read_pairs
+
+
+def read(path: Path, text: str, valid: Path | None = None, **settings: Any) -> Any:
+    path.write_text(text, encoding="utf-8")
+    named = {
+        "text_column": None, "pair_column": None, "label_column": None, "share": 0.5, "seed": 0,
+        **settings,
+    }  # fmt: skip
+    return read_pairs(open_rows([str(path)]), open_rows([str(valid)]) if valid else None, **named)
+
+
+def test_pairs_by_usual_names_and_by_given_ones(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    usual = "sentence1,sentence2,score\na,b,0.5\nc,d,5\n"
+    train, valid = read(path, usual)
+    assert sorted(train + valid, key=lambda pair: pair.first) == [
+        TextPair("a", "b"), TextPair("c", "d"),
+    ]  # fmt: skip
+    path.write_text(usual)
+    found = read(
+        path, usual, valid=path, text_column="sentence2", pair_column="sentence1",
+        label_column="score",
+    )  # fmt: skip
+    assert found == ([TextPair("b", "a", 0.5), TextPair("d", "c", 5)],) * 2
+
+
+def test_a_share_of_the_rows_is_set_aside(tmp_path: Path) -> None:
+    text = "anchor,positive\n" + "".join(f"a{n},b{n}\n" for n in range(20))
+    train, valid = read(tmp_path / "a.csv", text, share=0.1)
+    assert (len(train), len(valid)) == (18, 2)
+    assert not set(valid) & set(train)
+    assert (train, valid) == read(tmp_path / "a.csv", text, share=0.1)
+    assert (train, valid) != read(tmp_path / "a.csv", text, share=0.1, seed=1)
+
+
+@pytest.mark.parametrize(
+    ("text", "settings", "message"),
+    [
+        ("text1,text2\n", {}, "has no pairs to learn from"),
+        ("text1,text2\na,b\n", {}, "1 rows are too few"),
+        ("text1\na\n", {}, "no column 'sentence2' in .*; name it with --pair-column"),
+        ("text1,text2\na,b\n", {"pair_column": "text1"}, "both in 'text1'; name the second"),
+        ("text1,text2,s\na,b,x\n", {"label_column": "s"}, "line 2, column 's': 'x' is no number"),
+        ("text1,text2,s\na,b,inf\n", {"label_column": "s"}, "'inf' is no number"),
+        ("text1,text2,s\na,b,\n", {"label_column": "s"}, "'' is no number"),
+        ("text1,text2,s\na,b,1\nc,d,1\n", {"label_column": "s"}, "every pair has the score 1;"),
+        ("text1,text2,s\na,b\n", {}, "line 2: 2 cells where the header has 3"),
+        ("text1,text2\na,b\n", {"label_column": "score"}, "no column 'score'"),
+    ],
+)  # fmt: skip
+def test_rows_that_cannot_be_learned_are_named(
+    tmp_path: Path, text: str, settings: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        read(tmp_path / "a.csv", text, **settings)
+    assert "\n" not in str(caught.value)
+    assert type(caught.value) is InputError
