@@ -72,7 +72,8 @@ class Trainer:
         self._device = device
         self._run = run
         self._on_progress = on_progress
-        self._dtype = choose_training_dtype(options.precision, device)
+        is_bf16 = choose_training_dtype(options.precision, device) is torch.bfloat16
+        self._precision = "bf16" if is_bf16 else "fp32"
         freeze(model, options.freeze)
         if options.dropout is not None:
             set_dropout(model, options.dropout)
@@ -123,6 +124,7 @@ class Trainer:
                 name: weight.to(self._device) for name, weight in state["average"].items()
             }
         self._progress = Progress(**state["progress"])
+        self._precision = state["precision"]  # auto may be decided otherwise today
         torch.set_rng_state(state["rng"])
         if self._device.type == "cuda":
             torch.cuda.set_rng_state(state["cuda_rng"], self._device)
@@ -253,7 +255,7 @@ class Trainer:
         )
 
     def _autocast(self) -> torch.autocast:
-        enabled = self._dtype is not torch.float32
+        enabled = self._precision == "bf16"
         return torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=enabled)
 
     @torch.no_grad()
@@ -281,6 +283,7 @@ class Trainer:
             "progress": asdict(self._progress),
             "projection": None if self._projection is None else self._projection.state_dict(),
             "rng": torch.get_rng_state(),
+            "precision": self._precision,
         }
         if self._device.type == "cuda":
             state["cuda_rng"] = torch.cuda.get_rng_state(self._device)
@@ -297,7 +300,7 @@ class Trainer:
             "metric": self._objective.metric.name,
             "best": best,
             "device": str(self._device),
-            "precision": "bf16" if self._dtype is torch.bfloat16 else "fp32",
+            "precision": self._precision,
             "options": asdict(self._options),
         }
 

@@ -3,30 +3,37 @@ import torch
 
 from distilcli.errors import ResourceError
 from distilcli.model import precision
-from distilcli.model.precision import choose_training_dtype, has_fast_bf16
+from distilcli.model.precision import choose_training_dtype, has_bf16, is_bf16_faster
 
 CPU = torch.device("cpu")
 
 
 @pytest.mark.parametrize(
-    ("asked", "capable", "dtype"),
+    ("asked", "capable", "rate", "dtype"),
     [
-        ("auto", True, torch.bfloat16),
-        ("auto", False, torch.float32),
-        ("fp32", True, torch.float32),
-        ("fp32", False, torch.float32),
-        ("bf16", True, torch.bfloat16),
+        ("auto", True, 2.0, torch.bfloat16),
+        ("auto", True, 0.5, torch.float32),
+        ("auto", False, 2.0, torch.float32),
+        ("fp32", True, 2.0, torch.float32),
+        ("fp32", False, 2.0, torch.float32),
+        ("bf16", True, 2.0, torch.bfloat16),
+        ("bf16", True, 0.5, torch.bfloat16),
     ],
 )
-def test_auto_takes_bf16_where_the_hardware_has_it(
-    monkeypatch: pytest.MonkeyPatch, asked: precision.Precision, capable: bool, dtype: torch.dtype
+def test_auto_takes_bf16_where_it_is_faster(
+    monkeypatch: pytest.MonkeyPatch,
+    asked: precision.Precision,
+    capable: bool,
+    rate: float,
+    dtype: torch.dtype,
 ) -> None:
-    monkeypatch.setattr(precision, "has_fast_bf16", lambda device: capable)
+    monkeypatch.setattr(precision, "has_bf16", lambda device: capable)
+    monkeypatch.setattr(precision, "_bf16_rate", lambda: rate)
     assert choose_training_dtype(asked, CPU) is dtype
 
 
 def test_emulated_bf16_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(precision, "has_fast_bf16", lambda device: False)
+    monkeypatch.setattr(precision, "has_bf16", lambda device: False)
     with pytest.raises(ResourceError, match="this cpu has no bf16 instructions"):
         choose_training_dtype("bf16", CPU)
 
@@ -37,8 +44,26 @@ def test_a_cpu_is_asked_for_its_instructions(
 ) -> None:
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: avx)
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
-    assert has_fast_bf16(CPU) is (avx or amx)
+    assert has_bf16(CPU) is (avx or amx)
+
+
+def test_the_rate_of_a_cpu_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "has_bf16", lambda device: True)
+    linear = torch.nn.functional.linear
+    taken: list[torch.dtype] = []
+
+    def noted(states: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        taken.append(states.dtype)
+        return linear(states, weight) if states.dtype is torch.float32 else states
+
+    precision._bf16_rate.cache_clear()
+    monkeypatch.setattr(torch.nn.functional, "linear", noted)
+    try:
+        assert is_bf16_faster(CPU)
+        assert set(taken) == {torch.float32, torch.bfloat16}
+    finally:
+        precision._bf16_rate.cache_clear()
 
 
 def test_mps_is_not_taken_for_fast() -> None:
-    assert not has_fast_bf16(torch.device("mps"))
+    assert not is_bf16_faster(torch.device("mps"))

@@ -308,7 +308,7 @@ def test_gradient_checkpointing_learns_the_same(tmp_path: Path) -> None:
 def test_bf16_learns_in_bf16_and_keeps_fp32_weights(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(precision, "has_fast_bf16", lambda device: True)
+    monkeypatch.setattr(precision, "has_bf16", lambda device: True)
     seen: set[torch.dtype] = set()
     run = Run(tmp_path, precision="bf16", epochs=12)
     run.model.classifier.register_forward_hook(

@@ -15,11 +15,19 @@ SECOND_COLUMNS = ("sentence2", "text2", "positive", "passage", "answer", "pair")
 
 @dataclass(frozen=True, slots=True)
 class TextPair:
-    """Two texts, and how much alike they are on the data's scale; None: they belong together."""
+    """Two texts, and how much alike they are on the data's scale; None: they belong together.
+
+    A text without a second one is there for a teacher alone.
+    """
 
     first: str
-    second: str
+    second: str | None
     score: float | None = None
+
+    @property
+    def texts(self) -> list[str]:
+        """The one or two texts."""
+        return [self.first] if self.second is None else [self.first, self.second]
 
 
 def read_pairs(
@@ -31,19 +39,23 @@ def read_pairs(
     label_column: str | None,
     share: float,
     seed: int,
+    taught: bool = False,
 ) -> tuple[list[TextPair], list[TextPair]]:
     """Read pairs to learn from and pairs to validate on; without `label_column` they have no score.
 
-    Without `valid`, a `share` of the pairs is set aside. Raises `InputError` for rows that cannot
-    be learned from.
+    Without `valid`, a `share` of the pairs is set aside. Where the lesson is `taught`, rows to
+    learn from may be single texts. Raises `InputError` for rows that cannot be learned from.
     """
     columns = (text_column, pair_column, label_column)
-    rows = _read(train, *columns)
+    alone = taught and valid is not None and not _has_pairs(train, pair_column)
+    rows = _read_texts(train, text_column) if alone else _read(train, *columns)
     if valid is None:
         rows, aside = set_aside(rows, share=share, seed=seed)
     else:
         aside = _read(valid, *columns)
     for pairs, source in ((rows, train), (aside, valid or train)):
+        if pairs is rows and alone:
+            continue
         scores = {pair.score for pair in pairs}
         if label_column is not None and len(scores) == 1:
             raise InputError(
@@ -51,6 +63,21 @@ def read_pairs(
                 "rank"
             )
     return rows, aside
+
+
+def _has_pairs(source: RowSource, pair_column: str | None) -> bool:
+    return any(name in source.columns for name in (pair_column, *SECOND_COLUMNS))
+
+
+def _read_texts(source: RowSource, text_column: str | None) -> list[TextPair]:
+    name = source.usual_column(*FIRST_COLUMNS, option="--text-column", wanted=text_column)
+    try:
+        rows = [TextPair(cell_text(row, name), None) for row in source]
+    except RowError as error:
+        raise InputError(str(error)) from None
+    if not rows:
+        raise InputError(f"{source.name}: has no texts to learn from")
+    return rows
 
 
 def _read(

@@ -44,6 +44,7 @@ def read_lesson(
             label_column=label_column,
             share=share,
             seed=seed,
+            taught=taught,
         )
         return EmbedLesson(*pairs, recipe_to_learn(files.folder))
     if task == "qa":

@@ -37,9 +37,12 @@ _SEARCHED = 1_000  # second texts among which each first one looks for its own
 
 @dataclass(slots=True)
 class PairExample(Example):
-    """Two texts and how alike they are; texts that the model reads as one share a number."""
+    """Two texts and how alike they are; texts that the model reads as one share a number.
 
-    numbers: tuple[int, int] = (0, 0)
+    A text without a second one is there for a teacher alone.
+    """
+
+    numbers: tuple[int, ...] = ()
     score: float | None = None
 
 
@@ -60,10 +63,12 @@ class EmbedLesson:
 
     def described(self) -> str:
         """Say in words what is learned from."""
-        scored = "with scores" if self.train[0].score is not None else "that belong together"
+        first = self.train[0]
+        scored = "with scores" if first.score is not None else "that belong together"
+        what = "texts" if first.second is None else f"pairs {scored}"
         unit = ", normalized" if self.recipe.normalizes else ""
         return (
-            f"from {len(self.train):,} pairs {scored}, is validated on {len(self.valid):,}; "
+            f"from {len(self.train):,} {what}, is validated on {len(self.valid):,}; "
             f"vectors: {'+'.join(self.recipe.pooling)}{unit}"
         )
 
@@ -126,7 +131,7 @@ class EmbedObjective:
     ) -> None:
         self._valid = lesson.valid
         self._pad_token_id = model.config.pad_token_id
-        self._scored = lesson.train[0].score is not None
+        self._scored = lesson.valid[0].score is not None
         self.metric = Metric("spearman" if self._scored else "accuracy")
         recipe = lesson.recipe
         self._task = EmbedTask[str](
@@ -139,7 +144,7 @@ class EmbedObjective:
             pools_prompt=recipe.pools_prompt,
             long_texts=LongTexts(max_length=max_length),
         )
-        texts = list(dict.fromkeys(text for p in lesson.train for text in (p.first, p.second)))
+        texts = list(dict.fromkeys(text for pair in lesson.train for text in pair.texts))
         encoded = encoded_all(self._task.encode, texts)
         pieces = {text: row.pieces[0] for text, row in zip(texts, encoded, strict=True)}
         numbers: dict[tuple[int, ...], int] = {}
@@ -149,8 +154,8 @@ class EmbedObjective:
         }
         self._examples = [
             PairExample(
-                [pieces[pair.first], pieces[pair.second]],
-                (number_of[pair.first], number_of[pair.second]),
+                [pieces[text] for text in pair.texts],
+                tuple(number_of[text] for text in pair.texts),
                 pair.score,
             )
             for pair in lesson.train
@@ -162,15 +167,17 @@ class EmbedObjective:
         return [self._examples[index] for index in indices]
 
     def units(self, example: PairExample) -> int:
-        """Count a pair as two, its texts."""
-        return 2
+        """Count the texts."""
+        return len(example.pieces)
 
     def outputs(self, model: BaseModel, batch: Batch, examples: Sequence[PairExample]) -> Tensor:
-        """Return the vector of each text (2B, D), those of a pair one after the other."""
+        """Return the vector of each text (units, D), those of a pair one after the other."""
         return self._task.pooled(model, batch)
 
     def loss(self, outputs: Tensor, examples: Sequence[PairExample]) -> Tensor:
-        """Return the mean loss of a pair times the number of texts."""
+        """Return the mean loss of a pair times the number of texts; 0 for texts without a pair."""
+        if len(examples[0].pieces) == 1:
+            return outputs.new_zeros(())
         firsts, seconds = F.normalize(outputs[0::2]), F.normalize(outputs[1::2])
         if self._scored:
             scores = torch.tensor([example.score for example in examples], dtype=torch.float64)
@@ -187,13 +194,14 @@ class EmbedObjective:
 
     def scores(self, device: torch.device) -> dict[str, float]:
         """Return how well cosines rank the validation pairs, or find the text that belongs."""
-        texts = list(dict.fromkeys(text for p in self._valid for text in (p.first, p.second)))
+        names = [text for pair in self._valid for text in pair.texts]
+        texts = list(dict.fromkeys(names))
         vectors = values(self._task, texts, pad_token_id=self._pad_token_id, device=device)
         of_text = dict(zip(texts, vectors, strict=True))
-        firsts = np.stack([of_text[pair.first] for pair in self._valid])
-        seconds = np.stack([of_text[pair.second] for pair in self._valid])
+        stacked = np.stack([of_text[name] for name in names])
+        firsts, seconds = stacked[0::2], stacked[1::2]
         if not self._scored:
-            return _found([pair.second for pair in self._valid], firsts, seconds)
+            return _found(names[1::2], firsts, seconds)
         cosines = (firsts * seconds).sum(axis=1)
         wanted = np.array([pair.score for pair in self._valid])
         # Vectors that are all one rank nothing.
