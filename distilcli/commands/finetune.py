@@ -290,7 +290,7 @@ def finetune(
     column = "" if task in {"tag", "qa", "embed"} else f"; text column {train_rows.text_column!r}"
 
     from distilcli.checkpoint.locate import locate
-    from distilcli.console.live import training_progress
+    from distilcli.console.live import training_view
     from distilcli.console.results import show_interrupted, show_training
     from distilcli.model.structure import parse_heads
     from distilcli.training.distillation import DistillationOptions
@@ -336,7 +336,7 @@ def finetune(
     )
     console.note(f"model {start.files.name} learns {lesson.described()}{column}")
     try:
-        with training_progress(console) as on_progress:
+        with training_view(console) as view:
             summary = train_model(
                 start,
                 lesson,
@@ -365,7 +365,8 @@ def finetune(
                 folder=Path(output),
                 resume=resume,
                 force=force,
-                on_progress=on_progress,
+                on_progress=view.on_progress,
+                on_teacher_pass=view.on_teacher_pass,
             )
     except KeyboardInterrupt:
         show_interrupted(console, output, can_resume=(Path(output) / STATE_FILE).is_file())

@@ -1,12 +1,13 @@
 """What moves while a command runs: progress bars on stderr, for people only."""
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from distilcli.console import Console
-from distilcli.console.results import training_scores
+from distilcli.console.results import scores_of, training_scores
 
 if TYPE_CHECKING:
     from rich.progress import ProgressColumn
@@ -48,38 +49,72 @@ def rows_progress(
         yield
 
 
-@contextmanager
-def training_progress(console: Console) -> "Iterator[Callable[[Progress], None]]":
-    """Show how far a training run is; yields what the run is to call after every step.
+class TrainingView:
+    """What a training run tells while it goes on; its methods are what the run is to call."""
 
-    Every evaluation is noted on stderr, for people and for logs.
-    """
-    latest: Progress | None = None
-    noted = 0
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._latest: Progress | None = None
+        self._noted = 0
+        self._began: tuple[float, int, int] | None = None  # seconds, steps and tokens
+        self._pass: tuple[int, int] | None = None
 
-    def on_progress(progress: "Progress") -> None:
-        nonlocal latest, noted
-        latest = progress
-        if len(progress.history) > noted:
-            noted = len(progress.history)
-            console.note(_evaluation(progress.history[-1], progress.total_steps))
+    def on_progress(self, progress: "Progress") -> None:
+        """Take in a step; an evaluation is noted on stderr, for people and for logs."""
+        if self._began is None:
+            self._began = time.monotonic(), progress.step, progress.tokens
+        self._latest, self._pass = progress, None
+        if len(progress.history) > self._noted:
+            self._noted = len(progress.history)
+            self._console.note(_evaluation(progress.history[-1], progress.total_steps))
 
-    def done() -> float:
-        return latest.step / latest.total_steps if latest else 0.0
+    def on_teacher_pass(self, done: int, total: int) -> None:
+        """Take in how many examples the teacher has answered."""
+        self._pass = done, total
 
-    def text() -> str:
-        if latest is None:
+    def share_done(self) -> float:
+        """Return how far the run is, or the pass of its teacher."""
+        if self._pass is not None:
+            return self._pass[0] / self._pass[1]
+        return self._latest.step / self._latest.total_steps if self._latest else 0.0
+
+    def text(self) -> str:
+        """Say step, loss, the last score, tokens a second and the time left."""
+        if self._pass is not None:
+            return f"the teacher reads  {self._pass[0]:,}/{self._pass[1]:,}"
+        if self._latest is None or self._began is None:
             return "reading"
-        return f"step {latest.step:,}/{latest.total_steps:,}  loss {latest.loss:.3f}"
+        progress, (began, first_step, first_tokens) = self._latest, self._began
+        parts = [f"step {progress.step:,}/{progress.total_steps:,}", f"loss {progress.loss:.3f}"]
+        if progress.history:
+            name, score = next(iter(scores_of(progress.history[-1]).items()))
+            parts.append(f"{name.replace('_', ' ')} {score:.4f}")
+        seconds, steps = time.monotonic() - began, progress.step - first_step
+        if steps:
+            left = (progress.total_steps - progress.step) * seconds / steps
+            rate = (progress.tokens - first_tokens) / seconds
+            parts += [f"{rate:,.0f} tokens/s", f"{_clock(left)} left"]
+        return "  ".join(parts)
 
+
+@contextmanager
+def training_view(console: Console) -> Iterator[TrainingView]:
+    """Show how far a training run is."""
+    view = TrainingView(console)
     if not _watched(console):
-        yield on_progress
+        yield view
         return
-    from rich.progress import BarColumn, TaskProgressColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, TaskProgressColumn
 
-    columns = [BarColumn(), TaskProgressColumn(), TimeRemainingColumn(), _text_column(text)]
-    with _bar(columns, done, description="training"):
-        yield on_progress
+    columns = [BarColumn(), TaskProgressColumn(), _text_column(view.text)]
+    with _bar(columns, view.share_done, description="training"):
+        yield view
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def _evaluation(entry: dict[str, Any], total_steps: int) -> str:

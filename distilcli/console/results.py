@@ -218,12 +218,14 @@ def show_training(
 
 def training_scores(entry: Mapping[str, Any]) -> str:
     """Return the scores of an evaluation in words."""
+    scores = scores_of(entry).items()
+    return ", ".join(f"{name.replace('_', ' ')} {score:.4f}" for name, score in scores)
+
+
+def scores_of(entry: Mapping[str, Any]) -> dict[str, float]:
+    """Return the scores of an evaluation, that by which the best is known first."""
     others = {"step", "epoch", "train_loss", "best"}
-    return ", ".join(
-        f"{name.replace('_', ' ')} {value:.4f}"
-        for name, value in entry.items()
-        if name not in others
-    )
+    return {name: value for name, value in entry.items() if name not in others}
 
 
 def show_interrupted(console: Console, folder: str, *, can_resume: bool) -> None:

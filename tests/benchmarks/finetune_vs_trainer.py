@@ -32,8 +32,8 @@ BATCH_SIZE = 8
 PEER = """
 import json, os, sys, tempfile, time
 import torch, transformers
-from transformers import (AutoModelForSequenceClassification, AutoTokenizer, DataCollatorWithPadding,
-                          Trainer, TrainerCallback, TrainingArguments)
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+from transformers import DataCollatorWithPadding, Trainer, TrainerCallback, TrainingArguments
 from transformers.utils import logging
 
 logging.set_verbosity_error()

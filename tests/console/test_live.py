@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from distilcli.console import Console
-from distilcli.console.live import rows_progress, training_progress
+from distilcli.console.live import TrainingView, rows_progress, training_view
 from distilcli.rows.reader import RowSource, open_rows
 from distilcli.stats import RunStats
 from distilcli.training.loop import Progress
@@ -98,17 +98,37 @@ def _progress(step: int) -> Progress:
 
 
 def test_how_far_training_is(terminal: Terminals) -> None:
-    _, err = terminal()
-    with training_progress(Console()) as on_progress:
-        on_progress(_progress(4))
+    _, err = terminal(120)
+    with training_view(Console()) as view:
+        view.on_progress(_progress(4))
         _wait_for(err, "step 4/10  loss 0.250")
         _wait_for(err, "40%")
 
 
+def test_the_rate_and_the_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    view = TrainingView(Console(quiet=True))
+    assert view.text() == "reading"
+    view.on_teacher_pass(30, 1_200)
+    assert view.text() == "the teacher reads  30/1,200"
+    assert view.share_done() == 30 / 1_200
+    first = _progress(2)
+    first.tokens = 5_000  # a run that goes on has learned some before
+    view.on_progress(first)
+    now[0] += 20
+    then = _progress(6)
+    then.tokens = 15_000
+    view.on_progress(then)
+    assert view.text() == "step 6/10  loss 0.250  accuracy 0.9000  500 tokens/s  0:20 left"
+    then.total_steps = 1_006
+    assert view.text().endswith("1:23:20 left")
+
+
 def test_each_evaluation_is_noted_once(capsys: pytest.CaptureFixture[str]) -> None:
-    with training_progress(Console()) as on_progress:
+    with training_view(Console()) as view:
         for step in range(1, 8):
-            on_progress(_progress(step))
+            view.on_progress(_progress(step))
     assert capsys.readouterr().err == (
         "distil: step 5 of 10: loss 0.400, accuracy 0.9000, macro f1 0.8000, the best so far\n"
     )
