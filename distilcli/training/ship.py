@@ -4,7 +4,7 @@
 
 The run must have kept the token table frozen (`--freeze embeddings`), because every built-in
 model reads the same one: `distilcli/builtin/shared/` holds it with the tokenizer, a folder
-`distilcli/builtin/NAME/` the rest of the weights and the configuration.
+`distilcli/builtin/NAME/` the rest of the weights, the configuration, and the recipe of an embedder.
 """
 
 import json
@@ -18,6 +18,7 @@ from torch import Tensor
 
 from distilcli.checkpoint.folder import describe_folder
 from distilcli.checkpoint.locate import BUILTIN_ROOT
+from distilcli.checkpoint.sentence import SENTENCE_NAMES, sentence_files
 from distilcli.errors import ModelError
 from distilcli.model.keys import PREFIX
 from distilcli.model.packing import pack
@@ -48,6 +49,10 @@ def ship(run: Path, name: str, *, root: Path = BUILTIN_ROOT) -> None:
     config = json.loads(files.config_path.read_text(encoding="utf-8"))
     write_json(folder / "config.json", config | {"shared_weights": SHARED_WEIGHTS})
     write_weights(folder / "model.safetensors", packed)
+    for part in (*SENTENCE_NAMES, *sentence_files(run)):
+        if (run / part).is_file():
+            (folder / part).parent.mkdir(exist_ok=True)
+            shutil.copyfile(run / part, folder / part)
 
 
 def _require_same(table: dict[str, Tensor], shared: dict[str, Tensor], run: Path) -> None:
