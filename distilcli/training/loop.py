@@ -67,8 +67,8 @@ class Trainer:
         torch.manual_seed(options.seed)
         self._model = model.to(device)
         self._projection = projection.to(device) if projection is not None else None
-        self._objective = objective
-        self._options = options
+        self.objective = objective
+        self.options = options
         self._device = device
         self._run = run
         self._on_progress = on_progress
@@ -86,7 +86,7 @@ class Trainer:
             projection=self._projection,
         )
         self._average = _clone(model) if options.average else None
-        self._progress = Progress(total_steps=self._count_steps())
+        self._progress = Progress(total_steps=self.count_steps())
         self._saved_at = time.monotonic()
 
     def train(self) -> dict[str, Any]:
@@ -97,9 +97,9 @@ class Trainer:
         """
         self._model.train()
         with deferred_interrupt() as interrupt:
-            for epoch, batches in self._remaining_steps():
+            for epoch, batches in self.remaining_steps():
                 self._progress.epoch = epoch
-                self._step(batches)
+                self.step(batches)
                 if self._is_evaluation_due():
                     self._evaluate()
                     if self._should_stop():
@@ -129,15 +129,16 @@ class Trainer:
         if self._device.type == "cuda":
             torch.cuda.set_rng_state(state["cuda_rng"], self._device)
 
-    def _step(self, batches: list[list[int]]) -> None:
-        options, progress = self._options, self._progress
+    def step(self, batches: list[list[int]]) -> None:
+        """Learn from the examples of these numbers, a list for each batch of the step."""
+        options, progress = self.options, self._progress
         share = SCHEDULES[options.schedule](
             progress.step,
             total=progress.total_steps,
             warmup=max(1, round(options.warmup * progress.total_steps)),
         )
         set_learning_rate(self._optimizer, share)
-        objective = self._objective
+        objective = self.objective
         examples = [objective.examples(batch, epoch=progress.epoch) for batch in batches]
         units = sum(objective.units(example) for batch in examples for example in batch)
         loss = 0.0
@@ -165,7 +166,7 @@ class Trainer:
         progress = self._progress
         live = self._swap_in_average()
         scores = self._scores()
-        metric = self._objective.metric
+        metric = self.objective.metric
         score = scores[metric.name]
         better = metric.is_better(score, progress.best)
         progress.history.append(
@@ -192,7 +193,7 @@ class Trainer:
     def _scores(self) -> dict[str, float]:
         self._model.eval()
         try:
-            return self._objective.scores(self._device)
+            return self.objective.scores(self._device)
         except RowError:  # rows were checked before: only the model can be at fault
             raise self._diverged("a score", self._progress.step) from None
         finally:
@@ -205,46 +206,53 @@ class Trainer:
     def _diverged(self, what: str, step: int) -> UsageError:
         return UsageError(
             f"step {step}: {what} is no longer a number; the learning rate of "
-            f"{self._options.learning_rate:g} is too high, start anew with a lower --learning-rate"
+            f"{self.options.learning_rate:g} is too high, start anew with a lower --learning-rate"
         )
 
-    def _remaining_steps(self) -> Iterator[tuple[int, list[list[int]]]]:
+    def remaining_steps(self) -> Iterator[tuple[int, list[list[int]]]]:
         """Yield (epoch, batches of the step) from where the run stands."""
         if self._should_stop():  # killed after the evaluation that was to end the run
             return
         step = 0
-        for epoch in range(self._options.epochs):
-            for batches in self._epoch_steps(epoch):
+        for epoch in range(self.options.epochs):
+            for batches in self.steps_of(epoch):
                 step += 1
                 if step > self._progress.step:
                     yield epoch, batches
 
-    def _epoch_steps(self, epoch: int) -> list[list[list[int]]]:
+    def steps_of(self, epoch: int) -> list[list[list[int]]]:
+        """Return the steps of an epoch, each as the batches that `step` takes."""
         batches = epoch_batches(
-            self._objective.sizes,
-            token_budget=self._options.token_budget,
-            seed=self._options.seed,
+            self.objective.sizes,
+            token_budget=self.options.token_budget,
+            seed=self.options.seed,
             epoch=epoch,
         )
-        size = self._options.accumulate
+        size = self.options.accumulate
         return [batches[start : start + size] for start in range(0, len(batches), size)]
 
-    def _count_steps(self) -> int:
+    def count_steps(self) -> int:
+        """Count the steps of the whole run."""
         self._epoch_ends: set[int] = set()
         total = 0
-        for epoch in range(self._options.epochs):
-            total += len(self._epoch_steps(epoch))
+        for epoch in range(self.options.epochs):
+            total += len(self.steps_of(epoch))
             self._epoch_ends.add(total)
         return total
 
+    def count_evaluations(self) -> int:
+        """Count the evaluations of the whole run, if it does not end early."""
+        every, total = self.options.evaluate_every, self.count_steps()
+        return self.options.epochs if every is None else -(-total // every)
+
     def _is_evaluation_due(self) -> bool:
-        step, every = self._progress.step, self._options.evaluate_every
+        step, every = self._progress.step, self.options.evaluate_every
         if step == self._progress.total_steps:
             return True
         return step in self._epoch_ends if every is None else step % every == 0
 
     def _should_stop(self) -> bool:
-        patience = self._options.early_stopping
+        patience = self.options.early_stopping
         return patience is not None and self._progress.evaluations_since_best >= patience
 
     def _collate(self, examples: list[Any]) -> Batch:
@@ -262,7 +270,7 @@ class Trainer:
     def _update_average(self, average: dict[str, Tensor]) -> None:
         # A young average follows the weights closely; its memory grows with the run.
         step = self._progress.step + 1
-        decay = min(self._options.average, step / (step + 9))
+        decay = min(self.options.average, step / (step + 9))
         for name, parameter in self._model.named_parameters():
             if parameter.requires_grad:
                 average[name].lerp_(parameter, 1 - decay)
@@ -297,11 +305,11 @@ class Trainer:
             "steps": progress.step,
             "epochs": progress.epoch + 1,
             "tokens": progress.tokens,
-            "metric": self._objective.metric.name,
+            "metric": self.objective.metric.name,
             "best": best,
             "device": str(self._device),
             "precision": self._precision,
-            "options": asdict(self._options),
+            "options": asdict(self.options),
         }
 
 

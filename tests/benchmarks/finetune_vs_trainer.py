@@ -150,8 +150,8 @@ class Ours:
             on_progress=lambda _: ends.append(perf_counter()),
         )
         # The steps alone: no evaluation, and nothing is written.
-        for _, batches in trainer._remaining_steps():
-            trainer._step(batches)
+        for _, batches in trainer.remaining_steps():
+            trainer.step(batches)
         return ends[-1] - ends[0]
 
 

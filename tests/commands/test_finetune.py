@@ -301,7 +301,7 @@ def test_an_interrupted_run_goes_on_as_if_unbroken(
 ) -> None:
     from distilcli.training.loop import Trainer
 
-    step = Trainer._step
+    step = Trainer.step
     taken = []
 
     def interrupted_step(trainer: Trainer, batches: list[list[int]]) -> None:
@@ -313,7 +313,7 @@ def test_an_interrupted_run_goes_on_as_if_unbroken(
     options = ("--epochs", 3, "--lr", 0.001)
     run("-o", "whole", *options)
     with monkeypatch.context() as patch:
-        patch.setattr(Trainer, "_step", interrupted_step)
+        patch.setattr(Trainer, "step", interrupted_step)
         code, out, err = run("-o", "broken", *options)
     assert (code, out) == (130, "")
     assert err.splitlines()[-1] == (
