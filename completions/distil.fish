@@ -142,7 +142,7 @@ complete --command distil --condition '__distil_runs evaluate' --long-option pre
 complete --command distil --condition '__distil_runs evaluate' --long-option map --exclusive --description 'What labels of the rows are called by the model: 0=negative,1=positive'
 complete --command distil --condition '__distil_runs evaluate' --long-option threshold --exclusive --description 'multilabel: the least score of a label (0.5); qa: no answer above this'
 complete --command distil --condition '__distil_runs evaluate' --long-option threshold-search --description 'Find the threshold of the best F1, and say what it is'
-complete --command distil --condition '__distil_runs evaluate' --long-option calibrate --description 'Fit a temperature on these rows and save it in the model\'s config.json'
+complete --command distil --condition '__distil_runs evaluate' --long-option calibrate --description 'Fit a temperature on these rows; save it in the model\'s folder, for classify'
 complete --command distil --condition '__distil_runs evaluate' --long-option confidence --exclusive --description 'Give each figure an interval, 0.95 say, by drawing the rows again 1000 times'
 complete --command distil --condition '__distil_runs evaluate' --long-option by --exclusive --description 'Also give the figures for each of its values'
 complete --command distil --condition '__distil_runs evaluate' --long-option errors --require-parameter --force-files --description 'Write the rows gone wrong here, the worst first'

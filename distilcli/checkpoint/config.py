@@ -15,8 +15,11 @@ from distilcli.errors import ModelError
 
 ModelType = Literal["distilbert", "bert"]
 
-TEMPERATURE = "temperature"
-"""The key of what a classifier's logits are divided by before they become probabilities."""
+TEMPERATURE = "calibration_temperature"
+"""The key of what a classifier's logits are divided by before they become probabilities.
+
+A bare `temperature` is what `transformers` says of generating text, and drops from other models.
+"""
 
 # our name -> the key in config.json
 _SHARED_KEYS = {
@@ -235,7 +238,9 @@ def _problem_type(raw: dict[str, Any], source: str) -> str | None:
 
 
 def _temperature(raw: dict[str, Any], source: str) -> float:
-    temperature = raw.get(TEMPERATURE, 1.0)
+    temperature = raw.get(TEMPERATURE)
+    if temperature is None:
+        return 1.0
     is_number = isinstance(temperature, int | float) and not isinstance(temperature, bool)
     if not is_number or not 0 < temperature < math.inf:
         raise ModelError(f"{source}: {TEMPERATURE} is {temperature!r}; it must be above 0")

@@ -1,5 +1,6 @@
 """`distil evaluate`: how good a model is, or predictions are, on rows with what was expected."""
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -90,7 +91,7 @@ def evaluate(
         bool,
         typer.Option(
             "--calibrate",
-            help="Fit a temperature on these rows and save it in the model's config.json.",
+            help="Fit a temperature on these rows; save it in the model's folder, for classify.",
         ),
     ] = False,
     confidence: Annotated[
@@ -197,6 +198,7 @@ def evaluate(
 
     from distilcli.console.evaluation import show_evaluation
     from distilcli.console.live import rows_progress
+    from distilcli.console.results import show_summary
     from distilcli.evaluation.calibrate import check_calibration, save_calibrated
     from distilcli.evaluation.compared import open_predictions
     from distilcli.evaluation.exam import ExamOptions
@@ -245,6 +247,8 @@ def evaluate(
         outcome, by=by, confidence=confidence, search=threshold_search,
         added=save_calibrated(subject, outcome.measured) if calibrate else {},
     )  # fmt: skip
+    if stats.batches and not json_summary:
+        show_summary(console, stats, Counter())
     show_evaluation(console, report, by=by, table_format=table_format)
     if errors is not None:
         _write_errors(run, exam, outcome)

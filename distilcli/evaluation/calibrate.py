@@ -38,7 +38,7 @@ def save_calibrated(model: str, measured: Measured) -> dict[str, float]:
     path = Path(model).expanduser() / CONFIG_NAME
     temperature = measured.temperature() * read_config(path).temperature
     save_temperature(path, temperature)
-    return {TEMPERATURE: temperature}
+    return {"temperature": temperature}
 
 
 def save_temperature(path: Path, temperature: float) -> None:

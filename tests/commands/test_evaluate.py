@@ -369,7 +369,7 @@ def test_a_temperature_is_saved_and_used(
     assert code == 0, err
     temperature = json.loads(out)["metrics"]["temperature"]
     config = json.loads((model / "config.json").read_text())
-    assert config.pop("temperature") == pytest.approx(temperature)
+    assert config.pop("calibration_temperature") == pytest.approx(temperature)
     assert config == json.loads((tiny_folder / "config.json").read_text())
     after = Classifier(str(model), device="cpu")(TEXTS)
     for one, other in zip(before, after, strict=True):
