@@ -30,6 +30,14 @@ from distilcli.evaluation.tagged import Tagged
 from distilcli.evaluation.tasks import Task
 from distilcli.rows.reader import RowSource
 from distilcli.rows.row import Row, cell_text
+from distilcli.rows.usual import (
+    ANSWER_COLUMNS,
+    CHOICE_COLUMNS,
+    LABEL_COLUMNS,
+    NUMBER_COLUMNS,
+    SEVERAL_COLUMNS,
+    TAG_COLUMNS,
+)
 from distilcli.scores.precision_recall import Array
 from distilcli.stats import RunStats
 
@@ -215,13 +223,13 @@ def _comparison(
 
 
 _GOLD_COLUMNS: dict[Task, tuple[str, ...]] = {
-    "classify": gold.LABEL_COLUMNS,
-    "multilabel": gold.SEVERAL_COLUMNS,
-    "regress": gold.NUMBER_COLUMNS,
-    "embed": gold.NUMBER_COLUMNS,
-    "tag": gold.TAG_COLUMNS,
-    "qa": gold.ANSWER_COLUMNS,
-    "choose": gold.CHOICE_COLUMNS,
+    "classify": LABEL_COLUMNS,
+    "multilabel": SEVERAL_COLUMNS,
+    "regress": NUMBER_COLUMNS,
+    "embed": NUMBER_COLUMNS,
+    "tag": TAG_COLUMNS,
+    "qa": ANSWER_COLUMNS,
+    "choose": CHOICE_COLUMNS,
 }
 
 

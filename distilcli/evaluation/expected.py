@@ -15,13 +15,6 @@ from distilcli.rows.reader import RowSource
 from distilcli.rows.row import Row, cell_text, cell_value
 from distilcli.tasks.choose import Options
 
-LABEL_COLUMNS = ("label", "labels", "category", "class", "sentiment", "target", "intent", "topic")
-SEVERAL_COLUMNS = ("labels", "label", "categories", "tags", "topics")
-NUMBER_COLUMNS = ("score", "label", "target", "value", "similarity")
-ANSWER_COLUMNS = ("answers", "answer")
-TAG_COLUMNS = ("ner_tags", "tags", "labels")
-CHOICE_COLUMNS = ("label", "answer", "target")
-
 _LISTED = 10
 _CUT = 60
 
@@ -171,7 +164,7 @@ def nothing(row: Row) -> None:
 def gold_column(
     source: RowSource, wanted: str | None, usual: Sequence[str], *, taken: Sequence[str] = ()
 ) -> str:
-    """Return the column with what is expected; `taken` are those with predictions.
+    """Return the column with what is expected; `taken` are those that hold something else.
 
     Raises `InputError` where there is none.
     """
@@ -185,7 +178,7 @@ def gold_column(
     by_lower = {name.lower(): name for name in reversed(source.columns) if name not in taken}
     found = next((by_lower[name] for name in usual if name in by_lower), None)
     if found is None:
-        beside = f" beside the predicted {', '.join(map(repr, taken))}" if taken else ""
+        beside = f" beside {', '.join(map(repr, taken))}" if taken else ""
         raise InputError(
             f"{source.name}: has no column with what is expected{beside}; name it with "
             f"--label-column (columns: {', '.join(source.columns)})"

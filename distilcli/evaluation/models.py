@@ -26,6 +26,18 @@ from distilcli.rows.conll import Sentence
 from distilcli.rows.formats import TEXT_COLUMNS
 from distilcli.rows.reader import RowSource
 from distilcli.rows.row import Row, cell_value
+from distilcli.rows.usual import (
+    ANSWER_COLUMNS,
+    CHOICE_COLUMNS,
+    FIRST_COLUMNS,
+    LABEL_COLUMNS,
+    NUMBER_COLUMNS,
+    SECOND_COLUMNS,
+    SEVERAL_COLUMNS,
+    TAG_COLUMNS,
+    WORD_COLUMNS,
+)
+from distilcli.scores.precision_recall import Array
 from distilcli.stats import RunStats
 from distilcli.tasks.answerer import Answerer
 from distilcli.tasks.chooser import Chooser
@@ -40,10 +52,6 @@ from distilcli.tasks.questions import pairs_from
 from distilcli.tasks.tagger import Tagger
 
 Value = TypeVar("Value")
-
-FIRST_COLUMNS = ("sentence1", "text1", "first", *TEXT_COLUMNS)
-SECOND_COLUMNS = ("sentence2", "text2", "second", "pair")
-WORD_COLUMNS = ("tokens", "words")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +101,9 @@ def _classify(model: str, source: RowSource, options: ExamOptions, task: Task) -
     text = source.text_column
     pair = None if options.pair_column is None else source.find_column(options.pair_column)
     usual = {
-        "classify": gold.LABEL_COLUMNS,
-        "multilabel": gold.SEVERAL_COLUMNS,
-        "regress": gold.NUMBER_COLUMNS,
+        "classify": LABEL_COLUMNS,
+        "multilabel": SEVERAL_COLUMNS,
+        "regress": NUMBER_COLUMNS,
     }[task]
     column = gold.gold_column(source, options.label_column, usual, taken=[text])
     classifier = Classifier(model, multi_label=task == "multilabel", **_settings(options))
@@ -128,11 +136,11 @@ def _of_numbers(expected: list[float], values: list[Classification]) -> Numbers:
 def _tag(model: str, source: RowSource, options: ExamOptions) -> Exam:
     if source.format == "conll":
         words = source.text_column
-    elif options.text_column is not None:
-        words = source.find_column(options.text_column)
     else:
-        words = source.usual_column(*WORD_COLUMNS, option="--text-column")
-    column = gold.gold_column(source, options.label_column, gold.TAG_COLUMNS, taken=[words])
+        words = source.usual_column(
+            *WORD_COLUMNS, option="--text-column", wanted=options.text_column
+        )
+    column = gold.gold_column(source, options.label_column, TAG_COLUMNS, taken=[words])
     tagger = Tagger(model, **_settings(options))
     engine = tagger.engine(words_from(words), on_error=options.on_error)
     return _exam("tag", tagger, source, engine, gold.tags_of(column), Tagged.of)
@@ -154,9 +162,9 @@ def words_from(column: str) -> Callable[[Row], str | list[str]]:
 
 
 def _qa(model: str, source: RowSource, options: ExamOptions) -> Exam:
-    question = _column(source, options.text_column, ("question",), "--text-column")
-    context = _column(source, options.pair_column, ("context",), "--pair-column")
-    column = gold.gold_column(source, options.label_column, gold.ANSWER_COLUMNS)
+    question = source.usual_column("question", option="--text-column", wanted=options.text_column)
+    context = source.usual_column("context", option="--pair-column", wanted=options.pair_column)
+    column = gold.gold_column(source, options.label_column, ANSWER_COLUMNS)
     answerer = Answerer(model, **_settings(options))
     engine = answerer.engine(
         pairs_from(question_column=question, context_column=context), on_error=options.on_error
@@ -173,30 +181,32 @@ def _mlm(model: str, source: RowSource, options: ExamOptions) -> Exam:
 
 
 def _choose(model: str, source: RowSource, options: ExamOptions) -> Exam:
-    prompt = _column(source, options.text_column, ("prompt", *TEXT_COLUMNS), "--text-column")
+    prompt = source.usual_column(
+        "prompt", *TEXT_COLUMNS, option="--text-column", wanted=options.text_column
+    )
     if options.option_columns:
         columns = [source.find_column(name) for name in options.option_columns]
         options_of = options_from_columns(columns)
     else:
         options_of = options_from_list(
-            _column(source, options.options_column, ("options",), "--options-column")
+            source.usual_column("options", option="--options-column", wanted=options.options_column)
         )
-    column = gold.gold_column(source, options.label_column, gold.CHOICE_COLUMNS)
+    column = gold.gold_column(source, options.label_column, CHOICE_COLUMNS)
     chooser = Chooser(model, **_settings(options))
     engine = chooser.engine(problems_from(prompt, options_of), on_error=options.on_error)
     return _exam("choose", chooser, source, engine, gold.choice_of(column, options_of), Chosen.of)
 
 
 def _embed(model: str, source: RowSource, options: ExamOptions) -> Exam:
-    first = _column(source, options.text_column, FIRST_COLUMNS, "--text-column")
-    second = _column(source, options.pair_column, SECOND_COLUMNS, "--pair-column")
-    column = gold.gold_column(
-        source, options.label_column, gold.NUMBER_COLUMNS, taken=[first, second]
+    if options.on_error == "skip":
+        raise UsageError("--on-error skip: half of a pair cannot be left out; use stop")
+    first = source.usual_column(*FIRST_COLUMNS, option="--text-column", wanted=options.text_column)
+    second = source.usual_column(
+        *SECOND_COLUMNS, option="--pair-column", wanted=options.pair_column
     )
+    column = gold.gold_column(source, options.label_column, NUMBER_COLUMNS, taken=[first, second])
     embedder = Embedder(model, **_settings(options))
     engine = embedder.engine(_text_of_pair, on_error="stop")
-    if options.on_error == "skip":
-        raise UsageError("--on-error skip: a pair of texts is compared or not; leave it out")
 
     def values(stats: RunStats) -> Iterator[tuple[Row, float]]:
         texts = ((row, name) for row in source for name in (first, second))
@@ -213,17 +223,11 @@ def _text_of_pair(item: tuple[Row, str]) -> str:
     return text_from(column)(row)
 
 
-def cosine(one: "np.ndarray[Any, Any]", other: "np.ndarray[Any, Any]") -> float:
+def cosine(one: Array, other: Array) -> float:
     """Return the cosine of two vectors; 0 where one has no length."""
     one, other = one.astype(float), other.astype(float)
     lengths = float(np.sqrt((one @ one) * (other @ other)))
     return float(one @ other) / lengths if lengths else 0.0
-
-
-def _column(source: RowSource, wanted: str | None, usual: tuple[str, ...], option: str) -> str:
-    if wanted is not None:
-        return source.find_column(wanted)
-    return source.usual_column(*usual, option=option)
 
 
 def _settings(options: ExamOptions) -> dict[str, Any]:

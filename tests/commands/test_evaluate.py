@@ -405,7 +405,7 @@ def test_a_temperature_is_saved_and_used(
         (["{short}", "{data}"], 3, "has 2 rows and"),
         (["{text}"], 3, "no column says what was predicted"),
         (["{data}", "--task", "qa"], 3, "has no column 'answer'"),
-        (["{data}"], 3, "no column with what is expected beside the predicted"),
+        (["{data}"], 3, "no column with what is expected beside 'label'"),
         (["{model}", "{data}", "--limit", "0"], 3, "has no rows to evaluate"),
     ],
 )
