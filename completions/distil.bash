@@ -35,7 +35,7 @@ _distil() {
                     _distil_words '--version --help -h'; return
                 fi
             fi
-            _distil_words 'choose classify completions embed fill finetune params qa tag tokenize' ;;
+            _distil_words 'choose classify completions embed evaluate fill finetune params qa tag tokenize' ;;
         'choose')
             if [[ $options ]]; then
                 case $previous in
@@ -91,6 +91,22 @@ _distil() {
                 fi
             fi
             _distil_paths -f ;;
+        'evaluate')
+            if [[ $options ]]; then
+                case $previous in
+                    --task) _distil_words 'classify multilabel regress tag qa mlm embed choose'; return ;;
+                    --label-column | --text-column | -c | --pair-column | --options-column | --option-columns | --prefix | --map | --threshold | --confidence | --by | --min | --max | --input-format | --encoding | --delimiter | --limit | --max-length | --stride | --batch | --max-tokens | --threads | --device) _distil_free; return ;;
+                    --errors | --stats) _distil_paths -f; return ;;
+                    --format) _distil_words 'auto table tsv csv json'; return ;;
+                    --on-error) _distil_words 'stop skip'; return ;;
+                    --long) _distil_words 'truncate window error'; return ;;
+                    --window-pooling) _distil_words 'mean max first'; return ;;
+                esac
+                if [[ $current == -* ]]; then
+                    _distil_words '--task --label-column --text-column -c --pair-column --options-column --option-columns --prefix --map --threshold --threshold-search --calibrate --confidence --by --errors --force --min --max --format --input-format --encoding --delimiter --no-header --limit --on-error --long --max-length --stride --window-pooling --batch --max-tokens --threads --device --stats --json --offline --quiet -q --help -h'; return
+                fi
+            fi
+            _distil_free ;;
         'fill')
             if [[ $options ]]; then
                 case $previous in
@@ -109,18 +125,17 @@ _distil() {
         'finetune')
             if [[ $options ]]; then
                 case $previous in
-                    --output | -o) _distil_paths -d; return ;;
-                    --model | -m) _distil_words 'sentiment'; _distil_paths -d; return ;;
-                    --task) _distil_words 'classify'; return ;;
+                    --output | -o | --teacher-cache) _distil_paths -d; return ;;
+                    --model | -m | --teacher) _distil_words 'sentiment'; _distil_paths -d; return ;;
+                    --task) _distil_words 'classify tag qa embed'; return ;;
                     --valid | --stats) _distil_paths -f; return ;;
-                    --valid-split | --text-column | -c | --pair-column | --label-column | --input-format | --encoding | --delimiter | --limit | --epochs | --learning-rate | --lr | --warmup | --weight-decay | --layer-decay | --clip | --token-budget | --accumulate | --max-length | --average | --positions | --prune-heads | --eval-every | --early-stopping | --seed | --threads | --device) _distil_free; return ;;
+                    --valid-split | --text-column | -c | --pair-column | --label-column | --input-format | --encoding | --delimiter | --limit | --epochs | --learning-rate | --lr | --warmup | --weight-decay | --layer-decay | --clip | --token-budget | --accumulate | --max-length | --freeze | --dropout | --average | --positions | --prune-heads | --student-layers | --student | --temperature | --alpha-ce | --alpha-task | --alpha-cos | --alpha-hidden | --alpha-attention | --eval-every | --early-stopping | --seed | --threads | --device) _distil_free; return ;;
                     --schedule) _distil_words 'linear cosine'; return ;;
-                    --freeze) _distil_words 'nothing embeddings'; return ;;
                     --position-growth) _distil_words 'copy interpolate'; return ;;
                     --precision) _distil_words 'auto fp32 bf16'; return ;;
                 esac
                 if [[ $current == -* ]]; then
-                    _distil_words '--output -o --model -m --task --valid --valid-split --text-column -c --pair-column --label-column --input-format --encoding --delimiter --no-header --limit --epochs --learning-rate --lr --schedule --warmup --weight-decay --layer-decay --clip --token-budget --accumulate --max-length --gradient-checkpointing --freeze --average --fold --positions --position-growth --prune-heads --precision --eval-every --early-stopping --seed --threads --device --resume --force --stats --json --offline --quiet -q --help -h'; return
+                    _distil_words '--output -o --model -m --task --valid --valid-split --text-column -c --pair-column --label-column --input-format --encoding --delimiter --no-header --limit --epochs --learning-rate --lr --schedule --warmup --weight-decay --layer-decay --clip --token-budget --accumulate --max-length --gradient-checkpointing --freeze --dropout --average --fold --positions --position-growth --prune-heads --teacher --teacher-cache --student-layers --student --temperature --alpha-ce --alpha-task --alpha-cos --alpha-hidden --alpha-attention --precision --eval-every --early-stopping --seed --threads --device --resume --force --stats --json --offline --quiet -q --help -h'; return
                 fi
             fi
             _distil_paths -f ;;

@@ -83,6 +83,7 @@ COMMANDS = {
     "choose": "Choose between the options of a prompt.",
     "completions": "Print the script by which bash, zsh or fish complete on Tab.",
     "embed": "Turn texts into vectors, and search in them.",
+    "evaluate": "Measure a model, or predictions, against what was expected.",
     "fill": "Fill in the masked words of texts.",
     "finetune": "Train a classifier of your own on rows with labels.",
     "params": "Count the parameters of a model.",

@@ -37,3 +37,9 @@ class ResourceError(DistilError):
 
 class RowError(InputError):
     """One row cannot be used; a run goes on past it unless told to stop."""
+
+
+class GateError(DistilError):
+    """What was measured is not as good as was asked for (exit code 7)."""
+
+    exit_code = 7

@@ -6,6 +6,7 @@ saved folder says everything the loaded one said.
 """
 
 import json
+import math
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +14,12 @@ from typing import Any, Literal
 from distilcli.errors import ModelError
 
 ModelType = Literal["distilbert", "bert"]
+
+TEMPERATURE = "calibration_temperature"
+"""The key of what a classifier's logits are divided by before they become probabilities.
+
+A bare `temperature` is what `transformers` says of generating text, and drops from other models.
+"""
 
 # our name -> the key in config.json
 _SHARED_KEYS = {
@@ -54,6 +61,7 @@ _KEYS: dict[ModelType, dict[str, str]] = {
 # How weights are stored is the checkpoint's affair, not the model's.
 _STORAGE_KEYS = {"dtype", "torch_dtype", "shared_weights"}
 _LABEL_KEYS = {"id2label", "label2id", "num_labels", "problem_type"}
+_OWN_KEYS = {"pruned_heads", TEMPERATURE}
 _PROBLEM_TYPES = (
     "single_label_classification",
     "multi_label_classification",
@@ -66,8 +74,9 @@ class ModelConfig:
     """The shape and the settings of one model; the defaults are DistilBERT-base's.
 
     `type_vocab_size` is 0 where there are no token-type embeddings. `labels` are in the order of
-    the classifier's outputs, empty for a model without a classification head. `pruned_heads` are
-    the attention heads that layers have lost, by their numbers before. `extra` holds the keys of
+    the classifier's outputs, empty for a model without a classification head. `temperature` is
+    what a classifier's logits are divided by, 1 unless it was calibrated. `pruned_heads` are the
+    attention heads that layers have lost, by their numbers before. `extra` holds the keys of
     `config.json` that nothing here interprets.
     """
 
@@ -92,6 +101,7 @@ class ModelConfig:
     tie_word_embeddings: bool = True
     labels: tuple[str, ...] = ()
     problem_type: str | None = None
+    temperature: float = 1.0
     pruned_heads: dict[int, tuple[int, ...]] = field(default_factory=dict)
     extra: dict[str, Any] = field(default_factory=dict)
 
@@ -101,8 +111,8 @@ class ModelConfig:
         return tuple(head for head in range(self.n_heads) if head not in pruned)
 
     def with_labels(self, labels: tuple[str, ...], *, problem_type: str) -> "ModelConfig":
-        """Return the same body with another classification head."""
-        return replace(self, labels=labels, problem_type=problem_type)
+        """Return the same body with another classification head, not calibrated."""
+        return replace(self, labels=labels, problem_type=problem_type, temperature=1.0)
 
 
 def read_config(path: Path) -> ModelConfig:
@@ -140,12 +150,13 @@ def parse_config(raw: dict[str, Any], *, source: str = "config.json") -> ModelCo
         settings.setdefault("type_vocab_size", 2)
         settings.setdefault("classifier_dropout", None)
         _refuse_other_positions(raw, source)
-    known = {*keys.values(), *_LABEL_KEYS, *_STORAGE_KEYS, "model_type", "pruned_heads"}
+    known = {*keys.values(), *_LABEL_KEYS, *_STORAGE_KEYS, *_OWN_KEYS, "model_type"}
     config = ModelConfig(
         model_type=model_type,
         **settings,
         labels=_labels(raw, source),
         problem_type=_problem_type(raw, source),
+        temperature=_temperature(raw, source),
         extra={key: value for key, value in raw.items() if key not in known},
     )
     _check_values(config, keys, source)
@@ -162,6 +173,8 @@ def dump_config(config: ModelConfig) -> dict[str, Any]:
         raw["label2id"] = {label: index for index, label in enumerate(config.labels)}
     if config.problem_type is not None:
         raw["problem_type"] = config.problem_type
+    if config.temperature != 1:
+        raw[TEMPERATURE] = config.temperature
     if config.pruned_heads:
         raw["pruned_heads"] = {
             str(layer): list(heads) for layer, heads in sorted(config.pruned_heads.items())
@@ -222,6 +235,16 @@ def _problem_type(raw: dict[str, Any], source: str) -> str | None:
             f"{source}: problem_type is {problem_type!r}; known are {', '.join(_PROBLEM_TYPES)}"
         )
     return problem_type
+
+
+def _temperature(raw: dict[str, Any], source: str) -> float:
+    temperature = raw.get(TEMPERATURE)
+    if temperature is None:
+        return 1.0
+    is_number = isinstance(temperature, int | float) and not isinstance(temperature, bool)
+    if not is_number or not 0 < temperature < math.inf:
+        raise ModelError(f"{source}: {TEMPERATURE} is {temperature!r}; it must be above 0")
+    return float(temperature)
 
 
 def _check_values(config: ModelConfig, keys: dict[str, str], source: str) -> None:

@@ -1,7 +1,8 @@
 """Text classification: a row, or a pair of texts, to labels with scores.
 
 Three kinds of heads: one label of several (softmax), any number of labels (sigmoid and a
-threshold), and regression (the head's own numbers). A text longer than the model reads is cut
+threshold), and regression (the head's own numbers). Logits of a calibrated model are divided by
+its temperature first (Guo et al. 2017). A text longer than the model reads is cut
 off, or read in windows whose scores are pooled.
 """
 
@@ -93,6 +94,7 @@ class ClassifyTask(Generic[Item]):
         self._texts_of = texts_of
         self._kind = kind
         self._labels = () if kind == "regression" else model.config.labels
+        self._temperature = model.config.temperature
         self._framer = Framer(tokenizer, model.config, long_texts)
         self._window_pooling = long_texts.window_pooling
 
@@ -116,6 +118,8 @@ class ClassifyTask(Generic[Item]):
     def forward(self, batch: Batch) -> list[list[float]]:
         """Return the scores of each piece, one per label."""
         logits = self._model(batch.input_ids, batch.attention_mask, batch.token_type_ids).float()
+        if self._kind != "regression" and self._temperature != 1:
+            logits = logits / self._temperature
         if self._kind == "single":
             logits = logits.softmax(dim=-1)
         elif self._kind == "multi":

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from distilcli.checkpoint.config import (
+    TEMPERATURE,
     ModelConfig,
     dump_config,
     parse_config,
@@ -242,3 +243,22 @@ def test_heads_that_cannot_have_been_pruned_are_refused(pruned: Any, message: st
         parse_config(DISTILBERT | {"pruned_heads": pruned}, source="c.json")
     assert str(caught.value).startswith("c.json: pruned_heads ")
     assert message in str(caught.value)
+
+
+def test_a_temperature_is_read_and_written() -> None:
+    config = parse_config({"model_type": "distilbert", TEMPERATURE: 2})
+    assert config.temperature == 2.0
+    assert dump_config(config)[TEMPERATURE] == 2.0
+    assert TEMPERATURE not in dump_config(parse_config({"model_type": "distilbert"}))
+
+
+def test_a_new_head_is_not_calibrated() -> None:
+    config = parse_config({"model_type": "distilbert", TEMPERATURE: 2.0})
+    fresh = config.with_labels(("a", "b"), problem_type="single_label_classification")
+    assert fresh.temperature == 1.0
+
+
+@pytest.mark.parametrize("temperature", [0, -1.5, "2", True, float("nan"), float("inf")])
+def test_a_temperature_that_divides_nothing_is_refused(temperature: Any) -> None:
+    with pytest.raises(ModelError, match=r"calibration_temperature is .*; it must be"):
+        parse_config({"model_type": "bert", TEMPERATURE: temperature}, source="config.json")

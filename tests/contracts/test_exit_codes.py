@@ -13,6 +13,7 @@ from distilcli import app as module
 from distilcli.app import app, main
 from distilcli.errors import (
     DistilError,
+    GateError,
     InputError,
     ModelError,
     ResourceError,
@@ -56,6 +57,7 @@ def test_done(capsys: pytest.CaptureFixture[str]) -> None:
         (RowError("why: what; way out"), 3),
         (ModelError("why: what; way out"), 4),
         (ResourceError("why:\n  what; way out"), 5),
+        (GateError("why: what; way out"), 7),
     ],
 )
 def test_errors_that_users_see(

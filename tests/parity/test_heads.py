@@ -9,7 +9,9 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from distilcli.checkpoint.config import read_config
 from distilcli.checkpoint.folder import describe_folder
+from distilcli.evaluation.calibrate import save_temperature
 from distilcli.model.heads import HEADS as OUR_HEADS
 from distilcli.model.heads import (
     BaseModel,
@@ -200,3 +202,20 @@ def test_every_layers_hidden_states_and_attentions_agree(build: str, tmp_path: P
     for name in ("hidden_states", "attentions"):
         for mine, other in zip(getattr(found, name), expected[name], strict=True):
             torch.testing.assert_close(mine, other, atol=1e-5, rtol=0)
+
+
+def test_a_calibrated_folder_is_read_by_transformers(tmp_path: Path) -> None:
+    theirs = transformers.DistilBertForSequenceClassification(
+        transformers.DistilBertConfig(**DISTILBERT)
+    )
+    theirs.save_pretrained(tmp_path)
+    save_temperature(tmp_path / "config.json", 2.5)
+    ours = load_model(describe_folder("model", tmp_path), SequenceClassifier)
+    assert ours.config.temperature == 2.5
+    again = transformers.DistilBertForSequenceClassification.from_pretrained(tmp_path)
+    again.save_pretrained(tmp_path / "again")  # keeps it, and has nothing to complain of
+    assert read_config(tmp_path / "again" / "config.json").temperature == 2.5
+    ids = torch.arange(1, 9)[None]
+    with torch.inference_mode():
+        # The temperature is for probabilities: logits are what they were.
+        assert torch.allclose(again.eval()(ids).logits, ours.model(ids), atol=1e-5)

@@ -9,13 +9,12 @@ import pandas as pd
 from distilcli.errors import InputError, RowError
 from distilcli.rows.reader import RowSource
 from distilcli.rows.row import cell_text
+from distilcli.rows.usual import LABEL_COLUMNS
 
 _NUMBER = re.compile(r"[-+]?\d+")
 
 UNLABELLED = -100
 """The index of a row without a label, which torch's losses pass over."""
-
-LABEL_COLUMNS = ("label", "labels", "category", "class", "sentiment", "target", "intent", "topic")
 
 
 @dataclass(frozen=True, slots=True)

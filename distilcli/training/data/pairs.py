@@ -4,13 +4,10 @@ import math
 from dataclasses import dataclass
 
 from distilcli.errors import InputError, RowError
-from distilcli.rows.formats import TEXT_COLUMNS
 from distilcli.rows.reader import RowSource
 from distilcli.rows.row import Row, cell_text
+from distilcli.rows.usual import FIRST_COLUMNS, SECOND_COLUMNS
 from distilcli.training.data.split import set_aside
-
-FIRST_COLUMNS = ("sentence1", "text1", "anchor", "query", "question", *TEXT_COLUMNS)
-SECOND_COLUMNS = ("sentence2", "text2", "positive", "passage", "answer", "pair")
 
 
 @dataclass(frozen=True, slots=True)

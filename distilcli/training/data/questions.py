@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from distilcli.errors import InputError, RowError
 from distilcli.rows.reader import RowSource
 from distilcli.rows.row import Row, cell_text, cell_value
+from distilcli.rows.usual import ANSWER_COLUMNS
 
-ANSWER_COLUMNS = ("answers", "answer")
 START_COLUMNS = ("answer_start", "start")
 
 

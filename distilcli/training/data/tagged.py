@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from distilcli.errors import InputError
 from distilcli.rows.reader import RowSource
 from distilcli.rows.row import Row, cell_value
+from distilcli.rows.usual import TAG_COLUMNS, WORD_COLUMNS
 from distilcli.training.data.split import set_aside
-
-WORD_COLUMNS = ("tokens", "words")
-TAG_COLUMNS = ("ner_tags", "tags", "labels")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,58 @@
+"""What an evaluation found, for people as tables and for programs as lines or JSON."""
+
+import sys
+from typing import TYPE_CHECKING
+
+from distilcli.console import Console, TableFormat
+
+if TYPE_CHECKING:
+    from distilcli.evaluation.measured import Record
+    from distilcli.evaluation.report import Report
+
+_MOST_SLICES = 20
+
+
+def show_evaluation(
+    console: Console, report: "Report", *, by: str | None, table_format: TableFormat
+) -> None:
+    """Write a report to stdout: on a terminal tables, else a line for each figure.
+
+    With slices, lines begin with the slice, empty for all rows, and the number of its rows.
+    """
+    is_table = table_format == "table" or (table_format == "auto" and sys.stdout.isatty())
+    records = report.records()
+    if report.slices and not is_table:
+        records = [
+            *_sliced("", report.rows, records),
+            *(record for one in report.slices for record in _of_slice(one, records[0])),
+        ]
+    console.show(
+        records,
+        footer=(),
+        document=report.as_dict(),
+        title=f"{report.rows:,} rows" if report.rows != 1 else "1 row",
+        table_format=table_format,
+    )
+    if not is_table:
+        return
+    for table in report.tables:
+        if table.records:
+            console.show(table.records, footer=(), document={}, title=table.title,
+                         table_format="table")  # fmt: skip
+    if report.slices:
+        left = len(report.slices) - _MOST_SLICES
+        console.show(report.slices[:_MOST_SLICES], footer=(), document={}, title=f"by {by}",
+                     table_format="table")  # fmt: skip
+        if left > 0:
+            console.note(f"{left:,} more slices; --format tsv or json has them all")
+
+
+def _of_slice(record: "Record", like: "Record") -> "list[Record]":
+    """Return the lines of a slice, with the columns of a line that is `like` them."""
+    (_, name), (_, rows), *figures = record.items()
+    empty = dict.fromkeys(like)
+    return _sliced(name, rows, [{**empty, "metric": one, "value": of} for one, of in figures])
+
+
+def _sliced(name: object, rows: object, records: "list[Record]") -> "list[Record]":
+    return [{"slice": name, "rows": rows, **record} for record in records]

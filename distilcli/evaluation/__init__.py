@@ -1,0 +1,1 @@
+"""Models and predictions against what was expected: figures, intervals, and the rows gone wrong."""

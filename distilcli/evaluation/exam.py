@@ -1,0 +1,87 @@
+"""An evaluation before and after it is run: rows with values in, what was measured of them out."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from distilcli.engine.engine import OnError
+from distilcli.errors import InputError
+from distilcli.evaluation.measured import Measured
+from distilcli.evaluation.tasks import Task
+from distilcli.rows.reader import RowSource
+from distilcli.rows.row import Row, cell_text, cell_value
+from distilcli.stats import RunStats
+from distilcli.tasks.settings import BatchOptions, LongTexts
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExamOptions:
+    """What is said of columns, and of how a model runs; None takes what is usual.
+
+    `names` maps labels of the rows to those of the model. `threshold` is for several labels, and
+    for "no answer". With `limited` not all rows are read, so that predictions may be left over.
+    """
+
+    text_column: str | None = None
+    pair_column: str | None = None
+    label_column: str | None = None
+    options_column: str | None = None
+    option_columns: tuple[str, ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
+    threshold: float | None = None
+    limited: bool = False
+    on_error: OnError = "stop"
+    device: str = "auto"
+    offline: bool = False
+    batches: BatchOptions | None = None
+    long_texts: LongTexts | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Exam:
+    """How rows become figures.
+
+    `source` has the rows with what is expected of them, which `expected_of` reads; `values` yields
+    every row that is done with its value, and `measure` compares the two lists. `described` says
+    what is evaluated.
+    """
+
+    task: Task
+    name: str
+    described: str
+    source: RowSource
+    values: Callable[[RunStats], Iterator[tuple[Row, Any]]]
+    expected_of: Callable[[Row], Any]
+    measure: Callable[[list[Any], list[Any]], Measured]
+    device: str = "cpu"
+    load_seconds: float | None = None
+
+    def run(self, stats: RunStats, *, by: str | None = None, keep_rows: bool = False) -> "Outcome":
+        """Carry every row through; `by` is the column of slices, `keep_rows` keeps the rows.
+
+        Raises `InputError` for a row that nothing is expected of, and where there is no row.
+        """
+        expected, values, slices, rows = [], [], [], []
+        for row, value in self.values(stats):
+            expected.append(self.expected_of(row))
+            values.append(value)
+            if by is not None:
+                slices.append(_slice(row, by))
+            if keep_rows:
+                rows.append(row)
+        if not values:
+            raise InputError(f"{self.source.name}: has no rows to evaluate")
+        return Outcome(self.measure(expected, values), slices, rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was measured; the slice that each row is of, and the rows, where they were asked for."""
+
+    measured: Measured
+    slices: Sequence[str]
+    rows: Sequence[Row]
+
+
+def _slice(row: Row, by: str) -> str:
+    return "" if cell_value(row, by) is None else cell_text(row, by)

@@ -1,0 +1,245 @@
+"""What is expected of a row, read from its own columns: one reader for each task.
+
+A reader raises `InputError` that names the file, the line and the column of what is missing or
+cannot be meant.
+"""
+
+import difflib
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+from distilcli.errors import InputError, RowError
+from distilcli.rows.conll import Sentence
+from distilcli.rows.reader import RowSource
+from distilcli.rows.row import Row, cell_text, cell_value
+from distilcli.tasks.choose import Options
+
+_LISTED = 10
+_CUT = 60
+
+
+def label_of(
+    column: str, *, labels: Sequence[str] | None, names: Mapping[str, str]
+) -> Callable[[Row], str]:
+    """Return the reader of one label; `names` says what labels of the data are called here.
+
+    It must be one of `labels`, unless they are not known (None).
+    """
+
+    def expected_of(row: Row) -> str:
+        return _checked(row, column, _text(row, column).strip(), labels, names)
+
+    return expected_of
+
+
+def labels_of(
+    column: str, *, labels: Sequence[str] | None, names: Mapping[str, str]
+) -> Callable[[Row], list[str]]:
+    """Return the reader of any number of labels: a list, or a cell with commas between them."""
+
+    def expected_of(row: Row) -> list[str]:
+        found = listed(_value(row, column))
+        return [_checked(row, column, label, labels, names) for label in found]
+
+    return expected_of
+
+
+def listed(value: object) -> list[str]:
+    """Return the labels of a cell: a list, a list as JSON, or a text with commas between them."""
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        value = _parsed(value)
+    if isinstance(value, list):
+        return [str(label) for label in value]
+    return [part.strip() for part in str(value or "").split(",") if part.strip()]
+
+
+def number_of(column: str) -> Callable[[Row], float]:
+    """Return the reader of a number."""
+
+    def expected_of(row: Row) -> float:
+        return finite(row, column, _text(row, column))
+
+    return expected_of
+
+
+def finite(row: Row, column: str, text: str) -> float:
+    """Return the number that a cell holds; raise `InputError` where it is none."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise InputError(f"{_place(row, column)}: {_shown(text)} is no number")
+    return number
+
+
+def answers_of(column: str) -> Callable[[Row], list[str]]:
+    """Return the reader of the right answers; none if the question has no answer.
+
+    A cell is SQuAD's list of objects with a `text`, a list of texts, an object with a list
+    `text`, each also as JSON, or one answer as it stands; an empty one is no answer.
+    """
+
+    def expected_of(row: Row) -> list[str]:
+        value = _value(row, column)
+        if isinstance(value, str) and value.lstrip().startswith(("[", "{")):
+            value = _parsed(value) or value
+        if value is None:
+            raise InputError(
+                f"{_place(row, column)}: no answer is given; an empty list says there is none"
+            )
+        found = _answers(value)
+        if found is None:
+            raise InputError(f"{_place(row, column)}: is neither an answer nor a list of answers")
+        return found
+
+    return expected_of
+
+
+def _answers(value: object) -> list[str] | None:
+    if isinstance(value, dict):
+        value = value.get("text")
+        return _answers(value) if isinstance(value, list) else None
+    if isinstance(value, list):
+        items = [item.get("text") if isinstance(item, dict) else item for item in value]
+        texts = [item for item in items if isinstance(item, str)]
+        return texts if len(texts) == len(items) else None
+    return ([value] if value.strip() else []) if isinstance(value, str) else None
+
+
+def tags_of(column: str) -> Callable[[Row], list[str]]:
+    """Return the reader of a label for each word: a list, also as JSON, or blanks between them."""
+
+    def expected_of(row: Row) -> list[str]:
+        found = tags(_value(row, column))
+        if found is None:
+            raise InputError(f"{_place(row, column)}: is no list of labels, one a word")
+        count = len(row.words) if isinstance(row, Sentence) else len(found)
+        if count != len(found):
+            raise InputError(f"{_place(row, column)}: {len(found)} labels for {count} words")
+        return found
+
+    return expected_of
+
+
+def tags(value: object) -> list[str] | None:
+    """Return the labels of words that a cell holds; None where it holds none."""
+    if isinstance(value, str):
+        value = _parsed(value) if value.lstrip().startswith("[") else value.split()
+    if isinstance(value, list) and all(isinstance(tag, str | None) for tag in value):
+        return [tag or "O" for tag in value]
+    return None
+
+
+def choice_of(
+    column: str, options_of: Callable[[Row], Options] | None
+) -> Callable[[Row], int | str]:
+    """Return the reader of the right option, by its number from 0 or by its text.
+
+    With `options_of` it must be one of the row's options, and its number is returned.
+    """
+
+    def expected_of(row: Row) -> int | str:
+        text = _text(row, column).strip()
+        options = None if options_of is None else list(options_of(row))
+        if options is not None and text in options:
+            return options.index(text)
+        if text.isdecimal() and (options is None or _is_option(options, int(text))):
+            return int(text)
+        if options is None:
+            return text
+        raise InputError(
+            f"{_place(row, column)}: {_shown(text)} is neither an option of the row nor the "
+            f"number of one (0 to {len(options) - 1})"
+        )
+
+    return expected_of
+
+
+def nothing(row: Row) -> None:
+    """Expect nothing of a row but that it can be read."""
+
+
+def gold_column(
+    source: RowSource, wanted: str | None, usual: Sequence[str], *, taken: Sequence[str] = ()
+) -> str:
+    """Return the column with what is expected; `taken` are those that hold something else.
+
+    Raises `InputError` where there is none.
+    """
+    if wanted is not None:
+        return source.find_column(wanted)
+    if source.format == "conll":
+        further = [name for name in source.columns[2:] if name not in taken]
+        if not further:
+            raise InputError(f"{source.name}: has words without the labels expected of them")
+        return further[-1]
+    by_lower = {name.lower(): name for name in reversed(source.columns) if name not in taken}
+    found = next((by_lower[name] for name in usual if name in by_lower), None)
+    if found is None:
+        beside = f" beside {', '.join(map(repr, taken))}" if taken else ""
+        raise InputError(
+            f"{source.name}: has no column with what is expected{beside}; name it with "
+            f"--label-column (columns: {', '.join(source.columns)})"
+        )
+    return found
+
+
+def _checked(
+    row: Row, column: str, label: str, labels: Sequence[str] | None, names: Mapping[str, str]
+) -> str:
+    label = names.get(label, label)
+    if labels is None or label in labels:
+        return label
+    by_lower = {name.lower(): name for name in labels}
+    near = difflib.get_close_matches(label.lower(), by_lower, n=1)
+    hint = f"; did you mean {by_lower[near[0]]!r}?" if near else ""
+    more = ", …" if len(labels) > _LISTED else ""
+    raise InputError(
+        f"{_place(row, column)}: the model has no label {_shown(label)}{hint} "
+        f"(its labels: {', '.join(labels[:_LISTED])}{more}); say which it is with --map "
+        f"{label[:_CUT]}=LABEL"
+    )
+
+
+def _is_option(options: Options, number: int) -> bool:
+    return number < len(options) and options[number] is not None
+
+
+def _text(row: Row, column: str) -> str:
+    """Return the text of a cell that must have one."""
+    _check(row)
+    try:
+        text = cell_text(row, column)
+    except RowError as error:
+        raise InputError(f"{error}; every row needs one") from None
+    if not text.strip():
+        raise InputError(f"{_place(row, column)}: is empty; every row needs a value")
+    return text
+
+
+def _value(row: Row, column: str) -> object:
+    _check(row)
+    return cell_value(row, column)
+
+
+def _check(row: Row) -> None:
+    if row.error is not None:
+        raise InputError(row.error)
+
+
+def _place(row: Row, column: str) -> str:
+    return f"{row.source}: line {row.line}, column {column!r}"
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= _CUT else text[: _CUT - 1] + "…")
+
+
+def _parsed(cell: str) -> object:
+    """Return what a cell holds as JSON, numbers as they are spelled; None where it is none."""
+    try:
+        return json.loads(cell, parse_int=str, parse_float=str)
+    except (ValueError, RecursionError):
+        return None

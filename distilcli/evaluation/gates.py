@@ -1,0 +1,60 @@
+"""Gates: figures that must not be lower, or higher, than was asked for."""
+
+import difflib
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from distilcli.errors import GateError, UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """One condition: the figure `metric` is at least (`min`) or at most (`max`) `value`."""
+
+    kind: Literal["min", "max"]
+    metric: str
+    value: float
+
+    def holds(self, figure: float) -> bool:
+        """Whether a figure is good enough; one that is undefined is not."""
+        return figure >= self.value if self.kind == "min" else figure <= self.value
+
+
+def parse_gates(
+    least: Sequence[str], most: Sequence[str], *, known: Sequence[str]
+) -> tuple[Gate, ...]:
+    """Read gates written `METRIC=VALUE`; raise `UsageError` for one that cannot be meant."""
+    return (
+        *(_parsed("min", text, known) for text in least),
+        *(_parsed("max", text, known) for text in most),
+    )
+
+
+def _parsed(kind: Literal["min", "max"], text: str, known: Sequence[str]) -> Gate:
+    metric, sign, number = (part.strip() for part in text.partition("="))
+    try:
+        value = float(number)
+    except ValueError:
+        value = math.nan
+    if not sign or math.isnan(value):
+        raise UsageError(f"--{kind} {text!r}: write a metric and a number, such as accuracy=0.9")
+    if metric not in known:
+        near = difflib.get_close_matches(metric, known, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise UsageError(f"--{kind} {text}: {hint}the metrics here are {', '.join(known)}")
+    return Gate(kind, metric, value)
+
+
+def check_gates(gates: Sequence[Gate], figures: Mapping[str, float]) -> None:
+    """Raise `GateError` that names every gate that does not hold."""
+    failed = []
+    for gate in gates:
+        figure = figures.get(gate.metric, math.nan)
+        if not gate.holds(figure):
+            found = "undefined" if math.isnan(figure) else f"{figure:.4f}"
+            bound = "at least" if gate.kind == "min" else "at most"
+            failed.append(f"{gate.metric} is {found}, not {bound} {gate.value:g}")
+    if failed:
+        raise GateError(f"gate failed: {'; '.join(failed)}")

@@ -1,0 +1,283 @@
+"""A model over rows: one exam for each task, run by the task's own engine."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
+
+import numpy as np
+
+from distilcli.checkpoint.locate import locate
+from distilcli.engine.engine import Engine
+from distilcli.errors import ModelError, UsageError
+from distilcli.evaluation import expected as gold
+from distilcli.evaluation.answered import Answered
+from distilcli.evaluation.chosen import Chosen
+from distilcli.evaluation.exam import Exam, ExamOptions
+from distilcli.evaluation.foreseen import Foreseen
+from distilcli.evaluation.labelled import Labelled
+from distilcli.evaluation.measured import Measured
+from distilcli.evaluation.numbers import Numbers, Similarities
+from distilcli.evaluation.several import THRESHOLD, SeveralLabels
+from distilcli.evaluation.tagged import Tagged
+from distilcli.evaluation.tasks import Task, task_of_model
+from distilcli.rows.conll import Sentence
+from distilcli.rows.formats import TEXT_COLUMNS
+from distilcli.rows.reader import RowSource
+from distilcli.rows.row import Row, cell_value
+from distilcli.rows.usual import (
+    ANSWER_COLUMNS,
+    CHOICE_COLUMNS,
+    FIRST_COLUMNS,
+    LABEL_COLUMNS,
+    NUMBER_COLUMNS,
+    SECOND_COLUMNS,
+    SEVERAL_COLUMNS,
+    TAG_COLUMNS,
+    WORD_COLUMNS,
+)
+from distilcli.scores.precision_recall import Array
+from distilcli.stats import RunStats
+from distilcli.tasks.answerer import Answerer
+from distilcli.tasks.chooser import Chooser
+from distilcli.tasks.classifier import Classifier
+from distilcli.tasks.classify import Classification
+from distilcli.tasks.embedder import Embedder
+from distilcli.tasks.files import content_from, text_from, texts_from
+from distilcli.tasks.mask_filler import MaskFiller
+from distilcli.tasks.predictor import Predictor
+from distilcli.tasks.problems import options_from_columns, options_from_list, problems_from
+from distilcli.tasks.questions import pairs_from
+from distilcli.tasks.tagger import Tagger
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSubject:
+    """A model that is to be evaluated on the rows of `source`; nothing of it is loaded yet."""
+
+    name: str
+    task: Task
+    source: RowSource
+
+    def exam(self, options: ExamOptions) -> Exam:
+        """Load the model.
+
+        Raises `InputError` for columns there are not, `ModelError` for a model without such a
+        head, `UsageError` for options that cannot be meant.
+        """
+        return _EXAMS[self.task](self.name, self.source, options)
+
+
+def open_model(
+    name: str,
+    source: RowSource,
+    *,
+    task: Task | None = None,
+    pair_column: str | None = None,
+    offline: bool = False,
+) -> ModelSubject:
+    """Find a model and, where no `task` is given, the one that its head is for.
+
+    Raises `ModelError` where there is no such model, or where it has no head to be evaluated.
+    """
+    if task is None:
+        task = task_of_model(locate(name, offline=offline))
+        if task == "embed" and not (pair_column or _has_pairs(source)):
+            raise ModelError(
+                f"{name}: has no head that could be evaluated; train one with `distil finetune`, "
+                "or give --task embed and rows of two texts and a number"
+            )
+    return ModelSubject(name, task, source)
+
+
+def _has_pairs(source: RowSource) -> bool:
+    return any(name.lower() in SECOND_COLUMNS for name in source.columns)
+
+
+def _classify(model: str, source: RowSource, options: ExamOptions, task: Task) -> Exam:
+    text = source.text_column
+    pair = None if options.pair_column is None else source.find_column(options.pair_column)
+    usual = {
+        "classify": LABEL_COLUMNS,
+        "multilabel": SEVERAL_COLUMNS,
+        "regress": NUMBER_COLUMNS,
+    }[task]
+    column = gold.gold_column(source, options.label_column, usual, taken=[text])
+    classifier = Classifier(model, multi_label=task == "multilabel", **_settings(options))
+    wanted = {"classify": "single", "multilabel": "multi", "regress": "regression"}[task]
+    if classifier.kind != wanted:
+        raise UsageError(f"--task {task}: the head of {classifier.name} is for another task")
+    labels = classifier.labels
+    for name in options.names.values():
+        if name not in labels:
+            raise UsageError(f"--map: the model has no label {name!r} ({', '.join(labels)})")
+    named: dict[str, Any] = {"labels": labels, "names": options.names}
+    expected_of: Callable[[Row], Any]
+    measure: Callable[[list[Any], list[Any]], Measured]
+    if task == "classify":
+        expected_of, measure = gold.label_of(column, **named), partial(Labelled.of, labels)
+    elif task == "multilabel":
+        threshold = THRESHOLD if options.threshold is None else options.threshold
+        expected_of = gold.labels_of(column, **named)
+        measure = partial(SeveralLabels.of, labels, threshold=threshold)
+    else:
+        expected_of, measure = gold.number_of(column), _of_numbers
+    engine = classifier.engine(texts_from(text, pair), on_error=options.on_error)
+    return _exam(task, classifier, source, engine, expected_of, measure)
+
+
+def _of_numbers(expected: list[float], values: list[Classification]) -> Numbers:
+    return Numbers.of(expected, [value.score for value in values])
+
+
+def _tag(model: str, source: RowSource, options: ExamOptions) -> Exam:
+    if source.format == "conll":
+        words = source.text_column
+    else:
+        words = source.usual_column(
+            *WORD_COLUMNS, option="--text-column", wanted=options.text_column
+        )
+    column = gold.gold_column(source, options.label_column, TAG_COLUMNS, taken=[words])
+    tagger = Tagger(model, **_settings(options))
+    engine = tagger.engine(words_from(words), on_error=options.on_error)
+    return _exam("tag", tagger, source, engine, gold.tags_of(column), Tagged.of)
+
+
+def words_from(column: str) -> Callable[[Row], str | list[str]]:
+    """Return the function that takes the words of a sentence, or of a list in a column."""
+    content_of = content_from(column)
+
+    def words_of(row: Row) -> str | list[str]:
+        words = None if isinstance(row, Sentence) else cell_value(row, column)
+        if isinstance(words, list) and all(isinstance(word, str) for word in words):
+            return words
+        if isinstance(words, str) and (found := gold.tags(words)) is not None:
+            return found
+        return content_of(row)
+
+    return words_of
+
+
+def _qa(model: str, source: RowSource, options: ExamOptions) -> Exam:
+    question = source.usual_column("question", option="--text-column", wanted=options.text_column)
+    context = source.usual_column("context", option="--pair-column", wanted=options.pair_column)
+    column = gold.gold_column(source, options.label_column, ANSWER_COLUMNS)
+    answerer = Answerer(model, **_settings(options))
+    engine = answerer.engine(
+        pairs_from(question_column=question, context_column=context), on_error=options.on_error
+    )
+    measure = partial(Answered.of, threshold=options.threshold)
+    return _exam("qa", answerer, source, engine, gold.answers_of(column), measure)
+
+
+def _mlm(model: str, source: RowSource, options: ExamOptions) -> Exam:
+    text = source.text_column
+    filler = MaskFiller(model, **_settings(options))
+    engine = filler.perplexity_engine(text_from(text), on_error=options.on_error)
+    return _exam("mlm", filler, source, engine, gold.nothing, lambda _, values: Foreseen.of(values))
+
+
+def _choose(model: str, source: RowSource, options: ExamOptions) -> Exam:
+    prompt = source.usual_column(
+        "prompt", *TEXT_COLUMNS, option="--text-column", wanted=options.text_column
+    )
+    if options.option_columns:
+        columns = [source.find_column(name) for name in options.option_columns]
+        options_of = options_from_columns(columns)
+    else:
+        options_of = options_from_list(
+            source.usual_column("options", option="--options-column", wanted=options.options_column)
+        )
+    column = gold.gold_column(source, options.label_column, CHOICE_COLUMNS)
+    chooser = Chooser(model, **_settings(options))
+    engine = chooser.engine(problems_from(prompt, options_of), on_error=options.on_error)
+    return _exam("choose", chooser, source, engine, gold.choice_of(column, options_of), Chosen.of)
+
+
+def _embed(model: str, source: RowSource, options: ExamOptions) -> Exam:
+    if options.on_error == "skip":
+        raise UsageError("--on-error skip: half of a pair cannot be left out; use stop")
+    first = source.usual_column(*FIRST_COLUMNS, option="--text-column", wanted=options.text_column)
+    second = source.usual_column(
+        *SECOND_COLUMNS, option="--pair-column", wanted=options.pair_column
+    )
+    column = gold.gold_column(source, options.label_column, NUMBER_COLUMNS, taken=[first, second])
+    embedder = Embedder(model, **_settings(options))
+    engine = embedder.engine(_text_of_pair, on_error="stop")
+
+    def values(stats: RunStats) -> Iterator[tuple[Row, float]]:
+        texts = ((row, name) for row in source for name in (first, second))
+        done = _done(engine, texts, stats)
+        for ((row, _), one), (_, other) in zip(done, done, strict=True):
+            yield row, cosine(one, other)
+
+    expected_of = gold.number_of(column)
+    return _exam("embed", embedder, source, values, expected_of, Similarities.of)
+
+
+def _text_of_pair(item: tuple[Row, str]) -> str:
+    row, column = item
+    return text_from(column)(row)
+
+
+def cosine(one: Array, other: Array) -> float:
+    """Return the cosine of two vectors; 0 where one has no length."""
+    one, other = one.astype(float), other.astype(float)
+    lengths = float(np.sqrt((one @ one) * (other @ other)))
+    return float(one @ other) / lengths if lengths else 0.0
+
+
+def _settings(options: ExamOptions) -> dict[str, Any]:
+    return {
+        "device": options.device,
+        "offline": options.offline,
+        "batches": options.batches,
+        "long_texts": options.long_texts,
+    }
+
+
+def _done(
+    engine: Engine[Any, Value], items: Iterable[Any], stats: RunStats
+) -> Iterator[tuple[Any, Value]]:
+    with closing(engine.run(items, stats=stats)) as blocks:
+        for block in blocks:
+            for outcome in block:
+                if outcome.value is not None:
+                    yield outcome.item, outcome.value
+
+
+def _exam(
+    task: Task,
+    predictor: Predictor[Any],
+    source: RowSource,
+    how: Engine[Row, Any] | Callable[[RunStats], Iterator[tuple[Row, Any]]],
+    expected_of: Callable[[Row], Any],
+    measure: Callable[[list[Any], list[Any]], Measured],
+) -> Exam:
+    values = partial(_done, how, source) if isinstance(how, Engine) else how
+    return Exam(
+        task=task,
+        name=predictor.name,
+        described=predictor.described(),
+        source=source,
+        values=values,
+        expected_of=expected_of,
+        measure=measure,
+        device=predictor.device,
+        load_seconds=predictor.load_seconds,
+    )
+
+
+_EXAMS: dict[Task, Callable[[str, RowSource, ExamOptions], Exam]] = {
+    "classify": partial(_classify, task="classify"),
+    "multilabel": partial(_classify, task="multilabel"),
+    "regress": partial(_classify, task="regress"),
+    "tag": _tag,
+    "qa": _qa,
+    "mlm": _mlm,
+    "embed": _embed,
+    "choose": _choose,
+}

@@ -1,0 +1,96 @@
+import pytest
+
+from distilcli.errors import InputError
+from distilcli.evaluation import expected as gold
+from distilcli.rows.row import Row
+
+
+def row(value: object, column: str = "label") -> Row:
+    return Row((column,), [value], "data.csv", 7)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ([], []),
+        ("", []),
+        ("Paris", ["Paris"]),
+        (["a", "b"], ["a", "b"]),
+        ('["a", "b"]', ["a", "b"]),
+        ([{"text": "a", "answer_start": "1"}, {"text": "b"}], ["a", "b"]),
+        ('{"text": ["a"], "answer_start": [3]}', ["a"]),
+        ({"text": []}, []),
+        ("[sic] it was", ["[sic] it was"]),
+    ],
+)
+def test_answers(value: object, expected: list[str]) -> None:
+    assert gold.answers_of("label")(row(value)) == expected
+
+
+@pytest.mark.parametrize("value", [None, {"text": "a"}, [1], [{"start": 2}], True])
+def test_answers_that_are_none(value: object) -> None:
+    with pytest.raises(InputError, match=r"data\.csv: line 7, column 'label'"):
+        gold.answers_of("label")(row(value))
+
+
+@pytest.mark.parametrize("value", ["a,  b", '["a", "b"]', ["a", "b"]])
+def test_several_labels(value: object) -> None:
+    assert gold.labels_of("label", labels=None, names={})(row(value)) == ["a", "b"]
+
+
+def test_no_label_of_several() -> None:
+    assert gold.labels_of("label", labels=("a",), names={})(row("")) == []
+
+
+def test_a_label_that_the_model_does_not_have() -> None:
+    reader = gold.label_of("label", labels=("negative", "positive"), names={})
+    assert reader(row(" positive ")) == "positive"
+    with pytest.raises(InputError) as raised:
+        reader(row("Positve"))
+    assert "line 7, column 'label'" in str(raised.value)
+    assert "did you mean 'positive'? (its labels: negative, positive)" in str(raised.value)
+    assert "--map Positve=LABEL" in str(raised.value)
+
+
+def test_labels_by_other_names() -> None:
+    reader = gold.label_of("label", labels=("negative", "positive"), names={"1": "positive"})
+    assert reader(row("1")) == "positive"
+
+
+@pytest.mark.parametrize("value", ["", " ", None])
+def test_a_label_that_is_missing(value: object) -> None:
+    with pytest.raises(InputError, match=r"data\.csv: line 7"):
+        gold.label_of("label", labels=None, names={})(row(value))
+
+
+@pytest.mark.parametrize("value", ["high", "nan", "inf", ""])
+def test_a_number_that_is_none(value: str) -> None:
+    with pytest.raises(InputError, match="line 7, column 'label'"):
+        gold.number_of("label")(row(value))
+    assert gold.number_of("label")(row("4.5")) == 4.5
+
+
+@pytest.mark.parametrize("value", ["B-X O", '["B-X", "O"]', ["B-X", None]])
+def test_tags(value: object) -> None:
+    assert gold.tags_of("label")(row(value)) == ["B-X", "O"]
+
+
+def test_a_choice_by_its_number_or_its_text() -> None:
+    def options(_: Row) -> list[str | None]:
+        return ["2", "four", None]
+
+    reader = gold.choice_of("label", options)
+    assert reader(row("four")) == 1
+    assert reader(row("1")) == 1
+    assert reader(row("2")) == 0  # a text before a number
+    for wrong in ("3", "five"):
+        with pytest.raises(InputError, match="neither an option of the row nor the number"):
+            reader(row(wrong))
+    assert gold.choice_of("label", None)(row("four")) == "four"
+
+
+def test_a_broken_row_says_what_is_wrong_with_it() -> None:
+    broken = Row(("label",), ["a"], "data.csv", 7, error="data.csv: line 7: broken")
+    for reader in (gold.number_of("label"), gold.answers_of("label"), gold.tags_of("label")):
+        with pytest.raises(InputError, match="line 7: broken"):
+            reader(broken)
