@@ -1,17 +1,15 @@
 """`distil choose`: the option that goes best with the prompt of every row of files."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from distilcli.commands import _options as options
 from distilcli.commands._run_options import RunOptions, over_files
-from distilcli.errors import InputError, UsageError
+from distilcli.errors import UsageError
 
 if TYPE_CHECKING:
-    from distilcli.rows import Given, Row, RowSource
-    from distilcli.tasks.choose import Options
+    from distilcli.rows import Given
 
 
 @over_files()
@@ -61,9 +59,16 @@ def choose(
     """
     _check(same_options, options_column, option_columns)
     source = run.open_rows(given=_given(run, prompt, same_options))
-    prompt_column = _prompt_column(source, prompt_column)
+    from distilcli.tasks.problems import find_options, find_prompt
+
+    prompt_column = find_prompt(source, prompt_column)
     if prompt is not None or not same_options:
-        columns, options_of = _options(source, prompt_column, options_column, option_columns)
+        columns, options_of = find_options(
+            source,
+            prompt_column,
+            options_column=options_column,
+            option_columns=None if option_columns is None else options.listed(option_columns),
+        )
     else:
         columns, options_of = [], lambda _: same_options
 
@@ -127,34 +132,3 @@ def _given(run: RunOptions, prompt: str | None, same_options: list[str] | None) 
 
     cells = [prompt, json.dumps(same_options, ensure_ascii=False)]
     return Given("--prompt", ("prompt", "options"), [cells])
-
-
-def _prompt_column(source: "RowSource", wanted: str | None) -> str:
-    from distilcli.rows.formats import TEXT_COLUMNS
-
-    if wanted is not None:
-        return source.find_column(wanted)
-    return source.usual_column("prompt", *TEXT_COLUMNS, option="--prompt-column")
-
-
-def _options(
-    source: "RowSource",
-    prompt_column: str,
-    options_column: str | None,
-    option_columns: str | None,
-) -> "tuple[list[str], Callable[[Row], Options]]":
-    """Return the columns with options, and the function that takes them from a row."""
-    from distilcli.tasks.problems import options_from_columns, options_from_list
-
-    if option_columns is not None:
-        columns = [source.find_column(name) for name in options.listed(option_columns)]
-        if len(columns) < 2:  # noqa: PLR2004
-            raise UsageError(f"--option-columns {option_columns!r}: name at least two columns")
-        return columns, options_from_columns(columns)
-    if options_column is not None:
-        column = source.find_column(options_column)
-    else:
-        column = source.usual_column("options", option="--options-column")
-    if column == prompt_column:
-        raise InputError(f"{source.name}: has no column with options; give --option twice or more")
-    return [column], options_from_list(column)

@@ -30,12 +30,12 @@ def finetune(
             "--model",
             "-m",
             metavar="MODEL",
-            help="What to start from: a folder, hub id or built-in; left out, the built-in mini, or "
-            "with --teacher half of the teacher's layers.",
+            help="What to start from: a folder, hub id or built-in; left out, the built-in mini, "
+            "or with --teacher half of the teacher's layers.",
         ),
     ] = None,
     task: Annotated[
-        Literal["classify", "tag", "qa", "embed"],
+        Literal["classify", "multilabel", "regress", "tag", "qa", "mlm", "embed", "choose"],
         typer.Option("--task", help="What the model learns to do."),
     ] = "classify",
     valid: Annotated[
@@ -55,8 +55,59 @@ def finetune(
     pair_column: options.PairColumnOption = None,
     label_column: Annotated[
         str | None,
-        typer.Option("--label-column", metavar="NAME", help="The column with the label."),
+        typer.Option(
+            "--label-column",
+            metavar="NAME",
+            help="The column with the label, number or answer; embed without one takes all pairs "
+            "for texts that belong together.",
+        ),
     ] = None,
+    label_separator: Annotated[
+        str | None,
+        typer.Option(
+            "--label-separator",
+            metavar="SIGN",
+            help="What stands between the labels of a cell in multilabel (|).",
+        ),
+    ] = None,
+    options_column: Annotated[
+        str | None,
+        typer.Option(
+            "--options-column",
+            metavar="NAME",
+            help="For choose: the column with a list of options, in CSV as JSON (options).",
+        ),
+    ] = None,
+    option_columns: Annotated[
+        str | None,
+        typer.Option(
+            "--option-columns",
+            metavar="NAMES",
+            help="For choose: the columns with an option each, with commas between them.",
+        ),
+    ] = None,
+    class_weights: Annotated[
+        Literal["balanced"] | None,
+        typer.Option(
+            "--class-weights", help="balanced: rows of rare labels count more, in proportion."
+        ),
+    ] = None,
+    label_smoothing: Annotated[
+        float,
+        typer.Option(
+            "--label-smoothing", min=0, max=0.9, help="The share of a label spread over all."
+        ),
+    ] = 0.0,
+    augment: Annotated[
+        float,
+        typer.Option(
+            "--augment",
+            min=0,
+            max=0.9,
+            help="In each epoch each word of a text is left out with this probability (one stays), "
+            "and each then changes places with the next one with it.",
+        ),
+    ] = 0.0,
     input_format: options.InputFormatOption = None,
     encoding: options.EncodingOption = "utf-8",
     delimiter: options.DelimiterOption = None,
@@ -235,25 +286,48 @@ def finetune(
     offline: options.OfflineOption = False,
     quiet: options.QuietOption = False,
 ) -> None:
-    """Train a classifier on rows with labels, and keep the one with the best accuracy.
+    """Train a model on rows of your own, and keep the best on the rows to validate on.
 
-    The folder holds the model, ready for `distil classify --model DIR` and for transformers, and
-    what was measured: metrics.jsonl, summary.json. Ctrl-C saves first; --resume goes on to the
-    same weights as an unbroken run.
+    The folder holds the model, ready for the command of the task (classify, tag, qa, fill, embed,
+    choose) and for transformers, and what was measured: metrics.jsonl, summary.json. Ctrl-C saves
+    first; --resume goes on to the same weights as an unbroken run. --freeze encoder reads each
+    text once, for tasks of whole texts, and learns the head in seconds.
 
-    Example: distil finetune reviews.csv -o my-model
+    Examples: distil finetune reviews.csv -o my-model · distil finetune train.conll -o my-tagger
+    --task tag · distil finetune pairs.csv -o my-embedder --task embed --label-column score
     """
     from distilcli.rows import open_rows
+    from distilcli.training.data.columns import Columns
+    from distilcli.training.settings import LessonOptions, refuse_without_effect
 
     report = ReportOptions(stats_file=stats_file, as_json=json_summary)
-    if resume and force:
-        raise UsageError("--resume goes on with a run, --force replaces it; give one of them")
-    if valid and valid_split is not None:
-        raise UsageError(
-            "--valid gives rows to validate on, --valid-split sets some aside; take one"
-        )
-    if growth is not None and positions is None:
-        raise UsageError("--position-growth says how --positions are made; add --positions")
+    rules = {
+        "--resume goes on with a run, --force replaces it; give one of them": resume and force,
+        "--valid gives rows to validate on, --valid-split sets some aside; take one": (
+            valid and valid_split is not None
+        ),
+        "--position-growth says how --positions are made; add --positions": (
+            growth is not None and positions is None
+        ),
+        "--student makes a model of random weights; leave out what changes a model's build": (
+            student is not None and (student_layers or fold or positions or pruned)
+        ),
+    }
+    for message, is_broken in rules.items():
+        if is_broken:
+            raise UsageError(message)
+    columns = Columns(
+        text=text_column,
+        pair=pair_column,
+        label=label_column,
+        options=options_column,
+        option_list=tuple(options.listed(option_columns or "")),
+        separator=label_separator,
+    )
+    lesson_options = LessonOptions(
+        class_weights=class_weights, label_smoothing=label_smoothing, augment=augment, seed=seed
+    )
+    refuse_without_effect(task, columns, lesson_options)
     report.check()
     weights = {
         "temperature": temperature,
@@ -268,10 +342,6 @@ def finetune(
         for name, value in {**chosen_weights, "teacher_cache": teacher_cache}.items():
             if value is not None:
                 raise UsageError(f"--{name.replace('_', '-')} is for a --teacher; name one")
-    if student is not None and (student_layers or fold or positions or pruned):
-        raise UsageError(
-            "--student makes a model of random weights; leave out what changes a model's build"
-        )
 
     def rows(paths: list[str]) -> "RowSource":
         return open_rows(
@@ -287,7 +357,8 @@ def finetune(
     train_rows, valid_rows = rows(files), rows(valid) if valid else None
     report.spare([*train_rows.paths, *(valid_rows.paths if valid_rows else [])])
     # A wrong name is told before torch is loaded.
-    column = "" if task in {"tag", "qa", "embed"} else f"; text column {train_rows.text_column!r}"
+    finds_its_own = task in {"tag", "qa", "embed", "choose"}
+    column = "" if finds_its_own else f"; text column {train_rows.text_column!r}"
 
     from distilcli.checkpoint.locate import locate
     from distilcli.console.live import training_view
@@ -325,11 +396,9 @@ def finetune(
         task,
         train_rows,
         valid_rows,
-        text_column=text_column,
-        label_column=label_column,
-        pair_column=pair_column,
+        columns=columns,
+        options=lesson_options,
         share=valid_split or 0.1,
-        seed=seed,
         known=(teaching or start).labels(),
         taught=teaching is not None,
         files=start.files,

@@ -27,6 +27,10 @@ class TaskModel(nn.Module):
         self.config = config
         self.distilbert = Encoder(config, pooler=pooler)
 
+    def weights_to_save(self) -> dict[str, Tensor]:
+        """Return the weights as a checkpoint holds them, detached."""
+        return {name: weight.detach() for name, weight in self.state_dict().items()}
+
 
 class BaseModel(TaskModel):
     """The encoder alone, without BERT's pooler: that serves heads on the first token."""
@@ -49,7 +53,7 @@ class BaseModel(TaskModel):
         return hidden_states
 
 
-class _FirstTokenModel(TaskModel):
+class FirstTokenModel(TaskModel):
     """Scores for a whole row, from the hidden state of the first token.
 
     DistilBERT sends it through `pre_classifier` and ReLU, BERT through its pooler (dense, tanh);
@@ -84,14 +88,47 @@ class _FirstTokenModel(TaskModel):
         return logits
 
 
-class SequenceClassifier(_FirstTokenModel):
-    """One score per label for a whole row: logits (B, number of labels)."""
+class SequenceClassifier(FirstTokenModel):
+    """One score per label for a whole row: logits (B, number of labels).
+
+    While it learns numbers its weights may speak of them in units of `spread` around `mean`, at
+    which they learn as fast whatever the numbers are; what it returns and what is saved does not.
+    """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config, n_outputs=len(config.labels))
+        self.mean, self.spread = 0.0, 1.0
+
+    def standardize(self, *, mean: float, spread: float) -> None:
+        """Let the weights speak in other units; the outputs change with them."""
+        self.mean, self.spread = mean, spread
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        token_type_ids: Tensor | None = None,
+        *,
+        head_mask: Tensor | None = None,
+    ) -> Tensor:
+        """Return the scores (B, number of labels) for (B, T) ids."""
+        logits = super().forward(input_ids, attention_mask, token_type_ids, head_mask=head_mask)
+        return logits.float() * self.spread + self.mean if self._has_units else logits
+
+    def weights_to_save(self) -> dict[str, Tensor]:
+        """Return the weights of the classifier that gives the same outputs without units."""
+        weights = super().weights_to_save()
+        if self._has_units:
+            weights["classifier.weight"] = weights["classifier.weight"] * self.spread
+            weights["classifier.bias"] = weights["classifier.bias"] * self.spread + self.mean
+        return weights
+
+    @property
+    def _has_units(self) -> bool:
+        return (self.mean, self.spread) != (0.0, 1.0)
 
 
-class MultipleChoice(_FirstTokenModel):
+class MultipleChoice(FirstTokenModel):
     """One score (B, 1) for a whole row, which is a prompt with one of its options."""
 
     def __init__(self, config: ModelConfig) -> None:
@@ -212,16 +249,16 @@ class Head:
     """What checkpoints and people call a head.
 
     `ending` is that of its architecture in config.json, `proof` the weight that only a trained
-    one has (the encoder needs none), `way_out` what to do without one.
+    one has (the encoder needs none), `task` what `distil finetune` calls the learning of it.
     """
 
     ending: str
     name: str
     purpose: str
     command: str
+    task: str
     proof: str | None = None
     labelled: bool = False
-    way_out: str = "name a model that is a {architecture}"
 
     def architecture(self, model_type: ModelType) -> str:
         """Return the class of `transformers` that has this head in the family `model_type`."""
@@ -229,21 +266,24 @@ class Head:
 
 
 HEADS: dict[type[TaskModel], Head] = {
-    BaseModel: Head("Model", name="encoder's", purpose="hidden states", command="embed"),
+    BaseModel: Head(
+        "Model", name="encoder's", purpose="hidden states", command="embed", task="embed"
+    ),
     SequenceClassifier: Head(
         "ForSequenceClassification",
         name="classification",
         purpose="whole texts",
         command="classify",
+        task="classify",
         proof="classifier.weight",
         labelled=True,
-        way_out="train one with `distil finetune --task classify --model {model}`",
     ),
     TokenClassifier: Head(
         "ForTokenClassification",
         name="token classification",
         purpose="the labels of single tokens",
         command="tag",
+        task="tag",
         proof="classifier.weight",
         labelled=True,
     ),
@@ -252,6 +292,7 @@ HEADS: dict[type[TaskModel], Head] = {
         name="question answering",
         purpose="the ends of answers",
         command="qa",
+        task="qa",
         proof="qa_outputs.weight",
     ),
     MaskedLanguageModel: Head(
@@ -259,6 +300,7 @@ HEADS: dict[type[TaskModel], Head] = {
         name="masked language model",
         purpose="the words of the vocabulary",
         command="fill",
+        task="mlm",
         proof="vocab_transform.weight",
     ),
     MultipleChoice: Head(
@@ -266,6 +308,7 @@ HEADS: dict[type[TaskModel], Head] = {
         name="multiple choice",
         purpose="multiple choice",
         command="choose",
+        task="choose",
         proof="classifier.weight",
     ),
 }

@@ -42,10 +42,8 @@ def load_model(files: ModelFiles, kind: type[Model]) -> LoadedModel[Model]:
     _refuse_other_heads(kind, config, files.name)
     if head.proof is not None and head.proof not in weights:
         raise ModelError(
-            f"{files.name}: has no trained {head.name} head; "
-            + head.way_out.format(
-                model=files.name, architecture=head.architecture(config.model_type)
-            )
+            f"{files.name}: has no trained {head.name} head; train one with "
+            f"`distil finetune --task {head.task} --model {files.name}`"
         )
     if head.proof is not None and head.labelled:
         config = _config_with_labels(config, weights[head.proof].shape[:1].numel(), files.name)

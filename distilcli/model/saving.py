@@ -50,9 +50,9 @@ def save_model(
     }
     bare = isinstance(model, BaseModel)
     weights: dict[str, Tensor] = {}
-    for key, weight in model.state_dict().items():
+    for key, weight in model.weights_to_save().items():
         name = to_checkpoint(key, config.model_type)
-        weights[without_prefix(name) if bare else name] = weight.detach().cpu().contiguous()
+        weights[without_prefix(name) if bare else name] = weight.cpu().contiguous()
     try:
         write_json(folder / "config.json", raw)
         write_weights(folder / "model.safetensors", weights)

@@ -97,7 +97,7 @@ class ChooseTask(Generic[Item]):
 
     def _framed(self, problem: Problem, ids: dict[str, list[int]]) -> EncodedProblem:
         prompt, options = problem
-        _check(options)
+        check_options(options)
         if not ids.get(prompt):
             raise RowError("the prompt is empty")
         encoded = EncodedProblem([], options=options)
@@ -128,7 +128,7 @@ class ChooseTask(Generic[Item]):
         return Choice(encoded.options[best] or "", best, scores)
 
 
-def _check(options: Options) -> None:
+def check_options(options: Options) -> None:
     """Raise `RowError` for options between which there is nothing to choose."""
     count = sum(option is not None for option in options)
     if count < 2:  # noqa: PLR2004

@@ -3,9 +3,40 @@
 import json
 from collections.abc import Callable, Sequence
 
-from distilcli.errors import RowError
+from distilcli.errors import InputError, RowError, UsageError
+from distilcli.rows.formats import TEXT_COLUMNS
+from distilcli.rows.reader import RowSource
 from distilcli.rows.row import Row, cell_text, cell_value
 from distilcli.tasks.choose import Options, Problem
+
+
+def find_prompt(source: RowSource, wanted: str | None) -> str:
+    """Return the column with the prompt: `wanted`, or one with a usual name."""
+    return source.usual_column("prompt", *TEXT_COLUMNS, option="--prompt-column", wanted=wanted)
+
+
+def find_options(
+    source: RowSource,
+    prompt_column: str,
+    *,
+    options_column: str | None,
+    option_columns: Sequence[str] | None,
+) -> tuple[list[str], Callable[[Row], Options]]:
+    """Return the columns with options, and the function that takes them from a row.
+
+    They stand in a list in `options_column` (left out: the usual one), or in `option_columns`, one
+    in each. Raises `InputError` for a column that is not there, `UsageError` for a single one.
+    """
+    if option_columns is not None:
+        columns = [source.find_column(name) for name in option_columns]
+        if len(columns) < 2:  # noqa: PLR2004
+            named = ",".join(option_columns)
+            raise UsageError(f"--option-columns {named!r}: name at least two columns")
+        return columns, options_from_columns(columns)
+    column = source.usual_column("options", option="--options-column", wanted=options_column)
+    if column == prompt_column:
+        raise InputError(f"{source.name}: has no column with options; give --option twice or more")
+    return [column], options_from_list(column)
 
 
 def problems_from(

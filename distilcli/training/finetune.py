@@ -9,11 +9,13 @@ import torch
 
 from distilcli.errors import UsageError
 from distilcli.model.device import place
+from distilcli.model.heads import FirstTokenModel
 from distilcli.model.loading import check_tokenizer
 from distilcli.model.precision import choose_training_dtype
 from distilcli.model.saving import tokenizer_files
 from distilcli.tasks.settings import usable_length
 from distilcli.tokenizer.loading import load_tokenizer
+from distilcli.training.features import remember_features
 from distilcli.training.lessons.embed import EmbedLesson
 from distilcli.training.lessons.lesson import Lesson, Objective
 from distilcli.training.loop import Progress, Trainer
@@ -98,6 +100,10 @@ def finetune(
     state = run.load_state() if resume else None
     if state is None:
         run.create(force=force)
+    # A teacher compares layers, and examples that vary are other sequences in every epoch.
+    is_fixed = teaching is None and not teachable.varies
+    if options.freeze == "encoder" and is_fixed and isinstance(model, FirstTokenModel):
+        remember_features(model, teachable, placement.device)
     trainer = Trainer(
         model,
         objective,

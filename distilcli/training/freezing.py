@@ -12,7 +12,8 @@ def freeze(model: TaskModel, what: str) -> None:
 
     `what` is `nothing`; `embeddings`, the token table: most of a small model's weights and none of
     its compute; a number N of layers, with all that is below them; or `encoder`, everything but
-    the head. Raises `UsageError` for more layers than there are.
+    the head. Raises `UsageError` for more layers than there are,
+    and where nothing would learn.
     """
     embeddings, layers = model.distilbert.embeddings, model.distilbert.transformer.layer
     parts: list[nn.Module] = []
@@ -27,6 +28,8 @@ def freeze(model: TaskModel, what: str) -> None:
         parts = [embeddings, *layers[:count]]
     for part in parts:
         part.requires_grad_(False)
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        raise UsageError(f"--freeze {what}: leaves nothing that learns")
 
 
 def set_dropout(model: nn.Module, rate: float) -> None:

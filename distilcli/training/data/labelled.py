@@ -1,15 +1,18 @@
 """Labelled rows: read with their labels, checked, and split for validation."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 import pandas as pd
 
 from distilcli.errors import InputError, RowError
 from distilcli.rows.reader import RowSource
-from distilcli.rows.row import cell_text
+from distilcli.rows.row import Row, cell_text
 from distilcli.rows.usual import LABEL_COLUMNS
+
+Label = TypeVar("Label")
 
 _NUMBER = re.compile(r"[-+]?\d+")
 
@@ -18,12 +21,16 @@ UNLABELLED = -100
 
 
 @dataclass(frozen=True, slots=True)
-class Examples:
-    """Texts (with a second text each, for pairs) and the index of each one's label."""
+class Examples(Generic[Label]):
+    """Texts (with a second text each, for pairs) and what each one is labelled with.
+
+    That is the index of its label in `label_names`; or the indices of several; or, where there
+    are no names, a number.
+    """
 
     texts: list[str]
     pairs: list[str] | None
-    labels: list[int]
+    labels: list[Label]
     label_names: tuple[str, ...]
 
 
@@ -37,27 +44,43 @@ def read_examples(
     seed: int,
     known: Sequence[str],
     taught: bool = False,
-) -> tuple[Examples, Examples]:
+) -> tuple[Examples[int], Examples[int]]:
     """Read rows to learn from and rows to validate on.
 
     Without `valid`, a `share` of each label's rows is set aside. `known` are the labels of the
     model to start from; where the lesson is `taught`, they are the teacher's, and rows to learn
     from may have no label. Raises `InputError` for rows that cannot be learned from.
     """
-    train_frame = read_frame(
-        train, label_column=label_column, pair_column=pair_column, may_lack_labels=taught
-    )
+    columns: dict[str, Any] = {"label_column": label_column, "pair_column": pair_column}
+    train_frame = read_frame(train, **columns, label_of=label_if_any if taught else label_text)
     names = tuple(known) if taught else label_names(train_frame, known=known)
     if valid is None:
         labelled = train_frame[train_frame["label"] != ""]
         _, valid_frame = split(labelled, share=share, seed=seed)
         train_frame = train_frame.drop(valid_frame.index)
     else:
-        valid_frame = read_frame(valid, label_column=label_column, pair_column=pair_column)
+        valid_frame = read_frame(valid, **columns)
     return (
         as_examples(train_frame, names, source=train.name),
         as_examples(valid_frame, names, source=(valid or train).name),
     )
+
+
+def label_text(row: Row, column: str) -> str:
+    """Return the one label of a row; raise `RowError` for an empty cell."""
+    label = cell_text(row, column)
+    if not label.strip():
+        raise RowError(
+            f"{row.source}: line {row.line}, column {column!r}: the label is empty; "
+            "every row to learn from needs one"
+        )
+    return label
+
+
+def label_if_any(row: Row, column: str) -> str:
+    """Return the label of a row; an empty text where there is none."""
+    label = cell_text(row, column)
+    return label if label.strip() else ""
 
 
 def read_frame(
@@ -65,33 +88,26 @@ def read_frame(
     *,
     label_column: str | None,
     pair_column: str | None,
-    may_lack_labels: bool = False,
+    label_of: Callable[[Row, str], Any] = label_text,
 ) -> pd.DataFrame:
     """Read every row into a frame of `text`, `label` and, for pairs, `pair`.
 
-    `label_column` None takes the first column with a usual name. Raises `InputError` naming the
-    file and the line of the first row that cannot be learned from.
+    `label_column` None takes the first column with a usual name; `label_of` reads its cells.
+    Raises `InputError` naming the file and the line of the first row that cannot be learned from.
     """
     wanted = {"text": source.text_column, "label": _label_column(source, label_column)}
     if pair_column is not None:
         wanted["pair"] = source.find_column(pair_column)
-    cells: dict[str, list[str]] = {name: [] for name in wanted}
+    cells: dict[str, list[Any]] = {name: [] for name in wanted}
     for row in source:
         if row.error is not None:
             raise InputError(row.error)
         try:
             for name, column in wanted.items():
-                cells[name].append(cell_text(row, column))
+                read = label_of if name == "label" else cell_text
+                cells[name].append(read(row, column))
         except RowError as error:
             raise InputError(str(error)) from None
-        if not cells["label"][-1].strip():
-            if may_lack_labels:
-                cells["label"][-1] = ""
-                continue
-            raise InputError(
-                f"{row.source}: line {row.line}, column {wanted['label']!r}: the label is empty; "
-                "every row to learn from needs one"
-            )
     frame: pd.DataFrame = pd.DataFrame(cells)
     if frame.empty:
         raise InputError(f"{source.name}: has no rows to learn from")
@@ -132,19 +148,32 @@ def split(frame: pd.DataFrame, *, share: float, seed: int) -> tuple[pd.DataFrame
     return train, valid
 
 
-def as_examples(frame: pd.DataFrame, names: tuple[str, ...], *, source: str) -> Examples:
+def as_examples(frame: pd.DataFrame, names: tuple[str, ...], *, source: str) -> Examples[int]:
     """Turn labels into their places in `names`; raise `InputError` for one that has none."""
-    number = {name: index for index, name in enumerate(names)} | {"": UNLABELLED}
-    unknown = sorted(set(frame["label"]) - number.keys())
+    number = numbered(names, set(frame["label"]) - {""}, source=source) | {"": UNLABELLED}
+    return with_labels(frame, [number[label] for label in frame["label"]], names)
+
+
+def numbered(names: Sequence[str], used: set[str], *, source: str) -> dict[str, int]:
+    """Return the index of every label; raise `InputError` for one in use that has none."""
+    number = {name: index for index, name in enumerate(names)}
+    unknown = sorted(used - number.keys())
     if unknown:
         raise InputError(
             f"{source}: has the label {unknown[0]!r}, which the training rows do not have "
             f"(theirs: {', '.join(names[:10])})"
         )
+    return number
+
+
+def with_labels(
+    frame: pd.DataFrame, labels: list[Label], names: tuple[str, ...] = ()
+) -> Examples[Label]:
+    """Return the texts of a frame with these labels."""
     return Examples(
         texts=frame["text"].tolist(),
         pairs=frame["pair"].tolist() if "pair" in frame else None,
-        labels=[number[label] for label in frame["label"]],
+        labels=labels,
         label_names=names,
     )
 

@@ -1,12 +1,13 @@
 """Pairs of texts that belong together, or that have a number that says how much."""
 
-import math
 from dataclasses import dataclass
 
 from distilcli.errors import InputError, RowError
 from distilcli.rows.reader import RowSource
-from distilcli.rows.row import Row, cell_text
+from distilcli.rows.row import cell_text
 from distilcli.rows.usual import FIRST_COLUMNS, SECOND_COLUMNS
+from distilcli.training.data.columns import Columns
+from distilcli.training.data.numbers import number
 from distilcli.training.data.split import set_aside
 
 
@@ -31,30 +32,27 @@ def read_pairs(
     train: RowSource,
     valid: RowSource | None,
     *,
-    text_column: str | None,
-    pair_column: str | None,
-    label_column: str | None,
+    columns: Columns,
     share: float,
     seed: int,
     taught: bool = False,
 ) -> tuple[list[TextPair], list[TextPair]]:
-    """Read pairs to learn from and pairs to validate on; without `label_column` they have no score.
+    """Read pairs to learn from and pairs to validate on; without a label column they have no score.
 
     Without `valid`, a `share` of the pairs is set aside. Where the lesson is `taught`, rows to
     learn from may be single texts. Raises `InputError` for rows that cannot be learned from.
     """
-    columns = (text_column, pair_column, label_column)
-    alone = taught and valid is not None and not _has_pairs(train, pair_column)
-    rows = _read_texts(train, text_column) if alone else _read(train, *columns)
+    alone = taught and valid is not None and not _has_pairs(train, columns.pair)
+    rows = _read_texts(train, columns.text) if alone else _read(train, columns)
     if valid is None:
         rows, aside = set_aside(rows, share=share, seed=seed)
     else:
-        aside = _read(valid, *columns)
+        aside = _read(valid, columns)
     for pairs, source in ((rows, train), (aside, valid or train)):
         if pairs is rows and alone:
             continue
         scores = {pair.score for pair in pairs}
-        if label_column is not None and len(scores) == 1:
+        if columns.label is not None and len(scores) == 1:
             raise InputError(
                 f"{source.name}: every pair has the score {scores.pop():g}; there is nothing to "
                 "rank"
@@ -77,17 +75,15 @@ def _read_texts(source: RowSource, text_column: str | None) -> list[TextPair]:
     return rows
 
 
-def _read(
-    source: RowSource, text_column: str | None, pair_column: str | None, label_column: str | None
-) -> list[TextPair]:
-    first = source.usual_column(*FIRST_COLUMNS, option="--text-column", wanted=text_column)
-    second = source.usual_column(*SECOND_COLUMNS, option="--pair-column", wanted=pair_column)
+def _read(source: RowSource, columns: Columns) -> list[TextPair]:
+    first = source.usual_column(*FIRST_COLUMNS, option="--text-column", wanted=columns.text)
+    second = source.usual_column(*SECOND_COLUMNS, option="--pair-column", wanted=columns.pair)
     if first == second:
         raise InputError(
             f"{source.name}: the first and the second text are both in {first!r}; "
             "name the second with --pair-column"
         )
-    score = None if label_column is None else source.find_column(label_column)
+    score = None if columns.label is None else source.find_column(columns.label)
     rows = []
     for row in source:
         if row.error is not None:
@@ -100,15 +96,3 @@ def _read(
     if not rows:
         raise InputError(f"{source.name}: has no pairs to learn from")
     return rows
-
-
-def number(row: Row, column: str) -> float:
-    """Return the number in a cell; raise `RowError` where it holds none."""
-    text = cell_text(row, column)
-    try:
-        found = float(text)
-    except ValueError:
-        found = math.nan
-    if not math.isfinite(found):
-        raise RowError(f"{row.source}: line {row.line}, column {column!r}: {text!r} is no number")
-    return found

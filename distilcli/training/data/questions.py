@@ -7,6 +7,7 @@ from distilcli.errors import InputError, RowError
 from distilcli.rows.reader import RowSource
 from distilcli.rows.row import Row, cell_text, cell_value
 from distilcli.rows.usual import ANSWER_COLUMNS
+from distilcli.training.data.columns import Columns
 
 START_COLUMNS = ("answer_start", "start")
 
@@ -30,22 +31,22 @@ class Question:
 
 
 def read_questions(
-    train: RowSource, valid: RowSource | None, *, share: float, seed: int
+    train: RowSource, valid: RowSource | None, *, columns: Columns, share: float, seed: int
 ) -> tuple[list[Question], list[Question]]:
     """Read questions to learn from and questions to validate on.
 
     Without `valid`, the questions of a `share` of the contexts are set aside. Raises `InputError`
     for rows that cannot be learned from.
     """
-    rows = read(train)
-    return _split(rows, share=share, seed=seed) if valid is None else (rows, read(valid))
+    rows = read(train, columns)
+    return _split(rows, share=share, seed=seed) if valid is None else (rows, read(valid, columns))
 
 
-def read(source: RowSource) -> list[Question]:
+def read(source: RowSource, columns: Columns) -> list[Question]:
     """Read every question; raises `InputError` for one without a text or a context."""
-    question = source.usual_column("question", option="--text-column")
-    context = source.usual_column("context", option="--pair-column")
-    answer = source.usual_column(*ANSWER_COLUMNS, option="--label-column")
+    question = source.usual_column("question", option="--text-column", wanted=columns.text)
+    context = source.usual_column("context", option="--pair-column", wanted=columns.pair)
+    answer = source.usual_column(*ANSWER_COLUMNS, option="--label-column", wanted=columns.label)
     start = next((name for name in START_COLUMNS if name in source.columns), None)
     rows = []
     for row in source:

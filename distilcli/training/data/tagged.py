@@ -7,6 +7,7 @@ from distilcli.errors import InputError
 from distilcli.rows.reader import RowSource
 from distilcli.rows.row import Row, cell_value
 from distilcli.rows.usual import TAG_COLUMNS, WORD_COLUMNS
+from distilcli.training.data.labelled import numbered
 from distilcli.training.data.split import set_aside
 
 
@@ -60,6 +61,11 @@ def _read(source: RowSource, label_column: str | None) -> list[Tagged]:
     else:
         words = source.usual_column(*WORD_COLUMNS, option="--text-column")
         tags = label_column or source.usual_column(*TAG_COLUMNS, option="--label-column")
+        if source.format == "txt":
+            raise InputError(
+                f"{source.name}: is read as plain text, which has no labels of words; "
+                "for a word and its label a line give --input-format conll"
+            )
     rows = [_tagged(row, words, tags) for row in source]
     rows = [row for row in rows if row[0]]
     if not rows:
@@ -91,13 +97,7 @@ def _label_names(rows: Sequence[Tagged], *, known: Sequence[str]) -> tuple[str, 
 
 
 def _indexed(rows: Sequence[Tagged], names: Sequence[str], *, source: str) -> TaggedSentences:
-    number = {name: index for index, name in enumerate(names)}
-    unknown = sorted({tag for _, tags in rows for tag in tags} - number.keys())
-    if unknown:
-        raise InputError(
-            f"{source}: has the label {unknown[0]!r}, which the training rows do not have "
-            f"(theirs: {', '.join(names[:10])})"
-        )
+    number = numbered(names, {tag for _, tags in rows for tag in tags}, source=source)
     return TaggedSentences(
         [words for words, _ in rows],
         [[number[tag] for tag in tags] for _, tags in rows],

@@ -1,32 +1,41 @@
 """What a model can learn: one file per task."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from distilcli.checkpoint.folder import ModelFiles
 from distilcli.rows.reader import RowSource
+from distilcli.training.data.columns import Columns
 from distilcli.training.data.labelled import read_examples
+from distilcli.training.data.multilabel import SEPARATOR, read_multilabel
+from distilcli.training.data.numbers import read_numbers
 from distilcli.training.data.pairs import read_pairs
+from distilcli.training.data.problems import read_problems
 from distilcli.training.data.questions import read_questions
 from distilcli.training.data.tagged import read_tagged
+from distilcli.training.data.texts import read_texts
+from distilcli.training.lessons.choose import ChooseLesson
 from distilcli.training.lessons.classify import ClassifyLesson
 from distilcli.training.lessons.embed import EmbedLesson, recipe_to_learn
 from distilcli.training.lessons.lesson import Lesson
+from distilcli.training.lessons.mlm import MlmLesson
+from distilcli.training.lessons.multilabel import MultilabelLesson
 from distilcli.training.lessons.qa import QaLesson
+from distilcli.training.lessons.regress import RegressLesson
 from distilcli.training.lessons.tag import TagLesson
+from distilcli.training.settings import LessonOptions
 
 
-def read_lesson(
+def read_lesson(  # noqa: PLR0911
     task: str,
     train: RowSource,
     valid: RowSource | None,
     *,
-    text_column: str | None = None,
-    label_column: str | None,
-    pair_column: str | None,
+    columns: Columns,
+    options: LessonOptions,
     share: float,
-    seed: int,
-    known: Sequence[str],
     files: ModelFiles,
+    known: Sequence[str],
     taught: bool = False,
 ) -> Lesson:
     """Read the rows of a task; without `valid` a `share` of them is set aside.
@@ -35,35 +44,26 @@ def read_lesson(
     lesson that is `taught`: rows to learn from then need no labels. Raises `InputError` for rows
     that cannot be learned from, `ModelError` for a model that cannot learn the task.
     """
-    if task == "embed":
-        pairs = read_pairs(
-            train,
-            valid,
-            text_column=text_column,
-            pair_column=pair_column,
-            label_column=label_column,
-            share=share,
-            seed=seed,
-            taught=taught,
-        )
-        return EmbedLesson(*pairs, recipe_to_learn(files.folder))
-    if task == "qa":
-        return QaLesson(*read_questions(train, valid, share=share, seed=seed))
-    if task == "tag":
-        return TagLesson(
-            *read_tagged(
-                train, valid, label_column=label_column, share=share, seed=seed, known=known
-            )
-        )
-    return ClassifyLesson(
-        *read_examples(
-            train,
-            valid,
-            label_column=label_column,
-            pair_column=pair_column,
-            share=share,
-            seed=seed,
-            known=known,
-            taught=taught,
-        )
-    )
+    split: dict[str, Any] = {"share": share, "seed": options.seed}
+    of_texts: dict[str, Any] = {"label_column": columns.label, "pair_column": columns.pair, **split}
+    match task:
+        case "qa":
+            return QaLesson(*read_questions(train, valid, columns=columns, **split))
+        case "tag":
+            sentences = read_tagged(train, valid, label_column=columns.label, known=known, **split)
+            return TagLesson(*sentences, options)
+        case "embed":
+            pairs = read_pairs(train, valid, columns=columns, taught=taught, **split)
+            return EmbedLesson(*pairs, recipe_to_learn(files.folder))
+        case "mlm":
+            return MlmLesson(*read_texts(train, valid, **split), options.seed)
+        case "choose":
+            return ChooseLesson(*read_problems(train, valid, columns=columns, **split))
+        case "regress":
+            return RegressLesson(*read_numbers(train, valid, **of_texts), options)
+        case "multilabel":
+            separator = columns.separator or SEPARATOR
+            rows = read_multilabel(train, valid, separator=separator, known=known, **of_texts)
+            return MultilabelLesson(*rows, options)
+    examples = read_examples(train, valid, known=known, taught=taught, **of_texts)
+    return ClassifyLesson(*examples, options)

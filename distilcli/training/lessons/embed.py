@@ -183,8 +183,10 @@ class EmbedObjective:
             scores = torch.tensor([example.score for example in examples], dtype=torch.float64)
             cosines = (firsts * seconds).sum(dim=-1)
             return ranking_loss(cosines, scores.to(outputs.device)) * len(outputs)
-        barred = torch.tensor(_same_texts(examples), device=outputs.device)
-        similarities = (_SCALE * firsts @ seconds.T).masked_fill(barred, -torch.inf)
+        barred = same_texts(torch.tensor([example.numbers for example in examples]))
+        similarities = (_SCALE * firsts @ seconds.T).masked_fill(
+            barred.to(outputs.device), -torch.inf
+        )
         places = torch.arange(len(examples), device=outputs.device)
         return 2 * F.cross_entropy(similarities, places, reduction="sum")
 
@@ -219,19 +221,17 @@ def ranking_loss(cosines: Tensor, scores: Tensor) -> Tensor:
     return torch.logsumexp(torch.cat([counted.new_zeros(1), counted]), dim=0)
 
 
-def _same_texts(examples: Sequence[PairExample]) -> list[list[bool]]:
+def same_texts(pairs: Tensor) -> Tensor:
     """Say of which second texts (columns) a first one (rows) must not be told that they are wrong.
 
-    Those are its own second text where it comes again, those of the same first text, and itself.
+    `pairs` (B, 2) numbers the texts; the result is (B, B). Those are its own second text where it
+    comes again, all that go with the same first text, and itself.
     """
-    pairs = [example.numbers for example in examples]
-    return [
-        [
-            row != column and (other[1] in mine or other[0] == mine[0])
-            for column, other in enumerate(pairs)
-        ]
-        for row, mine in enumerate(pairs)
-    ]
+    firsts, seconds = pairs[:, 0], pairs[:, 1]
+    same = (
+        (seconds[:, None] == seconds) | (firsts[:, None] == firsts) | (firsts[:, None] == seconds)
+    )
+    return same.fill_diagonal_(False)
 
 
 def _found(names: Sequence[str], firsts: Array, seconds: Array) -> dict[str, float]:

@@ -20,6 +20,7 @@ from distilcli.tokenizer.tokenizer import Tokenizer
 from distilcli.training.data.tagged import TaggedSentences
 from distilcli.training.digests import rows_digest
 from distilcli.training.lessons.lesson import Example, Metric, encoded_all, values
+from distilcli.training.settings import LessonOptions
 from distilcli.training.soft_targets import soft_cross_entropy
 
 
@@ -41,6 +42,7 @@ class TagLesson:
 
     train: TaggedSentences
     valid: TaggedSentences
+    options: LessonOptions = field(default_factory=LessonOptions)
     task: ClassVar[str] = "tag"
     command: ClassVar[str] = "tag"
 
@@ -72,6 +74,7 @@ class TagLesson:
         return {
             "training data": rows_digest([self.train.label_names], self.train.rows()),
             "validation data": rows_digest(self.valid.rows()),
+            **self.options.digests(),
         }
 
 
@@ -85,6 +88,7 @@ class TagObjective:
         self, lesson: TagLesson, model: TokenClassifier, tokenizer: Tokenizer, *, max_length: int
     ) -> None:
         self._valid = lesson.valid
+        self._smoothing = lesson.options.label_smoothing
         self._pad_token_id = model.config.pad_token_id
         self._scheme = LabelScheme(model.config.labels, source="the training rows")
         self._task = TagTask(
@@ -135,7 +139,10 @@ class TagObjective:
         """Return the cross-entropy, summed over words."""
         labels = [label for example in examples for label in example.labels]
         return F.cross_entropy(
-            outputs, torch.tensor(labels, device=outputs.device), reduction="sum"
+            outputs,
+            torch.tensor(labels, device=outputs.device),
+            label_smoothing=self._smoothing,
+            reduction="sum",
         )
 
     def soft_loss(self, student: Tensor, teacher: Tensor, temperature: float) -> Tensor:

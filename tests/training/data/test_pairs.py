@@ -5,16 +5,15 @@ import pytest
 
 from distilcli.errors import InputError
 from distilcli.rows.reader import open_rows
+from distilcli.training.data.columns import Columns
 from distilcli.training.data.pairs import TextPair, read_pairs
 
 
-def read(path: Path, text: str, valid: Path | None = None, **settings: Any) -> Any:
-    path.write_text(text, encoding="utf-8")
-    named = {
-        "text_column": None, "pair_column": None, "label_column": None, "share": 0.5, "seed": 0,
-        **settings,
-    }  # fmt: skip
-    return read_pairs(open_rows([str(path)]), open_rows([str(valid)]) if valid else None, **named)
+def read(path: Path, content: str, valid: Path | None = None, **settings: Any) -> Any:
+    path.write_text(content, encoding="utf-8")
+    split = {name: settings.pop(name, default) for name, default in (("share", 0.5), ("seed", 0))}
+    sources = open_rows([str(path)]), open_rows([str(valid)]) if valid else None
+    return read_pairs(*sources, columns=Columns(**settings), **split)
 
 
 def test_pairs_by_usual_names_and_by_given_ones(tmp_path: Path) -> None:
@@ -26,8 +25,8 @@ def test_pairs_by_usual_names_and_by_given_ones(tmp_path: Path) -> None:
     ]  # fmt: skip
     path.write_text(usual)
     found = read(
-        path, usual, valid=path, text_column="sentence2", pair_column="sentence1",
-        label_column="score",
+        path, usual, valid=path, text="sentence2", pair="sentence1",
+        label="score",
     )  # fmt: skip
     assert found == ([TextPair("b", "a", 0.5), TextPair("d", "c", 5)],) * 2
 
@@ -47,13 +46,13 @@ def test_a_share_of_the_rows_is_set_aside(tmp_path: Path) -> None:
         ("text1,text2\n", {}, "has no pairs to learn from"),
         ("text1,text2\na,b\n", {}, "1 rows are too few"),
         ("text1\na\n", {}, "no column 'sentence2' in .*; name it with --pair-column"),
-        ("text1,text2\na,b\n", {"pair_column": "text1"}, "both in 'text1'; name the second"),
-        ("text1,text2,s\na,b,x\n", {"label_column": "s"}, "line 2, column 's': 'x' is no number"),
-        ("text1,text2,s\na,b,inf\n", {"label_column": "s"}, "'inf' is no number"),
-        ("text1,text2,s\na,b,\n", {"label_column": "s"}, "'' is no number"),
-        ("text1,text2,s\na,b,1\nc,d,1\n", {"label_column": "s"}, "every pair has the score 1;"),
+        ("text1,text2\na,b\n", {"pair": "text1"}, "both in 'text1'; name the second"),
+        ("text1,text2,s\na,b,x\n", {"label": "s"}, "line 2, column 's': 'x' is no number"),
+        ("text1,text2,s\na,b,inf\n", {"label": "s"}, "'inf' is no number"),
+        ("text1,text2,s\na,b,\n", {"label": "s"}, "'' is no number"),
+        ("text1,text2,s\na,b,1\nc,d,1\n", {"label": "s"}, "every pair has the score 1;"),
         ("text1,text2,s\na,b\n", {}, "line 2: 2 cells where the header has 3"),
-        ("text1,text2\na,b\n", {"label_column": "score"}, "no column 'score'"),
+        ("text1,text2\na,b\n", {"label": "score"}, "no column 'score'"),
     ],
 )  # fmt: skip
 def test_rows_that_cannot_be_learned_are_named(

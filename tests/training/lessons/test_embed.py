@@ -18,11 +18,10 @@ from distilcli.training.data.pairs import TextPair
 from distilcli.training.finetune import StartingPoint, start_model
 from distilcli.training.lessons.embed import (
     EmbedLesson,
-    PairExample,
     _found,
-    _same_texts,
     ranking_loss,
     recipe_to_learn,
+    same_texts,
 )
 from tests.conftest import WORDS
 from tests.training.lessons._toy import learn
@@ -166,7 +165,8 @@ def test_the_loss_of_partners_is_cross_entropy_over_the_batch(make_model: Make) 
 
 def test_the_same_text_is_no_negative_of_itself() -> None:
     def of(*numbers: tuple[int, int]) -> list[list[bool]]:
-        return _same_texts([PairExample([], pair) for pair in numbers])
+        found: list[list[bool]] = same_texts(torch.tensor(numbers)).tolist()
+        return found
 
     apart = [[False, False], [False, False]]
     assert of((0, 1), (2, 3)) == apart

@@ -1,0 +1,54 @@
+"""Rows with a number each."""
+
+import math
+from functools import partial
+
+from distilcli.errors import InputError, RowError
+from distilcli.rows.reader import RowSource
+from distilcli.rows.row import Row, cell_text
+from distilcli.training.data.labelled import Examples, read_frame, with_labels
+from distilcli.training.data.split import set_aside
+
+
+def read_numbers(
+    train: RowSource,
+    valid: RowSource | None,
+    *,
+    label_column: str | None,
+    pair_column: str | None,
+    share: float,
+    seed: int,
+) -> tuple[Examples[float], Examples[float]]:
+    """Read rows to learn from and rows to validate on.
+
+    Without `valid`, a `share` of the rows is set aside. Raises `InputError` for rows that cannot
+    be learned from, and where all numbers are one.
+    """
+    read = partial(read_frame, label_column=label_column, pair_column=pair_column, label_of=number)
+    frame = read(train)
+    if valid is None:
+        kept, aside = set_aside(range(len(frame)), share=share, seed=seed)
+        frame, valid_frame = frame.iloc[kept], frame.iloc[aside]
+    else:
+        valid_frame = read(valid)
+    for rows, source in ((frame, train), (valid_frame, valid or train)):
+        if rows["label"].nunique() == 1:
+            raise InputError(
+                f"{source.name}: every row has the number {rows['label'].iloc[0]:g}, among "
+                f"{len(rows)} rows; there is nothing to tell apart"
+            )
+    return with_labels(frame, frame["label"].tolist()), with_labels(
+        valid_frame, valid_frame["label"].tolist()
+    )
+
+
+def number(row: Row, column: str) -> float:
+    """Return the number in a cell; raise `RowError` where it holds none."""
+    text = cell_text(row, column)
+    try:
+        found = float(text)
+    except ValueError:
+        found = math.nan
+    if not math.isfinite(found):
+        raise RowError(f"{row.source}: line {row.line}, column {column!r}: {text!r} is no number")
+    return found
