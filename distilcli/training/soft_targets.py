@@ -9,8 +9,10 @@ def soft_cross_entropy(student: Tensor, teacher: Tensor, temperature: float) -> 
     """Return T²·KL(teacher ‖ student) of the softmax of logits / T (Hinton et al. 2015).
 
     T² keeps the gradient's size whatever the temperature. What is impossible for both has the
-    lowest number there is in both.
+    lowest number there is in both; at the end of the teacher's rows it may be left out.
     """
+    lowest = torch.finfo(teacher.dtype).min
+    teacher = F.pad(teacher, (0, max(0, student.shape[-1] - teacher.shape[-1])), value=lowest)
     return temperature**2 * F.kl_div(
         F.log_softmax(_softened(student, temperature), dim=-1),
         F.softmax(_softened(teacher, temperature), dim=-1),

@@ -9,6 +9,7 @@ holds, for each teacher, data and length that it was used with, a folder named b
 """
 
 import os
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -68,6 +69,7 @@ class CachedTeacher:
                 folder.mkdir(parents=True, exist_ok=True)
                 _make(folder, self._teacher, epoch=epoch, on_pass=self._on_pass)
             except OSError as error:
+                shutil.rmtree(folder, ignore_errors=True)
                 raise ResourceError(
                     f"{folder}: the teacher's answers could not be written: {error}; give "
                     "--teacher-cache a folder with more room, or leave it out"
@@ -87,7 +89,10 @@ class _Answers:
     def of_batch(
         self, indices: Sequence[int], examples: Sequence[Example], *, device: torch.device
     ) -> Targets:
-        """Put the answers to a batch together as the teacher itself would give them."""
+        """Put the answers to a batch together as the teacher itself would give them.
+
+        Columns at the end that are impossible for the whole batch are left out.
+        """
         outputs = [self._outputs_of(index) for index in indices]
         columns = max(part.shape[1] for part in outputs)
         padded = np.full((sum(map(len, outputs)), columns), np.finfo(np.float32).min, np.float32)
@@ -146,6 +151,9 @@ def _make(folder: Path, teacher: Teacher, *, epoch: int, on_pass: OnPass) -> Non
                 before += units
             done += len(indices)
             on_pass(done, len(sizes))
+        for file in (outputs, hidden):
+            file.flush()
+            os.fsync(file.fileno())
     unfinished = folder / f".{_INDEX}"
     with unfinished.open("wb") as file:
         np.save(file, index)

@@ -1,3 +1,4 @@
+import itertools
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -356,6 +357,6 @@ def test_layers_spread_from_the_first_to_the_last(n_student: int, more: int) -> 
     layers = spread_layers(n_student, n_teacher)
     assert len(layers) == n_student
     assert (layers[0], layers[-1]) == (0, n_teacher - 1)
-    gaps = {after - before for before, after in zip(layers, layers[1:], strict=False)}
+    gaps = {after - before for before, after in itertools.pairwise(layers)}
     assert min(gaps) >= 1
     assert max(gaps) - min(gaps) <= 1
