@@ -8,7 +8,8 @@ import pandas as pd
 
 from distilcli.errors import InputError, RowError
 from distilcli.rows.reader import RowSource
-from distilcli.rows.row import cell_text
+from distilcli.rows.row import Row, cell_text, cell_value
+from distilcli.training.data.unknown_labels import refuse_unknown
 
 _NUMBER = re.compile(r"[-+]?\d+")
 
@@ -48,7 +49,8 @@ def read_examples(
     train_frame = read_frame(
         train, label_column=label_column, pair_column=pair_column, may_lack_labels=taught
     )
-    names = tuple(known) if taught else label_names(train_frame, known=known)
+    # A teacher whose labels are not known is refused when it is loaded.
+    names = tuple(known) if taught and known else label_names(train_frame, known=known)
     if valid is None:
         labelled = train_frame[train_frame["label"] != ""]
         _, valid_frame = split(labelled, share=share, seed=seed)
@@ -56,8 +58,8 @@ def read_examples(
     else:
         valid_frame = read_frame(valid, label_column=label_column, pair_column=pair_column)
     return (
-        as_examples(train_frame, names, source=train.name),
-        as_examples(valid_frame, names, source=(valid or train).name),
+        as_examples(train_frame, names, source=train.name, taught=taught),
+        as_examples(valid_frame, names, source=(valid or train).name, taught=taught),
     )
 
 
@@ -70,29 +72,24 @@ def read_frame(
 ) -> pd.DataFrame:
     """Read every row into a frame of `text`, `label` and, for pairs, `pair`.
 
-    `label_column` None takes the first column with a usual name. Raises `InputError` naming the
-    file and the line of the first row that cannot be learned from.
+    `label_column` None takes the first column with a usual name. A label that is missing, though
+    it may be, is an empty text. Raises `InputError` naming the file and the line of the first row
+    that cannot be learned from.
     """
-    wanted = {"text": source.text_column, "label": _label_column(source, label_column)}
+    label = _label_column(source, label_column, may_be_missing=may_lack_labels)
+    wanted = {"text": source.text_column}
     if pair_column is not None:
         wanted["pair"] = source.find_column(pair_column)
-    cells: dict[str, list[str]] = {name: [] for name in wanted}
+    cells: dict[str, list[str]] = {name: [] for name in (*wanted, "label")}
     for row in source:
         if row.error is not None:
             raise InputError(row.error)
         try:
             for name, column in wanted.items():
                 cells[name].append(cell_text(row, column))
+            cells["label"].append(_label(row, label, may_be_missing=may_lack_labels))
         except RowError as error:
             raise InputError(str(error)) from None
-        if not cells["label"][-1].strip():
-            if may_lack_labels:
-                cells["label"][-1] = ""
-                continue
-            raise InputError(
-                f"{row.source}: line {row.line}, column {wanted['label']!r}: the label is empty; "
-                "every row to learn from needs one"
-            )
     frame: pd.DataFrame = pd.DataFrame(cells)
     if frame.empty:
         raise InputError(f"{source.name}: has no rows to learn from")
@@ -105,10 +102,10 @@ def label_names(frame: pd.DataFrame, *, known: Sequence[str] = ()) -> tuple[str,
     The order of `known`, a model's labels, is kept if they are the same ones; else the order is
     that of the alphabet, or of numbers. Raises `InputError` where there is one label only.
     """
-    names = set(frame["label"])
+    names = set(frame["label"]) - {""}
     if len(names) < 2:  # noqa: PLR2004
         raise InputError(
-            f"every row has the label {next(iter(names))!r}; a classifier needs at least two labels"
+            f"every row has the label {''.join(names)!r}; a classifier needs at least two labels"
         )
     if names == set(known):
         return tuple(known)
@@ -123,6 +120,8 @@ def split(frame: pd.DataFrame, *, share: float, seed: int) -> tuple[pd.DataFrame
 
     The order of rows is kept. Raises `InputError` where the share leaves a part empty.
     """
+    if frame.empty:
+        raise InputError("no row has a label to validate on; give a validation file with --valid")
     valid = frame.groupby("label").sample(frac=share, random_state=seed).sort_index()
     train = frame.drop(valid.index)
     if valid.empty or train.empty:
@@ -133,15 +132,12 @@ def split(frame: pd.DataFrame, *, share: float, seed: int) -> tuple[pd.DataFrame
     return train, valid
 
 
-def as_examples(frame: pd.DataFrame, names: tuple[str, ...], *, source: str) -> Examples:
+def as_examples(
+    frame: pd.DataFrame, names: tuple[str, ...], *, source: str, taught: bool = False
+) -> Examples:
     """Turn labels into their places in `names`; raise `InputError` for one that has none."""
+    refuse_unknown(set(frame["label"]) - {""}, names, source=source, taught=taught)
     number = {name: index for index, name in enumerate(names)} | {"": UNLABELLED}
-    unknown = sorted(set(frame["label"]) - number.keys())
-    if unknown:
-        raise InputError(
-            f"{source}: has the label {unknown[0]!r}, which the training rows do not have "
-            f"(theirs: {', '.join(names[:10])})"
-        )
     return Examples(
         texts=frame["text"].tolist(),
         pairs=frame["pair"].tolist() if "pair" in frame else None,
@@ -150,12 +146,26 @@ def as_examples(frame: pd.DataFrame, names: tuple[str, ...], *, source: str) -> 
     )
 
 
-def _label_column(source: RowSource, wanted: str | None) -> str:
+def _label(row: Row, column: str, *, may_be_missing: bool) -> str:
+    label = "" if may_be_missing and cell_value(row, column) is None else cell_text(row, column)
+    if label.strip():
+        return label
+    if may_be_missing:
+        return ""
+    raise RowError(
+        f"{row.source}: line {row.line}, column {column!r}: the label is empty; "
+        "every row to learn from needs one"
+    )
+
+
+def _label_column(source: RowSource, wanted: str | None, *, may_be_missing: bool) -> str:
     if wanted is not None:
-        return source.find_column(wanted)
+        return wanted if may_be_missing else source.find_column(wanted)
     columns = source.columns
     by_lower = {name.lower(): name for name in reversed(columns)}
     found = next((by_lower[name] for name in LABEL_COLUMNS if name in by_lower), None)
+    if found is None and may_be_missing:
+        return LABEL_COLUMNS[0]  # later rows may have it, where each names its own columns
     if found is None:
         raise InputError(
             f"no label column found in {source.name}; name it with --label-column "

@@ -48,11 +48,17 @@ def read_lesson(
         )
         return EmbedLesson(*pairs, recipe_to_learn(files.folder))
     if task == "qa":
-        return QaLesson(*read_questions(train, valid, share=share, seed=seed))
+        return QaLesson(*read_questions(train, valid, share=share, seed=seed, taught=taught))
     if task == "tag":
         return TagLesson(
             *read_tagged(
-                train, valid, label_column=label_column, share=share, seed=seed, known=known
+                train,
+                valid,
+                label_column=label_column,
+                share=share,
+                seed=seed,
+                known=known,
+                taught=taught,
             )
         )
     return ClassifyLesson(
