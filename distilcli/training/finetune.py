@@ -45,11 +45,15 @@ def finetune(
     cannot be started from, `InputError` for examples that cannot be learned, `UsageError` for a
     folder that is taken or a run that cannot be resumed.
     """
-    if folder.resolve() == start.files.folder.resolve():
-        raise UsageError(
-            f"{folder}: is the model to start from, which the run would overwrite; "
-            "give --output another folder"
-        )
+    read_from = {"model to start from": start.files}
+    if teaching is not None:
+        read_from["teacher"] = teaching.files
+    for role, files in read_from.items():
+        if folder.resolve() == files.folder.resolve():
+            raise UsageError(
+                f"{folder}: is the {role}, which the run would overwrite; "
+                "give --output another folder"
+            )
     if threads is not None:
         torch.set_num_threads(threads)
     # Seeded before the head is drawn: a run is a function of its options and its data.

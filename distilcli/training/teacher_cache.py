@@ -1,7 +1,8 @@
 """A teacher's answers kept on disk, so that a second run costs no teacher pass.
 
 One pass over all examples writes them, and every run after it reads them from there. A folder
-holds, for each teacher, data and length that it was used with, a folder named by their digest:
+holds, for each teacher, data and length that it was used with, a folder named by their digest,
+and in it one for each epoch in which examples read otherwise and each precision:
 
     outputs.bin   the outputs of each example without padding, fp32
     hidden.bin    its hidden states without padding, layer by layer, fp16
@@ -63,7 +64,8 @@ class CachedTeacher:
         return self._answers[1].of_batch(indices, examples, device=self._device)
 
     def _of_epoch(self, epoch: int) -> "_Answers":
-        folder = self._folder / f"epoch-{epoch}"
+        precision = "bf16" if torch.is_autocast_enabled(self._device.type) else "fp32"
+        folder = self._folder / f"epoch-{epoch}-{precision}"
         if not (folder / _INDEX).is_file():
             try:
                 folder.mkdir(parents=True, exist_ok=True)

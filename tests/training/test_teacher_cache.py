@@ -78,7 +78,16 @@ def test_outputs_alone_are_kept_where_no_layer_is_wanted(tmp_path: Path) -> None
     found = cached(teacher, tmp_path).targets([0, 1], epoch=0)
     assert found.hidden_states == []
     torch.testing.assert_close(found.outputs, teacher.targets([0, 1], epoch=0).outputs)
-    assert (tmp_path / "epoch-0" / "hidden.bin").stat().st_size == 0
+    assert (tmp_path / "epoch-0-fp32" / "hidden.bin").stat().st_size == 0
+
+
+def test_another_precision_has_a_pass_of_its_own(teacher: Teacher, tmp_path: Path) -> None:
+    exact = cached(teacher, tmp_path).targets([0, 1], epoch=0)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = cached(teacher, tmp_path).targets([0, 1], epoch=0)
+    assert not torch.equal(found.outputs, exact.outputs)
+    torch.testing.assert_close(found.outputs, exact.outputs, atol=0.2, rtol=0.1)
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 class VaryingToy(TeachableToy):
@@ -105,7 +114,9 @@ def test_each_epoch_of_varying_rows_has_a_pass_of_its_own(tmp_path: Path) -> Non
         found, expected = (who.targets([2, 3], epoch=epoch) for who in (answers, teacher))
         torch.testing.assert_close(found.outputs, expected.outputs, atol=1e-5, rtol=1e-5)
         assert found.hidden_states[0].shape == expected.hidden_states[0].shape
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["epoch-0", "epoch-1", "epoch-2"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        f"epoch-{epoch}-fp32" for epoch in range(3)
+    ]
 
 
 class PlacesToy(TeachableToy):
@@ -137,7 +148,7 @@ def test_columns_that_padding_brought_are_not_kept(tmp_path: Path) -> None:
         torch.testing.assert_close(
             objective.soft_loss(logits, found, 2.0), objective.soft_loss(logits, student, 2.0)
         )
-    size = (tmp_path / "epoch-0" / "outputs.bin").stat().st_size
+    size = (tmp_path / "epoch-0-fp32" / "outputs.bin").stat().st_size
     assert size == sum(2 * 4 * (len(piece) - 1) for piece in DATA.pieces)
 
 
@@ -149,7 +160,7 @@ def test_a_pass_that_was_killed_is_made_anew(
 
     with pytest.raises(Killed):
         cached(teacher, tmp_path, on_pass=kill).targets([0], epoch=0)
-    assert (tmp_path / "epoch-0" / "outputs.bin").exists()
+    assert (tmp_path / "epoch-0-fp32" / "outputs.bin").exists()
     told: list[int] = []
     again = cached(teacher, tmp_path, on_pass=lambda done, _: told.append(done))
     found = again.targets([0, 1], epoch=0)
@@ -175,5 +186,5 @@ def test_a_full_disk_leaves_nothing_behind(
 
 def test_a_folder_that_cannot_be_made_is_named(teacher: Teacher, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(ResourceError, match="file/epoch-0: the teacher's answers could not be"):
+    with pytest.raises(ResourceError, match="fp32: the teacher's answers could not be"):
         cached(teacher, tmp_path / "file").targets([0], epoch=0)
