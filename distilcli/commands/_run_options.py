@@ -6,7 +6,7 @@ takes them as one object.
 
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from distilcli.commands import _options as options
@@ -17,6 +17,7 @@ from distilcli.commands._file_run import (
     estimate_over_files,
     run_over_files,
 )
+from distilcli.commands._grouped import parameters_of, shown_as
 from distilcli.console import Console
 from distilcli.errors import UsageError
 
@@ -226,13 +227,7 @@ def over_files(
             run_options = RunOptions(formats=tuple(formats), **shared_given)
             return command(run_options, *args, **given)
 
-        parameters = [*inputs, *own, *others]
-        run.__name__, run.__doc__, run.__module__ = (
-            command.__name__, command.__doc__, command.__module__,
-        )  # fmt: skip
-        run.__signature__ = inspect.Signature(_keywords(parameters))  # type: ignore[attr-defined]
-        run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-        return run
+        return shown_as(run, command, [*inputs, *own, *others])
 
     return decorate
 
@@ -242,19 +237,9 @@ _INPUTS = 3  # files, texts and the model come before a command's own options
 
 def _parameters(defaults: dict[str, object], formats: Sequence[str]) -> list[inspect.Parameter]:
     found = []
-    for field in fields(RunOptions)[1:]:  # formats is no option
-        is_format = field.name == "output_format"
-        default = inspect.Parameter.empty if field.default is MISSING else field.default
-        found.append(
-            inspect.Parameter(
-                field.name,
-                inspect.Parameter.KEYWORD_ONLY,
-                default=defaults.get(field.name, default),
-                annotation=options.rows_format_option(*formats) if is_format else field.type,
-            )
-        )
+    for each in parameters_of(RunOptions)[1:]:  # formats is no option
+        parameter = each.replace(default=defaults.get(each.name, each.default))
+        if each.name == "output_format":
+            parameter = parameter.replace(annotation=options.rows_format_option(*formats))
+        found.append(parameter)
     return found
-
-
-def _keywords(parameters: Sequence[inspect.Parameter]) -> list[inspect.Parameter]:
-    return [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in parameters]

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from distilcli.rows.writer import AddedNames
     from distilcli.stats import RunStats
     from distilcli.tasks.estimate import Estimate
+    from distilcli.training.dry_run import TrainingEstimate
+    from distilcli.training.findings import Finding
 
 _GAP = 2  # spaces between two columns
 _LEAST_TEXT, _MOST_TEXT = 24, 100
@@ -202,6 +204,30 @@ def show_estimate(console: Console, expected: "Estimate") -> None:
     ):
         if count:
             parts.append(f"{count:,} {what}")
+    console.note("; ".join(parts))
+
+
+def show_findings(console: Console, findings: "Sequence[Finding]") -> None:
+    """Warn of what is wrong with the rows to learn from."""
+    from distilcli.training.findings import finding_lines
+
+    for line in finding_lines(findings):
+        if line.startswith("warning: "):
+            console.warn(line.removeprefix("warning: "))
+        else:
+            console.note(line)
+
+
+def show_training_estimate(console: Console, expected: "TrainingEstimate") -> None:
+    """Say what a training run would take."""
+    parts = [
+        _counted(expected.steps, "step"),
+        _counted(expected.tokens, "token"),
+        _counted(expected.evaluations, "evaluation"),
+        f"about {_duration(expected.expected_seconds)}",
+    ]
+    if expected.expected_peak_memory_bytes is not None:
+        parts.append(f"peak memory about {_mebibytes(expected.expected_peak_memory_bytes)}")
     console.note("; ".join(parts))
 
 

@@ -148,7 +148,8 @@ def take_layers(
             continue
         for place, layer in enumerate(layers):
             if int(match[1]) == layer:
-                taken[f"{_LAYERS}{place}{name[match.end() :]}"] = weight
+                # A copy: a layer that is taken twice becomes two that learn apart.
+                taken[f"{_LAYERS}{place}{name[match.end() :]}"] = weight.clone()
     pruned = {
         place: config.pruned_heads[layer]
         for place, layer in enumerate(layers)

@@ -59,6 +59,18 @@ class TokenizerOptions:
         """Whether accents go, once None is resolved."""
         return self.do_lower_case if self.strip_accents is None else self.strip_accents
 
+    def rules(self) -> tuple[object, ...]:
+        """Return what decides how plain words become tokens of a vocabulary."""
+        if not self.do_basic_tokenize:
+            return ()
+        return (
+            self.do_lower_case,
+            self.strips_accents,
+            self.tokenize_chinese_chars,
+            self.do_split_on_punc,
+            self.never_split,
+        )
+
     def special_tokens(self) -> dict[str, str]:
         """Return the special tokens by their role."""
         return {role: getattr(self, f"{role}_token") for role in ROLES}

@@ -92,9 +92,13 @@ class Tokenizer(ABC):
         """Return the id of a token as the vocabulary spells it; None if it has no such token."""
         return self._ids.get(token)
 
-    def has_vocabulary_of(self, other: "Tokenizer") -> bool:
-        """Say whether both give every token, special ones included, the same id."""
-        return self._ids == other._ids and self.special == other.special
+    def reads_as(self, other: "Tokenizer") -> bool:
+        """Say whether both make the same ids of a text: of one vocabulary, by the same rules."""
+        return (
+            self._ids == other._ids
+            and self.special == other.special
+            and self.options.rules() == other.options.rules()
+        )
 
     def ids(self, texts: Sequence[str]) -> list[list[int]]:
         """Return the token ids of each text, without special tokens around them."""

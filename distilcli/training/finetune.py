@@ -1,8 +1,9 @@
 """From a lesson and a model's files to a trained model in a run folder."""
 
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import torch
@@ -11,21 +12,97 @@ from distilcli.errors import UsageError
 from distilcli.model.device import place
 from distilcli.model.heads import FirstTokenModel
 from distilcli.model.loading import check_tokenizer
-from distilcli.model.precision import choose_training_dtype
 from distilcli.model.saving import tokenizer_files
 from distilcli.tasks.settings import usable_length
 from distilcli.tokenizer.loading import load_tokenizer
+from distilcli.tokenizer.tokenizer import Tokenizer
+from distilcli.training.config_toml import config_toml
+from distilcli.training.dry_run import TrainingEstimate, estimate
+from distilcli.training.environment import read_environment
+from distilcli.training.faults import find_faults
 from distilcli.training.features import remember_features
+from distilcli.training.findings import Finding
+from distilcli.training.lesson_rows import rows_of
 from distilcli.training.lessons.embed import EmbedLesson
 from distilcli.training.lessons.lesson import Lesson, Objective
 from distilcli.training.loop import Progress, Trainer
 from distilcli.training.options import TrainingOptions
+from distilcli.training.outcome import RunFacts, card_of, draw, measure_best
 from distilcli.training.run_folder import RunFolder
 from distilcli.training.start import StartingPoint, start_model
 from distilcli.training.teaching import Student, TeachingPlan, teach
 
 
-def finetune(
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PreparedRun:
+    """A run that can begin: everything is loaded and checked, and nothing is written."""
+
+    lesson: Lesson
+    trainer: Trainer
+    tokenizer: Tokenizer
+    folder: RunFolder
+    settings: dict[str, Any]
+    base_model: str
+    teacher: str | None
+    max_length: int
+    device: str
+
+    def findings(self) -> list[Finding]:
+        """Return what is wrong with the rows; raise `InputError` where nothing can be learned."""
+        return find_faults(self.lesson, self.tokenizer, max_length=self.max_length)
+
+    def estimate(self) -> TrainingEstimate:
+        """Expect what the run would take; it cannot begin afterwards."""
+        train, valid = (
+            len(rows_of(part, "").texts) for part in (self.lesson.train, self.lesson.valid)
+        )
+        return estimate(self.trainer, valid_share=valid / train)
+
+    def train(
+        self,
+        *,
+        resume: bool = False,
+        force: bool = False,
+        plot: str | None = None,
+        command: Sequence[str] = (),
+        files: tuple[Sequence[str], Sequence[str]] = ((), ()),
+    ) -> dict[str, Any]:
+        """Train and leave the best model in the folder; return the summary of the run.
+
+        The best is the one with the best score on the rows to validate on. `command` and `files`
+        (those to learn from, those to validate on) are for its card. Raises `UsageError` for a
+        folder that is taken or a run that cannot be resumed.
+        """
+        started = perf_counter()
+        if resume:
+            self.trainer.resume(self.folder.load_state())
+        else:
+            self.folder.create(force=force)
+        self.folder.save_config(config_toml(self.settings, command=command))
+        summary = self.trainer.train()
+        facts = RunFacts(
+            folder=self.folder.path,
+            base_model=self.base_model,
+            teacher=self.teacher,
+            model_type=self.trainer.model.config.model_type,
+            parameters=sum(weight.numel() for weight in self.trainer.model.parameters()),
+            max_length=self.max_length,
+            command=command,
+            files=files,
+        )
+        best = measure_best(self.lesson, facts, device=self.device)
+        environment = read_environment(
+            torch.device(summary["device"]),
+            precision=summary["precision"],
+            seconds=perf_counter() - started,
+        )
+        self.folder.finish(summary, card=card_of(self.lesson, facts, summary, best, environment))
+        if plot is not None:
+            draw(plot, facts, self.trainer.history, best)
+        return summary
+
+
+def prepare(
     start: StartingPoint,
     lesson: Lesson,
     *,
@@ -34,18 +111,15 @@ def finetune(
     teaching: TeachingPlan | None = None,
     device: str = "auto",
     threads: int | None = None,
-    resume: bool = False,
-    force: bool = False,
     on_progress: Callable[[Progress], None] = lambda _: None,
     on_teacher_pass: Callable[[int, int], None] = lambda _done, _all: None,
-) -> dict[str, Any]:
-    """Train a model on a lesson and leave the best one in `folder`; return the run's summary.
+) -> PreparedRun:
+    """Load what a run needs, and touch nothing.
 
-    The best is the one with the best score on the rows to validate on. With `teaching` it learns
-    from a teacher as well; `on_teacher_pass` is told how many examples it has answered.
-    `threads` are the CPU's, all cores if None. Raises `ModelError` for a model that
-    cannot be started from, `InputError` for examples that cannot be learned, `UsageError` for a
-    folder that is taken or a run that cannot be resumed.
+    With `teaching` the model learns from a teacher as well; `on_teacher_pass` is told how many
+    examples it has answered. `threads` are the CPU's, all cores if None. Raises `ModelError` for a
+    model that cannot be started from, `InputError` for examples that cannot be learned,
+    `UsageError` or `ResourceError` for settings that cannot be had.
     """
     if folder.resolve() == start.files.folder.resolve():
         raise UsageError(
@@ -65,25 +139,21 @@ def finetune(
         start.positions or tokenizer.max_length,
         model.config.max_position_embeddings,
     )
-    # Before the folder is touched: a device or precision that cannot be had costs nothing.
     placement = place(model, device, vocab_size=model.config.vocab_size)
-    choose_training_dtype(options.precision, placement.device)
-    fingerprint = {
+    build = {
         **start.fingerprint(),
         "max_length": max_length,
         "positions": model.config.max_position_embeddings,
         "pruned_heads": [[layer, *heads] for layer, heads in model.config.pruned_heads.items()],
-        "task": lesson.task,
-        **lesson.digests(),
-        **asdict(options),
-        **(teaching.fingerprint() if teaching else {}),
     }
+    taught = teaching.fingerprint() if teaching else {}
+    rows = {"task": lesson.task, **lesson.digests()}
     companions = None
     if isinstance(lesson, EmbedLesson):
         companions = lesson.companions(dim=model.config.dim, max_length=max_length)
     run = RunFolder(
         folder,
-        fingerprint=fingerprint,
+        fingerprint={**build, **rows, **asdict(options), **taught},
         tokenizer_files=tokenizer_files(start.files),
         max_length=start.positions,
         companions=companions,
@@ -97,9 +167,6 @@ def finetune(
             teaching, lesson, student, device=placement.device, on_pass=on_teacher_pass
         )
         projection = distillation.projection
-    state = run.load_state() if resume else None
-    if state is None:
-        run.create(force=force)
     # A teacher compares layers, and examples that vary are other sequences in every epoch.
     is_fixed = teaching is None and not teachable.varies
     if options.freeze == "encoder" and is_fixed and isinstance(model, FirstTokenModel):
@@ -113,6 +180,14 @@ def finetune(
         projection=projection,
         on_progress=on_progress,
     )
-    if state is not None:
-        trainer.resume(state)
-    return trainer.train()
+    return PreparedRun(
+        lesson=lesson,
+        trainer=trainer,
+        tokenizer=tokenizer,
+        folder=run,
+        settings={"rows": rows, "start": build, "learning": asdict(options), "teacher": taught},
+        base_model=start.files.name,
+        teacher=teaching.files.name if teaching else None,
+        max_length=max_length,
+        device=device,
+    )

@@ -65,7 +65,7 @@ class Trainer:
         if not objective.sizes:
             raise InputError("there are no rows to train on")
         torch.manual_seed(options.seed)
-        self._model = model.to(device)
+        self.model = model.to(device)
         self._projection = projection.to(device) if projection is not None else None
         self.objective = objective
         self.options = options
@@ -95,7 +95,7 @@ class Trainer:
         An interrupt (Ctrl-C) waits for the end of a step, saves the state, and then leaves as
         KeyboardInterrupt; a second one leaves at once.
         """
-        self._model.train()
+        self.model.train()
         with deferred_interrupt() as interrupt:
             for epoch, batches in self.remaining_steps():
                 self._progress.epoch = epoch
@@ -109,13 +109,16 @@ class Trainer:
                 if interrupt.asked:
                     self._save_state()
                     raise KeyboardInterrupt
-        summary = self._summary()
-        self._run.finish(summary)
-        return summary
+        return self._summary()
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        """The evaluations so far, as metrics.jsonl has them."""
+        return self._progress.history
 
     def resume(self, state: dict[str, Any]) -> None:
         """Go back to where `state` (from the run folder) was saved."""
-        self._model.load_state_dict(state["model"])
+        self.model.load_state_dict(state["model"])
         if self._projection is not None:
             self._projection.load_state_dict(state["projection"])
         self._optimizer.load_state_dict(state["optimizer"])
@@ -145,7 +148,7 @@ class Trainer:
         for rows in examples:
             batch = self._collate(rows)
             with self._autocast():
-                outputs = objective.outputs(self._model, batch, rows)
+                outputs = objective.outputs(self.model, batch, rows)
             part = objective.loss(outputs, rows) / max(1, units)
             part.backward()  # type: ignore[no-untyped-call]
             loss += part.item()
@@ -182,25 +185,25 @@ class Trainer:
         if better:
             progress.best = score
             progress.evaluations_since_best = 0
-            self._run.save_best(self._model)
+            self._run.save_best(self.model)
         else:
             progress.evaluations_since_best += 1
         if live is not None:
-            self._model.load_state_dict(live)
+            self.model.load_state_dict(live)
         self._save_state()
         self._on_progress(progress)
 
     def _scores(self) -> dict[str, float]:
-        self._model.eval()
+        self.model.eval()
         try:
             return self.objective.scores(self._device)
         except RowError:  # rows were checked before: only the model can be at fault
             raise self._diverged("a score", self._progress.step) from None
         finally:
-            self._model.train()
+            self.model.train()
 
     def _learning(self) -> list[nn.Parameter]:
-        modules = [self._model, *([self._projection] if self._projection is not None else [])]
+        modules = [self.model, *([self._projection] if self._projection is not None else [])]
         return [parameter for module in modules for parameter in module.parameters()]
 
     def _diverged(self, what: str, step: int) -> UsageError:
@@ -258,7 +261,7 @@ class Trainer:
     def _collate(self, examples: list[Any]) -> Batch:
         return pad(
             [piece for example in examples for piece in example.pieces],
-            pad_token_id=self._model.config.pad_token_id,
+            pad_token_id=self.model.config.pad_token_id,
             device=self._device,
         )
 
@@ -271,7 +274,7 @@ class Trainer:
         # A young average follows the weights closely; its memory grows with the run.
         step = self._progress.step + 1
         decay = min(self.options.average, step / (step + 9))
-        for name, parameter in self._model.named_parameters():
+        for name, parameter in self.model.named_parameters():
             if parameter.requires_grad:
                 average[name].lerp_(parameter, 1 - decay)
 
@@ -279,13 +282,13 @@ class Trainer:
         """Put the averaged weights into the model; return the live ones, to be put back."""
         if self._average is None:
             return None
-        live = _clone(self._model)
-        self._model.load_state_dict(self._average)
+        live = _clone(self.model)
+        self.model.load_state_dict(self._average)
         return live
 
     def _save_state(self) -> None:
         state = {
-            "model": self._model.state_dict(),
+            "model": self.model.state_dict(),
             "optimizer": self._optimizer.state_dict(),
             "average": self._average,
             "progress": asdict(self._progress),

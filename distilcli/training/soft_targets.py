@@ -1,5 +1,6 @@
 """Losses between what a student and its teacher say of the same units, summed over units."""
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -7,11 +8,14 @@ from torch import Tensor
 def soft_cross_entropy(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
     """Return T²·KL(teacher ‖ student) of the softmax of logits / T (Hinton et al. 2015).
 
-    T² keeps the gradient's size whatever the temperature.
+    T² keeps the gradient's size whatever the temperature. What is impossible for both has the
+    lowest number there is in both; at the end of the teacher's rows it may be left out.
     """
+    lowest = torch.finfo(teacher.dtype).min
+    teacher = F.pad(teacher, (0, max(0, student.shape[-1] - teacher.shape[-1])), value=lowest)
     return temperature**2 * F.kl_div(
-        F.log_softmax(student / temperature, dim=-1),
-        F.softmax(teacher / temperature, dim=-1),
+        F.log_softmax(_softened(student, temperature), dim=-1),
+        F.softmax(_softened(teacher, temperature), dim=-1),
         reduction="sum",
     )
 
@@ -40,3 +44,8 @@ def cosine_distance(student: Tensor, teacher: Tensor) -> Tensor:
         return (1 - F.cosine_similarity(student, teacher)).sum()
     ours, theirs = F.normalize(student), F.normalize(teacher)
     return (ours @ ours.T - theirs @ theirs.T).square().mean(dim=1).sum()
+
+
+def _softened(logits: Tensor, temperature: float) -> Tensor:
+    # A temperature below 1 would turn the lowest number into minus infinity, the loss into NaN.
+    return (logits / temperature).clamp(min=torch.finfo(logits.dtype).min)

@@ -1,7 +1,8 @@
 """A teacher's answers kept on disk, so that a second run costs no teacher pass.
 
 One pass over all examples writes them, and every run after it reads them from there. A folder
-holds, for each teacher, data and length that it was used with, a folder named by their digest:
+holds, for each teacher, data and length that it was used with, a folder named by their digest,
+and in it one for each epoch in which examples read otherwise and each precision:
 
     outputs.bin   the outputs of each example without padding, fp32
     hidden.bin    its hidden states without padding, layer by layer, fp16
@@ -9,6 +10,7 @@ holds, for each teacher, data and length that it was used with, a folder named b
 """
 
 import os
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -62,12 +64,14 @@ class CachedTeacher:
         return self._answers[1].of_batch(indices, examples, device=self._device)
 
     def _of_epoch(self, epoch: int) -> "_Answers":
-        folder = self._folder / f"epoch-{epoch}"
+        precision = "bf16" if torch.is_autocast_enabled(self._device.type) else "fp32"
+        folder = self._folder / f"epoch-{epoch}-{precision}"
         if not (folder / _INDEX).is_file():
             try:
                 folder.mkdir(parents=True, exist_ok=True)
                 _make(folder, self._teacher, epoch=epoch, on_pass=self._on_pass)
             except OSError as error:
+                shutil.rmtree(folder, ignore_errors=True)
                 raise ResourceError(
                     f"{folder}: the teacher's answers could not be written: {error}; give "
                     "--teacher-cache a folder with more room, or leave it out"
@@ -87,7 +91,10 @@ class _Answers:
     def of_batch(
         self, indices: Sequence[int], examples: Sequence[Example], *, device: torch.device
     ) -> Targets:
-        """Put the answers to a batch together as the teacher itself would give them."""
+        """Put the answers to a batch together as the teacher itself would give them.
+
+        Columns at the end that are impossible for the whole batch are left out.
+        """
         outputs = [self._outputs_of(index) for index in indices]
         columns = max(part.shape[1] for part in outputs)
         padded = np.full((sum(map(len, outputs)), columns), np.finfo(np.float32).min, np.float32)
@@ -146,6 +153,9 @@ def _make(folder: Path, teacher: Teacher, *, epoch: int, on_pass: OnPass) -> Non
                 before += units
             done += len(indices)
             on_pass(done, len(sizes))
+        for file in (outputs, hidden):
+            file.flush()
+            os.fsync(file.fileno())
     unfinished = folder / f".{_INDEX}"
     with unfinished.open("wb") as file:
         np.save(file, index)

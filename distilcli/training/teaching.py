@@ -13,6 +13,7 @@ from distilcli.checkpoint.folder import ModelFiles
 from distilcli.errors import ModelError, UsageError
 from distilcli.model.heads import TaskModel
 from distilcli.model.loading import check_tokenizer, load_model
+from distilcli.tasks.classify import kind_of
 from distilcli.tasks.settings import usable_length
 from distilcli.tokenizer.loading import load_tokenizer
 from distilcli.tokenizer.tokenizer import Tokenizer
@@ -21,6 +22,8 @@ from distilcli.training.distillation import Distillation, DistillationOptions, m
 from distilcli.training.lessons.lesson import Lesson, Teachable
 from distilcli.training.teacher import Teacher, Teaching
 from distilcli.training.teacher_cache import CachedTeacher
+
+_KINDS = {"single": "one label", "multi": "several labels", "regression": "numbers"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,12 +74,19 @@ def teach(
             f"{name}: the teacher's labels are {', '.join(model.config.labels[:10])}, the "
             f"student's {', '.join(labels[:10])}; they must be the same, in the same order"
         )
+    kinds = kind_of(model.config), kind_of(student.model.config)
+    if kinds[0] != kinds[1]:
+        raise ModelError(
+            f"{name}: the teacher's head is for {_KINDS[kinds[0]]}, the student's for "
+            f"{_KINDS[kinds[1]]}; name a teacher that was trained for the same"
+        )
     tokenizer = load_tokenizer(plan.files)
     check_tokenizer(tokenizer, model.config, source=name)
-    if not tokenizer.has_vocabulary_of(student.tokenizer):
+    if not tokenizer.reads_as(student.tokenizer):
         raise ModelError(
-            f"{name}: the teacher has another vocabulary than the student; start the student from "
-            "a model of the same vocabulary, or from the teacher with --student-layers"
+            f"{name}: the teacher has another vocabulary than the student, or other rules for "
+            "letters; start the student from a model with the same tokenizer, or from the teacher "
+            "with --student-layers"
         )
     room = usable_length(None, tokenizer.max_length, model.config.max_position_embeddings)
     if room < student.max_length:

@@ -134,3 +134,26 @@ def test_a_head_mask_learns() -> None:
 def test_a_head_mask_of_another_shape_is_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(UsageError, match=r"the model needs \(3, 4\), a factor for each head"):
         encoder()(ids(), head_mask=torch.ones(shape))
+
+
+@pytest.mark.parametrize("mask", [None, MASK])
+def test_attention_in_training_without_dropout_is_the_same_attention(mask: Tensor | None) -> None:
+    module, x = attention(replace(TINY, attention_dropout=0.0)), states()
+    bias = mask_bias_of(mask, x.dtype)
+    expected = module(x, x, bias)
+    assert torch.equal(module.train()(x, x, bias), expected)
+    # The way that attention with dropout takes, at a rate that drops nothing.
+    module.dropout.p = 1e-9
+    torch.testing.assert_close(module(x, x, bias), expected, atol=1e-6, rtol=1e-5)
+
+
+@torch.no_grad()
+def test_attention_with_dropout_is_on_average_the_same_attention() -> None:
+    module, x = attention(replace(TINY, attention_dropout=0.3)), states()
+    bias = mask_bias_of(MASK, x.dtype)
+    expected = module(x, x, bias)
+    torch.manual_seed(0)
+    found = torch.stack([module.train()(x, x, bias) for _ in range(2_000)])
+    assert (found.std(0) > 0).all()
+    standard_error = found.std(0) / 2_000**0.5
+    assert ((found.mean(0) - expected).abs() < 5 * standard_error).all()

@@ -1,3 +1,4 @@
+import itertools
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,7 +21,13 @@ from distilcli.model.keys import PREFIX
 from distilcli.model.loading import load_model
 from distilcli.model.reading import read_weights
 from distilcli.model.saving import save_model, tokenizer_files
-from distilcli.model.structure import fold_token_types, prune_heads, resize_positions
+from distilcli.model.structure import (
+    fold_token_types,
+    prune_heads,
+    resize_positions,
+    spread_layers,
+    take_layers,
+)
 from distilcli.tokenizer.loading import load_tokenizer
 
 TINY = ModelConfig(
@@ -276,3 +283,80 @@ def test_a_bert_with_another_epsilon_cannot_be_folded(make_model: Callable[..., 
     config = load_model(describe_folder("m", folder), SequenceClassifier).config
     with pytest.raises(ModelError, match="layer_norm_eps is 1e-05"):
         fold_token_types(config, read_weights(describe_folder("m", folder)))
+
+
+def taken(model: TaskModel, layers: tuple[int, ...]) -> TaskModel:
+    """The model of some layers of another."""
+    config, weights = take_layers(model.config, dict(model.state_dict()), layers)
+    with torch.device("meta"):
+        student = type(model)(config)
+    student.load_state_dict(weights, assign=True)
+    return student.eval()
+
+
+@CONFIGS
+@pytest.mark.parametrize("n_layers", [1, 2, 3])
+@torch.no_grad()
+def test_the_first_layers_compute_what_they_computed(config: ModelConfig, n_layers: int) -> None:
+    model = built(SequenceClassifier, config)
+    student = taken(model, tuple(range(n_layers)))
+    assert student.config == replace(config, n_layers=n_layers)
+    states = model.distilbert.forward_all(ids(), mask()).hidden_states
+    assert torch.equal(student.distilbert(ids(), mask()), states[n_layers])
+    assert torch.equal(student.classifier.weight, model.classifier.weight)
+
+
+@torch.no_grad()
+def test_layers_are_taken_in_the_order_in_which_they_are_named() -> None:
+    model = built()
+    student = taken(model, (2, 0))
+    x = model.distilbert.embeddings(ids(), None)
+    for layer in (2, 0):
+        x = model.distilbert.transformer.layer[layer](x, None, None)
+    assert torch.equal(student.distilbert(ids()), x)
+
+
+def test_a_layer_that_is_taken_twice_learns_as_two(tmp_path: Path) -> None:
+    student = taken(built(), (1, 1))
+    layers = student.distilbert.transformer.layer
+    before = layers[1].ffn.lin1.weight.clone()
+    with torch.no_grad():
+        layers[0].ffn.lin1.weight.zero_()
+    assert torch.equal(layers[1].ffn.lin1.weight, before)
+    reloaded(student, tmp_path / "m")
+
+
+@torch.no_grad()
+def test_pruned_heads_move_along_with_their_layers() -> None:
+    model = built()
+    prune_heads(model, {0: [3], 2: [0, 1]})
+    student = taken(model, (0, 2))
+    assert student.config.pruned_heads == {0: (3,), 1: (0, 1)}
+    x = model.distilbert.embeddings(ids(), None)
+    for layer in (0, 2):
+        x = model.distilbert.transformer.layer[layer](x, None, None)
+    torch.testing.assert_close(student.distilbert(ids()), x, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("layers", [(0, 3), (3,), (-1,)])
+def test_a_layer_that_there_is_not_is_named(layers: tuple[int, ...]) -> None:
+    model = built()
+    wanted = next(layer for layer in layers if layer not in range(3))
+    with pytest.raises(UsageError, match=rf"there is no layer {wanted}; the model has 3, 0 to 2"):
+        take_layers(model.config, model.state_dict(), layers)
+
+
+def test_layers_spread_as_distilberts_do() -> None:
+    assert spread_layers(6, 12) == (0, 2, 4, 7, 9, 11)
+    assert spread_layers(1, 12) == (0,)
+
+
+@given(st.integers(2, 40), st.integers(0, 40))
+def test_layers_spread_from_the_first_to_the_last(n_student: int, more: int) -> None:
+    n_teacher = n_student + more
+    layers = spread_layers(n_student, n_teacher)
+    assert len(layers) == n_student
+    assert (layers[0], layers[-1]) == (0, n_teacher - 1)
+    gaps = {after - before for before, after in itertools.pairwise(layers)}
+    assert min(gaps) >= 1
+    assert max(gaps) - min(gaps) <= 1

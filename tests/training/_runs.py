@@ -121,12 +121,17 @@ class Run:
     def begin(self) -> dict[str, Any]:
         """Run from the start."""
         self.folder.create(force=True)
-        return self.trainer.train()
+        return self._finish()
 
     def go_on(self) -> dict[str, Any]:
         """Run on from the saved state."""
         self.trainer.resume(self.folder.load_state())
-        return self.trainer.train()
+        return self._finish()
+
+    def _finish(self) -> dict[str, Any]:
+        summary = self.trainer.train()
+        self.folder.finish(summary)
+        return summary
 
 
 def weights(model: torch.nn.Module) -> dict[str, torch.Tensor]:

@@ -14,7 +14,7 @@ from distilcli.errors import ModelError, UsageError
 from distilcli.tasks.classifier import Classifier
 from distilcli.tasks.settings import BatchOptions
 from distilcli.training.data.labelled import Examples
-from distilcli.training.finetune import finetune
+from distilcli.training.finetune import prepare
 from distilcli.training.lessons.classify import ClassifyLesson
 from distilcli.training.loop import Progress
 from distilcli.training.options import TrainingOptions
@@ -59,7 +59,8 @@ def tune(model: Path, folder: Path, **settings: Any) -> dict[str, Any]:
         max_length=settings.pop("max_length"),
     )
     train, valid = settings.pop("train"), settings.pop("valid")
-    return finetune(start, ClassifyLesson(train, valid), folder=folder, **settings)
+    how = {name: settings.pop(name) for name in ("resume", "force") if name in settings}
+    return prepare(start, ClassifyLesson(train, valid), folder=folder, **settings).train(**how)
 
 
 def accuracy(folder: Path, rows: Examples = VALID) -> float:
@@ -83,7 +84,7 @@ def test_the_folder_predicts_as_the_run_says(
     assert config["problem_type"] == "single_label_classification"
     assert {path.name for path in (tmp_path / "run").iterdir()} == {
         "config.json", "model.safetensors", "vocab.txt", "tokenizer_config.json",
-        "metrics.jsonl", "summary.json",
+        "metrics.jsonl", "summary.json", "config.toml", "README.md",
     }  # fmt: skip
 
 

@@ -9,8 +9,9 @@ import pandas as pd
 
 from distilcli.errors import InputError, RowError
 from distilcli.rows.reader import RowSource
-from distilcli.rows.row import Row, cell_text
+from distilcli.rows.row import Row, cell_text, cell_value
 from distilcli.rows.usual import LABEL_COLUMNS
+from distilcli.training.data.unknown_labels import refuse_unknown
 
 Label = TypeVar("Label")
 
@@ -53,7 +54,8 @@ def read_examples(
     """
     columns: dict[str, Any] = {"label_column": label_column, "pair_column": pair_column}
     train_frame = read_frame(train, **columns, label_of=label_if_any if taught else label_text)
-    names = tuple(known) if taught else label_names(train_frame, known=known)
+    # A teacher whose labels are not known is refused when it is loaded.
+    names = tuple(known) if taught and known else label_names(train_frame, known=known)
     if valid is None:
         labelled = train_frame[train_frame["label"] != ""]
         _, valid_frame = split(labelled, share=share, seed=seed)
@@ -61,8 +63,8 @@ def read_examples(
     else:
         valid_frame = read_frame(valid, **columns)
     return (
-        as_examples(train_frame, names, source=train.name),
-        as_examples(valid_frame, names, source=(valid or train).name),
+        as_examples(train_frame, names, source=train.name, taught=taught),
+        as_examples(valid_frame, names, source=(valid or train).name, taught=taught),
     )
 
 
@@ -79,7 +81,7 @@ def label_text(row: Row, column: str) -> str:
 
 def label_if_any(row: Row, column: str) -> str:
     """Return the label of a row; an empty text where there is none."""
-    label = cell_text(row, column)
+    label = "" if cell_value(row, column) is None else cell_text(row, column)
     return label if label.strip() else ""
 
 
@@ -95,17 +97,18 @@ def read_frame(
     `label_column` None takes the first column with a usual name; `label_of` reads its cells.
     Raises `InputError` naming the file and the line of the first row that cannot be learned from.
     """
-    wanted = {"text": source.text_column, "label": _label_column(source, label_column)}
+    label = _label_column(source, label_column, may_be_missing=label_of is label_if_any)
+    wanted = {"text": source.text_column}
     if pair_column is not None:
         wanted["pair"] = source.find_column(pair_column)
-    cells: dict[str, list[Any]] = {name: [] for name in wanted}
+    cells: dict[str, list[Any]] = {name: [] for name in (*wanted, "label")}
     for row in source:
         if row.error is not None:
             raise InputError(row.error)
         try:
             for name, column in wanted.items():
-                read = label_of if name == "label" else cell_text
-                cells[name].append(read(row, column))
+                cells[name].append(cell_text(row, column))
+            cells["label"].append(label_of(row, label))
         except RowError as error:
             raise InputError(str(error)) from None
     frame: pd.DataFrame = pd.DataFrame(cells)
@@ -120,10 +123,10 @@ def label_names(frame: pd.DataFrame, *, known: Sequence[str] = ()) -> tuple[str,
     The order of `known`, a model's labels, is kept if they are the same ones; else the order is
     that of the alphabet, or of numbers. Raises `InputError` where there is one label only.
     """
-    names = set(frame["label"])
+    names = set(frame["label"]) - {""}
     if len(names) < 2:  # noqa: PLR2004
         raise InputError(
-            f"every row has the label {next(iter(names))!r}; a classifier needs at least two labels"
+            f"every row has the label {''.join(names)!r}; a classifier needs at least two labels"
         )
     if names == set(known):
         return tuple(known)
@@ -138,6 +141,8 @@ def split(frame: pd.DataFrame, *, share: float, seed: int) -> tuple[pd.DataFrame
 
     The order of rows is kept. Raises `InputError` where the share leaves a part empty.
     """
+    if frame.empty:
+        raise InputError("no row has a label to validate on; give a validation file with --valid")
     valid = frame.groupby("label").sample(frac=share, random_state=seed).sort_index()
     train = frame.drop(valid.index)
     if valid.empty or train.empty:
@@ -148,22 +153,21 @@ def split(frame: pd.DataFrame, *, share: float, seed: int) -> tuple[pd.DataFrame
     return train, valid
 
 
-def as_examples(frame: pd.DataFrame, names: tuple[str, ...], *, source: str) -> Examples[int]:
+def as_examples(
+    frame: pd.DataFrame, names: tuple[str, ...], *, source: str, taught: bool = False
+) -> Examples[int]:
     """Turn labels into their places in `names`; raise `InputError` for one that has none."""
-    number = numbered(names, set(frame["label"]) - {""}, source=source) | {"": UNLABELLED}
+    used = set(frame["label"]) - {""}
+    number = numbered(names, used, source=source, taught=taught) | {"": UNLABELLED}
     return with_labels(frame, [number[label] for label in frame["label"]], names)
 
 
-def numbered(names: Sequence[str], used: set[str], *, source: str) -> dict[str, int]:
+def numbered(
+    names: Sequence[str], used: set[str], *, source: str, taught: bool = False
+) -> dict[str, int]:
     """Return the index of every label; raise `InputError` for one in use that has none."""
-    number = {name: index for index, name in enumerate(names)}
-    unknown = sorted(used - number.keys())
-    if unknown:
-        raise InputError(
-            f"{source}: has the label {unknown[0]!r}, which the training rows do not have "
-            f"(theirs: {', '.join(names[:10])})"
-        )
-    return number
+    refuse_unknown(used, names, source=source, taught=taught)
+    return {name: index for index, name in enumerate(names)}
 
 
 def with_labels(
@@ -178,12 +182,14 @@ def with_labels(
     )
 
 
-def _label_column(source: RowSource, wanted: str | None) -> str:
+def _label_column(source: RowSource, wanted: str | None, *, may_be_missing: bool) -> str:
     if wanted is not None:
-        return source.find_column(wanted)
+        return wanted if may_be_missing else source.find_column(wanted)
     columns = source.columns
     by_lower = {name.lower(): name for name in reversed(columns)}
     found = next((by_lower[name] for name in LABEL_COLUMNS if name in by_lower), None)
+    if found is None and may_be_missing:
+        return LABEL_COLUMNS[0]  # later rows may have it, where each names its own columns
     if found is None:
         raise InputError(
             f"no label column found in {source.name}; name it with --label-column "

@@ -14,6 +14,8 @@ def set_aside(rows: Sequence[Row], *, share: float, seed: int) -> tuple[list[Row
 
     The order of rows is kept. Raises `InputError` where nothing would be left.
     """
+    if not rows:
+        raise InputError("no row has a label to validate on; give --valid a file")
     count = max(1, round(share * len(rows)))
     if count >= len(rows):
         raise InputError(

@@ -7,7 +7,7 @@ from distilcli.errors import InputError
 from distilcli.rows.reader import RowSource
 from distilcli.rows.row import Row, cell_value
 from distilcli.rows.usual import TAG_COLUMNS, WORD_COLUMNS
-from distilcli.training.data.labelled import numbered
+from distilcli.training.data.labelled import UNLABELLED, numbered
 from distilcli.training.data.split import set_aside
 
 
@@ -32,51 +32,72 @@ def read_tagged(
     share: float,
     seed: int,
     known: Sequence[str],
+    taught: bool = False,
 ) -> tuple[TaggedSentences, TaggedSentences]:
     """Read sentences to learn from and sentences to validate on.
 
     Without `valid`, a `share` of the sentences is set aside. `known` are the labels of the model
-    to start from. Raises `InputError` for rows that cannot be learned from.
+    to start from; where the lesson is `taught`, they are the teacher's, and words to learn from
+    may have no label. Raises `InputError` for rows that cannot be learned from.
     """
-    rows = _read(train, label_column)
-    names = _label_names(rows, known=known)
+    rows = _read(train, label_column, may_lack_labels=taught)
+    # A teacher whose labels are not known is refused when it is loaded.
+    names = tuple(known) if taught and known else _label_names(rows, known=known)
     if valid is None:
-        rows, aside = set_aside(rows, share=share, seed=seed)
+        labelled = [place for place, (_, tags) in enumerate(rows) if all(tags)]
+        chosen = set(set_aside(labelled, share=share, seed=seed)[1])
+        aside = [rows[place] for place in sorted(chosen)]
+        rows = [row for place, row in enumerate(rows) if place not in chosen]
     else:
         aside = _read(valid, label_column)
     return (
-        _indexed(rows, names, source=train.name),
-        _indexed(aside, names, source=(valid or train).name),
+        _indexed(rows, names, source=train.name, taught=taught),
+        _indexed(aside, names, source=(valid or train).name, taught=taught),
     )
 
 
 Tagged = tuple[list[str], list[str]]
 
 
-def _read(source: RowSource, label_column: str | None) -> list[Tagged]:
+def _read(
+    source: RowSource, label_column: str | None, *, may_lack_labels: bool = False
+) -> list[Tagged]:
     if source.format == "conll":
         words, tags = "tokens", label_column or source.columns[-1]
         if tags in {"text", "tokens"}:
-            raise InputError(f"{source.name}: has one column, words without labels")
+            if not may_lack_labels:
+                raise InputError(f"{source.name}: has one column, words without labels")
+            tags = TAG_COLUMNS[0]
     else:
         words = source.usual_column(*WORD_COLUMNS, option="--text-column")
-        tags = label_column or source.usual_column(*TAG_COLUMNS, option="--label-column")
         if source.format == "txt":
             raise InputError(
                 f"{source.name}: is read as plain text, which has no labels of words; "
                 "for a word and its label a line give --input-format conll"
             )
-    rows = [_tagged(row, words, tags) for row in source]
+        tags = label_column or _tag_column(source, may_be_missing=may_lack_labels)
+    rows = [_tagged(row, words, tags, may_lack_labels=may_lack_labels) for row in source]
     rows = [row for row in rows if row[0]]
     if not rows:
         raise InputError(f"{source.name}: has no sentences to learn from")
     return rows
 
 
-def _tagged(row: Row, words: str, tags: str) -> Tagged:
+def _tag_column(source: RowSource, *, may_be_missing: bool) -> str:
+    try:
+        return source.usual_column(*TAG_COLUMNS, option="--label-column")
+    except InputError:
+        if not may_be_missing:
+            raise
+        return TAG_COLUMNS[0]  # later rows may have it, where each names its own columns
+
+
+def _tagged(row: Row, words: str, tags: str, *, may_lack_labels: bool) -> Tagged:
     if row.error is not None:
         raise InputError(row.error)
     lists = [cell_value(row, words), cell_value(row, tags)]
+    if may_lack_labels and lists[1] is None and isinstance(lists[0], list):
+        lists[1] = [""] * len(lists[0])
     place = f"{row.source}: line {row.line}"
     for name, cells in zip((words, tags), lists, strict=True):
         if not isinstance(cells, list) or not all(isinstance(cell, str) for cell in cells):
@@ -88,16 +109,19 @@ def _tagged(row: Row, words: str, tags: str) -> Tagged:
 
 def _label_names(rows: Sequence[Tagged], *, known: Sequence[str]) -> tuple[str, ...]:
     """Return the labels: those of the model if they are the same, else O and the others sorted."""
-    names = {tag for _, tags in rows for tag in tags}
+    names = {tag for _, tags in rows for tag in tags} - {""}
     if len(names) < 2:  # noqa: PLR2004
-        raise InputError(f"every word has the label {next(iter(names))!r}; give rows with others")
+        raise InputError(f"every word has the label {''.join(names)!r}; give rows with others")
     if names == set(known):
         return tuple(known)
     return tuple(sorted(names, key=lambda name: (name != "O", name.partition("-")[2], name)))
 
 
-def _indexed(rows: Sequence[Tagged], names: Sequence[str], *, source: str) -> TaggedSentences:
-    number = numbered(names, {tag for _, tags in rows for tag in tags}, source=source)
+def _indexed(
+    rows: Sequence[Tagged], names: Sequence[str], *, source: str, taught: bool
+) -> TaggedSentences:
+    used = {tag for _, tags in rows for tag in tags} - ({""} if taught else set())
+    number = numbered(names, used, source=source, taught=taught) | {"": UNLABELLED}
     return TaggedSentences(
         [words for words, _ in rows],
         [[number[tag] for tag in tags] for _, tags in rows],

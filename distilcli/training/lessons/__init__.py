@@ -48,9 +48,11 @@ def read_lesson(  # noqa: PLR0911
     of_texts: dict[str, Any] = {"label_column": columns.label, "pair_column": columns.pair, **split}
     match task:
         case "qa":
-            return QaLesson(*read_questions(train, valid, columns=columns, **split))
+            return QaLesson(*read_questions(train, valid, columns=columns, taught=taught, **split))
         case "tag":
-            sentences = read_tagged(train, valid, label_column=columns.label, known=known, **split)
+            sentences = read_tagged(
+                train, valid, label_column=columns.label, known=known, taught=taught, **split
+            )
             return TagLesson(*sentences, options)
         case "embed":
             pairs = read_pairs(train, valid, columns=columns, taught=taught, **split)

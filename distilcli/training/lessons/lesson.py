@@ -114,6 +114,14 @@ class Lesson(Protocol):
     command: ClassVar[str]
 
     @property
+    def train(self) -> Any:
+        """The rows to learn from, in a type of the task's own."""
+
+    @property
+    def valid(self) -> Any:
+        """The rows to validate on."""
+
+    @property
     def head(self) -> type[TaskModel]:
         """The head that learns."""
 

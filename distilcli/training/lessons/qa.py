@@ -17,6 +17,7 @@ from distilcli.tasks.predictor import itself
 from distilcli.tasks.qa import MAX_LENGTH, ContextWindow, EncodedQuestion, QaTask
 from distilcli.tasks.settings import LongTexts
 from distilcli.tokenizer.tokenizer import Tokenizer
+from distilcli.training.data.labelled import UNLABELLED
 from distilcli.training.data.questions import Question
 from distilcli.training.digests import rows_digest
 from distilcli.training.lessons.lesson import Example, Metric, encoded_all, values
@@ -153,10 +154,11 @@ class QaObjective:
 def _windows(question: Question, row: EncodedQuestion) -> list[WindowExample]:
     """Return an example for each window of a question's context."""
     span = _token_span(question, row.offsets)
+    answer = UNLABELLED if question.start == UNLABELLED else _UNANSWERABLE
     examples = []
     for window in row.pieces:
         assert isinstance(window, ContextWindow)  # noqa: S101
-        example = WindowExample([window])
+        example = WindowExample([window], start=answer, end=answer)
         if span is not None:
             first, last = (token - window.place for token in span)
             if first >= 0 and last < len(window.starts):
@@ -167,7 +169,7 @@ def _windows(question: Question, row: EncodedQuestion) -> list[WindowExample]:
 
 def _token_span(question: Question, offsets: Sequence[tuple[int, int]]) -> tuple[int, int] | None:
     """Return the first and the last token of the first answer; None if there is none."""
-    if question.start is None:
+    if question.start is None or question.start == UNLABELLED:
         return None
     end = question.start + len(question.answers[0])
     first = bisect_right([stop for _, stop in offsets], question.start)

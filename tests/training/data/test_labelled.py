@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from distilcli.errors import InputError
 from distilcli.rows.reader import open_rows
 from distilcli.training.data.labelled import (
+    UNLABELLED,
     as_examples,
     label_names,
     read_examples,
@@ -145,3 +146,76 @@ def test_files_become_examples(tmp_path: Path) -> None:
     first, second = read_examples(open_rows([train]), None, **options)
     assert sorted(first.texts + second.texts) == ["a", "b", "c"]
     assert second.texts
+
+
+TAUGHT: dict[str, Any] = {
+    "label_column": None, "pair_column": None, "share": 0.5, "seed": 0,
+    "known": ("yes", "no", "perhaps"), "taught": True,
+}  # fmt: skip
+
+
+def taught(
+    tmp_path: Path, train: str, valid: str | None, name: str = "t.csv", **options: Any
+) -> Any:
+    """Read rows of a lesson that has a teacher."""
+    paths = [write(tmp_path / name, train)]
+    sources = [
+        open_rows(paths),
+        None if valid is None else open_rows([write(tmp_path / "v.csv", valid)]),
+    ]
+    return read_examples(*sources, **{**TAUGHT, **options})
+
+
+def test_a_teacher_gives_the_labels_and_its_rows_may_have_none(tmp_path: Path) -> None:
+    first, second = taught(tmp_path, "text,label\na,no\nb,\nc,  \nd,yes\n", "text,label\ne,no\n")
+    assert first.labels == [1, UNLABELLED, UNLABELLED, 0]
+    assert (second.labels, second.label_names) == ([1], ("yes", "no", "perhaps"))
+    with pytest.raises(InputError, match=r"v.csv: line 2, column 'label': the label is empty"):
+        taught(tmp_path, "text,label\na,no\n", "text,label\ne,\n")
+
+
+def test_only_labelled_rows_are_set_aside(tmp_path: Path) -> None:
+    rows = "".join(f"r{n},{label}\n" for n, label in enumerate(["no", "", "yes", ""] * 8))
+    first, second = taught(tmp_path, "text,label\n" + rows, None)
+    assert (first.labels.count(UNLABELLED), len(first.labels)) == (16, 24)
+    assert sorted(second.labels) == [0] * 4 + [1] * 4
+    assert sorted(first.texts + second.texts) == sorted(f"r{n}" for n in range(32))
+
+
+def test_rows_without_a_label_column_are_unlabelled(tmp_path: Path) -> None:
+    valid = "text,label\ne,no\n"
+    assert taught(tmp_path, "text\na\nb\n", valid)[0].labels == [UNLABELLED] * 2
+    assert taught(tmp_path, "a\nb\n", valid, name="t.txt")[0].labels == [UNLABELLED] * 2
+    named = taught(tmp_path, "text\na\n", "text,mood\ne,no\n", label_column="mood")
+    assert [part.labels for part in named] == [[UNLABELLED], [1]]
+    with pytest.raises(InputError, match=r"no row has a label to validate on; give .* --valid"):
+        taught(tmp_path, "text\na\nb\n", None)
+
+
+def test_a_missing_or_null_label_is_none(tmp_path: Path) -> None:
+    lines = '{"text": "a"}\n{"text": "b", "label": null}\n{"text": "c", "label": "no"}\n'
+    first, _ = taught(tmp_path, lines, "text,label\ne,no\n", name="t.jsonl")
+    assert first.labels == [UNLABELLED, UNLABELLED, 1]
+
+
+@pytest.mark.parametrize(
+    ("label", "hint"), [("perhasp", "; did you mean 'perhaps'?"), ("zebra", "")]
+)
+def test_a_label_that_the_teacher_does_not_know_is_named(
+    tmp_path: Path, label: str, hint: str
+) -> None:
+    good, bad = "text,label\na,no\n", f"text,label\na,{label}\n"
+    for files in ((bad, good), (good, bad)):
+        with pytest.raises(InputError) as caught:
+            taught(tmp_path, *files)
+        assert str(caught.value).endswith(
+            f".csv: has the label {label!r}, which the teacher does not have{hint} "
+            "(its: yes, no, perhaps)"
+        )
+
+
+def test_the_labels_of_a_teacher_that_has_none_are_those_of_the_rows(tmp_path: Path) -> None:
+    first, _ = taught(tmp_path, "text,label\na,x\nb,\nc,y\n", "text,label\ne,x\n", known=())
+    assert (first.labels, first.label_names) == ([0, UNLABELLED, 1], ("x", "y"))
+    with pytest.raises(InputError, match="every row has the label ''"):
+        taught(tmp_path, "text\na\n", "text,label\ne,x\n", known=())

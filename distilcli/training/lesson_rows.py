@@ -1,0 +1,62 @@
+"""The rows of a lesson in plain words, whatever its task: for checks, counts and cards."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from distilcli.scores.entities import OUTSIDE, parse_tag
+from distilcli.training.checks import CheckedRows
+from distilcli.training.data.labelled import UNLABELLED, Examples
+from distilcli.training.data.pairs import TextPair
+from distilcli.training.data.problems import SolvedProblem
+from distilcli.training.data.questions import Question
+from distilcli.training.data.tagged import TaggedSentences
+
+NAMES = ("the rows to learn from", "the rows to validate on")
+
+
+def rows_of(part: Any, name: str) -> CheckedRows:
+    """Return the rows to learn from, or to validate on, of a lesson."""
+    match part:
+        case Examples():
+            return CheckedRows(
+                name=name, texts=part.texts, pairs=part.pairs, labels=_names_of(part)
+            )
+        case TaggedSentences():
+            texts = [" ".join(words) for words in part.words]
+            return CheckedRows(name=name, texts=texts, labels=_types_of(part))
+        case [Question(), *_]:
+            return CheckedRows(
+                name=name,
+                texts=[each.question for each in part],
+                pairs=[each.context for each in part],
+            )
+        case [TextPair(), *_]:
+            seconds = [each.second or "" for each in part]
+            return CheckedRows(name=name, texts=[each.first for each in part], pairs=seconds)
+        case [SolvedProblem(), *_]:
+            options = ["\n".join(option or "" for option in each.options) for each in part]
+            return CheckedRows(name=name, texts=[each.prompt for each in part], pairs=options)
+        case _:
+            return CheckedRows(name=name, texts=part)
+
+
+def _names_of(rows: Examples[Any]) -> list[tuple[str, ...]] | None:
+    """Return the labels of each row; None where they are numbers."""
+    if not rows.label_names:
+        return None
+    names = rows.label_names
+
+    def named(label: Any) -> tuple[str, ...]:
+        numbers: Sequence[int] = label if isinstance(label, tuple) else (label,)
+        return tuple(names[number] for number in numbers if number != UNLABELLED)
+
+    return [named(label) for label in rows.labels]
+
+
+def _types_of(rows: TaggedSentences) -> list[tuple[str, ...]]:
+    """Return the types of the entities in each sentence."""
+    types = [parse_tag(name).type or OUTSIDE for name in rows.label_names]
+    return [
+        tuple(sorted({types[label] for label in labels if label != UNLABELLED} - {OUTSIDE}))
+        for labels in rows.labels
+    ]

@@ -1,0 +1,114 @@
+"""What a finished run leaves for people: its card, and pictures of how it went."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from distilcli.evaluation.labelled import Labelled
+from distilcli.scores.calibration import reliability
+from distilcli.scores.classification import classification_scores
+from distilcli.tasks.classifier import Classifier
+from distilcli.tasks.settings import LongTexts
+from distilcli.training.data.labelled import Examples
+from distilcli.training.environment import Environment
+from distilcli.training.lesson_rows import NAMES, rows_of
+from distilcli.training.lessons.lesson import Lesson
+from distilcli.training.model_card import DataRecord, RunRecord, model_card
+from distilcli.training.plots import RunPicture, plot_run
+
+_NO_SCORES = {"step", "epoch", "train_loss", "best"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunFacts:
+    """What is known of a run beside its lesson.
+
+    `base_model` and `teacher` are names; `files` are those with the rows to learn from, and those
+    with the rows to validate on.
+    """
+
+    folder: Path
+    base_model: str
+    teacher: str | None
+    model_type: str
+    parameters: int
+    max_length: int
+    command: Sequence[str]
+    files: tuple[Sequence[str], Sequence[str]]
+
+
+def measure_best(lesson: Lesson, facts: RunFacts, *, device: str) -> Labelled | None:
+    """Let the best model label the rows to validate on; None where that is not its task."""
+    if lesson.task != "classify":
+        return None
+    rows: Examples[int] = lesson.valid
+    classifier = Classifier(
+        str(facts.folder), device=device, long_texts=LongTexts(max_length=facts.max_length)
+    )
+    texts = rows.texts if rows.pairs is None else list(zip(rows.texts, rows.pairs, strict=True))
+    expected = [rows.label_names[label] for label in rows.labels]
+    return Labelled.of(rows.label_names, expected, classifier(texts))
+
+
+def card_of(
+    lesson: Lesson,
+    facts: RunFacts,
+    summary: Mapping[str, Any],
+    best: Labelled | None,
+    environment: Environment,
+) -> str:
+    """Write the card of a finished run."""
+    scores = {name: value for name, value in summary["best"].items() if name not in _NO_SCORES}
+    figures = {}
+    if best is not None:
+        of_labels = classification_scores(
+            best.expected, best.predicted, n_labels=len(best.labels)
+        ).labels
+        figures = dict(zip(best.labels, of_labels, strict=True))
+    return model_card(
+        RunRecord(
+            name=facts.folder.resolve().name,
+            task=lesson.task,
+            base_model=facts.base_model,
+            teacher=facts.teacher,
+            model_type=facts.model_type,
+            parameters=facts.parameters,
+            max_length=facts.max_length,
+            command=facts.command,
+            train=_data(lesson.train, NAMES[0], facts.files[0]),
+            valid=_data(lesson.valid, NAMES[1], facts.files[1]),
+            steps=summary["steps"],
+            epochs=summary["epochs"],
+            best_step=summary["best"]["step"],
+            metrics=scores,
+            label_figures=figures,
+            environment=environment,
+        )
+    )
+
+
+def draw(
+    path: str, facts: RunFacts, history: Sequence[Mapping[str, Any]], best: Labelled | None
+) -> None:
+    """Draw loss and scores over steps, and of labels who was taken for whom, and how surely."""
+    picture = RunPicture(title=facts.folder.resolve().name, history=history)
+    if best is not None and best.confidences is not None:
+        confusion = classification_scores(
+            best.expected, best.predicted, n_labels=len(best.labels)
+        ).confusion
+        picture = RunPicture(
+            title=picture.title,
+            history=history,
+            labels=best.labels,
+            confusion=confusion,
+            reliability=reliability(best.confidences, best.expected == best.predicted),
+        )
+    plot_run(picture, path)
+
+
+def _data(part: Any, name: str, files: Sequence[str]) -> DataRecord:
+    rows = rows_of(part, name)
+    counts = Counter(label for labels in rows.labels or () for label in labels)
+    return DataRecord(files=files, rows=len(rows.texts), labels=dict(counts.most_common()))

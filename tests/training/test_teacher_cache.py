@@ -1,0 +1,190 @@
+import errno
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from distilcli.errors import ResourceError
+from distilcli.training import teacher_cache
+from distilcli.training.teacher import Targets, Teacher
+from distilcli.training.teacher_cache import CachedTeacher
+from tests.training._runs import rows
+from tests.training._teaching import Pair, TeachableToy
+
+CPU = torch.device("cpu")
+DATA = rows(400, seed=6)  # more than one batch of the pass
+LOWEST = torch.finfo(torch.float32).min
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+@pytest.fixture(scope="module")
+def teacher() -> Teacher:
+    """A teacher of two layers' hidden states."""
+    return Pair(data=DATA, alpha_cos=1.0, alpha_hidden=1.0).teacher
+
+
+def cached(teacher: Teacher, folder: Path, **settings: Any) -> CachedTeacher:
+    return CachedTeacher(teacher, folder, device=CPU, **settings)
+
+
+def assert_alike(found: Targets, expected: Targets, teacher: Teacher, batch: list[int]) -> None:
+    torch.testing.assert_close(found.outputs, expected.outputs, atol=1e-5, rtol=1e-5)
+    examples = teacher.objective.examples(batch, epoch=0)
+    lengths = torch.tensor([len(piece) for example in examples for piece in example.pieces])
+    for ours, theirs in zip(found.hidden_states, expected.hidden_states, strict=True):
+        assert ours.shape == theirs.shape
+        real = (torch.arange(ours.shape[1])[None] < lengths[:, None])[..., None]
+        torch.testing.assert_close(ours * real, theirs * real, atol=2e-3, rtol=1e-3)  # fp16
+
+
+def never(*_: Any, **__: Any) -> Any:
+    raise AssertionError("the teacher was asked")
+
+
+def test_answers_are_those_of_the_teacher(teacher: Teacher, tmp_path: Path) -> None:
+    answers = cached(teacher, tmp_path)
+    assert answers.dim == teacher.dim
+    for batch in ([0], [399, 3, 7], list(range(50, 90)), [5, 5]):
+        found, expected = answers.targets(batch, epoch=0), teacher.targets(batch, epoch=0)
+        assert len(found.hidden_states) == len(teacher.layers) > 1
+        assert_alike(found, expected, teacher, batch)
+
+
+def test_another_run_asks_the_teacher_nothing(
+    teacher: Teacher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[int, int]] = []
+    first = cached(teacher, tmp_path, on_pass=lambda *done: told.append(done))
+    expected = [first.targets([1, 2], epoch=epoch) for epoch in (0, 1)]
+    assert told[-1] == (400, 400)
+    assert len(told) > 1
+    assert told == sorted(told)
+    monkeypatch.setattr(teacher, "targets", never)
+    again = cached(teacher, tmp_path, on_pass=never)
+    for epoch in (0, 1):
+        found = again.targets([1, 2], epoch=epoch)
+        assert torch.equal(found.outputs, expected[epoch].outputs)
+        assert torch.equal(found.hidden_states[0], expected[epoch].hidden_states[0])
+
+
+def test_outputs_alone_are_kept_where_no_layer_is_wanted(tmp_path: Path) -> None:
+    teacher = Pair(alpha_ce=1.0).teacher
+    found = cached(teacher, tmp_path).targets([0, 1], epoch=0)
+    assert found.hidden_states == []
+    torch.testing.assert_close(found.outputs, teacher.targets([0, 1], epoch=0).outputs)
+    assert (tmp_path / "epoch-0-fp32" / "hidden.bin").stat().st_size == 0
+
+
+def test_another_precision_has_a_pass_of_its_own(teacher: Teacher, tmp_path: Path) -> None:
+    exact = cached(teacher, tmp_path).targets([0, 1], epoch=0)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = cached(teacher, tmp_path).targets([0, 1], epoch=0)
+    assert not torch.equal(found.outputs, exact.outputs)
+    torch.testing.assert_close(found.outputs, exact.outputs, atol=0.2, rtol=0.1)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+class VaryingToy(TeachableToy):
+    """Rows that lose their first token in odd epochs."""
+
+    varies = True
+
+    def examples(self, indices: Sequence[int], *, epoch: int) -> list[Any]:
+        examples = super().examples(indices, epoch=epoch)
+        if epoch % 2:
+            for example in examples:
+                (piece,) = example.pieces
+                example.pieces = [type(piece)(piece.input_ids[1:])]
+        return examples
+
+
+def test_each_epoch_of_varying_rows_has_a_pass_of_its_own(tmp_path: Path) -> None:
+    pair = Pair(alpha_cos=1.0)
+    model = pair.teacher_model
+    objective = VaryingToy(model, rows(10, seed=1))
+    teacher = Teacher(model, objective, layers=pair.teacher.layers)
+    answers = cached(teacher, tmp_path)
+    for epoch in (0, 1, 0, 2):
+        found, expected = (who.targets([2, 3], epoch=epoch) for who in (answers, teacher))
+        torch.testing.assert_close(found.outputs, expected.outputs, atol=1e-5, rtol=1e-5)
+        assert found.hidden_states[0].shape == expected.hidden_states[0].shape
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        f"epoch-{epoch}-fp32" for epoch in range(3)
+    ]
+
+
+class PlacesToy(TeachableToy):
+    """Two outputs for each row, each with a column for each token but the last one."""
+
+    def units(self, example: Any) -> int:
+        return 2
+
+    def outputs(self, model: Any, batch: Any, examples: Any) -> Tensor:
+        states = model.distilbert(batch.input_ids, batch.attention_mask).float()
+        columns = torch.arange(states.shape[1])
+        lengths = torch.tensor([len(piece) for piece in batch.pieces])
+        impossible = columns[None] >= lengths[:, None] - 1
+        return states[..., :2].masked_fill(impossible[..., None], LOWEST).mT.flatten(0, 1)
+
+
+def test_columns_that_padding_brought_are_not_kept(tmp_path: Path) -> None:
+    pair = Pair(data=DATA, alpha_ce=1.0)
+    objective = PlacesToy(pair.teacher_model, DATA)
+    teacher = Teacher(pair.teacher_model, objective, layers=())
+    answers = cached(teacher, tmp_path)
+    for batch in ([0], [3, 4, 5], [9, 1]):
+        found, student = (who.targets(batch, epoch=0).outputs for who in (answers, teacher))
+        lengths = [len(DATA.pieces[index]) for index in batch]
+        assert found.shape == (2 * len(batch), max(lengths) - 1)
+        torch.testing.assert_close(found, student[:, :-1], atol=1e-5, rtol=1e-5)
+        # A student, which has all columns, learns nothing else from them.
+        logits = student + torch.linspace(0, 1, student.shape[1])
+        torch.testing.assert_close(
+            objective.soft_loss(logits, found, 2.0), objective.soft_loss(logits, student, 2.0)
+        )
+    size = (tmp_path / "epoch-0-fp32" / "outputs.bin").stat().st_size
+    assert size == sum(2 * 4 * (len(piece) - 1) for piece in DATA.pieces)
+
+
+def test_a_pass_that_was_killed_is_made_anew(
+    teacher: Teacher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def kill(done: int, _: int) -> None:
+        raise Killed
+
+    with pytest.raises(Killed):
+        cached(teacher, tmp_path, on_pass=kill).targets([0], epoch=0)
+    assert (tmp_path / "epoch-0-fp32" / "outputs.bin").exists()
+    told: list[int] = []
+    again = cached(teacher, tmp_path, on_pass=lambda done, _: told.append(done))
+    found = again.targets([0, 1], epoch=0)
+    assert told[-1] == 400
+    assert_alike(found, teacher.targets([0, 1], epoch=0), teacher, [0, 1])
+
+
+@pytest.mark.parametrize("what", ["_write_states", "np.save"])
+def test_a_full_disk_leaves_nothing_behind(
+    teacher: Teacher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    def full(*_: Any) -> Any:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"{teacher_cache.__name__}.{what}", full)
+        with pytest.raises(ResourceError, match="No space left on device; give --teacher-cache"):
+            cached(teacher, tmp_path).targets([0], epoch=0)
+    assert list(tmp_path.iterdir()) == []
+    found = cached(teacher, tmp_path).targets([0], epoch=0)
+    assert_alike(found, teacher.targets([0], epoch=0), teacher, [0])
+
+
+def test_a_folder_that_cannot_be_made_is_named(teacher: Teacher, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ResourceError, match="fp32: the teacher's answers could not be"):
+        cached(teacher, tmp_path / "file").targets([0], epoch=0)
