@@ -80,6 +80,7 @@ def make_tiny(
     model_type: str = "distilbert",
     labels: tuple[str, ...] = ("negative", "positive"),
     problem_type: str | None = "single_label_classification",
+    n_layers: int = 2,
     seed: int = 0,
     **settings: object,
 ) -> None:
@@ -98,7 +99,7 @@ def make_tiny(
         vocab_size=len(vocab),
         max_position_embeddings=64,
         dim=32,
-        n_layers=2,
+        n_layers=n_layers,
         n_heads=4,
         hidden_dim=64,
         type_vocab_size=2 if model_type == "bert" else 0,

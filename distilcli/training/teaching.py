@@ -40,7 +40,11 @@ class TeachingPlan:
 
     def fingerprint(self) -> dict[str, Any]:
         """Say what a run that resumes must have in common with its beginning."""
-        return {"teacher": model_digest(self.files), **asdict(self.options)}
+        return {
+            "teacher": model_digest(self.files),
+            "teacher_cache": self.cache is not None,  # its answers are rounded
+            **asdict(self.options),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +126,9 @@ def _cache_key(plan: TeachingPlan, lesson: Lesson, student: Student, teacher: Te
             "--teacher-cache keeps no attention, which would be huge; leave it or "
             "--alpha-attention out"
         )
+    learned = {name: it for name, it in lesson.digests().items() if name != "validation data"}
     what = (
-        model_digest(plan.files), lesson.task, lesson.digests()["training data"],
+        model_digest(plan.files), lesson.task, sorted(learned.items()),
         student.max_length, tuple(teacher.layers),
     )  # fmt: skip
     return hashlib.sha256(repr(what).encode()).hexdigest()[:16]

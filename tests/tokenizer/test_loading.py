@@ -258,3 +258,47 @@ def test_importing_the_engine_changes_nothing_in_the_process() -> None:
     code = "import os; before = dict(os.environ); import distilcli.tokenizer.fast; "
     code += "assert os.environ == before"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_files_of_either_kind_read_as_each_other(
+    write_files: Files, tokenizer_json: dict[str, object], vocab_text: str, tmp_path: Path
+) -> None:
+    plain = load(write_files(vocab_txt=vocab_text), "wordpiece")
+    limit = {"model_max_length": 9, "strip_accents": True, "clean_up_tokenization_spaces": False}
+    limited = load(write_files(vocab_txt=vocab_text, tokenizer_config_json=limit))
+    (tmp_path / "vocab.txt").unlink()
+    whole = load(write_files(tokenizer_json=tokenizer_json, tokenizer_config_json={}))
+    for other in (plain, limited, whole):
+        assert plain.reads_as(other)
+        assert other.reads_as(plain)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"do_lower_case": False},
+        {"strip_accents": False},
+        {"tokenize_chinese_chars": False},
+        {"do_split_on_punc": False},
+        {"do_basic_tokenize": False},
+        {"never_split": ["New"]},
+        {"sep_token": "don"},
+    ],
+    ids=str,
+)
+def test_a_tokenizer_of_other_rules_reads_otherwise(
+    write_files: Files, vocab_text: str, options: dict[str, object]
+) -> None:
+    plain = load(write_files(vocab_txt=vocab_text))
+    other = load(write_files(vocab_txt=vocab_text, tokenizer_config_json=options))
+    assert not plain.reads_as(other)
+    assert not other.reads_as(plain)
+
+
+def test_a_tokenizer_of_another_vocabulary_reads_otherwise(
+    write_files: Files, vocab_text: str
+) -> None:
+    plain = load(write_files(vocab_txt=vocab_text))
+    longer = load(write_files(vocab_txt=vocab_text + "another\n"))
+    assert not plain.reads_as(longer)
+    assert not longer.reads_as(plain)

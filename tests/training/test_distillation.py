@@ -1,4 +1,5 @@
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,9 +11,11 @@ from torch import Tensor, nn
 
 from distilcli.errors import UsageError
 from distilcli.model.structure import prune_heads
-from distilcli.training.distillation import DistillationOptions, map_layers
+from distilcli.training.distillation import Distillation, DistillationOptions, map_layers
+from distilcli.training.lessons.classify import LabelledExample
+from distilcli.training.teacher import Teacher
 from tests.training._runs import Rows
-from tests.training._teaching import ROWS, STUDENT, TEACHER, Pair
+from tests.training._teaching import ROWS, STUDENT, TEACHER, Pair, TeachableToy
 
 PARTS = ("alpha_ce", "alpha_task", "alpha_cos", "alpha_hidden", "alpha_attention")
 EVERY_PART = pytest.mark.parametrize("part", PARTS)
@@ -123,6 +126,38 @@ def test_each_weight_is_a_factor_on_its_part(part: str) -> None:
         torch.testing.assert_close(Pair(**{part: 3.0}).loss(indices), 3 * alone)
         others = Pair(**{**ALL, part: 0.0}).loss(indices)
         torch.testing.assert_close(Pair(**ALL).loss(indices), others + alone)
+
+
+class Windows(TeachableToy):
+    """Examples of two sequences each, which are three units."""
+
+    def examples(self, indices: Sequence[int], *, epoch: int) -> list[Any]:
+        pairs = [super(Windows, self).examples([i, i + 6], epoch=epoch) for i in indices]
+        return [LabelledExample(first.pieces + second.pieces, 0) for first, second in pairs]
+
+    def units(self, example: Any) -> int:
+        return 3
+
+
+def test_an_example_weighs_as_many_units_as_it_has_however_long_it_is() -> None:
+    pair = Pair(alpha_cos=1.0)
+    pair.distillation = Distillation(
+        Windows(pair.student, ROWS),
+        Teacher(pair.teacher_model, Windows(pair.teacher_model, ROWS), layers=pair.teacher.layers),
+        pair.student,
+        options=pair.options,
+        layers=pair.layers,
+    )
+    expected = 0.0
+    with torch.no_grad():
+        for index in (0, 1):
+            distances: list[float] = []
+            for row in (index, index + 6):
+                ids = torch.tensor([ROWS.pieces[row].input_ids])
+                ours, theirs = (m.distilbert(ids)[0] for m in (pair.student, pair.teacher_model))
+                distances += (1 - torch.cosine_similarity(ours, theirs, dim=-1)).tolist()
+            expected += 3 * sum(distances) / len(distances)
+        assert pair.loss([0, 1]).item() == pytest.approx(expected, rel=1e-4)
 
 
 def test_a_student_that_is_its_teacher_has_nothing_to_learn_from_it() -> None:

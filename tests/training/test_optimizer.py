@@ -103,3 +103,14 @@ def test_no_schedule_leaves_zero_to_one(name: str, total: int, warmup: int) -> N
     shares = [SCHEDULES[name](step, total=total, warmup=warmup) for step in range(total + 2)]
     assert all(0 <= share <= 1 for share in shares)
     assert shares[0] > 0
+
+
+def test_a_projection_learns_at_the_rate_of_the_head() -> None:
+    model, projection = SequenceClassifier(TINY), torch.nn.Linear(16, 32)
+    optimizer = build_optimizer(
+        model, learning_rate=0.1, weight_decay=0.3, layer_decay=0.5, projection=projection
+    )
+    groups = {id(weight): group for group in optimizer.param_groups for weight in group["params"]}
+    assert groups[id(projection.weight)] is groups[id(model.classifier.weight)]
+    assert groups[id(projection.bias)] is groups[id(model.classifier.bias)]
+    assert groups[id(projection.weight)]["peak"] == 0.1

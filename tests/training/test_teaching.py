@@ -9,11 +9,14 @@ import torch
 from safetensors.torch import load_file
 
 from distilcli.checkpoint.folder import describe_folder
+from distilcli.checkpoint.sentence import SentenceRecipe
 from distilcli.errors import ModelError, UsageError
 from distilcli.training.data.labelled import UNLABELLED, Examples
+from distilcli.training.data.pairs import TextPair
 from distilcli.training.distillation import DistillationOptions
 from distilcli.training.finetune import prepare
 from distilcli.training.lessons.classify import ClassifyLesson
+from distilcli.training.lessons.embed import EmbedLesson
 from distilcli.training.start import StartingPoint
 from distilcli.training.teacher import Teacher
 from distilcli.training.teaching import TeachingPlan
@@ -88,6 +91,7 @@ def test_a_student_learns_more_with_a_teacher(
 
 
 def test_a_student_that_starts_from_its_teacher(teacher: Path, tmp_path: Path) -> None:
+    before = (teacher / "model.safetensors").read_bytes()
     learn(
         teacher, teacher, tmp_path / "run", train=few_labels(examples(160, seed=5), 0),
         start={"fold": True, "layers": (0,)}, options=replace(LEARN, epochs=6),
@@ -95,6 +99,7 @@ def test_a_student_that_starts_from_its_teacher(teacher: Path, tmp_path: Path) -
     config = json.loads((tmp_path / "run" / "config.json").read_text())
     assert (config["model_type"], config["n_layers"]) == ("distilbert", 1)
     assert accuracy(tmp_path / "run", VALID) > 0.85
+    assert (teacher / "model.safetensors").read_bytes() == before
 
 
 @pytest.mark.parametrize(
@@ -181,6 +186,25 @@ def test_answers_are_kept_by_what_they_depend_on(
     assert kept("other teacher", by=make_model("t", labels=LABELS)) == 5
 
 
+def test_vectors_of_another_recipe_are_other_answers(
+    make_model: Make, tiny_folder: Path, tmp_path: Path
+) -> None:
+    teacher, cache = make_model(head="BaseModel"), tmp_path / "cache"
+    pairs = [TextPair("good film", "great book"), TextPair("bad", "poor , dull")] * 3
+    recipe = SentenceRecipe(pooling=("mean",))
+    for number, pooling in enumerate(("mean", "cls", "mean")):
+        lesson = EmbedLesson(pairs, pairs, replace(recipe, pooling=(pooling,)))
+        finetune(
+            StartingPoint(files=describe_folder("m", tiny_folder)),
+            lesson,
+            options=replace(SHORT, epochs=1),
+            folder=tmp_path / str(number),
+            teaching=TeachingPlan(files=describe_folder("t", teacher), cache=cache),
+            device="cpu",
+        )
+    assert len(list(cache.iterdir())) == 2
+
+
 def test_attention_is_not_kept(tiny_folder: Path, teacher: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--teacher-cache keeps no attention"):
         learn(
@@ -217,6 +241,7 @@ def test_a_run_with_another_teacher_or_other_weights_is_not_resumed(
     other = make_model("other", labels=LABELS)
     for named, changes in (
         ("teacher", {"teacher": other}),
+        ("teacher_cache", {"cache": tmp_path / "cache"}),
         ("alpha_cos", {"weights": {"alpha_cos": 2.0}}),
         ("temperature", {"weights": {"temperature": 3.0}}),
         ("layers", {"start": {"layers": (0,)}}),
@@ -224,7 +249,7 @@ def test_a_run_with_another_teacher_or_other_weights_is_not_resumed(
         settings: dict[str, Any] = {"model": tiny_folder, "teacher": teacher, **changes}
         with pytest.raises(UsageError, match=f"was started with another {named}; repeat"):
             learn(folder=folder, resume=True, **settings)
-    with pytest.raises(UsageError, match=r"another alpha_attention, .*, teacher, temperature; "):
+    with pytest.raises(UsageError, match=r"another alpha_attention, .*, teacher, teacher_cache, temperature; "):
         tune(tiny_folder, folder, train=TRAIN, valid=VALID, options=SHORT, resume=True)
 
 

@@ -1,0 +1,267 @@
+"""`distil finetune --teacher`."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.commands._parse import delimited
+from tests.commands.test_finetune import ROWS, summary, weights
+
+Distil = Callable[..., tuple[int, str, str]]
+Make = Callable[..., Path]
+LABELS = ("bad", "good")
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    lines = [f"{text},{label}\n".replace(" , ", " ") for text, label in ROWS]
+    Path("train.csv").write_text("text,label\n" + "".join(lines))
+    Path("valid.csv").write_text("text,label\n" + "".join(lines[:6]))
+    Path("texts.csv").write_text("text\n" + "".join(line.split(",")[0] + "\n" for line in lines))
+
+
+@pytest.fixture
+def run(distil: Distil) -> Distil:
+    """Run `distil finetune`, a few short steps an epoch."""
+    settings = ("--epochs", 1, "--token-budget", 64, "--device", "cpu", "--threads", 1)
+
+    def run(
+        *arguments: object, train: str = "train.csv", valid: str = "valid.csv"
+    ) -> tuple[int, str, str]:
+        return distil("finetune", train, "-o", "m", "--valid", valid, *settings, *arguments)
+
+    return run
+
+
+@pytest.fixture
+def teacher(make_model: Make) -> Path:
+    """A BERT with labels, of random weights."""
+    return make_model("teacher", model_type="bert", labels=LABELS, n_layers=4)
+
+
+def test_half_of_the_teacher_learns_from_it(run: Distil, distil: Distil, teacher: Path) -> None:
+    code, out, err = run("--teacher", teacher)
+    assert (code, out) == (0, "")
+    assert f"model {teacher} learns from 24 texts" in err
+    config = json.loads(Path("m/config.json").read_text())
+    assert (config["model_type"], config["n_layers"]) == ("distilbert", 2)
+    code, out, _ = distil("classify", "valid.csv", "--model", "m")
+    rows = delimited(out)
+    right = sum(row["label"] == row["predicted_label"] for row in rows)
+    assert code == 0
+    best = summary("m")["best"]["accuracy"]  # type: ignore[index]
+    assert right / len(rows) == pytest.approx(best, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        ["--student-layers", "1,3"],
+        ["--student", "dim=16,n_layers=1,n_heads=2"],
+        ["--temperature", "5"],
+        ["--alpha-ce", "1"],
+        ["--alpha-task", "0"],
+        ["--alpha-cos", "0"],
+        ["--alpha-hidden", "2"],
+        ["--alpha-attention", "2"],
+    ],
+    ids=" ".join,
+)
+def test_an_option_changes_what_is_learned(run: Distil, teacher: Path, option: list[str]) -> None:
+    run("--teacher", teacher, "--lr", 0.001)
+    plain = weights("m")
+    code, _, _ = run("--teacher", teacher, "--lr", 0.001, "--force", *option)
+    assert code == 0
+    assert weights("m") != plain
+
+
+def test_a_second_run_costs_no_pass_of_the_teacher(
+    run: Distil, teacher: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from distilcli.training.teacher import Teacher
+
+    assert run("--teacher", teacher, "--teacher-cache", "kept")[0] == 0
+    first = weights("m")
+    monkeypatch.setattr(Teacher, "targets", lambda *_, **__: pytest.fail("asked again"))
+    assert run("--teacher", teacher, "--teacher-cache", "kept", "--force")[0] == 0
+    assert weights("m") == first
+
+
+def test_texts_without_labels_are_learned(run: Distil, teacher: Path) -> None:
+    code, _, err = run("--teacher", teacher, train="texts.csv")
+    assert code == 0
+    assert "labels: bad, good" in err
+    code, _, err = run("-m", teacher, "--force", train="texts.csv")
+    assert code == 3
+    assert "no label column found" in err
+
+
+def test_layers_of_a_model_are_taken_without_a_teacher_too(run: Distil, make_model: Make) -> None:
+    model = make_model(labels=LABELS)
+    assert run("-m", model, "--student-layers", "1")[0] == 0
+    assert json.loads(Path("m/config.json").read_text())["n_layers"] == 1
+    assert run("-m", model, "--student", "n_layers=1,dim=24,n_heads=3", "--force")[0] == 0
+    assert json.loads(Path("m/config.json").read_text())["dim"] == 24
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (["--temperature", "3"], "--temperature is for a --teacher; name one"),
+        (["--alpha-ce", "1"], "--alpha-ce is for a --teacher"),
+        (["--alpha-hidden", "0"], "--alpha-hidden is for a --teacher"),
+        (["--teacher-cache", "x"], "--teacher-cache is for a --teacher"),
+        (["--student-layers", "0;1"], "write numbers with commas between"),
+        (["--student-layers", "0,9"], "there is no layer 9; the model has 2, 0 to 1"),
+        (["--student", "depth=3"], "the names are dim, n_layers, n_heads, hidden_dim"),
+        (["--student", "dim=8", "--student-layers", "0"], "--student makes a model of random"),
+        (["--freeze", "3"], "the model has 2 layers"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_options_that_cannot_be_meant_are_refused(
+    run: Distil, tiny_folder: Path, options: list[str], why: str
+) -> None:
+    code, out, err = run("-m", tiny_folder, *options)
+    assert (code, out) == (2, "")
+    assert why in err.splitlines()[-1]
+    assert not Path("m").exists() or not list(Path("m").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (["--alpha-ce", "-1"], "--alpha-ce is -1.0; it must be finite, 0 or more"),
+        (["--temperature", "0"], "--temperature is 0"),
+        (["--alpha-ce", "0", "--alpha-task", "0", "--alpha-cos", "0"], "every --alpha is 0"),
+        (["--alpha-attention", "1", "--teacher-cache", "c"], "keeps no attention"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_weights_that_cannot_be_are_refused(
+    run: Distil, teacher: Path, options: list[str], why: str
+) -> None:
+    code, _, err = run("--teacher", teacher, *options)
+    assert code == 2
+    assert why in err.splitlines()[-1]
+
+
+def last_line(result: tuple[int, str, str], code: int) -> str:
+    """The one line that an error is; it begins with the program's name."""
+    assert result[0] == code
+    assert "Traceback" not in result[2]
+    assert not Path("m").exists()
+    return result[2].splitlines()[-1]
+
+
+def test_a_label_that_the_teacher_does_not_know(run: Distil, teacher: Path) -> None:
+    Path("train.csv").write_text("text,label\na,good\nb,bad\nc,goood\n")
+    line = last_line(run("--teacher", teacher), 3)
+    assert "has the label 'goood', which the teacher does not have; did you mean 'good'?" in line
+
+
+def test_teachers_that_cannot_teach(
+    run: Distil, make_model: Make, qa_folder: Path, tmp_path: Path
+) -> None:
+    student = make_model("student", labels=LABELS)
+    assert "no trained classification head" in last_line(
+        run("--teacher", qa_folder, "-m", student), 4
+    )
+    short = make_model("short", labels=LABELS, n_layers=1)
+    config = {"do_lower_case": True, "model_max_length": 30}
+    (short / "tokenizer_config.json").write_text(json.dumps(config))
+    assert "reads 30 tokens, the student 64; give --max-length 30" in last_line(
+        run("--teacher", short, "-m", student), 4
+    )
+    other = make_model("other", labels=LABELS)
+    words = (other / "vocab.txt").read_text().splitlines()
+    (other / "vocab.txt").write_text("\n".join([*words[:-1], "another"]) + "\n")
+    assert "another vocabulary" in last_line(run("--teacher", other, "-m", student), 4)
+
+
+def test_the_teacher_is_not_overwritten(run: Distil, teacher: Path) -> None:
+    before = (teacher / "model.safetensors").read_bytes()
+    code, _, err = run("--teacher", teacher, "-o", teacher, "--force")
+    assert code == 2
+    assert "which the run would overwrite" in err.splitlines()[-1]
+    assert (teacher / "model.safetensors").read_bytes() == before
+
+
+def test_a_full_disk_of_the_cache(
+    run: Distil, teacher: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from distilcli.training import teacher_cache
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(teacher_cache, "_write_states", full)
+    code, _, err = run("--teacher", teacher, "--teacher-cache", "kept")
+    assert code == 5
+    assert "No space left on device; give --teacher-cache a folder" in err.splitlines()[-1]
+    assert not list(Path("kept").glob("*/*"))
+    assert not Path("m/model.safetensors").exists()
+
+
+SENTENCES = "the B-A\nfilm I-A\nwas O\n\ngood B-A\nbook O\n\n"
+
+
+@pytest.mark.parametrize("train", [SENTENCES * 6, "the\nfilm\nwas\n\ngood\n\n" * 6])
+@pytest.mark.parametrize("cache", [[], ["--teacher-cache", "kept"]], ids=["asked", "kept"])
+def test_tags_are_learned_from_a_teacher(
+    run: Distil, distil: Distil, make_model: Make, train: str, cache: list[str]
+) -> None:
+    teacher = make_model(
+        "tagger", model_type="bert", head="TokenClassifier", labels=("O", "B-A", "I-A", "B-B"),
+        problem_type=None,
+    )  # fmt: skip
+    Path("train.conll").write_text(train)
+    Path("valid.conll").write_text(SENTENCES)
+    code, _, err = run(
+        "--task", "tag", "--teacher", teacher, *cache, train="train.conll", valid="valid.conll"
+    )  # fmt: skip
+    assert (code, "labels: O, B-A, I-A, B-B" in err) == (0, True), err
+    assert distil("tag", "valid.conll", "--model", "m")[0] == 0
+
+
+def question(number: int, *, answered: bool) -> str:
+    """A question whose context is longer than the model reads."""
+    context = "the film was good . " * (3 * number) + "i loved the book ."
+    row: dict[str, object] = {"question": "what was it ?", "context": context}
+    if answered:
+        row["answers"] = [{"text": "book", "answer_start": context.index("book")}]
+    return json.dumps(row) + "\n"
+
+
+@pytest.mark.parametrize("answered", [True, False])
+@pytest.mark.parametrize("cache", [[], ["--teacher-cache", "kept"]], ids=["asked", "kept"])
+def test_answers_are_learned_from_a_teacher(
+    run: Distil, distil: Distil, make_model: Make, answered: bool, cache: list[str]
+) -> None:
+    # Token types tell the question from the context: the teacher has them, the student has not.
+    teacher = make_model(
+        "reader", model_type="bert", head="QuestionAnswerer", labels=(), problem_type=None
+    )
+    Path("train.jsonl").write_text("".join(question(n, answered=answered) for n in range(8)))
+    Path("valid.jsonl").write_text(question(1, answered=True))
+    code, _, err = run(
+        "--task", "qa", "--teacher", teacher, *cache, train="train.jsonl", valid="valid.jsonl"
+    )
+    assert code == 0, err
+    assert json.loads(Path("m/config.json").read_text())["model_type"] == "distilbert"
+    code, out, _ = distil("qa", "valid.jsonl", "--model", "m", "--format", "jsonl")
+    assert code == 0
+    assert "answer" in json.loads(out)
+
+
+def test_pairs_are_learned_from_a_teacher_with_token_types(run: Distil, teacher: Path) -> None:
+    rows = "".join(f"{text},the film,{label}\n".replace(" , ", " ") for text, label in ROWS)
+    Path("train.csv").write_text("text,other,label\n" + rows)
+    Path("valid.csv").write_text("text,other,label\n" + rows)
+    code, _, err = run("--teacher", teacher, "--pair-column", "other")
+    assert code == 0, err
+    assert torch.isfinite(torch.tensor(summary("m")["best"]["train_loss"]))  # type: ignore[index]
