@@ -89,13 +89,15 @@ def read_frame(
     label_column: str | None,
     pair_column: str | None,
     label_of: Callable[[Row, str], Any] = label_text,
+    usual: Sequence[str] = LABEL_COLUMNS,
 ) -> pd.DataFrame:
     """Read every row into a frame of `text`, `label` and, for pairs, `pair`.
 
-    `label_column` None takes the first column with a usual name; `label_of` reads its cells.
+    `label_column` None takes the first column with one of the `usual` names; `label_of` reads its
+    cells.
     Raises `InputError` naming the file and the line of the first row that cannot be learned from.
     """
-    wanted = {"text": source.text_column, "label": _label_column(source, label_column)}
+    wanted = {"text": source.text_column, "label": _label_column(source, label_column, usual)}
     if pair_column is not None:
         wanted["pair"] = source.find_column(pair_column)
     cells: dict[str, list[Any]] = {name: [] for name in wanted}
@@ -178,12 +180,12 @@ def with_labels(
     )
 
 
-def _label_column(source: RowSource, wanted: str | None) -> str:
+def _label_column(source: RowSource, wanted: str | None, usual: Sequence[str]) -> str:
     if wanted is not None:
         return source.find_column(wanted)
     columns = source.columns
     by_lower = {name.lower(): name for name in reversed(columns)}
-    found = next((by_lower[name] for name in LABEL_COLUMNS if name in by_lower), None)
+    found = next((by_lower[name] for name in usual if name in by_lower), None)
     if found is None:
         raise InputError(
             f"no label column found in {source.name}; name it with --label-column "

@@ -43,7 +43,7 @@ def read_questions(
 
 
 def read(source: RowSource, columns: Columns) -> list[Question]:
-    """Read every question; raises `InputError` for one without a text or a context."""
+    """Read every question; raises `InputError` for one that cannot be learned from."""
     question = source.usual_column("question", option="--text-column", wanted=columns.text)
     context = source.usual_column("context", option="--pair-column", wanted=columns.pair)
     answer = source.usual_column(*ANSWER_COLUMNS, option="--label-column", wanted=columns.label)
@@ -54,9 +54,9 @@ def read(source: RowSource, columns: Columns) -> list[Question]:
             raise InputError(row.error)
         try:
             pair = cell_text(row, question), cell_text(row, context)
+            rows.append(Question(*pair, *_answers(row, answer, start, pair[1])))
         except RowError as error:
             raise InputError(str(error)) from None
-        rows.append(Question(*pair, *_answers(row, answer, start, pair[1])))
     if not rows:
         raise InputError(f"{source.name}: has no questions to learn from")
     return rows
@@ -65,25 +65,42 @@ def read(source: RowSource, columns: Columns) -> list[Question]:
 def _answers(
     row: Row, answer: str, start_column: str | None, context: str
 ) -> tuple[tuple[str, ...], int | None]:
-    value = cell_value(row, answer)
-    given = None if start_column is None else cell_value(row, start_column)
-    if isinstance(value, list):  # SQuAD's list of objects
-        pairs = [(item["text"], item.get("answer_start")) for item in value]
-    elif value in {None, ""}:
-        pairs = []
-    else:
-        pairs = [(cell_text(row, answer), given)]
-    if not pairs:
+    """Return the answers of a row and where the first begins; raises `RowError` for bad ones."""
+    given = _given(row, answer, start_column)
+    if not given:
         return (), None
-    text, start = pairs[0]
-    place = -1 if start in {None, ""} else int(start)
+    text, start = given[0]
+    place = -1 if start in (None, "") else _whole_number(row, start_column or answer, start)
     if place < 0 or context[place : place + len(text)] != text:
         place = context.find(text)
     if place < 0:
-        raise InputError(
-            f"{row.source}: line {row.line}: the answer {text!r} is not in the context"
+        raise RowError(f"{row.source}: line {row.line}: the answer {text!r} is not in the context")
+    return tuple(text for text, _ in given), place
+
+
+def _given(row: Row, answer: str, start_column: str | None) -> list[tuple[str, object]]:
+    """Return each answer with the place that is given for it: of a list as SQuAD has it, or one."""
+    value = cell_value(row, answer)
+    if value is None or value == "":
+        return []
+    if not isinstance(value, list):
+        start = None if start_column is None else cell_value(row, start_column)
+        return [(cell_text(row, answer), start)]
+    if not all(isinstance(item, dict) and isinstance(item.get("text"), str) for item in value):
+        raise RowError(
+            f"{row.source}: line {row.line}: the value at {answer!r} is no list of answers "
+            '({"text": …, "answer_start": …})'
         )
-    return tuple(text for text, _ in pairs), place
+    return [(item["text"], item.get("answer_start")) for item in value]
+
+
+def _whole_number(row: Row, column: str, value: object) -> int:
+    try:
+        return int(str(value))
+    except ValueError:
+        raise RowError(
+            f"{row.source}: line {row.line}, column {column!r}: {value!r} is no whole number"
+        ) from None
 
 
 def _split(
