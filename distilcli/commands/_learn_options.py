@@ -55,7 +55,7 @@ class RowsToLearn:
         typer.Option(
             "--label-separator",
             metavar="SIGN",
-            help="What stands between the labels of a cell in multilabel (|).",
+            help="What stands between the labels of a cell in multilabel (a comma).",
         ),
     ] = None
     options_column: Annotated[

@@ -89,7 +89,7 @@ def finetune(
             on_progress=view.on_progress,
             on_teacher_pass=view.on_teacher_pass,
         )
-        show_findings(console, run.findings())
+        show_findings(console, run.findings)
         if place.dry_run:
             estimate = run.estimate()
             show_training_estimate(console, estimate)

@@ -211,11 +211,7 @@ def show_findings(console: Console, findings: "Sequence[Finding]") -> None:
     """Warn of what is wrong with the rows to learn from."""
     from distilcli.training.findings import finding_lines
 
-    for line in finding_lines(findings):
-        if line.startswith("warning: "):
-            console.warn(line.removeprefix("warning: "))
-        else:
-            console.note(line)
+    console.note(*finding_lines(findings))
 
 
 def show_training_estimate(console: Console, expected: "TrainingEstimate") -> None:

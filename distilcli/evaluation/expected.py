@@ -5,12 +5,12 @@ cannot be meant.
 """
 
 import difflib
-import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 
 from distilcli.errors import InputError, RowError
 from distilcli.rows.conll import Sentence
+from distilcli.rows.lists import listed, parsed
 from distilcli.rows.reader import RowSource
 from distilcli.rows.row import Row, cell_text, cell_value
 from distilcli.tasks.choose import Options
@@ -45,15 +45,6 @@ def labels_of(
     return expected_of
 
 
-def listed(value: object) -> list[str]:
-    """Return the labels of a cell: a list, a list as JSON, or a text with commas between them."""
-    if isinstance(value, str) and value.lstrip().startswith("["):
-        value = _parsed(value)
-    if isinstance(value, list):
-        return [str(label) for label in value]
-    return [part.strip() for part in str(value or "").split(",") if part.strip()]
-
-
 def number_of(column: str) -> Callable[[Row], float]:
     """Return the reader of a number."""
 
@@ -84,7 +75,7 @@ def answers_of(column: str) -> Callable[[Row], list[str]]:
     def expected_of(row: Row) -> list[str]:
         value = _value(row, column)
         if isinstance(value, str) and value.lstrip().startswith(("[", "{")):
-            value = _parsed(value) or value
+            value = parsed(value) or value
         if value is None:
             raise InputError(
                 f"{_place(row, column)}: no answer is given; an empty list says there is none"
@@ -126,7 +117,7 @@ def tags_of(column: str) -> Callable[[Row], list[str]]:
 def tags(value: object) -> list[str] | None:
     """Return the labels of words that a cell holds; None where it holds none."""
     if isinstance(value, str):
-        value = _parsed(value) if value.lstrip().startswith("[") else value.split()
+        value = parsed(value) if value.lstrip().startswith("[") else value.split()
     if isinstance(value, list) and all(isinstance(tag, str | None) for tag in value):
         return [tag or "O" for tag in value]
     return None
@@ -235,11 +226,3 @@ def _place(row: Row, column: str) -> str:
 
 def _shown(text: str) -> str:
     return repr(text if len(text) <= _CUT else text[: _CUT - 1] + "…")
-
-
-def _parsed(cell: str) -> object:
-    """Return what a cell holds as JSON, numbers as they are spelled; None where it is none."""
-    try:
-        return json.loads(cell, parse_int=str, parse_float=str)
-    except (ValueError, RecursionError):
-        return None

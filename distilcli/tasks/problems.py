@@ -1,10 +1,10 @@
 """Multiple-choice problems in rows: where the prompt stands, and where its options."""
 
-import json
 from collections.abc import Callable, Sequence
 
 from distilcli.errors import InputError, RowError, UsageError
 from distilcli.rows.formats import TEXT_COLUMNS
+from distilcli.rows.lists import parsed
 from distilcli.rows.reader import RowSource
 from distilcli.rows.row import Row, cell_text, cell_value
 from distilcli.tasks.choose import Options, Problem
@@ -61,7 +61,7 @@ def options_from_list(column: str) -> Callable[[Row], Options]:
     def options_of(row: Row) -> Options:
         value = cell_value(row, column)
         if isinstance(value, str):
-            value = _parsed(value)
+            value = parsed(value)
         if isinstance(value, list) and all(isinstance(option, str) for option in value):
             return value
         raise RowError(
@@ -85,11 +85,3 @@ def _option(row: Row, column: str) -> str | None:
     value = cell_value(row, column)
     is_empty = value is None or (isinstance(value, str) and not value.strip())
     return None if is_empty else cell_text(row, column)
-
-
-def _parsed(cell: str) -> object:
-    """Return what a cell holds as JSON, numbers as they are spelled; None where it is none."""
-    try:
-        return json.loads(cell, parse_int=str, parse_float=str)
-    except (ValueError, RecursionError):
-        return None

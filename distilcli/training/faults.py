@@ -1,7 +1,14 @@
 """What may be wrong with the rows of a lesson, looked for before any step."""
 
 from distilcli.tokenizer.tokenizer import Tokenizer
-from distilcli.training.checks import CheckedRows, check_labels, check_lengths, check_texts
+from distilcli.training.checks import (
+    CheckedRows,
+    check_answers,
+    check_labels,
+    check_lengths,
+    check_texts,
+)
+from distilcli.training.data.questions import Question
 from distilcli.training.findings import Finding, refuse_errors
 from distilcli.training.lesson_rows import NAMES, rows_of
 from distilcli.training.lessons.lesson import Lesson
@@ -17,11 +24,19 @@ def find_faults(lesson: Lesson, tokenizer: Tokenizer, *, max_length: int) -> lis
     found = check_texts(train, valid)
     if train.labels is not None:
         found += check_labels(train, valid, exclusive=lesson.task == "classify")
+    if lesson.task == "qa":
+        for rows, questions in ((train, lesson.train), (valid, lesson.valid)):
+            found += check_answers(rows, [_answers(question) for question in questions])
     refuse_errors(found)
     if lesson.task in _CUT:
         for rows in (train, valid):
             found += check_lengths(rows, _lengths(rows, lesson, tokenizer), max_length)
     return found
+
+
+def _answers(question: Question) -> list[tuple[str, int | None]]:
+    """Return the first answer, which is what is learned, and where it is said to begin."""
+    return [(text, question.said) for text in question.answers[:1]]
 
 
 def _lengths(rows: CheckedRows, lesson: Lesson, tokenizer: Tokenizer) -> list[int]:

@@ -15,7 +15,6 @@ from distilcli.model.loading import check_tokenizer
 from distilcli.model.saving import tokenizer_files
 from distilcli.tasks.settings import usable_length
 from distilcli.tokenizer.loading import load_tokenizer
-from distilcli.tokenizer.tokenizer import Tokenizer
 from distilcli.training.config_toml import config_toml
 from distilcli.training.dry_run import TrainingEstimate, estimate
 from distilcli.training.environment import read_environment
@@ -35,21 +34,20 @@ from distilcli.training.teaching import Student, TeachingPlan, teach
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PreparedRun:
-    """A run that can begin: everything is loaded and checked, and nothing is written."""
+    """A run that can begin: everything is loaded and checked, and nothing is written.
+
+    `findings` are what is wrong with the rows, though not so wrong that nothing can be learned.
+    """
 
     lesson: Lesson
+    findings: list[Finding]
     trainer: Trainer
-    tokenizer: Tokenizer
     folder: RunFolder
     settings: dict[str, Any]
     base_model: str
     teacher: str | None
     max_length: int
     device: str
-
-    def findings(self) -> list[Finding]:
-        """Return what is wrong with the rows; raise `InputError` where nothing can be learned."""
-        return find_faults(self.lesson, self.tokenizer, max_length=self.max_length)
 
     def estimate(self) -> TrainingEstimate:
         """Expect what the run would take; it cannot begin afterwards."""
@@ -121,11 +119,15 @@ def prepare(
     model that cannot be started from, `InputError` for examples that cannot be learned,
     `UsageError` or `ResourceError` for settings that cannot be had.
     """
-    if folder.resolve() == start.files.folder.resolve():
-        raise UsageError(
-            f"{folder}: is the model to start from, which the run would overwrite; "
-            "give --output another folder"
-        )
+    read_from = {"model to start from": start.files}
+    if teaching is not None:
+        read_from["teacher"] = teaching.files
+    for role, files in read_from.items():
+        if folder.resolve() == files.folder.resolve():
+            raise UsageError(
+                f"{folder}: is the {role}, which the run would overwrite; "
+                "give --output another folder"
+            )
     if threads is not None:
         torch.set_num_threads(threads)
     # Seeded before the head is drawn: a run is a function of its options and its data.
@@ -158,6 +160,7 @@ def prepare(
         max_length=start.positions,
         companions=companions,
     )
+    findings = find_faults(lesson, tokenizer, max_length=max_length)
     teachable = lesson.objective(model, tokenizer, max_length=max_length)
     objective: Objective = teachable
     projection = None
@@ -182,8 +185,8 @@ def prepare(
     )
     return PreparedRun(
         lesson=lesson,
+        findings=findings,
         trainer=trainer,
-        tokenizer=tokenizer,
         folder=run,
         settings={"rows": rows, "start": build, "learning": asdict(options), "teacher": taught},
         base_model=start.files.name,

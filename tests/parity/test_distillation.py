@@ -17,11 +17,11 @@ from distilcli.tasks.settings import BatchOptions
 from distilcli.tokenizer.loading import load_tokenizer
 from distilcli.training.data.labelled import Examples
 from distilcli.training.distillation import DistillationOptions
-from distilcli.training.finetune import finetune
 from distilcli.training.lessons.classify import ClassifyLesson
 from distilcli.training.options import TrainingOptions
 from distilcli.training.start import StartingPoint, start_model
 from distilcli.training.teaching import Student, TeachingPlan, teach
+from tests.training._finetune import finetune
 
 transformers = pytest.importorskip("transformers")
 

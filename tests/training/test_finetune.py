@@ -14,12 +14,12 @@ from distilcli.errors import ModelError, UsageError
 from distilcli.tasks.classifier import Classifier
 from distilcli.tasks.settings import BatchOptions
 from distilcli.training.data.labelled import Examples
-from distilcli.training.finetune import prepare
 from distilcli.training.lessons.classify import ClassifyLesson
 from distilcli.training.loop import Progress
 from distilcli.training.options import TrainingOptions
 from distilcli.training.start import StartingPoint, start_model
 from tests.conftest import WORDS
+from tests.training._finetune import finetune
 
 LABELS = ("bad", "good")
 OPTIONS = TrainingOptions(epochs=4, learning_rate=3e-3, token_budget=256, precision="fp32")
@@ -59,8 +59,7 @@ def tune(model: Path, folder: Path, **settings: Any) -> dict[str, Any]:
         max_length=settings.pop("max_length"),
     )
     train, valid = settings.pop("train"), settings.pop("valid")
-    how = {name: settings.pop(name) for name in ("resume", "force") if name in settings}
-    return prepare(start, ClassifyLesson(train, valid), folder=folder, **settings).train(**how)
+    return finetune(start, ClassifyLesson(train, valid), folder=folder, **settings)
 
 
 def accuracy(folder: Path, rows: Examples = VALID) -> float:

@@ -14,7 +14,6 @@ from distilcli.errors import ModelError, UsageError
 from distilcli.training.data.labelled import UNLABELLED, Examples
 from distilcli.training.data.pairs import TextPair
 from distilcli.training.distillation import DistillationOptions
-from distilcli.training.finetune import prepare
 from distilcli.training.lessons.classify import ClassifyLesson
 from distilcli.training.lessons.embed import EmbedLesson
 from distilcli.training.start import StartingPoint
@@ -53,8 +52,7 @@ def learn(
     **settings: Any,
 ) -> dict[str, Any]:
     """Train a student of a teacher."""
-    how = {name: settings.pop(name) for name in ("resume", "force") if name in settings}
-    return prepare(
+    return finetune(
         StartingPoint(files=describe_folder(str(model), model), **(start or {})),
         ClassifyLesson(train, valid),
         folder=folder,
@@ -64,7 +62,7 @@ def learn(
             cache=cache,
         ),
         **{"options": SHORT, "device": "cpu", **settings},
-    ).train(**how)
+    )
 
 
 def saved(folder: Path) -> dict[str, torch.Tensor]:
@@ -249,7 +247,9 @@ def test_a_run_with_another_teacher_or_other_weights_is_not_resumed(
         settings: dict[str, Any] = {"model": tiny_folder, "teacher": teacher, **changes}
         with pytest.raises(UsageError, match=f"was started with another {named}; repeat"):
             learn(folder=folder, resume=True, **settings)
-    with pytest.raises(UsageError, match=r"another alpha_attention, .*, teacher, teacher_cache, temperature; "):
+    with pytest.raises(
+        UsageError, match=r"another alpha_attention, .*, teacher, teacher_cache, temperature; "
+    ):
         tune(tiny_folder, folder, train=TRAIN, valid=VALID, options=SHORT, resume=True)
 
 

@@ -91,13 +91,15 @@ def read_frame(
     label_column: str | None,
     pair_column: str | None,
     label_of: Callable[[Row, str], Any] = label_text,
+    usual: Sequence[str] = LABEL_COLUMNS,
 ) -> pd.DataFrame:
     """Read every row into a frame of `text`, `label` and, for pairs, `pair`.
 
-    `label_column` None takes the first column with a usual name; `label_of` reads its cells.
-    Raises `InputError` naming the file and the line of the first row that cannot be learned from.
+    `label_column` None takes the first column with one of the `usual` names; `label_of` reads its
+    cells. Raises `InputError` naming the file and the line of the first row that cannot be learned
+    from.
     """
-    label = _label_column(source, label_column, may_be_missing=label_of is label_if_any)
+    label = _label_column(source, label_column, usual, may_be_missing=label_of is label_if_any)
     wanted = {"text": source.text_column}
     if pair_column is not None:
         wanted["pair"] = source.find_column(pair_column)
@@ -182,14 +184,16 @@ def with_labels(
     )
 
 
-def _label_column(source: RowSource, wanted: str | None, *, may_be_missing: bool) -> str:
+def _label_column(
+    source: RowSource, wanted: str | None, usual: Sequence[str], *, may_be_missing: bool
+) -> str:
     if wanted is not None:
         return wanted if may_be_missing else source.find_column(wanted)
     columns = source.columns
     by_lower = {name.lower(): name for name in reversed(columns)}
-    found = next((by_lower[name] for name in LABEL_COLUMNS if name in by_lower), None)
+    found = next((by_lower[name] for name in usual if name in by_lower), None)
     if found is None and may_be_missing:
-        return LABEL_COLUMNS[0]  # later rows may have it, where each names its own columns
+        return usual[0]  # later rows may have it, where each names its own columns
     if found is None:
         raise InputError(
             f"no label column found in {source.name}; name it with --label-column "

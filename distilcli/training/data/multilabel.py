@@ -6,12 +6,14 @@ from functools import partial
 import pandas as pd
 
 from distilcli.errors import InputError, RowError
+from distilcli.rows.lists import listed
 from distilcli.rows.reader import RowSource
-from distilcli.rows.row import Row, cell_text, cell_value
+from distilcli.rows.row import Row, cell_value
+from distilcli.rows.usual import SEVERAL_COLUMNS
 from distilcli.training.data.labelled import Examples, numbered, read_frame, with_labels
 from distilcli.training.data.split import set_aside
 
-SEPARATOR = "|"
+SEPARATOR = ","
 
 
 def read_multilabel(
@@ -35,6 +37,7 @@ def read_multilabel(
         label_column=label_column,
         pair_column=pair_column,
         label_of=labels_split_at(separator),
+        usual=SEVERAL_COLUMNS,
     )
     frame = read(train)
     names = _names(frame, known=known, source=train.name)
@@ -57,16 +60,12 @@ def labels_split_at(separator: str) -> Callable[[Row, str], tuple[str, ...]]:
 
     def labels(row: Row, column: str) -> tuple[str, ...]:
         value = cell_value(row, column)
-        if value is None:
-            return ()
-        if not isinstance(value, list):
-            parts = [part.strip() for part in cell_text(row, column).split(separator)]
-            return tuple(dict.fromkeys(part for part in parts if part))
-        if not all(isinstance(label, str) and label.strip() for label in value):
+        items = value if isinstance(value, list) else [value or ""]
+        if not all(isinstance(item, str) for item in items):
             raise RowError(
                 f"{row.source}: line {row.line}: the value at {column!r} is no list of labels"
             )
-        return tuple(dict.fromkeys(value))
+        return tuple(dict.fromkeys(listed(value, separator)))
 
     return labels
 

@@ -6,6 +6,7 @@ from functools import partial
 from distilcli.errors import InputError, RowError
 from distilcli.rows.reader import RowSource
 from distilcli.rows.row import Row, cell_text
+from distilcli.rows.usual import NUMBER_COLUMNS
 from distilcli.training.data.labelled import Examples, read_frame, with_labels
 from distilcli.training.data.split import set_aside
 
@@ -24,7 +25,13 @@ def read_numbers(
     Without `valid`, a `share` of the rows is set aside. Raises `InputError` for rows that cannot
     be learned from, and where all numbers are one.
     """
-    read = partial(read_frame, label_column=label_column, pair_column=pair_column, label_of=number)
+    read = partial(
+        read_frame,
+        label_column=label_column,
+        pair_column=pair_column,
+        label_of=number,
+        usual=NUMBER_COLUMNS,
+    )
     frame = read(train)
     if valid is None:
         kept, aside = set_aside(range(len(frame)), share=share, seed=seed)

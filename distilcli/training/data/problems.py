@@ -7,12 +7,11 @@ from string import ascii_uppercase
 from distilcli.errors import InputError, RowError
 from distilcli.rows.reader import RowSource
 from distilcli.rows.row import Row, cell_text
+from distilcli.rows.usual import CHOICE_COLUMNS
 from distilcli.tasks.choose import Problem, check_options
 from distilcli.tasks.problems import find_options, find_prompt, problems_from
 from distilcli.training.data.columns import Columns
 from distilcli.training.data.split import set_aside
-
-ANSWER_COLUMNS = ("label", "answer", "gold", "answerkey", "target")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,7 @@ def _read(source: RowSource, columns: Columns) -> list[SolvedProblem]:
         options_column=columns.options,
         option_columns=columns.option_list or None,
     )
-    answer = source.usual_column(*ANSWER_COLUMNS, option="--label-column", wanted=columns.label)
+    answer = source.usual_column(*CHOICE_COLUMNS, option="--label-column", wanted=columns.label)
     problem_of = problems_from(prompt, options_of)
     rows: list[Row] = []
     problems: list[Problem] = []

@@ -10,6 +10,9 @@ from distilcli.rows.usual import ANSWER_COLUMNS
 from distilcli.training.data.columns import Columns
 from distilcli.training.data.labelled import UNLABELLED
 
+MISSING = -1
+"""The start of an answer that is not in its context: nothing can be learned from it."""
+
 START_COLUMNS = ("answer_start", "start")
 
 
@@ -17,19 +20,26 @@ START_COLUMNS = ("answer_start", "start")
 class Question:
     """A question and its context; the first of its `answers` begins at the character `start`.
 
-    Without an answer `answers` is empty and `start` None; where nobody says whether there is one,
-    `start` is `UNLABELLED`.
+    Without an answer `answers` is empty and `start` None. `start` is UNLABELLED where nobody said
+    whether there is an answer, and MISSING where the answer is not in the context. `said` is where
+    the row says that it begins.
     """
 
     question: str
     context: str
     answers: tuple[str, ...]
     start: int | None
+    said: int | None = None
 
     @property
     def pair(self) -> tuple[str, str]:
         """Question and context, as a model reads them."""
         return self.question, self.context
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether there is something to learn: both texts, and the answer if one is said."""
+        return self.start != MISSING and bool(self.question.strip() and self.context.strip())
 
 
 def read_questions(
@@ -67,12 +77,12 @@ def read(source: RowSource, columns: Columns, *, may_lack_answers: bool = False)
             raise InputError(row.error)
         try:
             pair = cell_text(row, question), cell_text(row, context)
+            if may_lack_answers and cell_value(row, answer) is None:
+                rows.append(Question(*pair, (), UNLABELLED))
+            else:
+                rows.append(_question(row, *pair, _given(row, answer, start), start or answer))
         except RowError as error:
             raise InputError(str(error)) from None
-        if may_lack_answers and cell_value(row, answer) is None:
-            rows.append(Question(*pair, (), UNLABELLED))
-        else:
-            rows.append(Question(*pair, *_answers(row, answer, start, pair[1])))
     if not rows:
         raise InputError(f"{source.name}: has no questions to learn from")
     return rows
@@ -84,33 +94,47 @@ def _answer_column(source: RowSource, wanted: str | None, *, may_be_missing: boo
     except InputError:
         if not may_be_missing:
             raise
-        return (
-            wanted or ANSWER_COLUMNS[0]
-        )  # later rows may have it, where each names its own columns
+        # Later rows may have it, where each names its own columns.
+        return wanted or ANSWER_COLUMNS[0]
 
 
-def _answers(
-    row: Row, answer: str, start_column: str | None, context: str
-) -> tuple[tuple[str, ...], int | None]:
-    value = cell_value(row, answer)
-    given = None if start_column is None else cell_value(row, start_column)
-    if isinstance(value, list):  # SQuAD's list of objects
-        pairs = [(item["text"], item.get("answer_start")) for item in value]
-    elif value in {None, ""}:
-        pairs = []
-    else:
-        pairs = [(cell_text(row, answer), given)]
-    if not pairs:
-        return (), None
-    text, start = pairs[0]
-    place = -1 if start in {None, ""} else int(start)
-    if place < 0 or context[place : place + len(text)] != text:
+def _question(
+    row: Row, question: str, context: str, given: list[tuple[str, object]], start_column: str
+) -> Question:
+    """Make a question of its answers and the places that are said of them, which may be wrong."""
+    if not given:
+        return Question(question, context, (), None)
+    text, start = given[0]
+    said = None if start in (None, "") else _whole_number(row, start_column, start)
+    place = -1 if said is None else said
+    if place < 0 or not context.startswith(text, place):
         place = context.find(text)
-    if place < 0:
-        raise InputError(
-            f"{row.source}: line {row.line}: the answer {text!r} is not in the context"
+    return Question(question, context, tuple(text for text, _ in given), place, said)
+
+
+def _given(row: Row, answer: str, start_column: str | None) -> list[tuple[str, object]]:
+    """Return each answer with the place that is given for it: of a list as SQuAD has it, or one."""
+    value = cell_value(row, answer)
+    if value is None or value == "":
+        return []
+    if not isinstance(value, list):
+        start = None if start_column is None else cell_value(row, start_column)
+        return [(cell_text(row, answer), start)]
+    if not all(isinstance(item, dict) and isinstance(item.get("text"), str) for item in value):
+        raise RowError(
+            f"{row.source}: line {row.line}: the value at {answer!r} is no list of answers "
+            '({"text": …, "answer_start": …})'
         )
-    return tuple(text for text, _ in pairs), place
+    return [(item["text"], item.get("answer_start")) for item in value]
+
+
+def _whole_number(row: Row, column: str, value: object) -> int:
+    try:
+        return int(str(value))
+    except ValueError:
+        raise RowError(
+            f"{row.source}: line {row.line}, column {column!r}: {value!r} is no whole number"
+        ) from None
 
 
 def _split(

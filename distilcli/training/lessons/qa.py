@@ -89,7 +89,8 @@ class QaObjective:
     def __init__(
         self, lesson: QaLesson, model: QuestionAnswerer, tokenizer: Tokenizer, *, max_length: int
     ) -> None:
-        self._valid = lesson.valid
+        self._valid = [question for question in lesson.valid if question.is_usable]
+        train = [question for question in lesson.train if question.is_usable]
         self._pad_token_id = model.config.pad_token_id
         self._task = QaTask(
             model,
@@ -97,10 +98,10 @@ class QaObjective:
             pair_of=itself,
             long_texts=LongTexts(long="window", max_length=min(max_length, MAX_LENGTH)),
         )
-        encoded = encoded_all(self._task.encode, [question.pair for question in lesson.train])
+        encoded = encoded_all(self._task.encode, [question.pair for question in train])
         self._examples = [
             example
-            for question, row in zip(lesson.train, encoded, strict=True)
+            for question, row in zip(train, encoded, strict=True)
             for example in _windows(question, row)
         ]
         self.sizes = [example.size for example in self._examples]

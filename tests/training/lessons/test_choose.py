@@ -6,14 +6,10 @@ from typing import Any
 import pytest
 import torch
 
-from distilcli.checkpoint.folder import describe_folder
-from distilcli.engine.batching import pad
 from distilcli.tasks.chooser import Chooser
-from distilcli.tokenizer.loading import load_tokenizer
 from distilcli.training.data.problems import SolvedProblem
 from distilcli.training.lessons.choose import ChooseLesson
-from distilcli.training.start import StartingPoint, start_model
-from tests.training.lessons._toy import learn
+from tests.training.lessons._toy import batch_of, learn, objective_of
 
 Make = Callable[..., Path]
 GOOD, BAD = ["good", "great", "loved", "fun"], ["bad", "poor", "dull", "slow"]
@@ -29,12 +25,6 @@ def problems(count: int, *, seed: int) -> list[SolvedProblem]:
         options.insert(answer, draw.choice(GOOD))
         found.append(SolvedProblem(draw.choice(["the film", "a book"]), tuple(options), answer))
     return found
-
-
-def objective_of(folder: Path, lesson: ChooseLesson) -> Any:
-    files = describe_folder("m", folder)
-    model = start_model(StartingPoint(files=files), lesson).eval()
-    return lesson.objective(model, load_tokenizer(files), max_length=64), model
 
 
 @pytest.mark.parametrize("model_type", ["distilbert", "bert"])
@@ -58,8 +48,8 @@ def test_problems_of_several_sizes_make_one_batch(make_model: Make) -> None:
     # The right option's place is that among the options that there are.
     assert [example.answer for example in examples] == [2, 1]
     assert objective.sizes == [3 * 6, 2 * 6]
-    pieces = [piece for example in examples for piece in example.pieces]
-    batch = pad(pieces, pad_token_id=0, device=torch.device("cpu"))
+    batch = batch_of(examples)
+    pieces = batch.pieces
     with torch.no_grad():
         outputs = objective.outputs(model, batch, examples)
         alone = [model(torch.tensor([piece.input_ids])).item() for piece in pieces]

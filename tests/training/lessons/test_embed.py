@@ -9,13 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from distilcli.checkpoint.folder import describe_folder
 from distilcli.checkpoint.sentence import SentenceRecipe, read_recipe, recipe_files
 from distilcli.errors import ModelError
 from distilcli.tasks.embedder import Embedder
-from distilcli.tokenizer.loading import load_tokenizer
 from distilcli.training.data.pairs import TextPair
-from distilcli.training.finetune import StartingPoint, start_model
 from distilcli.training.lessons.embed import (
     EmbedLesson,
     _found,
@@ -24,7 +21,7 @@ from distilcli.training.lessons.embed import (
     same_texts,
 )
 from tests.conftest import WORDS
-from tests.training.lessons._toy import learn
+from tests.training.lessons._toy import learn, objective_of
 
 Make = Callable[..., Path]
 RECIPE = SentenceRecipe(normalizes=True)
@@ -51,12 +48,6 @@ def matching(count: int, *, seed: int) -> list[TextPair]:
     return [TextPair(p.first, p.second) for p in scored(3 * count, seed=seed) if p.score == 5][
         :count
     ]
-
-
-def objective_of(folder: Path, lesson: EmbedLesson, max_length: int = 64) -> Any:
-    files = describe_folder("m", folder)
-    model = start_model(StartingPoint(files=files), lesson)
-    return lesson.objective(model, load_tokenizer(files), max_length=max_length), model
 
 
 @pytest.mark.parametrize("model_type", ["distilbert", "bert"])
