@@ -20,6 +20,7 @@ from distilcli.training.start import StartingPoint
 from distilcli.training.teacher import Teacher
 from distilcli.training.teaching import TeachingPlan
 from tests.conftest import make_tiny
+from tests.training._finetune import finetune
 from tests.training.test_finetune import LABELS, LEARN, OPTIONS, accuracy, at_step, examples, tune
 
 Make = Callable[..., Path]
