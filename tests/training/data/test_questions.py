@@ -7,7 +7,7 @@ import pytest
 from distilcli.errors import InputError
 from distilcli.rows.reader import open_rows
 from distilcli.training.data.columns import Columns
-from distilcli.training.data.questions import Question, read, read_questions
+from distilcli.training.data.questions import MISSING, Question, read, read_questions
 
 
 def rows(path: Path, content: str, **columns: Any) -> list[Question]:
@@ -27,7 +27,7 @@ def test_squad(tmp_path: Path) -> None:
         {"id": "2", "question": "why?", "answers": [], "is_impossible": True},
     )
     assert rows(tmp_path / "a.json", content) == [
-        Question("how?", "the film was dull", ("dull", "was dull"), 13),
+        Question("how?", "the film was dull", ("dull", "was dull"), 13, said=13),
         Question("why?", "the film was dull", (), None),
     ]
 
@@ -35,7 +35,7 @@ def test_squad(tmp_path: Path) -> None:
 def test_rows_with_a_column_for_each(tmp_path: Path) -> None:
     content = "question,context,answer,answer_start\nwhat,bad bad film,bad,4\nx,bad film,,\n"
     assert rows(tmp_path / "a.csv", content) == [
-        Question("what", "bad bad film", ("bad",), 4),
+        Question("what", "bad bad film", ("bad",), 4, said=4),
         Question("x", "bad film", (), None),
     ]
 
@@ -44,6 +44,13 @@ def test_rows_with_a_column_for_each(tmp_path: Path) -> None:
 def test_a_place_that_is_not_the_answers_is_looked_for(tmp_path: Path, start: str) -> None:
     content = f"question,context,answer,start\nwhat,bad bad film,bad,{start}\n"
     assert rows(tmp_path / "a.csv", content)[0].start == 0
+
+
+def test_an_answer_that_is_not_in_its_context_is_kept_for_the_checks(tmp_path: Path) -> None:
+    (found,) = rows(tmp_path / "a.csv", "question,context,answer\nx,a b,c\n")
+    assert (found.answers, found.start, found.is_usable) == (("c",), MISSING, False)
+    assert not Question(" ", "a b", ("a",), 0).is_usable
+    assert not Question("x", "", (), None).is_usable
 
 
 def test_columns_by_their_names(tmp_path: Path) -> None:
@@ -66,7 +73,6 @@ def test_the_questions_of_some_contexts_are_set_aside(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("question,context,answer\nx,a b,c\n", "line 2: the answer 'c' is not in the context"),
         ("question,context,answer\n", "has no questions to learn from"),
         ("question,answer\nx,c\n", "no column 'context' in .*; name it with --pair-column"),
         ("context,answer\nx,c\n", "no column 'question' in .*; name it with --text-column"),

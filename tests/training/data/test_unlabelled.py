@@ -8,6 +8,7 @@ import pytest
 
 from distilcli.errors import InputError
 from distilcli.rows.reader import open_rows
+from distilcli.training.data.columns import Columns
 from distilcli.training.data.labelled import UNLABELLED
 from distilcli.training.data.questions import read_questions
 from distilcli.training.data.tagged import read_tagged
@@ -84,7 +85,7 @@ SQUAD = json.dumps(
 
 
 def asked(tmp_path: Path, name: str, text: str, valid: str | None = ANSWERED, **more: Any) -> Any:
-    settings = {"share": 0.5, "seed": 0, "taught": True}
+    settings = {"columns": Columns(), "share": 0.5, "seed": 0, "taught": True}
     return read_questions(
         source(tmp_path / name, text),
         None if valid is None else source(tmp_path / "v.jsonl", valid),
