@@ -11,7 +11,7 @@ from distilcli.training.data.problems import SolvedProblem
 from distilcli.training.data.questions import Question
 from distilcli.training.data.tagged import TaggedSentences
 
-NAMES = ("the rows to learn from", "the rows to validate on")
+NAMES = ("train", "valid")
 
 
 def rows_of(part: Any, name: str) -> CheckedRows:
