@@ -125,17 +125,18 @@ _distil() {
         'finetune')
             if [[ $options ]]; then
                 case $previous in
-                    --output | -o | --teacher-cache) _distil_paths -d; return ;;
+                    --valid | --plot | --stats) _distil_paths -f; return ;;
+                    --valid-split | --text-column | -c | --pair-column | --label-column | --label-separator | --options-column | --option-columns | --input-format | --encoding | --delimiter | --limit | --student-layers | --student | --positions | --prune-heads | --max-length | --epochs | --learning-rate | --lr | --warmup | --weight-decay | --layer-decay | --clip | --token-budget | --accumulate | --freeze | --dropout | --label-smoothing | --augment | --average | --eval-every | --early-stopping | --seed | --temperature | --alpha-ce | --alpha-task | --alpha-cos | --alpha-hidden | --alpha-attention | --threads | --device) _distil_free; return ;;
+                    --task) _distil_words 'classify multilabel regress tag qa mlm embed choose'; return ;;
                     --model | -m | --teacher) _distil_words 'sentiment'; _distil_paths -d; return ;;
-                    --task) _distil_words 'classify tag qa embed'; return ;;
-                    --valid | --stats) _distil_paths -f; return ;;
-                    --valid-split | --text-column | -c | --pair-column | --label-column | --input-format | --encoding | --delimiter | --limit | --epochs | --learning-rate | --lr | --warmup | --weight-decay | --layer-decay | --clip | --token-budget | --accumulate | --max-length | --freeze | --dropout | --average | --positions | --prune-heads | --student-layers | --student | --temperature | --alpha-ce | --alpha-task | --alpha-cos | --alpha-hidden | --alpha-attention | --eval-every | --early-stopping | --seed | --threads | --device) _distil_free; return ;;
-                    --schedule) _distil_words 'linear cosine'; return ;;
                     --position-growth) _distil_words 'copy interpolate'; return ;;
+                    --schedule) _distil_words 'linear cosine'; return ;;
+                    --class-weights) _distil_words 'balanced'; return ;;
                     --precision) _distil_words 'auto fp32 bf16'; return ;;
+                    --teacher-cache | --output | -o) _distil_paths -d; return ;;
                 esac
                 if [[ $current == -* ]]; then
-                    _distil_words '--output -o --model -m --task --valid --valid-split --text-column -c --pair-column --label-column --input-format --encoding --delimiter --no-header --limit --epochs --learning-rate --lr --schedule --warmup --weight-decay --layer-decay --clip --token-budget --accumulate --max-length --gradient-checkpointing --freeze --dropout --average --fold --positions --position-growth --prune-heads --teacher --teacher-cache --student-layers --student --temperature --alpha-ce --alpha-task --alpha-cos --alpha-hidden --alpha-attention --precision --eval-every --early-stopping --seed --threads --device --resume --force --stats --json --offline --quiet -q --help -h'; return
+                    _distil_words '--valid --valid-split --text-column -c --pair-column --label-column --label-separator --options-column --option-columns --input-format --encoding --delimiter --no-header --limit --task --model -m --fold --student-layers --student --positions --position-growth --prune-heads --max-length --epochs --learning-rate --lr --schedule --warmup --weight-decay --layer-decay --clip --token-budget --accumulate --gradient-checkpointing --freeze --dropout --class-weights --label-smoothing --augment --average --precision --eval-every --early-stopping --seed --teacher --teacher-cache --temperature --alpha-ce --alpha-task --alpha-cos --alpha-hidden --alpha-attention --output -o --plot --dry-run --threads --device --resume --force --stats --json --offline --quiet -q --help -h'; return
                 fi
             fi
             _distil_paths -f ;;
