@@ -193,14 +193,14 @@ def test_vectors_of_another_recipe_are_other_answers(
     recipe = SentenceRecipe(pooling=("mean",))
     for number, pooling in enumerate(("mean", "cls", "mean")):
         lesson = EmbedLesson(pairs, pairs, replace(recipe, pooling=(pooling,)))
-        finetune(
+        prepare(
             StartingPoint(files=describe_folder("m", tiny_folder)),
             lesson,
             options=replace(SHORT, epochs=1),
             folder=tmp_path / str(number),
             teaching=TeachingPlan(files=describe_folder("t", teacher), cache=cache),
             device="cpu",
-        )
+        ).train()
     assert len(list(cache.iterdir())) == 2
 
 
