@@ -194,14 +194,14 @@ def test_vectors_of_another_recipe_are_other_answers(
     recipe = SentenceRecipe(pooling=("mean",))
     for number, pooling in enumerate(("mean", "cls", "mean")):
         lesson = EmbedLesson(pairs, pairs, replace(recipe, pooling=(pooling,)))
-        prepare(
+        finetune(
             StartingPoint(files=describe_folder("m", tiny_folder)),
             lesson,
             options=replace(SHORT, epochs=1),
             folder=tmp_path / str(number),
             teaching=TeachingPlan(files=describe_folder("t", teacher), cache=cache),
             device="cpu",
-        ).train()
+        )
     assert len(list(cache.iterdir())) == 2
 
 
@@ -210,14 +210,14 @@ def test_rows_that_are_drawn_otherwise_have_other_answers(
 ) -> None:
     for number, seed in enumerate((1, 2, 1)):
         lesson = ClassifyLesson(TRAIN, VALID, LessonOptions(augment=0.3, seed=seed))
-        prepare(
+        finetune(
             StartingPoint(files=describe_folder("m", tiny_folder)),
             lesson,
             options=replace(SHORT, seed=seed),
             folder=tmp_path / str(number),
             teaching=TeachingPlan(files=describe_folder("t", teacher), cache=tmp_path / "cache"),
             device="cpu",
-        ).train()
+        )
     assert [len(list(kept.iterdir())) for kept in (tmp_path / "cache").iterdir()] == [2, 2]
     assert saved(tmp_path / "0").keys() == saved(tmp_path / "2").keys()
     assert all(
