@@ -167,7 +167,12 @@ def prepare(
     if teaching is not None:
         student = Student(model, tokenizer, teachable, max_length)
         objective = distillation = teach(
-            teaching, lesson, student, device=placement.device, on_pass=on_teacher_pass
+            teaching,
+            lesson,
+            student,
+            seed=options.seed,
+            device=placement.device,
+            on_pass=on_teacher_pass,
         )
         projection = distillation.projection
     # A teacher compares layers, and examples that vary are other sequences in every epoch.

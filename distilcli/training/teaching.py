@@ -62,10 +62,13 @@ def teach(
     lesson: Lesson,
     student: Student,
     *,
+    seed: int,
     device: torch.device,
     on_pass: Callable[[int, int], None],
 ) -> Distillation:
     """Load the teacher and add it to what the student learns.
+
+    `seed` is that of examples that vary.
 
     Raises `ModelError` for a teacher without the head of the lesson, with other labels, another
     vocabulary, or less room for tokens than the student has.
@@ -112,14 +115,16 @@ def teach(
     )
     teacher: Teaching = live
     if plan.cache is not None:
-        folder = plan.cache / _cache_key(plan, lesson, student, live)
+        folder = plan.cache / _cache_key(plan, lesson, student, live, seed)
         teacher = CachedTeacher(live, folder, device=device, on_pass=on_pass)
     return Distillation(
         student.objective, teacher, student.model, options=plan.options, layers=layers
     )
 
 
-def _cache_key(plan: TeachingPlan, lesson: Lesson, student: Student, teacher: Teacher) -> str:
+def _cache_key(
+    plan: TeachingPlan, lesson: Lesson, student: Student, teacher: Teacher, seed: int
+) -> str:
     """Tell answers by what they depend on."""
     if plan.options.alpha_attention:
         raise UsageError(
@@ -129,6 +134,6 @@ def _cache_key(plan: TeachingPlan, lesson: Lesson, student: Student, teacher: Te
     learned = {name: it for name, it in lesson.digests().items() if name != "validation data"}
     what = (
         model_digest(plan.files), lesson.task, sorted(learned.items()),
-        student.max_length, tuple(teacher.layers),
+        student.max_length, tuple(teacher.layers), seed if teacher.objective.varies else None,
     )  # fmt: skip
     return hashlib.sha256(repr(what).encode()).hexdigest()[:16]

@@ -16,6 +16,7 @@ from distilcli.training.data.pairs import TextPair
 from distilcli.training.distillation import DistillationOptions
 from distilcli.training.lessons.classify import ClassifyLesson
 from distilcli.training.lessons.embed import EmbedLesson
+from distilcli.training.settings import LessonOptions
 from distilcli.training.start import StartingPoint
 from distilcli.training.teacher import Teacher
 from distilcli.training.teaching import TeachingPlan
@@ -202,6 +203,26 @@ def test_vectors_of_another_recipe_are_other_answers(
             device="cpu",
         )
     assert len(list(cache.iterdir())) == 2
+
+
+def test_rows_that_are_drawn_otherwise_have_other_answers(
+    tiny_folder: Path, teacher: Path, tmp_path: Path
+) -> None:
+    for number, seed in enumerate((1, 2, 1)):
+        lesson = ClassifyLesson(TRAIN, VALID, LessonOptions(augment=0.3, seed=seed))
+        finetune(
+            StartingPoint(files=describe_folder("m", tiny_folder)),
+            lesson,
+            options=replace(SHORT, seed=seed),
+            folder=tmp_path / str(number),
+            teaching=TeachingPlan(files=describe_folder("t", teacher), cache=tmp_path / "cache"),
+            device="cpu",
+        )
+    assert [len(list(kept.iterdir())) for kept in (tmp_path / "cache").iterdir()] == [2, 2]
+    assert saved(tmp_path / "0").keys() == saved(tmp_path / "2").keys()
+    assert all(
+        torch.equal(a, saved(tmp_path / "2")[key]) for key, a in saved(tmp_path / "0").items()
+    )
 
 
 def test_attention_is_not_kept(tiny_folder: Path, teacher: Path, tmp_path: Path) -> None:
