@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from distilcli.console import Console
-from distilcli.console.results import scores_of, training_scores
+from distilcli.console.results import training_scores
+from distilcli.training.history import scores_of
 
 if TYPE_CHECKING:
     from rich.progress import ProgressColumn

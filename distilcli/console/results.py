@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from distilcli.console import Console
+from distilcli.training.history import scores_of
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
@@ -242,12 +243,6 @@ def training_scores(entry: Mapping[str, Any]) -> str:
     """Return the scores of an evaluation in words."""
     scores = scores_of(entry).items()
     return ", ".join(f"{name.replace('_', ' ')} {score:.4f}" for name, score in scores)
-
-
-def scores_of(entry: Mapping[str, Any]) -> dict[str, float]:
-    """Return the scores of an evaluation, that by which the best is known first."""
-    others = {"step", "epoch", "train_loss", "best"}
-    return {name: value for name, value in entry.items() if name not in others}
 
 
 def show_interrupted(console: Console, folder: str, *, can_resume: bool) -> None:

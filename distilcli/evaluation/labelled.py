@@ -55,14 +55,15 @@ class Labelled(Measured):
     def __len__(self) -> int:
         return len(self.expected)
 
-    def _scores(self, rows: Rows = EVERY) -> ClassificationScores:
+    def scores(self, rows: Rows = EVERY) -> ClassificationScores:
+        """Return what the labels of some rows are worth, label by label too."""
         return classification_scores(
             self.expected[rows], self.predicted[rows], n_labels=len(self.labels)
         )
 
     def figures(self, rows: Rows = EVERY) -> dict[str, float]:
         """See `Measured`; precision and recall are means over the labels."""
-        scores = self._scores(rows)
+        scores = self.scores(rows)
         found = {
             name: getattr(scores, name)
             for name in ("accuracy", "precision", "recall", "macro_f1", "micro_f1", "matthews")
@@ -88,7 +89,7 @@ class Labelled(Measured):
 
     def tables(self) -> list[Table]:
         """Return the figures of each label, and how labels were taken for others."""
-        scores = self._scores()
+        scores = self.scores()
         rows = [
             shares({"label": label}, of_label)
             for label, of_label in zip(self.labels, scores.labels, strict=True)
@@ -107,7 +108,7 @@ class Labelled(Measured):
 
     def details(self) -> dict[str, object]:
         """Return the confusion matrix, in the order of the labels, and a reliability diagram."""
-        counts = [list(row) for row in self._scores().confusion]
+        counts = [list(row) for row in self.scores().confusion]
         found: dict[str, object] = {"confusion": counts}
         if self.confidences is not None:
             bins = reliability(self.confidences, self.expected == self.predicted)

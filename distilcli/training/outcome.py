@@ -2,23 +2,21 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from distilcli.evaluation.labelled import Labelled
 from distilcli.scores.calibration import reliability
-from distilcli.scores.classification import classification_scores
 from distilcli.tasks.classifier import Classifier
 from distilcli.tasks.settings import LongTexts
 from distilcli.training.data.labelled import Examples
 from distilcli.training.environment import Environment
+from distilcli.training.history import scores_of
 from distilcli.training.lesson_rows import NAMES, rows_of
 from distilcli.training.lessons.lesson import Lesson
 from distilcli.training.model_card import DataRecord, RunRecord, model_card
 from distilcli.training.plots import RunPicture, plot_run
-
-_NO_SCORES = {"step", "epoch", "train_loss", "best"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,13 +58,9 @@ def card_of(
     environment: Environment,
 ) -> str:
     """Write the card of a finished run."""
-    scores = {name: value for name, value in summary["best"].items() if name not in _NO_SCORES}
     figures = {}
     if best is not None:
-        of_labels = classification_scores(
-            best.expected, best.predicted, n_labels=len(best.labels)
-        ).labels
-        figures = dict(zip(best.labels, of_labels, strict=True))
+        figures = dict(zip(best.labels, best.scores().labels, strict=True))
     return model_card(
         RunRecord(
             name=facts.folder.resolve().name,
@@ -82,7 +76,7 @@ def card_of(
             steps=summary["steps"],
             epochs=summary["epochs"],
             best_step=summary["best"]["step"],
-            metrics=scores,
+            metrics=scores_of(summary["best"]),
             label_figures=figures,
             environment=environment,
         )
@@ -95,14 +89,10 @@ def draw(
     """Draw loss and scores over steps, and of labels who was taken for whom, and how surely."""
     picture = RunPicture(title=facts.folder.resolve().name, history=history)
     if best is not None and best.confidences is not None:
-        confusion = classification_scores(
-            best.expected, best.predicted, n_labels=len(best.labels)
-        ).confusion
-        picture = RunPicture(
-            title=picture.title,
-            history=history,
+        picture = replace(
+            picture,
             labels=best.labels,
-            confusion=confusion,
+            confusion=best.scores().confusion,
             reliability=reliability(best.confidences, best.expected == best.predicted),
         )
     plot_run(picture, path)
