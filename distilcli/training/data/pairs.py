@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 
-from distilcli.errors import InputError, RowError
+from distilcli.errors import InputError
 from distilcli.rows.reader import RowSource
-from distilcli.rows.row import cell_text
+from distilcli.rows.row import Row, cell_text
 from distilcli.rows.usual import FIRST_COLUMNS, SECOND_COLUMNS
 from distilcli.training.data.columns import Columns
 from distilcli.training.data.numbers import number
+from distilcli.training.data.reading import read_each
 from distilcli.training.data.split import set_aside
 
 
@@ -66,13 +67,7 @@ def _has_pairs(source: RowSource, pair_column: str | None) -> bool:
 
 def _read_texts(source: RowSource, text_column: str | None) -> list[TextPair]:
     name = source.usual_column(*FIRST_COLUMNS, option="--text-column", wanted=text_column)
-    try:
-        rows = [TextPair(cell_text(row, name), None) for row in source]
-    except RowError as error:
-        raise InputError(str(error)) from None
-    if not rows:
-        raise InputError(f"{source.name}: has no texts to learn from")
-    return rows
+    return read_each(source, lambda row: TextPair(cell_text(row, name), None), what="texts")
 
 
 def _read(source: RowSource, columns: Columns) -> list[TextPair]:
@@ -84,15 +79,9 @@ def _read(source: RowSource, columns: Columns) -> list[TextPair]:
             "name the second with --pair-column"
         )
     score = None if columns.label is None else source.find_column(columns.label)
-    rows = []
-    for row in source:
-        if row.error is not None:
-            raise InputError(row.error)
-        try:
-            pair = cell_text(row, first), cell_text(row, second)
-            rows.append(TextPair(*pair, None if score is None else number(row, score)))
-        except RowError as error:
-            raise InputError(str(error)) from None
-    if not rows:
-        raise InputError(f"{source.name}: has no pairs to learn from")
-    return rows
+
+    def pair_of(row: Row) -> TextPair:
+        texts = cell_text(row, first), cell_text(row, second)
+        return TextPair(*texts, None if score is None else number(row, score))
+
+    return read_each(source, pair_of, what="pairs")

@@ -9,6 +9,7 @@ from distilcli.rows.row import Row, cell_text, cell_value
 from distilcli.rows.usual import ANSWER_COLUMNS
 from distilcli.training.data.columns import Columns
 from distilcli.training.data.labelled import UNLABELLED
+from distilcli.training.data.reading import read_each
 
 MISSING = -1
 """The start of an answer that is not in its context: nothing can be learned from it."""
@@ -71,21 +72,14 @@ def read(source: RowSource, columns: Columns, *, may_lack_answers: bool = False)
     context = source.usual_column("context", option="--pair-column", wanted=columns.pair)
     answer = _answer_column(source, columns.label, may_be_missing=may_lack_answers)
     start = next((name for name in START_COLUMNS if name in source.columns), None)
-    rows = []
-    for row in source:
-        if row.error is not None:
-            raise InputError(row.error)
-        try:
-            pair = cell_text(row, question), cell_text(row, context)
-            if may_lack_answers and cell_value(row, answer) is None:
-                rows.append(Question(*pair, (), UNLABELLED))
-            else:
-                rows.append(_question(row, *pair, _given(row, answer, start), start or answer))
-        except RowError as error:
-            raise InputError(str(error)) from None
-    if not rows:
-        raise InputError(f"{source.name}: has no questions to learn from")
-    return rows
+
+    def question_of(row: Row) -> Question:
+        pair = cell_text(row, question), cell_text(row, context)
+        if may_lack_answers and cell_value(row, answer) is None:
+            return Question(*pair, (), UNLABELLED)
+        return _question(row, *pair, _given(row, answer, start), start or answer)
+
+    return read_each(source, question_of, what="questions")
 
 
 def _answer_column(source: RowSource, wanted: str | None, *, may_be_missing: bool) -> str:

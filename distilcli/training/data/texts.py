@@ -1,8 +1,9 @@
 """Plain texts, to learn from as they are."""
 
-from distilcli.errors import InputError, RowError
+from distilcli.errors import InputError
 from distilcli.rows.reader import RowSource
 from distilcli.rows.row import cell_text
+from distilcli.training.data.reading import read_each
 from distilcli.training.data.split import set_aside
 
 
@@ -20,14 +21,7 @@ def read_texts(
 
 def _read(source: RowSource) -> list[str]:
     column = source.text_column
-    texts = []
-    for row in source:
-        if row.error is not None:
-            raise InputError(row.error)
-        try:
-            texts.append(cell_text(row, column))
-        except RowError as error:
-            raise InputError(str(error)) from None
+    texts = read_each(source, lambda row: cell_text(row, column), what="texts")
     texts = [text for text in texts if text.strip()]
     if not texts:
         raise InputError(f"{source.name}: has no texts to learn from")
