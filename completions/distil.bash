@@ -39,31 +39,33 @@ _distil() {
         'choose')
             if [[ $options ]]; then
                 case $previous in
-                    --text | --prompt | --option | --prompt-column | --options-column | --option-columns | --prefix | --input-format | --encoding | --delimiter | --limit | --max-length | --stride | --batch | --max-tokens | --threads | --device) _distil_free; return ;;
+                    --text | --prompt | --option | --prompt-column | --options-column | --option-columns | --prefix | --input-format | --encoding | --delimiter | --limit | --max-length | --stride | --batch | --max-tokens | --threads | --device | --min-agreement) _distil_free; return ;;
                     --model | -m) _distil_words 'mini sentiment'; _distil_paths -d; return ;;
                     --output | -o | --stats) _distil_paths -f; return ;;
                     --format) _distil_words 'auto table csv tsv jsonl json parquet'; return ;;
                     --on-error) _distil_words 'keep skip stop'; return ;;
                     --long) _distil_words 'truncate window error'; return ;;
+                    --precision) _distil_words 'fp32 tf32 bf16 fp16 int8'; return ;;
                 esac
                 if [[ $current == -* ]]; then
-                    _distil_words '--text --model -m --prompt --option --prompt-column --options-column --option-columns --output -o --format --prefix --force --input-format --encoding --delimiter --no-header --limit --on-error --long --max-length --stride --batch --max-tokens --threads --device --dry-run --stats --json --offline --quiet -q --help -h'; return
+                    _distil_words '--text --model -m --prompt --option --prompt-column --options-column --option-columns --output -o --format --prefix --force --input-format --encoding --delimiter --no-header --limit --on-error --long --max-length --stride --batch --max-tokens --threads --device --precision --min-agreement --dry-run --stats --json --offline --quiet -q --help -h'; return
                 fi
             fi
             _distil_paths -f ;;
         'classify')
             if [[ $options ]]; then
                 case $previous in
-                    --text | --text-column | -c | --pair-column | --top-k | --threshold | --prefix | --input-format | --encoding | --delimiter | --limit | --max-length | --stride | --batch | --max-tokens | --threads | --device) _distil_free; return ;;
+                    --text | --text-column | -c | --pair-column | --top-k | --threshold | --prefix | --input-format | --encoding | --delimiter | --limit | --max-length | --stride | --batch | --max-tokens | --threads | --device | --min-agreement) _distil_free; return ;;
                     --model | -m) _distil_words 'mini sentiment'; _distil_paths -d; return ;;
                     --window-pooling) _distil_words 'mean max first'; return ;;
                     --output | -o | --stats) _distil_paths -f; return ;;
                     --format) _distil_words 'auto table csv tsv jsonl json parquet'; return ;;
                     --on-error) _distil_words 'keep skip stop'; return ;;
                     --long) _distil_words 'truncate window error'; return ;;
+                    --precision) _distil_words 'fp32 tf32 bf16 fp16 int8'; return ;;
                 esac
                 if [[ $current == -* ]]; then
-                    _distil_words '--text --model -m --text-column -c --pair-column --top-k --all-scores --multi-label --threshold --window-pooling --output -o --format --prefix --force --input-format --encoding --delimiter --no-header --limit --on-error --long --max-length --stride --batch --max-tokens --threads --device --dry-run --stats --json --offline --quiet -q --help -h'; return
+                    _distil_words '--text --model -m --text-column -c --pair-column --top-k --all-scores --multi-label --threshold --window-pooling --output -o --format --prefix --force --input-format --encoding --delimiter --no-header --limit --on-error --long --max-length --stride --batch --max-tokens --threads --device --precision --min-agreement --dry-run --stats --json --offline --quiet -q --help -h'; return
                 fi
             fi
             _distil_paths -f ;;
@@ -77,7 +79,7 @@ _distil() {
         'embed')
             if [[ $options ]]; then
                 case $previous in
-                    --text | --text-column | -c | --pooling | --dims | --layer | --prompt | --prompt-name | --id-column | --search | --top-k | -k | --near-duplicates | --prefix | --input-format | --encoding | --delimiter | --limit | --max-length | --stride | --batch | --max-tokens | --threads | --device) _distil_free; return ;;
+                    --text | --text-column | -c | --pooling | --dims | --layer | --prompt | --prompt-name | --id-column | --search | --top-k | -k | --near-duplicates | --prefix | --input-format | --encoding | --delimiter | --limit | --max-length | --stride | --batch | --max-tokens | --threads | --device | --min-agreement) _distil_free; return ;;
                     --model | -m) _distil_words 'mini sentiment'; _distil_paths -d; return ;;
                     --dtype) _distil_words 'float32 float16 int8 binary'; return ;;
                     --index | --output | -o | --stats) _distil_paths -f; return ;;
@@ -85,9 +87,10 @@ _distil() {
                     --format) _distil_words 'auto table csv tsv jsonl json parquet npy safetensors'; return ;;
                     --on-error) _distil_words 'keep skip stop'; return ;;
                     --long) _distil_words 'truncate window error'; return ;;
+                    --precision) _distil_words 'fp32 tf32 bf16 fp16 int8'; return ;;
                 esac
                 if [[ $current == -* ]]; then
-                    _distil_words '--text --model -m --text-column -c --pooling --normalize --no-normalize --dims --layer --tokens --dtype --prompt --prompt-name --id-column --search --index --top-k -k --near-duplicates --window-pooling --output -o --format --prefix --force --input-format --encoding --delimiter --no-header --limit --on-error --long --max-length --stride --batch --max-tokens --threads --device --dry-run --stats --json --offline --quiet -q --help -h'; return
+                    _distil_words '--text --model -m --text-column -c --pooling --normalize --no-normalize --dims --layer --tokens --dtype --prompt --prompt-name --id-column --search --index --top-k -k --near-duplicates --window-pooling --output -o --format --prefix --force --input-format --encoding --delimiter --no-header --limit --on-error --long --max-length --stride --batch --max-tokens --threads --device --precision --min-agreement --dry-run --stats --json --offline --quiet -q --help -h'; return
                 fi
             fi
             _distil_paths -f ;;
@@ -95,30 +98,32 @@ _distil() {
             if [[ $options ]]; then
                 case $previous in
                     --task) _distil_words 'classify multilabel regress tag qa mlm embed choose'; return ;;
-                    --label-column | --text-column | -c | --pair-column | --options-column | --option-columns | --prefix | --map | --threshold | --confidence | --by | --min | --max | --input-format | --encoding | --delimiter | --limit | --max-length | --stride | --batch | --max-tokens | --threads | --device) _distil_free; return ;;
+                    --label-column | --text-column | -c | --pair-column | --options-column | --option-columns | --prefix | --map | --threshold | --confidence | --by | --min | --max | --input-format | --encoding | --delimiter | --limit | --max-length | --stride | --batch | --max-tokens | --threads | --device | --min-agreement) _distil_free; return ;;
                     --errors | --stats) _distil_paths -f; return ;;
                     --format) _distil_words 'auto table tsv csv json'; return ;;
                     --on-error) _distil_words 'stop skip'; return ;;
                     --long) _distil_words 'truncate window error'; return ;;
                     --window-pooling) _distil_words 'mean max first'; return ;;
+                    --precision) _distil_words 'fp32 tf32 bf16 fp16 int8'; return ;;
                 esac
                 if [[ $current == -* ]]; then
-                    _distil_words '--task --label-column --text-column -c --pair-column --options-column --option-columns --prefix --map --threshold --threshold-search --calibrate --confidence --by --errors --force --min --max --format --input-format --encoding --delimiter --no-header --limit --on-error --long --max-length --stride --window-pooling --batch --max-tokens --threads --device --stats --json --offline --quiet -q --help -h'; return
+                    _distil_words '--task --label-column --text-column -c --pair-column --options-column --option-columns --prefix --map --threshold --threshold-search --calibrate --confidence --by --errors --force --min --max --format --input-format --encoding --delimiter --no-header --limit --on-error --long --max-length --stride --window-pooling --batch --max-tokens --threads --device --precision --min-agreement --stats --json --offline --quiet -q --help -h'; return
                 fi
             fi
             _distil_free ;;
         'fill')
             if [[ $options ]]; then
                 case $previous in
-                    --text | --text-column | -c | --top-k | --targets | --prefix | --input-format | --encoding | --delimiter | --limit | --max-length | --stride | --batch | --max-tokens | --threads | --device) _distil_free; return ;;
+                    --text | --text-column | -c | --top-k | --targets | --prefix | --input-format | --encoding | --delimiter | --limit | --max-length | --stride | --batch | --max-tokens | --threads | --device | --min-agreement) _distil_free; return ;;
                     --model | -m) _distil_words 'mini sentiment'; _distil_paths -d; return ;;
                     --output | -o | --stats) _distil_paths -f; return ;;
                     --format) _distil_words 'auto table csv tsv jsonl json parquet'; return ;;
                     --on-error) _distil_words 'keep skip stop'; return ;;
                     --long) _distil_words 'truncate window error'; return ;;
+                    --precision) _distil_words 'fp32 tf32 bf16 fp16 int8'; return ;;
                 esac
                 if [[ $current == -* ]]; then
-                    _distil_words '--text --model -m --text-column -c --top-k --targets --whole-word --pseudo-perplexity --output -o --format --prefix --force --input-format --encoding --delimiter --no-header --limit --on-error --long --max-length --stride --batch --max-tokens --threads --device --dry-run --stats --json --offline --quiet -q --help -h'; return
+                    _distil_words '--text --model -m --text-column -c --top-k --targets --whole-word --pseudo-perplexity --output -o --format --prefix --force --input-format --encoding --delimiter --no-header --limit --on-error --long --max-length --stride --batch --max-tokens --threads --device --precision --min-agreement --dry-run --stats --json --offline --quiet -q --help -h'; return
                 fi
             fi
             _distil_paths -f ;;
@@ -155,31 +160,33 @@ _distil() {
         'qa')
             if [[ $options ]]; then
                 case $previous in
-                    --text | --question | --context | --question-column | --context-column | --top-k | --max-answer-length | --no-answer-threshold | --prefix | --input-format | --encoding | --delimiter | --limit | --max-length | --stride | --batch | --max-tokens | --threads | --device) _distil_free; return ;;
+                    --text | --question | --context | --question-column | --context-column | --top-k | --max-answer-length | --no-answer-threshold | --prefix | --input-format | --encoding | --delimiter | --limit | --max-length | --stride | --batch | --max-tokens | --threads | --device | --min-agreement) _distil_free; return ;;
                     --model | -m) _distil_words 'mini sentiment'; _distil_paths -d; return ;;
                     --context-file | --squad-predictions | --output | -o | --stats) _distil_paths -f; return ;;
                     --format) _distil_words 'auto table csv tsv jsonl json parquet'; return ;;
                     --on-error) _distil_words 'keep skip stop'; return ;;
                     --long) _distil_words 'truncate window error'; return ;;
+                    --precision) _distil_words 'fp32 tf32 bf16 fp16 int8'; return ;;
                 esac
                 if [[ $current == -* ]]; then
-                    _distil_words '--text --model -m --question --context --context-file --question-column --context-column --top-k --max-answer-length --no-answer-threshold --squad-predictions --output -o --format --prefix --force --input-format --encoding --delimiter --no-header --limit --on-error --long --max-length --stride --batch --max-tokens --threads --device --dry-run --stats --json --offline --quiet -q --help -h'; return
+                    _distil_words '--text --model -m --question --context --context-file --question-column --context-column --top-k --max-answer-length --no-answer-threshold --squad-predictions --output -o --format --prefix --force --input-format --encoding --delimiter --no-header --limit --on-error --long --max-length --stride --batch --max-tokens --threads --device --precision --min-agreement --dry-run --stats --json --offline --quiet -q --help -h'; return
                 fi
             fi
             _distil_paths -f ;;
         'tag')
             if [[ $options ]]; then
                 case $previous in
-                    --text | --text-column | -c | --prefix | --input-format | --encoding | --delimiter | --limit | --max-length | --stride | --batch | --max-tokens | --threads | --device) _distil_free; return ;;
+                    --text | --text-column | -c | --prefix | --input-format | --encoding | --delimiter | --limit | --max-length | --stride | --batch | --max-tokens | --threads | --device | --min-agreement) _distil_free; return ;;
                     --model | -m) _distil_words 'mini sentiment'; _distil_paths -d; return ;;
                     --aggregation) _distil_words 'none simple first average max'; return ;;
                     --output | -o | --stats) _distil_paths -f; return ;;
                     --format) _distil_words 'auto table csv tsv jsonl json parquet conll'; return ;;
                     --on-error) _distil_words 'keep skip stop'; return ;;
                     --long) _distil_words 'truncate window error'; return ;;
+                    --precision) _distil_words 'fp32 tf32 bf16 fp16 int8'; return ;;
                 esac
                 if [[ $current == -* ]]; then
-                    _distil_words '--text --model -m --text-column -c --aggregation --output -o --format --prefix --force --input-format --encoding --delimiter --no-header --limit --on-error --long --max-length --stride --batch --max-tokens --threads --device --dry-run --stats --json --offline --quiet -q --help -h'; return
+                    _distil_words '--text --model -m --text-column -c --aggregation --output -o --format --prefix --force --input-format --encoding --delimiter --no-header --limit --on-error --long --max-length --stride --batch --max-tokens --threads --device --precision --min-agreement --dry-run --stats --json --offline --quiet -q --help -h'; return
                 fi
             fi
             _distil_paths -f ;;

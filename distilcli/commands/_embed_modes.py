@@ -66,9 +66,7 @@ class Vectors:
             dtype=self.dtype,
             prompt=self.prompt,
             prompt_name=self.prompt_name,
-            device=self.run.device,
-            offline=self.run.offline,
-            batches=self.run.batches,
+            **self.run.computing,
             long_texts=self.run.long_texts(self.window_pooling),
         )
 

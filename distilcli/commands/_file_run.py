@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from distilcli.rows.writer import Block
     from distilcli.stats import RunStats
     from distilcli.tasks.files import Sink
+    from distilcli.tasks.verified import Agreement
 
 Value = TypeVar("Value")
 Value_contra = TypeVar("Value_contra", contravariant=True)
@@ -120,12 +121,14 @@ def run_over_files(
     open_vectors: "Callable[[], VectorWriter] | None" = None,
     on_block: "Callable[[list[Outcome[Row, Value]]], None] | None" = None,
     counted: str = "rows",
+    agreement: "Agreement | None" = None,
 ) -> int:
     """Carry every row through the engine to where it goes; return the exit code.
 
     `text_columns` are those that the model reads; `about` says in the statistics what was run.
     With `open_vectors` the values go there and no rows are written. `on_block` sees each block of
     rows after it is written; `counted` are the things that have the labels in the summary.
+    `agreement` is with the fp32 model, where that was asked.
     """
     from distilcli.console.live import rows_progress
     from distilcli.console.results import show_summary
@@ -168,6 +171,11 @@ def run_over_files(
     note_unshown(console, sink)
     if not report.as_json:
         show_summary(console, stats, counts, counted=counted)
+    if agreement is not None and agreement.share is not None:
+        console.note(
+            f"int8 agrees with fp32 on {agreement.share:.1%} of the first {agreement.rows:,} rows"
+        )
+        about = {**about, "agreement": agreement.share, "agreement_rows": agreement.rows}
     write_report({**about, "counts": dict(counts.most_common()), **stats.as_dict()}, report)
     return EXIT_SOME_ROWS_FAILED if stats.failed else 0
 

@@ -180,6 +180,24 @@ ThreadsOption = Annotated[
 
 DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:N or mps.")]
 
+PrecisionOption = Annotated[
+    Literal["fp32", "tf32", "bf16", "fp16", "int8"],
+    typer.Option(
+        "--precision",
+        help="The number format of the model: int8 and bf16 on CPUs, bf16, fp16 and tf32 on GPUs.",
+    ),
+]
+
+MinAgreementOption = Annotated[
+    float | None,
+    typer.Option(
+        "--min-agreement",
+        min=0,
+        max=1,
+        help="int8: the least share of the first rows on which it must say what fp32 says (0.99).",
+    ),
+]
+
 DryRunOption = Annotated[
     bool, typer.Option("--dry-run", help="Count rows and tokens, expect time and memory; no run.")
 ]

@@ -62,6 +62,8 @@ class RunOptions:
     max_tokens: options.MaxTokensOption = None
     threads: options.ThreadsOption = None
     device: options.DeviceOption = "auto"
+    precision: options.PrecisionOption = "fp32"
+    min_agreement: options.MinAgreementOption = None
     dry_run: options.DryRunOption = False
     stats_file: options.StatsOption = None
     json_summary: options.JsonOption = False
@@ -111,6 +113,24 @@ class RunOptions:
         from distilcli.tasks.settings import BatchOptions
 
         return BatchOptions(rows=self.batch, tokens=self.max_tokens, threads=self.threads)
+
+    @property
+    def computing(self) -> dict[str, Any]:
+        """What every predictor is told of where and how its model computes.
+
+        Raises `UsageError` for options that cannot be meant together.
+        """
+        from distilcli.tasks.settings import MIN_AGREEMENT
+
+        if self.min_agreement is not None and self.precision != "int8":
+            raise UsageError("--min-agreement is for int8; add --precision int8")
+        return {
+            "device": self.device,
+            "precision": self.precision,
+            "min_agreement": (MIN_AGREEMENT if self.min_agreement is None else self.min_agreement),
+            "offline": self.offline,
+            "batches": self.batches,
+        }
 
     def open_rows(
         self, text_column: str | None = None, *, given: "Given | None" = None
@@ -184,7 +204,12 @@ class RunOptions:
         plural = "s" if len(text_columns) > 1 else ""
         read = "" if source.format == "txt" else f", text column{plural} {named}"
         self.console.note(predictor.described() + read)
-        about = {"command": command, "model": predictor.name, "input": source.name}
+        about = {
+            "command": command,
+            "model": predictor.name,
+            "precision": predictor.precision,
+            "input": source.name,
+        }
         if self.dry_run:
             return estimate_over_files(
                 self.console, source, engine, about=about, report=self.report
@@ -203,6 +228,7 @@ class RunOptions:
             open_vectors=open_vectors,
             on_block=on_block,
             counted=counted,
+            agreement=predictor.agreement,
         )
 
 

@@ -79,9 +79,7 @@ def choose(
 
     chooser = Chooser(
         run.model,
-        device=run.device,
-        offline=run.offline,
-        batches=run.batches,
+        **run.computing,
         long_texts=run.long_texts(),
     )
     return run.carry(

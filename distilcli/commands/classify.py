@@ -55,10 +55,8 @@ def classify(
 
     classifier = Classifier(
         run.model,
-        device=run.device,
         multi_label=multi_label,
-        offline=run.offline,
-        batches=run.batches,
+        **run.computing,
         long_texts=run.long_texts(window_pooling),
     )
     if threshold is not None and classifier.kind != "multi":

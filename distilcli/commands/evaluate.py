@@ -150,6 +150,8 @@ def evaluate(
     max_tokens: options.MaxTokensOption = None,
     threads: options.ThreadsOption = None,
     device: options.DeviceOption = "auto",
+    precision: options.PrecisionOption = "fp32",
+    min_agreement: options.MinAgreementOption = None,
     stats_file: options.StatsOption = None,
     json_summary: options.JsonOption = False,
     offline: options.OfflineOption = False,
@@ -182,6 +184,8 @@ def evaluate(
         max_tokens=max_tokens,
         threads=threads,
         device=device,
+        precision=precision,
+        min_agreement=min_agreement,
         stats_file=stats_file,
         json_summary=json_summary,
         offline=offline,
@@ -231,9 +235,7 @@ def evaluate(
             threshold=threshold,
             limited=limit is not None,
             on_error=on_error,
-            device=device,
-            offline=offline,
-            batches=run.batches,
+            computing=run.computing,
             long_texts=_long_texts(run, given=long is not None, window_pooling=window_pooling),
         )
     )

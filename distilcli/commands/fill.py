@@ -59,12 +59,10 @@ def fill(
 
     filler = MaskFiller(
         run.model,
-        device=run.device,
         top_k=top_k or 5,
         targets=None if targets is None else options.listed(targets),
         whole_word=whole_word,
-        offline=run.offline,
-        batches=run.batches,
+        **run.computing,
         long_texts=run.long_texts(),
     )
     text_of = text_from(text_column)

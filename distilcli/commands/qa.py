@@ -110,12 +110,10 @@ def qa(
 
     answerer = Answerer(
         run.model,
-        device=run.device,
         top_k=top_k,
         max_answer_length=max_answer_length,
         no_answer_threshold=no_answer_threshold,
-        offline=run.offline,
-        batches=run.batches,
+        **run.computing,
         long_texts=run.long_texts(),
     )
     fixed = "" if given is not None else (questions or [context or ""])[0]

@@ -48,9 +48,7 @@ def tag(
     tagger = Tagger(
         run.model,
         aggregation=aggregation,
-        device=run.device,
-        offline=run.offline,
-        batches=run.batches,
+        **run.computing,
         long_texts=run.long_texts(),
     )
     if _writes_conll(run, source):

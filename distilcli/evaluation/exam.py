@@ -11,14 +11,15 @@ from distilcli.evaluation.tasks import Task
 from distilcli.rows.reader import RowSource
 from distilcli.rows.row import Row, cell_text, cell_value
 from distilcli.stats import RunStats
-from distilcli.tasks.settings import BatchOptions, LongTexts
+from distilcli.tasks.settings import LongTexts
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ExamOptions:
     """What is said of columns, and of how a model runs; None takes what is usual.
 
-    `names` maps labels of the rows to those of the model. `threshold` is for several labels, and
+    `computing` are the arguments of a predictor that say where and how its model computes; `names`
+    maps labels of the rows to those of the model. `threshold` is for several labels, and
     for "no answer". With `limited` not all rows are read, so that predictions may be left over.
     """
 
@@ -31,9 +32,7 @@ class ExamOptions:
     threshold: float | None = None
     limited: bool = False
     on_error: OnError = "stop"
-    device: str = "auto"
-    offline: bool = False
-    batches: BatchOptions | None = None
+    computing: Mapping[str, Any] = field(default_factory=dict)
     long_texts: LongTexts | None = None
 
 

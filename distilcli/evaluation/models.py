@@ -231,12 +231,7 @@ def cosine(one: Array, other: Array) -> float:
 
 
 def _settings(options: ExamOptions) -> dict[str, Any]:
-    return {
-        "device": options.device,
-        "offline": options.offline,
-        "batches": options.batches,
-        "long_texts": options.long_texts,
-    }
+    return {**options.computing, "long_texts": options.long_texts}
 
 
 def _done(

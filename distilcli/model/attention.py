@@ -39,13 +39,15 @@ class SelfAttention(nn.Module):
         layer's heads before pruning, is a factor on their probabilities. Returns (B, Q, D).
         """
         dropout_p = self.dropout.p if self.training else 0.0
-        if dropout_p and x.device.type == "cpu":
-            # torch has no fused attention with dropout here, and its own dropout is slow.
-            return self.with_probabilities(asking, x, mask_bias, head_mask)[0]
+        queries, keys, values = self._project(asking, x)
+        if queries.device.type == "cpu" and (dropout_p or queries.dtype is torch.bfloat16):
+            # torch has no fused attention with dropout here, its own dropout is slow, and so is
+            # its fused attention in bf16.
+            return self._attend(queries, keys, values, mask_bias, head_mask)[0]
         context = F.scaled_dot_product_attention(
-            self._split(self.q_lin(asking)),
-            self._split(self.k_lin(x)),
-            self._split(self.v_lin(x)),
+            self._split(queries),
+            self._split(keys),
+            self._split(values),
             attn_mask=mask_bias,
             dropout_p=dropout_p,
         )  # (B, H, Q, S)
@@ -61,14 +63,33 @@ class SelfAttention(nn.Module):
 
         They are what multiplies the values: after softmax, dropout and `head_mask`.
         """
-        queries = self._split(self.q_lin(asking) / math.sqrt(self.head_dim))
-        scores = queries @ self._split(self.k_lin(x)).transpose(2, 3)
+        return self._attend(*self._project(asking, x), mask_bias, head_mask)
+
+    def _attend(
+        self,
+        queries: Tensor,
+        keys: Tensor,
+        values: Tensor,
+        mask_bias: Tensor | None,
+        head_mask: Tensor | None,
+    ) -> tuple[Tensor, Tensor]:
+        queries = self._split(queries / math.sqrt(self.head_dim))
+        scores = queries @ self._split(keys).transpose(2, 3)
         if mask_bias is not None:
             scores = scores + mask_bias
         probabilities = self.dropout(scores.softmax(dim=3))
         if head_mask is not None:
             probabilities = probabilities * self._factors(head_mask)
-        return self._join(probabilities @ self._split(self.v_lin(x))), probabilities
+        return self._join(probabilities @ self._split(values)), probabilities
+
+    def _project(self, asking: Tensor, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the queries (B, Q, H*S) of the asking tokens, keys and values (B, T, H*S)."""
+        return self.q_lin(asking), self.k_lin(x), self.v_lin(x)
+
+    def _output(self, context: Tensor) -> Tensor:
+        """Map what the heads found (B, Q, H*S) to (B, Q, D)."""
+        out: Tensor = self.out_lin(context)
+        return out
 
     def _factors(self, head_mask: Tensor) -> Tensor:
         """Pick the factors of the heads that are here, as (H, 1, 1)."""
@@ -80,8 +101,7 @@ class SelfAttention(nn.Module):
 
     def _join(self, context: Tensor) -> Tensor:
         """Map (B, H, Q, S) to (B, Q, D)."""
-        out: Tensor = self.out_lin(context.transpose(1, 2).flatten(2))
-        return out
+        return self._output(context.transpose(1, 2).flatten(2))
 
 
 def mask_bias_of(attention_mask: Tensor | None, dtype: torch.dtype) -> Tensor | None:

@@ -8,7 +8,8 @@ import torch
 
 from distilcli.errors import ResourceError
 
-Precision = Literal["auto", "fp32", "bf16"]
+Precision = Literal["fp32", "tf32", "bf16", "fp16", "int8"]
+TrainingPrecision = Literal["auto", "fp32", "bf16"]
 
 # A feed-forward layer of DistilBERT-base over a batch of training.
 _TOKENS, _IN, _OUT = 1_024, 768, 3_072
@@ -39,7 +40,23 @@ def is_bf16_faster(device: torch.device) -> bool:
     return has_bf16(device) and _bf16_rate() > _WORTH
 
 
-def choose_training_dtype(precision: Precision, device: torch.device) -> torch.dtype:
+def require_precision(precision: Precision, device: torch.device) -> None:
+    """Raise `ResourceError`, with the reason, where `device` does not compute in `precision`."""
+    kind = device.type
+    if precision == "bf16" and not has_bf16(device):
+        raise ResourceError(
+            f"--precision bf16: this {kind} has no bf16 instructions, emulation would be many "
+            "times slower than fp32; use fp32" + (" or int8" if kind == "cpu" else "")
+        )
+    if precision == "fp16" and kind == "cpu":
+        raise ResourceError("--precision fp16 is for accelerators; on the CPU use bf16 or int8")
+    if precision == "int8" and kind != "cpu":
+        raise ResourceError(f"--precision int8 is for the CPU; on {kind} use fp16 or bf16")
+    if precision == "tf32" and kind != "cuda":
+        raise ResourceError(f"--precision tf32 is for CUDA devices; on {kind} use fp32")
+
+
+def choose_training_dtype(precision: TrainingPrecision, device: torch.device) -> torch.dtype:
     """Return the autocast type for training; auto takes bf16 where it is faster.
 
     Raises `ResourceError` where bf16 is asked for and would be emulated.

@@ -5,9 +5,10 @@ from typing import TypeVar
 
 from distilcli.engine.engine import Engine, OnError
 from distilcli.model.heads import QuestionAnswerer
+from distilcli.model.precision import Precision
 from distilcli.tasks.predictor import Predictor, itself, values_of
 from distilcli.tasks.qa import MAX_ANSWER_LENGTH, MAX_LENGTH, Answers, Pair, QaTask
-from distilcli.tasks.settings import BatchOptions, LongTexts
+from distilcli.tasks.settings import MIN_AGREEMENT, BatchOptions, LongTexts
 
 Item = TypeVar("Item")
 
@@ -26,6 +27,8 @@ class Answerer(Predictor[QuestionAnswerer]):
         model: str,
         *,
         device: str = "auto",
+        precision: Precision = "fp32",
+        min_agreement: float = MIN_AGREEMENT,
         top_k: int = 1,
         max_answer_length: int = MAX_ANSWER_LENGTH,
         no_answer_threshold: float | None = None,
@@ -38,6 +41,8 @@ class Answerer(Predictor[QuestionAnswerer]):
             QuestionAnswerer,
             model,
             device=device,
+            precision=precision,
+            min_agreement=min_agreement,
             offline=offline,
             batches=batches,
             long_texts=long_texts or LongTexts(long="window", max_length=MAX_LENGTH),
@@ -63,15 +68,18 @@ class Answerer(Predictor[QuestionAnswerer]):
 
         Raises `UsageError` for settings that cannot be meant.
         """
-        task = QaTask(
-            self._model,
-            self._tokenizer,
-            pair_of=pair_of,
-            long_texts=self._long_texts,
-            max_answer_length=self._max_answer_length,
-            top_k=self._top_k,
-            no_answer_threshold=self._no_answer_threshold,
-        )
+
+        def task(model: QuestionAnswerer) -> QaTask[Item]:
+            return QaTask(
+                model,
+                self._tokenizer,
+                pair_of=pair_of,
+                long_texts=self._long_texts,
+                max_answer_length=self._max_answer_length,
+                top_k=self._top_k,
+                no_answer_threshold=self._no_answer_threshold,
+            )
+
         return self._engine(task, on_error=on_error)
 
 

@@ -127,6 +127,10 @@ class ChooseTask(Generic[Item]):
         best = max(range(len(scores)), key=lambda index: scores[index] or 0.0)
         return Choice(encoded.options[best] or "", best, scores)
 
+    def agreement(self, first: Choice, second: Choice) -> float:
+        """Compare the options that were chosen."""
+        return float(first.choice_index == second.choice_index)
+
 
 def check_options(options: Options) -> None:
     """Raise `RowError` for options between which there is nothing to choose."""

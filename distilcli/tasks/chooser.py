@@ -5,9 +5,10 @@ from typing import TypeVar
 
 from distilcli.engine.engine import Engine, OnError
 from distilcli.model.heads import MultipleChoice
+from distilcli.model.precision import Precision
 from distilcli.tasks.choose import Choice, ChooseTask, Problem
 from distilcli.tasks.predictor import Predictor, itself, values_of
-from distilcli.tasks.settings import BatchOptions, LongTexts
+from distilcli.tasks.settings import MIN_AGREEMENT, BatchOptions, LongTexts
 
 Item = TypeVar("Item")
 
@@ -24,6 +25,8 @@ class Chooser(Predictor[MultipleChoice]):
         model: str,
         *,
         device: str = "auto",
+        precision: Precision = "fp32",
+        min_agreement: float = MIN_AGREEMENT,
         offline: bool = False,
         batches: BatchOptions | None = None,
         long_texts: LongTexts | None = None,
@@ -33,6 +36,8 @@ class Chooser(Predictor[MultipleChoice]):
             MultipleChoice,
             model,
             device=device,
+            precision=precision,
+            min_agreement=min_agreement,
             offline=offline,
             batches=batches,
             long_texts=long_texts or LongTexts(),
@@ -50,9 +55,12 @@ class Chooser(Predictor[MultipleChoice]):
         self, problem_of: Callable[[Item], Problem], *, on_error: OnError = "keep"
     ) -> Engine[Item, Choice]:
         """Return the engine that chooses for items of any kind, given how to get their problem."""
-        task = ChooseTask(
-            self._model, self._tokenizer, problem_of=problem_of, long_texts=self._long_texts
-        )
+
+        def task(model: MultipleChoice) -> ChooseTask[Item]:
+            return ChooseTask(
+                model, self._tokenizer, problem_of=problem_of, long_texts=self._long_texts
+            )
+
         return self._engine(task, on_error=on_error)
 
 

@@ -5,6 +5,7 @@ from typing import TypeVar
 
 from distilcli.engine.engine import Engine, OnError
 from distilcli.model.heads import SequenceClassifier
+from distilcli.model.precision import Precision
 from distilcli.tasks.classify import (
     Classification,
     ClassifyTask,
@@ -13,7 +14,7 @@ from distilcli.tasks.classify import (
     kind_of,
 )
 from distilcli.tasks.predictor import Predictor, itself, values_of
-from distilcli.tasks.settings import BatchOptions, LongTexts
+from distilcli.tasks.settings import MIN_AGREEMENT, BatchOptions, LongTexts
 
 Item = TypeVar("Item")
 
@@ -30,6 +31,8 @@ class Classifier(Predictor[SequenceClassifier]):
         model: str = "sentiment",
         *,
         device: str = "auto",
+        precision: Precision = "fp32",
+        min_agreement: float = MIN_AGREEMENT,
         multi_label: bool = False,
         offline: bool = False,
         batches: BatchOptions | None = None,
@@ -40,6 +43,8 @@ class Classifier(Predictor[SequenceClassifier]):
             SequenceClassifier,
             model,
             device=device,
+            precision=precision,
+            min_agreement=min_agreement,
             offline=offline,
             batches=batches,
             long_texts=long_texts or LongTexts(),
@@ -60,13 +65,16 @@ class Classifier(Predictor[SequenceClassifier]):
         self, texts_of: Callable[[Item], Texts], *, on_error: OnError = "keep"
     ) -> Engine[Item, Classification]:
         """Return the engine that classifies items of any kind, given how to get their texts."""
-        task = ClassifyTask(
-            self._model,
-            self._tokenizer,
-            texts_of=texts_of,
-            kind=self.kind,
-            long_texts=self._long_texts,
-        )
+
+        def task(model: SequenceClassifier) -> ClassifyTask[Item]:
+            return ClassifyTask(
+                model,
+                self._tokenizer,
+                texts_of=texts_of,
+                kind=self.kind,
+                long_texts=self._long_texts,
+            )
+
         return self._engine(task, on_error=on_error)
 
 

@@ -27,6 +27,9 @@ Item = TypeVar("Item")
 Texts = tuple[str, str | None]
 Kind = Literal["single", "multi", "regression"]
 
+_HALF = 0.5
+_CLOSE = 0.02  # numbers of a regression that count as the same
+
 _KINDS: dict[str | None, Kind] = {
     None: "single",
     "single_label_classification": "single",
@@ -135,6 +138,17 @@ class ClassifyTask(Generic[Item]):
         if not all(map(math.isfinite, scores)):
             raise no_number()
         return Classification(tuple(scores), self._labels)
+
+    def agreement(self, first: Classification, second: Classification) -> float:
+        """Compare the likeliest label, or each label's being above one half, or the numbers."""
+        if self._kind == "single":
+            return float(first.label == second.label)
+        pairs = zip(first.scores, second.scores, strict=True)
+        if self._kind == "multi":
+            same = [(a >= _HALF) == (b >= _HALF) for a, b in pairs]
+        else:
+            same = [math.isclose(a, b, rel_tol=_CLOSE, abs_tol=_CLOSE) for a, b in pairs]
+        return sum(same) / len(same)
 
     def _pooled(self, encoded: Encoded, outputs: Sequence[list[float]]) -> list[float]:
         if len(outputs) == 1:

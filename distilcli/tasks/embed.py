@@ -202,6 +202,10 @@ class EmbedTask(_TextTask[Item]):
             vector = pool_windows(torch.stack(list(outputs)), encoded.pieces, self._window_pooling)
         return self._finish(_finite(vector))
 
+    def agreement(self, first: Array, second: Array) -> float:
+        """Return the cosine of two vectors."""
+        return _cosine(first, second)
+
 
 class EmbedTokensTask(_TextTask[Item]):
     """The same for each token of a text; each is taken from the window with most around it.
@@ -239,6 +243,19 @@ class EmbedTokensTask(_TextTask[Item]):
             rows.append(outputs[number][place])
         vectors = torch.stack(rows) if rows else torch.empty(0, outputs[0].size(-1))
         return TokenEmbeddings(tokens, offsets, self._finish(_finite(vectors)))
+
+    def agreement(self, first: TokenEmbeddings, second: TokenEmbeddings) -> float:
+        """Return the cosine of the tokens' vectors, set end to end."""
+        return _cosine(first.vectors.ravel(), second.vectors.ravel())
+
+
+def _cosine(first: Array, second: Array) -> float:
+    """Return the cosine of two vectors; of bits the share that is the same."""
+    if first.dtype == np.uint8:
+        return float((np.unpackbits(first) == np.unpackbits(second)).mean())
+    first, second = first.astype(np.float64), second.astype(np.float64)
+    lengths = float(np.linalg.norm(first) * np.linalg.norm(second))
+    return float(first @ second) / lengths if lengths else 1.0
 
 
 def _finite(vectors: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from distilcli.engine.engine import Engine, OnError
 from distilcli.errors import ModelError, UsageError
 from distilcli.model.heads import BaseModel
 from distilcli.model.pooling import Pooling, parse_pooling
+from distilcli.model.precision import Precision
 from distilcli.model.reading import read_file
 from distilcli.tasks.embed import (
     Array,
@@ -25,7 +26,7 @@ from distilcli.tasks.embed import (
     TokenEmbeddings,
 )
 from distilcli.tasks.predictor import Predictor, checked_texts, itself, values_of
-from distilcli.tasks.settings import BatchOptions, LongTexts
+from distilcli.tasks.settings import MIN_AGREEMENT, BatchOptions, LongTexts
 
 Item = TypeVar("Item")
 
@@ -57,6 +58,8 @@ class Embedder(Predictor[BaseModel]):
         prompt: str | None = None,
         prompt_name: str | None = None,
         device: str = "auto",
+        precision: Precision = "fp32",
+        min_agreement: float = MIN_AGREEMENT,
         offline: bool = False,
         batches: BatchOptions | None = None,
         long_texts: LongTexts | None = None,
@@ -66,6 +69,8 @@ class Embedder(Predictor[BaseModel]):
             BaseModel,
             model,
             device=device,
+            precision=precision,
+            min_agreement=min_agreement,
             offline=offline,
             batches=batches,
             long_texts=long_texts or LongTexts(),
@@ -162,7 +167,11 @@ class Embedder(Predictor[BaseModel]):
         self, text_of: Callable[[Item], str], *, on_error: OnError = "keep"
     ) -> Engine[Item, Array]:
         """Return the engine that embeds items of any kind, given how to get their text."""
-        task = EmbedTask[Item](self._model, self._tokenizer, **self._settings(text_of))
+        settings = self._settings(text_of)
+
+        def task(model: BaseModel) -> EmbedTask[Item]:
+            return EmbedTask(model, self._tokenizer, **settings)
+
         return self._engine(task, on_error=on_error)
 
     def tokens_engine(
@@ -178,7 +187,10 @@ class Embedder(Predictor[BaseModel]):
                 "dimensions"
             )
         settings = self._settings(text_of) | {"finish": replace(self._finish, dense=())}
-        task = EmbedTokensTask[Item](self._model, self._tokenizer, **settings)
+
+        def task(model: BaseModel) -> EmbedTokensTask[Item]:
+            return EmbedTokensTask(model, self._tokenizer, **settings)
+
         return self._engine(task, on_error=on_error)
 
     def _settings(self, text_of: Callable[[Item], str]) -> dict[str, Any]:

@@ -178,6 +178,11 @@ class FillTask(Generic[Item]):
         best = [fills[0].token for fills in masks]
         return Filling(filled_in(encoded.text, encoded.spans, best), masks)
 
+    def agreement(self, first: Filling, second: Filling) -> float:
+        """Compare the best tokens of the masks."""
+        pairs = zip(first.masks, second.masks, strict=True)
+        return sum(a[0].token == b[0].token for a, b in pairs) / max(1, len(first.masks))
+
 
 def positions_at(places: Sequence[Sequence[int]], input_ids: Tensor) -> Tensor:
     """Return booleans (B, T) that are True at the places of each row."""

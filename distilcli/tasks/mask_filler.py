@@ -5,11 +5,12 @@ from typing import TypeVar
 
 from distilcli.engine.engine import Engine, OnError
 from distilcli.model.heads import MaskedLanguageModel
+from distilcli.model.precision import Precision
 from distilcli.tasks.candidates import candidate_ids, mask_id
 from distilcli.tasks.fill import Filling, FillTask
 from distilcli.tasks.perplexity import PerplexityTask, PseudoPerplexity
 from distilcli.tasks.predictor import Predictor, checked_texts, itself, values_of
-from distilcli.tasks.settings import BatchOptions, LongTexts
+from distilcli.tasks.settings import MIN_AGREEMENT, BatchOptions, LongTexts
 
 Item = TypeVar("Item")
 
@@ -27,6 +28,8 @@ class MaskFiller(Predictor[MaskedLanguageModel]):
         model: str,
         *,
         device: str = "auto",
+        precision: Precision = "fp32",
+        min_agreement: float = MIN_AGREEMENT,
         top_k: int = 5,
         targets: Sequence[str] | None = None,
         whole_word: bool = False,
@@ -39,6 +42,8 @@ class MaskFiller(Predictor[MaskedLanguageModel]):
             MaskedLanguageModel,
             model,
             device=device,
+            precision=precision,
+            min_agreement=min_agreement,
             offline=offline,
             batches=batches,
             long_texts=long_texts or LongTexts(long="window"),
@@ -69,21 +74,27 @@ class MaskFiller(Predictor[MaskedLanguageModel]):
         self, text_of: Callable[[Item], str], *, on_error: OnError = "keep"
     ) -> Engine[Item, Filling]:
         """Return the engine that fills in items of any kind, given how to get their text."""
-        task = FillTask(
-            self._model,
-            self._tokenizer,
-            text_of=text_of,
-            long_texts=self._long_texts,
-            candidates=self._candidates,
-            top_k=self._top_k,
-        )
+
+        def task(model: MaskedLanguageModel) -> FillTask[Item]:
+            return FillTask(
+                model,
+                self._tokenizer,
+                text_of=text_of,
+                long_texts=self._long_texts,
+                candidates=self._candidates,
+                top_k=self._top_k,
+            )
+
         return self._engine(task, on_error=on_error)
 
     def perplexity_engine(
         self, text_of: Callable[[Item], str], *, on_error: OnError = "keep"
     ) -> Engine[Item, PseudoPerplexity]:
         """Return the engine that gives the pseudo-perplexity of items of any kind."""
-        task = PerplexityTask(
-            self._model, self._tokenizer, text_of=text_of, long_texts=self._long_texts
-        )
+
+        def task(model: MaskedLanguageModel) -> PerplexityTask[Item]:
+            return PerplexityTask(
+                model, self._tokenizer, text_of=text_of, long_texts=self._long_texts
+            )
+
         return self._engine(task, on_error=on_error)

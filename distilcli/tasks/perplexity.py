@@ -27,6 +27,7 @@ Item = TypeVar("Item")
 
 _CHARACTERS_OF_A_TOKEN = 4  # about, in English
 _LARGEST = 700.0  # exp of more is no number
+_CLOSE = 0.02  # logs of perplexities that count as the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +121,11 @@ class PerplexityTask(Generic[Item]):
         if not surprise < _LARGEST:
             raise no_number()
         return PseudoPerplexity(math.exp(surprise), len(outputs))
+
+    def agreement(self, first: PseudoPerplexity, second: PseudoPerplexity) -> float:
+        """Compare the logs of the perplexities, which are means over the tokens."""
+        logs = math.log(first.pseudo_perplexity), math.log(second.pseudo_perplexity)
+        return float(math.isclose(*logs, rel_tol=_CLOSE, abs_tol=_CLOSE))
 
 
 class PerplexityColumns:

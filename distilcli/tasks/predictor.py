@@ -1,6 +1,6 @@
 """What every task does with a model: files to a head on a device, and items through the engine."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from time import perf_counter
 from typing import Any, Generic, TypeVar
@@ -10,8 +10,11 @@ from distilcli.engine.engine import Engine, OnError
 from distilcli.engine.task import Task
 from distilcli.model.device import place
 from distilcli.model.heads import TaskModel
+from distilcli.model.inference import for_inference
 from distilcli.model.loading import check_tokenizer, load_model
+from distilcli.model.precision import Precision
 from distilcli.tasks.settings import BatchOptions, LongTexts, available_cores
+from distilcli.tasks.verified import Agreement, ComparableTask, VerifiedTask
 from distilcli.tokenizer.loading import load_tokenizer
 
 Head = TypeVar("Head", bound=TaskModel)
@@ -24,6 +27,8 @@ class Predictor(Generic[Head]):
 
     `name` is what the user called it; `unused` names the weights of the checkpoint that belong
     to other heads. (BERT's pooler, which most heads do without, is not worth a word.)
+    With `precision="int8"` the first rows are run in fp32 as well: `agreement` says how far both
+    gave the same, and less than `min_agreement` of it is a `ModelError`.
     """
 
     def __init__(
@@ -32,6 +37,8 @@ class Predictor(Generic[Head]):
         model: str,
         *,
         device: str,
+        precision: Precision,
+        min_agreement: float,
         offline: bool,
         batches: BatchOptions | None,
         long_texts: LongTexts,
@@ -43,10 +50,13 @@ class Predictor(Generic[Head]):
         self.name = self._files.name
         self.config = loaded.config
         self.unused = tuple(key for key in loaded.unused if ".pooler." not in key)
-        self._model = loaded.model
         self._tokenizer = load_tokenizer(self._files)
         check_tokenizer(self._tokenizer, self.config, source=self.name)
-        self._placement = place(self._model, device, vocab_size=self.config.vocab_size)
+        self._placement = place(loaded.model, device, vocab_size=self.config.vocab_size)
+        self.precision = precision
+        self._original = loaded.model if precision == "int8" else None
+        self._model = for_inference(loaded.model, precision, self._placement.device)
+        self.agreement = Agreement(least=min_agreement)
         self._batches = batches or BatchOptions()
         self._long_texts = long_texts
         self.load_seconds = perf_counter() - started
@@ -66,12 +76,24 @@ class Predictor(Generic[Head]):
         """Say in words which model runs where, and what of its checkpoint is not used."""
         threads = f", threads: {self.workers}" if self.device == "cpu" else ""
         unused = f", without {', '.join(self.unused)}" if self.unused else ""
-        return f"model {self.name}{unused} on {self.device} ({self._placement.reason}{threads})"
+        precision = "" if self.precision == "fp32" else f" in {self.precision}"
+        where = f"on {self.device}{precision} ({self._placement.reason}{threads})"
+        return f"model {self.name}{unused} {where}"
 
     def _engine(
-        self, task: Task[Item, Any, Any, Value], *, on_error: OnError
+        self, task_of: Callable[[Head], ComparableTask[Item, Value]], *, on_error: OnError
     ) -> Engine[Item, Value]:
+        """Return the engine of the task that `task_of` makes with a model."""
         device = self._placement.device
+        task: Task[Item, Any, Any, Value] = task_of(self._model)
+        if self._original is not None and not self.agreement.is_complete:
+            task = VerifiedTask(
+                task_of(self._model),
+                task_of(self._original),
+                self.agreement,
+                name=self.name,
+                pad_token_id=self.config.pad_token_id,
+            )
         return Engine(
             task,
             pad_token_id=self.config.pad_token_id,

@@ -239,6 +239,10 @@ class QaTask(Generic[Item]):
             found.insert(0, none)
         return Answers(tuple(found[: self._top_k]), none.score)
 
+    def agreement(self, first: Answers, second: Answers) -> float:
+        """Compare the places of the best answers."""
+        return float((first.best.start, first.best.end) == (second.best.start, second.best.end))
+
     def _ranking(self, encoded: EncodedQuestion, outputs: Sequence[WindowScores]) -> Ranking:
         if len(outputs) == 1:
             return outputs[0].ranking

@@ -12,6 +12,9 @@ WindowPooling = Literal["mean", "max", "first"]
 SPECIALS_OF_A_PAIR = 3
 """The most special tokens of a sequence: `[CLS] a [SEP] b [SEP]`."""
 
+MIN_AGREEMENT = 0.99
+"""The share of a sample of rows on which an int8 model has to say what it says in fp32."""
+
 # About half a megabyte of activations a layer in fp32: what stays in a core's cache. An
 # accelerator wants its thousands of lanes filled instead.
 _CPU_TOKENS, _ACCELERATOR_TOKENS = 512, 16_384

@@ -207,6 +207,17 @@ class TagTask(Generic[Item]):
         )
         return Tagging(encoded.text, entities, tuple(encoded.units), tags)
 
+    def agreement(self, first: Tagging, second: Tagging) -> float:
+        """Compare the words' labels, or, where tokens have them, the entities."""
+        if not first.tags:
+            places = [
+                {(each.label, each.start, each.end) for each in tagging.entities}
+                for tagging in (first, second)
+            ]
+            return float(places[0] == places[1])
+        pairs = zip(first.tags, second.tags, strict=True)
+        return sum(a == b for a, b in pairs) / len(first.tags)
+
     def _spans(self, numbers: Sequence[int | None]) -> list[Span]:
         if self._aggregation != "none":
             return self._scheme.spans(numbers)

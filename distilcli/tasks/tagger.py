@@ -6,9 +6,10 @@ from typing import TypeVar, get_args
 from distilcli.engine.engine import Engine, OnError
 from distilcli.errors import UsageError
 from distilcli.model.heads import TokenClassifier
+from distilcli.model.precision import Precision
 from distilcli.tasks.labels import LabelScheme
 from distilcli.tasks.predictor import Predictor, checked_texts, itself, values_of
-from distilcli.tasks.settings import BatchOptions, LongTexts
+from distilcli.tasks.settings import MIN_AGREEMENT, BatchOptions, LongTexts
 from distilcli.tasks.tag import OF_WORDS, Aggregation, Content, Entity, Tagging, TagTask
 
 Item = TypeVar("Item")
@@ -30,6 +31,8 @@ class Tagger(Predictor[TokenClassifier]):
         *,
         aggregation: Aggregation = "first",
         device: str = "auto",
+        precision: Precision = "fp32",
+        min_agreement: float = MIN_AGREEMENT,
         offline: bool = False,
         batches: BatchOptions | None = None,
         long_texts: LongTexts | None = None,
@@ -42,6 +45,8 @@ class Tagger(Predictor[TokenClassifier]):
             TokenClassifier,
             model,
             device=device,
+            precision=precision,
+            min_agreement=min_agreement,
             offline=offline,
             batches=batches,
             long_texts=long_texts or LongTexts(long="window"),
@@ -77,14 +82,17 @@ class Tagger(Predictor[TokenClassifier]):
         self, content_of: Callable[[Item], Content], *, on_error: OnError = "keep"
     ) -> Engine[Item, Tagging]:
         """Return the engine that tags items of any kind, given how to get their text or words."""
-        task = TagTask(
-            self._model,
-            self._tokenizer,
-            content_of=content_of,
-            scheme=self._scheme,
-            aggregation=self.aggregation,
-            long_texts=self._long_texts,
-        )
+
+        def task(model: TokenClassifier) -> TagTask[Item]:
+            return TagTask(
+                model,
+                self._tokenizer,
+                content_of=content_of,
+                scheme=self._scheme,
+                aggregation=self.aggregation,
+                long_texts=self._long_texts,
+            )
+
         return self._engine(task, on_error=on_error)
 
 

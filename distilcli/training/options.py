@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from distilcli.errors import UsageError
-from distilcli.model.precision import Precision
+from distilcli.model.precision import TrainingPrecision
 from distilcli.training.optimizer import SCHEDULES
 
 
@@ -34,7 +34,7 @@ class TrainingOptions:
     freeze: str = "nothing"
     dropout: float | None = None
     average: float = 0.0
-    precision: Precision = "auto"
+    precision: TrainingPrecision = "auto"
     evaluate_every: int | None = None
     early_stopping: int | None = None
     seed: int = 0

@@ -1,0 +1,48 @@
+"""Linear maps with their weights laid out for the processor, by oneDNN's operators in torch.
+
+torch's own `linear` lays the weights out anew at every call. The operators are private to torch:
+they are tried once, and where they are missing `nn.Linear` stays.
+"""
+
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+class PackedLinear(nn.Module):
+    """What an `nn.Linear` computes on the CPU, in its own number format, for inference only.
+
+    With `gelu` the exact GELU of it, in the same pass.
+    """
+
+    def __init__(self, linear: nn.Linear, *, gelu: bool = False) -> None:
+        super().__init__()
+        self._weight = _OPERATORS._reorder_linear_weight(linear.weight.detach())
+        self._bias = linear.bias.detach()
+        self._then = "gelu" if gelu else "none"
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (..., inputs) to (..., outputs)."""
+        out: Tensor = _OPERATORS._linear_pointwise(
+            x, self._weight, self._bias, self._then, [], "none"
+        )
+        return out
+
+
+@cache
+def can_pack(dtype: torch.dtype) -> bool:
+    """Whether the operators are there and compute what `linear` computes."""
+    linear = nn.Linear(64, 64).to(dtype).requires_grad_(False)
+    x = torch.linspace(-1, 1, 64 * 64).reshape(64, 64).to(dtype)
+    try:
+        packed = PackedLinear(linear, gelu=True)(x)
+    except (AttributeError, RuntimeError, TypeError):
+        return False
+    wanted = torch.nn.functional.gelu(linear(x))
+    return bool(torch.allclose(packed.float(), wanted.float(), rtol=0, atol=_TOLERANCE[dtype]))
+
+
+_OPERATORS: Any = torch.ops.mkldnn
+_TOLERANCE = {torch.float32: 1e-5, torch.bfloat16: 2e-2}
