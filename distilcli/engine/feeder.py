@@ -76,10 +76,6 @@ class Feeder(Generic[Item]):
         window.fill(items, rows)
         lengths = [len(piece) for piece in window.pieces]
         self._stats.add_encoded(sum(lengths))
-        for positions in cut_batches(
-            lengths,
-            max_tokens=self._workers.max_tokens,
-            max_rows=self._max_rows,
-        ):
-            self._workers.submit(window, positions)
+        batches = cut_batches(lengths, max_tokens=self._workers.max_tokens, max_rows=self._max_rows)
+        self._workers.submit(window, list(batches))
         return bool(items) and fault is None

@@ -2,7 +2,8 @@
 
 On the CPU there is one worker per core and each keeps its kernels to one thread: batches side by
 side use the cores better than one batch spread over them, and torch lets go of the GIL while it
-computes. When memory runs out, a batch is halved and tried again, and later ones are kept to the
+computes. A batch that comes alone, as on a live pipe, goes to one more worker, which has all cores
+for it. When memory runs out, a batch is halved and tried again, and later ones are kept to the
 size that did fit.
 """
 
@@ -18,6 +19,8 @@ from distilcli.engine.batching import Batch, Piece, pad, padded_size
 from distilcli.engine.window import Window
 from distilcli.errors import ResourceError
 from distilcli.stats import RunStats
+
+_Jobs = SimpleQueue[tuple[Window[Any], list[int]] | None]
 
 _NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
 
@@ -40,14 +43,20 @@ class Workers:
         self._device = device
         self._pad_token_id = pad_token_id
         self._stats = stats
-        self._jobs: SimpleQueue[tuple[Window[Any], list[int]] | None] = SimpleQueue()
+        self._pending = 0  # batches that wait or run
+        self._jobs: _Jobs = SimpleQueue()
+        self._lone_jobs: _Jobs = SimpleQueue()
         self._closed = False
         self._lock = threading.Lock()
-        self._ready = threading.Barrier(count + 1)
+        on_one_core = [(self._jobs, 1)] * count
+        on_all_cores = [(self._lone_jobs, count)] if count > 1 else []
         self._threads = [
-            threading.Thread(target=self._work, name=f"distil-worker-{number}", daemon=True)
-            for number in range(count)
+            threading.Thread(
+                target=self._work, args=work, name=f"distil-worker-{number}", daemon=True
+            )
+            for number, work in enumerate([*on_one_core, *on_all_cores])
         ]
+        self._ready = threading.Barrier(len(self._threads) + 1)
 
     def start(self) -> None:
         """Start the threads; torch's own threads stay as they were for everyone else.
@@ -68,9 +77,13 @@ class Workers:
         # A worker's setting is its own, but it also becomes the default of threads to come.
         torch.set_num_threads(threads)
 
-    def submit(self, window: Window[Any], positions: list[int]) -> None:
-        """Queue a batch: the pieces of the window at these positions."""
-        self._jobs.put((window, positions))
+    def submit(self, window: Window[Any], batches: Sequence[list[int]]) -> None:
+        """Queue batches of a window, each the positions of its pieces."""
+        with self._lock:
+            is_alone = not self._pending and len(batches) == 1 and len(self._threads) > 1
+            self._pending += len(batches)
+        for positions in batches:
+            (self._lone_jobs if is_alone else self._jobs).put((window, positions))
 
     def close(self) -> None:
         """Let each worker finish the batch in hand, drop the others, and wait for the threads."""
@@ -78,26 +91,29 @@ class Workers:
         self._ready.abort()  # a start that broke off, by Ctrl-C say, left some waiting for the rest
         for _ in self._threads:
             self._jobs.put(None)
+            self._lone_jobs.put(None)
         for thread in self._threads:
             if thread.is_alive():
                 thread.join()
 
-    def _work(self) -> None:
+    def _work(self, jobs: _Jobs, cores: int) -> None:
         if self._device.type == "cpu":
             # The first question makes torch copy its default to this thread; asked later, it
             # would undo the setting.
             torch.get_num_threads()
-            torch.set_num_threads(1)
+            torch.set_num_threads(cores)
         try:
             self._ready.wait()
         except threading.BrokenBarrierError:
             return
         with torch.inference_mode():
-            for window, positions in iter(self._jobs.get, None):
+            for window, positions in iter(jobs.get, None):
                 if self._closed:
                     return
                 if window.failure is None:
                     self._run(window, positions)
+                with self._lock:
+                    self._pending -= 1
 
     def _run(self, window: Window[Any], positions: list[int]) -> None:
         try:

@@ -24,7 +24,7 @@ def run(forward, batches, *, count=1, max_tokens=1000, device=CPU):
         window = Window()
         pieces = [Piece([number] * length) for number, length in enumerate(lengths)]
         window.fill("x", [Encoded(pieces)])
-        workers.submit(window, list(range(len(lengths))))
+        workers.submit(window, [list(range(len(lengths)))])
         windows.append(window)
     for window in windows:
         assert window.done.wait(10)
@@ -106,11 +106,10 @@ def test_the_other_batches_of_a_failed_window_are_not_run():
     )
     window = Window()
     window.fill("x", [Encoded([Piece([1, 2]), Piece([1])])])
-    workers.submit(window, [0])
-    workers.submit(window, [1])
+    workers.submit(window, [[0], [1]])
     after = Window()
     after.fill("x", [Encoded([Piece([1])])])
-    workers.submit(after, [0])
+    workers.submit(after, [[0]])
     workers.start()
     assert after.done.wait(10)
     workers.close()
@@ -146,12 +145,42 @@ def test_one_thread_in_each_worker_and_no_change_elsewhere():
             beside.append(fresh_thread())
             return first_ids(batch)
 
-        run(forward, [[1]] * 4, count=2)
+        run(forward, [[1]] * 4, count=1)
         assert inside == [(1, True)] * 4
         assert beside == [3] * 4
         assert torch.get_num_threads() == fresh_thread() == 3
     finally:
         torch.set_num_threads(before)
+
+
+def test_a_batch_that_comes_alone_gets_all_cores_and_others_one_each():
+    threads = []
+    both_submitted = threading.Event()
+
+    def forward(batch):
+        assert both_submitted.wait(10)
+        threads.append(torch.get_num_threads())
+        return first_ids(batch)
+
+    workers = Workers(forward, count=3, device=CPU, pad_token_id=0, max_tokens=9, stats=RunStats())
+    workers.start()
+    windows = [Window() for _ in range(3)]
+    for window in windows:
+        window.fill("x", [Encoded([Piece([1]), Piece([2])])])
+    try:
+        both_submitted.set()
+        workers.submit(windows[0], [[0, 1]])
+        assert windows[0].done.wait(10)
+        both_submitted.clear()
+        while workers._pending:
+            pass
+        workers.submit(windows[1], [[0], [1]])
+        workers.submit(windows[2], [[0, 1]])  # not alone: two others wait
+        both_submitted.set()
+        assert all(window.done.wait(10) for window in windows)
+    finally:
+        workers.close()
+    assert threads == [3, 1, 1, 1]
 
 
 def test_batches_are_on_the_device_and_timed():
@@ -178,7 +207,7 @@ def test_threads_that_cannot_be_had_end_in_one_line_and_no_thread_waits(monkeypa
     workers = Workers(
         first_ids, count=4, device=CPU, pad_token_id=0, max_tokens=9, stats=RunStats()
     )
-    with pytest.raises(ResourceError, match=r"only 2 of 4 threads .* fewer --threads"):
+    with pytest.raises(ResourceError, match=r"only 2 of 5 threads .* fewer --threads"):
         workers.start()
     workers.close()
     assert not [t for t in threading.enumerate() if t.name.startswith("distil-worker")]
