@@ -1,0 +1,111 @@
+"""int8 beside fp32 on the first rows: counted, reported, and refused where it says other things."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from distilcli.errors import ModelError
+from distilcli.tasks.answerer import Answerer
+from distilcli.tasks.chooser import Chooser
+from distilcli.tasks.classifier import Classifier
+from distilcli.tasks.embedder import Embedder
+from distilcli.tasks.mask_filler import MaskFiller
+from distilcli.tasks.predictor import values_of
+from distilcli.tasks.settings import BatchOptions
+from distilcli.tasks.tagger import Tagger
+from distilcli.tasks.verified import SAMPLE_ROWS, Agreement
+from tests.conftest import WORDS
+
+TEXTS = [" ".join(WORDS[n % 40 : n % 40 + 3 + n % 7]) for n in range(30)]
+
+
+@pytest.mark.parametrize(
+    ("predictor", "fixture", "rows"),
+    [
+        (Classifier, "tiny_folder", TEXTS),
+        (Embedder, "tiny_folder", TEXTS),
+        (Tagger, "hand_tagger", TEXTS),
+        (Answerer, "qa_folder", [("what ?", text) for text in TEXTS]),
+        (MaskFiller, "mlm_folder", [f"{text} [MASK]" for text in TEXTS]),
+        (Chooser, "choice_folder", [(text, ["good", "bad"]) for text in TEXTS]),
+    ],
+    ids=["classify", "embed", "tag", "qa", "fill", "choose"],
+)
+def test_every_task_runs_in_int8_and_says_how_far_it_agrees(
+    request: pytest.FixtureRequest, predictor: Callable[..., Any], fixture: str, rows: list[Any]
+) -> None:
+    folder = str(request.getfixturevalue(fixture))
+    threads = BatchOptions(threads=1)
+    ready = predictor(folder, device="cpu", precision="int8", min_agreement=0, batches=threads)
+    assert "in int8" in ready.described()
+    assert len(ready(rows)) == len(rows)
+    assert ready.agreement.rows == len(rows)
+    assert ready.agreement.share > 0.9
+    plain = predictor(folder, device="cpu", batches=threads)
+    plain(rows)
+    assert plain.agreement.share is None
+
+
+def broken(folder: Path, **options: Any) -> Classifier:
+    """Return a classifier whose int8 weights are those of nobody."""
+    classifier = Classifier(str(folder), device="cpu", precision="int8", **options)
+    for parameter in classifier._model.classifier.parameters():
+        parameter.data = -parameter.data
+    original = Classifier(str(folder), device="cpu")
+    classifier._original = original._model
+    return classifier
+
+
+def test_a_model_that_says_other_things_in_int8_is_refused(tiny_folder: Path) -> None:
+    with pytest.raises(ModelError, match=r"int8 agrees with fp32 on 0\.0% of 30 rows.*99\.0%"):
+        broken(tiny_folder)(TEXTS)
+
+
+def test_unless_that_is_allowed(tiny_folder: Path) -> None:
+    classifier = broken(tiny_folder, min_agreement=0)
+    assert len(classifier(TEXTS)) == len(TEXTS)
+    assert classifier.agreement.share == 0
+
+
+def test_the_sample_is_no_larger_than_it_has_to_be(tiny_folder: Path) -> None:
+    classifier = Classifier(str(tiny_folder), device="cpu", precision="int8", min_agreement=0)
+    classifier(TEXTS[:10])
+    assert classifier.agreement.rows == 10
+    classifier(["good"] * (SAMPLE_ROWS + 5))
+    assert classifier.agreement.rows == SAMPLE_ROWS
+    assert classifier.agreement.is_complete
+    classifier(TEXTS)
+    assert classifier.agreement.rows == SAMPLE_ROWS
+
+
+def test_one_row_may_differ_in_a_short_sample() -> None:
+    agreement = Agreement(least=0.99)
+    agreement.rows, agreement.agreed = 20, 19.0
+    assert agreement.is_enough
+    agreement.agreed = 18.0
+    assert not agreement.is_enough
+    agreement.rows, agreement.agreed = 400, 396.0
+    assert agreement.is_enough
+
+
+def test_rows_that_cannot_be_encoded_are_not_compared(tiny_folder: Path) -> None:
+    from distilcli.errors import RowError
+
+    def text_of(item: str) -> tuple[str, None]:
+        if item == "bad row":
+            raise RowError("no text")
+        return item, None
+
+    classifier = Classifier(str(tiny_folder), device="cpu", precision="int8", min_agreement=0)
+    engine = classifier.engine(text_of, on_error="keep")
+    assert len(values_of(engine, ["good", "bad row", "poor film"])) == 2
+    assert classifier.agreement.rows == 2
+
+
+def test_what_was_checked_runs_as_before(tiny_folder: Path) -> None:
+    classifier = Classifier(str(tiny_folder), device="cpu", precision="int8", min_agreement=0)
+    first, second = classifier(TEXTS), classifier(TEXTS)
+    assert first == second
+    assert values_of(classifier.engine(lambda text: (text, None)), TEXTS) == first
