@@ -60,13 +60,18 @@ def cut_batches(
 
 
 def pad(pieces: Sequence[Piece], *, pad_token_id: int, device: torch.device) -> Batch:
-    """Set pieces side by side on the device; all of them have token types, or none has."""
+    """Set pieces side by side on the device; all of them have token types, or none has.
+
+    What goes to a CUDA device goes from pinned memory, so that the host does not wait for it.
+    """
+    is_cuda = device.type == "cuda"
     lengths = [len(piece) for piece in pieces]
     longest = max(lengths)
 
     def tensor(rows: list[list[int]], filler: int) -> Tensor:
         filled = [row + [filler] * (longest - len(row)) for row in rows]
-        return torch.tensor(filled, dtype=torch.int64, device=device)  # (B, T)
+        ids = torch.tensor(filled, dtype=torch.int64, pin_memory=is_cuda)  # (B, T)
+        return ids.to(device, non_blocking=is_cuda)
 
     token_types = [p.token_type_ids for p in pieces if p.token_type_ids is not None]
     if token_types and len(token_types) < len(pieces):

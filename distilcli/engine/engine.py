@@ -25,6 +25,7 @@ from distilcli.stats import RunStats
 
 OnError = Literal["keep", "skip", "stop"]
 
+_CUDA_WORKERS = 2
 _POLL_SECONDS = 0.2  # Windows delivers Ctrl-C only between waits
 
 
@@ -34,7 +35,8 @@ class Engine(Generic[Item, Value]):
 
     A batch has at most `max_tokens` positions, padding included, and `max_rows` pieces (None: as
     many as fit). A window has at most `window_rows` rows, or `window_size` characters and one row
-    more. `workers` counts only on the CPU: other devices get one.
+    more. `workers` counts only on the CPU: a CUDA device gets two, one of which prepares its batch
+    or reads results while the device computes for the other.
     """
 
     task: Task[Item, Any, Any, Value]
@@ -68,7 +70,8 @@ class Engine(Generic[Item, Value]):
         Close the generator (`contextlib.closing`) when leaving early: its threads end then.
         """
         stats = RunStats(device=str(self.device)) if stats is None else stats
-        count = self.workers if self.device.type == "cpu" else 1
+        is_cuda = self.device.type == "cuda"
+        count = self.workers if self.device.type == "cpu" else _CUDA_WORKERS if is_cuda else 1
         workers = Workers(
             self.task.forward,
             count=count,

@@ -10,6 +10,7 @@ size that did fit.
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from queue import SimpleQueue
 from typing import Any
 
@@ -49,13 +50,14 @@ class Workers:
         self._closed = False
         self._lock = threading.Lock()
         on_one_core = [(self._jobs, 1)] * count
-        on_all_cores = [(self._lone_jobs, count)] if count > 1 else []
+        on_all_cores = [(self._lone_jobs, count)] if count > 1 and device.type == "cpu" else []
         self._threads = [
             threading.Thread(
                 target=self._work, args=work, name=f"distil-worker-{number}", daemon=True
             )
             for number, work in enumerate([*on_one_core, *on_all_cores])
         ]
+        self._can_take_all_cores = bool(on_all_cores)
         self._ready = threading.Barrier(len(self._threads) + 1)
 
     def start(self) -> None:
@@ -80,7 +82,7 @@ class Workers:
     def submit(self, window: Window[Any], batches: Sequence[list[int]]) -> None:
         """Queue batches of a window, each the positions of its pieces."""
         with self._lock:
-            is_alone = not self._pending and len(batches) == 1 and len(self._threads) > 1
+            is_alone = not self._pending and len(batches) == 1 and self._can_take_all_cores
             self._pending += len(batches)
         for positions in batches:
             (self._lone_jobs if is_alone else self._jobs).put((window, positions))
@@ -106,7 +108,7 @@ class Workers:
             self._ready.wait()
         except threading.BrokenBarrierError:
             return
-        with torch.inference_mode():
+        with torch.inference_mode(), self._stream():
             for window, positions in iter(jobs.get, None):
                 if self._closed:
                     return
@@ -114,6 +116,12 @@ class Workers:
                     self._run(window, positions)
                 with self._lock:
                     self._pending -= 1
+
+    def _stream(self) -> AbstractContextManager[object]:
+        """Return the stream of a worker: on CUDA its own, so that workers do not wait in line."""
+        if self._device.type != "cuda":
+            return nullcontext()
+        return torch.cuda.stream(torch.cuda.Stream(self._device))  # type: ignore[no-untyped-call]
 
     def _run(self, window: Window[Any], positions: list[int]) -> None:
         try:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from distilcli.checkpoint.config import ModelConfig
 from distilcli.model.dropout import Dropout
+from distilcli.model.ragged import Ragged
 
 
 class SelfAttention(nn.Module):
@@ -31,15 +32,23 @@ class SelfAttention(nn.Module):
         self.out_lin = nn.Linear(width, config.dim)
 
     def forward(
-        self, asking: Tensor, x: Tensor, mask_bias: Tensor | None, head_mask: Tensor | None = None
+        self,
+        asking: Tensor,
+        x: Tensor,
+        mask_bias: Tensor | Ragged | None,
+        head_mask: Tensor | None = None,
     ) -> Tensor:
         """Let the tokens `asking` (B, Q, D) attend to all tokens `x` (B, T, D) of their rows.
 
-        `mask_bias` (B, 1, 1, T) is added to the scores; `head_mask`, one number for each of the
-        layer's heads before pruning, is a factor on their probabilities. Returns (B, Q, D).
+        `mask_bias` (B, 1, 1, T) is added to the scores, or says where rows that are set end to
+        end have their tokens: then B is 1, and Q is T or the number of rows. `head_mask`, one
+        number for each of the layer's heads before pruning, is a factor on their probabilities.
+        Returns (B, Q, D).
         """
         dropout_p = self.dropout.p if self.training else 0.0
         queries, keys, values = self._project(asking, x)
+        if isinstance(mask_bias, Ragged):
+            return self._attend_ragged(mask_bias, queries, keys, values, head_mask)
         if queries.device.type == "cpu" and (dropout_p or queries.dtype is torch.bfloat16):
             # torch has no fused attention with dropout here, its own dropout is slow, and so is
             # its fused attention in bf16.
@@ -55,6 +64,20 @@ class SelfAttention(nn.Module):
             # A factor on a head's probabilities is the same factor on their weighted sum.
             context = context * self._factors(head_mask)
         return self._join(context)
+
+    def _attend_ragged(
+        self,
+        rows: Ragged,
+        queries: Tensor,
+        keys: Tensor,
+        values: Tensor,
+        head_mask: Tensor | None,
+    ) -> Tensor:
+        shape = (len(self.heads), self.head_dim)
+        context = rows.attend(*(torch.unflatten(x, 2, shape) for x in (queries, keys, values)))
+        if head_mask is not None:
+            context = context * head_mask[list(self.heads), None]
+        return self._output(context.flatten(2))
 
     def with_probabilities(
         self, asking: Tensor, x: Tensor, mask_bias: Tensor | None, head_mask: Tensor | None = None

@@ -69,7 +69,7 @@ def difference_from_cpu(model: nn.Module, device: torch.device, *, vocab_size: i
     """
     was_training = model.training
     model.eval()
-    input_ids, attention_mask = _test_batch(vocab_size)
+    input_ids, attention_mask = padded_test_batch(vocab_size)
     outputs = []
     for place in (torch.device("cpu"), device):
         model.to(place)  # outside inference mode, in which moved weights could never be trained
@@ -94,7 +94,7 @@ def _fault(model: nn.Module, device: torch.device, *, vocab_size: int) -> str | 
     return fault
 
 
-def _test_batch(vocab_size: int) -> tuple[Tensor, Tensor]:
+def padded_test_batch(vocab_size: int) -> tuple[Tensor, Tensor]:
     """Return ids (3, 16) and a mask that leaves 16, 9 and 2 tokens of the rows."""
     generator = torch.Generator().manual_seed(0)
     input_ids = torch.randint(0, vocab_size, (3, 16), generator=generator)

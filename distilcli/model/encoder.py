@@ -23,6 +23,7 @@ from distilcli.errors import ModelError, UsageError
 from distilcli.model.attention import SelfAttention, mask_bias_of
 from distilcli.model.dropout import Dropout
 from distilcli.model.embeddings import Embeddings, sinusoidal_positions
+from distilcli.model.ragged import Ragged
 
 
 def _gelu_tanh(x: Tensor) -> Tensor:
@@ -89,12 +90,17 @@ class Block(nn.Module):
     def forward(
         self,
         x: Tensor,
-        mask_bias: Tensor | None,
+        mask_bias: Tensor | Ragged | None,
         head_mask: Tensor | None,
         first_token_only: bool = False,
     ) -> Tensor:
-        """Map (B, T, D) to (B, T, D), or to (B, 1, D) where only the first token is wanted."""
-        asking = x[:, :1] if first_token_only else x
+        """Map (B, T, D) to (B, T, D), or to (B, 1, D) where only the first token is wanted.
+
+        Rows set end to end map from (1, N, D) to (1, N, D), or to (1, number of rows, D).
+        """
+        asking = x
+        if first_token_only:
+            asking = mask_bias.firsts(x) if isinstance(mask_bias, Ragged) else x[:, :1]
         return self._after(asking, self.attention(asking, x, mask_bias, head_mask))
 
     def with_probabilities(
@@ -143,7 +149,7 @@ class Transformer(nn.Module):
     def forward(
         self,
         x: Tensor,
-        mask_bias: Tensor | None,
+        mask_bias: Tensor | Ragged | None,
         head_masks: Sequence[Tensor | None],
         *,
         first_token_only: bool,
@@ -152,7 +158,7 @@ class Transformer(nn.Module):
 
         `head_masks` has the factors of each block's heads.
         """
-        if self._watcher is not None:
+        if self._watcher is not None and not isinstance(mask_bias, Ragged):
             output = self.forward_all(x, mask_bias, head_masks, attentions=self._watches_attentions)
             self._watcher(output)
             x = output.hidden_states[-1]
@@ -202,11 +208,15 @@ class Pooler(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Token ids to hidden states, for DistilBERT and (with token types and a pooler) for BERT."""
+    """Token ids to hidden states, for DistilBERT and (with token types and a pooler) for BERT.
+
+    With `joins_rows` the blocks compute rows that are set end to end, without padding.
+    """
 
     def __init__(self, config: ModelConfig, *, pooler: bool = False) -> None:
         super().__init__()
         self.config = config
+        self.joins_rows = False
         self.embeddings = Embeddings(config)
         self.transformer = Transformer(config)
         self.pooler = Pooler(config) if pooler else None
@@ -233,10 +243,18 @@ class Encoder(nn.Module):
         leaves out about a seventh.
         """
         x = self.embeddings(input_ids, token_type_ids)
-        hidden_states: Tensor = self.transformer(
+        head_masks = self._by_layer(head_mask)
+        hidden_states: Tensor
+        if self.joins_rows and attention_mask is not None:
+            rows = Ragged(attention_mask)
+            hidden_states = self.transformer(
+                rows.joined(x), rows, head_masks, first_token_only=first_token_only
+            )
+            return hidden_states[0][:, None] if first_token_only else rows.padded(hidden_states)
+        hidden_states = self.transformer(
             x,
             mask_bias_of(attention_mask, x.dtype),
-            self._by_layer(head_mask),
+            head_masks,
             first_token_only=first_token_only,
         )
         return hidden_states

@@ -10,6 +10,7 @@ from distilcli.errors import ResourceError
 from distilcli.stats import RunStats
 
 CPU = torch.device("cpu")
+CUDA = torch.device("cuda")
 
 
 def run(forward, batches, *, count=1, max_tokens=1000, device=CPU):
@@ -181,6 +182,27 @@ def test_a_batch_that_comes_alone_gets_all_cores_and_others_one_each():
     finally:
         workers.close()
     assert threads == [3, 1, 1, 1]
+
+
+def test_each_worker_of_a_cuda_device_has_a_stream_of_its_own(monkeypatch):
+    opened = []
+
+    class Entered:
+        def __init__(self, stream):
+            self.stream = stream
+
+        def __enter__(self):
+            opened.append(self.stream)
+
+        def __exit__(self, *_):
+            pass
+
+    monkeypatch.setattr(torch.cuda, "Stream", lambda device: object())
+    monkeypatch.setattr(torch.cuda, "stream", Entered)
+    monkeypatch.setattr("distilcli.engine.workers.pad", lambda pieces, **_: pieces)
+    windows, _ = run(lambda pieces: [0] * len(pieces), [[1], [2]], count=2, device=CUDA)
+    assert [window.failure for window in windows] == [None, None]
+    assert len(set(opened)) == 2
 
 
 def test_batches_are_on_the_device_and_timed():

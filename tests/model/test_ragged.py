@@ -1,0 +1,98 @@
+"""Rows end to end give what padded rows give: heads, layers, first tokens, pruned heads."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+
+from distilcli.model import inference, ragged
+from distilcli.model.heads import HEADS, TaskModel
+from distilcli.model.ragged import Ragged, has_kernel
+from distilcli.model.structure import prune_heads
+from tests.model.test_heads import TINY, TINY_BERT, built
+
+CPU = torch.device("cpu")
+MASK = (torch.arange(9)[None, :] < torch.tensor([[9], [6], [1]])).long()
+IDS = torch.randint(5, 60, (3, 9), generator=torch.Generator().manual_seed(1))
+
+
+def test_tokens_go_end_to_end_and_back() -> None:
+    rows = Ragged(MASK)
+    x = torch.randn(3, 9, 4)
+    joined = rows.joined(x)
+    assert joined.shape == (1, 16, 4)
+    assert torch.equal(rows.padded(joined), x * MASK[..., None])
+    assert torch.equal(rows.firsts(joined)[0], x[:, 0])
+
+
+@pytest.mark.parametrize("kind", HEADS)
+@pytest.mark.parametrize("config", [TINY, TINY_BERT], ids=["distilbert", "bert"])
+def test_every_head_gives_what_it_gives_on_padded_rows(kind: type[TaskModel], config: Any) -> None:
+    model = built(kind, config)
+    factors = torch.rand(2, 4)
+    with torch.inference_mode():
+        wanted, weighed = model(IDS, MASK), model(IDS, MASK, head_mask=factors)
+        model.distilbert.joins_rows = True
+        found, other = model(IDS, MASK), model(IDS, MASK, head_mask=factors)
+    tokens = MASK.bool() if wanted.dim() == 3 else slice(None)
+    torch.testing.assert_close(found[tokens], wanted[tokens], rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(other[tokens], weighed[tokens], rtol=1e-5, atol=1e-5)
+
+
+def test_pruned_heads() -> None:
+    from distilcli.model.heads import SequenceClassifier
+
+    model = built(SequenceClassifier)
+    prune_heads(model, {0: (1,), 1: (0, 3)})
+    with torch.inference_mode():
+        wanted = model(IDS, MASK)
+        model.distilbert.joins_rows = True
+        torch.testing.assert_close(model(IDS, MASK), wanted, rtol=1e-5, atol=1e-5)
+
+
+def test_the_kernel_is_told_where_rows_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel is there on CUDA alone; what it is asked is checked with one of plain sums."""
+    from distilcli.model.heads import SequenceClassifier
+
+    model = built(SequenceClassifier, replace(TINY, n_layers=3))
+    with torch.inference_mode():
+        wanted = model(IDS, MASK)
+
+    class Kernel:
+        @staticmethod
+        def varlen_attn(
+            q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, *bounds: Any
+        ) -> torch.Tensor:
+            ends_q, ends_k, longest_q, longest_k = bounds
+            assert ends_q.dtype is ends_k.dtype is torch.int32
+            assert int(ends_q.diff().max()) <= longest_q
+            assert int(ends_k.diff().max()) <= longest_k
+            parts = []
+            for row in range(len(ends_q) - 1):
+                mine = slice(int(ends_q[row]), int(ends_q[row + 1]))
+                theirs = slice(int(ends_k[row]), int(ends_k[row + 1]))
+                scores = torch.einsum("qhs,khs->hqk", q[mine], k[theirs]) / q.shape[2] ** 0.5
+                parts.append(torch.einsum("hqk,khs->qhs", scores.softmax(2), v[theirs]))
+            return torch.cat(parts)
+
+    monkeypatch.setattr(ragged, "has_kernel", lambda x: True)
+    monkeypatch.setattr(ragged, "import_module", lambda name: Kernel)
+    model.distilbert.joins_rows = True
+    with torch.inference_mode():
+        torch.testing.assert_close(model(IDS, MASK), wanted, rtol=1e-5, atol=1e-5)
+
+
+def test_the_cpu_has_no_such_kernel() -> None:
+    assert not has_kernel(torch.zeros(1, dtype=torch.bfloat16))
+
+
+def test_a_model_joins_rows_if_that_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    from distilcli.model.heads import SequenceClassifier
+
+    model = built(SequenceClassifier).to(torch.bfloat16)
+    inference.join_rows(model, CPU)
+    assert model.distilbert.joins_rows
+    monkeypatch.setattr(Ragged, "attend", lambda self, queries, keys, values: values * 0)
+    inference.join_rows(model, CPU)
+    assert not model.distilbert.joins_rows
