@@ -200,7 +200,13 @@ def test_each_worker_of_a_cuda_device_has_a_stream_of_its_own(monkeypatch):
     monkeypatch.setattr(torch.cuda, "Stream", lambda device: object())
     monkeypatch.setattr(torch.cuda, "stream", Entered)
     monkeypatch.setattr("distilcli.engine.workers.pad", lambda pieces, **_: pieces)
-    windows, _ = run(lambda pieces: [0] * len(pieces), [[1], [2]], count=2, device=CUDA)
+    both = threading.Barrier(2, timeout=10)
+
+    def forward(pieces):
+        both.wait()
+        return [0] * len(pieces)
+
+    windows, _ = run(forward, [[1], [2]], count=2, device=CUDA)
     assert [window.failure for window in windows] == [None, None]
     assert len(set(opened)) == 2
 
