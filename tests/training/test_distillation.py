@@ -192,6 +192,15 @@ def test_where_the_numbers_of_heads_differ_their_means_are_compared() -> None:
         torch.testing.assert_close(pair.loss([0, 1]) / 2, torch.stack(errors).mean())
 
 
+def test_dropout_of_attention_is_no_error_of_attention() -> None:
+    """What a student would attend to is compared, not what dropout leaves of it."""
+    one = replace(TEACHER, n_layers=1)  # a further layer reads what dropout disturbed
+    pair = Pair(student=replace(one, attention_dropout=0.5), teacher=one, alpha_attention=1.0)
+    pair.student.load_state_dict(pair.teacher_model.state_dict())
+    pair.student.train()
+    assert pair.loss([0, 1, 2]).item() == pytest.approx(0, abs=1e-6)
+
+
 def test_a_student_with_pruned_heads_learns_attention() -> None:
     pair = Pair(alpha_attention=1.0)
     prune_heads(pair.student, {0: [1]})
