@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from typing import Any
 
 import torch
@@ -142,10 +143,13 @@ class Trainer:
         )
         set_learning_rate(self._optimizer, share)
         objective = self.objective
-        examples = [objective.examples(batch, epoch=progress.epoch) for batch in batches]
-        units = sum(objective.units(example) for batch in examples for example in batch)
+        numbers = [number for batch in batches for number in batch]
+        examples = objective.examples(numbers, epoch=progress.epoch)
+        units = sum(map(objective.units, examples))
+        left = iter(examples)
         loss = 0.0
-        for rows in examples:
+        for size in map(len, batches):
+            rows = list(islice(left, size))
             batch = self._collate(rows)
             with self._autocast():
                 outputs = objective.outputs(self.model, batch, rows)

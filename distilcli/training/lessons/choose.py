@@ -93,6 +93,10 @@ class ChooseObjective:
         """Count a problem as one."""
         return 1
 
+    def labelled(self, example: ChoiceExample) -> int:
+        """Count a problem as one: each has its answer."""
+        return 1
+
     def outputs(
         self, model: MultipleChoice, batch: Batch, examples: Sequence[ChoiceExample]
     ) -> Tensor:

@@ -170,6 +170,10 @@ class EmbedObjective:
         """Count the texts."""
         return len(example.pieces)
 
+    def labelled(self, example: PairExample) -> int:
+        """Count the texts of a pair."""
+        return len(example.pieces) if len(example.pieces) > 1 else 0
+
     def outputs(self, model: BaseModel, batch: Batch, examples: Sequence[PairExample]) -> Tensor:
         """Return the vector of each text (units, D), those of a pair one after the other."""
         return self._task.pooled(model, batch)

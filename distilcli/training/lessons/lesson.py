@@ -61,7 +61,8 @@ class Objective(Protocol):
     """What the loop asks of a lesson that is ready to be learned.
 
     `outputs` and `loss` speak of units: what the mean of the loss is over. A unit is a row, a
-    labelled word or a masked token, as the task has it.
+    labelled word or a masked token, as the task has it. The loop asks for all `examples` of a step
+    at once: it is over them that the mean is.
     """
 
     metric: Metric
@@ -96,6 +97,9 @@ class Teachable(Objective, Protocol):
     """
 
     varies: bool
+
+    def labelled(self, example: Any) -> int:
+        """Count the units of an example that have a label; the others have no loss."""
 
     def outputs(self, model: Any, batch: Batch, examples: Sequence[Any]) -> Tensor:
         """Return the outputs (units, C) of the pieces of `examples`, in order, in fp32."""

@@ -177,6 +177,10 @@ class MlmObjective:
         """Count the hidden tokens."""
         return len(example.hidden)
 
+    def labelled(self, example: MaskedExample) -> int:
+        """Count the hidden tokens: what they are is known."""
+        return len(example.hidden)
+
     def outputs(
         self, model: MaskedLanguageModel, batch: Batch, examples: Sequence[MaskedExample]
     ) -> Tensor:

@@ -114,6 +114,10 @@ class QaObjective:
         """Count a window as one for its start and one for its end."""
         return 2
 
+    def labelled(self, example: WindowExample) -> int:
+        """Count both where it is known whether there is an answer."""
+        return 0 if example.start == UNLABELLED else 2
+
     def outputs(
         self, model: QuestionAnswerer, batch: Batch, examples: Sequence[WindowExample]
     ) -> Tensor:
