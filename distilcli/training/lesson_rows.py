@@ -19,11 +19,17 @@ def rows_of(part: Any, name: str) -> CheckedRows:
     match part:
         case Examples():
             return CheckedRows(
-                name=name, texts=part.texts, pairs=part.pairs, labels=_names_of(part)
+                name=name,
+                texts=part.texts,
+                pairs=part.pairs,
+                labels=_names_of(part),
+                known=part.label_names,
             )
         case TaggedSentences():
             texts = [" ".join(words) for words in part.words]
-            return CheckedRows(name=name, texts=texts, labels=_types_of(part))
+            return CheckedRows(
+                name=name, texts=texts, labels=_types_of(part), known=_known_types(part)
+            )
         case [Question(), *_]:
             return CheckedRows(
                 name=name,
@@ -55,8 +61,13 @@ def _names_of(rows: Examples[Any]) -> list[tuple[str, ...]] | None:
 
 def _types_of(rows: TaggedSentences) -> list[tuple[str, ...]]:
     """Return the types of the entities in each sentence."""
-    types = [parse_tag(name).type or OUTSIDE for name in rows.label_names]
+    types = _known_types(rows)
     return [
         tuple(sorted({types[label] for label in labels if label != UNLABELLED} - {OUTSIDE}))
         for labels in rows.labels
     ]
+
+
+def _known_types(rows: TaggedSentences) -> list[str]:
+    """Return the type of each label."""
+    return [parse_tag(name).type or OUTSIDE for name in rows.label_names]

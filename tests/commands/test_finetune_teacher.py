@@ -265,3 +265,33 @@ def test_pairs_are_learned_from_a_teacher_with_token_types(run: Distil, teacher:
     code, _, err = run("--teacher", teacher, "--pair-column", "other")
     assert code == 0, err
     assert torch.isfinite(torch.tensor(summary("m")["best"]["train_loss"]))  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("task", "head", "kind", "train", "valid"),
+    [
+        ("multilabel", "SequenceClassifier", "multi_label_classification",
+         '{"text": "good film", "labels": ["bad"]}\n{"text": "dull"}\n',
+         '{"text": "good film", "labels": ["bad", "good"]}\n'),
+        ("regress", "SequenceClassifier", "regression",
+         '{"text": "dull"}\n{"text": "good film"}\n',
+         '{"text": "good film", "score": 2}\n{"text": "dull", "score": 1}\n'),
+        ("choose", "MultipleChoice", None,
+         '{"prompt": "it", "options": ["good", "dull", "fun"]}\n',
+         '{"prompt": "a film", "options": ["good", "dull"], "label": 0}\n'),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("cache", [[], ["--teacher-cache", "kept"]], ids=["asked", "kept"])
+def test_rows_without_a_label_are_learned_from_a_teacher(
+    run: Distil, make_model: Make, task: str, head: str, kind: str | None, train: str, valid: str,
+    cache: list[str],
+) -> None:  # fmt: skip
+    labels = {"multilabel": LABELS, "regress": ("LABEL_0",), "choose": ()}[task]
+    teacher = make_model("t", model_type="bert", head=head, labels=labels, problem_type=kind)
+    Path("train.jsonl").write_text(train * 4)
+    Path("valid.jsonl").write_text(valid)
+    code, _, err = run(
+        "--task", task, "--teacher", teacher, *cache, train="train.jsonl", valid="valid.jsonl"
+    )
+    assert code == 0, err
+    assert torch.isfinite(torch.tensor(summary("m")["best"]["train_loss"]))  # type: ignore[index]

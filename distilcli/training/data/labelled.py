@@ -53,7 +53,8 @@ def read_examples(
     from may have no label. Raises `InputError` for rows that cannot be learned from.
     """
     columns: dict[str, Any] = {"label_column": label_column, "pair_column": pair_column}
-    train_frame = read_frame(train, **columns, label_of=label_if_any if taught else label_text)
+    label_of = label_if_any if taught else label_text
+    train_frame = read_frame(train, **columns, label_of=label_of, may_lack_labels=taught)
     # A teacher whose labels are not known is refused when it is loaded.
     names = tuple(known) if taught and known else label_names(train_frame, known=known)
     if valid is None:
@@ -92,14 +93,15 @@ def read_frame(
     pair_column: str | None,
     label_of: Callable[[Row, str], Any] = label_text,
     usual: Sequence[str] = LABEL_COLUMNS,
+    may_lack_labels: bool = False,
 ) -> pd.DataFrame:
     """Read every row into a frame of `text`, `label` and, for pairs, `pair`.
 
     `label_column` None takes the first column with one of the `usual` names; `label_of` reads its
-    cells. Raises `InputError` naming the file and the line of the first row that cannot be learned
-    from.
+    cells. Rows that `may_lack_labels` need no such column. Raises `InputError` naming the file and
+    the line of the first row that cannot be learned from.
     """
-    label = _label_column(source, label_column, usual, may_be_missing=label_of is label_if_any)
+    label = _label_column(source, label_column, usual, may_be_missing=may_lack_labels)
     wanted = {"text": source.text_column}
     if pair_column is not None:
         wanted["pair"] = source.find_column(pair_column)

@@ -6,17 +6,21 @@ from string import ascii_uppercase
 
 from distilcli.errors import InputError, RowError
 from distilcli.rows.reader import RowSource
-from distilcli.rows.row import Row, cell_text
+from distilcli.rows.row import Row, cell_text, cell_value
 from distilcli.rows.usual import CHOICE_COLUMNS
 from distilcli.tasks.choose import Problem, check_options
 from distilcli.tasks.problems import find_options, find_prompt, problems_from
-from distilcli.training.data.columns import Columns
+from distilcli.training.data.columns import Columns, find_label_column
+from distilcli.training.data.labelled import UNLABELLED
 from distilcli.training.data.split import set_aside
 
 
 @dataclass(frozen=True, slots=True)
 class SolvedProblem:
-    """A prompt, its options (None where there is none in its place), and the right one's number."""
+    """A prompt, its options (None where there is none in its place), and the right one's number.
+
+    `answer` is UNLABELLED where nobody said which is right.
+    """
 
     prompt: str
     options: tuple[str | None, ...]
@@ -29,20 +33,32 @@ class SolvedProblem:
 
 
 def read_problems(
-    train: RowSource, valid: RowSource | None, *, columns: Columns, share: float, seed: int
+    train: RowSource,
+    valid: RowSource | None,
+    *,
+    columns: Columns,
+    share: float,
+    seed: int,
+    taught: bool = False,
 ) -> tuple[list[SolvedProblem], list[SolvedProblem]]:
     """Read problems to learn from and problems to validate on.
 
-    Without `valid`, a `share` of the problems is set aside. Raises `InputError` for rows that
-    cannot be learned from.
+    Without `valid`, a `share` of the problems is set aside. Where the lesson is `taught`, problems
+    to learn from may lack their answers. Raises `InputError` for rows that cannot be learned from.
     """
-    rows = _read(train, columns)
+    rows = _read(train, columns, may_lack_answers=taught)
     if valid is None:
-        return set_aside(rows, share=share, seed=seed)
+        return set_aside(rows, share=share, seed=seed, is_labelled=_is_solved)
     return rows, _read(valid, columns)
 
 
-def _read(source: RowSource, columns: Columns) -> list[SolvedProblem]:
+def _is_solved(problem: SolvedProblem) -> bool:
+    return problem.answer != UNLABELLED
+
+
+def _read(
+    source: RowSource, columns: Columns, *, may_lack_answers: bool = False
+) -> list[SolvedProblem]:
     prompt = find_prompt(source, columns.text)
     _, options_of = find_options(
         source,
@@ -50,15 +66,17 @@ def _read(source: RowSource, columns: Columns) -> list[SolvedProblem]:
         options_column=columns.options,
         option_columns=columns.option_list or None,
     )
-    answer = source.usual_column(*CHOICE_COLUMNS, option="--label-column", wanted=columns.label)
+    answer = find_label_column(
+        source, CHOICE_COLUMNS, columns.label, may_be_missing=may_lack_answers
+    )
     problem_of = problems_from(prompt, options_of)
     rows: list[Row] = []
     problems: list[Problem] = []
-    answers: list[str] = []
+    answers: list[str | None] = []
     for row in source:
         try:
             problems.append(_checked(problem_of, row))
-            answers.append(cell_text(row, answer).strip())
+            answers.append(_answer(row, answer, may_be_missing=may_lack_answers))
         except RowError as error:
             raise InputError(str(error)) from None
         rows.append(row)
@@ -69,6 +87,11 @@ def _read(source: RowSource, columns: Columns) -> list[SolvedProblem]:
         SolvedProblem(prompt, tuple(options), _existing(row, options, number, answer))
         for row, (prompt, options), number in solved
     ]
+
+
+def _answer(row: Row, column: str, *, may_be_missing: bool) -> str | None:
+    is_missing = cell_value(row, column) is None or not cell_text(row, column).strip()
+    return None if is_missing and may_be_missing else cell_text(row, column).strip()
 
 
 def _checked(problem_of: Callable[[Row], Problem], row: Row) -> Problem:
@@ -84,7 +107,7 @@ def _checked(problem_of: Callable[[Row], Problem], row: Row) -> Problem:
 
 
 def _numbers(
-    rows: Sequence[Row], problems: Sequence[Problem], answers: Sequence[str], column: str
+    rows: Sequence[Row], problems: Sequence[Problem], answers: Sequence[str | None], column: str
 ) -> list[int]:
     """Return the number of each answer, which all rows say in one way.
 
@@ -95,7 +118,7 @@ def _numbers(
     for way in (_by_text, _by_letter, _by_number):
         found: list[int] = []
         for (_, options), answer in zip(problems, answers, strict=True):
-            number = way(options, answer)
+            number = UNLABELLED if answer is None else way(options, answer)
             if number is None:
                 break
             found.append(number)
@@ -125,7 +148,7 @@ def _by_number(options: Sequence[str | None], answer: str) -> int | None:
 
 
 def _existing(row: Row, options: Sequence[str | None], number: int, column: str) -> int:
-    if options[number] is None:
+    if number != UNLABELLED and options[number] is None:
         raise InputError(
             f"{row.source}: line {row.line}, column {column!r}: option {number} (from 0) is empty"
         )

@@ -7,7 +7,7 @@ from distilcli.errors import InputError, RowError
 from distilcli.rows.reader import RowSource
 from distilcli.rows.row import Row, cell_text, cell_value
 from distilcli.rows.usual import ANSWER_COLUMNS
-from distilcli.training.data.columns import Columns
+from distilcli.training.data.columns import Columns, find_label_column
 from distilcli.training.data.labelled import UNLABELLED
 from distilcli.training.data.reading import read_each
 
@@ -70,7 +70,9 @@ def read(source: RowSource, columns: Columns, *, may_lack_answers: bool = False)
     """
     question = source.usual_column("question", option="--text-column", wanted=columns.text)
     context = source.usual_column("context", option="--pair-column", wanted=columns.pair)
-    answer = _answer_column(source, columns.label, may_be_missing=may_lack_answers)
+    answer = find_label_column(
+        source, ANSWER_COLUMNS, columns.label, may_be_missing=may_lack_answers
+    )
     start = next((name for name in START_COLUMNS if name in source.columns), None)
 
     def question_of(row: Row) -> Question:
@@ -80,16 +82,6 @@ def read(source: RowSource, columns: Columns, *, may_lack_answers: bool = False)
         return _question(row, *pair, _given(row, answer, start), start or answer)
 
     return read_each(source, question_of, what="questions")
-
-
-def _answer_column(source: RowSource, wanted: str | None, *, may_be_missing: bool) -> str:
-    try:
-        return source.usual_column(*ANSWER_COLUMNS, option="--label-column", wanted=wanted)
-    except InputError:
-        if not may_be_missing:
-            raise
-        # Later rows may have it, where each names its own columns.
-        return wanted or ANSWER_COLUMNS[0]
 
 
 def _question(

@@ -7,6 +7,7 @@ from distilcli.errors import InputError
 from distilcli.rows.reader import RowSource
 from distilcli.rows.row import Row, cell_value
 from distilcli.rows.usual import TAG_COLUMNS, WORD_COLUMNS
+from distilcli.training.data.columns import find_label_column
 from distilcli.training.data.labelled import UNLABELLED, numbered
 from distilcli.training.data.split import set_aside
 
@@ -44,10 +45,7 @@ def read_tagged(
     # A teacher whose labels are not known is refused when it is loaded.
     names = tuple(known) if taught and known else _label_names(rows, known=known)
     if valid is None:
-        labelled = [place for place, (_, tags) in enumerate(rows) if all(tags)]
-        chosen = set(set_aside(labelled, share=share, seed=seed)[1])
-        aside = [rows[place] for place in sorted(chosen)]
-        rows = [row for place, row in enumerate(rows) if place not in chosen]
+        rows, aside = set_aside(rows, share=share, seed=seed, is_labelled=lambda row: all(row[1]))
     else:
         aside = _read(valid, label_column)
     return (
@@ -59,11 +57,9 @@ def read_tagged(
 Tagged = tuple[list[str], list[str]]
 
 
-def _read(
-    source: RowSource, label_column: str | None, *, may_lack_labels: bool = False
-) -> list[Tagged]:
+def _read(source: RowSource, column: str | None, *, may_lack_labels: bool = False) -> list[Tagged]:
     if source.format == "conll":
-        words, tags = "tokens", label_column or source.columns[-1]
+        words, tags = "tokens", column or source.columns[-1]
         if tags in {"text", "tokens"}:
             if not may_lack_labels:
                 raise InputError(f"{source.name}: has one column, words without labels")
@@ -75,21 +71,12 @@ def _read(
                 f"{source.name}: is read as plain text, which has no labels of words; "
                 "for a word and its label a line give --input-format conll"
             )
-        tags = label_column or _tag_column(source, may_be_missing=may_lack_labels)
+        tags = find_label_column(source, TAG_COLUMNS, column, may_be_missing=may_lack_labels)
     rows = [_tagged(row, words, tags, may_lack_labels=may_lack_labels) for row in source]
     rows = [row for row in rows if row[0]]
     if not rows:
         raise InputError(f"{source.name}: has no sentences to learn from")
     return rows
-
-
-def _tag_column(source: RowSource, *, may_be_missing: bool) -> str:
-    try:
-        return source.usual_column(*TAG_COLUMNS, option="--label-column")
-    except InputError:
-        if not may_be_missing:
-            raise
-        return TAG_COLUMNS[0]  # later rows may have it, where each names its own columns
 
 
 def _tagged(row: Row, words: str, tags: str, *, may_lack_labels: bool) -> Tagged:

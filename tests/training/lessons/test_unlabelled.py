@@ -1,5 +1,6 @@
 """Of every lesson that may be taught: rows without a label, which have no loss of their own."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,15 +10,21 @@ import torch
 
 from distilcli.checkpoint.sentence import SentenceRecipe
 from distilcli.training.data.labelled import UNLABELLED, Examples
+from distilcli.training.data.multilabel import WITHOUT
 from distilcli.training.data.pairs import TextPair
+from distilcli.training.data.problems import SolvedProblem
 from distilcli.training.data.questions import Question
 from distilcli.training.data.tagged import TaggedSentences
+from distilcli.training.lessons.choose import ChooseLesson
 from distilcli.training.lessons.classify import ClassifyLesson
 from distilcli.training.lessons.embed import EmbedLesson
 from distilcli.training.lessons.lesson import Lesson
 from distilcli.training.lessons.mlm import MlmLesson
+from distilcli.training.lessons.multilabel import MultilabelLesson
 from distilcli.training.lessons.qa import QaLesson
+from distilcli.training.lessons.regress import RegressLesson
 from distilcli.training.lessons.tag import TagLesson
+from distilcli.training.settings import LessonOptions
 from tests.training.lessons._toy import batch_of, objective_of
 
 Make = Callable[..., Path]
@@ -30,6 +37,20 @@ def texts(labels: list[Any], names: tuple[str, ...] = ("a", "b")) -> Examples[An
 
 def classify() -> Lesson:
     return ClassifyLesson(texts([1, UNLABELLED]), texts([1, 0]))
+
+
+def multilabel() -> Lesson:
+    options = LessonOptions(class_weights="balanced")
+    return MultilabelLesson(texts([(), WITHOUT]), texts([(0, 1), (1,)]), options)
+
+
+def regress() -> Lesson:
+    return RegressLesson(texts([-100.0, math.nan], ()), texts([1.0, 2.0], ()))
+
+
+def choose() -> Lesson:
+    known = SolvedProblem("the film", (None, "good", "bad"), 2)
+    return ChooseLesson([known, SolvedProblem("a book", ("good", "bad"), UNLABELLED)], [known])
 
 
 def tag() -> Lesson:
@@ -57,6 +78,9 @@ def mlm() -> Lesson:
     ("lesson", "units", "labelled"),
     [
         (classify, [1, 1], [1, 0]),
+        (multilabel, [1, 1], [1, 0]),
+        (regress, [1, 1], [1, 0]),
+        (choose, [1, 1], [1, 0]),
         (tag, [4, 2], [3, 0]),
         (qa, [2, 2], [2, 0]),
         (embed, [1, 1], [0, 0]),
@@ -80,3 +104,15 @@ def test_units_without_a_label_are_told_apart_and_have_no_loss(
             losses.append(objective.loss(outputs, chosen).item())
     assert losses == pytest.approx([losses[0]] * len(losses))
     assert (losses[0] > 0) is any(labelled)
+
+
+def test_rows_of_which_nothing_is_known_do_not_make_labels_rare() -> None:
+    lesson = MultilabelLesson(texts([(0,), (), WITHOUT, WITHOUT]), texts([(0,), ()]))
+    assert lesson.weights() == [1, 2]
+
+
+def test_numbers_that_only_a_teacher_knows_are_in_the_units_of_the_others() -> None:
+    valid = texts([1.0, 5.0], ())
+    assert (RegressLesson(texts([4.0, math.nan, 8.0], ()), valid).mean) == 6
+    alone = RegressLesson(texts([math.nan, math.nan], ()), valid)
+    assert (alone.mean, alone.spread) == (3, 2)
