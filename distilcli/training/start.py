@@ -28,7 +28,7 @@ from distilcli.training.lessons.lesson import Lesson
 from distilcli.training.lessons.regress import RegressLesson
 
 _SIZES = ("dim", "n_layers", "n_heads", "hidden_dim")
-_HEAD_WIDTH = 64
+_HEAD_WIDTH = 64  # DistilBERT's
 
 DEFAULT = "mini"
 """The built-in model that a run starts from when none is named."""
@@ -165,9 +165,13 @@ def _encoder(start: StartingPoint) -> tuple[ModelConfig, dict[str, Tensor]]:
 def _of_sizes(config: ModelConfig, sizes: Mapping[str, int]) -> ModelConfig:
     """Return a DistilBERT of these sizes; what is not said is what DistilBERT has for its width."""
     dim = sizes.get("dim", config.dim)
-    n_heads = sizes.get("n_heads", max(1, dim // _HEAD_WIDTH))
+    n_heads = sizes.get("n_heads", _usual_heads(dim))
     if dim % n_heads:
-        raise UsageError(f"--student: dim {dim} is no multiple of n_heads {n_heads}")
+        written = ",".join(f"{name}={sizes[name]}" for name in ("dim", "n_heads") if name in sizes)
+        raise UsageError(
+            f"--student {written}: {n_heads} heads do not divide a width of {dim}; give a number "
+            "that does, or leave n_heads out"
+        )
     base = ModelConfig()
     return replace(
         base,
@@ -179,3 +183,9 @@ def _of_sizes(config: ModelConfig, sizes: Mapping[str, int]) -> ModelConfig:
         n_heads=n_heads,
         hidden_dim=sizes.get("hidden_dim", 4 * dim),
     )
+
+
+def _usual_heads(dim: int) -> int:
+    """Return how many heads a model of this width has: as wide as DistilBERT's, or nearly."""
+    width = max(width for width in range(1, _HEAD_WIDTH + 1) if dim % width == 0)
+    return dim // width
