@@ -52,6 +52,7 @@ def finetune(
 
     from distilcli.console.live import training_view
     from distilcli.console.results import (
+        show_cache,
         show_findings,
         show_interrupted,
         show_training,
@@ -90,6 +91,7 @@ def finetune(
             on_teacher_pass=view.on_teacher_pass,
         )
         show_findings(console, run.findings)
+        show_cache(console, run.bytes_to_keep)
         if place.dry_run:
             estimate = run.estimate()
             show_training_estimate(console, estimate)

@@ -131,6 +131,11 @@ class Distillation:
         """The positions that each example takes in a batch."""
         return self._objective.sizes
 
+    @property
+    def bytes_to_keep(self) -> int:
+        """About what the teacher's answers will still take on the disk."""
+        return self._teacher.bytes_to_keep
+
     def examples(self, indices: Sequence[int], *, epoch: int) -> list[TaughtExample]:
         """Return the examples of a step as the model reads them in an epoch."""
         examples = self._objective.examples(indices, epoch=epoch)

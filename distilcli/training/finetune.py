@@ -37,6 +37,7 @@ class PreparedRun:
     """A run that can begin: everything is loaded and checked, and nothing is written.
 
     `findings` are what is wrong with the rows, though not so wrong that nothing can be learned.
+    `bytes_to_keep` is about what the teacher's answers will take on the disk.
     """
 
     lesson: Lesson
@@ -48,6 +49,7 @@ class PreparedRun:
     teacher: str | None
     max_length: int
     device: str
+    bytes_to_keep: int
 
     def estimate(self) -> TrainingEstimate:
         """Expect what the run would take; it cannot begin afterwards."""
@@ -163,7 +165,7 @@ def prepare(
     findings = find_faults(lesson, tokenizer, max_length=max_length)
     teachable = lesson.objective(model, tokenizer, max_length=max_length)
     objective: Objective = teachable
-    projection = None
+    projection, bytes_to_keep = None, 0
     if teaching is not None:
         student = Student(model, tokenizer, teachable, max_length)
         objective = distillation = teach(
@@ -171,10 +173,11 @@ def prepare(
             lesson,
             student,
             seed=options.seed,
+            epochs=options.epochs,
             device=placement.device,
             on_pass=on_teacher_pass,
         )
-        projection = distillation.projection
+        projection, bytes_to_keep = distillation.projection, distillation.bytes_to_keep
     # A teacher compares layers, and examples that vary are other sequences in every epoch.
     is_fixed = teaching is None and not teachable.varies
     if options.freeze == "encoder" and is_fixed and isinstance(model, FirstTokenModel):
@@ -198,4 +201,5 @@ def prepare(
         teacher=teaching.files.name if teaching else None,
         max_length=max_length,
         device=device,
+        bytes_to_keep=bytes_to_keep,
     )

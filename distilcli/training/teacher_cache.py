@@ -9,6 +9,7 @@ and in it one for each epoch in which examples read otherwise and each precision
     index.npy     for each example where they begin and how large they are; written last
 """
 
+import math
 import os
 import shutil
 from collections.abc import Callable, Sequence
@@ -26,6 +27,8 @@ from distilcli.training.teacher import Targets, Teacher
 
 _PASS_BUDGET = 2_048  # tokens in a batch of the pass; no gradients are kept
 _INDEX = "index.npy"
+_GIGABYTE = 1_000_000_000
+_SAMPLE = 16  # examples that tell what all take
 
 Array = np.ndarray[Any, Any]
 OnPass = Callable[[int, int], None]
@@ -34,7 +37,8 @@ OnPass = Callable[[int, int], None]
 class CachedTeacher:
     """Answers of a teacher by example and epoch; the pass over an epoch is made when it is due.
 
-    `on_pass` is told how many examples are done, and of how many.
+    `epochs` are those of the run: where examples vary each has a pass of its own. `on_pass` is told
+    how many examples are done, and of how many.
     """
 
     def __init__(
@@ -43,14 +47,17 @@ class CachedTeacher:
         folder: Path,
         *,
         device: torch.device,
+        epochs: int = 1,
         on_pass: OnPass = lambda _done, _all: None,
     ) -> None:
+        """Raise `ResourceError` where the disk has less room than the answers are to take."""
         self.dim = teacher.dim
         self._teacher = teacher
         self._folder = folder
         self._device = device
         self._on_pass = on_pass
         self._answers: tuple[int, _Answers] | None = None
+        self.bytes_to_keep = self._check_room(epochs if teacher.objective.varies else 1)
 
     def targets(self, indices: Sequence[int], *, epoch: int) -> Targets:
         """Return what the teacher says of the examples of these numbers in an epoch.
@@ -62,6 +69,26 @@ class CachedTeacher:
             self._answers = epoch, self._of_epoch(epoch)
         examples = self._teacher.objective.examples(indices, epoch=epoch)
         return self._answers[1].of_batch(indices, examples, device=self._device)
+
+    def _check_room(self, epochs: int) -> int:
+        """Return about how many bytes the answers take that are not kept yet."""
+        missing = [
+            epoch
+            for epoch in range(epochs)
+            if not any(self._folder.glob(f"epoch-{epoch}-*/{_INDEX}"))
+        ]
+        each = _expected_bytes(self._teacher) if missing else 0
+        total = each * len(missing)
+        existing = next(path for path in (self._folder, *self._folder.parents) if path.is_dir())
+        free = shutil.disk_usage(existing).free
+        if total > free:
+            passes = f" ({_size(each)} for each of {len(missing)} epochs)" if epochs > 1 else ""
+            raise ResourceError(
+                f"{self._folder.parent}: the teacher's answers would take about "
+                f"{_size(total)}{passes}, and {_size(free)} are free; give "
+                "--teacher-cache a folder with more room, or leave it out"
+            )
+        return total
 
     def _of_epoch(self, epoch: int) -> "_Answers":
         precision = "bf16" if torch.is_autocast_enabled(self._device.type) else "fp32"
@@ -128,6 +155,24 @@ class _Answers:
                 padded[:, row, : len(piece)] = states
                 start, row = stop, row + 1
         return list(torch.from_numpy(padded).to(device).unbind(0))
+
+
+def _expected_bytes(teacher: Teacher) -> int:
+    """Return about how many bytes a pass takes: what some examples do, in proportion to tokens."""
+    sizes = teacher.objective.sizes
+    count = min(_SAMPLE, len(sizes))
+    tokens = found = 0
+    for index in (len(sizes) * number // count for number in range(count)):
+        (example,) = teacher.objective.examples([index], epoch=0)
+        outputs = _trimmed(teacher.targets([index], epoch=0).outputs)
+        states = sum(map(len, example.pieces)) * len(teacher.layers) * teacher.dim
+        found += outputs.nbytes + states * np.dtype(np.float16).itemsize
+        tokens += sizes[index]
+    return math.ceil(found / max(1, tokens) * sum(sizes))
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:,.1f} GB" if count >= _GIGABYTE else f"{count / 1e6:,.1f} MB"
 
 
 def _make(folder: Path, teacher: Teacher, *, epoch: int, on_pass: OnPass) -> None:

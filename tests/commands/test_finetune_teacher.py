@@ -1,8 +1,10 @@
 """`distil finetune --teacher`."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -205,6 +207,24 @@ def test_a_full_disk_of_the_cache(
     assert "No space left on device; give --teacher-cache a folder" in err.splitlines()[-1]
     assert not list(Path("kept").glob("*/*"))
     assert not Path("m/model.safetensors").exists()
+
+
+def test_what_the_cache_takes(
+    run: Distil, make_model: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    teacher = make_model("filler", head="MaskedLanguageModel", labels=(), problem_type=None)
+    options = ("--task", "mlm", "--teacher", teacher, "--teacher-cache", "kept")
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1_000))
+        line = last_line(run(*options), 5)
+    assert "kept: the teacher's answers would take about 0." in line
+    assert "and 0.0 MB are free; give --teacher-cache a folder with more room, or leave" in line
+    monkeypatch.setattr("distilcli.console.results._MUCH_DISK", 0)
+    code, _, err = run(*options)
+    assert code == 0, err
+    assert "distil: the teacher's answers will take about 0.0 GB in the cache" in err
+    code, _, err = run(*options, "--force")
+    assert (code, "in the cache" in err) == (0, False)
 
 
 SENTENCES = "the B-A\nfilm I-A\nwas O\n\ngood B-A\nbook O\n\n"

@@ -1,6 +1,9 @@
 import errno
+import re
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -117,6 +120,55 @@ def test_each_epoch_of_varying_rows_has_a_pass_of_its_own(tmp_path: Path) -> Non
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         f"epoch-{epoch}-fp32" for epoch in range(3)
     ]
+
+
+def varying(count: int) -> Teacher:
+    """A teacher whose rows read otherwise in every epoch."""
+    pair = Pair(alpha_cos=1.0)
+    objective = VaryingToy(pair.teacher_model, rows(count, seed=1))
+    return Teacher(pair.teacher_model, objective, layers=pair.teacher.layers)
+
+
+def size_of(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*.bin"))
+
+
+def test_what_the_answers_take_is_known_before(teacher: Teacher, tmp_path: Path) -> None:
+    for name, who, epochs, passes in (("a", teacher, 3, 1), ("b", varying(200), 4, 4)):
+        answers = cached(who, tmp_path / name, epochs=epochs)
+        assert not (tmp_path / name).exists()
+        for epoch in range(passes):
+            answers.targets([0], epoch=epoch)
+        assert answers.bytes_to_keep == pytest.approx(size_of(tmp_path / name), rel=0.1)
+        assert cached(who, tmp_path / name, epochs=epochs).bytes_to_keep == 0
+    (tmp_path / "b" / "epoch-2-fp32" / "index.npy").unlink()
+    left = cached(who, tmp_path / "b", epochs=4).bytes_to_keep
+    assert left == pytest.approx(answers.bytes_to_keep / 4, rel=0.01)
+
+
+def test_answers_for_which_the_disk_has_no_room_are_refused_before_the_pass(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    teacher = varying(200)
+    needed = cached(teacher, tmp_path / "kept" / "key", epochs=4).bytes_to_keep
+    asked = []
+
+    def usage(path: Path) -> Any:
+        asked.append(path)
+        return SimpleNamespace(free=needed - 1)
+
+    monkeypatch.setattr(shutil, "disk_usage", usage)
+    with pytest.raises(ResourceError) as caught:
+        cached(teacher, tmp_path / "kept" / "key", epochs=4)
+    assert re.fullmatch(
+        r".*/kept: the teacher's answers would take about [\d.]+ MB \([\d.]+ MB for each of 4 "
+        r"epochs\), and [\d.]+ MB are free; give --teacher-cache a folder with more room, or leave "
+        r"it out",
+        str(caught.value),
+    )
+    assert asked == [tmp_path]  # the nearest folder that there is
+    assert list(tmp_path.iterdir()) == []
+    cached(teacher, tmp_path / "kept" / "key", epochs=3)
 
 
 class PlacesToy(TeachableToy):
