@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from distilcli.engine.batching import Batch, pad
 from distilcli.errors import InputError, RowError, UsageError
-from distilcli.interrupt import deferred_interrupt
+from distilcli.interrupt import Interrupted, deferred_interrupt, stop_if_asked
 from distilcli.model.heads import TaskModel
 from distilcli.model.precision import choose_training_dtype
 from distilcli.training.batches import epoch_batches
@@ -93,24 +93,30 @@ class Trainer:
     def train(self) -> dict[str, Any]:
         """Run to the last step or to early stopping; return the summary of the run.
 
-        An interrupt (Ctrl-C) waits for the end of a step, saves the state, and then leaves as
-        KeyboardInterrupt; a second one leaves at once.
+        An interrupt (Ctrl-C) waits for the end of a step, or of a batch of what is done before the
+        first one, saves the state, and then leaves as KeyboardInterrupt; a second one leaves at
+        once.
         """
         self.model.train()
-        with deferred_interrupt() as interrupt:
-            for epoch, batches in self.remaining_steps():
-                self._progress.epoch = epoch
-                self.step(batches)
-                if self._is_evaluation_due():
-                    self._evaluate()
-                    if self._should_stop():
-                        break
-                elif time.monotonic() - self._saved_at > _SECONDS_BETWEEN_SAVES:
-                    self._save_state()
-                if interrupt.asked:
-                    self._save_state()
-                    raise KeyboardInterrupt
+        with deferred_interrupt():
+            try:
+                self._take_steps()
+            except Interrupted:
+                self._save_state()
+                raise
         return self._summary()
+
+    def _take_steps(self) -> None:
+        for epoch, batches in self.remaining_steps():
+            self._progress.epoch = epoch
+            self.step(batches)
+            if self._is_evaluation_due():
+                self._evaluate()
+                if self._should_stop():
+                    return
+            elif time.monotonic() - self._saved_at > _SECONDS_BETWEEN_SAVES:
+                self._save_state()
+            stop_if_asked()
 
     @property
     def history(self) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -225,6 +226,26 @@ def test_what_the_cache_takes(
     assert "distil: the teacher's answers will take about 0.0 GB in the cache" in err
     code, _, err = run(*options, "--force")
     assert (code, "in the cache" in err) == (0, False)
+
+
+def test_an_interrupted_pass_of_the_teacher(
+    run: Distil, teacher: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from distilcli.training import teacher_cache
+
+    write = teacher_cache._write
+    monkeypatch.setattr(teacher_cache, "_PASS_BUDGET", 64)
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            teacher_cache, "_write",
+            lambda *batch: (write(*batch), signal.raise_signal(signal.SIGINT)),
+        )  # fmt: skip
+        code, out, err = run("--teacher", teacher, "--teacher-cache", "kept")
+    assert (code, out) == (130, "")
+    last = "distil: warning: interrupted; m: repeat the command with --resume to go on"
+    assert err.splitlines()[-1] == last
+    assert list(Path("kept").glob("*/*/unfinished.npz"))
+    assert run("--teacher", teacher, "--teacher-cache", "kept", "--resume")[0] == 0
 
 
 SENTENCES = "the B-A\nfilm I-A\nwas O\n\ngood B-A\nbook O\n\n"
