@@ -89,7 +89,7 @@ def finetune(
                 device=place.device,
                 threads=place.threads,
                 on_progress=view.on_progress,
-                on_teacher_pass=view.on_teacher_pass,
+                on_pass=view.on_pass,
             )
             show_findings(console, run.findings)
             show_cache(console, run.bytes_to_keep)

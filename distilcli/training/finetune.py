@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -112,14 +113,15 @@ def prepare(
     device: str = "auto",
     threads: int | None = None,
     on_progress: Callable[[Progress], None] = lambda _: None,
-    on_teacher_pass: Callable[[int, int], None] = lambda _done, _all: None,
+    on_pass: Callable[[str, int, int], None] = lambda _who, _done, _all: None,
 ) -> PreparedRun:
     """Load what a run needs, and touch nothing.
 
-    With `teaching` the model learns from a teacher as well; `on_teacher_pass` is told how many
-    examples it has answered. `threads` are the CPU's, all cores if None. Raises `ModelError` for a
-    model that cannot be started from, `InputError` for examples that cannot be learned,
-    `UsageError` or `ResourceError` for settings that cannot be had.
+    With `teaching` the model learns from a teacher as well. `on_pass` is told who reads the rows
+    once, ahead of all steps, how many it has read, and of how many. `threads` are the CPU's, all
+    cores if None. Raises `ModelError` for a model that cannot be started from, `InputError` for
+    examples that cannot be learned, `UsageError` or `ResourceError` for settings that cannot be
+    had.
     """
     read_from = {"model to start from": start.files}
     if teaching is not None:
@@ -175,13 +177,14 @@ def prepare(
             seed=options.seed,
             epochs=options.epochs,
             device=placement.device,
-            on_pass=on_teacher_pass,
+            on_pass=partial(on_pass, "the teacher"),
         )
         projection, bytes_to_keep = distillation.projection, distillation.bytes_to_keep
     # A teacher compares layers, and examples that vary are other sequences in every epoch.
     is_fixed = teaching is None and not teachable.varies
     if options.freeze == "encoder" and is_fixed and isinstance(model, FirstTokenModel):
-        remember_features(model, teachable, placement.device)
+        reading = partial(on_pass, "the encoder")
+        remember_features(model, teachable, placement.device, on_pass=reading)
     trainer = Trainer(
         model,
         objective,

@@ -153,7 +153,7 @@ def test_kept_answers_teach_as_the_teacher_does_and_spare_it(
     learn(tiny_folder, teacher, tmp_path / "live", weights=weights)
     learn(
         tiny_folder, teacher, tmp_path / "first", **settings,
-        on_teacher_pass=lambda *done: told.append(done),
+        on_pass=lambda _, *done: told.append(done),
     )  # fmt: skip
     assert told[-1] == (60, 60)
     monkeypatch.setattr(Teacher, "targets", lambda *_, **__: pytest.fail("the teacher was asked"))
@@ -270,20 +270,20 @@ def test_a_run_interrupted_before_its_first_step_ends_as_an_unbroken_one(
 
     passes: list[int] = []
 
-    def press(done: int, _: int) -> None:
+    def press(_: str, done: int, __: int) -> None:
         passes.append(done)
         if len(passes) in {2, 9}:
             signal.raise_signal(signal.SIGINT)
 
-    unbroken = run("a", on_teacher_pass=lambda *done: passes.append(done[0]))
+    unbroken = run("a", on_pass=lambda _, *done: passes.append(done[0]))
     a_pass = len(passes) // 2
     assert 3 < a_pass < 9 - 1
     passes.clear()
     for resume in (False, True):
         with pytest.raises(KeyboardInterrupt):
-            run("b", resume=resume, on_teacher_pass=press)
+            run("b", resume=resume, on_pass=press)
     torch.manual_seed(99)
-    assert run("b", resume=True, on_teacher_pass=press) == unbroken
+    assert run("b", resume=True, on_pass=press) == unbroken
     assert len(passes) == 2 * a_pass
     for name in ("model.safetensors", "metrics.jsonl"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
