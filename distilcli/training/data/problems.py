@@ -1,7 +1,7 @@
 """Multiple-choice problems with the option that is right."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from string import ascii_uppercase
 
 from distilcli.errors import InputError, RowError
@@ -12,6 +12,7 @@ from distilcli.tasks.choose import Problem, check_options
 from distilcli.tasks.problems import find_options, find_prompt, problems_from
 from distilcli.training.data.columns import Columns, find_label_column
 from distilcli.training.data.labelled import UNLABELLED
+from distilcli.training.data.reading import Place, place_of
 from distilcli.training.data.split import set_aside
 
 
@@ -19,12 +20,13 @@ from distilcli.training.data.split import set_aside
 class SolvedProblem:
     """A prompt, its options (None where there is none in its place), and the right one's number.
 
-    `answer` is UNLABELLED where nobody said which is right.
+    `answer` is UNLABELLED where nobody said which is right. `place` is where the row stands.
     """
 
     prompt: str
     options: tuple[str | None, ...]
     answer: int
+    place: Place | None = field(default=None, compare=False, repr=False)
 
     @property
     def problem(self) -> Problem:
@@ -84,7 +86,9 @@ def _read(
         raise InputError(f"{source.name}: has no problems to learn from")
     solved = zip(rows, problems, _numbers(rows, problems, answers, answer), strict=True)
     return [
-        SolvedProblem(prompt, tuple(options), _existing(row, options, number, answer))
+        SolvedProblem(
+            prompt, tuple(options), _existing(row, options, number, answer), place_of(row)
+        )
         for row, (prompt, options), number in solved
     ]
 

@@ -1,7 +1,7 @@
 """Questions with their contexts and answers: SQuAD JSON, or rows with a column for each."""
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from distilcli.errors import InputError, RowError
 from distilcli.rows.reader import RowSource
@@ -9,7 +9,7 @@ from distilcli.rows.row import Row, cell_text, cell_value
 from distilcli.rows.usual import ANSWER_COLUMNS
 from distilcli.training.data.columns import Columns, find_label_column
 from distilcli.training.data.labelled import UNLABELLED
-from distilcli.training.data.reading import read_each
+from distilcli.training.data.reading import Place, place_of, read_each
 
 MISSING = -1
 """The start of an answer that is not in its context: nothing can be learned from it."""
@@ -23,7 +23,7 @@ class Question:
 
     Without an answer `answers` is empty and `start` None. `start` is UNLABELLED where nobody said
     whether there is an answer, and MISSING where the answer is not in the context. `said` is where
-    the row says that it begins.
+    the row says that it begins, `place` where the row stands.
     """
 
     question: str
@@ -31,6 +31,7 @@ class Question:
     answers: tuple[str, ...]
     start: int | None
     said: int | None = None
+    place: Place | None = field(default=None, compare=False, repr=False)
 
     @property
     def pair(self) -> tuple[str, str]:
@@ -78,7 +79,7 @@ def read(source: RowSource, columns: Columns, *, may_lack_answers: bool = False)
     def question_of(row: Row) -> Question:
         pair = cell_text(row, question), cell_text(row, context)
         if may_lack_answers and cell_value(row, answer) is None:
-            return Question(*pair, (), UNLABELLED)
+            return Question(*pair, (), UNLABELLED, place=place_of(row))
         return _question(row, *pair, _given(row, answer, start), start or answer)
 
     return read_each(source, question_of, what="questions")
@@ -89,13 +90,14 @@ def _question(
 ) -> Question:
     """Make a question of its answers and the places that are said of them, which may be wrong."""
     if not given:
-        return Question(question, context, (), None)
+        return Question(question, context, (), None, place=place_of(row))
     text, start = given[0]
     said = None if start in (None, "") else _whole_number(row, start_column, start)
     place = -1 if said is None else said
     if place < 0 or not context.startswith(text, place):
         place = context.find(text)
-    return Question(question, context, tuple(text for text, _ in given), place, said)
+    answers = tuple(text for text, _ in given)
+    return Question(question, context, answers, place, said, place_of(row))
 
 
 def _given(row: Row, answer: str, start_column: str | None) -> list[tuple[str, object]]:

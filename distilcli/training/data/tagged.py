@@ -1,7 +1,7 @@
 """Sentences whose words have labels: CoNLL files, or rows with a list of words and one of tags."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from distilcli.errors import InputError
 from distilcli.rows.reader import RowSource
@@ -9,16 +9,18 @@ from distilcli.rows.row import Row, cell_value
 from distilcli.rows.usual import TAG_COLUMNS, WORD_COLUMNS
 from distilcli.training.data.columns import find_label_column
 from distilcli.training.data.labelled import UNLABELLED, numbered
+from distilcli.training.data.reading import Place, place_of
 from distilcli.training.data.split import set_aside
 
 
 @dataclass(frozen=True, slots=True)
 class TaggedSentences:
-    """Sentences as lists of words, with the index of each word's label."""
+    """Sentences as lists of words, with the index of each word's label, and where they stand."""
 
     words: list[list[str]]
     labels: list[list[int]]
     label_names: tuple[str, ...]
+    places: Sequence[Place] | None = field(default=None, compare=False)
 
     def rows(self) -> Iterable[object]:
         """Return each sentence with its labels."""
@@ -54,7 +56,7 @@ def read_tagged(
     )
 
 
-Tagged = tuple[list[str], list[str]]
+Tagged = tuple[list[str], list[str], Place]
 
 
 def _read(source: RowSource, column: str | None, *, may_lack_labels: bool = False) -> list[Tagged]:
@@ -91,12 +93,12 @@ def _tagged(row: Row, words: str, tags: str, *, may_lack_labels: bool) -> Tagged
             raise InputError(f"{place}: the value at {name!r} is no list of texts")
     if len(lists[0]) != len(lists[1]):  # type: ignore[arg-type]
         raise InputError(f"{place}: has {len(lists[0])} words and {len(lists[1])} labels")  # type: ignore[arg-type]
-    return lists[0], lists[1]  # type: ignore[return-value]
+    return lists[0], lists[1], place_of(row)  # type: ignore[return-value]
 
 
 def _label_names(rows: Sequence[Tagged], *, known: Sequence[str]) -> tuple[str, ...]:
     """Return the labels: those of the model if they are the same, else O and the others sorted."""
-    names = {tag for _, tags in rows for tag in tags} - {""}
+    names = {tag for _, tags, _ in rows for tag in tags} - {""}
     if len(names) < 2:  # noqa: PLR2004
         raise InputError(f"every word has the label {''.join(names)!r}; give rows with others")
     if names == set(known):
@@ -107,10 +109,11 @@ def _label_names(rows: Sequence[Tagged], *, known: Sequence[str]) -> tuple[str, 
 def _indexed(
     rows: Sequence[Tagged], names: Sequence[str], *, source: str, taught: bool
 ) -> TaggedSentences:
-    used = {tag for _, tags in rows for tag in tags} - ({""} if taught else set())
+    used = {tag for _, tags, _ in rows for tag in tags} - ({""} if taught else set())
     number = numbered(names, used, source=source, taught=taught) | {"": UNLABELLED}
     return TaggedSentences(
-        [words for words, _ in rows],
-        [[number[tag] for tag in tags] for _, tags in rows],
+        [words for words, _, _ in rows],
+        [[number[tag] for tag in tags] for _, tags, _ in rows],
         tuple(names),
+        [place for _, _, place in rows],
     )
