@@ -3,7 +3,8 @@
 import math
 from functools import partial
 
-from distilcli.errors import InputError, RowError
+from distilcli.errors import InputError
+from distilcli.evaluation.expected import finite
 from distilcli.rows.reader import RowSource
 from distilcli.rows.row import Row, cell_text, cell_value
 from distilcli.rows.usual import NUMBER_COLUMNS
@@ -57,12 +58,5 @@ def number_if_any(row: Row, column: str) -> float:
 
 
 def number(row: Row, column: str) -> float:
-    """Return the number in a cell; raise `RowError` where it holds none."""
-    text = cell_text(row, column)
-    try:
-        found = float(text)
-    except ValueError:
-        found = math.nan
-    if not math.isfinite(found):
-        raise RowError(f"{row.source}: line {row.line}, column {column!r}: {text!r} is no number")
-    return found
+    """Return the number in a cell; raise `InputError` where it holds none."""
+    return finite(row, column, cell_text(row, column))

@@ -1,10 +1,10 @@
 """Multiple-choice problems with the option that is right."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from string import ascii_uppercase
 
 from distilcli.errors import InputError, RowError
+from distilcli.evaluation.solutions import Solution, right_options, solution_of
 from distilcli.rows.reader import RowSource
 from distilcli.rows.row import Row, cell_text, cell_value
 from distilcli.rows.usual import CHOICE_COLUMNS
@@ -74,28 +74,33 @@ def _read(
     problem_of = problems_from(prompt, options_of)
     rows: list[Row] = []
     problems: list[Problem] = []
-    answers: list[str | None] = []
+    solutions: list[Solution | None] = []
     for row in source:
         try:
             problems.append(_checked(problem_of, row))
-            answers.append(_answer(row, answer, may_be_missing=may_lack_answers))
+            solutions.append(_solution(row, problems[-1], answer, may_be_missing=may_lack_answers))
         except RowError as error:
             raise InputError(str(error)) from None
         rows.append(row)
     if not rows:
         raise InputError(f"{source.name}: has no problems to learn from")
-    solved = zip(rows, problems, _numbers(rows, problems, answers, answer), strict=True)
+    numbers = iter(right_options([solution for solution in solutions if solution is not None]))
     return [
         SolvedProblem(
-            prompt, tuple(options), _existing(row, options, number, answer), place_of(row)
+            prompt,
+            tuple(options),
+            UNLABELLED if solution is None else next(numbers),
+            place_of(row),
         )
-        for row, (prompt, options), number in solved
+        for row, (prompt, options), solution in zip(rows, problems, solutions, strict=True)
     ]
 
 
-def _answer(row: Row, column: str, *, may_be_missing: bool) -> str | None:
-    is_missing = cell_value(row, column) is None or not cell_text(row, column).strip()
-    return None if is_missing and may_be_missing else cell_text(row, column).strip()
+def _solution(row: Row, problem: Problem, column: str, *, may_be_missing: bool) -> Solution | None:
+    if may_be_missing and (cell_value(row, column) is None or not cell_text(row, column).strip()):
+        return None
+    place = f"{row.source}: line {row.line}, column {column!r}"
+    return solution_of(cell_text(row, column), problem[1], place=place)
 
 
 def _checked(problem_of: Callable[[Row], Problem], row: Row) -> Problem:
@@ -108,52 +113,3 @@ def _checked(problem_of: Callable[[Row], Problem], row: Row) -> Problem:
     except RowError as error:
         raise RowError(f"{place}: {error}") from None
     return prompt, options
-
-
-def _numbers(
-    rows: Sequence[Row], problems: Sequence[Problem], answers: Sequence[str | None], column: str
-) -> list[int]:
-    """Return the number of each answer, which all rows say in one way.
-
-    That is the text of the option, its letter (A, B, …), or its number from 0: the first of these
-    that fits every row. Raises `InputError` for the first row that no way fits.
-    """
-    furthest = 0
-    for way in (_by_text, _by_letter, _by_number):
-        found: list[int] = []
-        for (_, options), answer in zip(problems, answers, strict=True):
-            number = UNLABELLED if answer is None else way(options, answer)
-            if number is None:
-                break
-            found.append(number)
-        if len(found) == len(rows):
-            return found
-        furthest = max(furthest, len(found))
-    row = rows[furthest]
-    raise InputError(
-        f"{row.source}: line {row.line}, column {column!r}: {answers[furthest]!r} is neither the "
-        "text of an option, nor its letter (A, B, …), nor its number (from 0), as the same in all "
-        "rows"
-    )
-
-
-def _by_text(options: Sequence[str | None], answer: str) -> int | None:
-    texts = [None if option is None else option.strip() for option in options]
-    return texts.index(answer) if answer in texts else None
-
-
-def _by_letter(options: Sequence[str | None], answer: str) -> int | None:
-    letters = ascii_uppercase[: len(options)]
-    return letters.index(answer.upper()) if len(answer) == 1 and answer.upper() in letters else None
-
-
-def _by_number(options: Sequence[str | None], answer: str) -> int | None:
-    return int(answer) if answer.isdecimal() and int(answer) < len(options) else None
-
-
-def _existing(row: Row, options: Sequence[str | None], number: int, column: str) -> int:
-    if number != UNLABELLED and options[number] is None:
-        raise InputError(
-            f"{row.source}: line {row.line}, column {column!r}: option {number} (from 0) is empty"
-        )
-    return number

@@ -4,6 +4,7 @@ import random
 from dataclasses import dataclass, field
 
 from distilcli.errors import InputError, RowError
+from distilcli.evaluation.expected import answers
 from distilcli.rows.reader import RowSource
 from distilcli.rows.row import Row, cell_text, cell_value
 from distilcli.rows.usual import ANSWER_COLUMNS
@@ -101,19 +102,14 @@ def _question(
 
 
 def _given(row: Row, answer: str, start_column: str | None) -> list[tuple[str, object]]:
-    """Return each answer with the place that is given for it: of a list as SQuAD has it, or one."""
+    """Return each answer with the place that is given for it: beside it, or in a column."""
     value = cell_value(row, answer)
-    if value is None or value == "":
-        return []
-    if not isinstance(value, list):
-        start = None if start_column is None else cell_value(row, start_column)
-        return [(cell_text(row, answer), start)]
-    if not all(isinstance(item, dict) and isinstance(item.get("text"), str) for item in value):
-        raise RowError(
-            f"{row.source}: line {row.line}: the value at {answer!r} is no list of answers "
-            '({"text": …, "answer_start": …})'
-        )
-    return [(item["text"], item.get("answer_start")) for item in value]
+    found = [] if value is None else answers(row, answer, value)
+    if start_column is None or isinstance(value, list | dict):
+        return found
+    return [
+        (text, cell_value(row, start_column) if start is None else start) for text, start in found
+    ]
 
 
 def _whole_number(row: Row, column: str, value: object) -> int:
