@@ -23,7 +23,6 @@ from distilcli.training.faults import find_faults
 from distilcli.training.features import remember_features
 from distilcli.training.findings import Finding
 from distilcli.training.lesson_rows import rows_of
-from distilcli.training.lessons.embed import EmbedLesson
 from distilcli.training.lessons.lesson import Lesson, Objective
 from distilcli.training.loop import Progress, Trainer
 from distilcli.training.options import TrainingOptions
@@ -154,15 +153,12 @@ def prepare(
     }
     taught = teaching.fingerprint() if teaching else {}
     rows = {"task": lesson.task, **lesson.digests()}
-    companions = None
-    if isinstance(lesson, EmbedLesson):
-        companions = lesson.companions(dim=model.config.dim, max_length=max_length)
     run = RunFolder(
         folder,
         fingerprint={**build, **rows, **asdict(options), **taught},
         tokenizer_files=tokenizer_files(start.files),
         max_length=start.positions,
-        companions=companions,
+        companions=lesson.companions(dim=model.config.dim, max_length=max_length),
     )
     findings = find_faults(lesson, tokenizer, max_length=max_length)
     teachable = lesson.objective(model, tokenizer, max_length=max_length)

@@ -11,7 +11,7 @@ from distilcli.checkpoint.config import ModelConfig, read_config
 from distilcli.checkpoint.folder import ModelFiles
 from distilcli.checkpoint.locate import locate
 from distilcli.errors import UsageError
-from distilcli.model.heads import SequenceClassifier, TaskModel
+from distilcli.model.heads import TaskModel
 from distilcli.model.keys import PREFIX
 from distilcli.model.loading import build_model, fill
 from distilcli.model.reading import read_weights
@@ -25,7 +25,6 @@ from distilcli.model.structure import (
 )
 from distilcli.training.digests import model_digest
 from distilcli.training.lessons.lesson import Lesson
-from distilcli.training.lessons.regress import RegressLesson
 
 _SIZES = ("dim", "n_layers", "n_heads", "hidden_dim")
 _HEAD_WIDTH = 64  # DistilBERT's
@@ -125,8 +124,7 @@ def start_model(start: StartingPoint, lesson: Lesson) -> TaskModel:
     given = {key: value for key, value in weights.items() if keeps_head or key.startswith(PREFIX)}
     if start.sizes is None:
         fill(model, {**fresh, **given}, source=start.files.name)
-    if isinstance(lesson, RegressLesson) and isinstance(model, SequenceClassifier):
-        lesson.standardize(model, keeps_head=keeps_head)
+    lesson.set_up(model, keeps_head=keeps_head)
     if start.positions is not None:
         resize_positions(model, start.positions, start.growth)
     prune_heads(model, start.pruned_heads)

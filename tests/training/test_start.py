@@ -136,6 +136,21 @@ def test_layers_that_are_no_numbers_are_refused(make_model: Make, text: str) -> 
         point(None, make_model(), student_layers=text)
 
 
+def test_a_lesson_sets_a_new_model_up(make_model: Make) -> None:
+    told: list[tuple[object, bool]] = []
+
+    class Eager(ClassifyLesson):
+        def set_up(self, model: Any, *, keeps_head: bool) -> None:
+            told.append((model, keeps_head))
+
+    files = describe_folder("m", make_model(labels=LABELS))
+    model = start_model(StartingPoint(files=files), Eager(LESSON.train, LESSON.valid))
+    other = start_model(
+        StartingPoint(files=files, sizes={"dim": 8}), Eager(LESSON.train, LESSON.valid)
+    )
+    assert told == [(model, True), (other, False)]
+
+
 def test_a_start_is_told_by_its_layers_and_sizes(make_model: Make) -> None:
     files = describe_folder("m", make_model())
     starts = [

@@ -18,7 +18,7 @@ from distilcli.tokenizer.tokenizer import Tokenizer
 from distilcli.training.data.labelled import UNLABELLED
 from distilcli.training.data.problems import SolvedProblem
 from distilcli.training.digests import rows_digest
-from distilcli.training.lessons.lesson import Example, Metric, encoded_all, values
+from distilcli.training.lessons.lesson import Example, Metric, PlainLesson, encoded_all, values
 from distilcli.training.soft_targets import soft_cross_entropy
 
 
@@ -30,7 +30,7 @@ class ChoiceExample(Example):
 
 
 @dataclass(frozen=True, slots=True)
-class ChooseLesson:
+class ChooseLesson(PlainLesson):
     """Problems with the right option."""
 
     train: list[SolvedProblem]

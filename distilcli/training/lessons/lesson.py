@@ -135,11 +135,30 @@ class Lesson(Protocol):
     def configure(self, config: ModelConfig) -> ModelConfig:
         """Return the configuration of the model that is to learn from these rows."""
 
+    def set_up(self, model: Any, *, keeps_head: bool) -> None:
+        """Fit a new model to the rows, whose head is drawn at random or kept from a checkpoint."""
+
+    def companions(self, *, dim: int, max_length: int) -> dict[str, Any]:
+        """Return the JSON files that belong beside a model of this width, by their paths."""
+
     def objective(self, model: Any, tokenizer: Tokenizer, *, max_length: int) -> Teachable:
         """Tokenize the rows for a model; sequences have at most `max_length` tokens."""
 
     def digests(self) -> dict[str, str]:
         """Tell the rows by what they hold: a run goes on only with the same ones."""
+
+
+class PlainLesson:
+    """A lesson that takes a new model as it is, and needs no files beside it."""
+
+    __slots__ = ()
+
+    def set_up(self, model: Any, *, keeps_head: bool) -> None:
+        """Leave the model as it is."""
+
+    def companions(self, *, dim: int, max_length: int) -> dict[str, Any]:
+        """Return no files."""
+        return {}
 
 
 def values(

@@ -38,7 +38,7 @@ class RegressLesson(TextLesson[float]):
         return RegressObjective(self, model, tokenizer, max_length=max_length)
 
     @torch.no_grad()
-    def standardize(self, model: SequenceClassifier, *, keeps_head: bool) -> None:
+    def set_up(self, model: SequenceClassifier, *, keeps_head: bool) -> None:
         """Let a model's weights speak in units of the numbers' standard deviation.
 
         A head that is kept says the same as before.

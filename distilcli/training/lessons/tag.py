@@ -20,7 +20,7 @@ from distilcli.tokenizer.tokenizer import Tokenizer
 from distilcli.training.data.labelled import UNLABELLED
 from distilcli.training.data.tagged import TaggedSentences
 from distilcli.training.digests import rows_digest
-from distilcli.training.lessons.lesson import Example, Metric, encoded_all, values
+from distilcli.training.lessons.lesson import Example, Metric, PlainLesson, encoded_all, values
 from distilcli.training.settings import LessonOptions
 from distilcli.training.soft_targets import soft_cross_entropy
 
@@ -38,7 +38,7 @@ class TaggedExample(Example):
 
 
 @dataclass(frozen=True, slots=True)
-class TagLesson:
+class TagLesson(PlainLesson):
     """Sentences with a label for each word, of `train.label_names`."""
 
     train: TaggedSentences

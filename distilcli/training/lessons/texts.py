@@ -17,7 +17,7 @@ from distilcli.tasks.settings import LongTexts
 from distilcli.tokenizer.tokenizer import Tokenizer
 from distilcli.training.data.labelled import UNLABELLED, Examples
 from distilcli.training.digests import rows_digest
-from distilcli.training.lessons.lesson import Example, Metric, encoded_all, values
+from distilcli.training.lessons.lesson import Example, Metric, PlainLesson, encoded_all, values
 from distilcli.training.lessons.words import Words, augmented
 from distilcli.training.settings import LessonOptions
 
@@ -32,7 +32,7 @@ class LabelledExample(Example):
 
 
 @dataclass(frozen=True, slots=True)
-class TextLesson(Generic[Label]):
+class TextLesson(PlainLesson, Generic[Label]):
     """Rows to learn from and to validate on, and how."""
 
     train: Examples[Label]
