@@ -97,8 +97,8 @@ def _question(
     place = -1 if said is None else said
     if place < 0 or not context.startswith(text, place):
         place = context.find(text)
-    answers = tuple(text for text, _ in given)
-    return Question(question, context, answers, place, said, place_of(row))
+    texts = tuple(text for text, _ in given)
+    return Question(question, context, texts, place, said, place_of(row))
 
 
 def _given(row: Row, answer: str, start_column: str | None) -> list[tuple[str, object]]:
