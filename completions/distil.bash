@@ -98,7 +98,7 @@ _distil() {
             if [[ $options ]]; then
                 case $previous in
                     --task) _distil_words 'classify multilabel regress tag qa mlm embed choose'; return ;;
-                    --label-column | --text-column | -c | --pair-column | --options-column | --option-columns | --prefix | --map | --threshold | --confidence | --by | --min | --max | --input-format | --encoding | --delimiter | --limit | --max-length | --stride | --batch | --max-tokens | --threads | --device | --min-agreement) _distil_free; return ;;
+                    --label-column | --text-column | -c | --pair-column | --label-separator | --options-column | --option-columns | --prefix | --map | --threshold | --confidence | --by | --min | --max | --input-format | --encoding | --delimiter | --limit | --max-length | --stride | --batch | --max-tokens | --threads | --device | --min-agreement) _distil_free; return ;;
                     --errors | --stats) _distil_paths -f; return ;;
                     --format) _distil_words 'auto table tsv csv json'; return ;;
                     --on-error) _distil_words 'stop skip'; return ;;
@@ -107,7 +107,7 @@ _distil() {
                     --precision) _distil_words 'fp32 tf32 bf16 fp16 int8'; return ;;
                 esac
                 if [[ $current == -* ]]; then
-                    _distil_words '--task --label-column --text-column -c --pair-column --options-column --option-columns --prefix --map --threshold --threshold-search --calibrate --confidence --by --errors --force --min --max --format --input-format --encoding --delimiter --no-header --limit --on-error --long --max-length --stride --window-pooling --batch --max-tokens --threads --device --precision --min-agreement --stats --json --offline --quiet -q --help -h'; return
+                    _distil_words '--task --label-column --text-column -c --pair-column --label-separator --options-column --option-columns --prefix --map --threshold --threshold-search --calibrate --confidence --by --errors --force --min --max --format --input-format --encoding --delimiter --no-header --limit --on-error --long --max-length --stride --window-pooling --batch --max-tokens --threads --device --precision --min-agreement --stats --json --offline --quiet -q --help -h'; return
                 fi
             fi
             _distil_free ;;

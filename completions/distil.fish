@@ -142,6 +142,7 @@ complete --command distil --condition '__distil_runs evaluate' --long-option tas
 complete --command distil --condition '__distil_runs evaluate' --long-option label-column --exclusive --description 'The column with what is expected'
 complete --command distil --condition '__distil_runs evaluate' --long-option text-column --short-option c --exclusive --description 'The column with the text; JSONL: a dotted path'
 complete --command distil --condition '__distil_runs evaluate' --long-option pair-column --exclusive --description 'The column with a second text, or the context'
+complete --command distil --condition '__distil_runs evaluate' --long-option label-separator --exclusive --description 'multilabel: what stands between the labels of a cell (a comma)'
 complete --command distil --condition '__distil_runs evaluate' --long-option options-column --exclusive --description 'choose: the column with a list of options'
 complete --command distil --condition '__distil_runs evaluate' --long-option option-columns --exclusive --description 'choose: a column for each option'
 complete --command distil --condition '__distil_runs evaluate' --long-option prefix --exclusive --description 'What the names of the columns with predictions begin with'

@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from types import FrameType
 
 
+class Interrupted(KeyboardInterrupt):
+    """A Ctrl-C that has waited for a safe moment."""
+
+
 @dataclass(slots=True)
 class Interrupt:
     """Whether somebody has asked to stop."""
@@ -15,9 +19,12 @@ class Interrupt:
     asked: bool = False
 
 
+_waiting: list[Interrupt] = []
+
+
 @contextmanager
 def deferred_interrupt() -> Iterator[Interrupt]:
-    """Turn the first Ctrl-C into `asked`; the second raises KeyboardInterrupt as usual.
+    """Let the first Ctrl-C wait for `stop_if_asked`; the second raises KeyboardInterrupt as usual.
 
     Signals reach the main thread alone; elsewhere nothing is deferred.
     """
@@ -32,10 +39,18 @@ def deferred_interrupt() -> Iterator[Interrupt]:
         interrupt.asked = True
 
     previous = signal.signal(signal.SIGINT, note)
+    _waiting.append(interrupt)
     try:
         yield interrupt
     finally:
+        _waiting.remove(interrupt)
         signal.signal(signal.SIGINT, previous)
+
+
+def stop_if_asked() -> None:
+    """Raise `Interrupted` if a Ctrl-C waits: this is a safe moment."""
+    if any(interrupt.asked for interrupt in _waiting):
+        raise Interrupted
 
 
 @contextmanager

@@ -3,7 +3,7 @@ import threading
 
 import pytest
 
-from distilcli.interrupt import deferred_interrupt, exit_on_signals
+from distilcli.interrupt import Interrupted, deferred_interrupt, exit_on_signals, stop_if_asked
 
 
 def test_the_first_interrupt_waits_and_the_second_does_not() -> None:
@@ -13,6 +13,17 @@ def test_the_first_interrupt_waits_and_the_second_does_not() -> None:
         assert interrupt.asked
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
+
+
+def test_an_interrupt_that_waits_is_let_go_where_it_is_safe() -> None:
+    stop_if_asked()
+    with deferred_interrupt():
+        stop_if_asked()
+        signal.raise_signal(signal.SIGINT)
+        with pytest.raises(Interrupted):
+            stop_if_asked()
+    stop_if_asked()
+    assert issubclass(Interrupted, KeyboardInterrupt)
 
 
 def test_interrupts_are_as_before_afterwards() -> None:

@@ -50,6 +50,14 @@ def evaluate(
             "--pair-column", metavar="NAME", help="The column with a second text, or the context."
         ),
     ] = None,
+    label_separator: Annotated[
+        str | None,
+        typer.Option(
+            "--label-separator",
+            metavar="SIGN",
+            help="multilabel: what stands between the labels of a cell (a comma).",
+        ),
+    ] = None,
     options_column: Annotated[
         str | None,
         typer.Option(
@@ -221,6 +229,8 @@ def evaluate(
         )
     )  # fmt: skip
     metrics = metrics_of(opened.task, threshold=threshold, search=threshold_search)
+    if label_separator is not None and opened.task != "multilabel":
+        raise UsageError(f"--label-separator is for multilabel, not for {opened.task}")
     gates = parse_gates(least or (), most or (), known=metrics)
     if calibrate:
         check_calibration(subject, opened.task)
@@ -232,6 +242,7 @@ def evaluate(
             options_column=options_column,
             option_columns=tuple(options.listed(option_columns or "")),
             names=_label_names(label_map),
+            separator=label_separator or ",",
             threshold=threshold,
             limited=limit is not None,
             on_error=on_error,

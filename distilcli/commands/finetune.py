@@ -52,6 +52,7 @@ def finetune(
 
     from distilcli.console.live import training_view
     from distilcli.console.results import (
+        show_cache,
         show_findings,
         show_interrupted,
         show_training,
@@ -77,25 +78,26 @@ def finetune(
     )
     console.note(f"model {starting_point.files.name} learns {lesson.described()}{column}")
     about = {"command": "finetune", "task": task, "model": starting_point.files.name}
-    with training_view(console) as view:
-        run = prepare(
-            starting_point,
-            lesson,
-            options=learning.training_options(),
-            folder=Path(place.output),
-            teaching=teaching,
-            device=place.device,
-            threads=place.threads,
-            on_progress=view.on_progress,
-            on_teacher_pass=view.on_teacher_pass,
-        )
-        show_findings(console, run.findings)
-        if place.dry_run:
-            estimate = run.estimate()
-            show_training_estimate(console, estimate)
-            write_report({**about, "dry_run": True, **estimate.as_dict()}, place.report)
-            return
-        try:
+    try:
+        with training_view(console) as view:
+            run = prepare(
+                starting_point,
+                lesson,
+                options=learning.training_options(),
+                folder=Path(place.output),
+                teaching=teaching,
+                device=place.device,
+                threads=place.threads,
+                on_progress=view.on_progress,
+                on_pass=view.on_pass,
+            )
+            show_findings(console, run.findings)
+            show_cache(console, run.bytes_to_keep)
+            if place.dry_run:
+                estimate = run.estimate()
+                show_training_estimate(console, estimate)
+                write_report({**about, "dry_run": True, **estimate.as_dict()}, place.report)
+                return
             summary = run.train(
                 resume=place.resume,
                 force=place.force,
@@ -103,9 +105,9 @@ def finetune(
                 command=["distil", *sys.argv[1:]],
                 files=rows.names,
             )
-        except KeyboardInterrupt:
-            saved = (Path(place.output) / STATE_FILE).is_file()
-            show_interrupted(console, place.output, can_resume=saved)
-            raise
+    except KeyboardInterrupt:
+        saved = (Path(place.output) / STATE_FILE).is_file()
+        show_interrupted(console, place.output, can_resume=saved)
+        raise
     show_training(console, summary, place.output, command=lesson.command)
     write_report({**about, **summary}, place.report)

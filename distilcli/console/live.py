@@ -58,7 +58,7 @@ class TrainingView:
         self._latest: Progress | None = None
         self._noted = 0
         self._began: tuple[float, int, int] | None = None  # seconds, steps and tokens
-        self._pass: tuple[int, int] | None = None
+        self._pass: tuple[str, int, int] | None = None
 
     def on_progress(self, progress: "Progress") -> None:
         """Take in a step; an evaluation is noted on stderr, for people and for logs."""
@@ -69,20 +69,21 @@ class TrainingView:
             self._noted = len(progress.history)
             self._console.note(_evaluation(progress.history[-1], progress.total_steps))
 
-    def on_teacher_pass(self, done: int, total: int) -> None:
-        """Take in how many examples the teacher has answered."""
-        self._pass = done, total
+    def on_pass(self, who: str, done: int, total: int) -> None:
+        """Take in how many rows somebody has read who reads them once, ahead of all steps."""
+        self._pass = who, done, total
 
     def share_done(self) -> float:
-        """Return how far the run is, or the pass of its teacher."""
+        """Return how far the run is, or a pass over its rows."""
         if self._pass is not None:
-            return self._pass[0] / self._pass[1]
+            return self._pass[1] / self._pass[2]
         return self._latest.step / self._latest.total_steps if self._latest else 0.0
 
     def text(self) -> str:
         """Say step, loss, the last score, tokens a second and the time left."""
         if self._pass is not None:
-            return f"the teacher reads  {self._pass[0]:,}/{self._pass[1]:,}"
+            who, done, total = self._pass
+            return f"{who} reads  {done:,}/{total:,}"
         if self._latest is None or self._began is None:
             return "reading"
         progress, (began, first_step, first_tokens) = self._latest, self._began

@@ -28,6 +28,7 @@ _MOST_OTHER = 30
 _BAR_WIDTH = 24
 _LABELS_SHOWN = 20
 _LEAST_SHARE = 0.005
+_MUCH_DISK = 1e9
 
 Shown = dict[str, object]
 
@@ -213,6 +214,12 @@ def show_findings(console: Console, findings: "Sequence[Finding]") -> None:
     from distilcli.training.findings import finding_lines
 
     console.note(*finding_lines(findings))
+
+
+def show_cache(console: Console, size: int) -> None:
+    """Say what a teacher's answers will take on the disk, if it is much."""
+    if size > _MUCH_DISK:
+        console.note(f"the teacher's answers will take about {size / 1e9:,.1f} GB in the cache")
 
 
 def show_training_estimate(console: Console, expected: "TrainingEstimate") -> None:

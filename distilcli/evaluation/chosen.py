@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from distilcli.evaluation.measured import EVERY, Measured, Rows
+from distilcli.evaluation.solutions import Solution, right_choices
 from distilcli.scores.calibration import expected_calibration_error, reliability
 from distilcli.scores.precision_recall import Array
 from distilcli.tasks.choose import Choice
@@ -24,8 +25,12 @@ class Chosen(Measured):
     confidences: Array
 
     @classmethod
-    def of(cls, expected: Sequence[int | str], values: Sequence[Choice]) -> "Chosen":
-        """Take what a chooser gave, against the numbers of the right options or their texts."""
+    def of(cls, solutions: Sequence[Solution], values: Sequence[Choice]) -> "Chosen":
+        """Take what a chooser gave, against what rows say of the right options.
+
+        Raises `InputError` where they do not all say it in one way.
+        """
+        expected = right_choices(solutions, {value.choice for value in values})
         pairs = list(zip(expected, values, strict=True))
         return cls(
             [value.choice for value in values],

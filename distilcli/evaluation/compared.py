@@ -40,6 +40,8 @@ from distilcli.rows.usual import (
 )
 from distilcli.scores.precision_recall import Array
 from distilcli.stats import RunStats
+from distilcli.tasks.choose import Options
+from distilcli.tasks.problems import options_from_columns, options_from_list
 
 ID = "id"
 _BINARY = 2
@@ -203,12 +205,12 @@ def _comparison(
     known: dict[str, Any] = {"labels": None, "names": options.names}
     readers: dict[Task, Callable[[Row], Any]] = {
         "classify": gold.label_of(column, **known),
-        "multilabel": gold.labels_of(column, **known),
+        "multilabel": gold.labels_of(column, **known, separator=options.separator),
         "regress": gold.number_of(column),
         "embed": gold.number_of(column),
         "tag": gold.tags_of(column),
         "qa": gold.answers_of(column),
-        "choose": gold.choice_of(column, None),
+        "choose": gold.choice_of(column, _options_of(source, options)),
     }
     measures: dict[Task, Callable[[list[Any], list[Any]], Measured]] = {
         "classify": partial(_labelled, source.name),
@@ -220,6 +222,15 @@ def _comparison(
         "choose": Chosen.of,
     }
     return readers[task], measures[task]
+
+
+def _options_of(source: RowSource, options: ExamOptions) -> Callable[[Row], Options] | None:
+    """Return the function that takes the options from a row; None where rows do not hold them."""
+    if options.option_columns:
+        return options_from_columns([source.find_column(name) for name in options.option_columns])
+    if options.options_column is not None:
+        return options_from_list(source.find_column(options.options_column))
+    return options_from_list("options") if "options" in source.columns else None
 
 
 _GOLD_COLUMNS: dict[Task, tuple[str, ...]] = {

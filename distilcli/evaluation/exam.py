@@ -19,8 +19,9 @@ class ExamOptions:
     """What is said of columns, and of how a model runs; None takes what is usual.
 
     `computing` are the arguments of a predictor that say where and how its model computes; `names`
-    maps labels of the rows to those of the model. `threshold` is for several labels, and
-    for "no answer". With `limited` not all rows are read, so that predictions may be left over.
+    maps labels of the rows to those of the model; `separator` stands between the labels of a cell
+    with several. `threshold` is for several labels, and for "no answer". With `limited` not all
+    rows are read, so that predictions may be left over.
     """
 
     text_column: str | None = None
@@ -29,6 +30,7 @@ class ExamOptions:
     options_column: str | None = None
     option_columns: tuple[str, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
+    separator: str = ","
     threshold: float | None = None
     limited: bool = False
     on_error: OnError = "stop"

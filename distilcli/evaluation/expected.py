@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 
 from distilcli.errors import InputError, RowError
+from distilcli.evaluation.solutions import Solution, solution_of
 from distilcli.rows.conll import Sentence
 from distilcli.rows.lists import listed, parsed
 from distilcli.rows.reader import RowSource
@@ -34,12 +35,12 @@ def label_of(
 
 
 def labels_of(
-    column: str, *, labels: Sequence[str] | None, names: Mapping[str, str]
+    column: str, *, labels: Sequence[str] | None, names: Mapping[str, str], separator: str = ","
 ) -> Callable[[Row], list[str]]:
-    """Return the reader of any number of labels: a list, or a cell with commas between them."""
+    """Return the reader of any number of labels: a list, or a cell with a sign between them."""
 
     def expected_of(row: Row) -> list[str]:
-        found = listed(_value(row, column))
+        found = listed(_value(row, column), separator)
         return [_checked(row, column, label, labels, names) for label in found]
 
     return expected_of
@@ -74,29 +75,43 @@ def answers_of(column: str) -> Callable[[Row], list[str]]:
 
     def expected_of(row: Row) -> list[str]:
         value = _value(row, column)
-        if isinstance(value, str) and value.lstrip().startswith(("[", "{")):
-            value = parsed(value) or value
         if value is None:
             raise InputError(
                 f"{_place(row, column)}: no answer is given; an empty list says there is none"
             )
-        found = _answers(value)
-        if found is None:
-            raise InputError(f"{_place(row, column)}: is neither an answer nor a list of answers")
-        return found
+        return [text for text, _ in answers(row, column, value)]
 
     return expected_of
 
 
-def _answers(value: object) -> list[str] | None:
-    if isinstance(value, dict):
-        value = value.get("text")
-        return _answers(value) if isinstance(value, list) else None
-    if isinstance(value, list):
-        items = [item.get("text") if isinstance(item, dict) else item for item in value]
-        texts = [item for item in items if isinstance(item, str)]
-        return texts if len(texts) == len(items) else None
-    return ([value] if value.strip() else []) if isinstance(value, str) else None
+def answers(row: Row, column: str, value: object) -> list[tuple[str, object]]:
+    """Return the answers that a cell holds, and where each is said to begin, None where it is not.
+
+    Raises `InputError` for what is neither an answer nor a list of them; `answers_of` has the
+    forms.
+    """
+    if isinstance(value, str) and value.lstrip().startswith(("[", "{")):
+        found = parsed(value)
+        value = value if found is None else found
+    if isinstance(value, dict) and isinstance(value.get("text"), list):
+        starts = value.get("answer_start")
+        texts = value["text"]
+        if not isinstance(starts, list) or len(starts) != len(texts):
+            starts = [None] * len(texts)
+        pairs = list(zip(texts, starts, strict=True))
+    elif isinstance(value, list):
+        pairs = [
+            (item.get("text"), item.get("answer_start")) if isinstance(item, dict) else (item, None)
+            for item in value
+        ]
+    else:
+        pairs = [] if isinstance(value, str) and not value.strip() else [(value, None)]
+    if not all(isinstance(text, str) for text, _ in pairs):
+        raise InputError(
+            f"{_place(row, column)}: is neither an answer nor a list of answers "
+            '({"text": …, "answer_start": …})'
+        )
+    return pairs
 
 
 def tags_of(column: str) -> Callable[[Row], list[str]]:
@@ -125,25 +140,15 @@ def tags(value: object) -> list[str] | None:
 
 def choice_of(
     column: str, options_of: Callable[[Row], Options] | None
-) -> Callable[[Row], int | str]:
-    """Return the reader of the right option, by its number from 0 or by its text.
+) -> Callable[[Row], Solution]:
+    """Return the reader of what is said of the right option; see `solutions`.
 
-    With `options_of` it must be one of the row's options, and its number is returned.
+    With `options_of` it must be one of the row's options.
     """
 
-    def expected_of(row: Row) -> int | str:
-        text = _text(row, column).strip()
-        options = None if options_of is None else list(options_of(row))
-        if options is not None and text in options:
-            return options.index(text)
-        if text.isdecimal() and (options is None or _is_option(options, int(text))):
-            return int(text)
-        if options is None:
-            return text
-        raise InputError(
-            f"{_place(row, column)}: {_shown(text)} is neither an option of the row nor the "
-            f"number of one (0 to {len(options) - 1})"
-        )
+    def expected_of(row: Row) -> Solution:
+        options = None if options_of is None else options_of(row)
+        return solution_of(_text(row, column), options, place=_place(row, column))
 
     return expected_of
 
@@ -192,10 +197,6 @@ def _checked(
         f"(its labels: {', '.join(labels[:_LISTED])}{more}); say which it is with --map "
         f"{label[:_CUT]}=LABEL"
     )
-
-
-def _is_option(options: Options, number: int) -> bool:
-    return number < len(options) and options[number] is not None
 
 
 def _text(row: Row, column: str) -> str:

@@ -121,7 +121,7 @@ def _classify(model: str, source: RowSource, options: ExamOptions, task: Task) -
         expected_of, measure = gold.label_of(column, **named), partial(Labelled.of, labels)
     elif task == "multilabel":
         threshold = THRESHOLD if options.threshold is None else options.threshold
-        expected_of = gold.labels_of(column, **named)
+        expected_of = gold.labels_of(column, **named, separator=options.separator)
         measure = partial(SeveralLabels.of, labels, threshold=threshold)
     else:
         expected_of, measure = gold.number_of(column), _of_numbers

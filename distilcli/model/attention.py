@@ -84,7 +84,8 @@ class SelfAttention(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Return the output (B, Q, D) as `forward` does, and the probabilities (B, H, Q, T).
 
-        They are what multiplies the values: after softmax, dropout and `head_mask`.
+        They are what is meant for the values, after softmax and `head_mask`; what multiplies the
+        values in training is what dropout leaves of them.
         """
         return self._attend(*self._project(asking, x), mask_bias, head_mask)
 
@@ -100,10 +101,11 @@ class SelfAttention(nn.Module):
         scores = queries @ self._split(keys).transpose(2, 3)
         if mask_bias is not None:
             scores = scores + mask_bias
-        probabilities = self.dropout(scores.softmax(dim=3))
+        probabilities = scores.softmax(dim=3)
         if head_mask is not None:
             probabilities = probabilities * self._factors(head_mask)
-        return self._join(probabilities @ self._split(values)), probabilities
+        context = self.dropout(probabilities) @ self._split(values)
+        return self._join(context), probabilities
 
     def _project(self, asking: Tensor, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return the queries (B, Q, H*S) of the asking tokens, keys and values (B, T, H*S)."""

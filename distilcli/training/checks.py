@@ -5,7 +5,7 @@ Texts are compared without regard to case and white space. Every check is one pa
 
 import difflib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence, Sized
+from collections.abc import Collection, Iterator, Sequence, Sized
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -21,8 +21,9 @@ class CheckedRows:
     """What the checks look at.
 
     `labels` are those of each row: one for `classify`, any number for `multilabel`, the types of
-    its entities for `tag`; None where labels are not what is learned. `pairs` are second texts:
-    of a pair, or the context of a question. `places` are file and line of each row; without them
+    its entities for `tag`; None where labels are not what is learned. `known` are labels that the
+    model will have whether or not a row has them. `pairs` are second texts: of a pair, or the
+    context of a question. `places` are file and line of each row; without them
     rows are counted from 1.
     """
 
@@ -30,6 +31,7 @@ class CheckedRows:
     texts: Sequence[str]
     pairs: Sequence[str] | None = None
     labels: Sequence[tuple[str, ...]] | None = None
+    known: Sequence[str] = ()
     places: Sequence[tuple[str, int]] | None = None
 
     def place(self, index: int) -> str:
@@ -87,7 +89,8 @@ def check_labels(
     if not counts:
         return []  # no rows: that is `check_texts`'
     found = []
-    if exclusive and len(counts) == 1:
+    known = {*counts, *train.known}
+    if exclusive and len(known) == 1:
         found.append(_one_label(train, next(iter(counts))))
     if typos := find_typos(counts):
         message = f"{_counted(typos, 'label looks', 'labels look')} like a typing error"
@@ -101,7 +104,7 @@ def check_labels(
         message = f"{_counted(small, 'label has', 'labels have')} fewer than {fewest} rows"
         examples = tuple(f"{label!r}: {_rows(count)}" for count, label in small[:MOST_EXAMPLES])
         found.append(Finding("small label", message, len(small), examples))
-    if valid is not None and (finding := _unknown_labels(valid, counts)):
+    if valid is not None and (finding := _unknown_labels(valid, known)):
         found.append(finding)
     return found
 
@@ -214,7 +217,7 @@ def _one_label(train: CheckedRows, label: str) -> Finding:
     return Finding("one label", message, len(train.texts), is_error=True)
 
 
-def _unknown_labels(valid: CheckedRows, known: Mapping[str, int]) -> Finding | None:
+def _unknown_labels(valid: CheckedRows, known: Collection[str]) -> Finding | None:
     counts = Counter(label for row in valid.labels or () for label in row if label not in known)
     if not counts:
         return None

@@ -5,9 +5,10 @@
          + alpha_hidden·(squared error of hidden states)
          + alpha_attention·(squared error of attention)
 
-The first two are means over the units of the lesson, the others over tokens: each example weighs
-as many units as it has. Where the student is narrower than its teacher, a linear map that learns
-with it takes the student's hidden states to the teacher's width; it is no part of the model.
+The first is a mean over the units of the lesson, the second over those that have a label, the
+others over tokens: each example weighs as many units as it has. Where the student is narrower than
+its teacher, a linear map that learns with it takes the student's hidden states to the teacher's
+width; it is no part of the model.
 """
 
 import math
@@ -79,11 +80,15 @@ def map_layers(options: DistillationOptions, *, n_student: int, n_teacher: int) 
 
 @dataclass(slots=True)
 class TaughtExample(Example):
-    """An example of the lesson, and the number and epoch by which the teacher knows it."""
+    """An example of the lesson, and the number and epoch by which the teacher knows it.
+
+    `label_weight` is how many units there are to one with a label, in the step that it is of.
+    """
 
     example: Any
     index: int
     epoch: int
+    label_weight: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +131,18 @@ class Distillation:
         """The positions that each example takes in a batch."""
         return self._objective.sizes
 
+    @property
+    def bytes_to_keep(self) -> int:
+        """About what the teacher's answers will still take on the disk."""
+        return self._teacher.bytes_to_keep
+
     def examples(self, indices: Sequence[int], *, epoch: int) -> list[TaughtExample]:
-        """Return the examples of these numbers as the model reads them in an epoch."""
+        """Return the examples of a step as the model reads them in an epoch."""
         examples = self._objective.examples(indices, epoch=epoch)
+        units = sum(map(self._objective.units, examples))
+        weight = units / max(1, sum(map(self._objective.labelled, examples)))
         return [
-            TaughtExample(example.pieces, example, index, epoch)
+            TaughtExample(example.pieces, example, index, epoch, weight)
             for index, example in zip(indices, examples, strict=True)
         ]
 
@@ -159,12 +171,17 @@ class Distillation:
         )
 
     def loss(self, outputs: TaughtOutputs, examples: Sequence[TaughtExample]) -> Tensor:
-        """Return the weighted sum of all parts, each summed over units."""
+        """Return the weighted sum of all parts, each summed over units.
+
+        The loss of labels is grown so that its mean over all units of the step is that over those
+        with a label.
+        """
         options, targets = self._options, outputs.targets
         lesson = [example.example for example in examples]
         total = outputs.outputs.new_zeros(())
         if options.alpha_task:
-            total = total + options.alpha_task * self._objective.loss(outputs.outputs, lesson)
+            weight = options.alpha_task * examples[0].label_weight
+            total = total + weight * self._objective.loss(outputs.outputs, lesson)
         if options.alpha_ce:
             soft = self._objective.soft_loss(outputs.outputs, targets.outputs, options.temperature)
             total = total + options.alpha_ce * soft

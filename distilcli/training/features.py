@@ -20,12 +20,22 @@ from distilcli.training.lessons.lesson import Objective
 _PASS_BUDGET = 2_048  # tokens in a batch; no gradients are kept
 
 
-def remember_features(model: FirstTokenModel, objective: Objective, device: torch.device) -> None:
-    """Let the encoder of `model`, which is frozen, read each sequence of `objective` once."""
+def remember_features(
+    model: FirstTokenModel,
+    objective: Objective,
+    device: torch.device,
+    *,
+    on_pass: Callable[[int, int], None],
+) -> None:
+    """Let the encoder of `model`, which is frozen, read each sequence of `objective` once.
+
+    `on_pass` is told how many are read, and of how many.
+    """
     encoder = model.to(device).distilbert
     features = _Features(encoder)
     examples = objective.examples(range(len(objective.sizes)), epoch=0)
     pieces = [piece for example in examples for piece in example.pieces]
+    done = 0
     for batch in cut_batches(list(map(len, pieces)), max_tokens=_PASS_BUDGET, max_rows=None):
         padded = pad(
             [pieces[place] for place in batch],
@@ -33,6 +43,8 @@ def remember_features(model: FirstTokenModel, objective: Objective, device: torc
             device=device,
         )
         features(padded.input_ids, padded.attention_mask, padded.token_type_ids)
+        done += len(batch)
+        on_pass(done, len(pieces))
     encoder.forward = features  # type: ignore[method-assign]
 
 

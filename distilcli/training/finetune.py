@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -22,7 +23,6 @@ from distilcli.training.faults import find_faults
 from distilcli.training.features import remember_features
 from distilcli.training.findings import Finding
 from distilcli.training.lesson_rows import rows_of
-from distilcli.training.lessons.embed import EmbedLesson
 from distilcli.training.lessons.lesson import Lesson, Objective
 from distilcli.training.loop import Progress, Trainer
 from distilcli.training.options import TrainingOptions
@@ -37,6 +37,7 @@ class PreparedRun:
     """A run that can begin: everything is loaded and checked, and nothing is written.
 
     `findings` are what is wrong with the rows, though not so wrong that nothing can be learned.
+    `bytes_to_keep` is about what the teacher's answers will take on the disk.
     """
 
     lesson: Lesson
@@ -48,6 +49,7 @@ class PreparedRun:
     teacher: str | None
     max_length: int
     device: str
+    bytes_to_keep: int
 
     def estimate(self) -> TrainingEstimate:
         """Expect what the run would take; it cannot begin afterwards."""
@@ -110,14 +112,15 @@ def prepare(
     device: str = "auto",
     threads: int | None = None,
     on_progress: Callable[[Progress], None] = lambda _: None,
-    on_teacher_pass: Callable[[int, int], None] = lambda _done, _all: None,
+    on_pass: Callable[[str, int, int], None] = lambda _who, _done, _all: None,
 ) -> PreparedRun:
     """Load what a run needs, and touch nothing.
 
-    With `teaching` the model learns from a teacher as well; `on_teacher_pass` is told how many
-    examples it has answered. `threads` are the CPU's, all cores if None. Raises `ModelError` for a
-    model that cannot be started from, `InputError` for examples that cannot be learned,
-    `UsageError` or `ResourceError` for settings that cannot be had.
+    With `teaching` the model learns from a teacher as well. `on_pass` is told who reads the rows
+    once, ahead of all steps, how many it has read, and of how many. `threads` are the CPU's, all
+    cores if None. Raises `ModelError` for a model that cannot be started from, `InputError` for
+    examples that cannot be learned, `UsageError` or `ResourceError` for settings that cannot be
+    had.
     """
     read_from = {"model to start from": start.files}
     if teaching is not None:
@@ -150,20 +153,17 @@ def prepare(
     }
     taught = teaching.fingerprint() if teaching else {}
     rows = {"task": lesson.task, **lesson.digests()}
-    companions = None
-    if isinstance(lesson, EmbedLesson):
-        companions = lesson.companions(dim=model.config.dim, max_length=max_length)
     run = RunFolder(
         folder,
         fingerprint={**build, **rows, **asdict(options), **taught},
         tokenizer_files=tokenizer_files(start.files),
         max_length=start.positions,
-        companions=companions,
+        companions=lesson.companions(dim=model.config.dim, max_length=max_length),
     )
     findings = find_faults(lesson, tokenizer, max_length=max_length)
     teachable = lesson.objective(model, tokenizer, max_length=max_length)
     objective: Objective = teachable
-    projection = None
+    projection, bytes_to_keep = None, 0
     if teaching is not None:
         student = Student(model, tokenizer, teachable, max_length)
         objective = distillation = teach(
@@ -171,14 +171,16 @@ def prepare(
             lesson,
             student,
             seed=options.seed,
+            epochs=options.epochs,
             device=placement.device,
-            on_pass=on_teacher_pass,
+            on_pass=partial(on_pass, "the teacher"),
         )
-        projection = distillation.projection
+        projection, bytes_to_keep = distillation.projection, distillation.bytes_to_keep
     # A teacher compares layers, and examples that vary are other sequences in every epoch.
     is_fixed = teaching is None and not teachable.varies
     if options.freeze == "encoder" and is_fixed and isinstance(model, FirstTokenModel):
-        remember_features(model, teachable, placement.device)
+        reading = partial(on_pass, "the encoder")
+        remember_features(model, teachable, placement.device, on_pass=reading)
     trainer = Trainer(
         model,
         objective,
@@ -198,4 +200,5 @@ def prepare(
         teacher=teaching.files.name if teaching else None,
         max_length=max_length,
         device=device,
+        bytes_to_keep=bytes_to_keep,
     )

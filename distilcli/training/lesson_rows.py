@@ -9,6 +9,7 @@ from distilcli.training.data.labelled import UNLABELLED, Examples
 from distilcli.training.data.pairs import TextPair
 from distilcli.training.data.problems import SolvedProblem
 from distilcli.training.data.questions import Question
+from distilcli.training.data.reading import Place
 from distilcli.training.data.tagged import TaggedSentences
 
 NAMES = ("train", "valid")
@@ -19,25 +20,53 @@ def rows_of(part: Any, name: str) -> CheckedRows:
     match part:
         case Examples():
             return CheckedRows(
-                name=name, texts=part.texts, pairs=part.pairs, labels=_names_of(part)
+                name=name,
+                texts=part.texts,
+                pairs=part.pairs,
+                labels=_names_of(part),
+                known=part.label_names,
+                places=part.places,
             )
         case TaggedSentences():
             texts = [" ".join(words) for words in part.words]
-            return CheckedRows(name=name, texts=texts, labels=_types_of(part))
+            return CheckedRows(
+                name=name,
+                texts=texts,
+                labels=_types_of(part),
+                known=_known_types(part),
+                places=part.places,
+            )
         case [Question(), *_]:
             return CheckedRows(
                 name=name,
                 texts=[each.question for each in part],
                 pairs=[each.context for each in part],
+                places=_places_of(part),
             )
         case [TextPair(), *_]:
             seconds = [each.second or "" for each in part]
-            return CheckedRows(name=name, texts=[each.first for each in part], pairs=seconds)
+            return CheckedRows(
+                name=name,
+                texts=[each.first for each in part],
+                pairs=seconds,
+                places=_places_of(part),
+            )
         case [SolvedProblem(), *_]:
             options = ["\n".join(option or "" for option in each.options) for each in part]
-            return CheckedRows(name=name, texts=[each.prompt for each in part], pairs=options)
+            return CheckedRows(
+                name=name,
+                texts=[each.prompt for each in part],
+                pairs=options,
+                places=_places_of(part),
+            )
         case _:
             return CheckedRows(name=name, texts=part)
+
+
+def _places_of(part: Sequence[Question | TextPair | SolvedProblem]) -> list[Place] | None:
+    """Return where rows stand; None where it is not known of all."""
+    places = [each.place for each in part if each.place is not None]
+    return places if len(places) == len(part) else None
 
 
 def _names_of(rows: Examples[Any]) -> list[tuple[str, ...]] | None:
@@ -55,8 +84,13 @@ def _names_of(rows: Examples[Any]) -> list[tuple[str, ...]] | None:
 
 def _types_of(rows: TaggedSentences) -> list[tuple[str, ...]]:
     """Return the types of the entities in each sentence."""
-    types = [parse_tag(name).type or OUTSIDE for name in rows.label_names]
+    types = _known_types(rows)
     return [
         tuple(sorted({types[label] for label in labels if label != UNLABELLED} - {OUTSIDE}))
         for labels in rows.labels
     ]
+
+
+def _known_types(rows: TaggedSentences) -> list[str]:
+    """Return the type of each label."""
+    return [parse_tag(name).type or OUTSIDE for name in rows.label_names]

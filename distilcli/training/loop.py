@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from typing import Any
 
 import torch
@@ -17,7 +18,7 @@ from torch import Tensor, nn
 
 from distilcli.engine.batching import Batch, pad
 from distilcli.errors import InputError, RowError, UsageError
-from distilcli.interrupt import deferred_interrupt
+from distilcli.interrupt import Interrupted, deferred_interrupt, stop_if_asked
 from distilcli.model.heads import TaskModel
 from distilcli.model.precision import choose_training_dtype
 from distilcli.training.batches import epoch_batches
@@ -92,24 +93,30 @@ class Trainer:
     def train(self) -> dict[str, Any]:
         """Run to the last step or to early stopping; return the summary of the run.
 
-        An interrupt (Ctrl-C) waits for the end of a step, saves the state, and then leaves as
-        KeyboardInterrupt; a second one leaves at once.
+        An interrupt (Ctrl-C) waits for the end of a step, or of a batch of what is done before the
+        first one, saves the state, and then leaves as KeyboardInterrupt; a second one leaves at
+        once.
         """
         self.model.train()
-        with deferred_interrupt() as interrupt:
-            for epoch, batches in self.remaining_steps():
-                self._progress.epoch = epoch
-                self.step(batches)
-                if self._is_evaluation_due():
-                    self._evaluate()
-                    if self._should_stop():
-                        break
-                elif time.monotonic() - self._saved_at > _SECONDS_BETWEEN_SAVES:
-                    self._save_state()
-                if interrupt.asked:
-                    self._save_state()
-                    raise KeyboardInterrupt
+        with deferred_interrupt():
+            try:
+                self._take_steps()
+            except Interrupted:
+                self._save_state()
+                raise
         return self._summary()
+
+    def _take_steps(self) -> None:
+        for epoch, batches in self.remaining_steps():
+            self._progress.epoch = epoch
+            self.step(batches)
+            if self._is_evaluation_due():
+                self._evaluate()
+                if self._should_stop():
+                    return
+            elif time.monotonic() - self._saved_at > _SECONDS_BETWEEN_SAVES:
+                self._save_state()
+            stop_if_asked()
 
     @property
     def history(self) -> list[dict[str, Any]]:
@@ -142,10 +149,13 @@ class Trainer:
         )
         set_learning_rate(self._optimizer, share)
         objective = self.objective
-        examples = [objective.examples(batch, epoch=progress.epoch) for batch in batches]
-        units = sum(objective.units(example) for batch in examples for example in batch)
+        numbers = [number for batch in batches for number in batch]
+        examples = objective.examples(numbers, epoch=progress.epoch)
+        units = sum(map(objective.units, examples))
+        left = iter(examples)
         loss = 0.0
-        for rows in examples:
+        for size in map(len, batches):
+            rows = list(islice(left, size))
             batch = self._collate(rows)
             with self._autocast():
                 outputs = objective.outputs(self.model, batch, rows)

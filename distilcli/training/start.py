@@ -11,7 +11,7 @@ from distilcli.checkpoint.config import ModelConfig, read_config
 from distilcli.checkpoint.folder import ModelFiles
 from distilcli.checkpoint.locate import locate
 from distilcli.errors import UsageError
-from distilcli.model.heads import SequenceClassifier, TaskModel
+from distilcli.model.heads import TaskModel
 from distilcli.model.keys import PREFIX
 from distilcli.model.loading import build_model, fill
 from distilcli.model.reading import read_weights
@@ -25,10 +25,9 @@ from distilcli.model.structure import (
 )
 from distilcli.training.digests import model_digest
 from distilcli.training.lessons.lesson import Lesson
-from distilcli.training.lessons.regress import RegressLesson
 
 _SIZES = ("dim", "n_layers", "n_heads", "hidden_dim")
-_HEAD_WIDTH = 64
+_HEAD_WIDTH = 64  # DistilBERT's
 
 DEFAULT = "mini"
 """The built-in model that a run starts from when none is named."""
@@ -125,8 +124,7 @@ def start_model(start: StartingPoint, lesson: Lesson) -> TaskModel:
     given = {key: value for key, value in weights.items() if keeps_head or key.startswith(PREFIX)}
     if start.sizes is None:
         fill(model, {**fresh, **given}, source=start.files.name)
-    if isinstance(lesson, RegressLesson) and isinstance(model, SequenceClassifier):
-        lesson.standardize(model, keeps_head=keeps_head)
+    lesson.set_up(model, keeps_head=keeps_head)
     if start.positions is not None:
         resize_positions(model, start.positions, start.growth)
     prune_heads(model, start.pruned_heads)
@@ -165,9 +163,13 @@ def _encoder(start: StartingPoint) -> tuple[ModelConfig, dict[str, Tensor]]:
 def _of_sizes(config: ModelConfig, sizes: Mapping[str, int]) -> ModelConfig:
     """Return a DistilBERT of these sizes; what is not said is what DistilBERT has for its width."""
     dim = sizes.get("dim", config.dim)
-    n_heads = sizes.get("n_heads", max(1, dim // _HEAD_WIDTH))
+    n_heads = sizes.get("n_heads", _usual_heads(dim))
     if dim % n_heads:
-        raise UsageError(f"--student: dim {dim} is no multiple of n_heads {n_heads}")
+        written = ",".join(f"{name}={sizes[name]}" for name in ("dim", "n_heads") if name in sizes)
+        raise UsageError(
+            f"--student {written}: {n_heads} heads do not divide a width of {dim}; give a number "
+            "that does, or leave n_heads out"
+        )
     base = ModelConfig()
     return replace(
         base,
@@ -179,3 +181,9 @@ def _of_sizes(config: ModelConfig, sizes: Mapping[str, int]) -> ModelConfig:
         n_heads=n_heads,
         hidden_dim=sizes.get("hidden_dim", 4 * dim),
     )
+
+
+def _usual_heads(dim: int) -> int:
+    """Return how many heads a model of this width has: as wide as DistilBERT's, or nearly."""
+    width = max(width for width in range(1, _HEAD_WIDTH + 1) if dim % width == 0)
+    return dim // width

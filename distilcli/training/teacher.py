@@ -30,9 +30,13 @@ class Targets:
 
 
 class Teaching(Protocol):
-    """Whoever can say what a teacher says of a batch: the teacher, or its answers kept on disk."""
+    """Whoever can say what a teacher says of a batch: the teacher, or its answers kept on disk.
+
+    `bytes_to_keep` is about what those will still take there.
+    """
 
     dim: int
+    bytes_to_keep: int
 
     def targets(self, indices: Sequence[int], *, epoch: int) -> Targets:
         """Return what the teacher says of the examples of these numbers in an epoch."""
@@ -44,6 +48,8 @@ class Teacher:
     `layers` are those whose hidden states are wanted, as `forward_all` counts them (0 is the
     embeddings); `attention_layers` those whose attention is, counted from 0.
     """
+
+    bytes_to_keep = 0
 
     def __init__(
         self,

@@ -7,11 +7,16 @@ and in it one for each epoch in which examples read otherwise and each precision
     outputs.bin   the outputs of each example without padding, fp32
     hidden.bin    its hidden states without padding, layer by layer, fp16
     index.npy     for each example where they begin and how large they are; written last
+
+A pass that is interrupted leaves an unfinished.npz in its place, and goes on from there.
 """
 
+import math
 import os
 import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from operator import ge
 from pathlib import Path
 from typing import IO, Any
 
@@ -21,11 +26,16 @@ from torch import Tensor
 
 from distilcli.engine.batching import cut_batches
 from distilcli.errors import ResourceError
+from distilcli.interrupt import stop_if_asked
 from distilcli.training.lessons.lesson import Example
 from distilcli.training.teacher import Targets, Teacher
 
 _PASS_BUDGET = 2_048  # tokens in a batch of the pass; no gradients are kept
-_INDEX = "index.npy"
+_OUTPUTS, _HIDDEN, _INDEX = "outputs.bin", "hidden.bin", "index.npy"
+_UNFINISHED = "unfinished.npz"
+_FP32, _FP16 = 4, 2  # bytes
+_GIGABYTE = 1_000_000_000
+_SAMPLE = 16  # examples that tell what all take
 
 Array = np.ndarray[Any, Any]
 OnPass = Callable[[int, int], None]
@@ -34,7 +44,8 @@ OnPass = Callable[[int, int], None]
 class CachedTeacher:
     """Answers of a teacher by example and epoch; the pass over an epoch is made when it is due.
 
-    `on_pass` is told how many examples are done, and of how many.
+    `epochs` are those of the run: where examples vary each has a pass of its own. `on_pass` is told
+    how many examples are done, and of how many.
     """
 
     def __init__(
@@ -43,14 +54,17 @@ class CachedTeacher:
         folder: Path,
         *,
         device: torch.device,
+        epochs: int = 1,
         on_pass: OnPass = lambda _done, _all: None,
     ) -> None:
+        """Raise `ResourceError` where the disk has less room than the answers are to take."""
         self.dim = teacher.dim
         self._teacher = teacher
         self._folder = folder
         self._device = device
         self._on_pass = on_pass
         self._answers: tuple[int, _Answers] | None = None
+        self.bytes_to_keep = self._check_room(epochs if teacher.objective.varies else 1)
 
     def targets(self, indices: Sequence[int], *, epoch: int) -> Targets:
         """Return what the teacher says of the examples of these numbers in an epoch.
@@ -62,6 +76,31 @@ class CachedTeacher:
             self._answers = epoch, self._of_epoch(epoch)
         examples = self._teacher.objective.examples(indices, epoch=epoch)
         return self._answers[1].of_batch(indices, examples, device=self._device)
+
+    def _check_room(self, epochs: int) -> int:
+        """Return about how many bytes the answers take that are not kept yet."""
+        missing = [
+            epoch
+            for epoch in range(epochs)
+            if not any(self._folder.glob(f"epoch-{epoch}-*/{_INDEX}"))
+        ]
+        each = _expected_bytes(self._teacher) if missing else 0
+        begun = sum(
+            path.stat().st_size
+            for epoch in missing
+            for path in self._folder.glob(f"epoch-{epoch}-*/*.bin")
+        )
+        total = max(0, each * len(missing) - begun)
+        existing = next(path for path in (self._folder, *self._folder.parents) if path.is_dir())
+        free = shutil.disk_usage(existing).free
+        if total > free:
+            passes = f" ({_size(each)} for each of {len(missing)} epochs)" if epochs > 1 else ""
+            raise ResourceError(
+                f"{self._folder.parent}: the teacher's answers would take about "
+                f"{_size(total)}{passes}, and {_size(free)} are free; give "
+                "--teacher-cache a folder with more room, or leave it out"
+            )
+        return total
 
     def _of_epoch(self, epoch: int) -> "_Answers":
         precision = "bf16" if torch.is_autocast_enabled(self._device.type) else "fp32"
@@ -84,8 +123,8 @@ class _Answers:
 
     def __init__(self, folder: Path, *, dim: int, n_layers: int) -> None:
         self._index: Array = np.load(folder / _INDEX)
-        self._outputs = _mapped(folder / "outputs.bin", np.float32)
-        self._hidden = _mapped(folder / "hidden.bin", np.float16)
+        self._outputs = _mapped(folder / _OUTPUTS, np.float32)
+        self._hidden = _mapped(folder / _HIDDEN, np.float16)
         self._dim, self._n_layers = dim, n_layers
 
     def of_batch(
@@ -130,46 +169,110 @@ class _Answers:
         return list(torch.from_numpy(padded).to(device).unbind(0))
 
 
-def _make(folder: Path, teacher: Teacher, *, epoch: int, on_pass: OnPass) -> None:
+def _expected_bytes(teacher: Teacher) -> int:
+    """Return about how many bytes a pass takes: what some examples do, in proportion to tokens."""
     sizes = teacher.objective.sizes
-    index = np.zeros((len(sizes), 4), np.int64)
-    done = written = 0
-    with (
-        (folder / "outputs.bin").open("wb") as outputs,
-        (folder / "hidden.bin").open("wb") as hidden,
-    ):
-        for indices in cut_batches(sizes, max_tokens=_PASS_BUDGET, max_rows=None):
-            examples = teacher.objective.examples(indices, epoch=epoch)
-            targets = teacher.targets(indices, epoch=epoch)
-            before = row = 0
-            for number, example in zip(indices, examples, strict=True):
-                units = teacher.objective.units(example)
-                part = _trimmed(targets.outputs[before : before + units])
-                index[number] = (outputs.tell() // 4, *part.shape, written)
-                outputs.write(part.tobytes())
-                for piece in example.pieces:
-                    written += _write_states(hidden, targets.hidden_states, row, len(piece))
-                    row += 1
-                before += units
-            done += len(indices)
-            on_pass(done, len(sizes))
-        for file in (outputs, hidden):
-            file.flush()
-            os.fsync(file.fileno())
-    unfinished = folder / f".{_INDEX}"
+    count = min(_SAMPLE, len(sizes))
+    tokens = found = 0
+    for index in (len(sizes) * number // count for number in range(count)):
+        (example,) = teacher.objective.examples([index], epoch=0)
+        outputs = _trimmed(teacher.targets([index], epoch=0).outputs)
+        states = sum(map(len, example.pieces)) * len(teacher.layers) * teacher.dim
+        found += outputs.nbytes + states * _FP16
+        tokens += sizes[index]
+    return math.ceil(found / max(1, tokens) * sum(sizes))
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:,.1f} GB" if count >= _GIGABYTE else f"{count / 1e6:,.1f} MB"
+
+
+def _make(folder: Path, teacher: Teacher, *, epoch: int, on_pass: OnPass) -> None:
+    """Ask the teacher about all examples; one that is interrupted is gone on with the next time."""
+    sizes = teacher.objective.sizes
+    batches = list(cut_batches(sizes, max_tokens=_PASS_BUDGET, max_rows=None))
+    place = _begun(folder, len(sizes))
+    done = sum(map(len, batches[: place.batches]))
+    try:
+        with (folder / _OUTPUTS).open("ab") as outputs, (folder / _HIDDEN).open("ab") as hidden:
+            for file, end in zip((outputs, hidden), place.ends, strict=True):
+                file.truncate(end)
+                file.seek(end)
+            for indices in batches[place.batches :]:
+                stop_if_asked()
+                _write(indices, teacher, epoch, place.index, outputs, hidden)
+                place.batches, place.ends = place.batches + 1, (outputs.tell(), hidden.tell())
+                done += len(indices)
+                on_pass(done, len(sizes))
+            for file in (outputs, hidden):
+                file.flush()
+                os.fsync(file.fileno())
+    except KeyboardInterrupt:
+        _save(folder / _UNFINISHED, lambda file: np.savez(file, **asdict(place)))
+        raise
+    _save(folder / _INDEX, lambda file: np.save(file, place.index))
+
+
+@dataclass(slots=True)
+class _Place:
+    """How far a pass is: its whole batches, and where they end in the two files, in bytes."""
+
+    index: Array
+    batches: int = 0
+    ends: tuple[int, int] = (0, 0)
+
+
+def _begun(folder: Path, count: int) -> _Place:
+    """Return the place of a pass that was interrupted, or the beginning of a new one."""
+    path = folder / _UNFINISHED
+    place = _Place(np.zeros((count, 4), np.int64))
+    if not path.is_file():
+        return place
+    with np.load(path) as saved:
+        begun = _Place(saved["index"], int(saved["batches"]), tuple(saved["ends"].tolist()))
+    path.unlink()  # it tells nothing of what is written from here on
+    paths = [folder / name for name in (_OUTPUTS, _HIDDEN)]
+    lengths = [path.stat().st_size if path.is_file() else 0 for path in paths]
+    return begun if all(map(ge, lengths, begun.ends)) else place
+
+
+def _write(
+    indices: Sequence[int],
+    teacher: Teacher,
+    epoch: int,
+    index: Array,
+    outputs: IO[bytes],
+    hidden: IO[bytes],
+) -> None:
+    """Write what the teacher says of a batch, and into `index` where."""
+    examples = teacher.objective.examples(indices, epoch=epoch)
+    targets = teacher.targets(indices, epoch=epoch)
+    before = row = 0
+    for number, example in zip(indices, examples, strict=True):
+        units = teacher.objective.units(example)
+        part = _trimmed(targets.outputs[before : before + units])
+        index[number] = (outputs.tell() // _FP32, *part.shape, hidden.tell() // _FP16)
+        outputs.write(part.tobytes())
+        for piece in example.pieces:
+            _write_states(hidden, targets.hidden_states, row, len(piece))
+            row += 1
+        before += units
+
+
+def _write_states(file: IO[bytes], layers: Sequence[Tensor], row: int, length: int) -> None:
+    """Write the states of one sequence, layer by layer."""
+    if layers:
+        states = torch.stack([layer[row, :length] for layer in layers]).half().cpu().numpy()
+        file.write(states.tobytes())
+
+
+def _save(path: Path, write: Callable[[IO[bytes]], None]) -> None:
+    """Write a file that is there whole or not at all."""
+    unfinished = path.with_name(f".{path.name}")
     with unfinished.open("wb") as file:
-        np.save(file, index)
+        write(file)
         os.fsync(file.fileno())
-    unfinished.replace(folder / _INDEX)
-
-
-def _write_states(file: IO[bytes], layers: Sequence[Tensor], row: int, length: int) -> int:
-    """Write the states of one sequence, layer by layer; return how many numbers they are."""
-    if not layers:
-        return 0
-    states = torch.stack([layer[row, :length] for layer in layers]).half().cpu().numpy()
-    file.write(states.tobytes())
-    return int(states.size)
+    unfinished.replace(path)
 
 
 def _trimmed(outputs: Tensor) -> Array:

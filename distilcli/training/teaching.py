@@ -63,15 +63,17 @@ def teach(
     student: Student,
     *,
     seed: int,
+    epochs: int,
     device: torch.device,
     on_pass: Callable[[int, int], None],
 ) -> Distillation:
     """Load the teacher and add it to what the student learns.
 
-    `seed` is that of examples that vary.
+    `seed` is that of examples that vary, over so many `epochs`.
 
     Raises `ModelError` for a teacher without the head of the lesson, with other labels, another
-    vocabulary, or less room for tokens than the student has.
+    vocabulary, or less room for tokens than the student has; `ResourceError` where the disk has no
+    room for its answers.
     """
     name = plan.files.name
     model = load_model(plan.files, lesson.head).model
@@ -116,7 +118,7 @@ def teach(
     teacher: Teaching = live
     if plan.cache is not None:
         folder = plan.cache / _cache_key(plan, lesson, student, live, seed)
-        teacher = CachedTeacher(live, folder, device=device, on_pass=on_pass)
+        teacher = CachedTeacher(live, folder, device=device, epochs=epochs, on_pass=on_pass)
     return Distillation(
         student.objective, teacher, student.model, options=plan.options, layers=layers
     )

@@ -275,11 +275,14 @@ def test_perplexity(distil: Distil, mlm_folder: Path, tmp_path: Path) -> None:
     assert figures(out)["perplexity"] == pytest.approx(expected, rel=1e-4)
 
 
-def test_choices(distil: Distil, choice_folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("answers", [[1, 0], ["1", "0"], ["very bad", "but"], ["B", "a"]], ids=str)
+def test_choices(
+    distil: Distil, choice_folder: Path, tmp_path: Path, answers: list[object]
+) -> None:
     problems = [("the film was", ["good", "very bad"]), ("i loved it", ["but", "slow"])]
     rows = [
         {"prompt": prompt, "options": options, "label": gold}
-        for (prompt, options), gold in zip(problems, [1, "but"], strict=True)
+        for (prompt, options), gold in zip(problems, answers, strict=True)
     ]
     data = written(tmp_path / "dev.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
     code, out, err = distil("evaluate", choice_folder, data)
@@ -290,6 +293,40 @@ def test_choices(distil: Distil, choice_folder: Path, tmp_path: Path) -> None:
     predictions = tmp_path / "out.jsonl"
     distil("choose", data, "-m", choice_folder, "-o", predictions)
     assert figures(distil("evaluate", predictions)[1]) == pytest.approx(figures(out), abs=1e-4)
+    # Predictions alone, beside rows in which the options stand by other names.
+    renamed = data.read_text().replace("options", "choices")
+    alone = [json.loads(line) for line in predictions.read_text().splitlines()]
+    for row in alone:
+        del row["options"], row["label"]
+    written(tmp_path / "alone.jsonl", "".join(json.dumps(row) + "\n" for row in alone))
+    rows = written(tmp_path / "renamed.jsonl", renamed)
+    found = distil(
+        "evaluate", tmp_path / "alone.jsonl", rows, "--options-column", "choices"
+    )  # fmt: skip
+    assert found[0] == 0, found[2]
+    assert figures(found[1]) == pytest.approx(figures(out), abs=1e-4)
+
+
+def test_choices_that_are_not_said_in_one_way(
+    distil: Distil, choice_folder: Path, tmp_path: Path
+) -> None:
+    for answers, line in ((["B", "0"], 2), (["B", "C"], 2), (["A", "but"], 2), (["9", "A"], 1)):
+        rows = [{"prompt": "it was", "options": ["but", "slow"], "label": gold} for gold in answers]
+        data = written(tmp_path / "dev.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+        code, _, err = distil("evaluate", choice_folder, data)
+        assert code == 3
+        assert f"dev.jsonl: line {line}, column 'label': {answers[line - 1]!r} is neither" in err
+
+
+def test_another_sign_between_labels(distil: Distil, tiny_folder: Path, tmp_path: Path) -> None:
+    text = 'labels,gold\n"[""a"", ""b""]",a|b\n"[""b""]",b\n'
+    found = written(tmp_path / "found.csv", text)
+    run = ("evaluate", found, "--task", "multilabel", "--label-column", "gold")
+    assert figures(distil(*run, "--label-separator", "|")[1])["accuracy"] == 1
+    assert figures(distil(*run)[1])["accuracy"] == 0.5
+    code, _, err = distil("evaluate", tiny_folder, found, "--label-separator", "|")
+    assert code == 2
+    assert "--label-separator is for multilabel, not for classify" in err
 
 
 def test_intervals(distil: Distil, tiny_folder: Path, reviews: Path) -> None:

@@ -48,6 +48,11 @@ def test_faults_are_told_before_any_step(run: Distil) -> None:
         "1 label has fewer than 10 rows",
     ):
         assert any(line.startswith(f"distil: warning: {told}") for line in lines), (told, err)
+    last = len(Path("train.csv").read_text().splitlines())
+    assert f"distil:   train.csv: line {last - 1}" in lines  # the empty text
+    assert any(
+        line.startswith("distil:   valid.csv: line 2: 'it was good', as t") for line in lines
+    )
     assert lines.index(next(line for line in lines if "warning" in line)) < lines.index(
         next(line for line in lines if "step" in line)
     )
@@ -107,3 +112,4 @@ def test_an_unusable_answer_is_counted_and_left_out(distil: Distil, qa_folder: P
     )  # fmt: skip
     assert code == 0, err
     assert "warning: 2 answers are not in the context" in err
+    assert "qa.jsonl: line 2: 'plot'" in err

@@ -1,8 +1,11 @@
 """`distil finetune --teacher`."""
 
 import json
+import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -207,6 +210,44 @@ def test_a_full_disk_of_the_cache(
     assert not Path("m/model.safetensors").exists()
 
 
+def test_what_the_cache_takes(
+    run: Distil, make_model: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    teacher = make_model("filler", head="MaskedLanguageModel", labels=(), problem_type=None)
+    options = ("--task", "mlm", "--teacher", teacher, "--teacher-cache", "kept")
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1_000))
+        line = last_line(run(*options), 5)
+    assert "kept: the teacher's answers would take about 0." in line
+    assert "and 0.0 MB are free; give --teacher-cache a folder with more room, or leave" in line
+    monkeypatch.setattr("distilcli.console.results._MUCH_DISK", 0)
+    code, _, err = run(*options)
+    assert code == 0, err
+    assert "distil: the teacher's answers will take about 0.0 GB in the cache" in err
+    code, _, err = run(*options, "--force")
+    assert (code, "in the cache" in err) == (0, False)
+
+
+def test_an_interrupted_pass_of_the_teacher(
+    run: Distil, teacher: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from distilcli.training import teacher_cache
+
+    write = teacher_cache._write
+    monkeypatch.setattr(teacher_cache, "_PASS_BUDGET", 64)
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            teacher_cache, "_write",
+            lambda *batch: (write(*batch), signal.raise_signal(signal.SIGINT)),
+        )  # fmt: skip
+        code, out, err = run("--teacher", teacher, "--teacher-cache", "kept")
+    assert (code, out) == (130, "")
+    last = "distil: warning: interrupted; m: repeat the command with --resume to go on"
+    assert err.splitlines()[-1] == last
+    assert list(Path("kept").glob("*/*/unfinished.npz"))
+    assert run("--teacher", teacher, "--teacher-cache", "kept", "--resume")[0] == 0
+
+
 SENTENCES = "the B-A\nfilm I-A\nwas O\n\ngood B-A\nbook O\n\n"
 
 
@@ -263,5 +304,35 @@ def test_pairs_are_learned_from_a_teacher_with_token_types(run: Distil, teacher:
     Path("train.csv").write_text("text,other,label\n" + rows)
     Path("valid.csv").write_text("text,other,label\n" + rows)
     code, _, err = run("--teacher", teacher, "--pair-column", "other")
+    assert code == 0, err
+    assert torch.isfinite(torch.tensor(summary("m")["best"]["train_loss"]))  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("task", "head", "kind", "train", "valid"),
+    [
+        ("multilabel", "SequenceClassifier", "multi_label_classification",
+         '{"text": "good film", "labels": ["bad"]}\n{"text": "dull"}\n',
+         '{"text": "good film", "labels": ["bad", "good"]}\n'),
+        ("regress", "SequenceClassifier", "regression",
+         '{"text": "dull"}\n{"text": "good film"}\n',
+         '{"text": "good film", "score": 2}\n{"text": "dull", "score": 1}\n'),
+        ("choose", "MultipleChoice", None,
+         '{"prompt": "it", "options": ["good", "dull", "fun"]}\n',
+         '{"prompt": "a film", "options": ["good", "dull"], "label": 0}\n'),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("cache", [[], ["--teacher-cache", "kept"]], ids=["asked", "kept"])
+def test_rows_without_a_label_are_learned_from_a_teacher(
+    run: Distil, make_model: Make, task: str, head: str, kind: str | None, train: str, valid: str,
+    cache: list[str],
+) -> None:  # fmt: skip
+    labels = {"multilabel": LABELS, "regress": ("LABEL_0",), "choose": ()}[task]
+    teacher = make_model("t", model_type="bert", head=head, labels=labels, problem_type=kind)
+    Path("train.jsonl").write_text(train * 4)
+    Path("valid.jsonl").write_text(valid)
+    code, _, err = run(
+        "--task", task, "--teacher", teacher, *cache, train="train.jsonl", valid="valid.jsonl"
+    )
     assert code == 0, err
     assert torch.isfinite(torch.tensor(summary("m")["best"]["train_loss"]))  # type: ignore[index]

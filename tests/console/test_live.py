@@ -100,6 +100,9 @@ def _progress(step: int) -> Progress:
 def test_how_far_training_is(terminal: Terminals) -> None:
     _, err = terminal(120)
     with training_view(Console()) as view:
+        view.on_pass("the encoder", 300, 1_200)
+        _wait_for(err, "the encoder reads  300/1,200")
+        _wait_for(err, "25%")
         view.on_progress(_progress(4))
         _wait_for(err, "step 4/10  loss 0.250")
         _wait_for(err, "40%")
@@ -110,7 +113,7 @@ def test_the_rate_and_the_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
     view = TrainingView(Console(quiet=True))
     assert view.text() == "reading"
-    view.on_teacher_pass(30, 1_200)
+    view.on_pass("the teacher", 30, 1_200)
     assert view.text() == "the teacher reads  30/1,200"
     assert view.share_done() == 30 / 1_200
     first = _progress(2)

@@ -21,6 +21,7 @@ def row(value: object, column: str = "label") -> Row:
         ('{"text": ["a"], "answer_start": [3]}', ["a"]),
         ({"text": []}, []),
         ("[sic] it was", ["[sic] it was"]),
+        ("[]", []),
     ],
 )
 def test_answers(value: object, expected: list[str]) -> None:
@@ -40,6 +41,11 @@ def test_several_labels(value: object) -> None:
 
 def test_no_label_of_several() -> None:
     assert gold.labels_of("label", labels=("a",), names={})(row("")) == []
+
+
+def test_another_sign_between_labels() -> None:
+    reader = gold.labels_of("label", labels=None, names={}, separator="|")
+    assert reader(row("a, b |c")) == ["a, b", "c"]
 
 
 def test_a_label_that_the_model_does_not_have() -> None:
@@ -75,18 +81,19 @@ def test_tags(value: object) -> None:
     assert gold.tags_of("label")(row(value)) == ["B-X", "O"]
 
 
-def test_a_choice_by_its_number_or_its_text() -> None:
+def test_a_choice_is_one_of_the_options_of_its_row() -> None:
     def options(_: Row) -> list[str | None]:
-        return ["2", "four", None]
+        return ["two", "four", None]
 
     reader = gold.choice_of("label", options)
-    assert reader(row("four")) == 1
-    assert reader(row("1")) == 1
-    assert reader(row("2")) == 0  # a text before a number
-    for wrong in ("3", "five"):
-        with pytest.raises(InputError, match="neither an option of the row nor the number"):
-            reader(row(wrong))
-    assert gold.choice_of("label", None)(row("four")) == "four"
+    assert [reader(row(right)).numbers for right in ("four", "1", "b")] == [
+        (1, None, None),
+        (None, None, 1),
+        (None, 1, None),
+    ]
+    with pytest.raises(InputError, match="line 7, column 'label': 'five' is neither the text"):
+        reader(row("five"))
+    assert gold.choice_of("label", None)(row("four")).answer == "four"
 
 
 def test_a_broken_row_says_what_is_wrong_with_it() -> None:

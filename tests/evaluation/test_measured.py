@@ -15,6 +15,7 @@ from distilcli.evaluation.measured import Measured
 from distilcli.evaluation.numbers import Numbers, Similarities
 from distilcli.evaluation.report import report_of
 from distilcli.evaluation.several import SeveralLabels
+from distilcli.evaluation.solutions import Solution
 from distilcli.evaluation.tagged import Tagged
 from distilcli.evaluation.tasks import METRICS, Task
 from distilcli.tasks.choose import Choice
@@ -52,7 +53,7 @@ TAGGED = Tagged.of(
     ],
 )
 CHOSEN = Chosen.of(
-    [1, 0, "one"],
+    [Solution(str(number), "p", (None, None, number)) for number in (1, 0, 0)],
     [Choice("b", 1, (0.2, 0.8)), Choice("b", 1, (0.4, 0.6)), Choice("one", 0, (1.0,))],
 )
 FORESEEN = Foreseen.of([PseudoPerplexity(2.0, 3), PseudoPerplexity(16.0, 1)])

@@ -10,7 +10,9 @@ from torch import Tensor
 from distilcli.checkpoint.config import ModelConfig
 from distilcli.engine.batching import pad
 from distilcli.model.heads import SequenceClassifier
+from distilcli.training.data.labelled import UNLABELLED
 from distilcli.training.distillation import Distillation, DistillationOptions, map_layers
+from distilcli.training.lessons.classify import LabelledExample
 from distilcli.training.soft_targets import soft_cross_entropy
 from distilcli.training.teacher import Teacher
 from tests.training._runs import CONFIG, Rows, ToyObjective, rows
@@ -27,6 +29,9 @@ class TeachableToy(ToyObjective):
     """The toy task, from a teacher as well."""
 
     varies = False
+
+    def labelled(self, example: LabelledExample) -> int:
+        return int(example.label != UNLABELLED)
 
     def soft_loss(self, student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
         return soft_cross_entropy(student, teacher, temperature)

@@ -1,18 +1,24 @@
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from distilcli.errors import UsageError
 from distilcli.model.structure import prune_heads
+from distilcli.training.data.labelled import UNLABELLED
 from distilcli.training.distillation import Distillation, DistillationOptions, map_layers
 from distilcli.training.lessons.classify import LabelledExample
+from distilcli.training.loop import Trainer
+from distilcli.training.options import TrainingOptions
+from distilcli.training.run_folder import RunFolder
 from distilcli.training.teacher import Teacher
 from tests.training._runs import Rows
 from tests.training._teaching import ROWS, STUDENT, TEACHER, Pair, TeachableToy
@@ -117,6 +123,54 @@ def test_gradients_reach_the_student_and_the_projection_alone(part: str, student
     assert (head is not None and bool(head.any())) is (part in {"alpha_ce", "alpha_task"})
 
 
+PARTLY = Rows(
+    ROWS.pieces, [UNLABELLED if n in {0, 1, 2, 5} else label for n, label in enumerate(ROWS.labels)]
+)
+
+
+def step_of(pair: Pair, batches: list[list[int]], folder: Path) -> dict[str, Tensor]:
+    """The gradients of one step over these batches."""
+    trainer = Trainer(
+        pair.student, pair.distillation, options=TrainingOptions(clip=1e6, precision="fp32"),
+        device=torch.device("cpu"), run=RunFolder(folder, fingerprint={}, tokenizer_files=[]),
+    )  # fmt: skip
+    found: dict[str, Tensor] = {}
+    trainer._optimizer.register_step_pre_hook(
+        lambda *_: found.update(
+            {
+                name: w.grad.clone()
+                for name, w in pair.student.named_parameters()
+                if w.grad is not None
+            }
+        )
+    )
+    trainer.step(batches)
+    return found
+
+
+@pytest.mark.parametrize("batches", [[[*range(12)]], [[0, 1], [2, 3, 4], [5], [*range(6, 12)]]])
+def test_the_loss_of_labels_is_a_mean_over_labelled_rows(
+    tmp_path: Path, batches: list[list[int]]
+) -> None:
+    found = step_of(Pair(data=PARTLY, alpha_task=1.0), batches, tmp_path)
+    pair = Pair(alpha_task=1.0)
+    rows = [n for n, label in enumerate(PARTLY.labels) if label != UNLABELLED]
+    logits = torch.cat([pair.student(torch.tensor([ROWS.pieces[n].input_ids])) for n in rows])
+    F.cross_entropy(logits, torch.tensor([ROWS.labels[n] for n in rows])).backward()
+    for name, weight in pair.student.named_parameters():
+        torch.testing.assert_close(found[name], weight.grad, atol=1e-6, rtol=1e-4)
+
+
+@pytest.mark.parametrize("part", [part for part in PARTS if part != "alpha_task"])
+def test_the_other_losses_are_means_over_all_rows(tmp_path: Path, part: str) -> None:
+    batches = [[0, 1, 2], [3, 4, 5, 6]]
+    found = step_of(Pair(data=PARTLY, **{part: 1.0}), batches, tmp_path)
+    expected = step_of(Pair(**{part: 1.0}), batches, tmp_path)
+    assert all(torch.equal(found[name], grad) for name, grad in expected.items())
+    nothing = Pair(data=replace(PARTLY, labels=[UNLABELLED] * 12), alpha_task=1.0)
+    assert not any(grad.any() for grad in step_of(nothing, batches, tmp_path).values())
+
+
 @EVERY_PART
 def test_each_weight_is_a_factor_on_its_part(part: str) -> None:
     indices = [0, 3, 4]
@@ -190,6 +244,15 @@ def test_where_the_numbers_of_heads_differ_their_means_are_compared() -> None:
             for mine, other in [(0, 1), (1, 3)]
         ]
         torch.testing.assert_close(pair.loss([0, 1]) / 2, torch.stack(errors).mean())
+
+
+def test_dropout_of_attention_is_no_error_of_attention() -> None:
+    """What a student would attend to is compared, not what dropout leaves of it."""
+    one = replace(TEACHER, n_layers=1)  # a further layer reads what dropout disturbed
+    pair = Pair(student=replace(one, attention_dropout=0.5), teacher=one, alpha_attention=1.0)
+    pair.student.load_state_dict(pair.teacher_model.state_dict())
+    pair.student.train()
+    assert pair.loss([0, 1, 2]).item() == pytest.approx(0, abs=1e-6)
 
 
 def test_a_student_with_pruned_heads_learns_attention() -> None:

@@ -61,6 +61,16 @@ def test_a_row_without_a_label_is_no_fault(find: Find) -> None:
     assert find(ClassifyLesson(rows, labelled(["bad", "dull"], [0, 1]))) == {}
 
 
+def test_labels_that_a_teacher_knows_need_no_row(find: Find) -> None:
+    rows = labelled(FINE.texts, [0] * 15 + [-100] * 5)
+    valid = labelled(["bad", "dull"], [0, 1])
+    assert find(ClassifyLesson(rows, valid)) == {}
+    several = labelled(FINE.texts, [(0,)] * 15 + [(-100,)] * 5)
+    assert find(MultilabelLesson(several, labelled(["bad", "dull"], [(0,), (1,)]))) == {}
+    sentences = TaggedSentences([[text] for text in FINE.texts], [[1]] * 20, ("O", "B-X", "B-Y"))
+    assert find(TagLesson(sentences, TaggedSentences([["x"]], [[2]], sentences.label_names))) == {}
+
+
 def test_several_labels_and_numbers(find: Find) -> None:
     several = labelled(["good", "bad", "dull"], [(0,), (), (0, 1)])
     assert "small label" in find(MultilabelLesson(several, several))

@@ -64,7 +64,7 @@ def test_the_same_is_learned_as_without_a_memory(
     quick = sum(passes)
     passes.clear()
     with monkeypatch.context() as patch:
-        patch.setattr("distilcli.training.finetune.remember_features", lambda *_: None)
+        patch.setattr("distilcli.training.finetune.remember_features", lambda *_, **__: None)
         learn(folder, lesson, tmp_path / "slow", **options)
     # Each text is read once, not in every epoch and every evaluation.
     assert quick < sum(passes) / 3
@@ -86,6 +86,24 @@ def test_the_same_is_learned_as_without_a_memory(
 def test_an_interrupted_run_ends_as_an_unbroken_one(make_model: Make, tmp_path: Path) -> None:
     folder = make_model(head="BaseModel")
     assert_exact_resume(folder, LESSONS[0], tmp_path, freeze="encoder", token_budget=40)
+
+
+def test_how_far_the_one_pass_is_is_told_before_the_first_step(
+    make_model: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("distilcli.training.features._PASS_BUDGET", 60)
+    told: list[Any] = []
+    learn(
+        make_model(head="BaseModel"), LESSONS[0], tmp_path / "run", freeze="encoder", epochs=1,
+        on_pass=lambda *read: told.append(read), on_progress=lambda _: told.append("step"),
+    )  # fmt: skip
+    passes = told[: told.index("step")]
+    assert len(passes) > 2
+    assert [(who, total) for who, _, total in passes] == [("the encoder", 30)] * len(passes)
+    done = [done for _, done, _ in passes]
+    assert done == sorted(set(done))
+    assert done[-1] == 30
+    assert told[len(passes) :] == ["step"] * (len(told) - len(passes))
 
 
 def test_texts_that_vary_are_read_anew(make_model: Make, tmp_path: Path, passes: list[int]) -> None:

@@ -107,14 +107,48 @@ def test_sizes_that_cannot_be_are_refused(text: str) -> None:
 
 
 def test_a_width_that_the_heads_do_not_divide_is_refused(make_model: Make) -> None:
-    with pytest.raises(UsageError, match="--student: dim 32 is no multiple of n_heads 3"):
-        started(make_model(), sizes={"n_heads": 3})
+    folder = make_model()
+    with pytest.raises(UsageError) as caught:
+        started(folder, sizes={"n_heads": 3})
+    assert str(caught.value) == (
+        "--student n_heads=3: 3 heads do not divide a width of 32; give a number that does, or "
+        "leave n_heads out"
+    )
+    with pytest.raises(UsageError, match="--student dim=40,n_heads=7: 7 heads do not divide"):
+        started(folder, sizes={"n_layers": 1, "n_heads": 7, "dim": 40})
+
+
+@pytest.mark.parametrize(
+    ("dim", "n_heads"), [(768, 12), (384, 6), (64, 1), (200, 4), (100, 2), (48, 1), (130, 5)]
+)
+def test_heads_that_are_left_out_are_as_wide_as_distilberts_or_nearly(
+    make_model: Make, dim: int, n_heads: int
+) -> None:
+    folder = make_model()
+    config = started(folder, sizes={"dim": dim, "n_layers": 1, "hidden_dim": 8}).config
+    assert (config.n_heads, config.hidden_dim) == (n_heads, 8)
+    assert started(folder, sizes={"dim": 20, "n_layers": 1}).config.hidden_dim == 80
 
 
 @pytest.mark.parametrize("text", ["", "0,", "a", "0;2", "-1", "0-3", "0,,2", "0, 2"])
 def test_layers_that_are_no_numbers_are_refused(make_model: Make, text: str) -> None:
     with pytest.raises(UsageError, match="write numbers with commas between, as 0,2,4"):
         point(None, make_model(), student_layers=text)
+
+
+def test_a_lesson_sets_a_new_model_up(make_model: Make) -> None:
+    told: list[tuple[object, bool]] = []
+
+    class Eager(ClassifyLesson):
+        def set_up(self, model: Any, *, keeps_head: bool) -> None:
+            told.append((model, keeps_head))
+
+    files = describe_folder("m", make_model(labels=LABELS))
+    model = start_model(StartingPoint(files=files), Eager(LESSON.train, LESSON.valid))
+    other = start_model(
+        StartingPoint(files=files, sizes={"dim": 8}), Eager(LESSON.train, LESSON.valid)
+    )
+    assert told == [(model, True), (other, False)]
 
 
 def test_a_start_is_told_by_its_layers_and_sizes(make_model: Make) -> None:

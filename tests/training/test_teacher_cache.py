@@ -1,6 +1,11 @@
 import errno
+import re
+import shutil
+import signal
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -8,6 +13,7 @@ import torch
 from torch import Tensor
 
 from distilcli.errors import ResourceError
+from distilcli.interrupt import deferred_interrupt
 from distilcli.training import teacher_cache
 from distilcli.training.teacher import Targets, Teacher
 from distilcli.training.teacher_cache import CachedTeacher
@@ -119,6 +125,55 @@ def test_each_epoch_of_varying_rows_has_a_pass_of_its_own(tmp_path: Path) -> Non
     ]
 
 
+def varying(count: int) -> Teacher:
+    """A teacher whose rows read otherwise in every epoch."""
+    pair = Pair(alpha_cos=1.0)
+    objective = VaryingToy(pair.teacher_model, rows(count, seed=1))
+    return Teacher(pair.teacher_model, objective, layers=pair.teacher.layers)
+
+
+def size_of(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*.bin"))
+
+
+def test_what_the_answers_take_is_known_before(teacher: Teacher, tmp_path: Path) -> None:
+    for name, who, epochs, passes in (("a", teacher, 3, 1), ("b", varying(200), 4, 4)):
+        answers = cached(who, tmp_path / name, epochs=epochs)
+        assert not (tmp_path / name).exists()
+        for epoch in range(passes):
+            answers.targets([0], epoch=epoch)
+        assert answers.bytes_to_keep == pytest.approx(size_of(tmp_path / name), rel=0.1)
+        assert cached(who, tmp_path / name, epochs=epochs).bytes_to_keep == 0
+    shutil.rmtree(tmp_path / "b" / "epoch-2-fp32")
+    left = cached(who, tmp_path / "b", epochs=4).bytes_to_keep
+    assert left == pytest.approx(answers.bytes_to_keep / 4, rel=0.01)
+
+
+def test_answers_for_which_the_disk_has_no_room_are_refused_before_the_pass(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    teacher = varying(200)
+    needed = cached(teacher, tmp_path / "kept" / "key", epochs=4).bytes_to_keep
+    asked = []
+
+    def usage(path: Path) -> Any:
+        asked.append(path)
+        return SimpleNamespace(free=needed - 1)
+
+    monkeypatch.setattr(shutil, "disk_usage", usage)
+    with pytest.raises(ResourceError) as caught:
+        cached(teacher, tmp_path / "kept" / "key", epochs=4)
+    assert re.fullmatch(
+        r".*/kept: the teacher's answers would take about [\d.]+ MB \([\d.]+ MB for each of 4 "
+        r"epochs\), and [\d.]+ MB are free; give --teacher-cache a folder with more room, or leave "
+        r"it out",
+        str(caught.value),
+    )
+    assert asked == [tmp_path]  # the nearest folder that there is
+    assert list(tmp_path.iterdir()) == []
+    cached(teacher, tmp_path / "kept" / "key", epochs=3)
+
+
 class PlacesToy(TeachableToy):
     """Two outputs for each row, each with a column for each token but the last one."""
 
@@ -150,6 +205,66 @@ def test_columns_that_padding_brought_are_not_kept(tmp_path: Path) -> None:
         )
     size = (tmp_path / "epoch-0-fp32" / "outputs.bin").stat().st_size
     assert size == sum(2 * 4 * (len(piece) - 1) for piece in DATA.pieces)
+
+
+def interrupt(done: int, _: int) -> None:
+    """Leave at once, when some batches are done."""
+    if 150 < done < 300:
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("defers", [True, False], ids=["between batches", "at once"])
+def test_a_pass_that_is_interrupted_stops_soon_and_is_gone_on_with(
+    teacher: Teacher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, defers: bool
+) -> None:
+    monkeypatch.setattr(teacher_cache, "_PASS_BUDGET", 400)
+    told: list[int] = []
+
+    def on_pass(done: int, all_: int) -> None:
+        told.append(done)
+        if not defers:
+            interrupt(done, all_)
+        elif 150 < done < 300:
+            signal.raise_signal(signal.SIGINT)
+
+    broken = cached(teacher, tmp_path / "a", on_pass=on_pass)
+    with deferred_interrupt() if defers else nullcontext(), pytest.raises(KeyboardInterrupt):
+        broken.targets([0], epoch=0)
+    assert 150 < told[-1] < 300
+    assert told[-2] <= 150  # not a batch more
+    assert not (tmp_path / "a" / "epoch-0-fp32" / "index.npy").exists()
+    asked: list[int] = []
+    targets = teacher.targets
+
+    def counted(indices: Sequence[int], *, epoch: int) -> Targets:
+        asked.extend(indices)
+        return targets(indices, epoch=epoch)
+
+    whole = cached(teacher, tmp_path / "b").targets([0, 1], epoch=0)
+    monkeypatch.setattr(teacher, "targets", counted)
+    again = cached(teacher, tmp_path / "a", on_pass=lambda done, _: told.append(done))
+    asked.clear()  # of those that told the size
+    found = again.targets([0, 1], epoch=0)
+    assert torch.equal(found.outputs, whole.outputs)
+    assert len(asked) == len(set(asked)) == 400 - (told[-1] - len(asked))
+    assert told[-1] == 400
+    assert len(asked) < 260
+    for name in ("outputs.bin", "hidden.bin", "index.npy"):
+        one, other = (tmp_path / run / "epoch-0-fp32" / name for run in ("a", "b"))
+        assert one.read_bytes() == other.read_bytes()
+    assert not (tmp_path / "a" / "epoch-0-fp32" / "unfinished.npz").exists()
+
+
+def test_a_pass_is_gone_on_with_only_where_its_files_are_whole(
+    teacher: Teacher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(teacher_cache, "_PASS_BUDGET", 400)
+    with pytest.raises(KeyboardInterrupt):
+        cached(teacher, tmp_path, on_pass=interrupt).targets([0], epoch=0)
+    hidden = tmp_path / "epoch-0-fp32" / "hidden.bin"
+    hidden.write_bytes(hidden.read_bytes()[:-1])
+    found = cached(teacher, tmp_path).targets([0, 1], epoch=0)
+    assert_alike(found, teacher.targets([0, 1], epoch=0), teacher, [0, 1])
 
 
 def test_a_pass_that_was_killed_is_made_anew(

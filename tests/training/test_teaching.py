@@ -1,4 +1,5 @@
 import json
+import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -152,7 +153,7 @@ def test_kept_answers_teach_as_the_teacher_does_and_spare_it(
     learn(tiny_folder, teacher, tmp_path / "live", weights=weights)
     learn(
         tiny_folder, teacher, tmp_path / "first", **settings,
-        on_teacher_pass=lambda *done: told.append(done),
+        on_pass=lambda _, *done: told.append(done),
     )  # fmt: skip
     assert told[-1] == (60, 60)
     monkeypatch.setattr(Teacher, "targets", lambda *_, **__: pytest.fail("the teacher was asked"))
@@ -249,6 +250,42 @@ def test_an_interrupted_run_ends_as_an_unbroken_one(
     torch.manual_seed(99)  # whatever was drawn in between
     assert learn(tiny_folder, teacher, tmp_path / "b", resume=True, **settings) == unbroken
     for name in ("model.safetensors", "metrics.jsonl", "summary.json", "config.json"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_a_run_interrupted_before_its_first_step_ends_as_an_unbroken_one(
+    tiny_folder: Path, teacher: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows that vary have a pass in every epoch: it is interrupted in the first and the second."""
+    monkeypatch.setattr("distilcli.training.teacher_cache._PASS_BUDGET", 128)
+    lesson = ClassifyLesson(TRAIN, VALID, LessonOptions(augment=0.3))
+
+    def run(name: str, **settings: Any) -> Any:
+        return finetune(
+            StartingPoint(files=describe_folder("m", tiny_folder)), lesson, options=SHORT,
+            folder=tmp_path / name, device="cpu",
+            teaching=TeachingPlan(files=describe_folder("t", teacher), cache=tmp_path / f"c{name}"),
+            **settings,
+        )  # fmt: skip
+
+    passes: list[int] = []
+
+    def press(_: str, done: int, __: int) -> None:
+        passes.append(done)
+        if len(passes) in {2, 9}:
+            signal.raise_signal(signal.SIGINT)
+
+    unbroken = run("a", on_pass=lambda _, *done: passes.append(done[0]))
+    a_pass = len(passes) // 2
+    assert 3 < a_pass < 9 - 1
+    passes.clear()
+    for resume in (False, True):
+        with pytest.raises(KeyboardInterrupt):
+            run("b", resume=resume, on_pass=press)
+    torch.manual_seed(99)
+    assert run("b", resume=True, on_pass=press) == unbroken
+    assert len(passes) == 2 * a_pass
+    for name in ("model.safetensors", "metrics.jsonl"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 

@@ -1,6 +1,10 @@
 """Where in a row stands what is learned from."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from distilcli.errors import InputError
+from distilcli.rows.reader import RowSource
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -18,3 +22,19 @@ class Columns:
     options: str | None = None
     option_list: tuple[str, ...] = ()
     separator: str | None = None
+
+
+def find_label_column(
+    source: RowSource, usual: Sequence[str], wanted: str | None, *, may_be_missing: bool
+) -> str:
+    """Return the column with what is learned: `wanted`, or the first of the `usual` that is there.
+
+    One that may be missing need not be there: later rows may have it, where each names its own
+    columns. Raises `InputError` for another.
+    """
+    try:
+        return source.usual_column(*usual, option="--label-column", wanted=wanted)
+    except InputError:
+        if not may_be_missing:
+            raise
+        return wanted or usual[0]

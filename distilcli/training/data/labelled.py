@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 import pandas as pd
@@ -11,6 +11,7 @@ from distilcli.errors import InputError, RowError
 from distilcli.rows.reader import RowSource
 from distilcli.rows.row import Row, cell_text, cell_value
 from distilcli.rows.usual import LABEL_COLUMNS
+from distilcli.training.data.reading import Place, place_of
 from distilcli.training.data.unknown_labels import refuse_unknown
 
 Label = TypeVar("Label")
@@ -26,13 +27,14 @@ class Examples(Generic[Label]):
     """Texts (with a second text each, for pairs) and what each one is labelled with.
 
     That is the index of its label in `label_names`; or the indices of several; or, where there
-    are no names, a number.
+    are no names, a number. `places` are where the rows stand.
     """
 
     texts: list[str]
     pairs: list[str] | None
     labels: list[Label]
     label_names: tuple[str, ...]
+    places: Sequence[Place] | None = field(default=None, compare=False)
 
 
 def read_examples(
@@ -53,7 +55,8 @@ def read_examples(
     from may have no label. Raises `InputError` for rows that cannot be learned from.
     """
     columns: dict[str, Any] = {"label_column": label_column, "pair_column": pair_column}
-    train_frame = read_frame(train, **columns, label_of=label_if_any if taught else label_text)
+    label_of = label_if_any if taught else label_text
+    train_frame = read_frame(train, **columns, label_of=label_of, may_lack_labels=taught)
     # A teacher whose labels are not known is refused when it is loaded.
     names = tuple(known) if taught and known else label_names(train_frame, known=known)
     if valid is None:
@@ -92,18 +95,19 @@ def read_frame(
     pair_column: str | None,
     label_of: Callable[[Row, str], Any] = label_text,
     usual: Sequence[str] = LABEL_COLUMNS,
+    may_lack_labels: bool = False,
 ) -> pd.DataFrame:
-    """Read every row into a frame of `text`, `label` and, for pairs, `pair`.
+    """Read every row into a frame of `text`, `label`, `place` and, for pairs, `pair`.
 
     `label_column` None takes the first column with one of the `usual` names; `label_of` reads its
-    cells. Raises `InputError` naming the file and the line of the first row that cannot be learned
-    from.
+    cells. Rows that `may_lack_labels` need no such column. Raises `InputError` naming the file and
+    the line of the first row that cannot be learned from.
     """
-    label = _label_column(source, label_column, usual, may_be_missing=label_of is label_if_any)
+    label = _label_column(source, label_column, usual, may_be_missing=may_lack_labels)
     wanted = {"text": source.text_column}
     if pair_column is not None:
         wanted["pair"] = source.find_column(pair_column)
-    cells: dict[str, list[Any]] = {name: [] for name in (*wanted, "label")}
+    cells: dict[str, list[Any]] = {name: [] for name in (*wanted, "label", "place")}
     for row in source:
         if row.error is not None:
             raise InputError(row.error)
@@ -111,6 +115,7 @@ def read_frame(
             for name, column in wanted.items():
                 cells[name].append(cell_text(row, column))
             cells["label"].append(label_of(row, label))
+            cells["place"].append(place_of(row))
         except RowError as error:
             raise InputError(str(error)) from None
     frame: pd.DataFrame = pd.DataFrame(cells)
@@ -181,6 +186,7 @@ def with_labels(
         pairs=frame["pair"].tolist() if "pair" in frame else None,
         labels=labels,
         label_names=names,
+        places=frame["place"].tolist(),
     )
 
 

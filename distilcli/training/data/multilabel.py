@@ -10,10 +10,12 @@ from distilcli.rows.lists import listed
 from distilcli.rows.reader import RowSource
 from distilcli.rows.row import Row, cell_value
 from distilcli.rows.usual import SEVERAL_COLUMNS
-from distilcli.training.data.labelled import Examples, numbered, read_frame, with_labels
+from distilcli.training.data.labelled import UNLABELLED, Examples, numbered, read_frame, with_labels
 from distilcli.training.data.split import set_aside
 
 SEPARATOR = ","
+WITHOUT = (UNLABELLED,)
+"""The labels of a row of which nobody said what it has."""
 
 
 def read_multilabel(
@@ -26,29 +28,38 @@ def read_multilabel(
     share: float,
     seed: int,
     known: Sequence[str],
+    taught: bool = False,
 ) -> tuple[Examples[tuple[int, ...]], Examples[tuple[int, ...]]]:
     """Read rows to learn from and rows to validate on.
 
     Without `valid`, a `share` of the rows is set aside. `known` are the labels of the model to
-    start from. Raises `InputError` for rows that cannot be learned from.
+    start from; where the lesson is `taught`, they are the teacher's, and rows to learn from may
+    have no value, which is not that of an empty cell or list: that says that no label fits. Raises
+    `InputError` for rows that cannot be learned from.
     """
     read = partial(
         read_frame,
         label_column=label_column,
         pair_column=pair_column,
-        label_of=labels_split_at(separator),
         usual=SEVERAL_COLUMNS,
     )
-    frame = read(train)
-    names = _names(frame, known=known, source=train.name)
+    labels_of = labels_split_at(separator)
+    label_of = labels_if_any(labels_of) if taught else labels_of
+    frame = read(train, label_of=label_of, may_lack_labels=taught)
+    # A teacher whose labels are not known is refused when it is loaded.
+    is_told = taught and known
+    names = tuple(known) if is_told else _names(frame, known=known, source=train.name)
     if valid is None:
-        kept, aside = set_aside(range(len(frame)), share=share, seed=seed)
+        is_labelled = frame["label"].notna().tolist()
+        kept, aside = set_aside(
+            range(len(frame)), share=share, seed=seed, is_labelled=is_labelled.__getitem__
+        )
         frame, valid_frame = frame.iloc[kept], frame.iloc[aside]
     else:
-        valid_frame = read(valid)
+        valid_frame = read(valid, label_of=labels_of)
     return (
-        _indexed(frame, names, source=train.name),
-        _indexed(valid_frame, names, source=(valid or train).name),
+        _indexed(frame, names, source=train.name, taught=taught),
+        _indexed(valid_frame, names, source=(valid or train).name, taught=taught),
     )
 
 
@@ -70,17 +81,34 @@ def labels_split_at(separator: str) -> Callable[[Row, str], tuple[str, ...]]:
     return labels
 
 
+def labels_if_any(
+    labels_of: Callable[[Row, str], tuple[str, ...]],
+) -> Callable[[Row, str], tuple[str, ...] | None]:
+    """Return the function that does the same where there is a value, and else returns None."""
+
+    def labels(row: Row, column: str) -> tuple[str, ...] | None:
+        return None if cell_value(row, column) is None else labels_of(row, column)
+
+    return labels
+
+
 def _names(frame: pd.DataFrame, *, known: Sequence[str], source: str) -> tuple[str, ...]:
-    names = {label for labels in frame["label"] for label in labels}
+    names = _used(frame)
     if not names:
         raise InputError(f"{source}: no row has a label; there is nothing to learn")
     return tuple(known) if names == set(known) else tuple(sorted(names))
 
 
 def _indexed(
-    frame: pd.DataFrame, names: tuple[str, ...], *, source: str
+    frame: pd.DataFrame, names: tuple[str, ...], *, source: str, taught: bool
 ) -> Examples[tuple[int, ...]]:
-    used = {label for labels in frame["label"] for label in labels}
-    number = numbered(names, used, source=source)
-    indices = [tuple(sorted(number[label] for label in labels)) for labels in frame["label"]]
+    number = numbered(names, _used(frame), source=source, taught=taught)
+    indices = [
+        WITHOUT if labels is None else tuple(sorted(number[label] for label in labels))
+        for labels in frame["label"]
+    ]
     return with_labels(frame, indices, names)
+
+
+def _used(frame: pd.DataFrame) -> set[str]:
+    return {label for labels in frame["label"] for label in labels or ()}

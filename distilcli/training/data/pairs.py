@@ -1,6 +1,6 @@
 """Pairs of texts that belong together, or that have a number that says how much."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from distilcli.errors import InputError
 from distilcli.rows.reader import RowSource
@@ -8,7 +8,7 @@ from distilcli.rows.row import Row, cell_text
 from distilcli.rows.usual import FIRST_COLUMNS, SECOND_COLUMNS
 from distilcli.training.data.columns import Columns
 from distilcli.training.data.numbers import number
-from distilcli.training.data.reading import read_each
+from distilcli.training.data.reading import Place, place_of, read_each
 from distilcli.training.data.split import set_aside
 
 
@@ -16,12 +16,13 @@ from distilcli.training.data.split import set_aside
 class TextPair:
     """Two texts, and how much alike they are on the data's scale; None: they belong together.
 
-    A text without a second one is there for a teacher alone.
+    A text without a second one is there for a teacher alone. `place` is where the row stands.
     """
 
     first: str
     second: str | None
     score: float | None = None
+    place: Place | None = field(default=None, compare=False, repr=False)
 
     @property
     def texts(self) -> list[str]:
@@ -67,7 +68,11 @@ def _has_pairs(source: RowSource, pair_column: str | None) -> bool:
 
 def _read_texts(source: RowSource, text_column: str | None) -> list[TextPair]:
     name = source.usual_column(*FIRST_COLUMNS, option="--text-column", wanted=text_column)
-    return read_each(source, lambda row: TextPair(cell_text(row, name), None), what="texts")
+
+    def text_of(row: Row) -> TextPair:
+        return TextPair(cell_text(row, name), None, place=place_of(row))
+
+    return read_each(source, text_of, what="texts")
 
 
 def _read(source: RowSource, columns: Columns) -> list[TextPair]:
@@ -82,6 +87,6 @@ def _read(source: RowSource, columns: Columns) -> list[TextPair]:
 
     def pair_of(row: Row) -> TextPair:
         texts = cell_text(row, first), cell_text(row, second)
-        return TextPair(*texts, None if score is None else number(row, score))
+        return TextPair(*texts, None if score is None else number(row, score), place_of(row))
 
     return read_each(source, pair_of, what="pairs")

@@ -1,15 +1,16 @@
 """Questions with their contexts and answers: SQuAD JSON, or rows with a column for each."""
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from distilcli.errors import InputError, RowError
+from distilcli.evaluation.expected import answers
 from distilcli.rows.reader import RowSource
 from distilcli.rows.row import Row, cell_text, cell_value
 from distilcli.rows.usual import ANSWER_COLUMNS
-from distilcli.training.data.columns import Columns
+from distilcli.training.data.columns import Columns, find_label_column
 from distilcli.training.data.labelled import UNLABELLED
-from distilcli.training.data.reading import read_each
+from distilcli.training.data.reading import Place, place_of, read_each
 
 MISSING = -1
 """The start of an answer that is not in its context: nothing can be learned from it."""
@@ -23,7 +24,7 @@ class Question:
 
     Without an answer `answers` is empty and `start` None. `start` is UNLABELLED where nobody said
     whether there is an answer, and MISSING where the answer is not in the context. `said` is where
-    the row says that it begins.
+    the row says that it begins, `place` where the row stands.
     """
 
     question: str
@@ -31,6 +32,7 @@ class Question:
     answers: tuple[str, ...]
     start: int | None
     said: int | None = None
+    place: Place | None = field(default=None, compare=False, repr=False)
 
     @property
     def pair(self) -> tuple[str, str]:
@@ -70,26 +72,18 @@ def read(source: RowSource, columns: Columns, *, may_lack_answers: bool = False)
     """
     question = source.usual_column("question", option="--text-column", wanted=columns.text)
     context = source.usual_column("context", option="--pair-column", wanted=columns.pair)
-    answer = _answer_column(source, columns.label, may_be_missing=may_lack_answers)
+    answer = find_label_column(
+        source, ANSWER_COLUMNS, columns.label, may_be_missing=may_lack_answers
+    )
     start = next((name for name in START_COLUMNS if name in source.columns), None)
 
     def question_of(row: Row) -> Question:
         pair = cell_text(row, question), cell_text(row, context)
         if may_lack_answers and cell_value(row, answer) is None:
-            return Question(*pair, (), UNLABELLED)
+            return Question(*pair, (), UNLABELLED, place=place_of(row))
         return _question(row, *pair, _given(row, answer, start), start or answer)
 
     return read_each(source, question_of, what="questions")
-
-
-def _answer_column(source: RowSource, wanted: str | None, *, may_be_missing: bool) -> str:
-    try:
-        return source.usual_column(*ANSWER_COLUMNS, option="--label-column", wanted=wanted)
-    except InputError:
-        if not may_be_missing:
-            raise
-        # Later rows may have it, where each names its own columns.
-        return wanted or ANSWER_COLUMNS[0]
 
 
 def _question(
@@ -97,29 +91,25 @@ def _question(
 ) -> Question:
     """Make a question of its answers and the places that are said of them, which may be wrong."""
     if not given:
-        return Question(question, context, (), None)
+        return Question(question, context, (), None, place=place_of(row))
     text, start = given[0]
     said = None if start in (None, "") else _whole_number(row, start_column, start)
     place = -1 if said is None else said
     if place < 0 or not context.startswith(text, place):
         place = context.find(text)
-    return Question(question, context, tuple(text for text, _ in given), place, said)
+    texts = tuple(text for text, _ in given)
+    return Question(question, context, texts, place, said, place_of(row))
 
 
 def _given(row: Row, answer: str, start_column: str | None) -> list[tuple[str, object]]:
-    """Return each answer with the place that is given for it: of a list as SQuAD has it, or one."""
+    """Return each answer with the place that is given for it: beside it, or in a column."""
     value = cell_value(row, answer)
-    if value is None or value == "":
-        return []
-    if not isinstance(value, list):
-        start = None if start_column is None else cell_value(row, start_column)
-        return [(cell_text(row, answer), start)]
-    if not all(isinstance(item, dict) and isinstance(item.get("text"), str) for item in value):
-        raise RowError(
-            f"{row.source}: line {row.line}: the value at {answer!r} is no list of answers "
-            '({"text": …, "answer_start": …})'
-        )
-    return [(item["text"], item.get("answer_start")) for item in value]
+    found = [] if value is None else answers(row, answer, value)
+    if start_column is None or isinstance(value, list | dict):
+        return found
+    return [
+        (text, cell_value(row, start_column) if start is None else start) for text, start in found
+    ]
 
 
 def _whole_number(row: Row, column: str, value: object) -> int:

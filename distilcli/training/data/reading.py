@@ -8,6 +8,13 @@ from distilcli.rows.reader import RowSource
 from distilcli.rows.row import Row
 
 Found = TypeVar("Found")
+Place = tuple[str, int]
+"""The file and the line, from 1, where a row begins."""
+
+
+def place_of(row: Row) -> Place:
+    """Return where a row stands."""
+    return row.source, row.line
 
 
 def read_each(source: RowSource, read: Callable[[Row], Found], *, what: str) -> list[Found]:

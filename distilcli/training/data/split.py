@@ -1,7 +1,7 @@
 """Rows set aside for validation, when no file is given for it."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from distilcli.errors import InputError
@@ -9,19 +9,27 @@ from distilcli.errors import InputError
 Row = TypeVar("Row")
 
 
-def set_aside(rows: Sequence[Row], *, share: float, seed: int) -> tuple[list[Row], list[Row]]:
+def set_aside(
+    rows: Sequence[Row],
+    *,
+    share: float,
+    seed: int,
+    is_labelled: Callable[[Row], object] = lambda _: True,
+) -> tuple[list[Row], list[Row]]:
     """Set a `share` of the rows aside, at least one; return (those to learn from, those aside).
 
-    The order of rows is kept. Raises `InputError` where nothing would be left.
+    Only rows with a label may be set aside. The order of rows is kept. Raises `InputError` where
+    no such row would be left.
     """
-    if not rows:
+    labelled = [place for place, row in enumerate(rows) if is_labelled(row)]
+    if not labelled:
         raise InputError("no row has a label to validate on; give --valid a file")
-    count = max(1, round(share * len(rows)))
-    if count >= len(rows):
+    count = max(1, round(share * len(labelled)))
+    if count >= len(labelled):
         raise InputError(
-            f"{len(rows)} rows are too few to set {share:.0%} aside; give --valid a file"
+            f"{len(labelled)} rows are too few to set {share:.0%} aside; give --valid a file"
         )
-    aside = set(random.Random(seed).sample(range(len(rows)), count))
+    aside = set(random.Random(seed).sample(labelled, count))
     return (
         [row for place, row in enumerate(rows) if place not in aside],
         [rows[place] for place in sorted(aside)],

@@ -1,23 +1,26 @@
 """Sentences whose words have labels: CoNLL files, or rows with a list of words and one of tags."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from distilcli.errors import InputError
 from distilcli.rows.reader import RowSource
 from distilcli.rows.row import Row, cell_value
 from distilcli.rows.usual import TAG_COLUMNS, WORD_COLUMNS
+from distilcli.training.data.columns import find_label_column
 from distilcli.training.data.labelled import UNLABELLED, numbered
+from distilcli.training.data.reading import Place, place_of
 from distilcli.training.data.split import set_aside
 
 
 @dataclass(frozen=True, slots=True)
 class TaggedSentences:
-    """Sentences as lists of words, with the index of each word's label."""
+    """Sentences as lists of words, with the index of each word's label, and where they stand."""
 
     words: list[list[str]]
     labels: list[list[int]]
     label_names: tuple[str, ...]
+    places: Sequence[Place] | None = field(default=None, compare=False)
 
     def rows(self) -> Iterable[object]:
         """Return each sentence with its labels."""
@@ -44,10 +47,7 @@ def read_tagged(
     # A teacher whose labels are not known is refused when it is loaded.
     names = tuple(known) if taught and known else _label_names(rows, known=known)
     if valid is None:
-        labelled = [place for place, (_, tags) in enumerate(rows) if all(tags)]
-        chosen = set(set_aside(labelled, share=share, seed=seed)[1])
-        aside = [rows[place] for place in sorted(chosen)]
-        rows = [row for place, row in enumerate(rows) if place not in chosen]
+        rows, aside = set_aside(rows, share=share, seed=seed, is_labelled=lambda row: all(row[1]))
     else:
         aside = _read(valid, label_column)
     return (
@@ -56,14 +56,12 @@ def read_tagged(
     )
 
 
-Tagged = tuple[list[str], list[str]]
+Tagged = tuple[list[str], list[str], Place]
 
 
-def _read(
-    source: RowSource, label_column: str | None, *, may_lack_labels: bool = False
-) -> list[Tagged]:
+def _read(source: RowSource, column: str | None, *, may_lack_labels: bool = False) -> list[Tagged]:
     if source.format == "conll":
-        words, tags = "tokens", label_column or source.columns[-1]
+        words, tags = "tokens", column or source.columns[-1]
         if tags in {"text", "tokens"}:
             if not may_lack_labels:
                 raise InputError(f"{source.name}: has one column, words without labels")
@@ -75,21 +73,12 @@ def _read(
                 f"{source.name}: is read as plain text, which has no labels of words; "
                 "for a word and its label a line give --input-format conll"
             )
-        tags = label_column or _tag_column(source, may_be_missing=may_lack_labels)
+        tags = find_label_column(source, TAG_COLUMNS, column, may_be_missing=may_lack_labels)
     rows = [_tagged(row, words, tags, may_lack_labels=may_lack_labels) for row in source]
     rows = [row for row in rows if row[0]]
     if not rows:
         raise InputError(f"{source.name}: has no sentences to learn from")
     return rows
-
-
-def _tag_column(source: RowSource, *, may_be_missing: bool) -> str:
-    try:
-        return source.usual_column(*TAG_COLUMNS, option="--label-column")
-    except InputError:
-        if not may_be_missing:
-            raise
-        return TAG_COLUMNS[0]  # later rows may have it, where each names its own columns
 
 
 def _tagged(row: Row, words: str, tags: str, *, may_lack_labels: bool) -> Tagged:
@@ -104,12 +93,12 @@ def _tagged(row: Row, words: str, tags: str, *, may_lack_labels: bool) -> Tagged
             raise InputError(f"{place}: the value at {name!r} is no list of texts")
     if len(lists[0]) != len(lists[1]):  # type: ignore[arg-type]
         raise InputError(f"{place}: has {len(lists[0])} words and {len(lists[1])} labels")  # type: ignore[arg-type]
-    return lists[0], lists[1]  # type: ignore[return-value]
+    return lists[0], lists[1], place_of(row)  # type: ignore[return-value]
 
 
 def _label_names(rows: Sequence[Tagged], *, known: Sequence[str]) -> tuple[str, ...]:
     """Return the labels: those of the model if they are the same, else O and the others sorted."""
-    names = {tag for _, tags in rows for tag in tags} - {""}
+    names = {tag for _, tags, _ in rows for tag in tags} - {""}
     if len(names) < 2:  # noqa: PLR2004
         raise InputError(f"every word has the label {''.join(names)!r}; give rows with others")
     if names == set(known):
@@ -120,10 +109,11 @@ def _label_names(rows: Sequence[Tagged], *, known: Sequence[str]) -> tuple[str, 
 def _indexed(
     rows: Sequence[Tagged], names: Sequence[str], *, source: str, taught: bool
 ) -> TaggedSentences:
-    used = {tag for _, tags in rows for tag in tags} - ({""} if taught else set())
+    used = {tag for _, tags, _ in rows for tag in tags} - ({""} if taught else set())
     number = numbered(names, used, source=source, taught=taught) | {"": UNLABELLED}
     return TaggedSentences(
-        [words for words, _ in rows],
-        [[number[tag] for tag in tags] for _, tags in rows],
+        [words for words, _, _ in rows],
+        [[number[tag] for tag in tags] for _, tags, _ in rows],
         tuple(names),
+        [place for _, _, place in rows],
     )

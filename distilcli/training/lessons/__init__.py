@@ -60,12 +60,15 @@ def read_lesson(  # noqa: PLR0911
         case "mlm":
             return MlmLesson(*read_texts(train, valid, **split), options.seed)
         case "choose":
-            return ChooseLesson(*read_problems(train, valid, columns=columns, **split))
+            problems = read_problems(train, valid, columns=columns, taught=taught, **split)
+            return ChooseLesson(*problems)
         case "regress":
-            return RegressLesson(*read_numbers(train, valid, **of_texts), options)
+            return RegressLesson(*read_numbers(train, valid, taught=taught, **of_texts), options)
         case "multilabel":
             separator = columns.separator or SEPARATOR
-            rows = read_multilabel(train, valid, separator=separator, known=known, **of_texts)
+            rows = read_multilabel(
+                train, valid, separator=separator, known=known, taught=taught, **of_texts
+            )
             return MultilabelLesson(*rows, options)
     examples = read_examples(train, valid, known=known, taught=taught, **of_texts)
     return ClassifyLesson(*examples, options)

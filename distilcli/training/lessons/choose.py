@@ -15,9 +15,10 @@ from distilcli.tasks.choose import ChooseTask, Problem
 from distilcli.tasks.predictor import itself
 from distilcli.tasks.settings import LongTexts
 from distilcli.tokenizer.tokenizer import Tokenizer
+from distilcli.training.data.labelled import UNLABELLED
 from distilcli.training.data.problems import SolvedProblem
 from distilcli.training.digests import rows_digest
-from distilcli.training.lessons.lesson import Example, Metric, encoded_all, values
+from distilcli.training.lessons.lesson import Example, Metric, PlainLesson, encoded_all, values
 from distilcli.training.soft_targets import soft_cross_entropy
 
 
@@ -29,7 +30,7 @@ class ChoiceExample(Example):
 
 
 @dataclass(frozen=True, slots=True)
-class ChooseLesson:
+class ChooseLesson(PlainLesson):
     """Problems with the right option."""
 
     train: list[SolvedProblem]
@@ -93,6 +94,10 @@ class ChooseObjective:
         """Count a problem as one."""
         return 1
 
+    def labelled(self, example: ChoiceExample) -> int:
+        """Count a problem with an answer as one."""
+        return int(example.answer != UNLABELLED)
+
     def outputs(
         self, model: MultipleChoice, batch: Batch, examples: Sequence[ChoiceExample]
     ) -> Tensor:
@@ -128,5 +133,7 @@ class ChooseObjective:
 
 
 def _place(solved: SolvedProblem) -> int:
-    """Return the place of the right option among those that there are."""
+    """Return the place of the right option among those that there are, if it is known."""
+    if solved.answer == UNLABELLED:
+        return UNLABELLED
     return sum(option is not None for option in solved.options[: solved.answer])

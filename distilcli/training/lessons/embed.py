@@ -28,7 +28,7 @@ from distilcli.tasks.settings import LongTexts
 from distilcli.tokenizer.tokenizer import Tokenizer
 from distilcli.training.data.pairs import TextPair
 from distilcli.training.digests import rows_digest
-from distilcli.training.lessons.lesson import Example, Metric, encoded_all, values
+from distilcli.training.lessons.lesson import Example, Metric, PlainLesson, encoded_all, values
 from distilcli.training.soft_targets import cosine_distance
 
 _SCALE = 20.0  # of cosines: a temperature of 0.05
@@ -47,7 +47,7 @@ class PairExample(Example):
 
 
 @dataclass(frozen=True, slots=True)
-class EmbedLesson:
+class EmbedLesson(PlainLesson):
     """Pairs of texts, and the recipe by which hidden states become vectors."""
 
     train: list[TextPair]
@@ -169,6 +169,10 @@ class EmbedObjective:
     def units(self, example: PairExample) -> int:
         """Count the texts."""
         return len(example.pieces)
+
+    def labelled(self, example: PairExample) -> int:
+        """Count the texts of a pair."""
+        return len(example.pieces) if len(example.pieces) > 1 else 0
 
     def outputs(self, model: BaseModel, batch: Batch, examples: Sequence[PairExample]) -> Tensor:
         """Return the vector of each text (units, D), those of a pair one after the other."""

@@ -61,7 +61,8 @@ class Objective(Protocol):
     """What the loop asks of a lesson that is ready to be learned.
 
     `outputs` and `loss` speak of units: what the mean of the loss is over. A unit is a row, a
-    labelled word or a masked token, as the task has it.
+    labelled word or a masked token, as the task has it. The loop asks for all `examples` of a step
+    at once: it is over them that the mean is.
     """
 
     metric: Metric
@@ -97,6 +98,9 @@ class Teachable(Objective, Protocol):
 
     varies: bool
 
+    def labelled(self, example: Any) -> int:
+        """Count the units of an example that have a label; the others have no loss."""
+
     def outputs(self, model: Any, batch: Batch, examples: Sequence[Any]) -> Tensor:
         """Return the outputs (units, C) of the pieces of `examples`, in order, in fp32."""
 
@@ -131,11 +135,30 @@ class Lesson(Protocol):
     def configure(self, config: ModelConfig) -> ModelConfig:
         """Return the configuration of the model that is to learn from these rows."""
 
+    def set_up(self, model: Any, *, keeps_head: bool) -> None:
+        """Fit a new model to the rows, whose head is drawn at random or kept from a checkpoint."""
+
+    def companions(self, *, dim: int, max_length: int) -> dict[str, Any]:
+        """Return the JSON files that belong beside a model of this width, by their paths."""
+
     def objective(self, model: Any, tokenizer: Tokenizer, *, max_length: int) -> Teachable:
         """Tokenize the rows for a model; sequences have at most `max_length` tokens."""
 
     def digests(self) -> dict[str, str]:
         """Tell the rows by what they hold: a run goes on only with the same ones."""
+
+
+class PlainLesson:
+    """A lesson that takes a new model as it is, and needs no files beside it."""
+
+    __slots__ = ()
+
+    def set_up(self, model: Any, *, keeps_head: bool) -> None:
+        """Leave the model as it is."""
+
+    def companions(self, *, dim: int, max_length: int) -> dict[str, Any]:
+        """Return no files."""
+        return {}
 
 
 def values(

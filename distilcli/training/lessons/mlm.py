@@ -26,7 +26,7 @@ from distilcli.tasks.framing import Framer, no_number
 from distilcli.tasks.settings import LongTexts
 from distilcli.tokenizer.tokenizer import Tokenizer
 from distilcli.training.digests import rows_digest
-from distilcli.training.lessons.lesson import Example, Metric, values
+from distilcli.training.lessons.lesson import Example, Metric, PlainLesson, values
 from distilcli.training.lessons.words import Words
 from distilcli.training.soft_targets import soft_cross_entropy
 
@@ -53,7 +53,7 @@ class MaskedExample(Example):
 
 
 @dataclass(frozen=True, slots=True)
-class MlmLesson:
+class MlmLesson(PlainLesson):
     """Texts, of which words are hidden as `seed` has it."""
 
     train: list[str]
@@ -175,6 +175,10 @@ class MlmObjective:
 
     def units(self, example: MaskedExample) -> int:
         """Count the hidden tokens."""
+        return len(example.hidden)
+
+    def labelled(self, example: MaskedExample) -> int:
+        """Count the hidden tokens: what they are is known."""
         return len(example.hidden)
 
     def outputs(

@@ -15,6 +15,7 @@ from distilcli.model.heads import SequenceClassifier
 from distilcli.scores.classification import multi_label_scores
 from distilcli.tasks.classify import Kind
 from distilcli.tokenizer.tokenizer import Tokenizer
+from distilcli.training.data.multilabel import WITHOUT
 from distilcli.training.lessons.lesson import Metric
 from distilcli.training.lessons.texts import LabelledExample, TextLesson, TextObjective
 from distilcli.training.soft_targets import soft_binary_cross_entropy
@@ -39,9 +40,13 @@ class MultilabelLesson(TextLesson[tuple[int, ...]]):
         return MultilabelObjective(self, model, tokenizer, max_length=max_length)
 
     def weights(self) -> list[float]:
-        """Return the weight of having each label: the rows without it over those with it."""
-        counts = Counter(label for labels in self.train.labels for label in labels)
-        total = len(self.train.labels)
+        """Return the weight of having each label: the rows without it over those with it.
+
+        Rows of which nobody said what they have do not count.
+        """
+        labelled = [labels for labels in self.train.labels if labels != WITHOUT]
+        counts = Counter(label for labels in labelled for label in labels)
+        total = len(labelled)
         return [
             max(1, total - counts[index]) / max(1, counts[index])
             for index in range(len(self.train.label_names))
@@ -69,11 +74,16 @@ class MultilabelObjective(TextObjective[tuple[int, ...]]):
         balanced = lesson.options.class_weights == "balanced"
         self._weights = torch.tensor(lesson.weights()) if balanced else None
 
+    def labelled(self, example: LabelledExample) -> int:
+        """Count a row as one where it is known what it has."""
+        return int(example.label != WITHOUT)
+
     def loss(self, outputs: Tensor, examples: Sequence[LabelledExample]) -> Tensor:
         """Return the binary cross-entropy, averaged over labels and summed over rows."""
-        wanted = self._indicators(example.label for example in examples)
+        places = [place for place, each in enumerate(examples) if self.labelled(each)]
+        wanted = self._indicators(examples[place].label for place in places)
         total = F.binary_cross_entropy_with_logits(
-            outputs,
+            outputs[places],
             wanted.to(outputs.device, outputs.dtype),
             pos_weight=None if self._weights is None else self._weights.to(outputs.device),
             reduction="sum",

@@ -20,7 +20,7 @@ from distilcli.tokenizer.tokenizer import Tokenizer
 from distilcli.training.data.labelled import UNLABELLED
 from distilcli.training.data.questions import Question
 from distilcli.training.digests import rows_digest
-from distilcli.training.lessons.lesson import Example, Metric, encoded_all, values
+from distilcli.training.lessons.lesson import Example, Metric, PlainLesson, encoded_all, values
 from distilcli.training.soft_targets import soft_cross_entropy
 
 _UNANSWERABLE = 0  # the place of [CLS], which answers for "no answer"
@@ -42,7 +42,7 @@ class WindowExample(Example):
 
 
 @dataclass(frozen=True, slots=True)
-class QaLesson:
+class QaLesson(PlainLesson):
     """Questions with contexts and answers."""
 
     train: list[Question]
@@ -113,6 +113,10 @@ class QaObjective:
     def units(self, example: WindowExample) -> int:
         """Count a window as one for its start and one for its end."""
         return 2
+
+    def labelled(self, example: WindowExample) -> int:
+        """Count both where it is known whether there is an answer."""
+        return 0 if example.start == UNLABELLED else 2
 
     def outputs(
         self, model: QuestionAnswerer, batch: Batch, examples: Sequence[WindowExample]

@@ -1,5 +1,6 @@
 """Learning to score: a number for a text or a pair of texts."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -37,7 +38,7 @@ class RegressLesson(TextLesson[float]):
         return RegressObjective(self, model, tokenizer, max_length=max_length)
 
     @torch.no_grad()
-    def standardize(self, model: SequenceClassifier, *, keeps_head: bool) -> None:
+    def set_up(self, model: SequenceClassifier, *, keeps_head: bool) -> None:
         """Let a model's weights speak in units of the numbers' standard deviation.
 
         A head that is kept says the same as before.
@@ -50,12 +51,18 @@ class RegressLesson(TextLesson[float]):
     @property
     def mean(self) -> float:
         """The mean of the numbers to learn."""
-        return float(np.mean(self.train.labels))
+        return float(np.mean(self._numbers))
 
     @property
     def spread(self) -> float:
         """Their standard deviation."""
-        return float(np.std(self.train.labels))
+        return float(np.std(self._numbers))
+
+    @property
+    def _numbers(self) -> list[float]:
+        """The numbers to learn; where a teacher alone knows more than one, those to validate on."""
+        known = [number for number in self.train.labels if not math.isnan(number)]
+        return known if len(set(known)) > 1 else self.valid.labels
 
 
 class RegressObjective(TextObjective[float]):
@@ -78,10 +85,15 @@ class RegressObjective(TextObjective[float]):
         super().__init__(lesson, model, tokenizer, max_length=max_length)
         self._spread = lesson.spread
 
+    def labelled(self, example: LabelledExample) -> int:
+        """Count a row with a number as one."""
+        return int(not math.isnan(example.label))
+
     def loss(self, outputs: Tensor, examples: Sequence[LabelledExample]) -> Tensor:
         """Return the squared error over the variance, summed over rows."""
         wanted = torch.tensor([[example.label] for example in examples], device=outputs.device)
-        return ((outputs - wanted) / self._spread).square().sum()
+        is_known = ~wanted.isnan()
+        return ((outputs[is_known] - wanted[is_known]) / self._spread).square().sum()
 
     def soft_loss(self, student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
         """Return the squared error of the teacher's numbers, over the variance."""

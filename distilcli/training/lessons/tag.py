@@ -17,9 +17,10 @@ from distilcli.tasks.predictor import itself
 from distilcli.tasks.settings import LongTexts
 from distilcli.tasks.tag import TagTask
 from distilcli.tokenizer.tokenizer import Tokenizer
+from distilcli.training.data.labelled import UNLABELLED
 from distilcli.training.data.tagged import TaggedSentences
 from distilcli.training.digests import rows_digest
-from distilcli.training.lessons.lesson import Example, Metric, encoded_all, values
+from distilcli.training.lessons.lesson import Example, Metric, PlainLesson, encoded_all, values
 from distilcli.training.settings import LessonOptions
 from distilcli.training.soft_targets import soft_cross_entropy
 
@@ -37,7 +38,7 @@ class TaggedExample(Example):
 
 
 @dataclass(frozen=True, slots=True)
-class TagLesson:
+class TagLesson(PlainLesson):
     """Sentences with a label for each word, of `train.label_names`."""
 
     train: TaggedSentences
@@ -120,6 +121,10 @@ class TagObjective:
     def units(self, example: TaggedExample) -> int:
         """Count the words that are learned."""
         return len(example.labels)
+
+    def labelled(self, example: TaggedExample) -> int:
+        """Count the words with a label."""
+        return sum(label != UNLABELLED for label in example.labels)
 
     def outputs(
         self, model: TokenClassifier, batch: Batch, examples: Sequence[TaggedExample]

@@ -15,9 +15,9 @@ from distilcli.tasks.classify import Classification, ClassifyTask, Kind, Texts
 from distilcli.tasks.predictor import itself
 from distilcli.tasks.settings import LongTexts
 from distilcli.tokenizer.tokenizer import Tokenizer
-from distilcli.training.data.labelled import Examples
+from distilcli.training.data.labelled import UNLABELLED, Examples
 from distilcli.training.digests import rows_digest
-from distilcli.training.lessons.lesson import Example, Metric, encoded_all, values
+from distilcli.training.lessons.lesson import Example, Metric, PlainLesson, encoded_all, values
 from distilcli.training.lessons.words import Words, augmented
 from distilcli.training.settings import LessonOptions
 
@@ -32,7 +32,7 @@ class LabelledExample(Example):
 
 
 @dataclass(frozen=True, slots=True)
-class TextLesson(Generic[Label]):
+class TextLesson(PlainLesson, Generic[Label]):
     """Rows to learn from and to validate on, and how."""
 
     train: Examples[Label]
@@ -105,6 +105,10 @@ class TextObjective(ABC, Generic[Label]):
     def units(self, example: LabelledExample) -> int:
         """Count a row as one."""
         return 1
+
+    def labelled(self, example: LabelledExample) -> int:
+        """Count a row with a label as one."""
+        return int(example.label != UNLABELLED)
 
     def outputs(
         self, model: SequenceClassifier, batch: Batch, examples: Sequence[LabelledExample]

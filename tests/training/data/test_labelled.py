@@ -24,7 +24,8 @@ def write(path: Path, text: str) -> str:
 
 
 def frame_of(labels: list[str]) -> pd.DataFrame:
-    return pd.DataFrame({"text": [f"t{n}" for n in range(len(labels))], "label": labels})
+    texts = [f"t{n}" for n in range(len(labels))]
+    return pd.DataFrame({"text": texts, "label": labels, "place": [("f", 1)] * len(labels)})
 
 
 def read(path: str, **columns: Any) -> pd.DataFrame:
@@ -33,13 +34,18 @@ def read(path: str, **columns: Any) -> pd.DataFrame:
 
 def test_texts_and_labels_are_read_as_text(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", "id,Label,text\n1,007,NA\n2,1e5,\n")
-    assert read(path).to_dict("list") == {"text": ["NA", ""], "label": ["007", "1e5"]}
+    assert read(path).to_dict("list") == {
+        "text": ["NA", ""],
+        "label": ["007", "1e5"],
+        "place": [(path, 2), (path, 3)],
+    }
 
 
 def test_columns_are_found_by_name_or_by_path(tmp_path: Path) -> None:
     line = '{"text": "a", "other": "b", "meta": {"stars": 5}}\n'
     frame = read(write(tmp_path / "a.jsonl", line), label_column="meta.stars", pair_column="other")
-    assert frame.to_dict("list") == {"text": ["a"], "label": ["5"], "pair": ["b"]}
+    cells = frame.drop(columns="place").to_dict("list")
+    assert cells == {"text": ["a"], "label": ["5"], "pair": ["b"]}
 
 
 def test_the_first_usual_label_column_is_taken(tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ def test_the_first_row_that_does_not_fit_is_named(tmp_path: Path) -> None:
 
 
 def test_an_answer_where_there_is_no_option(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"line 2, column 'gold': option 1 \(from 0\) is empty"):
+    with pytest.raises(InputError, match=r"line 2, column 'gold': '1' is neither the text of an"):
         read(tmp_path / "a.csv", "prompt,x,y,z,gold\np,a,,b,1\n", option_list=("x", "y", "z"))
     with pytest.raises(UsageError, match="name at least two columns"):
         read(tmp_path / "a.csv", "prompt,x,gold\np,a,0\n", option_list=("x",))

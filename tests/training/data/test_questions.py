@@ -53,6 +53,27 @@ def test_an_answer_that_is_not_in_its_context_is_kept_for_the_checks(tmp_path: P
     assert not Question("x", "", (), None).is_usable
 
 
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {"text": ["bad", "bad film"], "answer_start": [4, 4]},
+        '[{"text": "bad", "answer_start": 4}, {"text": "bad film", "answer_start": 4}]',
+        '{"text": ["bad", "bad film"], "answer_start": ["4", "4"]}',
+    ],
+    ids=["lists", "cell", "cell of lists"],
+)
+def test_answers_are_read_as_evaluate_reads_them(tmp_path: Path, answers: Any) -> None:
+    row = {"question": "what", "context": "bad bad film", "answers": answers}
+    (found,) = rows(tmp_path / "a.jsonl", json.dumps(row) + "\n")
+    assert found == Question("what", "bad bad film", ("bad", "bad film"), 4, said=4)
+    row["answers"] = ["film", "bad film"]
+    (found,) = rows(tmp_path / "a.jsonl", json.dumps(row) + "\n")
+    assert found == Question("what", "bad bad film", ("film", "bad film"), 8)
+    for nothing in ("[]", " ", {"text": [], "answer_start": []}):
+        row["answers"] = nothing
+        assert rows(tmp_path / "a.jsonl", json.dumps(row) + "\n")[0].start is None
+
+
 def test_columns_by_their_names(tmp_path: Path) -> None:
     content = '{"q": "what", "c": "bad film", "a": "film"}\n'
     found = rows(tmp_path / "a.jsonl", content, text="q", pair="c", label="a")
@@ -89,7 +110,8 @@ def test_rows_that_cannot_be_learned_are_named(tmp_path: Path, content: str, mes
 
 
 @pytest.mark.parametrize(
-    "answers", [["film"], [{"answer_start": 3}], [{"text": "film", "answer_start": "x"}]]
+    "answers",
+    [[["film"]], {"text": "film"}, [{"answer_start": 3}], [{"text": "film", "answer_start": "x"}]],
 )
 def test_an_answer_that_is_none_is_named(tmp_path: Path, answers: Any) -> None:
     line = json.dumps({"question": "q", "context": "a film", "answers": answers})

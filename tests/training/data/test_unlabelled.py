@@ -1,6 +1,7 @@
-"""Rows of tag and qa that have a teacher, and may have no label."""
+"""Rows that have a teacher, and may have no label."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,9 @@ from distilcli.errors import InputError
 from distilcli.rows.reader import open_rows
 from distilcli.training.data.columns import Columns
 from distilcli.training.data.labelled import UNLABELLED
+from distilcli.training.data.multilabel import WITHOUT, read_multilabel
+from distilcli.training.data.numbers import read_numbers
+from distilcli.training.data.problems import read_problems
 from distilcli.training.data.questions import read_questions
 from distilcli.training.data.tagged import read_tagged
 
@@ -134,3 +138,94 @@ def test_only_contexts_with_answers_are_set_aside(tmp_path: Path) -> None:
     assert len(first) + len(second) == 6
     with pytest.raises(InputError, match="no context has answers to validate on; give --valid"):
         asked(tmp_path, "t.jsonl", without, None)
+
+
+def of_texts(
+    read: Any, tmp_path: Path, name: str, text: str, valid: str | None, **more: Any
+) -> Any:
+    settings = {"label_column": None, "pair_column": None, "share": 0.5, "seed": 0, "taught": True}
+    return read(
+        source(tmp_path / name, text),
+        None if valid is None else source(tmp_path / f"v-{name}", valid),
+        **{**settings, **more},
+    )
+
+
+SEVERAL = {"separator": ",", "known": ("a", "b")}
+
+
+def test_a_row_may_not_say_which_labels_it_has(tmp_path: Path) -> None:
+    lines = [
+        '{"text": "s"}',
+        '{"text": "t", "labels": null}',
+        '{"text": "u", "labels": []}',
+        '{"text": "v", "labels": ""}',
+        '{"text": "w", "labels": ["b"]}',
+    ]
+    text = "\n".join(lines)
+    first, second = of_texts(read_multilabel, tmp_path, "t.jsonl", text, lines[4], **SEVERAL)
+    assert first.labels == [WITHOUT, WITHOUT, (), (), (1,)]
+    assert first.label_names == second.label_names == ("a", "b")
+    first, second = of_texts(read_multilabel, tmp_path, "t.jsonl", text, None, **SEVERAL)
+    assert WITHOUT not in second.labels
+    assert len(second.labels) == 2
+    (row,) = of_texts(
+        read_multilabel, tmp_path, "t.csv", "text\nx\n", "text,label\ny,a\n", **SEVERAL
+    )[0].labels
+    assert row == WITHOUT
+    with pytest.raises(InputError, match="has the label 'c', which the teacher does not have"):
+        of_texts(read_multilabel, tmp_path, "t.csv", "text,label\nx,c\ny,a\n", None, **SEVERAL)
+
+
+def test_a_row_may_have_no_number(tmp_path: Path) -> None:
+    text = "text,score\ns,\nt,1\nu, \nv,2.5\nw,4\nx,8\n"
+    first, second = of_texts(
+        read_numbers, tmp_path, "t.csv", text, text.replace(",\n", ",3\n").replace(", \n", ",3\n")
+    )
+    assert [None if math.isnan(it) else it for it in first.labels] == [None, 1, None, 2.5, 4, 8]
+    assert second.labels == [3, 1, 3, 2.5, 4, 8]
+    first, second = of_texts(read_numbers, tmp_path, "t.csv", text, None)
+    assert len(second.labels) == 2
+    assert not any(map(math.isnan, second.labels))
+    assert sum(map(math.isnan, first.labels)) == 2
+    (row,) = of_texts(
+        read_numbers,
+        tmp_path,
+        "u.csv",
+        "text\nx\n",
+        text.replace(",\n", ",3\n").replace(", \n", ",3\n"),
+    )[0].labels
+    assert math.isnan(row)
+    with pytest.raises(InputError, match="line 2, column 'score': 'x' is no number"):
+        of_texts(read_numbers, tmp_path, "t.csv", "text,score\ns,x\n", None)
+    with pytest.raises(InputError, match="line 2, column 'score': '' is no number"):
+        of_texts(read_numbers, tmp_path, "t.csv", text, None, taught=False)
+
+
+def solved(tmp_path: Path, name: str, text: str, valid: str | None, **more: Any) -> Any:
+    settings = {"columns": Columns(), "share": 0.5, "seed": 0, "taught": True}
+    return read_problems(
+        source(tmp_path / name, text),
+        None if valid is None else source(tmp_path / "v.jsonl", valid),
+        **{**settings, **more},
+    )
+
+
+def test_a_problem_may_lack_its_answer(tmp_path: Path) -> None:
+    lines = [
+        '{"prompt": "p", "options": ["a", "b"]}',
+        '{"prompt": "q", "options": ["a", "b"], "label": null}',
+        '{"prompt": "r", "options": ["a", "b"], "label": "B"}',
+        '{"prompt": "s", "options": ["a", "b"], "label": " "}',
+        '{"prompt": "t", "options": ["a", "b"], "label": "A"}',
+    ]
+    text = "\n".join(lines)
+    first, _ = solved(tmp_path, "t.jsonl", text, lines[4])
+    assert [problem.answer for problem in first] == [UNLABELLED, UNLABELLED, 1, UNLABELLED, 0]
+    first, second = solved(tmp_path, "t.jsonl", text, None)
+    assert len(second) == 1
+    assert second[0].answer in {0, 1}
+    with pytest.raises(InputError, match="no column 'label'"):
+        solved(tmp_path, "t.jsonl", text, None, taught=False)
+    with pytest.raises(InputError, match="no row has a label to validate on; give --valid a file"):
+        solved(tmp_path, "t.jsonl", lines[0], None)

@@ -22,7 +22,9 @@ OPTIONS = TrainingOptions(epochs=8, learning_rate=2e-3, token_budget=256, precis
 
 def learn(model: Path, lesson: Lesson, folder: Path, **options: Any) -> dict[str, Any]:
     """Train on the CPU in fp32; return the summary."""
-    named = {key: options.pop(key) for key in ("resume", "on_progress") if key in options}
+    named = {
+        key: options.pop(key) for key in ("resume", "on_progress", "on_pass") if key in options
+    }
     return finetune(
         StartingPoint(files=describe_folder(str(model), model)),
         lesson,
