@@ -40,7 +40,7 @@ _distil() {
             if [[ $options ]]; then
                 case $previous in
                     --text | --prompt | --option | --prompt-column | --options-column | --option-columns | --prefix | --input-format | --encoding | --delimiter | --limit | --max-length | --stride | --batch | --max-tokens | --threads | --device | --min-agreement) _distil_free; return ;;
-                    --model | -m) _distil_words 'mini sentiment'; _distil_paths -d; return ;;
+                    --model | -m) _distil_words 'embed entities mini qa sentiment'; _distil_paths -d; return ;;
                     --output | -o | --stats) _distil_paths -f; return ;;
                     --format) _distil_words 'auto table csv tsv jsonl json parquet'; return ;;
                     --on-error) _distil_words 'keep skip stop'; return ;;
@@ -56,7 +56,7 @@ _distil() {
             if [[ $options ]]; then
                 case $previous in
                     --text | --text-column | -c | --pair-column | --top-k | --threshold | --prefix | --input-format | --encoding | --delimiter | --limit | --max-length | --stride | --batch | --max-tokens | --threads | --device | --min-agreement) _distil_free; return ;;
-                    --model | -m) _distil_words 'mini sentiment'; _distil_paths -d; return ;;
+                    --model | -m) _distil_words 'embed entities mini qa sentiment'; _distil_paths -d; return ;;
                     --window-pooling) _distil_words 'mean max first'; return ;;
                     --output | -o | --stats) _distil_paths -f; return ;;
                     --format) _distil_words 'auto table csv tsv jsonl json parquet'; return ;;
@@ -80,7 +80,7 @@ _distil() {
             if [[ $options ]]; then
                 case $previous in
                     --text | --text-column | -c | --pooling | --dims | --layer | --prompt | --prompt-name | --id-column | --search | --top-k | -k | --near-duplicates | --prefix | --input-format | --encoding | --delimiter | --limit | --max-length | --stride | --batch | --max-tokens | --threads | --device | --min-agreement) _distil_free; return ;;
-                    --model | -m) _distil_words 'mini sentiment'; _distil_paths -d; return ;;
+                    --model | -m) _distil_words 'embed entities mini qa sentiment'; _distil_paths -d; return ;;
                     --dtype) _distil_words 'float32 float16 int8 binary'; return ;;
                     --index | --output | -o | --stats) _distil_paths -f; return ;;
                     --window-pooling) _distil_words 'mean max first'; return ;;
@@ -115,7 +115,7 @@ _distil() {
             if [[ $options ]]; then
                 case $previous in
                     --text | --text-column | -c | --top-k | --targets | --prefix | --input-format | --encoding | --delimiter | --limit | --max-length | --stride | --batch | --max-tokens | --threads | --device | --min-agreement) _distil_free; return ;;
-                    --model | -m) _distil_words 'mini sentiment'; _distil_paths -d; return ;;
+                    --model | -m) _distil_words 'embed entities mini qa sentiment'; _distil_paths -d; return ;;
                     --output | -o | --stats) _distil_paths -f; return ;;
                     --format) _distil_words 'auto table csv tsv jsonl json parquet'; return ;;
                     --on-error) _distil_words 'keep skip stop'; return ;;
@@ -133,7 +133,7 @@ _distil() {
                     --valid | --plot | --stats) _distil_paths -f; return ;;
                     --valid-split | --text-column | -c | --pair-column | --label-column | --label-separator | --options-column | --option-columns | --input-format | --encoding | --delimiter | --limit | --student-layers | --student | --positions | --prune-heads | --max-length | --epochs | --learning-rate | --lr | --warmup | --weight-decay | --layer-decay | --clip | --token-budget | --accumulate | --freeze | --dropout | --label-smoothing | --augment | --average | --eval-every | --early-stopping | --seed | --temperature | --alpha-ce | --alpha-task | --alpha-cos | --alpha-hidden | --alpha-attention | --threads | --device) _distil_free; return ;;
                     --task) _distil_words 'classify multilabel regress tag qa mlm embed choose'; return ;;
-                    --model | -m | --teacher) _distil_words 'mini sentiment'; _distil_paths -d; return ;;
+                    --model | -m | --teacher) _distil_words 'embed entities mini qa sentiment'; _distil_paths -d; return ;;
                     --position-growth) _distil_words 'copy interpolate'; return ;;
                     --schedule) _distil_words 'linear cosine'; return ;;
                     --class-weights) _distil_words 'balanced'; return ;;
@@ -148,7 +148,7 @@ _distil() {
         'params')
             if [[ $options ]]; then
                 case $previous in
-                    --diff) _distil_words 'mini sentiment'; _distil_paths -f; return ;;
+                    --diff) _distil_words 'embed entities mini qa sentiment'; _distil_paths -f; return ;;
                     --by) _distil_words 'module layer tensor'; return ;;
                     --format) _distil_words 'auto table tsv csv json'; return ;;
                 esac
@@ -156,12 +156,12 @@ _distil() {
                     _distil_words '--diff --by --check --format --offline --quiet -q --help -h'; return
                 fi
             fi
-            _distil_words 'mini sentiment'; _distil_paths -d ;;
+            _distil_words 'embed entities mini qa sentiment'; _distil_paths -d ;;
         'qa')
             if [[ $options ]]; then
                 case $previous in
                     --text | --question | --context | --question-column | --context-column | --top-k | --max-answer-length | --no-answer-threshold | --prefix | --input-format | --encoding | --delimiter | --limit | --max-length | --stride | --batch | --max-tokens | --threads | --device | --min-agreement) _distil_free; return ;;
-                    --model | -m) _distil_words 'mini sentiment'; _distil_paths -d; return ;;
+                    --model | -m) _distil_words 'embed entities mini qa sentiment'; _distil_paths -d; return ;;
                     --context-file | --squad-predictions | --output | -o | --stats) _distil_paths -f; return ;;
                     --format) _distil_words 'auto table csv tsv jsonl json parquet'; return ;;
                     --on-error) _distil_words 'keep skip stop'; return ;;
@@ -177,7 +177,7 @@ _distil() {
             if [[ $options ]]; then
                 case $previous in
                     --text | --text-column | -c | --prefix | --input-format | --encoding | --delimiter | --limit | --max-length | --stride | --batch | --max-tokens | --threads | --device | --min-agreement) _distil_free; return ;;
-                    --model | -m) _distil_words 'mini sentiment'; _distil_paths -d; return ;;
+                    --model | -m) _distil_words 'embed entities mini qa sentiment'; _distil_paths -d; return ;;
                     --aggregation) _distil_words 'none simple first average max'; return ;;
                     --output | -o | --stats) _distil_paths -f; return ;;
                     --format) _distil_words 'auto table csv tsv jsonl json parquet conll'; return ;;
@@ -194,12 +194,12 @@ _distil() {
             if [[ $options ]]; then
                 case $previous in
                     --text | --text-column | -c | --pair-column | --columns | --max-length | --stride | --vocab-size | --prefix | --input-format | --encoding | --delimiter | --limit) _distil_free; return ;;
-                    --model | -m) _distil_words 'mini sentiment'; _distil_paths -d; return ;;
+                    --model | -m) _distil_words 'embed entities mini qa sentiment'; _distil_paths -d; return ;;
                     --vocab | --plot | --output | -o) _distil_paths -f; return ;;
                     --engine) _distil_words 'fast wordpiece'; return ;;
                     --long) _distil_words 'truncate window error'; return ;;
                     --truncation) _distil_words 'longest_first only_first only_second'; return ;;
-                    --diff) _distil_words 'mini sentiment'; _distil_paths -f; return ;;
+                    --diff) _distil_words 'embed entities mini qa sentiment'; _distil_paths -f; return ;;
                     --format) _distil_words 'auto table csv tsv jsonl json parquet'; return ;;
                     --on-error) _distil_words 'keep skip stop'; return ;;
                 esac

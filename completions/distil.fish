@@ -21,7 +21,7 @@ complete --command distil --condition '__distil_runs' --arguments tag --descript
 complete --command distil --condition '__distil_runs' --arguments tokenize --description 'Show the tokens that a model sees of a text'
 
 complete --command distil --condition '__distil_runs choose' --long-option text --exclusive --description 'A text instead of files; may be given several times'
-complete --command distil --condition '__distil_runs choose' --long-option model --short-option m --exclusive --arguments 'mini sentiment (__fish_complete_directories)' --description 'A built-in model, a folder, or a hub id (@revision)'
+complete --command distil --condition '__distil_runs choose' --long-option model --short-option m --exclusive --arguments 'embed entities mini qa sentiment (__fish_complete_directories)' --description 'A built-in model, a folder, or a hub id (@revision)'
 complete --command distil --condition '__distil_runs choose' --long-option prompt --exclusive --description 'A prompt instead of files, with --option'
 complete --command distil --condition '__distil_runs choose' --long-option option --exclusive --description 'An option, the same for every row; give two or more'
 complete --command distil --condition '__distil_runs choose' --long-option prompt-column --exclusive --description 'The column with the prompt; left out: prompt, else text, sentence, …'
@@ -55,7 +55,7 @@ complete --command distil --condition '__distil_runs choose' --long-option help 
 complete --command distil --condition '__distil_runs choose' --force-files
 
 complete --command distil --condition '__distil_runs classify' --long-option text --exclusive --description 'A text instead of files; may be given several times'
-complete --command distil --condition '__distil_runs classify' --long-option model --short-option m --exclusive --arguments 'mini sentiment (__fish_complete_directories)' --description 'A built-in model, a folder, or a hub id (@revision)'
+complete --command distil --condition '__distil_runs classify' --long-option model --short-option m --exclusive --arguments 'embed entities mini qa sentiment (__fish_complete_directories)' --description 'A built-in model, a folder, or a hub id (@revision)'
 complete --command distil --condition '__distil_runs classify' --long-option text-column --short-option c --exclusive --description 'The column with the text; JSONL: a dotted path'
 complete --command distil --condition '__distil_runs classify' --long-option pair-column --exclusive --description 'The column with a second text: pairs'
 complete --command distil --condition '__distil_runs classify' --long-option top-k --exclusive --description 'How many labels a row gets, the likeliest first (1)'
@@ -94,7 +94,7 @@ complete --command distil --condition '__distil_runs completions' --long-option 
 complete --command distil --condition '__distil_runs completions' --keep-order --arguments 'bash zsh fish'
 
 complete --command distil --condition '__distil_runs embed' --long-option text --exclusive --description 'A text instead of files; may be given several times'
-complete --command distil --condition '__distil_runs embed' --long-option model --short-option m --exclusive --arguments 'mini sentiment (__fish_complete_directories)' --description 'A built-in model, a folder, or a hub id (@revision)'
+complete --command distil --condition '__distil_runs embed' --long-option model --short-option m --exclusive --arguments 'embed entities mini qa sentiment (__fish_complete_directories)' --description 'A built-in model, a folder, or a hub id (@revision)'
 complete --command distil --condition '__distil_runs embed' --long-option text-column --short-option c --exclusive --description 'The column with the text; JSONL: a dotted path'
 complete --command distil --condition '__distil_runs embed' --long-option pooling --exclusive --description 'How tokens become one vector: mean, cls, max, mean-sqrt, weighted, last-token, or last-4 (the mean over 4 layers)'
 complete --command distil --condition '__distil_runs embed' --long-option normalize --description 'Vectors of length 1, or as they come'
@@ -182,7 +182,7 @@ complete --command distil --condition '__distil_runs evaluate'
 complete --command distil --condition '__distil_runs evaluate'
 
 complete --command distil --condition '__distil_runs fill' --long-option text --exclusive --description 'A text instead of files; may be given several times'
-complete --command distil --condition '__distil_runs fill' --long-option model --short-option m --exclusive --arguments 'mini sentiment (__fish_complete_directories)' --description 'A built-in model, a folder, or a hub id (@revision)'
+complete --command distil --condition '__distil_runs fill' --long-option model --short-option m --exclusive --arguments 'embed entities mini qa sentiment (__fish_complete_directories)' --description 'A built-in model, a folder, or a hub id (@revision)'
 complete --command distil --condition '__distil_runs fill' --long-option text-column --short-option c --exclusive --description 'The column with the text; JSONL: a dotted path'
 complete --command distil --condition '__distil_runs fill' --long-option top-k --exclusive --description 'How many tokens a mask gets, likeliest first (5)'
 complete --command distil --condition '__distil_runs fill' --long-option targets --exclusive --description 'Only these tokens, with commas between them'
@@ -229,7 +229,7 @@ complete --command distil --condition '__distil_runs finetune' --long-option del
 complete --command distil --condition '__distil_runs finetune' --long-option no-header --description 'The first line is a row: columns are called 1, 2, …, also in the output\'s header'
 complete --command distil --condition '__distil_runs finetune' --long-option limit --exclusive --description 'Stop after so many rows'
 complete --command distil --condition '__distil_runs finetune' --long-option task --exclusive --keep-order --arguments 'classify multilabel regress tag qa mlm embed choose' --description 'What the model learns to do'
-complete --command distil --condition '__distil_runs finetune' --long-option model --short-option m --exclusive --arguments 'mini sentiment (__fish_complete_directories)' --description 'What to start from: a folder, hub id or built-in; left out, the built-in mini, or with --teacher half of the teacher\'s layers'
+complete --command distil --condition '__distil_runs finetune' --long-option model --short-option m --exclusive --arguments 'embed entities mini qa sentiment (__fish_complete_directories)' --description 'What to start from: a folder, hub id or built-in; left out, the built-in mini, or with --teacher half of the teacher\'s layers'
 complete --command distil --condition '__distil_runs finetune' --long-option fold --description 'Turn a BERT to start from into a DistilBERT: no token types, no pooler'
 complete --command distil --condition '__distil_runs finetune' --long-option student-layers --exclusive --description 'Start from these layers of --model, or of the teacher, such as 0,2,4,7,9,11'
 complete --command distil --condition '__distil_runs finetune' --long-option student --exclusive --description 'Start from random weights of these sizes, such as dim=256,n_layers=4'
@@ -257,7 +257,7 @@ complete --command distil --condition '__distil_runs finetune' --long-option pre
 complete --command distil --condition '__distil_runs finetune' --long-option eval-every --exclusive --description 'Steps between evaluations; else each epoch'
 complete --command distil --condition '__distil_runs finetune' --long-option early-stopping --exclusive --description 'Stop after so many evaluations without a better one'
 complete --command distil --condition '__distil_runs finetune' --long-option seed --exclusive --description 'Of all that is random'
-complete --command distil --condition '__distil_runs finetune' --long-option teacher --exclusive --arguments 'mini sentiment (__fish_complete_directories)' --description 'A trained BERT or DistilBERT of the task to learn from as well; rows without a label are then welcome'
+complete --command distil --condition '__distil_runs finetune' --long-option teacher --exclusive --arguments 'embed entities mini qa sentiment (__fish_complete_directories)' --description 'A trained BERT or DistilBERT of the task to learn from as well; rows without a label are then welcome'
 complete --command distil --condition '__distil_runs finetune' --long-option teacher-cache --exclusive --arguments '(__fish_complete_directories)' --description 'Keep the teacher\'s answers here: a second run costs no teacher pass'
 complete --command distil --condition '__distil_runs finetune' --long-option temperature --exclusive --description 'How much softer the teacher\'s labels are made (2)'
 complete --command distil --condition '__distil_runs finetune' --long-option alpha-ce --exclusive --description 'Weight of the teacher\'s soft labels (5)'
@@ -279,17 +279,17 @@ complete --command distil --condition '__distil_runs finetune' --long-option qui
 complete --command distil --condition '__distil_runs finetune' --long-option help --short-option h --description 'Show this message and exit'
 complete --command distil --condition '__distil_runs finetune' --force-files
 
-complete --command distil --condition '__distil_runs params' --long-option diff --require-parameter --force-files --arguments 'mini sentiment' --description 'Show instead the tensors in which MODEL and OTHER differ'
+complete --command distil --condition '__distil_runs params' --long-option diff --require-parameter --force-files --arguments 'embed entities mini qa sentiment' --description 'Show instead the tensors in which MODEL and OTHER differ'
 complete --command distil --condition '__distil_runs params' --long-option by --exclusive --keep-order --arguments 'module layer tensor' --description 'What a line stands for'
 complete --command distil --condition '__distil_runs params' --long-option check --description 'Read all weights and fail if one is infinite or no number'
 complete --command distil --condition '__distil_runs params' --long-option format --exclusive --keep-order --arguments 'auto table tsv csv json' --description 'How to write the result; auto: a table on a terminal, TSV in a pipe'
 complete --command distil --condition '__distil_runs params' --long-option offline --description 'Use only what is on this machine, not the network'
 complete --command distil --condition '__distil_runs params' --long-option quiet --short-option q --description 'No notes on stderr'
 complete --command distil --condition '__distil_runs params' --long-option help --short-option h --description 'Show this message and exit'
-complete --command distil --condition '__distil_runs params' --arguments 'mini sentiment (__fish_complete_directories)'
+complete --command distil --condition '__distil_runs params' --arguments 'embed entities mini qa sentiment (__fish_complete_directories)'
 
 complete --command distil --condition '__distil_runs qa' --long-option text --exclusive --description 'A text instead of files; may be given several times'
-complete --command distil --condition '__distil_runs qa' --long-option model --short-option m --exclusive --arguments 'mini sentiment (__fish_complete_directories)' --description 'A built-in model, a folder, or a hub id (@revision)'
+complete --command distil --condition '__distil_runs qa' --long-option model --short-option m --exclusive --arguments 'embed entities mini qa sentiment (__fish_complete_directories)' --description 'A built-in model, a folder, or a hub id (@revision)'
 complete --command distil --condition '__distil_runs qa' --long-option question --exclusive --description 'A question; several only with one context and no files'
 complete --command distil --condition '__distil_runs qa' --long-option context --exclusive --description 'The text in which every answer is looked for'
 complete --command distil --condition '__distil_runs qa' --long-option context-file --require-parameter --force-files --description 'A file with that text; - for standard input'
@@ -327,7 +327,7 @@ complete --command distil --condition '__distil_runs qa' --long-option help --sh
 complete --command distil --condition '__distil_runs qa' --force-files
 
 complete --command distil --condition '__distil_runs tag' --long-option text --exclusive --description 'A text instead of files; may be given several times'
-complete --command distil --condition '__distil_runs tag' --long-option model --short-option m --exclusive --arguments 'mini sentiment (__fish_complete_directories)' --description 'A built-in model, a folder, or a hub id (@revision)'
+complete --command distil --condition '__distil_runs tag' --long-option model --short-option m --exclusive --arguments 'embed entities mini qa sentiment (__fish_complete_directories)' --description 'A built-in model, a folder, or a hub id (@revision)'
 complete --command distil --condition '__distil_runs tag' --long-option text-column --short-option c --exclusive --description 'The column with the text; JSONL: a dotted path'
 complete --command distil --condition '__distil_runs tag' --long-option aggregation --exclusive --keep-order --arguments 'none simple first average max' --description 'How tokens become entities'
 complete --command distil --condition '__distil_runs tag' --long-option output --short-option o --require-parameter --force-files --description 'Write rows here, format by suffix'
@@ -358,7 +358,7 @@ complete --command distil --condition '__distil_runs tag' --long-option help --s
 complete --command distil --condition '__distil_runs tag' --force-files
 
 complete --command distil --condition '__distil_runs tokenize' --long-option text --exclusive --description 'A text instead of files; may be given several times'
-complete --command distil --condition '__distil_runs tokenize' --long-option model --short-option m --exclusive --arguments 'mini sentiment (__fish_complete_directories)' --description 'A built-in model, a folder, or a hub id (@revision)'
+complete --command distil --condition '__distil_runs tokenize' --long-option model --short-option m --exclusive --arguments 'embed entities mini qa sentiment (__fish_complete_directories)' --description 'A built-in model, a folder, or a hub id (@revision)'
 complete --command distil --condition '__distil_runs tokenize' --long-option vocab --require-parameter --force-files --description 'A vocab.txt instead of a model'
 complete --command distil --condition '__distil_runs tokenize' --long-option cased --description 'Keep capitals and accents, or lower and strip them'
 complete --command distil --condition '__distil_runs tokenize' --long-option uncased --description 'Keep capitals and accents, or lower and strip them'
@@ -373,7 +373,7 @@ complete --command distil --condition '__distil_runs tokenize' --long-option tru
 complete --command distil --condition '__distil_runs tokenize' --long-option decode --description 'Ids in (column ids), text out (column decoded)'
 complete --command distil --condition '__distil_runs tokenize' --long-option stats --description 'Lengths, unknown words and padding of the file instead'
 complete --command distil --condition '__distil_runs tokenize' --long-option plot --require-parameter --force-files --description 'With --stats: draw the lengths (.png, .svg)'
-complete --command distil --condition '__distil_runs tokenize' --long-option diff --require-parameter --force-files --arguments 'mini sentiment' --description 'The rows that OTHER cuts differently: a model, a vocab.txt, fast or wordpiece'
+complete --command distil --condition '__distil_runs tokenize' --long-option diff --require-parameter --force-files --arguments 'embed entities mini qa sentiment' --description 'The rows that OTHER cuts differently: a model, a vocab.txt, fast or wordpiece'
 complete --command distil --condition '__distil_runs tokenize' --long-option train --description 'Learn a vocabulary from the files; -o names a folder'
 complete --command distil --condition '__distil_runs tokenize' --long-option vocab-size --exclusive --description 'With --train: how many tokens at most'
 complete --command distil --condition '__distil_runs tokenize' --long-option output --short-option o --require-parameter --force-files --description 'Write rows here, format by suffix'

@@ -54,14 +54,10 @@ class Vectors:
 
     def embedder(self) -> "Embedder":
         """Load the embedder that the options ask for."""
-        if not self.run.model:
-            raise UsageError(
-                "give --model: a folder or a hub id such as sentence-transformers/all-MiniLM-L6-v2"
-            )
         from distilcli.tasks.embedder import Embedder
 
         return Embedder(
-            self.run.model,
+            self.run.model or "embed",
             **self.options,
             dtype=self.dtype,
             prompt=self.prompt,
@@ -81,7 +77,10 @@ class Vectors:
             name: stored.get(name) if value is None else value
             for name, value in self.options.items()
         }
-        run = dataclasses.replace(self.run, model=self.run.model or str(about.get("model") or ""))
+        model = self.run.model or str(about.get("model") or "")
+        if not model:
+            raise UsageError("nothing beside the vectors says which model made them; give --model")
+        run = dataclasses.replace(self.run, model=model)
         # A query is compared in full: the numbers that were stored may be coarser.
         return dataclasses.replace(self, run=run, dtype="float32", **options)
 

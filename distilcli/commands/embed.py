@@ -98,9 +98,9 @@ def embed(
     stores the vectors as they come, with ids and texts in vectors.npy.rows.jsonl beside them;
     --search looks through such a file without reading it into memory.
 
-    Examples: distil embed reviews.csv -m MODEL -o reviews.npy ·
+    Examples: distil embed reviews.csv -o reviews.npy ·
     distil embed --search "battery died" --index reviews.npy -k 5 ·
-    distil embed reviews.csv -m MODEL --near-duplicates 0.95
+    distil embed reviews.csv --near-duplicates 0.95
     """
     vectors = Vectors(
         run=run,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from distilcli.rows import Given
 
 
-@over_files(long="window", max_length=384)
+@over_files(long="window", max_length=384, model="qa")
 def qa(
     run: RunOptions,
     questions: Annotated[
@@ -72,8 +72,8 @@ def qa(
     (or --text) hold contexts; with --context, they hold questions. Long contexts are read in
     windows that share at most half of their tokens.
 
-    Examples: distil qa questions.csv -m MODEL · distil qa dev.json -m MODEL --squad-predictions
-    predictions.json · distil qa -m MODEL --question "Who came?" --context-file story.txt
+    Examples: distil qa questions.csv · distil qa dev.json -m MODEL --squad-predictions
+    predictions.json · distil qa --question "Who came?" --context-file story.txt
     """
     context = _one_context(run, context, context_file)
     given = _given(run, questions, context)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from distilcli.rows import RowSource
 
 
-@over_files(formats=("conll",), long="window")
+@over_files(formats=("conll",), long="window", model="entities")
 def tag(
     run: RunOptions,
     text_column: options.TextColumnOption = None,
@@ -26,15 +26,15 @@ def tag(
         ),
     ] = "first",
 ) -> int:
-    """Find entities in rows: names of people and places, or whatever the model knows.
+    """Find entities in rows: names with the built-in model, whatever yours knows.
 
     A row gets a column entities: a list of their text, label, start, end and score, where text is
     what stands from start to end in the row's own text. CoNLL files (a word a line) get the label
     of each word as their last column; texts are written so with --format conll. Long texts are
     read in windows.
 
-    Examples: distil tag news.jsonl -m MODEL · distil tag test.conll -m MODEL -o tagged.conll ·
-    distil tag -m MODEL --text "Tim Cook runs Apple"
+    Examples: distil tag news.jsonl · distil tag test.conll -m MODEL -o tagged.conll ·
+    distil tag --text "Tim Cook runs Apple"
     """
     source = run.open_rows(text_column)
     _check(run, source, text_column, aggregation)

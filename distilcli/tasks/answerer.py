@@ -24,7 +24,7 @@ class Answerer(Predictor[QuestionAnswerer]):
 
     def __init__(
         self,
-        model: str,
+        model: str = "qa",
         *,
         device: str = "auto",
         precision: Precision = "fp32",

@@ -48,7 +48,7 @@ class Embedder(Predictor[BaseModel]):
 
     def __init__(
         self,
-        model: str,
+        model: str = "embed",
         *,
         pooling: str | None = None,
         normalize: bool | None = None,

@@ -27,7 +27,7 @@ class Tagger(Predictor[TokenClassifier]):
 
     def __init__(
         self,
-        model: str,
+        model: str = "entities",
         *,
         aggregation: Aggregation = "first",
         device: str = "auto",

@@ -202,10 +202,15 @@ def test_people_see_sentences_in_place(distil: Distil, hand_tagger: Path, conll_
     assert "The [film movie ART]" in out
 
 
-def test_a_model_is_needed(distil: Distil, csv_file: Path) -> None:
-    code, _, err = distil("tag", csv_file)
-    assert code == 2
-    assert "Missing option '--model'" in err
+def test_the_builtin_model_is_what_it_takes(distil: Distil) -> None:
+    code, out, err = distil("tag", "--text", "Angela Merkel lives in Berlin .", "--format", "jsonl")
+    assert code == 0
+    assert "model entities on cpu" in err
+    found = json.loads(out)["entities"]
+    assert [(each["text"], each["label"]) for each in found] == [
+        ("Angela Merkel", "PER"),
+        ("Berlin", "LOC"),
+    ]
 
 
 def test_labels_of_no_known_scheme(
