@@ -136,6 +136,7 @@ def prepare(
     # Seeded before the head is drawn: a run is a function of its options and its data.
     torch.manual_seed(options.seed)
     model = start_model(start, lesson)
+    options = options.for_width(model.config.dim)
     tokenizer = load_tokenizer(start.files)
     check_tokenizer(tokenizer, model.config, source=start.files.name)
     max_length = usable_length(

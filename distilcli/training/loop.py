@@ -81,7 +81,7 @@ class Trainer:
         model.distilbert.transformer.gradient_checkpointing = options.gradient_checkpointing
         self._optimizer = build_optimizer(
             model,
-            learning_rate=options.learning_rate,
+            learning_rate=options.peak_rate(model.config.dim),
             weight_decay=options.weight_decay,
             layer_decay=options.layer_decay,
             projection=self._projection,
@@ -219,7 +219,7 @@ class Trainer:
     def _diverged(self, what: str, step: int) -> UsageError:
         return UsageError(
             f"step {step}: {what} is no longer a number; the learning rate of "
-            f"{self.options.learning_rate:g} is too high, start anew with a lower --learning-rate"
+            f"{self.options.peak_rate(self.model.config.dim):g} is too high, start anew with a lower --learning-rate"
         )
 
     def remaining_steps(self) -> Iterator[tuple[int, list[list[int]]]]:

@@ -2,19 +2,31 @@
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from distilcli.errors import UsageError
 from distilcli.model.precision import TrainingPrecision
 from distilcli.training.optimizer import SCHEDULES
 
+_BASE_RATE, _BASE_WIDTH = 5e-5, 768  # BERT's, for the size that it was found for
+_HIGHEST_RATE = 5e-4
+
+
+def usual_rate(width: int) -> float:
+    """Return the peak learning rate for a model `width` wide: 5e-5 for 768, more for less.
+
+    It goes with the inverse square of the width, up to 5e-4.
+    """
+    return min(_HIGHEST_RATE, _BASE_RATE * (_BASE_WIDTH / width) ** 2)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainingOptions:
     """Every setting of a run that changes what is learned, whatever the task.
 
-    `warmup` is a share of all steps; `token_budget` counts tokens in a batch, padding included;
+    `learning_rate` None is chosen by the model's width (`usual_rate`). `warmup` is a share of all
+    steps; `token_budget` counts tokens in a batch, padding included;
     `dropout` replaces every rate of the model while it learns, None keeps them; `average` is the
     decay of a moving average of the weights, which is then what is evaluated and saved (0 turns
     it off); `evaluate_every` counts steps, None means once an epoch; `early_stopping` is how many
@@ -22,7 +34,7 @@ class TrainingOptions:
     """
 
     epochs: int = 3
-    learning_rate: float = 5e-5
+    learning_rate: float | None = None
     schedule: str = "linear"
     warmup: float = 0.06
     weight_decay: float = 0.01
@@ -46,7 +58,7 @@ class TrainingOptions:
             (counts, lambda value: value is None or value >= 1, "at least 1"),
             (
                 ("learning_rate", "layer_decay", "clip"),
-                lambda value: 0 < value < math.inf,
+                lambda value: value is None or 0 < value < math.inf,
                 "above 0 and finite",
             ),
             (("weight_decay", "seed"), lambda value: 0 <= value < math.inf, "finite, 0 or more"),
@@ -69,3 +81,11 @@ class TrainingOptions:
                 f"--freeze {self.freeze}: known are nothing, embeddings, encoder, or a number of "
                 "layers"
             )
+
+    def peak_rate(self, width: int) -> float:
+        """Return the learning rate that was named, or the usual one for a model `width` wide."""
+        return usual_rate(width) if self.learning_rate is None else self.learning_rate
+
+    def for_width(self, width: int) -> "TrainingOptions":
+        """Return the same with the learning rate in it, whether one was named or not."""
+        return replace(self, learning_rate=self.peak_rate(width))

@@ -34,3 +34,13 @@ def test_options_that_cannot_work_are_refused(option: dict[str, Any], message: s
     with pytest.raises(UsageError) as caught:
         TrainingOptions(**option)
     assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("width", "rate"), [(1024, 2.8125e-5), (768, 5e-5), (384, 2e-4), (256, 4.5e-4), (16, 5e-4)]
+)
+def test_a_narrow_model_learns_at_a_higher_rate(width: int, rate: float) -> None:
+    options = TrainingOptions()
+    assert options.peak_rate(width) == pytest.approx(rate)
+    assert options.for_width(width).learning_rate == pytest.approx(rate)
+    assert TrainingOptions(learning_rate=1e-3).for_width(width).learning_rate == 1e-3
