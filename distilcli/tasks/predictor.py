@@ -86,7 +86,9 @@ class Predictor(Generic[Head]):
         """Return the engine of the task that `task_of` makes with a model."""
         device = self._placement.device
         task: Task[Item, Any, Any, Value] = task_of(self._model)
-        if self._original is not None and not self.agreement.is_complete:
+        if self.agreement.is_complete:
+            self._original = None  # it has done its part, and is four times as large
+        if self._original is not None:
             task = VerifiedTask(
                 task_of(self._model),
                 task_of(self._original),

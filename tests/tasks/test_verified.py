@@ -78,6 +78,7 @@ def test_the_sample_is_no_larger_than_it_has_to_be(tiny_folder: Path) -> None:
     assert classifier.agreement.is_complete
     classifier(TEXTS)
     assert classifier.agreement.rows == SAMPLE_ROWS
+    assert classifier._original is None
 
 
 def test_one_row_may_differ_in_a_short_sample() -> None:
