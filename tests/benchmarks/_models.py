@@ -1,5 +1,6 @@
-"""Models and texts for benchmarks: DistilBERT-base with random weights, reviews of real lengths."""
+"""Models and texts for benchmarks: bases with random weights, reviews of real lengths."""
 
+import argparse
 import csv
 import random
 from pathlib import Path
@@ -8,11 +9,23 @@ from typing import Any
 REVIEWS = Path(__file__).parent.parent / "data" / "reviews.csv"
 
 
+LABELS = ("negative", "positive")
+
+
 def write_distilbert_base(folder: Path, head: Any = None) -> None:
     """Write a model of DistilBERT-base's shape, seeded random weights, a real tokenizer.
 
     `head` is one of `distilcli.model.heads`, a classifier if left out.
     """
+    _write(folder, head, labels=LABELS, problem_type="single_label_classification")
+
+
+def write_bert_base(folder: Path) -> None:
+    """Write a classifier of BERT-base's shape, likewise."""
+    _write(folder, None, model_type="bert", n_layers=12, type_vocab_size=2, labels=LABELS)
+
+
+def _write(folder: Path, head: Any, **shape: Any) -> None:
     import torch
 
     from distilcli.checkpoint.config import ModelConfig
@@ -21,14 +34,27 @@ def write_distilbert_base(folder: Path, head: Any = None) -> None:
     from distilcli.model.saving import save_model, tokenizer_files
 
     torch.manual_seed(0)
-    config = ModelConfig(
-        labels=("negative", "positive"), problem_type="single_label_classification"
-    )
+    model = (head or SequenceClassifier)(ModelConfig(**shape))
     folder.mkdir(parents=True, exist_ok=True)
-    builtin = locate("sentiment")
-    save_model(
-        (head or SequenceClassifier)(config), folder, tokenizer_files=tokenizer_files(builtin)
-    )
+    save_model(model, folder, tokenizer_files=tokenizer_files(locate("sentiment")))
+
+
+def add_text_options(parser: argparse.ArgumentParser, *, rows: int, rounds: int = 3) -> None:
+    """Add the options that say which texts are run, and how often."""
+    parser.add_argument("--file", help="a CSV or JSONL of texts; reviews are made up if left out")
+    parser.add_argument("--column", help="its text column")
+    parser.add_argument("--rows", type=int, default=rows)
+    parser.add_argument("--rounds", type=int, default=rounds)
+
+
+def texts_of(options: argparse.Namespace) -> list[str]:
+    """Return the first texts of the file that was named, or reviews made up."""
+    from distilcli.rows import cell_text, open_rows
+
+    if not options.file:
+        return mixed_reviews(options.rows)
+    source = open_rows([options.file], text_column=options.column, limit=options.rows)
+    return [cell_text(row, source.text_column) for row in source]
 
 
 def mixed_reviews(count: int, *, seed: int = 0) -> list[str]:

@@ -3,10 +3,12 @@
 import json
 import os
 import platform
+import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from importlib import import_module
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
@@ -31,12 +33,25 @@ def machine() -> dict[str, object]:
     }
 
 
+def require(*packages: str) -> dict[str, str]:
+    """Return the versions of the peers' packages; end with status 2 where one is missing."""
+    if missing := [name for name in packages if not find_spec(name)]:
+        print(
+            f"not installed: {', '.join(missing)}; they come with the extra: "
+            'pip install -e ".[peers]"',
+            file=sys.stderr,
+        )
+        raise SystemExit(2)
+    return {name: version(name) for name in packages}
+
+
 def alternate(
-    contenders: Mapping[str, Callable[[], object]], *, rounds: int
+    contenders: Mapping[str, Callable[[], object]], *, rounds: int, tells: bool = True
 ) -> dict[str, list[float]]:
     """Run the contenders in turn, `rounds` times each, and return their seconds.
 
-    In turn, because a shared machine drifts: only what ran side by side is compared.
+    In turn, because a shared machine drifts: only what ran side by side is compared. Each run is
+    told of on stderr, unless it is not to be.
     """
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
     for number in range(rounds):
@@ -44,13 +59,21 @@ def alternate(
             started = perf_counter()
             run()
             seconds[name].append(perf_counter() - started)
-            print(f"round {number + 1}: {name} {seconds[name][-1]:.2f} s", file=sys.stderr)
+            if tells:
+                print(f"round {number + 1}: {name} {seconds[name][-1]:.2f} s", file=sys.stderr)
     return seconds
 
 
 def median_ratio(slower: Sequence[float], faster: Sequence[float]) -> float:
     """Return how many times faster, as the median over the rounds."""
     return median(a / b for a, b in zip(slower, faster, strict=True))
+
+
+def peak_of(command: Sequence[str], statistics: Path) -> int:
+    """Run a command of distil over files in a process of its own; return its peak in bytes."""
+    line = [sys.executable, "-m", "distilcli", *command, "--quiet", "--stats", str(statistics)]
+    subprocess.run(line, check=True)
+    return int(json.loads(statistics.read_text(encoding="utf-8"))["peak_memory_bytes"])
 
 
 def report(title: str, rows: Sequence[Mapping[str, object]], result: Mapping[str, object]) -> None:

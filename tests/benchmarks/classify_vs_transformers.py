@@ -1,110 +1,92 @@
-"""`distil classify` against transformers' text-classification pipeline, fp32 on the CPU.
+"""`distil classify` against transformers' text-classification pipeline on the CPU.
 
     python tests/benchmarks/classify_vs_transformers.py [--file REVIEWS] [--column NAME]
+        [--precision fp32,bf16,int8] [--peer-precision fp32,bf16]
 
 Both label the same rows with the same DistilBERT-base of random weights, on all cores that the
 process may use. Ours reads the file, tokenizes, runs, and writes a file; the pipeline gets a list
-of texts. Loading is left out on both sides. Needs the extra `peers`.
+of texts, at several batch sizes, and each of ours is held against the best of them. Loading is
+left out on both sides. The built-in sentiment model then labels the rows in each precision, for
+the share of labels that are those of fp32. Needs the extra `peers`.
 """
 
-import argparse
-import tempfile
-from pathlib import Path
-from statistics import median
+from collections.abc import Callable
+from typing import Any
 
-from _models import mixed_reviews, write_csv, write_distilbert_base
-from _report import alternate, median_ratio, report
+from _classify import Duel, Ours, our_side, ours, parser_of, precision_list, race, warm
+from _report import require
 
-TARGETS = {"pipeline, batch_size=1": 1.25, "pipeline, batch_size=32": 3.5}
+BATCH_SIZES = (1, 8, 32)
+WANTED = {"fp32": 1.25, "bf16": 2.3, "int8": 3.8}
+WANTED_AGREEMENT = 0.99
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--file", help="a CSV or JSONL of reviews; made up if left out")
-    parser.add_argument("--column", help="its text column")
-    parser.add_argument("--rows", type=int, default=150)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser = parser_of(__doc__)
+    parser.add_argument(
+        "--peer-precision",
+        type=precision_list("fp32", "bf16"),
+        help="those of the pipeline; fp32, and bf16 where that is faster, if left out",
+    )
     options = parser.parse_args()
+    versions = require("transformers")
+    with our_side(options) as side:
+        peers = pipelines(side, options.peer_precision or worth_trying())
+        race(
+            "classify, DistilBERT-base, mixed review lengths, against transformers' pipeline",
+            side.texts,
+            {**side.runs(), **peers},
+            {ours(name): Duel(list(peers), WANTED[name]) for name in side.classifiers},
+            rounds=options.rounds,
+            result={"agreement": agreement(side), "wanted_agreement": WANTED_AGREEMENT, **versions},
+        )
 
+
+def worth_trying() -> list[str]:
+    """Return the precisions in which torch is fast on this processor."""
+    import torch
+
+    from distilcli.model.precision import is_bf16_faster
+
+    return ["fp32", *(["bf16"] if is_bf16_faster(torch.device("cpu")) else [])]
+
+
+def pipelines(side: Ours, precisions: list[str]) -> dict[str, Callable[[], object]]:
+    """Return a pipeline for each precision and batch size, warmed up."""
+    import torch
     import transformers
     from transformers.utils import logging
 
-    from distilcli.rows import cell_text, open_rows
-    from distilcli.tasks.classifier import Classifier
-
     logging.set_verbosity_error()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        write_distilbert_base(folder / "model")
-        if options.file:
-            source = open_rows([options.file], text_column=options.column, limit=options.rows)
-            texts = [cell_text(row, source.text_column) for row in source]
-        else:
-            texts = mixed_reviews(options.rows)
-        write_csv(folder / "reviews.csv", texts)
-        classifier = Classifier(str(folder / "model"), device="cpu")
+    logging.disable_progress_bar()
+    dtypes = {"fp32": torch.float32, "bf16": torch.bfloat16}
+    runs: dict[str, Callable[[], object]] = {}
+    for precision in precisions:
         pipeline = transformers.pipeline(
-            "text-classification", model=str(folder / "model"), device="cpu"
+            "text-classification", model=str(side.model), device="cpu", dtype=dtypes[precision]
         )
 
-        def ours() -> None:
-            label_file(classifier, folder)
-
-        def theirs(batch_size: int) -> None:
+        def label(batch_size: int, texts: list[str], pipeline: Any = pipeline) -> None:
             pipeline(texts, batch_size=batch_size, truncation=True, max_length=512)
 
-        classifier(texts[:4])
-        pipeline(texts[:4], truncation=True, max_length=512)
-        seconds = alternate(
-            {
-                "distil classify": ours,
-                "pipeline, batch_size=1": lambda: theirs(1),
-                "pipeline, batch_size=32": lambda: theirs(32),
-            },
-            rounds=options.rounds,
-        )
-    ratios = {peer: median_ratio(seconds[peer], seconds["distil classify"]) for peer in TARGETS}
-    report(
-        "classify, fp32, DistilBERT-base, mixed review lengths",
-        [
-            {
-                "who": who,
-                "rows/s": len(texts) / median(times),
-                "distil is faster by": ratios.get(who, 1.0),
-                "wanted": TARGETS.get(who, ""),
-            }
-            for who, times in seconds.items()
-        ],
-        {
-            "rows": len(texts),
-            "rows_per_second": {who: len(texts) / median(t) for who, t in seconds.items()},
-            "ratios": ratios,
-            "transformers": transformers.__version__,
-        },
-    )
+        label(1, side.texts[:4])
+        for size in BATCH_SIZES:
+            name = f"pipeline, {precision}, batch_size={size}"
+            runs[name] = lambda size=size, label=label: label(size, side.texts)
+    return runs
 
 
-def label_file(classifier: object, folder: Path) -> None:
-    """Do what the command does: read, label and write a file."""
-    from distilcli.rows import open_rows, open_writer
-    from distilcli.stats import RunStats
-    from distilcli.tasks.classify import ClassificationColumns
-    from distilcli.tasks.files import run_files, texts_from
-
-    source = open_rows([str(folder / "reviews.csv")])
-    columns = ClassificationColumns(classifier.labels, classifier.kind)
-    engine = classifier.engine(texts_from(source.text_column, None))
-    writer = open_writer(
-        folder / "labelled.csv",
-        columns=source.columns,
-        new_columns=columns.names,
-        input_format=source.format,
-        force=True,
-    )
-    with source, writer:
-        run_files(
-            source, engine, writer, names=columns.names, values=columns.values, stats=RunStats()
-        )
+def agreement(side: Ours) -> dict[str, float]:
+    """Return the share of rows to which the built-in model gives the label of fp32."""
+    labels = {}
+    for precision in {"fp32": None, **side.classifiers}:
+        classifier = warm("sentiment", side.texts, precision=precision, threads=side.threads)
+        labels[precision] = [found.label for found in classifier(side.texts)]
+    wanted = labels.pop("fp32")
+    return {
+        precision: sum(a == b for a, b in zip(found, wanted, strict=True)) / len(wanted)
+        for precision, found in labels.items()
+    }
 
 
 if __name__ == "__main__":

@@ -14,34 +14,27 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
-from _models import mixed_reviews, write_csv
-from _report import alternate, median_ratio, report
+from _models import add_text_options, texts_of, write_csv
+from _report import alternate, median_ratio, report, require
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", required=True, help="a sentence-transformers folder or hub id")
-    parser.add_argument("--file", help="a CSV or JSONL of texts; made up if left out")
-    parser.add_argument("--column", help="its text column")
-    parser.add_argument("--rows", type=int, default=300)
-    parser.add_argument("--rounds", type=int, default=3)
+    add_text_options(parser, rows=300)
     options = parser.parse_args()
+    versions = require("sentence_transformers", "transformers")
 
     import sentence_transformers
     from transformers.utils import logging
 
-    from distilcli.rows import cell_text, open_rows
     from distilcli.tasks.embedder import Embedder
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        if options.file:
-            source = open_rows([options.file], text_column=options.column, limit=options.rows)
-            texts = [cell_text(row, source.text_column) for row in source]
-        else:
-            texts = mixed_reviews(options.rows)
+        texts = texts_of(options)
         write_csv(folder / "texts.csv", texts)
         embedder = Embedder(options.model, device="cpu")
         peer = sentence_transformers.SentenceTransformer(options.model, device="cpu")
@@ -67,7 +60,7 @@ def main() -> None:
             "wanted": 1.3,
             "largest_difference": difference,
             "wanted_difference": 1e-5,
-            "sentence_transformers": sentence_transformers.__version__,
+            **versions,
         },
     )
 

@@ -9,13 +9,11 @@ one that the system counted, in its statistics.
 import argparse
 import csv
 import json
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 from _models import REVIEWS
-from _report import report
+from _report import peak_of, report
 
 HEADS = {
     "classify": "SequenceClassifier",
@@ -85,10 +83,8 @@ def peak_memory(folder: Path, command: str, rows: int) -> int:
             masked = f"{text} [MASK]"
             writer.writerow([masked, "what is it", text, text, json.dumps([text, "another"])])
     output = folder / f"out.{SUFFIXES.get(command, 'csv')}"
-    line = [sys.executable, "-m", "distilcli", command, str(folder / "rows.csv"), "--quiet"]
-    line += ["--model", str(folder / command), "-o", str(output), "--force"]
-    subprocess.run([*line, "--stats", str(folder / "stats.json")], check=True)
-    return int(json.loads((folder / "stats.json").read_text())["peak_memory_bytes"])
+    line = [command, str(folder / "rows.csv"), "-o", str(output), "--force"]
+    return peak_of([*line, "--model", str(folder / command)], folder / "stats.json")
 
 
 if __name__ == "__main__":

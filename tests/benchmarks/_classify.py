@@ -1,0 +1,197 @@
+"""The races of `distil classify`: our side of them, and what is made of the times.
+
+Ours reads a file, tokenizes, runs and writes a file, as the command does. Loading is left out on
+both sides, and so is the sample on which int8 is compared with fp32: both are paid once.
+"""
+
+import argparse
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from _models import add_text_options, texts_of, write_csv, write_distilbert_base
+from _report import alternate, median_ratio, report
+
+PRECISIONS = ("fp32", "bf16", "int8")
+
+
+@dataclass(frozen=True)
+class Ours:
+    """DistilBERT-base in several precisions, ready to run over one file of texts.
+
+    `folder` has the model and is free for more; `classifiers` are by precision.
+    """
+
+    folder: Path
+    texts: list[str]
+    threads: int
+    classifiers: Mapping[str, Any]
+
+    @property
+    def model(self) -> Path:
+        """The folder of the model, which peers load too."""
+        return self.folder / "model"
+
+    def runs(self) -> dict[str, Callable[[], object]]:
+        """Return what labels the file, by the name of each contender of ours."""
+        return {
+            ours(precision): lambda classifier=classifier: label_file(classifier, self.folder)
+            for precision, classifier in self.classifiers.items()
+        }
+
+
+def ours(precision: str) -> str:
+    """Name our contender of a precision."""
+    return f"distil classify, {precision}"
+
+
+def parser_of(doc: str, *, precisions: Sequence[str] = PRECISIONS, rows: int = 150) -> Any:
+    """Return a parser of a race's options; `precisions` are those in which it can be run."""
+    parser = argparse.ArgumentParser(description=doc.splitlines()[0])
+    add_text_options(parser, rows=rows)
+    parser.add_argument("--threads", type=int, help="cores for each side; all that there are")
+    parser.add_argument(
+        "--precision",
+        type=precision_list(*precisions),
+        default=list(precisions),
+        help="those of ours; bf16 is left out where the processor does not have it",
+    )
+    return parser
+
+
+def precision_list(*known: str) -> Callable[[str], list[str]]:
+    """Return what reads precisions between commas, for an option."""
+
+    def read(names: str) -> list[str]:
+        if unknown := [name for name in names.split(",") if name not in known]:
+            raise argparse.ArgumentTypeError(f"{unknown[0]!r}; known are {', '.join(known)}")
+        return names.split(",")
+
+    return read
+
+
+@contextmanager
+def our_side(options: Any) -> Iterator[Ours]:
+    """Write the model and the file, and warm up a classifier in each precision."""
+    import torch
+
+    from distilcli.model.precision import has_bf16
+    from distilcli.tasks.settings import available_cores
+
+    threads = options.threads or available_cores()
+    torch.set_num_threads(threads)
+    has_it = has_bf16(torch.device("cpu"))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_distilbert_base(folder / "model")
+        texts = texts_of(options)
+        write_csv(folder / "reviews.csv", texts)
+        classifiers = {
+            precision: warm(folder / "model", texts, precision=precision, threads=threads)
+            for precision in options.precision
+            if precision != "bf16" or has_it
+        }
+        yield Ours(folder, texts, threads, classifiers)
+
+
+def warm(model: str | Path, texts: list[str], *, precision: str, threads: int) -> Any:
+    """Load a classifier; let int8 compare all of its sample, whatever comes of it."""
+    from distilcli.tasks.classifier import Classifier
+    from distilcli.tasks.settings import BatchOptions
+
+    classifier = Classifier(
+        str(model),
+        device="cpu",
+        precision=precision,
+        min_agreement=0,
+        batches=BatchOptions(threads=threads),
+    )
+    classifier(texts[:4])
+    for text in texts if precision == "int8" else ():
+        if classifier.agreement.is_complete:
+            break
+        classifier([text])
+    return classifier
+
+
+def label_file(classifier: Any, folder: Path) -> None:
+    """Do what the command does: read, label and write a file."""
+    from distilcli.rows import open_rows, open_writer
+    from distilcli.stats import RunStats
+    from distilcli.tasks.classify import ClassificationColumns
+    from distilcli.tasks.files import run_files, texts_from
+
+    source = open_rows([str(folder / "reviews.csv")])
+    columns = ClassificationColumns(classifier.labels, classifier.kind)
+    engine = classifier.engine(texts_from(source.text_column, None))
+    writer = open_writer(
+        folder / "labelled.csv",
+        columns=source.columns,
+        new_columns=columns.names,
+        input_format=source.format,
+        force=True,
+    )
+    with source, writer:
+        run_files(
+            source, engine, writer, names=columns.names, values=columns.values, stats=RunStats()
+        )
+
+
+@dataclass(frozen=True)
+class Duel:
+    """One of ours against the best of some peers; `wanted` is how many times as fast."""
+
+    peers: Sequence[str]
+    wanted: float | None = None
+
+
+def race(
+    title: str,
+    texts: Sequence[str],
+    contenders: Mapping[str, Callable[[], object]],
+    duels: Mapping[str, Duel],
+    *,
+    rounds: int,
+    result: Mapping[str, object],
+) -> None:
+    """Run the contenders in turn and report; `duels` are by the name of ours.
+
+    The best of some peers is the one of the shortest median time.
+    """
+    seconds = alternate(contenders, rounds=rounds)
+    best = {
+        name: min(duel.peers, key=lambda peer: median(seconds[peer]))
+        for name, duel in duels.items()
+    }
+    ratios = {
+        name: {peer: median_ratio(seconds[peer], seconds[name]) for peer in duel.peers}
+        for name, duel in duels.items()
+    }
+    wanted = {name: duel.wanted for name, duel in duels.items() if duel.wanted}
+    report(
+        title,
+        [
+            {
+                "who": who,
+                "rows/s": len(texts) / median(times),
+                "times as fast": ratios[who][best[who]] if who in duels else "",
+                "wanted": wanted.get(who, ""),
+                "as": best.get(who, ""),
+            }
+            for who, times in seconds.items()
+        ],
+        {
+            "rows": len(texts),
+            "rounds": rounds,
+            "rows_per_second": {who: len(texts) / median(times) for who, times in seconds.items()},
+            "seconds": seconds,
+            "best_peers": best,
+            "ratios": ratios,
+            "wanted": wanted,
+            **result,
+        },
+    )
