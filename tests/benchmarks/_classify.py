@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -23,12 +24,14 @@ PRECISIONS = ("fp32", "bf16", "int8")
 class Ours:
     """DistilBERT-base in several precisions, ready to run over one file of texts.
 
-    `folder` has the model and is free for more; `classifiers` are by precision.
+    `folder` has the model and is free for more; `classifiers` are by precision; `has_bf16` says
+    whether the processor has instructions for it.
     """
 
     folder: Path
     texts: list[str]
     threads: int
+    has_bf16: bool
     classifiers: Mapping[str, Any]
 
     @property
@@ -84,7 +87,7 @@ def our_side(options: Any) -> Iterator[Ours]:
 
     threads = options.threads or available_cores()
     torch.set_num_threads(threads)
-    has_it = has_bf16(torch.device("cpu"))
+    has_instructions = has_bf16(torch.device("cpu"))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_distilbert_base(folder / "model")
@@ -93,13 +96,13 @@ def our_side(options: Any) -> Iterator[Ours]:
         classifiers = {
             precision: warm(folder / "model", texts, precision=precision, threads=threads)
             for precision in options.precision
-            if precision != "bf16" or has_it
+            if precision != "bf16" or has_instructions
         }
-        yield Ours(folder, texts, threads, classifiers)
+        yield Ours(folder, texts, threads, has_instructions, classifiers)
 
 
 def warm(model: str | Path, texts: list[str], *, precision: str, threads: int) -> Any:
-    """Load a classifier; let int8 compare all of its sample, whatever comes of it."""
+    """Load a classifier; let int8 compare the whole of its sample, whatever comes of it."""
     from distilcli.tasks.classifier import Classifier
     from distilcli.tasks.settings import BatchOptions
 
@@ -111,10 +114,9 @@ def warm(model: str | Path, texts: list[str], *, precision: str, threads: int) -
         batches=BatchOptions(threads=threads),
     )
     classifier(texts[:4])
-    for text in texts if precision == "int8" else ():
-        if classifier.agreement.is_complete:
-            break
-        classifier([text])
+    some = cycle(texts)
+    while precision == "int8" and not classifier.agreement.is_complete:
+        classifier([next(some)])
     return classifier
 
 

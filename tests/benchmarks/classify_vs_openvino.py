@@ -1,0 +1,68 @@
+"""`distil classify` against OpenVINO on the CPU, in fp32, bf16 and int8.
+
+    python tests/benchmarks/classify_vs_openvino.py [--file REVIEWS] [--column NAME]
+
+Both label the same rows with the same DistilBERT-base of random weights, on all cores that the
+process may use. OpenVINO runs an export of transformers' model, rows sorted by length into batches
+of as many tokens as ours, a stream on each core; in int8 after NNCF's static quantisation on eight
+batches of the rows, with what stays a float in fp32 or in bf16. Ours reads and writes files; the
+peer gets a list of texts. Loading, export and quantisation are left out. Needs the extra `peers`.
+"""
+
+from pathlib import Path
+
+from _classify import Ours, our_side, parser_of
+from _peers import (
+    Peer,
+    batches,
+    by_length,
+    export_onnx,
+    openvino_engine,
+    quantise_static,
+    race_against,
+)
+from _report import require
+
+WANTED = {"fp32": 0.95, "bf16": 0.95, "int8": 0.85}
+HINTS = {"fp32": "f32", "bf16": "bf16"}
+
+
+def main() -> None:
+    parser = parser_of(__doc__)
+    parser.add_argument("--tokens", type=int, default=512, help="of a batch of the peer")
+    options = parser.parse_args()
+    versions = require("openvino", "nncf", "onnx", "transformers")
+    with our_side(options) as side:
+        exported = side.folder / "model.onnx"
+        export_onnx(side.model, exported)
+        peers = {
+            precision: compiled(precision, exported, side, tokens=options.tokens)
+            for precision in side.classifiers
+        }
+        race_against(
+            "OpenVINO",
+            peers,
+            side,
+            WANTED,
+            rounds=options.rounds,
+            result={"tokens": options.tokens, **versions},
+        )
+
+
+def compiled(precision: str, exported: Path, side: Ours, *, tokens: int) -> dict[str, Peer]:
+    """Return OpenVINO in a precision; in int8 with each precision for what stays a float."""
+    cut = by_length(tokens)
+
+    def peer(model: object, floats: str) -> Peer:
+        engine = openvino_engine(model, precision=HINTS[floats], threads=side.threads)
+        return Peer(side.model, cut, engine)
+
+    if precision != "int8":
+        return {f"OpenVINO, {precision}": peer(exported, precision)}
+    quantised = quantise_static(exported, batches(side.model, side.texts, cut)[1])
+    floats = ["fp32", *(["bf16"] if side.has_bf16 else [])]
+    return {f"OpenVINO, int8 and {name}": peer(quantised, name) for name in floats}
+
+
+if __name__ == "__main__":
+    main()
