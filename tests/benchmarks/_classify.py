@@ -24,14 +24,12 @@ PRECISIONS = ("fp32", "bf16", "int8")
 class Ours:
     """DistilBERT-base in several precisions, ready to run over one file of texts.
 
-    `folder` has the model and is free for more; `classifiers` are by precision; `has_bf16` says
-    whether the processor has instructions for it.
+    `folder` has the model and is free for more; `classifiers` are by precision.
     """
 
     folder: Path
     texts: list[str]
     threads: int
-    has_bf16: bool
     classifiers: Mapping[str, Any]
 
     @property
@@ -77,17 +75,25 @@ def precision_list(*known: str) -> Callable[[str], list[str]]:
     return read
 
 
+def supported(precisions: Sequence[str]) -> list[str]:
+    """Leave bf16 out where the processor would emulate it."""
+    import torch
+
+    from distilcli.model.precision import has_bf16
+
+    has_it = has_bf16(torch.device("cpu"))
+    return [precision for precision in precisions if precision != "bf16" or has_it]
+
+
 @contextmanager
 def our_side(options: Any) -> Iterator[Ours]:
     """Write the model and the file, and warm up a classifier in each precision."""
     import torch
 
-    from distilcli.model.precision import has_bf16
     from distilcli.tasks.settings import available_cores
 
     threads = options.threads or available_cores()
     torch.set_num_threads(threads)
-    has_instructions = has_bf16(torch.device("cpu"))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_distilbert_base(folder / "model")
@@ -95,10 +101,9 @@ def our_side(options: Any) -> Iterator[Ours]:
         write_csv(folder / "reviews.csv", texts)
         classifiers = {
             precision: warm(folder / "model", texts, precision=precision, threads=threads)
-            for precision in options.precision
-            if precision != "bf16" or has_instructions
+            for precision in supported(options.precision)
         }
-        yield Ours(folder, texts, threads, has_instructions, classifiers)
+        yield Ours(folder, texts, threads, classifiers)
 
 
 def warm(model: str | Path, texts: list[str], *, precision: str, threads: int) -> Any:

@@ -57,15 +57,20 @@ class Peer:
 
 def batches(folder: Path, texts: Sequence[str], cut: Cut) -> tuple[list[int], list[Feed]]:
     """Tokenize texts and cut them; return the place of each row of the batches, and the batches."""
+    ids = token_ids(folder, texts)
+    cuts = [list(places) for places in cut([len(row) for row in ids])]
+    feeds = [_padded([ids[place] for place in places]) for places in cuts]
+    return [place for places in cuts for place in places], feeds
+
+
+def token_ids(folder: Path, texts: Sequence[str]) -> list[list[int]]:
+    """Tokenize texts by the file of a model, cut off at its limit, specials included."""
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer.enable_truncation(MAX_LENGTH)
     tokenizer.no_padding()
-    ids = [encoding.ids for encoding in tokenizer.encode_batch_fast(list(texts))]
-    cuts = [list(places) for places in cut([len(row) for row in ids])]
-    feeds = [_padded([ids[place] for place in places]) for places in cuts]
-    return [place for places in cuts for place in places], feeds
+    return [encoding.ids for encoding in tokenizer.encode_batch_fast(list(texts))]
 
 
 def _padded(rows: Sequence[Sequence[int]]) -> Feed:

@@ -11,7 +11,7 @@ peer gets a list of texts. Loading, export and quantisation are left out. Needs 
 
 from pathlib import Path
 
-from _classify import Ours, our_side, parser_of
+from _classify import Ours, our_side, parser_of, supported
 from _peers import (
     Peer,
     batches,
@@ -60,8 +60,7 @@ def compiled(precision: str, exported: Path, side: Ours, *, tokens: int) -> dict
     if precision != "int8":
         return {f"OpenVINO, {precision}": peer(exported, precision)}
     quantised = quantise_static(exported, batches(side.model, side.texts, cut)[1])
-    floats = ["fp32", *(["bf16"] if side.has_bf16 else [])]
-    return {f"OpenVINO, int8 and {name}": peer(quantised, name) for name in floats}
+    return {f"OpenVINO, int8 and {name}": peer(quantised, name) for name in supported([*HINTS])}
 
 
 if __name__ == "__main__":

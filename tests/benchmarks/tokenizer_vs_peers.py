@@ -16,12 +16,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from _models import mixed_reviews
+from _models import add_text_options, texts_of
 from _report import alternate, median_ratio, report
 
 from distilcli.app import main as distil
 from distilcli.checkpoint.locate import locate_tokenizer
-from distilcli.rows import cell_text, open_rows
 from distilcli.tokenizer.fast import FastTokenizer, use_all_cores
 from distilcli.tokenizer.loading import load_vocabulary
 
@@ -59,16 +58,10 @@ def main() -> None:
     """Run the three comparisons and print them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--vocab", type=Path)
-    parser.add_argument("--file")
-    parser.add_argument("--rows", type=int, default=2000)
-    parser.add_argument("--rounds", type=int, default=5)
+    add_text_options(parser, rows=2000, rounds=5)
     options = parser.parse_args()
     vocab = options.vocab or locate_tokenizer("sentiment").vocab_txt
-    if options.file:
-        source = open_rows([options.file], limit=options.rows)
-        texts = [cell_text(row, source.text_column) for row in source]
-    else:
-        texts = mixed_reviews(options.rows)
+    texts = texts_of(options)
 
     use_all_cores()
     fast = load_vocabulary(vocab)
