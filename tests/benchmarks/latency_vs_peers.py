@@ -29,7 +29,7 @@ ATTENTIONS = ("sdpa", "eager")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tokens", type=int, default=128, help="of the text, specials included")
-    parser.add_argument("--calls", type=int, default=100, help="of each contender")
+    parser.add_argument("--calls", type=int, default=100, help="of each contender, at least 2")
     parser.add_argument("--precision", type=precision_list(*PRECISIONS), default=list(PRECISIONS))
     parser.add_argument("--threads", type=int, help="all cores if left out")
     options = parser.parse_args()
