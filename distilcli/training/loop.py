@@ -217,9 +217,10 @@ class Trainer:
         return [parameter for module in modules for parameter in module.parameters()]
 
     def _diverged(self, what: str, step: int) -> UsageError:
+        rate = self.options.peak_rate(self.model.config.dim)
         return UsageError(
-            f"step {step}: {what} is no longer a number; the learning rate of "
-            f"{self.options.peak_rate(self.model.config.dim):g} is too high, start anew with a lower --learning-rate"
+            f"step {step}: {what} is no longer a number; the learning rate of {rate:g} is too "
+            "high, start anew with a lower --learning-rate"
         )
 
     def remaining_steps(self) -> Iterator[tuple[int, list[list[int]]]]:
