@@ -45,7 +45,10 @@ def _quantised(x: Tensor, largest: Tensor) -> Codes:
 
 
 class Int8Linear(nn.Module):
-    """A linear map of quantised activations, for inference on the CPU."""
+    """A linear map of quantised activations, for inference on the CPU.
+
+    `multiply` is its product alone, in integers, without the bias and the scales of tokens.
+    """
 
     def __init__(self, *linears: nn.Linear) -> None:
         """Set the outputs of `linears`, which have the same input, side by side."""
@@ -54,11 +57,11 @@ class Int8Linear(nn.Module):
         self.bias = torch.cat([linear.bias.detach().float() for linear in linears])
         self._scale = weight.abs().amax(1).clamp_(min=_LEAST) / weight_steps()
         rows = (weight / self._scale[:, None]).round_().to(torch.int8)
-        self._multiply = (_OneDnn if has_kernel() else _Portable)(rows, self._scale)
+        self.multiply = (_OneDnn if has_kernel() else _Portable)(rows, self._scale)
 
     def forward(self, codes: Codes) -> Tensor:
         """Map quantised (B, T, N) to (B, T, M) in fp32."""
-        product = self._multiply(codes.values)
+        product = self.multiply(codes.values)
         return torch.addcmul(self.bias, product, codes.scale, out=product)
 
 

@@ -3,14 +3,12 @@
 import platform
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from pathlib import Path
 
 import torch
 
 from distilcli import __version__
+from distilcli.model.machine import cpu_name, device_name
 from distilcli.tasks.settings import available_cores
-
-_CPU_INFO = Path("/proc/cpuinfo")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,7 +31,7 @@ def read_environment(device: torch.device, *, precision: str, seconds: float) ->
     return Environment(
         cpu=cpu_name(),
         cores=available_cores(),
-        device=torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        device=device_name(device),
         precision=precision,
         torch=torch.__version__,
         distil=__version__,
@@ -41,10 +39,3 @@ def read_environment(device: torch.device, *, precision: str, seconds: float) ->
         date=datetime.now(timezone.utc).date().isoformat(),
         seconds=round(seconds, 1),
     )
-
-
-def cpu_name(info: Path = _CPU_INFO) -> str:
-    """Return what the processor is called: by Linux, or else by what Python knows of it."""
-    lines = info.read_text(encoding="utf-8").splitlines() if info.is_file() else []
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, "") or platform.processor() or platform.machine()

@@ -9,7 +9,7 @@ from huggingface_hub import ModelCard
 
 from distilcli import __all__ as python_face
 from distilcli.scores.precision_recall import PrecisionRecall
-from distilcli.training.environment import Environment, cpu_name, read_environment
+from distilcli.training.environment import Environment, read_environment
 from distilcli.training.model_card import DataRecord, RunRecord, model_card
 
 TASKS = ["classify", "multilabel", "regress", "tag", "qa", "mlm", "embed", "choose"]
@@ -146,12 +146,3 @@ def test_this_machine_is_described() -> None:
     assert found.cpu
     assert found.cores >= 1
     assert found.torch == torch.__version__
-
-
-def test_the_processor_is_named_where_linux_names_it(tmp_path: Path) -> None:
-    info = tmp_path / "cpuinfo"
-    info.write_text("processor\t: 0\nmodel name\t: A CPU: fast\nmodel name\t: B\n")
-    assert cpu_name(info) == "A CPU: fast"
-    info.write_text("Hardware: x\n")
-    assert cpu_name(info)
-    assert cpu_name(tmp_path / "missing")

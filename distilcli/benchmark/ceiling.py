@@ -1,0 +1,79 @@
+"""The machine's own rate of matrix products: what no model can pass.
+
+On the CPU by the kernels that the model's linear maps use, over 512 tokens of DistilBERT-base's
+feed-forward network, one product per core side by side; on an accelerator by torch's product of
+large square matrices.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from distilcli.benchmark.carrier import Carrier
+from distilcli.benchmark.subject import synchronize
+from distilcli.engine.batching import Batch, Piece
+from distilcli.model.int8 import Int8Linear, quantise
+from distilcli.model.linear import PackedLinear, can_pack
+from distilcli.model.precision import Precision
+
+_TOKENS, _IN, _OUT = 512, 768, 3_072
+_SIDE = 8_192
+_ROUNDS = 5
+_PRODUCTS = 4  # for each worker and round
+_DTYPES: dict[Precision, torch.dtype] = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+Product = Callable[[], object]
+
+
+class Ceiling:
+    """The highest rate that was seen in one precision; `sample` looks again.
+
+    It is sampled before and after what it is compared with, because other work on the machine
+    comes and goes. TF32 is as it is set when a sample is taken.
+    """
+
+    def __init__(self, precision: Precision, device: torch.device, *, workers: int) -> None:
+        self.flops_per_second = 0.0
+        self._device, self._workers = device, workers
+        self._product: Product
+        if device.type == "cpu":
+            self._product, self._flops = _on_cpu(precision), 2 * _TOKENS * _IN * _OUT
+        else:
+            dtype = _DTYPES.get(precision, torch.float32)
+            self._product, self._flops = _on_accelerator(dtype, device), 2 * _SIDE**3
+
+    def sample(self) -> None:
+        """Measure, and keep the rate if it is the highest yet."""
+        count = _PRODUCTS * self._workers
+        # Each piece of one token is a batch of its own, and a batch is one product.
+        pieces = [Piece([0]) for _ in range(count)]
+        with Carrier(
+            self._forward, device=self._device, workers=self._workers, max_tokens=1
+        ) as carrier:
+            carrier.carry(pieces)
+            for _ in range(_ROUNDS):
+                rate = count * self._flops / carrier.carry(pieces)
+                self.flops_per_second = max(self.flops_per_second, rate)
+
+    def _forward(self, batch: Batch) -> list[None]:
+        self._product()
+        synchronize(self._device)
+        return [None] * len(batch.pieces)
+
+
+def _on_cpu(precision: Precision) -> Product:
+    linear = nn.Linear(_IN, _OUT).requires_grad_(False)
+    x = torch.linspace(-1, 1, _TOKENS * _IN).reshape(1, _TOKENS, _IN)
+    if precision == "int8":
+        quantised, codes = Int8Linear(linear), quantise(x)
+        return lambda: quantised.multiply(codes.values)
+    dtype = _DTYPES.get(precision, torch.float32)
+    linear, x = linear.to(dtype), x.to(dtype)
+    kernel = PackedLinear(linear) if can_pack(dtype) else linear
+    return lambda: kernel(x)
+
+
+def _on_accelerator(dtype: torch.dtype, device: torch.device) -> Product:
+    matrix = torch.ones(_SIDE, _SIDE, dtype=dtype, device=device)
+    return lambda: matrix @ matrix

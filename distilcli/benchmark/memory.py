@@ -1,0 +1,72 @@
+"""The memory that a measurement takes: of the process, and of a CUDA device."""
+
+import contextlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from distilcli.stats import peak_memory_bytes
+
+_STATUS = Path("/proc/self/status")
+_CLEAR = Path("/proc/self/clear_refs")
+_FORGET_PEAK = "5"  # proc(5), clear_refs
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Memory:
+    """Peaks in bytes; what the machine does not tell is None.
+
+    `process` is the highest resident memory, on Linux since the watch began, elsewhere since the
+    process did. `added` is what the model and its batches took of the device's memory (on the CPU
+    of the process's) beyond what was taken before it was loaded.
+    """
+
+    process: int | None
+    cuda_allocated: int | None = None
+    cuda_reserved: int | None = None
+    added: int | None = None
+
+
+class MemoryWatch:
+    """Looks for peaks from now on; `held` are the bytes that the model took when it was loaded."""
+
+    def __init__(self, device: torch.device, *, held: int | None) -> None:
+        self._device, self._held = device, held
+        self._before = occupied(device)
+        if device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(device)
+        # Where the system does not let go of the old peak, it is the peak of the process.
+        with contextlib.suppress(OSError):
+            if _CLEAR.exists():
+                _CLEAR.write_text(_FORGET_PEAK, encoding="ascii")
+
+    def read(self) -> Memory:
+        """Return the peaks since the watch began."""
+        process = peak_memory_bytes()
+        if self._device.type != "cuda":
+            return Memory(process=process, added=self._added(process))
+        allocated = torch.cuda.max_memory_allocated(self._device)
+        return Memory(
+            process=process,
+            cuda_allocated=allocated,
+            cuda_reserved=torch.cuda.max_memory_reserved(self._device),
+            added=self._added(allocated),
+        )
+
+    def _added(self, peak: int | None) -> int | None:
+        if peak is None or self._before is None or self._held is None:
+            return None
+        return self._held + max(0, peak - self._before)
+
+
+def occupied(device: torch.device) -> int | None:
+    """Return the bytes taken now: on CUDA of the device by us, else by the process."""
+    return torch.cuda.memory_allocated(device) if device.type == "cuda" else resident_bytes()
+
+
+def resident_bytes() -> int | None:
+    """Return the memory that the process takes now; None where the system does not tell."""
+    status = _STATUS.read_text(encoding="ascii", errors="replace") if _STATUS.exists() else ""
+    resident = (line.split()[1] for line in status.splitlines() if line.startswith("VmRSS:"))
+    return next((int(kibibytes) * 1024 for kibibytes in resident), None)

@@ -1,0 +1,69 @@
+"""A whole benchmark: results, ratios, the best settings, and the machine they are from."""
+
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any
+
+import torch
+
+from distilcli import __version__
+from distilcli.benchmark.result import Result
+from distilcli.benchmark.versus import Comparison
+from distilcli.model.machine import cpu_flags, cpu_name, device_name
+from distilcli.tasks.settings import available_cores
+
+FORMAT = "distil bench"
+VERSION = 1
+
+
+def describe_machine(device: torch.device, *, threads: int) -> dict[str, Any]:
+    """Say what figures depend on beside the setting, as plain JSON values."""
+    return {
+        "cpu": cpu_name(),
+        "cpu_flags": list(cpu_flags()),
+        "cores": available_cores(),
+        "threads": threads,
+        "device": str(device),
+        "gpu": device_name(device) if device.type != "cpu" else None,
+        "torch": torch.__version__,
+        "distil": __version__,
+        "python": platform.python_version(),
+        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+    }
+
+
+@dataclass(slots=True)
+class Report:
+    """What was found; `skipped` has the reason for each precision that was left out."""
+
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    results: list[Result] = field(default_factory=list)
+    comparisons: list[Comparison] = field(default_factory=list)
+    skipped: dict[str, str] = field(default_factory=dict)
+
+    def best(self) -> dict[str, Result]:
+        """Return the result with most tokens per second, and the one of the lowest latency.
+
+        Only the model's own count, not its rival's.
+        """
+        model = self.results[0].setting.model
+        own = [result for result in self.results if result.setting.model == model]
+        return {
+            "throughput": max(own, key=lambda result: result.tokens_per_second),
+            "latency": min(own, key=lambda result: result.latency_ms["p50"]),
+        }
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return everything as plain JSON values: what `--compare` reads."""
+        best = self.best() if self.results else {}
+        return {
+            "format": FORMAT,
+            "version": VERSION,
+            "environment": dict(self.environment),
+            "results": [result.record() for result in self.results],
+            "comparisons": [comparison.record() for comparison in self.comparisons],
+            "best": {name: result.setting.as_dict() for name, result in best.items()},
+            "skipped": self.skipped,
+        }

@@ -1,0 +1,181 @@
+"""The whole of a benchmark: precisions by sizes by contenders, by turns."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from distilcli.benchmark.carrier import Carrier
+from distilcli.benchmark.ceiling import Ceiling
+from distilcli.benchmark.flops import forward_flops
+from distilcli.benchmark.measure import Effort, Measured, measure_round, warm_up
+from distilcli.benchmark.memory import MemoryWatch
+from distilcli.benchmark.profiling import profile_subject, trace_path
+from distilcli.benchmark.report import Report, describe_machine
+from distilcli.benchmark.result import Result, Setting, latency_figures
+from distilcli.benchmark.subject import Loaded, Subject, load, prepare
+from distilcli.benchmark.versus import compare_rounds
+from distilcli.errors import ResourceError
+from distilcli.model.precision import Precision, require_precision
+from distilcli.tasks.settings import BatchOptions, available_cores
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """What is measured: `sizes` are pairs of a length in tokens and a number of sequences.
+
+    With a `rival` each setting is measured of both models by turns. `profile` is where traces go.
+    """
+
+    model: str
+    rival: str | None = None
+    device: str = "auto"
+    precisions: Sequence[Precision] = ("fp32",)
+    sizes: Sequence[tuple[int, int]] = ((128, 1),)
+    threads: int | None = None
+    effort: Effort = Effort()
+    profile: Path | None = None
+    offline: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """How the one who asked is told: what is going on, what is left out, and profiles."""
+
+    note: Say
+    warn: Say
+    show_profile: Say
+
+
+@dataclass(slots=True)
+class _Contender:
+    """A model with its workers, and what was found of it in the setting at hand."""
+
+    subject: Subject
+    carrier: Carrier
+    measured: Measured = field(default_factory=Measured)
+
+
+def run(plan: Plan, voice: Voice) -> Report:
+    """Measure everything in `plan`.
+
+    Of several precisions those that the device does not have are warned of and left out. Raises
+    `ResourceError` if none is left, and what loading a model raises.
+    """
+    report = Report()
+    for precision in plan.precisions:
+        loaded = load(plan.model, device=plan.device, offline=plan.offline)
+        try:
+            require_precision(precision, loaded.device)
+        except ResourceError as refusal:
+            report.skipped[precision] = str(refusal)
+            if len(report.skipped) == len(plan.precisions):
+                raise
+            voice.warn(f"{refusal}; left out")
+            continue
+        _measure_precision(plan, precision, loaded, report, voice)
+    return report
+
+
+def _measure_precision(
+    plan: Plan, precision: Precision, loaded: Loaded, report: Report, voice: Voice
+) -> None:
+    with _contenders(plan, precision, loaded) as contenders:
+        device, workers = contenders[0].subject.device, contenders[0].carrier.workers
+        if not report.environment:
+            report.environment = describe_machine(device, threads=workers)
+        ceiling = Ceiling(precision, device, workers=workers)
+        ceiling.sample()
+        settings = []
+        for seq, batch in plan.sizes:
+            voice.note(f"measuring {precision}, seq {seq:,}, batch {batch:,}")
+            _measure(contenders, plan.effort, seq=seq, batch=batch)
+            settings.append([each.measured for each in contenders])
+            if plan.profile is not None:
+                path = trace_path(plan.profile, f"{precision}-seq{seq}-batch{batch}")
+                voice.show_profile(
+                    profile_subject(contenders[0].subject, path, seq=seq, batch=batch)
+                )
+                voice.note(f"the trace is in {path}")
+        ceiling.sample()
+        for (seq, batch), found in zip(plan.sizes, settings, strict=True):
+            results = [
+                _result(each, one, seq=seq, batch=batch, ceiling=ceiling.flops_per_second)
+                for each, one in zip(contenders, found, strict=True)
+            ]
+            report.results += results
+            if plan.rival is not None:
+                report.comparisons.append(compare_rounds(*results, *found))
+
+
+@contextmanager
+def _contenders(plan: Plan, precision: Precision, loaded: Loaded) -> Iterator[list[_Contender]]:
+    """Open the model and its rival, which is loaded after it, and start their workers."""
+    device = loaded.device
+    workers = (plan.threads or available_cores()) if device.type == "cpu" else 1
+    subjects = [_checked(loaded, plan, precision)]
+    if plan.rival is not None:
+        rival = load(plan.rival, device=str(device), offline=plan.offline)
+        subjects.append(_checked(rival, plan, precision))
+    with ExitStack() as stack:
+        yield [
+            _Contender(
+                subject,
+                stack.enter_context(
+                    Carrier(
+                        subject.forward,
+                        device=device,
+                        workers=workers,
+                        max_tokens=BatchOptions().tokens_on(device.type),
+                    )
+                ),
+            )
+            for subject in subjects
+        ]
+
+
+def _checked(loaded: Loaded, plan: Plan, precision: Precision) -> Subject:
+    for seq, _ in plan.sizes:
+        loaded.check_length(seq)
+    return prepare(loaded, precision)
+
+
+def _measure(contenders: Sequence[_Contender], effort: Effort, *, seq: int, batch: int) -> None:
+    """Measure one setting of every contender; they take turns."""
+    turns = [(each, each.subject.pieces(seq=seq, batch=batch)) for each in contenders]
+    for each, pieces in turns:
+        watch = MemoryWatch(each.subject.device, held=each.subject.held)
+        warm_up(each.carrier, pieces, seconds=effort.seconds)
+        each.measured = Measured(watch.read())
+    for _ in range(effort.rounds):
+        for each, pieces in turns:
+            each.measured.rounds.append(measure_round(each.carrier, pieces, effort))
+        turns.reverse()  # who goes first finds another machine than who goes second
+
+
+def _result(
+    contender: _Contender, measured: Measured, *, seq: int, batch: int, ceiling: float
+) -> Result:
+    subject = contender.subject
+    latency_ms, interval = latency_figures(measured)
+    return Result(
+        setting=Setting(
+            model=subject.name,
+            device=str(subject.device),
+            precision=subject.precision,
+            seq=seq,
+            batch=batch,
+            threads=contender.carrier.workers,
+        ),
+        latency_ms=latency_ms,
+        p50_interval_ms=interval,
+        timings=len(measured.latencies),
+        batches_per_second=measured.batches_per_second,
+        flops_per_sequence=forward_flops(subject.config, seq),
+        ceiling=ceiling,
+        memory=measured.memory,
+        model_bytes=subject.bytes,
+        parameters=subject.parameters,
+    )
