@@ -79,6 +79,7 @@ def root(
 
 
 COMMANDS = {
+    "bench": "Measure how fast a model is here, and what it costs.",
     "classify": "Label the rows of files, with scores.",
     "choose": "Choose between the options of a prompt.",
     "completions": "Print the script by which bash, zsh or fish complete on Tab.",

@@ -19,7 +19,7 @@ from distilcli.model.precision import Precision
 
 _TOKENS, _IN, _OUT = 512, 768, 3_072
 _SIDE = 8_192
-_ROUNDS = 5
+_ROUNDS = 3
 _PRODUCTS = 4  # for each worker and round
 _DTYPES: dict[Precision, torch.dtype] = {"bf16": torch.bfloat16, "fp16": torch.float16}
 

@@ -1,12 +1,13 @@
 """A benchmark beside an older one: what has become slower, by how much, and whether that counts."""
 
 import json
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from distilcli.benchmark.report import FORMAT, VERSION, Report
+from distilcli.benchmark.report import FORMAT, VERSION, Change, Report
 from distilcli.benchmark.result import Result, Setting
 from distilcli.errors import GateError, InputError
 
@@ -18,104 +19,63 @@ class Old:
     """An older benchmark: the machine it is from, and p50 in milliseconds by setting."""
 
     path: Path
-    environment: dict[str, Any]
-    p50_ms: dict[Setting, float]
+    environment: Mapping[str, Any]
+    p50_ms: Mapping[Setting, float]
 
+    @classmethod
+    def read(cls, path: Path) -> "Old":
+        """Read what `--json` has written; raise `InputError` for anything else."""
+        document = _document(path)
+        names = [each.name for each in fields(Setting)]
+        try:
+            p50_ms = {
+                Setting(**{name: result[name] for name in names}): float(result["p50_ms"])
+                for result in document["results"]
+            }
+            environment = dict(document["environment"])
+        except (KeyError, TypeError, ValueError):
+            raise _foreign(path) from None
+        if not p50_ms or any(not 0 < each < math.inf for each in p50_ms.values()):
+            raise _foreign(path)
+        return cls(path, environment, p50_ms)
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One setting then and now; `share` is how much slower it is now, below 0 if faster."""
+    def changes(self, report: Report) -> list[Change]:
+        """Return what has become of each setting that both have.
 
-    setting: Setting
-    old_ms: float
-    new_ms: float
+        Raises `InputError` if there is none.
+        """
+        found = [
+            Change(result.setting, self.p50_ms[result.setting], result.latency_ms["p50"])
+            for result in report.results
+            if result.setting in self.p50_ms
+        ]
+        if not found:
+            here, there = report.results[0].setting, next(iter(self.p50_ms))
+            raise InputError(
+                f"{self.path}: has none of the settings measured here (it has "
+                f"{there.described()}, here is {here.described()}); measure the same ones"
+            )
+        return found
 
-    @property
-    def share(self) -> float:
-        """0.05 where p50 is 5 % longer."""
-        return self.new_ms / self.old_ms - 1
+    def differences(self, report: Report) -> list[str]:
+        """Say what makes the comparison less than fair.
 
-    def record(self) -> dict[str, Any]:
-        """Return it in one level, as plain JSON values."""
-        return {
-            **self.setting.as_dict(),
-            "old_p50_ms": self.old_ms,
-            "p50_ms": self.new_ms,
-            "change": self.share,
-        }
-
-
-def read_old(path: Path) -> Old:
-    """Read what `--json` has written; raise `InputError` for anything else."""
-    try:
-        document = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; write one with distil bench --json FILE") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    except (ValueError, RecursionError):
-        raise _foreign(path) from None
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise _foreign(path)
-    if document.get("version") != VERSION:
-        raise InputError(
-            f"{path}: is version {document.get('version')!r} of what distil bench writes, this "
-            f"program reads version {VERSION}; measure again"
-        )
-    names = [each.name for each in fields(Setting)]
-    try:
-        p50_ms = {
-            Setting(**{name: result[name] for name in names}): float(result["p50_ms"])
-            for result in document["results"]
-        }
-        environment = dict(document["environment"])
-    except (KeyError, TypeError, ValueError):
-        raise _foreign(path) from None
-    if any(not 0 < milliseconds < float("inf") for milliseconds in p50_ms.values()):
-        raise _foreign(path)
-    return Old(path, environment, p50_ms)
-
-
-def changes(report: Report, old: Old) -> list[Change]:
-    """Return what has become of each setting that both have.
-
-    Raises `InputError` if there is none.
-    """
-    found = [
-        Change(result.setting, old.p50_ms[result.setting], result.latency_ms["p50"])
-        for result in report.results
-        if result.setting in old.p50_ms
-    ]
-    if not found:
-        here, there = report.results[0].setting, next(iter(old.p50_ms), None)
-        has = "no setting at all" if there is None else f"such as {there.described()}"
-        raise InputError(
-            f"{old.path}: has none of the settings measured here ({here.described()}), but {has}; "
-            "measure the same ones"
-        )
-    return found
-
-
-def differences(report: Report, old: Old) -> list[str]:
-    """Say what makes the comparison less than fair: another machine, settings without partner."""
-    said = [
-        f"{old.path}: {name} was {old.environment.get(name)!r} there and is "
-        f"{report.environment.get(name)!r} here; times may differ for that alone"
-        for name in _MACHINE
-        if old.environment.get(name) != report.environment.get(name)
-    ]
-    measured = {result.setting for result in report.results}
-    said += [
-        f"{old.path}: has no result to compare with for {setting.described()}"
-        for setting in dict.fromkeys(result.setting for result in report.results)
-        if setting not in old.p50_ms
-    ]
-    said += [
-        f"{old.path}: {setting.described()} was not measured again"
-        for setting in old.p50_ms
-        if setting not in measured
-    ]
-    return said
+        That is another machine, and settings without partner.
+        """
+        here, there = report.environment, self.environment
+        measured = dict.fromkeys(result.setting for result in report.results)
+        new = [setting for setting in measured if setting not in self.p50_ms]
+        gone = [setting for setting in self.p50_ms if setting not in measured]
+        return [
+            *(
+                f"{self.path}: {name} is {there.get(name)} there and {here.get(name)} here; times "
+                "may differ for that alone"
+                for name in _MACHINE
+                if there.get(name) != here.get(name)
+            ),
+            *([f"{self.path}: has nothing to compare with for {_named(new)}"] if new else []),
+            *([f"{self.path}: not measured again: {_named(gone)}"] if gone else []),
+        ]
 
 
 def check_changes(found: Sequence[Change], *, fail_over: float) -> None:
@@ -139,6 +99,31 @@ def check_p95(results: Sequence[Result], *, most_ms: float) -> None:
     ]
     if over:
         raise GateError(f"gate failed: p95 above {most_ms:g} ms: {'; '.join(over)}")
+
+
+def _document(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; write one with distil bench --json FILE") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    except (ValueError, RecursionError):
+        raise _foreign(path) from None
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise _foreign(path)
+    if document.get("version") != VERSION:
+        raise InputError(
+            f"{path}: is version {document.get('version')!r} of what distil bench writes, this "
+            f"program reads version {VERSION}; measure again"
+        )
+    return document
+
+
+def _named(settings: Sequence[Setting]) -> str:
+    """Name the first of some settings, and count the others."""
+    more = f" and {len(settings) - 1} more" if len(settings) > 1 else ""
+    return settings[0].described() + more
 
 
 def _foreign(path: Path) -> InputError:

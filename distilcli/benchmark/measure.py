@@ -40,7 +40,7 @@ class Round:
 class Measured:
     """One setting of one model: the memory of its first batches, and its rounds."""
 
-    memory: Memory = Memory(process=None)
+    memory: Memory = field(default_factory=Memory)
     rounds: list[Round] = field(default_factory=list)
 
     @property

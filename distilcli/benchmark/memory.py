@@ -22,7 +22,7 @@ class Memory:
     of the process's) beyond what was taken before it was loaded.
     """
 
-    process: int | None
+    process: int | None = None
     cuda_allocated: int | None = None
     cuda_reserved: int | None = None
     added: int | None = None

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from distilcli import __version__
-from distilcli.benchmark.result import Result
+from distilcli.benchmark.result import Result, Setting
 from distilcli.benchmark.versus import Comparison
 from distilcli.model.machine import cpu_flags, cpu_name, device_name
 from distilcli.tasks.settings import available_cores
@@ -34,13 +34,35 @@ def describe_machine(device: torch.device, *, threads: int) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One setting then and now; `share` is how much slower it is now, below 0 if faster."""
+
+    setting: Setting
+    old_ms: float
+    new_ms: float
+
+    @property
+    def share(self) -> float:
+        """0.05 where p50 is 5 % longer."""
+        return self.new_ms / self.old_ms - 1
+
+    def figures(self) -> dict[str, Any]:
+        """Return what is added to the result's own figures."""
+        return {"old_p50_ms": self.old_ms, "p50_change": self.share}
+
+
 @dataclass(slots=True)
 class Report:
-    """What was found; `skipped` has the reason for each precision that was left out."""
+    """What was found; `skipped` has the reason for each precision that was left out.
+
+    `changes` are those since an older benchmark.
+    """
 
     environment: Mapping[str, Any] = field(default_factory=dict)
     results: list[Result] = field(default_factory=list)
     comparisons: list[Comparison] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
 
     def best(self) -> dict[str, Result]:
@@ -55,6 +77,26 @@ class Report:
             "latency": min(own, key=lambda result: result.latency_ms["p50"]),
         }
 
+    def records(self) -> list[dict[str, Any]]:
+        """Return a line for each result, with its ratios and what has changed.
+
+        Ratios stand with the model's own results; those of its rival have none.
+        """
+        ratios = {each.model.setting: each.ratios() for each in self.comparisons}
+        changes = {each.setting: each.figures() for each in self.changes}
+        more = [
+            (found, dict.fromkeys(next(iter(found.values()), ()))) for found in (ratios, changes)
+        ]
+        return [
+            result.record()
+            | {
+                name: value
+                for found, empty in more
+                for name, value in found.get(result.setting, empty).items()
+            }
+            for result in self.results
+        ]
+
     def as_dict(self) -> dict[str, Any]:
         """Return everything as plain JSON values: what `--compare` reads."""
         best = self.best() if self.results else {}
@@ -64,6 +106,9 @@ class Report:
             "environment": dict(self.environment),
             "results": [result.record() for result in self.results],
             "comparisons": [comparison.record() for comparison in self.comparisons],
+            "changes": [
+                {**change.setting.as_dict(), **change.figures()} for change in self.changes
+            ],
             "best": {name: result.setting.as_dict() for name, result in best.items()},
             "skipped": self.skipped,
         }

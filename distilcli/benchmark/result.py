@@ -107,12 +107,12 @@ def latency_figures(measured: Measured) -> tuple[dict[str, float], Interval]:
 
     The percentiles are nearest-rank, so each is a time that was measured.
     """
-    times = np.sort(np.array(measured.latencies)) * _MILLI
-    found = {f"p{percent}": float(percentile(times, percent)) for percent in PERCENTILES}
+    times = sorted(seconds * _MILLI for seconds in measured.latencies)
+    found = {f"p{percent}": percentile(times, percent) for percent in PERCENTILES}
     return found, median_interval(times)
 
 
-def median_interval(values: "Sequence[float] | np.ndarray[Any, Any]") -> Interval:
+def median_interval(values: Sequence[float]) -> Interval:
     """Return the 95 % bootstrap interval of a median."""
     array = np.asarray(values, dtype=float)
     return intervals(lambda drawn: {"median": float(np.median(array[drawn]))}, len(array))["median"]

@@ -15,6 +15,7 @@ from distilcli.benchmark.report import Report, describe_machine
 from distilcli.benchmark.result import Result, Setting, latency_figures
 from distilcli.benchmark.subject import Loaded, Subject, load, prepare
 from distilcli.benchmark.versus import compare_rounds
+from distilcli.engine.workers import workers_on
 from distilcli.errors import ResourceError
 from distilcli.model.precision import Precision, require_precision
 from distilcli.tasks.settings import BatchOptions, available_cores
@@ -35,7 +36,7 @@ class Plan:
     precisions: Sequence[Precision] = ("fp32",)
     sizes: Sequence[tuple[int, int]] = ((128, 1),)
     threads: int | None = None
-    effort: Effort = Effort()
+    effort: Effort = field(default_factory=Effort)
     profile: Path | None = None
     offline: bool = False
 
@@ -66,22 +67,20 @@ def run(plan: Plan, voice: Voice) -> Report:
     """
     report = Report()
     for precision in plan.precisions:
-        loaded = load(plan.model, device=plan.device, offline=plan.offline)
-        try:
-            require_precision(precision, loaded.device)
-        except ResourceError as refusal:
-            report.skipped[precision] = str(refusal)
-            if len(report.skipped) == len(plan.precisions):
-                raise
-            voice.warn(f"{refusal}; left out")
-            continue
-        _measure_precision(plan, precision, loaded, report, voice)
+        _measure_precision(plan, precision, report, voice)
     return report
 
 
-def _measure_precision(
-    plan: Plan, precision: Precision, loaded: Loaded, report: Report, voice: Voice
-) -> None:
+def _measure_precision(plan: Plan, precision: Precision, report: Report, voice: Voice) -> None:
+    loaded = load(plan.model, device=plan.device, offline=plan.offline)
+    try:
+        require_precision(precision, loaded.device)
+    except ResourceError as refusal:
+        report.skipped[precision] = str(refusal)
+        if len(report.skipped) == len(plan.precisions):
+            raise
+        voice.warn(f"{refusal}; left out")
+        return
     with _contenders(plan, precision, loaded) as contenders:
         device, workers = contenders[0].subject.device, contenders[0].carrier.workers
         if not report.environment:
@@ -107,14 +106,14 @@ def _measure_precision(
             ]
             report.results += results
             if plan.rival is not None:
-                report.comparisons.append(compare_rounds(*results, *found))
+                report.comparisons.append(compare_rounds(results, found))
 
 
 @contextmanager
 def _contenders(plan: Plan, precision: Precision, loaded: Loaded) -> Iterator[list[_Contender]]:
     """Open the model and its rival, which is loaded after it, and start their workers."""
     device = loaded.device
-    workers = (plan.threads or available_cores()) if device.type == "cpu" else 1
+    workers = workers_on(device, cores=plan.threads or available_cores())
     subjects = [_checked(loaded, plan, precision)]
     if plan.rival is not None:
         rival = load(plan.rival, device=str(device), offline=plan.offline)

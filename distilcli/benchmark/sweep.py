@@ -6,23 +6,29 @@ from typing import cast, get_args
 from distilcli.errors import UsageError
 from distilcli.model.precision import Precision
 
-_SIZES = ("seq", "batch")
+_USUAL = {"seq": 128, "batch": 1}
 
 
-def parse_sweep(text: str, *, seq: int, batch: int) -> list[tuple[int, int]]:
+def parse_sweep(
+    text: str | None, *, seq: int | None = None, batch: int | None = None
+) -> list[tuple[int, int]]:
     """Return every pair of a length and a batch of a sweep such as `seq=32,128 batch=1,8`.
 
-    What it does not name is `seq` or `batch`. Raises `UsageError` for another text.
+    What it does not name is `seq` or `batch`, and 128 and 1 where that is left out too. Raises
+    `UsageError` for another text, and for what is said twice.
     """
-    sizes = {"seq": [seq], "batch": [batch]}
+    given = {"seq": seq, "batch": batch}
+    sizes = {name: [size or _USUAL[name]] for name, size in given.items()}
     named: set[str] = set()
-    for part in text.split():
+    for part in () if text is None else text.split():
         name, _, listed = part.partition("=")
-        if name not in _SIZES or name in named:
-            raise _malformed(text)
+        if name not in sizes or name in named:
+            raise _malformed(str(text))
+        if given[name] is not None:
+            raise UsageError(f"--sweep and --{name} both say {name}; leave one of them out")
         named.add(name)
-        sizes[name] = [_size(number, text) for number in listed.split(",")]
-    if not named:
+        sizes[name] = [_size(number, str(text)) for number in listed.split(",")]
+    if text is not None and not named:
         raise _malformed(text)
     return list(product(dict.fromkeys(sizes["seq"]), dict.fromkeys(sizes["batch"])))
 

@@ -1,6 +1,6 @@
 """Two models by turns in one setting: how many times the one is the other."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -27,13 +27,13 @@ class Comparison:
 
     def record(self) -> dict[str, Any]:
         """Return all of it in one level, as plain JSON values."""
-        ours, theirs, setting = self.model, self.rival, self.model.setting
+        versus = {"versus": self.rival.setting.model}
+        return {**self.model.setting.as_dict(), **versus, **self.ratios()}
+
+    def ratios(self) -> dict[str, Any]:
+        """Return the ratios alone."""
+        ours, theirs = self.model, self.rival
         return {
-            "model": setting.model,
-            "versus": theirs.setting.model,
-            "precision": setting.precision,
-            "seq": setting.seq,
-            "batch": setting.batch,
             "rate_ratio": self.rate,
             "rate_ratio_low": self.rate_interval[0],
             "rate_ratio_high": self.rate_interval[1],
@@ -47,12 +47,11 @@ class Comparison:
         }
 
 
-def compare_rounds(
-    model: Result, rival: Result, of_model: Measured, of_rival: Measured
-) -> Comparison:
-    """Compare two results, round by round: what slowed a round slowed both."""
-    rates = _ratios(of_model, of_rival, lambda one: one.batches_per_second)
-    latencies = _ratios(of_model, of_rival, lambda one: median(one.latencies))
+def compare_rounds(results: Sequence[Result], measured: Sequence[Measured]) -> Comparison:
+    """Compare a model and its rival round by round: what slowed a round slowed both."""
+    model, rival = results
+    rates = _ratios(measured, lambda one: one.batches_per_second)
+    latencies = _ratios(measured, lambda one: median(one.latencies))
     return Comparison(
         model=model,
         rival=rival,
@@ -63,7 +62,8 @@ def compare_rounds(
     )
 
 
-def _ratios(model: Measured, rival: Measured, figure: Callable[[Round], float]) -> list[float]:
+def _ratios(measured: Sequence[Measured], figure: Callable[[Round], float]) -> list[float]:
+    model, rival = measured
     return [
         figure(one) / figure(other) for one, other in zip(model.rounds, rival.rounds, strict=True)
     ]

@@ -19,13 +19,12 @@ from distilcli.engine.feeder import Feeder
 from distilcli.engine.read_ahead import ReadAhead
 from distilcli.engine.task import Encoded, Item, Outcome, Task, Value
 from distilcli.engine.window import Window
-from distilcli.engine.workers import Workers
+from distilcli.engine.workers import Workers, workers_on
 from distilcli.errors import RowError
 from distilcli.stats import RunStats
 
 OnError = Literal["keep", "skip", "stop"]
 
-_CUDA_WORKERS = 2
 _POLL_SECONDS = 0.2  # Windows delivers Ctrl-C only between waits
 
 
@@ -70,8 +69,7 @@ class Engine(Generic[Item, Value]):
         Close the generator (`contextlib.closing`) when leaving early: its threads end then.
         """
         stats = RunStats(device=str(self.device)) if stats is None else stats
-        is_cuda = self.device.type == "cuda"
-        count = self.workers if self.device.type == "cpu" else _CUDA_WORKERS if is_cuda else 1
+        count = workers_on(self.device, cores=self.workers)
         workers = Workers(
             self.task.forward,
             count=count,

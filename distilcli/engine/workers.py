@@ -23,7 +23,18 @@ from distilcli.stats import RunStats
 
 _Jobs = SimpleQueue[tuple[Window[Any], list[int]] | None]
 
+_CUDA_WORKERS = 2
 _NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
+
+
+def workers_on(device: torch.device, *, cores: int) -> int:
+    """Return how many batches run side by side on a device: on the CPU one on each of `cores`.
+
+    A CUDA device gets two workers, one of which prepares its batch while the other's runs.
+    """
+    if device.type == "cpu":
+        return cores
+    return _CUDA_WORKERS if device.type == "cuda" else 1
 
 
 class Workers:

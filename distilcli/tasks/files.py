@@ -1,6 +1,6 @@
 """A run over files: rows from a source through an engine into a sink."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from typing import Protocol, TypeVar
 
@@ -8,7 +8,6 @@ from distilcli.engine.engine import Engine
 from distilcli.engine.task import Outcome
 from distilcli.errors import RowError
 from distilcli.rows.conll import Sentence
-from distilcli.rows.reader import RowSource
 from distilcli.rows.row import Row, cell_text
 from distilcli.rows.writer import Block
 from distilcli.stats import RunStats
@@ -61,7 +60,7 @@ def texts_from(
 
 
 def run_files(
-    source: RowSource,
+    source: Iterable[Row],
     engine: Engine[Row, Value],
     sink: Sink,
     *,

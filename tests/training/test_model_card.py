@@ -1,6 +1,5 @@
 import shlex
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest

@@ -1,0 +1,229 @@
+"""A whole run over a file, timed by stage: reading, tokenizing, model, decoding, writing.
+
+It is what `classify` does for a model with labels and `embed` for one without, rows written to a
+temporary file. A shape gets a classifier's head with random weights.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+
+from distilcli.benchmark.report import describe_machine
+from distilcli.benchmark.stages import Stages, TimedRows, TimedSink, TimedTask
+from distilcli.benchmark.subject import SHAPES, is_shape, random_model
+from distilcli.checkpoint.locate import locate
+from distilcli.engine.workers import workers_on
+from distilcli.errors import InputError, ModelError, ResourceError, UsageError
+from distilcli.model.heads import SequenceClassifier
+from distilcli.model.precision import Precision
+from distilcli.model.saving import save_model, tokenizer_files
+from distilcli.rows import RowSource, open_rows, open_writer
+from distilcli.stats import RunStats, peak_memory_bytes
+from distilcli.tasks.classifier import Classifier
+from distilcli.tasks.classify import ClassificationColumns
+from distilcli.tasks.embed import EmbeddingColumns
+from distilcli.tasks.embedder import Embedder
+from distilcli.tasks.files import run_files, text_from, texts_from
+from distilcli.tasks.settings import BatchOptions, available_cores
+from distilcli.tasks.verified import SAMPLE_ROWS
+
+FORMAT = "distil bench dataset"
+_TOKENIZER = "sentiment"  # uncased English, as the shapes' vocabulary
+_WRITTEN_AS = {"csv": "csv", "tsv": "tsv", "txt": "tsv"}
+_LABELS = ("negative", "positive")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DatasetPlan:
+    """Which rows are run, by which model and how."""
+
+    file: str
+    text_column: str | None = None
+    limit: int | None = None
+    model: str
+    device: str = "auto"
+    precisions: Sequence[Precision] = ("fp32",)
+    threads: int | None = None
+    offline: bool = False
+
+    def open(self) -> RowSource:
+        """Open the rows; raise `InputError` or `UsageError` where they cannot be read."""
+        source = open_rows([self.file], text_column=self.text_column, limit=self.limit)
+        if source.is_stream:
+            raise UsageError(f"--dataset {self.file}: a benchmark reads files only; name one")
+        return source
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DatasetResult:
+    """One run; `seconds` is its wall time, `stages` the seconds spent, summed over threads.
+
+    Stages go on side by side, so together they are more than the wall time.
+    """
+
+    model: str
+    done: str
+    device: str
+    precision: str
+    threads: int
+    rows: int
+    failed_rows: int
+    tokens: int
+    seconds: float
+    rows_per_second: float
+    tokens_per_second: float
+    peak_memory_bytes: int | None
+    stages: dict[str, float]
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return a line for each stage, and one for the whole."""
+        spent = sum(self.stages.values())
+        lines = [
+            (name, seconds, seconds / spent, self.rows / seconds if seconds else None)
+            for name, seconds in self.stages.items()
+        ]
+        return [
+            {
+                "precision": self.precision,
+                "stage": name,
+                "seconds": seconds,
+                "share": share,
+                "rows_per_second": rate,
+            }
+            for name, seconds, share, rate in [
+                *lines,
+                ("whole run", self.seconds, None, self.rows_per_second),
+            ]
+        ]
+
+
+@dataclass(slots=True)
+class DatasetReport:
+    """Every run, and the machine."""
+
+    environment: dict[str, Any]
+    results: list[DatasetResult]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return everything as plain JSON values."""
+        results = [asdict(result) for result in self.results]
+        return {"format": FORMAT, "environment": self.environment, "results": results}
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    predictor: Classifier | Embedder
+    done: str
+
+
+def run_dataset(
+    plan: DatasetPlan, *, note: Callable[[str], None], warn: Callable[[str], None]
+) -> DatasetReport:
+    """Run the file once in each precision; those that the device has not are left out.
+
+    Raises `ResourceError` if none is left, and what reading rows and loading a model raises.
+    """
+    with plan.open() as source:
+        text_column = source.text_column  # what is wrong with the rows is told before any work
+    report = DatasetReport({}, [])
+    with _folder(plan.model) as model:
+        for precision in plan.precisions:
+            with plan.open() as source:
+                try:
+                    opened = _open(plan, model, precision)
+                except ResourceError as refusal:
+                    if not report.results and precision == plan.precisions[-1]:
+                        raise
+                    warn(f"{refusal}; left out")
+                    continue
+                note(f"measuring {source.name} in {precision}: {opened.done}")
+                report.results.append(_run(plan, source, opened, text_column))
+            if not report.environment:
+                result = report.results[0]
+                report.environment = describe_machine(
+                    torch.device(result.device), threads=result.threads
+                )
+    return report
+
+
+@contextmanager
+def _folder(model: str) -> Iterator[str]:
+    """Yield the model as it is opened: a shape is written to a folder, which is gone after."""
+    if not is_shape(model):
+        yield model
+        return
+    with TemporaryDirectory(prefix="distil-bench-") as folder:
+        config = replace(SHAPES[model], labels=_LABELS, problem_type="single_label_classification")
+        files = tokenizer_files(locate(_TOKENIZER))
+        save_model(random_model(SequenceClassifier, config), Path(folder), tokenizer_files=files)
+        yield folder
+
+
+def _open(plan: DatasetPlan, model: str, precision: Precision) -> _Opened:
+    """Open a classifier; an embedder where the model has no head for that."""
+    how: dict[str, Any] = {
+        "device": plan.device,
+        "precision": precision,
+        "min_agreement": 0.0,  # it is the speed that is measured
+        "offline": plan.offline,
+        "batches": BatchOptions(threads=plan.threads),
+    }
+    try:
+        classifier = Classifier(model, **how)
+    except ModelError:
+        return _Opened(Embedder(model, **how), "rows are embedded (the model has no labels)")
+    head = "a head of random weights" if is_shape(plan.model) else "the model's head"
+    return _Opened(classifier, f"rows are classified by {head}")
+
+
+def _run(plan: DatasetPlan, source: RowSource, opened: _Opened, text_column: str) -> DatasetResult:
+    predictor, stages = opened.predictor, Stages()
+    # In int8 so many rows are compared with fp32, which is no part of what is measured.
+    predictor(["a text to warm up on"] * SAMPLE_ROWS)
+    engine: Any
+    columns: Any
+    if isinstance(predictor, Classifier):
+        engine = predictor.engine(texts_from(text_column, None))
+        columns = ClassificationColumns(predictor.labels, predictor.kind)
+    else:
+        engine, columns = predictor.engine(text_from(text_column)), EmbeddingColumns("json")
+    stats = RunStats(device=predictor.device, load_seconds=predictor.load_seconds)
+    with TemporaryDirectory(prefix="distil-bench-") as folder:
+        writer = open_writer(
+            Path(folder) / f"rows.{_WRITTEN_AS.get(source.format, 'jsonl')}",
+            columns=source.columns,
+            new_columns=columns.names,
+            input_format=source.format,
+            delimiter=source.delimiter,
+        )
+        with writer:
+            run_files(
+                TimedRows(source, stages),
+                replace(engine, task=TimedTask(engine.task, stages)),
+                TimedSink(writer, stages),
+                names=columns.names,
+                values=columns.values,
+                stats=stats,
+            )
+    if not stats.rows:
+        raise InputError(f"{source.name}: has no rows to measure; name a file with some")
+    return DatasetResult(
+        model=plan.model,
+        done=opened.done,
+        device=predictor.device,
+        precision=predictor.precision,
+        threads=workers_on(engine.device, cores=plan.threads or available_cores()),
+        rows=stats.rows,
+        failed_rows=stats.failed,
+        tokens=stats.tokens,
+        seconds=stats.seconds,
+        rows_per_second=stats.rows_per_second,
+        tokens_per_second=stats.tokens_per_second,
+        peak_memory_bytes=peak_memory_bytes(),
+        stages=stages.seconds,
+    )

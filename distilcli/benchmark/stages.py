@@ -1,0 +1,85 @@
+"""The seconds that a run over rows spends in each of its stages, which go on side by side."""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from time import perf_counter
+from typing import Any, Generic, ParamSpec, TypeVar
+
+from distilcli.engine.batching import Batch
+from distilcli.engine.task import Item, Task, Value
+from distilcli.rows.writer import Block
+from distilcli.tasks.files import Sink
+
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
+
+STAGES = ("reading", "tokenizing", "model", "decoding", "writing")
+
+
+class Stages:
+    """Seconds by stage, summed over threads."""
+
+    def __init__(self) -> None:
+        self.seconds = dict.fromkeys(STAGES, 0.0)
+        self._lock = threading.Lock()
+
+    def timed(
+        self,
+        stage: str,
+        function: Callable[Given, Result],
+        *args: Given.args,
+        **named: Given.kwargs,
+    ) -> Result:
+        """Call a function, and count its time as spent in `stage`."""
+        started = perf_counter()
+        try:
+            return function(*args, **named)
+        finally:
+            with self._lock:
+                self.seconds[stage] += perf_counter() - started
+
+
+_END = object()
+
+
+class TimedRows(Generic[Item]):
+    """Rows whose reading is timed."""
+
+    def __init__(self, rows: Iterable[Item], stages: Stages) -> None:
+        self._rows, self._stages = rows, stages
+
+    def __iter__(self) -> Iterator[Item]:
+        rows = iter(self._rows)
+        while (row := self._stages.timed("reading", next, rows, _END)) is not _END:
+            yield row  # type: ignore[misc]
+
+
+class TimedTask(Generic[Item, Value]):
+    """A task whose parts are timed; see `engine.task.Task`."""
+
+    def __init__(self, task: Task[Item, Any, Any, Value], stages: Stages) -> None:
+        self._task, self._stages = task, stages
+        self.size = task.size
+
+    def encode(self, items: Sequence[Item]) -> Sequence[Any]:
+        """Tokenize a window."""
+        return self._stages.timed("tokenizing", self._task.encode, items)
+
+    def forward(self, batch: Batch) -> Sequence[Any]:
+        """Run the model; what comes back is on the host, so the device has been waited for."""
+        return self._stages.timed("model", self._task.forward, batch)
+
+    def decode(self, item: Item, encoded: Any, outputs: Sequence[Any]) -> Value:
+        """Turn outputs into a value."""
+        return self._stages.timed("decoding", self._task.decode, item, encoded, outputs)
+
+
+class TimedSink:
+    """A sink whose writing is timed."""
+
+    def __init__(self, sink: Sink, stages: Stages) -> None:
+        self._sink, self._stages = sink, stages
+
+    def write_rows(self, block: Block) -> None:
+        """Write a block of rows."""
+        self._stages.timed("writing", self._sink.write_rows, block)

@@ -1,0 +1,34 @@
+import pytest
+import torch
+
+from distilcli.benchmark import ceiling as module
+from distilcli.benchmark.ceiling import Ceiling
+from distilcli.model.precision import Precision, has_bf16
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True)
+def _small(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("_TOKENS", "_IN", "_OUT"):
+        monkeypatch.setattr(module, name, 64)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "int8"])
+def test_a_sample_is_the_rate_of_products(precision: Precision) -> None:
+    if precision == "bf16" and not has_bf16(CPU):
+        pytest.skip("this CPU has no bf16")
+    ceiling = Ceiling(precision, CPU, workers=2)
+    assert ceiling.flops_per_second == 0
+    ceiling.sample()
+    assert 0 < ceiling.flops_per_second < 1e15
+
+
+def test_the_highest_rate_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = iter([9.0, 2.0, 1.0, 4.0, 9.0, 8.0, 8.0, 8.0])
+    monkeypatch.setattr(module.Carrier, "carry", lambda *_: next(seconds))
+    ceiling = Ceiling("fp32", CPU, workers=3)
+    for _ in range(2):
+        ceiling.sample()
+        # Four products for each worker, the first time of each sample left out.
+        assert ceiling.flops_per_second == 4 * 3 * 2 * 64**3

@@ -1,0 +1,98 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from distilcli.benchmark.compare import Old, check_changes, check_p95
+from distilcli.errors import GateError, InputError
+from tests.benchmark._made import MACHINE, report, result, setting
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "old.json"
+
+
+def old(path: Path, *results: Any, **of_machine: object) -> Old:
+    document = report(*results, environment=MACHINE | of_machine).as_dict()
+    path.write_text(json.dumps(document))
+    return Old.read(path)
+
+
+def test_the_same_settings_are_matched(path: Path) -> None:
+    was = old(path, result(p50_ms=10), result(p50_ms=20, batch=8), result(p50_ms=1, threads=1))
+    now = report(result(p50_ms=30, batch=8), result(p50_ms=9), result(p50_ms=2, precision="int8"))
+    now.changes = was.changes(now)
+    assert [(each.setting.batch, round(each.share, 6)) for each in now.changes] == [
+        (8, 0.5), (4, -0.1),
+    ]  # fmt: skip
+    assert [record["old_p50_ms"] for record in now.records()] == [20, 10, None]
+
+
+def test_slower_by_more_than_that_fails(path: Path) -> None:
+    was = old(path, result(p50_ms=10), result(p50_ms=10, batch=8))
+    changes = was.changes(report(result(p50_ms=10.4), result(p50_ms=11, batch=8)))
+    check_changes(changes, fail_over=0.11)
+    with pytest.raises(GateError, match=r"batch 8, threads 2: p50 11.000 ms, was 10.000 ms \(\+10"):
+        check_changes(changes, fail_over=0.05)
+
+
+def test_nothing_to_compare_with(path: Path) -> None:
+    was = old(path, result(model="another"))
+    with pytest.raises(InputError, match="has none of the settings measured here"):
+        was.changes(report(result()))
+
+
+def test_what_makes_it_unfair_is_said(path: Path) -> None:
+    was = old(path, result(), result(batch=8), result(batch=9), torch="1.0", cores=64)
+    said = was.differences(report(result(), result(seq=8)))
+    assert len(said) == 4
+    assert "cores is 64 there and 2 here" in said[0]
+    assert "torch is 1.0 there and 2.13.0 here" in said[1]
+    assert "nothing to compare with for tiny on cpu, fp32, seq 8" in said[2]
+    assert said[3].endswith("seq 128, batch 8, threads 2 and 1 more")
+    assert was.differences(report(result(), result(batch=8), result(batch=9))) == said[:2]
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", "[]", "{}", '{"format": "other"}', '{"format": "distil bench", "version": 1}',
+     '{"format": "distil bench", "version": 1, "environment": {}, "results": []}',
+     '{"format": "distil bench", "version": 1, "environment": {}, "results": [{"p50_ms": 1}]}'],
+)  # fmt: skip
+def test_a_file_that_is_none_of_ours(path: Path, content: str) -> None:
+    path.write_text(content)
+    with pytest.raises(InputError, match="was not written by distil bench --json"):
+        Old.read(path)
+
+
+def test_a_file_that_cannot_be_read(path: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such file"):
+        Old.read(path)
+    with pytest.raises(InputError, match="cannot be read: Is a directory"):
+        Old.read(tmp_path)
+    path.write_text('{"format": "distil bench", "version": 9}')
+    with pytest.raises(InputError, match="is version 9"):
+        Old.read(path)
+
+
+@pytest.mark.parametrize("p50", [0, -1, "NaN", "Infinity"])
+def test_a_time_that_is_none(path: Path, p50: object) -> None:
+    document = report(result()).as_dict()
+    document["results"][0]["p50_ms"] = 0.5
+    path.write_text(json.dumps(document).replace('"p50_ms": 0.5', f'"p50_ms": {p50}'))
+    with pytest.raises(InputError, match="was not written by"):
+        Old.read(path)
+
+
+def test_p95() -> None:
+    results = [result(p50_ms=10), result(p50_ms=30, batch=8)]
+    check_p95(results, most_ms=30)
+    with pytest.raises(GateError, match="p95 above 29 ms: tiny on cpu, fp32, seq 128, batch 8"):
+        check_p95(results, most_ms=29)
+
+
+def test_settings_are_told_apart_by_everything() -> None:
+    names = ("model", "device", "precision", "seq", "batch", "threads")
+    assert all(setting(**{name: "x"}) != setting() for name in names)

@@ -1,0 +1,42 @@
+import sys
+
+import pytest
+import torch
+
+from distilcli.benchmark.memory import MemoryWatch, resident_bytes
+
+CPU = torch.device("cpu")
+SIZE = 2**28
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="other systems do not tell")
+
+
+def test_a_watch_sees_what_is_taken_after_it_began() -> None:
+    del_me = torch.ones(SIZE, dtype=torch.uint8)
+    del del_me
+    watch = MemoryWatch(CPU, held=1000)
+    before = watch.read()
+    taken = torch.ones(SIZE // 2, dtype=torch.uint8)
+    after = watch.read()
+    assert taken.numel() == SIZE // 2
+    assert before.process is not None
+    assert after.process is not None
+    assert before.added is not None
+    assert after.added is not None
+    assert before.added < SIZE // 4  # the larger tensor was gone by then
+    assert after.added - before.added > SIZE // 4
+    assert after.cuda_allocated is None
+
+
+def test_what_the_model_holds_counts_as_added() -> None:
+    held = 2**40
+    added = MemoryWatch(CPU, held=held).read().added
+    assert added is not None
+    assert added >= held
+    assert MemoryWatch(CPU, held=None).read().added is None
+
+
+def test_resident_memory() -> None:
+    found = resident_bytes()
+    assert found is not None
+    assert found > 2**20
