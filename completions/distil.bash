@@ -35,7 +35,21 @@ _distil() {
                     _distil_words '--version --help -h'; return
                 fi
             fi
-            _distil_words 'choose classify completions embed evaluate fill finetune params qa tag tokenize' ;;
+            _distil_words 'bench choose classify completions embed evaluate fill finetune params qa tag tokenize' ;;
+        'bench')
+            if [[ $options ]]; then
+                case $previous in
+                    --model | -m | --vs) _distil_words 'mini sentiment'; _distil_paths -d; return ;;
+                    --device | --seq | --batch | --precision | --sweep | --text-column | -c | --limit | --rounds | --seconds | --threads | --fail-over | --max-p95-ms) _distil_free; return ;;
+                    --dataset | --json | --compare) _distil_paths -f; return ;;
+                    --profile) _distil_paths -d; return ;;
+                    --format) _distil_words 'auto table tsv csv json'; return ;;
+                esac
+                if [[ $current == -* ]]; then
+                    _distil_words '--model -m --vs --device --seq --batch --precision --sweep --dataset --text-column -c --limit --rounds --seconds --threads --profile --offline --json --format --quiet -q --compare --fail-over --max-p95-ms --help -h'; return
+                fi
+            fi
+            _distil_free ;;
         'choose')
             if [[ $options ]]; then
                 case $previous in

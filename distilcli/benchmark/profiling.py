@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
+import torch
 from torch.profiler import ProfilerActivity, profile
 
-from distilcli.benchmark.carrier import Carrier
 from distilcli.benchmark.subject import Subject
-from distilcli.engine.batching import Batch
+from distilcli.engine.batching import pad
 from distilcli.errors import ResourceError, UsageError
 from distilcli.tasks.settings import BatchOptions
 
@@ -40,33 +40,29 @@ def check_trace_place(place: Path, *, settings: int) -> None:
 
 
 def profile_subject(subject: Subject, path: Path, *, seq: int, batch: int) -> str:
-    """Run the first batch of a window a few times under the profiler, on one worker.
+    """Run the first batch of a window a few times under the profiler, on one core.
 
     Writes the trace, for chrome://tracing or perfetto.dev, and returns the table: operators by the
     time that they took themselves. Raises `ResourceError` where the trace cannot be written.
     """
     on_cuda = subject.device.type == "cuda"
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if on_cuda else [])]
-    tables: list[str] = []
-
-    def profiled(one: Batch) -> list[None]:
-        # The profiler sees the thread that it is started on.
-        with profile(activities=activities) as profiler:
+    rows = min(batch, max(1, BatchOptions().tokens_on(subject.device.type) // seq))
+    one = pad(subject.pieces(seq=seq, batch=rows), pad_token_id=0, device=subject.device)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        # On this thread: the profiler sees no other.
+        with torch.inference_mode(), profile(activities=activities) as profiler:
             for _ in range(_PASSES):
-                outputs = subject.forward(one)
-        key = "self_cuda_time_total" if on_cuda else "self_cpu_time_total"
-        tables.append(profiler.key_averages().table(sort_by=key, row_limit=_ROWS))
-        try:
-            profiler.export_chrome_trace(str(path))
-        except (OSError, RuntimeError) as error:
-            raise ResourceError(f"{path}: the trace cannot be written: {error}") from None
-        return outputs
-
-    budget = BatchOptions().tokens_on(subject.device.type)
-    pieces = subject.pieces(seq=seq, batch=min(batch, max(1, budget // seq)))
-    with Carrier(profiled, device=subject.device, workers=1, max_tokens=budget) as carrier:
-        carrier.carry(pieces)
-    return tables[0]
+                subject.forward(one)
+    finally:
+        torch.set_num_threads(threads)
+    profiler.export_chrome_trace(str(path))
+    if not path.is_file():
+        raise ResourceError(f"{path}: the trace could not be written; see the line above")
+    key = "self_cuda_time_total" if on_cuda else "self_cpu_time_total"
+    return profiler.key_averages().table(sort_by=key, row_limit=_ROWS)
 
 
 def _is_trace(place: Path) -> bool:

@@ -76,5 +76,5 @@ def test_batches_are_as_the_model_takes_them(
 def test_sequences_longer_than_the_model_reads(tiny_folder: Path) -> None:
     loaded = load(str(tiny_folder), device="cpu", offline=True)
     loaded.check_length(64)
-    with pytest.raises(UsageError, match="sequences of 65 tokens: .* reads at most 64"):
+    with pytest.raises(UsageError, match=r"sequences of 65 tokens: .* reads at most 64"):
         loaded.check_length(65)

@@ -18,8 +18,8 @@ def test_what_is_left_out() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", " ", "seq", "seq=", "seq=a", "seq=0", "seq=-1", "seq=1.5", "seq=8,", "rows=8", "seq=8 seq=9",
-     "seq= 8", "8", "seq=9999999999", "seq=²"],
+    ["", " ", "seq", "seq=", "seq=a", "seq=0", "seq=-1", "seq=1.5", "seq=8,", "rows=8",
+     "seq=8 seq=9", "seq= 8", "8", "seq=9999999999", "seq=²"],
 )  # fmt: skip
 def test_another_text(text: str) -> None:
     with pytest.raises(UsageError, match="write sizes of at least 1, such as"):

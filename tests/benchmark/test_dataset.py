@@ -1,0 +1,99 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from distilcli.benchmark import dataset as module
+from distilcli.benchmark.dataset import DatasetPlan, run_dataset
+from distilcli.benchmark.stages import STAGES
+from distilcli.checkpoint.config import ModelConfig
+from distilcli.errors import InputError, ModelError, ResourceError, UsageError
+
+
+def nothing(_: str) -> None:
+    pass
+
+
+@pytest.fixture
+def rows(tmp_path: Path) -> Path:
+    path = tmp_path / "rows.csv"
+    path.write_text("n,text\n" + "".join(f"{n},the film was good {n}\n" for n in range(30)))
+    return path
+
+
+def test_every_stage_has_its_time(rows: Path, tiny_folder: Path) -> None:
+    plan = DatasetPlan(file=str(rows), model=str(tiny_folder), device="cpu", limit=20)
+    (found,) = run_dataset(plan, note=nothing, warn=nothing).results
+    assert (found.rows, found.failed_rows) == (20, 0)
+    assert found.done == "rows are classified by the model's head"
+    assert tuple(found.stages) == STAGES
+    assert all(seconds > 0 for seconds in found.stages.values())
+    *stages, whole = found.records()
+    assert sum(record["share"] for record in stages) == pytest.approx(1)
+    assert (whole["stage"], whole["seconds"]) == ("whole run", found.seconds)
+
+
+@pytest.mark.parametrize("name", ["rows.csv", "rows.tsv", "rows.jsonl", "rows.txt"])
+def test_formats(name: str, tmp_path: Path, tiny_folder: Path) -> None:
+    text = {"jsonl": '{"text": "good"}\n', "txt": "good\n"}.get(name.split(".")[1], "text\ngood\n")
+    (tmp_path / name).write_text(text)
+    plan = DatasetPlan(file=str(tmp_path / name), model=str(tiny_folder), device="cpu")
+    assert run_dataset(plan, note=nothing, warn=nothing).results[0].rows == 1
+
+
+def test_a_model_without_labels_embeds(rows: Path, mlm_folder: Path) -> None:
+    plan = DatasetPlan(file=str(rows), model=str(mlm_folder), device="cpu", threads=1)
+    noted: list[str] = []
+    (found,) = run_dataset(plan, note=noted.append, warn=nothing).results
+    assert found.done == "rows are embedded (the model has no labels)"
+    assert found.threads == 1
+    assert noted == [f"measuring {rows} in fp32: {found.done}"]
+
+
+def test_a_shape_gets_a_head_of_random_weights(rows: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small = ModelConfig(dim=32, n_layers=1, n_heads=4, hidden_dim=48)
+    monkeypatch.setitem(module.SHAPES, "distilbert-base", small)
+    plan = DatasetPlan(file=str(rows), model="distilbert-base", device="cpu")
+    report = run_dataset(plan, note=nothing, warn=nothing)
+    assert report.results[0].done == "rows are classified by a head of random weights"
+    document = report.as_dict()
+    assert json.loads(json.dumps(document)) == document
+    assert document["results"][0]["model"] == "distilbert-base"
+
+
+def test_precisions(rows: Path, tiny_folder: Path) -> None:
+    warned: list[str] = []
+    plan = DatasetPlan(
+        file=str(rows), model=str(tiny_folder), device="cpu", precisions=("fp16", "fp32", "int8")
+    )
+    report = run_dataset(plan, note=nothing, warn=warned.append)
+    assert [found.precision for found in report.results] == ["fp32", "int8"]
+    assert len(warned) == 1
+    alone = DatasetPlan(file=str(rows), model=str(tiny_folder), device="cpu", precisions=("fp16",))
+    with pytest.raises(ResourceError, match="for accelerators"):
+        run_dataset(alone, note=nothing, warn=nothing)
+
+
+def test_rows_that_cannot_be_read(tmp_path: Path, tiny_folder: Path, rows: Path) -> None:
+    def refused(file: object, **more: object) -> None:
+        plan = DatasetPlan(file=str(file), model=str(tiny_folder), device="cpu", **more)  # type: ignore[arg-type]
+        run_dataset(plan, note=nothing, warn=nothing)
+
+    with pytest.raises(InputError, match="no such file"):
+        refused(tmp_path / "no.csv")
+    with pytest.raises(InputError, match="other"):
+        refused(rows, text_column="other")
+    with pytest.raises(UsageError, match="reads files only"):
+        refused("-")
+    empty = tmp_path / "empty.csv"
+    empty.write_text("text\n")
+    with pytest.raises(InputError, match="has no rows to measure"):
+        refused(empty)
+
+
+def test_a_model_that_is_none(rows: Path, tmp_path: Path, make_model: Callable[..., Path]) -> None:
+    with pytest.raises(ModelError, match="no folder"):
+        run_dataset(
+            DatasetPlan(file=str(rows), model=str(tmp_path / "none")), note=nothing, warn=nothing
+        )

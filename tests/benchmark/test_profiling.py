@@ -1,0 +1,39 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from distilcli.benchmark.profiling import check_trace_place, profile_subject, trace_path
+from distilcli.benchmark.subject import load, prepare
+from distilcli.errors import ResourceError, UsageError
+
+
+def test_a_table_and_a_trace(tiny_folder: Path, tmp_path: Path) -> None:
+    subject = prepare(load(str(tiny_folder), device="cpu", offline=True), "int8")
+    path = tmp_path / "trace.json"
+    table = profile_subject(subject, path, seq=8, batch=2)
+    assert "layer_norm" in table
+    names = {event.get("name") for event in json.loads(path.read_text())["traceEvents"]}
+    assert "aten::embedding" in names
+    with pytest.raises(ResourceError, match="the trace could not be written"):
+        profile_subject(subject, tmp_path / "no" / "trace.json", seq=8, batch=2)
+
+
+def test_where_traces_go(tmp_path: Path) -> None:
+    folder = tmp_path / "a" / "b"
+    check_trace_place(folder, settings=3)
+    assert folder.is_dir()
+    assert trace_path(folder, "fp32-seq8-batch1") == folder / "fp32-seq8-batch1.trace.json"
+    file = tmp_path / "t.json"
+    check_trace_place(file, settings=1)
+    assert trace_path(file, "x") == file
+
+
+def test_where_traces_cannot_go(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="2 settings have a trace each; name a folder"):
+        check_trace_place(tmp_path / "t.json", settings=2)
+    with pytest.raises(UsageError, match="there is no folder"):
+        check_trace_place(tmp_path / "no" / "t.json", settings=1)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="cannot be made a folder"):
+        check_trace_place(tmp_path / "file", settings=1)
