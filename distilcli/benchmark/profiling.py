@@ -62,7 +62,8 @@ def profile_subject(subject: Subject, path: Path, *, seq: int, batch: int) -> st
     if not path.is_file():
         raise ResourceError(f"{path}: the trace could not be written; see the line above")
     key = "self_cuda_time_total" if on_cuda else "self_cpu_time_total"
-    return profiler.key_averages().table(sort_by=key, row_limit=_ROWS)
+    table: str = profiler.key_averages().table(sort_by=key, row_limit=_ROWS)
+    return table
 
 
 def _is_trace(place: Path) -> bool:

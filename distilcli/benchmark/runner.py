@@ -13,11 +13,11 @@ from distilcli.benchmark.memory import MemoryWatch
 from distilcli.benchmark.profiling import profile_subject, trace_path
 from distilcli.benchmark.report import Report, describe_machine
 from distilcli.benchmark.result import Result, Setting, latency_figures
-from distilcli.benchmark.subject import Loaded, Subject, load, prepare
+from distilcli.benchmark.subject import Subject, open_subject
 from distilcli.benchmark.versus import compare_rounds
 from distilcli.engine.workers import workers_on
 from distilcli.errors import ResourceError
-from distilcli.model.precision import Precision, require_precision
+from distilcli.model.precision import Precision
 from distilcli.tasks.settings import BatchOptions, available_cores
 
 Say = Callable[[str], None]
@@ -72,16 +72,15 @@ def run(plan: Plan, voice: Voice) -> Report:
 
 
 def _measure_precision(plan: Plan, precision: Precision, report: Report, voice: Voice) -> None:
-    loaded = load(plan.model, device=plan.device, offline=plan.offline)
     try:
-        require_precision(precision, loaded.device)
+        subjects = _subjects(plan, precision)
     except ResourceError as refusal:
         report.skipped[precision] = str(refusal)
         if len(report.skipped) == len(plan.precisions):
             raise
         voice.warn(f"{refusal}; left out")
         return
-    with _contenders(plan, precision, loaded) as contenders:
+    with _at_work(plan, subjects) as contenders:
         device, workers = contenders[0].subject.device, contenders[0].carrier.workers
         if not report.environment:
             report.environment = describe_machine(device, threads=workers)
@@ -109,15 +108,24 @@ def _measure_precision(plan: Plan, precision: Precision, report: Report, voice: 
                 report.comparisons.append(compare_rounds(results, found))
 
 
+def _subjects(plan: Plan, precision: Precision) -> list[Subject]:
+    """Open the model, then its rival."""
+    return [
+        open_subject(
+            name,
+            precision,
+            device=plan.device,
+            offline=plan.offline,
+            longest=max(seq for seq, _ in plan.sizes),
+        )
+        for name in (plan.model, plan.rival)
+        if name is not None
+    ]
+
+
 @contextmanager
-def _contenders(plan: Plan, precision: Precision, loaded: Loaded) -> Iterator[list[_Contender]]:
-    """Open the model and its rival, which is loaded after it, and start their workers."""
-    device = loaded.device
-    workers = workers_on(device, cores=plan.threads or available_cores())
-    subjects = [_checked(loaded, plan, precision)]
-    if plan.rival is not None:
-        rival = load(plan.rival, device=str(device), offline=plan.offline)
-        subjects.append(_checked(rival, plan, precision))
+def _at_work(plan: Plan, subjects: Sequence[Subject]) -> Iterator[list[_Contender]]:
+    """Start the workers of each."""
     with ExitStack() as stack:
         yield [
             _Contender(
@@ -125,20 +133,14 @@ def _contenders(plan: Plan, precision: Precision, loaded: Loaded) -> Iterator[li
                 stack.enter_context(
                     Carrier(
                         subject.forward,
-                        device=device,
-                        workers=workers,
-                        max_tokens=BatchOptions().tokens_on(device.type),
+                        device=subject.device,
+                        workers=workers_on(subject.device, cores=plan.threads or available_cores()),
+                        max_tokens=BatchOptions().tokens_on(subject.device.type),
                     )
                 ),
             )
             for subject in subjects
         ]
-
-
-def _checked(loaded: Loaded, plan: Plan, precision: Precision) -> Subject:
-    for seq, _ in plan.sizes:
-        loaded.check_length(seq)
-    return prepare(loaded, precision)
 
 
 def _measure(contenders: Sequence[_Contender], effort: Effort, *, seq: int, batch: int) -> None:

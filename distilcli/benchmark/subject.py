@@ -5,7 +5,7 @@ is downloaded. Random weights cost the same time as trained ones.
 """
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -16,7 +16,7 @@ from distilcli.checkpoint.config import ModelConfig
 from distilcli.checkpoint.locate import locate
 from distilcli.engine.batching import Batch, Piece
 from distilcli.errors import UsageError
-from distilcli.model.device import Placement, place
+from distilcli.model.device import place
 from distilcli.model.heads import BaseModel
 from distilcli.model.inference import for_inference
 from distilcli.model.loading import load_model
@@ -33,41 +33,11 @@ _SEED = 0
 _BYTES: dict[Precision, int] = {"bf16": 2, "fp16": 2}
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """An encoder in fp32 on its device, without BERT's pooler, which most heads do without.
-
-    `resident_before` is the memory that the process took before it was loaded.
-    """
-
-    name: str
-    model: BaseModel
-    placement: Placement
-    resident_before: int | None
-
-    @property
-    def config(self) -> ModelConfig:
-        """Its shape."""
-        return self.model.config
-
-    @property
-    def device(self) -> torch.device:
-        """Where it is."""
-        return self.placement.device
-
-    def check_length(self, seq: int) -> None:
-        """Raise `UsageError` for sequences longer than it reads."""
-        if seq > self.config.max_position_embeddings:
-            raise UsageError(
-                f"sequences of {seq:,} tokens: {self.name} reads at most "
-                f"{self.config.max_position_embeddings:,}; ask for fewer"
-            )
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Subject:
-    """An encoder ready to run; `bytes` are those of its weights as it keeps them.
+    """An encoder ready to run, without BERT's pooler, which most heads do without.
 
+    `bytes` are those of its weights as it keeps them.
     `held` is what it took of the device's memory (on the CPU of the process's), if that is known.
     """
 
@@ -78,7 +48,7 @@ class Subject:
     precision: Precision
     parameters: int
     bytes: int
-    held: int | None
+    held: int | None = None
 
     def forward(self, batch: Batch) -> list[None]:
         """Run a batch to its end, on whatever device: one empty output per piece."""
@@ -100,17 +70,51 @@ def is_shape(name: str) -> bool:
     return name in SHAPES and not Path(name).is_dir()
 
 
-def load(name: str, *, device: str, offline: bool) -> Loaded:
-    """Load the encoder of a model, or draw the weights of a shape, and place it.
+def open_subject(
+    name: str, precision: Precision, *, device: str, offline: bool, longest: int
+) -> Subject:
+    """Load the encoder of a model, or draw the weights of a shape, ready for `longest` tokens.
 
     Raises `ModelError`, `ResourceError` or `UsageError` where it cannot be had.
     """
     before = resident_bytes()
+    subject = _prepared(name, precision, device=device, offline=offline, longest=longest)
+    # What it was made of is gone by now: int8 needs none of the matrices in fp32.
+    if subject.device.type == "cuda":
+        return replace(subject, held=subject.bytes)
+    return replace(subject, held=_growth(before, resident_bytes()))
+
+
+def _prepared(
+    name: str, precision: Precision, *, device: str, offline: bool, longest: int
+) -> Subject:
+    model = _encoder(name, offline=offline)
+    config = model.config
+    if longest > config.max_position_embeddings:
+        raise UsageError(
+            f"sequences of {longest:,} tokens: {name} reads at most "
+            f"{config.max_position_embeddings:,}; ask for fewer"
+        )
+    where = place(model, device, vocab_size=config.vocab_size).device
+    parameters = sum(weight.numel() for weight in model.parameters())
+    size = held_bytes(model, precision)
+    # tf32 holds for the process, and for the next precision too, unless it is taken back.
+    torch.set_float32_matmul_precision("highest")
+    return Subject(
+        name=name,
+        config=config,
+        model=for_inference(model, precision, where),
+        device=where,
+        precision=precision,
+        parameters=parameters,
+        bytes=size,
+    )
+
+
+def _encoder(name: str, *, offline: bool) -> BaseModel:
     if is_shape(name):
-        model = random_model(BaseModel, SHAPES[name]).eval()
-    else:
-        model = load_model(locate(name, offline=offline), BaseModel).model
-    return Loaded(name, model, place(model, device, vocab_size=model.config.vocab_size), before)
+        return random_model(BaseModel, SHAPES[name]).eval()
+    return load_model(locate(name, offline=offline), BaseModel).model
 
 
 def random_model(kind: type, config: ModelConfig) -> BaseModel:
@@ -119,26 +123,6 @@ def random_model(kind: type, config: ModelConfig) -> BaseModel:
         torch.manual_seed(_SEED)
         model: BaseModel = kind(config)
     return model
-
-
-def prepare(loaded: Loaded, precision: Precision) -> Subject:
-    """Make a loaded model ready in `precision`; it is used up. Raises `ResourceError`."""
-    parameters = sum(weight.numel() for weight in loaded.model.parameters())
-    size = held_bytes(loaded.model, precision)
-    # tf32 holds for the process, and for the next precision too, unless it is taken back.
-    torch.set_float32_matmul_precision("highest")
-    model = for_inference(loaded.model, precision, loaded.device)
-    before, after = loaded.resident_before, resident_bytes()
-    return Subject(
-        name=loaded.name,
-        config=loaded.config,
-        model=model,
-        device=loaded.device,
-        precision=precision,
-        parameters=parameters,
-        bytes=size,
-        held=size if loaded.device.type == "cuda" else _growth(before, after),
-    )
 
 
 def held_bytes(model: BaseModel, precision: Precision) -> int:

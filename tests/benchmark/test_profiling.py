@@ -4,12 +4,12 @@ from pathlib import Path
 import pytest
 
 from distilcli.benchmark.profiling import check_trace_place, profile_subject, trace_path
-from distilcli.benchmark.subject import load, prepare
+from distilcli.benchmark.subject import open_subject
 from distilcli.errors import ResourceError, UsageError
 
 
 def test_a_table_and_a_trace(tiny_folder: Path, tmp_path: Path) -> None:
-    subject = prepare(load(str(tiny_folder), device="cpu", offline=True), "int8")
+    subject = open_subject(str(tiny_folder), "int8", device="cpu", offline=True, longest=8)
     path = tmp_path / "trace.json"
     table = profile_subject(subject, path, seq=8, batch=2)
     assert "layer_norm" in table

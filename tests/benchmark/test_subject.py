@@ -8,8 +8,7 @@ from distilcli.benchmark.subject import (
     SHAPES,
     held_bytes,
     is_shape,
-    load,
-    prepare,
+    open_subject,
     random_model,
 )
 from distilcli.checkpoint.config import ModelConfig
@@ -62,8 +61,8 @@ def test_bytes_by_precision() -> None:
 def test_batches_are_as_the_model_takes_them(
     make_model: Callable[..., Path], model_type: str
 ) -> None:
-    loaded = load(str(make_model(model_type=model_type)), device="cpu", offline=True)
-    subject = prepare(loaded, "fp32")
+    folder = str(make_model(model_type=model_type))
+    subject = open_subject(folder, "fp32", device="cpu", offline=True, longest=6)
     pieces = subject.pieces(seq=6, batch=3)
     assert [len(piece) for piece in pieces] == [6, 6, 6]
     assert pieces == subject.pieces(seq=6, batch=3)
@@ -74,7 +73,7 @@ def test_batches_are_as_the_model_takes_them(
 
 
 def test_sequences_longer_than_the_model_reads(tiny_folder: Path) -> None:
-    loaded = load(str(tiny_folder), device="cpu", offline=True)
-    loaded.check_length(64)
+    how = {"device": "cpu", "offline": True}
+    open_subject(str(tiny_folder), "fp32", **how, longest=64)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match=r"sequences of 65 tokens: .* reads at most 64"):
-        loaded.check_length(65)
+        open_subject(str(tiny_folder), "fp32", **how, longest=65)  # type: ignore[arg-type]

@@ -256,7 +256,7 @@ def test_a_fault_of_the_command_line_waits_for_no_model(
 ) -> None:
     from distilcli.benchmark import runner
 
-    monkeypatch.setattr(runner, "load", lambda *_, **__: pytest.fail("a model was loaded"))
+    monkeypatch.setattr(runner, "open_subject", lambda *_, **__: pytest.fail("a model was loaded"))
     assert distil("bench", "--compare", "none.json")[0] == 3
     assert distil("bench", "--compare", "none.json", "--fail-over", "x")[0] == 2
     assert distil("bench", "--sweep", "x")[0] == 2
