@@ -39,7 +39,7 @@ _distil() {
         'bench')
             if [[ $options ]]; then
                 case $previous in
-                    --model | -m | --vs) _distil_words 'mini sentiment'; _distil_paths -d; return ;;
+                    --model | -m | --vs) _distil_words 'embed entities mini qa sentiment'; _distil_paths -d; return ;;
                     --device | --seq | --batch | --precision | --sweep | --text-column | -c | --limit | --rounds | --seconds | --threads | --fail-over | --max-p95-ms) _distil_free; return ;;
                     --dataset | --json | --compare) _distil_paths -f; return ;;
                     --profile) _distil_paths -d; return ;;

@@ -21,8 +21,8 @@ complete --command distil --condition '__distil_runs' --arguments qa --descripti
 complete --command distil --condition '__distil_runs' --arguments tag --description 'Find names and other entities in the rows of files'
 complete --command distil --condition '__distil_runs' --arguments tokenize --description 'Show the tokens that a model sees of a text'
 
-complete --command distil --condition '__distil_runs bench' --long-option model --short-option m --exclusive --arguments 'mini sentiment (__fish_complete_directories)' --description 'A built-in model, a folder, a hub id (@revision), or the shape distilbert-base or bert-base with random weights'
-complete --command distil --condition '__distil_runs bench' --long-option vs --exclusive --arguments 'mini sentiment (__fish_complete_directories)' --description 'Measure this one by turns with it, and give ratios'
+complete --command distil --condition '__distil_runs bench' --long-option model --short-option m --exclusive --arguments 'embed entities mini qa sentiment (__fish_complete_directories)' --description 'A built-in model, a folder, a hub id (@revision), or the shape distilbert-base or bert-base with random weights'
+complete --command distil --condition '__distil_runs bench' --long-option vs --exclusive --arguments 'embed entities mini qa sentiment (__fish_complete_directories)' --description 'Measure this one by turns with it, and give ratios'
 complete --command distil --condition '__distil_runs bench' --long-option device --exclusive --description 'auto, cpu, cuda, cuda:N or mps'
 complete --command distil --condition '__distil_runs bench' --long-option seq --exclusive --description 'Tokens in a sequence (128)'
 complete --command distil --condition '__distil_runs bench' --long-option batch --exclusive --description 'Sequences in a batch (1)'

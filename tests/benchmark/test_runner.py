@@ -8,6 +8,7 @@ from distilcli.benchmark.ceiling import Ceiling
 from distilcli.benchmark.measure import Effort, Round
 from distilcli.benchmark.runner import Plan, Voice, run
 from distilcli.errors import ResourceError, UsageError
+from distilcli.model.precision import Precision
 
 SHORT = Effort(rounds=4, seconds=0)
 SILENT = Voice(lambda _: None, lambda _: None, lambda _: None)
@@ -81,10 +82,13 @@ def test_precisions_by_sizes_and_what_is_not_there_left_out(tiny_folder: Path) -
     assert report.environment["threads"] == 1
 
 
-def test_none_of_the_precisions_is_there(tiny_folder: Path) -> None:
-    for precisions in (("fp16",), ("tf32", "fp16")):
-        with pytest.raises(ResourceError, match="--precision fp16 is for accelerators"):
-            run(Plan(model=str(tiny_folder), device="cpu", precisions=precisions), SILENT)  # type: ignore[arg-type]
+@pytest.mark.parametrize("precisions", [("fp16",), ("tf32", "fp16")])
+def test_none_of_the_precisions_is_there(
+    tiny_folder: Path, precisions: tuple[Precision, ...]
+) -> None:
+    plan = Plan(model=str(tiny_folder), device="cpu", precisions=precisions, sizes=[(8, 1)])
+    with pytest.raises(ResourceError, match="--precision fp16 is for accelerators"):
+        run(plan, SILENT)
 
 
 def test_sequences_longer_than_a_model_reads(
