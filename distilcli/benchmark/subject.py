@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from distilcli.benchmark.memory import resident_bytes
+from distilcli.benchmark.memory import resident_bytes, settle
 from distilcli.checkpoint.config import ModelConfig
 from distilcli.checkpoint.locate import locate
 from distilcli.engine.batching import Batch, Piece
@@ -77,9 +77,11 @@ def open_subject(
 
     Raises `ModelError`, `ResourceError` or `UsageError` where it cannot be had.
     """
+    settle()
     before = resident_bytes()
     subject = _prepared(name, precision, device=device, offline=offline, longest=longest)
     # What it was made of is gone by now: int8 needs none of the matrices in fp32.
+    settle()
     if subject.device.type == "cuda":
         return replace(subject, held=subject.bytes)
     return replace(subject, held=_growth(before, resident_bytes()))

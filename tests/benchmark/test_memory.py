@@ -3,7 +3,7 @@ import sys
 import pytest
 import torch
 
-from distilcli.benchmark.memory import MemoryWatch, resident_bytes
+from distilcli.benchmark.memory import MemoryWatch, resident_bytes, settle
 
 CPU = torch.device("cpu")
 SIZE = 2**28
@@ -40,3 +40,14 @@ def test_resident_memory() -> None:
     found = resident_bytes()
     assert found is not None
     assert found > 2**20
+
+
+def test_what_is_free_is_given_back() -> None:
+    small = [torch.ones(2**10) for _ in range(2**14)]  # each too small for a map of its own
+    full = resident_bytes()
+    del small
+    settle()
+    settled = resident_bytes()
+    assert full is not None
+    assert settled is not None
+    assert full - settled > 2**25

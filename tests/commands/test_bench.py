@@ -1,7 +1,6 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -9,32 +8,22 @@ from tests.commands._parse import delimited
 
 Run = Callable[..., tuple[int, str, str]]
 
+MOMENT = ("--seconds", 0, "--rounds", 1, "--threads", 1)
+
 
 @pytest.fixture
-def bench(
-    distil: Run, tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., tuple[int, str, str]]:
+def bench(distil: Run, tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Return a function that measures the tiny model for a moment, without the large products."""
     from distilcli.benchmark.ceiling import Ceiling
 
     monkeypatch.setattr(Ceiling, "sample", lambda self: setattr(self, "flops_per_second", 1e12))
     monkeypatch.chdir(tmp_path)
 
-    def bench(*arguments: object, model: object = tiny_folder, short: bool = True) -> Any:
-        moment = ("--seconds", 0, "--rounds", 1) if short else ()
-        return distil("bench", "-m", model, "--device", "cpu", "--seq", 8, *moment, *arguments)
+    def bench(*arguments: object, model: object = tiny_folder) -> tuple[int, str, str]:
+        sizes = () if "--sweep" in arguments else ("--seq", 8)
+        return distil("bench", "-m", model, "--device", "cpu", *MOMENT, *sizes, *arguments)
 
     return bench
-
-
-@pytest.fixture
-def sweep(bench: Run, distil: Run, tiny_folder: Path) -> Run:
-    def sweep(*arguments: object) -> tuple[int, str, str]:
-        return distil(
-            "bench", "-m", tiny_folder, "--device", "cpu", "--seconds", 0, "--rounds", 1, *arguments
-        )
-
-    return sweep
 
 
 @pytest.fixture
@@ -45,7 +34,7 @@ def rows(tmp_path: Path) -> Path:
 
 
 def test_a_pipe_gets_a_line_for_each_setting(bench: Run, tiny_folder: Path) -> None:
-    code, out, err = bench("--batch", 3, "--threads", 1)
+    code, out, err = bench("--batch", 3)
     (line,) = delimited(out, "\t")
     assert code == 0
     settings = {name: line[name] for name in ("model", "device", "precision", "seq", "batch")}
@@ -63,8 +52,8 @@ def test_a_pipe_gets_a_line_for_each_setting(bench: Run, tiny_folder: Path) -> N
     assert "torch" in notes[1]
 
 
-def test_a_sweep_names_the_best(sweep: Run) -> None:
-    code, out, err = sweep("--sweep", "seq=8,16 batch=1,2", "--precision", "fp32,int8")
+def test_a_sweep_names_the_best(bench: Run) -> None:
+    code, out, err = bench("--sweep", "seq=8,16 batch=1,2", "--precision", "fp32,int8")
     lines = delimited(out, "\t")
     found = [(line["precision"], line["seq"], line["batch"]) for line in lines]
     assert code == 0
@@ -83,9 +72,7 @@ def test_a_sweep_names_the_best(sweep: Run) -> None:
     assert f"lowest latency: {quickest['precision']}, seq {quickest['seq']}" in err
 
 
-def test_tables_for_people(
-    bench: Run, sweep: Run, make_model: Callable[..., Path], tmp_path: Path
-) -> None:
+def test_tables_for_people(bench: Run, make_model: Callable[..., Path], tmp_path: Path) -> None:
     _, out, _ = bench("--format", "table", "--json", "old.json")
     assert [line.split()[0] for line in out.splitlines()[1:]] == [
         "latency", "rate", "compute", "memory", "weights",
