@@ -40,22 +40,32 @@ class Old:
         return cls(path, environment, p50_ms)
 
     def changes(self, report: Report) -> list[Change]:
-        """Return what has become of each setting that both have.
-
-        Raises `InputError` if there is none.
-        """
-        found = [
+        """Return what has become of each setting that both have."""
+        return [
             Change(result.setting, self.p50_ms[result.setting], result.latency_ms["p50"])
             for result in report.results
             if result.setting in self.p50_ms
         ]
-        if not found:
+
+    def check(self, report: Report, *, fail_over: float) -> None:
+        """Raise `GateError` if a setting is slower by more than the share `fail_over`.
+
+        And `InputError` if no setting can be compared.
+        """
+        changes = self.changes(report)
+        if not changes:
             here, there = report.results[0].setting, next(iter(self.p50_ms))
             raise InputError(
                 f"{self.path}: has none of the settings measured here (it has "
                 f"{there.described()}, here is {here.described()}); measure the same ones"
             )
-        return found
+        if slower := [each for each in changes if each.share > fail_over]:
+            said = (
+                f"{each.setting.described()}: p50 {each.new_ms:.3f} ms, was {each.old_ms:.3f} ms "
+                f"(+{each.share:.1%})"
+                for each in slower
+            )
+            raise GateError(f"gate failed: slower by more than {fail_over:.1%}: {'; '.join(said)}")
 
     def differences(self, report: Report) -> list[str]:
         """Say what makes the comparison less than fair.
@@ -76,18 +86,6 @@ class Old:
             *([f"{self.path}: has nothing to compare with for {_named(new)}"] if new else []),
             *([f"{self.path}: not measured again: {_named(gone)}"] if gone else []),
         ]
-
-
-def check_changes(found: Sequence[Change], *, fail_over: float) -> None:
-    """Raise `GateError` if a setting is slower by more than the share `fail_over`."""
-    slower = [
-        f"{each.setting.described()}: p50 {each.new_ms:.3f} ms, was {each.old_ms:.3f} ms "
-        f"(+{each.share:.1%})"
-        for each in found
-        if each.share > fail_over
-    ]
-    if slower:
-        raise GateError(f"gate failed: slower by more than {fail_over:.1%}: {'; '.join(slower)}")
 
 
 def check_p95(results: Sequence[Result], *, most_ms: float) -> None:

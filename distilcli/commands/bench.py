@@ -56,7 +56,7 @@ def bench(
         _write(json_file, measured.as_dict())
         return
 
-    from distilcli.benchmark.compare import Old, check_changes, check_p95
+    from distilcli.benchmark.compare import Old, check_p95
     from distilcli.benchmark.runner import Voice, run
     from distilcli.console.benchmark import show_benchmark, show_profile
 
@@ -73,7 +73,8 @@ def bench(
     _write(json_file, report.as_dict())
     if gates.most_p95_ms is not None:
         check_p95(report.results, most_ms=gates.most_p95_ms)
-    check_changes(report.changes, fail_over=fail_over)
+    if old is not None:
+        old.check(report, fail_over=fail_over)
 
 
 def _check_file(path: str | None, *, spared: Sequence[str | None]) -> None:

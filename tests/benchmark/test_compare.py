@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from distilcli.benchmark.compare import Old, check_changes, check_p95
+from distilcli.benchmark.compare import Old, check_p95
 from distilcli.errors import GateError, InputError
 from tests.benchmark._made import MACHINE, report, result, setting
 
@@ -32,16 +32,16 @@ def test_the_same_settings_are_matched(path: Path) -> None:
 
 def test_slower_by_more_than_that_fails(path: Path) -> None:
     was = old(path, result(p50_ms=10), result(p50_ms=10, batch=8))
-    changes = was.changes(report(result(p50_ms=10.4), result(p50_ms=11, batch=8)))
-    check_changes(changes, fail_over=0.11)
+    now = report(result(p50_ms=10.4), result(p50_ms=11, batch=8))
+    was.check(now, fail_over=0.11)
     with pytest.raises(GateError, match=r"batch 8, threads 2: p50 11.000 ms, was 10.000 ms \(\+10"):
-        check_changes(changes, fail_over=0.05)
+        was.check(now, fail_over=0.05)
 
 
 def test_nothing_to_compare_with(path: Path) -> None:
     was = old(path, result(model="another"))
     with pytest.raises(InputError, match="has none of the settings measured here"):
-        was.changes(report(result()))
+        was.check(report(result()), fail_over=9)
 
 
 def test_what_makes_it_unfair_is_said(path: Path) -> None:
