@@ -123,10 +123,7 @@ class Workers:
             for window, positions in iter(jobs.get, None):
                 if self._closed:
                     return
-                if window.failure is None:
-                    self._run(window, positions)
-                with self._lock:
-                    self._pending -= 1
+                self._run(window, positions)
 
     def _stream(self) -> AbstractContextManager[object]:
         """Return the stream of a worker: on CUDA its own, so that workers do not wait in line."""
@@ -135,10 +132,19 @@ class Workers:
         return torch.cuda.stream(torch.cuda.Stream(self._device))  # type: ignore[no-untyped-call]
 
     def _run(self, window: Window[Any], positions: list[int]) -> None:
-        try:
-            window.put(positions, self._outputs([window.pieces[n] for n in positions]))
-        except BaseException as error:  # noqa: BLE001 (raised again on the caller's thread)
-            window.fail(error)
+        outputs: list[Any] = []
+        failure = window.failure
+        if failure is None:
+            try:
+                outputs = self._outputs([window.pieces[n] for n in positions])
+            except BaseException as error:  # noqa: BLE001 (raised again on the caller's thread)
+                failure = error
+        with self._lock:
+            self._pending -= 1  # before anybody who waited for the window submits the next
+        if failure is None:
+            window.put(positions, outputs)
+        else:
+            window.fail(failure)
 
     def _outputs(self, pieces: list[Piece]) -> list[Any]:
         """Run a batch, in halves for as long as it does not fit; outputs as the pieces lie."""
