@@ -13,8 +13,6 @@ from distilcli.engine.window import Window
 from distilcli.engine.workers import Workers
 from distilcli.stats import RunStats
 
-_POLL_SECONDS = 0.2  # Windows delivers Ctrl-C only between waits
-
 
 class Carrier:
     """The workers of one model, and windows through them; a context manager.
@@ -69,8 +67,7 @@ class Carrier:
         window.fill([None], [Encoded(pieces * times)])
         started = perf_counter()
         self._threads.submit(window, batches)
-        while not window.done.wait(_POLL_SECONDS):
-            pass
+        self._threads.finish(window)
         seconds = perf_counter() - started
         if window.failure is not None:
             raise window.failure

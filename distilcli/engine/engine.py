@@ -25,8 +25,6 @@ from distilcli.stats import RunStats
 
 OnError = Literal["keep", "skip", "stop"]
 
-_POLL_SECONDS = 0.2  # Windows delivers Ctrl-C only between waits
-
 
 @dataclass(frozen=True, slots=True)
 class Engine(Generic[Item, Value]):
@@ -93,7 +91,7 @@ class Engine(Generic[Item, Value]):
         try:
             for part in (workers, read_ahead, feeder):
                 part.start()
-            for window in _finished_windows(feeder, in_flight=count + 1):
+            for window in _finished_windows(feeder, workers, in_flight=count + 1):
                 yield from self._decode(window, stats)
         finally:
             for part in (workers, read_ahead, feeder):
@@ -143,13 +141,14 @@ class Engine(Generic[Item, Value]):
         return Outcome(item, value=value, truncated=row.truncated)
 
 
-def _finished_windows(feeder: Feeder[Item], *, in_flight: int) -> Iterator[Window[Item]]:
+def _finished_windows(
+    feeder: Feeder[Item], workers: Workers, *, in_flight: int
+) -> Iterator[Window[Item]]:
     """Yield windows that are done, in order; one is opened for each that is taken."""
     windows = deque(feeder.open_window() for _ in range(in_flight))
     while True:
         window = windows.popleft()
-        while not window.done.wait(_POLL_SECONDS):
-            pass
+        workers.finish(window)
         if window.failure is not None:
             raise window.failure
         if not window.items:

@@ -12,7 +12,8 @@ from distilcli.errors import RowError
 class Window(Generic[Item]):
     """Rows in flight: filled once, completed by the workers piece by piece, in any order.
 
-    `done` is set when every piece has its output, or when `failure` tells why that will not be.
+    `done` is set when every piece has its output, or when `failure` tells why that will not be; or
+    when a batch is left to whoever waits for it.
     A window that is done without items and without failure is the end of the input.
     """
 
@@ -24,6 +25,7 @@ class Window(Generic[Item]):
         self._rows: Sequence[Encoded | RowError] = ()
         self._outputs: list[Any] = []
         self._missing = 0
+        self._left: list[int] | None = None
         self._lock = threading.Lock()
 
     def fill(self, items: Sequence[Item], rows: Sequence[Encoded | RowError]) -> None:
@@ -45,6 +47,18 @@ class Window(Generic[Item]):
             self._missing -= len(positions)
             if not self._missing:
                 self.done.set()
+
+    def leave(self, positions: list[int]) -> None:
+        """Leave the pieces at these positions to who waits for the window."""
+        self._left = positions
+        self.done.set()
+
+    def take_left(self) -> list[int] | None:
+        """Return what was left, once; the window is not done then. None if there is nothing."""
+        left, self._left = self._left, None
+        if left is not None:
+            self.done.clear()
+        return left
 
     def fail(self, error: BaseException) -> None:
         """Give the window up; the first reason is the one that stays."""

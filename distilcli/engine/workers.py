@@ -2,9 +2,9 @@
 
 On the CPU there is one worker per core and each keeps its kernels to one thread: batches side by
 side use the cores better than one batch spread over them, and torch lets go of the GIL while it
-computes. A batch that comes alone, as on a live pipe, goes to one more worker, which has all cores
-for it. When memory runs out, a batch is halved and tried again, and later ones are kept to the
-size that did fit.
+computes. A batch that comes alone, as on a live pipe, is left to the thread that waits for it,
+which has all cores. When memory runs out, a batch is halved and tried again, and later ones are
+kept to the size that did fit.
 """
 
 import threading
@@ -24,6 +24,7 @@ from distilcli.stats import RunStats
 _Jobs = SimpleQueue[tuple[Window[Any], list[int]] | None]
 
 _CUDA_WORKERS = 2
+_POLL_SECONDS = 0.2  # Windows delivers Ctrl-C only between waits
 _NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
 
 
@@ -57,19 +58,14 @@ class Workers:
         self._stats = stats
         self._pending = 0  # batches that wait or run
         self._jobs: _Jobs = SimpleQueue()
-        self._lone_jobs: _Jobs = SimpleQueue()
         self._closed = False
         self._lock = threading.Lock()
-        on_one_core = [(self._jobs, 1)] * count
-        on_all_cores = [(self._lone_jobs, count)] if count > 1 and device.type == "cpu" else []
+        self._count = count
         self._threads = [
-            threading.Thread(
-                target=self._work, args=work, name=f"distil-worker-{number}", daemon=True
-            )
-            for number, work in enumerate([*on_one_core, *on_all_cores])
+            threading.Thread(target=self._work, name=f"distil-worker-{number}", daemon=True)
+            for number in range(count)
         ]
-        self._can_take_all_cores = bool(on_all_cores)
-        self._ready = threading.Barrier(len(self._threads) + 1)
+        self._ready = threading.Barrier(count + 1)
 
     def start(self) -> None:
         """Start the threads; torch's own threads stay as they were for everyone else.
@@ -93,10 +89,29 @@ class Workers:
     def submit(self, window: Window[Any], batches: Sequence[list[int]]) -> None:
         """Queue batches of a window, each the positions of its pieces."""
         with self._lock:
-            is_alone = not self._pending and len(batches) == 1 and self._can_take_all_cores
+            is_alone = not self._pending and len(batches) == 1
             self._pending += len(batches)
+        if is_alone and self._count > 1 and self._device.type == "cpu":
+            window.leave(batches[0])
+            return
         for positions in batches:
-            (self._lone_jobs if is_alone else self._jobs).put((window, positions))
+            self._jobs.put((window, positions))
+
+    def finish(self, window: Window[Any]) -> None:
+        """Wait until a window is done, and run the batch that was left to who waits."""
+        while True:
+            while not window.done.wait(_POLL_SECONDS):
+                pass
+            positions = window.take_left()
+            if positions is None:
+                return
+            threads = torch.get_num_threads()
+            torch.set_num_threads(self._count)
+            try:
+                with torch.inference_mode():
+                    self._run(window, positions)
+            finally:
+                torch.set_num_threads(threads)
 
     def close(self) -> None:
         """Let each worker finish the batch in hand, drop the others, and wait for the threads."""
@@ -104,23 +119,22 @@ class Workers:
         self._ready.abort()  # a start that broke off, by Ctrl-C say, left some waiting for the rest
         for _ in self._threads:
             self._jobs.put(None)
-            self._lone_jobs.put(None)
         for thread in self._threads:
             if thread.is_alive():
                 thread.join()
 
-    def _work(self, jobs: _Jobs, cores: int) -> None:
+    def _work(self) -> None:
         if self._device.type == "cpu":
             # The first question makes torch copy its default to this thread; asked later, it
             # would undo the setting.
             torch.get_num_threads()
-            torch.set_num_threads(cores)
+            torch.set_num_threads(1)
         try:
             self._ready.wait()
         except threading.BrokenBarrierError:
             return
         with torch.inference_mode(), self._stream():
-            for window, positions in iter(jobs.get, None):
+            for window, positions in iter(self._jobs.get, None):
                 if self._closed:
                     return
                 self._run(window, positions)

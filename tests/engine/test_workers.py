@@ -28,7 +28,7 @@ def run(forward, batches, *, count=1, max_tokens=1000, device=CPU):
         workers.submit(window, [list(range(len(lengths)))])
         windows.append(window)
     for window in windows:
-        assert window.done.wait(10)
+        workers.finish(window)
     workers.close()
     return windows, stats
 
@@ -154,34 +154,42 @@ def test_one_thread_in_each_worker_and_no_change_elsewhere():
         torch.set_num_threads(before)
 
 
-def test_a_batch_that_comes_alone_gets_all_cores_and_others_one_each():
-    threads = []
-    both_submitted = threading.Event()
+def test_a_batch_that_comes_alone_is_left_to_who_waits_with_all_cores():
+    seen = []
 
     def forward(batch):
-        assert both_submitted.wait(10)
-        threads.append(torch.get_num_threads())
+        seen.append((threading.current_thread().name, torch.get_num_threads()))
+        assert torch.is_inference_mode_enabled()
         return first_ids(batch)
 
+    before = torch.get_num_threads()
     workers = Workers(forward, count=3, device=CPU, pad_token_id=0, max_tokens=9, stats=RunStats())
     workers.start()
     windows = [Window() for _ in range(3)]
     for window in windows:
         window.fill("x", [Encoded([Piece([1]), Piece([2])])])
     try:
-        both_submitted.set()
         workers.submit(windows[0], [[0, 1]])
-        assert windows[0].done.wait(10)
-        both_submitted.clear()
-        while workers._pending:
-            pass
-        workers.submit(windows[1], [[0], [1]])
-        workers.submit(windows[2], [[0, 1]])  # not alone: two others wait
-        both_submitted.set()
-        assert all(window.done.wait(10) for window in windows)
+        workers.submit(windows[1], [[0, 1]])  # not alone: another waits
+        workers.finish(windows[1])
+        assert [name.rpartition("-")[0] for name, _ in seen] == ["distil-worker"]
+        workers.finish(windows[0])
+        assert seen[1:] == [(threading.current_thread().name, 3)]
+        workers.submit(windows[2], [[0], [1]])
+        workers.finish(windows[2])
     finally:
         workers.close()
-    assert threads == [3, 1, 1, 1]
+    assert [threads for _, threads in seen] == [1, 3, 1, 1]
+    assert outputs(windows[0]) == outputs(windows[2]) == [1, 2]
+    assert torch.get_num_threads() == before
+
+
+def test_a_failure_of_the_batch_that_was_left_is_the_windows():
+    def forward(batch):
+        raise KeyError("x")
+
+    [window], _ = run(forward, [[1]], count=2)
+    assert isinstance(window.failure, KeyError)
 
 
 def test_each_worker_of_a_cuda_device_has_a_stream_of_its_own(monkeypatch):
@@ -235,7 +243,7 @@ def test_threads_that_cannot_be_had_end_in_one_line_and_no_thread_waits(monkeypa
     workers = Workers(
         first_ids, count=4, device=CPU, pad_token_id=0, max_tokens=9, stats=RunStats()
     )
-    with pytest.raises(ResourceError, match=r"only 2 of 5 threads .* fewer --threads"):
+    with pytest.raises(ResourceError, match=r"only 2 of 4 threads .* fewer --threads"):
         workers.start()
     workers.close()
     assert not [t for t in threading.enumerate() if t.name.startswith("distil-worker")]
