@@ -171,13 +171,19 @@ def run_over_files(
     note_unshown(console, sink)
     if not report.as_json:
         show_summary(console, stats, counts, counted=counted)
-    if agreement is not None and agreement.share is not None:
-        console.note(
-            f"int8 agrees with fp32 on {agreement.share:.1%} of the first {agreement.rows:,} rows"
-        )
-        about = {**about, "agreement": agreement.share, "agreement_rows": agreement.rows}
+    about = {**about, **told_agreement(console, agreement)}
     write_report({**about, "counts": dict(counts.most_common()), **stats.as_dict()}, report)
     return EXIT_SOME_ROWS_FAILED if stats.failed else 0
+
+
+def told_agreement(console: Console, agreement: "Agreement | None") -> dict[str, Any]:
+    """Say how far a model in int8 agreed with fp32, and return it for the report."""
+    if agreement is None or agreement.share is None:
+        return {}
+    console.note(
+        f"int8 agrees with fp32 on {agreement.share:.1%} of the first {agreement.rows:,} rows"
+    )
+    return agreement.as_dict()
 
 
 def estimate_over_files(

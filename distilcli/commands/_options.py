@@ -194,7 +194,8 @@ MinAgreementOption = Annotated[
         "--min-agreement",
         min=0,
         max=1,
-        help="int8: the least share of the first rows on which it must say what fp32 says (0.99).",
+        help="int8: the least share of the first rows on which it must say what fp32 says (0.99); "
+        "one row may differ, unless it is 1.",
     ),
 ]
 

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from distilcli.commands import _options as options
-from distilcli.commands._file_run import EXIT_SOME_ROWS_FAILED, open_sink, write_report
+from distilcli.commands._file_run import (
+    EXIT_SOME_ROWS_FAILED,
+    open_sink,
+    told_agreement,
+    write_report,
+)
 from distilcli.commands._run_options import RunOptions
 from distilcli.errors import UsageError
 
@@ -265,7 +270,12 @@ def evaluate(
     show_evaluation(console, report, by=by, table_format=table_format)
     if errors is not None:
         _write_errors(run, exam, outcome)
-    about = {"command": "evaluate", "subject": exam.name, "task": exam.task}
+    about = {
+        "command": "evaluate",
+        "subject": exam.name,
+        "task": exam.task,
+        **told_agreement(console, exam.agreement),
+    }
     write_report(
         {**about, "input": exam.source.name, **report.as_dict(), **stats.as_dict()}, run.report
     )

@@ -6,6 +6,7 @@ first, cut into batches by a token budget, and each batch is padded to its own l
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import torch
 from torch import Tensor
@@ -67,20 +68,22 @@ def pad(pieces: Sequence[Piece], *, pad_token_id: int, device: torch.device) -> 
     is_cuda = device.type == "cuda"
     lengths = [len(piece) for piece in pieces]
     longest = max(lengths)
+    # A tensor's own operators, unlike lists, let other threads go on.
+    mask = torch.arange(longest) < torch.tensor(lengths)[:, None]  # (B, T)
+
+    def sent(x: Tensor) -> Tensor:
+        return x.pin_memory().to(device, non_blocking=True) if is_cuda else x.to(device)
 
     def tensor(rows: list[list[int]], filler: int) -> Tensor:
-        filled = [row + [filler] * (longest - len(row)) for row in rows]
-        ids = torch.tensor(filled, dtype=torch.int64, pin_memory=is_cuda)  # (B, T)
-        return ids.to(device, non_blocking=is_cuda)
+        ids = torch.full(mask.shape, filler, dtype=torch.int64)
+        return sent(ids.masked_scatter_(mask, torch.tensor(list(chain.from_iterable(rows)))))
 
     token_types = [p.token_type_ids for p in pieces if p.token_type_ids is not None]
     if token_types and len(token_types) < len(pieces):
         raise ValueError("a batch mixes pieces with and without token_type_ids")
     return Batch(
         input_ids=tensor([piece.input_ids for piece in pieces], pad_token_id),
-        attention_mask=(
-            tensor([[1] * length for length in lengths], 0) if min(lengths) < longest else None
-        ),
+        attention_mask=(sent(mask.to(torch.int64)) if min(lengths) < longest else None),
         token_type_ids=tensor(token_types, 0) if token_types else None,
         pieces=pieces,
     )

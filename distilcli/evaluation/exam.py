@@ -12,6 +12,7 @@ from distilcli.rows.reader import RowSource
 from distilcli.rows.row import Row, cell_text, cell_value
 from distilcli.stats import RunStats
 from distilcli.tasks.settings import LongTexts
+from distilcli.tasks.verified import Agreement
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,7 +45,7 @@ class Exam:
 
     `source` has the rows with what is expected of them, which `expected_of` reads; `values` yields
     every row that is done with its value, and `measure` compares the two lists. `described` says
-    what is evaluated.
+    what is evaluated; `agreement` is that of a model in int8 with fp32.
     """
 
     task: Task
@@ -56,6 +57,7 @@ class Exam:
     measure: Callable[[list[Any], list[Any]], Measured]
     device: str = "cpu"
     load_seconds: float | None = None
+    agreement: Agreement | None = None
 
     def run(self, stats: RunStats, *, by: str | None = None, keep_rows: bool = False) -> "Outcome":
         """Carry every row through; `by` is the column of slices, `keep_rows` keeps the rows.

@@ -263,6 +263,7 @@ def _exam(
         measure=measure,
         device=predictor.device,
         load_seconds=predictor.load_seconds,
+        agreement=predictor.agreement,
     )
 
 

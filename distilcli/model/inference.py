@@ -8,20 +8,20 @@ from typing import TypeVar, cast
 
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
+from distilcli.errors import ResourceError
 from distilcli.model.device import padded_test_batch
 from distilcli.model.encoder import Block
 from distilcli.model.heads import TaskModel
 from distilcli.model.int8 import Int8Attention, Int8FeedForward
 from distilcli.model.linear import PackedLinear, can_pack
-from distilcli.model.precision import Precision, require_precision
+from distilcli.model.precision import Precision, dtype_of, require_precision
+from distilcli.model.ragged import has_kernel
 
 Model = TypeVar("Model", bound=TaskModel)
 
 _TOLERANCE = 0.05  # of the largest number: halves round, a wrong mask is off by far more
-
-_DTYPES: dict[Precision, torch.dtype] = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def for_inference(model: Model, precision: Precision, device: torch.device) -> Model:
@@ -29,33 +29,61 @@ def for_inference(model: Model, precision: Precision, device: torch.device) -> M
 
     With int8 it is another model, which shares the tensors that stay as they are with the one it
     was made of; else it is that one, changed. Raises `ResourceError` where the device does not
-    have the format. tf32 is a setting of torch's, and holds for the process.
+    have the format, or computes something else in it. tf32 is a setting of torch's, and holds for
+    the process until the next model is made ready.
     """
     require_precision(precision, device)
     if precision == "int8":
         return _quantised(model)
-    if precision == "tf32":
-        torch.set_float32_matmul_precision("high")
-    dtype = _DTYPES.get(precision, torch.float32)
-    model.to(dtype).eval()
-    if device.type == "cpu" and can_pack(dtype):
-        _pack(model)
-    if device.type == "cuda" and dtype is not torch.float32:
-        join_rows(model, device)
+    if device.type == "cuda":
+        torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
+    dtype = dtype_of(precision)
+    if device.type == "cpu":
+        model.to(dtype).eval()
+        if can_pack(dtype):
+            _pack(model)
+    elif dtype is torch.float32:
+        model.eval()
+    else:
+        _halve(model.eval(), dtype, device)
     return model
 
 
-def join_rows(model: TaskModel, device: torch.device) -> None:
-    """Let a half-precision model compute rows end to end, if a test batch comes out as before."""
+def _halve(model: TaskModel, dtype: torch.dtype, device: torch.device) -> None:
+    """Let an accelerator compute in half precision, rows end to end where it has the kernel.
+
+    Raises `ResourceError` where a test batch comes out otherwise than in fp32.
+    """
+    wanted = _test_states(model, device)
+    model.to(dtype)
+    if not _is_near(_test_states(model, device), wanted):
+        raise ResourceError(
+            f"{device}: its numbers in {dtype} differ from those in fp32 on a test batch; "
+            "use --precision fp32"
+        )
+    if has_kernel(next(model.parameters())):
+        join_rows(model, device, wanted)
+
+
+def join_rows(model: TaskModel, device: torch.device, wanted: Tensor) -> None:
+    """Let a model compute rows end to end if it can, and a test batch comes out as `wanted`."""
+    model.distilbert.joins_rows = True
+    try:
+        model.distilbert.joins_rows = _is_near(_test_states(model, device), wanted)
+    except (RuntimeError, TypeError, ValueError):  # a card, or a width of heads, without kernels
+        model.distilbert.joins_rows = False
+
+
+def _test_states(model: TaskModel, device: torch.device) -> Tensor:
+    """Return the last hidden states of the tokens of a padded test batch (N, D) in fp32."""
     input_ids, attention_mask = (x.to(device) for x in padded_test_batch(model.config.vocab_size))
-    outputs = []
-    for model.distilbert.joins_rows in (False, True):
-        with torch.inference_mode():
-            outputs.append(model.distilbert(input_ids, attention_mask).float())
-    tokens = attention_mask.bool()
-    difference = (outputs[1] - outputs[0])[tokens].abs().max()
-    largest = outputs[0][tokens].abs().max()
-    model.distilbert.joins_rows = bool(difference <= _TOLERANCE * largest)
+    with torch.inference_mode():
+        states: Tensor = model.distilbert(input_ids, attention_mask)
+    return states[attention_mask.bool()].float()
+
+
+def _is_near(found: Tensor, wanted: Tensor) -> bool:
+    return bool((found - wanted).abs().max() <= _TOLERANCE * wanted.abs().max())
 
 
 def _blocks(model: TaskModel) -> list[Block]:

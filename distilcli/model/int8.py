@@ -106,11 +106,9 @@ class Int8Attention(SelfAttention):
 
     def _project(self, asking: Tensor, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         codes = quantise(x)
-        if asking is not x:
-            keys, values = self.keys_values(codes).chunk(2, dim=2)
-            return self.queries(quantise(asking)), keys, values
         keys, values = self.keys_values(codes).chunk(2, dim=2)
-        return self.queries(codes), keys, values
+        asked = codes if asking is x else quantise(asking)
+        return self.queries(asked), keys, values
 
     def _output(self, context: Tensor) -> Tensor:
         out: Tensor = self.out(quantise(context))

@@ -7,9 +7,12 @@ from typing import Literal
 import torch
 
 from distilcli.errors import ResourceError
+from distilcli.model.machine import cpu_flags
 
 Precision = Literal["fp32", "tf32", "bf16", "fp16", "int8"]
 TrainingPrecision = Literal["auto", "fp32", "bf16"]
+
+_DTYPES: dict[Precision, torch.dtype] = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 # A feed-forward layer of DistilBERT-base over a batch of training.
 _TOKENS, _IN, _OUT = 1_024, 768, 3_072
@@ -25,7 +28,8 @@ def has_bf16(device: torch.device) -> bool:
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type == "cpu":
-        return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+        on_x86 = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+        return bool(on_x86 or "bf16" in cpu_flags())
     return False
 
 
@@ -38,6 +42,11 @@ def is_bf16_faster(device: torch.device) -> bool:
     if device.type != "cpu":
         return has_bf16(device)
     return has_bf16(device) and _bf16_rate() > _WORTH
+
+
+def dtype_of(precision: Precision) -> torch.dtype:
+    """Return the type of a model's weights; int8 is for its linear maps alone."""
+    return _DTYPES.get(precision, torch.float32)
 
 
 def require_precision(precision: Precision, device: torch.device) -> None:

@@ -23,17 +23,17 @@ class Ragged:
 
     def __init__(self, attention_mask: Tensor) -> None:
         self._mask = attention_mask.bool()
+        self._places = self._mask.flatten().nonzero()[:, 0]  # (N,)
         self._ends = F.pad(self._mask.sum(1).cumsum(0), (1, 0)).to(torch.int32)  # (B + 1,)
 
     def joined(self, x: Tensor) -> Tensor:
         """Set the tokens of (B, T, D) end to end: (1, N, D)."""
-        return x[self._mask][None]
+        return x.flatten(0, 1).index_select(0, self._places)[None]
 
     def padded(self, x: Tensor) -> Tensor:
         """Return (1, N, D) as (B, T, D), zeros for padding."""
-        out = x.new_zeros(*self._mask.shape, x.shape[2])
-        out[self._mask] = x[0]
-        return out
+        out = x.new_zeros(self._mask.numel(), x.shape[2])
+        return out.index_copy_(0, self._places, x[0]).view(*self._mask.shape, x.shape[2])
 
     def firsts(self, x: Tensor) -> Tensor:
         """Return the first token of each row of (1, N, D): (1, B, D)."""
@@ -49,17 +49,17 @@ class Ragged:
         rows = [self._heads_first(x) for x in (keys, values)]
         if queries.shape[1] == keys.shape[1]:
             context = self._on_padded(self._heads_first(queries), *rows)
-            return context.transpose(1, 2)[self._mask][None]
+            return self.joined(context.transpose(1, 2))
         context = self._on_padded(queries[0][:, :, None], *rows)  # (B, H, 1, S)
         return context[:, :, 0][None]
 
     def _by_kernel(self, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
         longest = self._mask.shape[1]
         asks_all = queries.shape[1] == keys.shape[1]
-        every_row = torch.arange(len(self._ends), dtype=torch.int32, device=self._ends.device)
+        starts = self._ends if asks_all else torch.arange(len(self._ends)).to(self._ends)
         out: Tensor = import_module(_VARLEN).varlen_attn(
             *(queries[0], keys[0], values[0]),
-            *(self._ends if asks_all else every_row, self._ends),
+            *(starts, self._ends),
             *(longest if asks_all else 1, longest),
         )
         return out[None]

@@ -17,6 +17,7 @@ import torch
 from distilcli.engine.batching import Batch, Piece, cut_batches, pad
 from distilcli.engine.engine import Engine
 from distilcli.engine.task import Encoded
+from distilcli.engine.workers import workers_on
 from distilcli.errors import RowError
 from distilcli.stats import peak_memory_bytes
 
@@ -102,7 +103,7 @@ def _count(result: Estimate, encoded: Sequence[Any]) -> None:
 
 def _tokens_per_second(engine: Engine[Any, Any], pieces: Sequence[Piece]) -> float:
     """Time batches like those of a run, spread over the lengths of the sample."""
-    workers = engine.workers if engine.device.type == "cpu" else 1
+    workers = workers_on(engine.device, cores=engine.workers)
     cuts = cut_batches(
         [len(piece) for piece in pieces], max_tokens=engine.max_tokens, max_rows=engine.max_rows
     )

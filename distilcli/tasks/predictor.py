@@ -8,9 +8,11 @@ from typing import Any, Generic, TypeVar
 from distilcli.checkpoint.locate import locate
 from distilcli.engine.engine import Engine, OnError
 from distilcli.engine.task import Task
+from distilcli.engine.workers import workers_on
 from distilcli.model.device import place
 from distilcli.model.heads import TaskModel
 from distilcli.model.inference import for_inference
+from distilcli.model.int8 import has_kernel
 from distilcli.model.loading import check_tokenizer, load_model
 from distilcli.model.precision import Precision
 from distilcli.tasks.settings import BatchOptions, LongTexts, available_cores
@@ -69,14 +71,15 @@ class Predictor(Generic[Head]):
     @property
     def workers(self) -> int:
         """How many batches run side by side."""
-        on_cpu = self._placement.device.type == "cpu"
-        return (self._batches.threads or available_cores()) if on_cpu else 1
+        return workers_on(self._placement.device, cores=self._batches.threads or available_cores())
 
     def described(self) -> str:
         """Say in words which model runs where, and what of its checkpoint is not used."""
         threads = f", threads: {self.workers}" if self.device == "cpu" else ""
         unused = f", without {', '.join(self.unused)}" if self.unused else ""
         precision = "" if self.precision == "fp32" else f" in {self.precision}"
+        if self.precision == "int8" and not has_kernel():
+            precision += " (no int8 kernels here: slower than fp32)"
         where = f"on {self.device}{precision} ({self._placement.reason}{threads})"
         return f"model {self.name}{unused} {where}"
 
@@ -86,8 +89,6 @@ class Predictor(Generic[Head]):
         """Return the engine of the task that `task_of` makes with a model."""
         device = self._placement.device
         task: Task[Item, Any, Any, Value] = task_of(self._model)
-        if self.agreement.is_complete:
-            self._original = None  # it has done its part, and is four times as large
         if self._original is not None:
             task = VerifiedTask(
                 task_of(self._model),
@@ -95,6 +96,7 @@ class Predictor(Generic[Head]):
                 self.agreement,
                 name=self.name,
                 pad_token_id=self.config.pad_token_id,
+                on_complete=self._let_go_of_original,
             )
         return Engine(
             task,
@@ -105,6 +107,10 @@ class Predictor(Generic[Head]):
             max_rows=self._batches.rows,
             on_error=on_error,
         )
+
+    def _let_go_of_original(self) -> None:
+        """Free the fp32 model: it has done its part, and is four times as large."""
+        self._original = None
 
 
 def values_of(engine: Engine[Item, Value], items: Iterable[Item]) -> list[Value]:

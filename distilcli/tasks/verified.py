@@ -5,7 +5,7 @@ each task says how far two of its values agree.
 """
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -21,7 +21,10 @@ Item_contra = TypeVar("Item_contra", contravariant=True)
 Value = TypeVar("Value")
 
 SAMPLE_ROWS = 128
-SAMPLE_TOKENS = 4_096
+SAMPLE_TOKENS = 8_192
+"""A sample has so many rows, or so many tokens in at least `LEAST_ROWS` rows."""
+
+LEAST_ROWS = 32
 _BATCH_TOKENS = 512
 _CPU = torch.device("cpu")
 
@@ -36,20 +39,23 @@ class ComparableTask(Task[Item_contra, Any, Any, Value], Protocol):
 class Agreement:
     """How far a model agreed with its fp32 original, over all runs, until the sample is full.
 
-    One row may differ whatever `least` is: in a short sample it is more than its share.
+    `least` is the share of what they say that has to be the same, 0 to 1. One row may differ by
+    more, unless it is 1: in a short sample a row is more than its share.
     """
 
     def __init__(self, *, least: float) -> None:
         self.least = least
         self.rows = 0
         self.agreed = 0.0
+        self.differing = 0  # rows of which less than `least` is the same
         self.tokens = 0
         self.lock = threading.Lock()
 
     @property
     def is_complete(self) -> bool:
         """Whether enough has been compared."""
-        return self.rows >= SAMPLE_ROWS or self.tokens >= SAMPLE_TOKENS
+        has_tokens = self.tokens >= SAMPLE_TOKENS and self.rows >= LEAST_ROWS
+        return self.rows >= SAMPLE_ROWS or has_tokens
 
     @property
     def share(self) -> float | None:
@@ -58,14 +64,28 @@ class Agreement:
 
     @property
     def is_enough(self) -> bool:
-        """Whether the rows that differ are few enough."""
-        return self.rows - self.agreed <= max(1.0, (1 - self.least) * self.rows)
+        """Whether both said the same of enough."""
+        spares_one = self.least < 1 and self.differing <= 1
+        return spares_one or self.agreed >= self.least * self.rows
+
+    def add(self, share: float) -> None:
+        """Count a row of which `share` is the same."""
+        self.rows += 1
+        self.agreed += share
+        self.differing += share < self.least
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what was found as plain JSON values; empty where nothing was compared."""
+        if self.share is None:
+            return {}
+        return {"agreement": self.share, "agreement_rows": self.rows}
 
 
 class VerifiedTask(Generic[Item, Value]):
     """`task`, whose first rows `original` has to agree with; `name` is the model's.
 
-    Raises `ModelError` from `encode` where they do not.
+    `original` is let go of once the sample is complete, and `on_complete` is called. Raises
+    `ModelError` from `encode` where they do not agree.
     """
 
     def __init__(
@@ -76,8 +96,11 @@ class VerifiedTask(Generic[Item, Value]):
         *,
         name: str,
         pad_token_id: int,
+        on_complete: Callable[[], None] = lambda: None,
     ) -> None:
-        self._task, self._original, self._agreement = task, original, agreement
+        self._task, self._agreement = task, agreement
+        self._original: ComparableTask[Item, Value] | None = original
+        self._on_complete = on_complete
         self._name, self._pad_token_id = name, pad_token_id
         self.size, self.forward, self.decode = task.size, task.forward, task.decode
 
@@ -85,8 +108,11 @@ class VerifiedTask(Generic[Item, Value]):
         """Tokenize items; compare the models on the first of them."""
         rows = self._task.encode(items)
         with self._agreement.lock:
-            if not self._agreement.is_complete:
-                self._compare(list(self._sample(items, rows)))
+            if self._original is not None and not self._agreement.is_complete:
+                self._compare(self._original, list(self._sample(items, rows)))
+            if self._agreement.is_complete:
+                self._original = None
+                self._on_complete()
         return rows
 
     def _sample(
@@ -98,22 +124,20 @@ class VerifiedTask(Generic[Item, Value]):
             for item, row in zip(items, rows, strict=True)
             if isinstance(row, Encoded) and row.pieces
         )
-        for item, row in islice(usable, SAMPLE_ROWS - self._agreement.rows):
+        before = self._agreement.rows
+        for count, (item, row) in enumerate(islice(usable, SAMPLE_ROWS - before), start=1):
             yield item, row
             self._agreement.tokens += sum(map(len, row.pieces))
-            if self._agreement.tokens >= SAMPLE_TOKENS:
+            if self._agreement.tokens >= SAMPLE_TOKENS and before + count >= LEAST_ROWS:
                 return
 
-    def _compare(self, sample: list[tuple[Item, Encoded]]) -> None:
-        values = zip(
-            self._values(self._task, sample), self._values(self._original, sample), strict=True
-        )
+    def _compare(
+        self, original: ComparableTask[Item, Value], sample: list[tuple[Item, Encoded]]
+    ) -> None:
+        values = zip(self._values(self._task, sample), self._values(original, sample), strict=True)
         for found, wanted in values:
             if wanted is not None:
-                self._agreement.rows += 1
-                self._agreement.agreed += (
-                    0.0 if found is None else self._task.agreement(found, wanted)
-                )
+                self._agreement.add(0.0 if found is None else self._task.agreement(found, wanted))
         if not self._agreement.is_enough:
             raise ModelError(
                 f"{self._name}: int8 agrees with fp32 on {self._agreement.share:.1%} of "

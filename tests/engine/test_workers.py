@@ -124,8 +124,15 @@ def test_workers_run_side_by_side():
         both.wait()
         return first_ids(batch)
 
-    windows, _ = run(forward, [[1], [1]], count=2)
-    assert [window.failure for window in windows] == [None, None]
+    workers = Workers(forward, count=2, device=CPU, pad_token_id=0, max_tokens=9, stats=RunStats())
+    window = Window()
+    window.fill("x", [Encoded([Piece([1]), Piece([2])])])
+    workers.start()
+    workers.submit(window, [[0], [1]])
+    workers.finish(window)
+    workers.close()
+    assert window.failure is None
+    assert outputs(window) == [1, 2]
 
 
 def test_one_thread_in_each_worker_and_no_change_elsewhere():

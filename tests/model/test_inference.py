@@ -101,8 +101,31 @@ def test_a_format_that_the_device_lacks_is_refused_with_the_reason(
 def test_tf32_is_only_taken_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
     monkeypatch.setattr(torch, "set_float32_matmul_precision", asked.append)
-    monkeypatch.setattr(inference, "require_precision", lambda precision, device: None)
     for_inference(built(SequenceClassifier), "fp32", CPU)
-    assert asked == []
-    for_inference(built(SequenceClassifier), "tf32", CPU)
-    assert asked == ["high"]
+    assert asked == []  # it is a matter of CUDA
+    model, cuda = built(SequenceClassifier), torch.device("cuda")
+    for_inference(model, "tf32", cuda)
+    for_inference(model, "fp32", cuda)
+    assert asked == ["high", "highest"]
+
+
+@pytest.mark.parametrize("asked", ["fp32", "bf16", "int8"])
+def test_the_number_of_threads_changes_no_bit(
+    monkeypatch: pytest.MonkeyPatch, asked: Precision
+) -> None:
+    """Who runs a batch that comes alone has other threads than a worker, as chance has it."""
+    monkeypatch.setattr(precision, "has_bf16", lambda device: True)
+    config = replace(TINY, dim=128, hidden_dim=512, n_heads=4)
+    ready = for_inference(built(SequenceClassifier, config), asked, CPU)
+    before = torch.get_num_threads()
+    try:
+        for rows, tokens in ((1, 1), (1, 40), (8, 7)):
+            ids = torch.randint(5, 60, (rows, tokens))
+            found = []
+            for threads in (1, 2, 4):
+                torch.set_num_threads(threads)
+                with torch.inference_mode():
+                    found.append(ready(ids))
+            assert all(torch.equal(other, found[0]) for other in found)
+    finally:
+        torch.set_num_threads(before)

@@ -44,7 +44,15 @@ def test_a_cpu_is_asked_for_its_instructions(
 ) -> None:
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: avx)
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
+    monkeypatch.setattr(precision, "cpu_flags", lambda: ())
     assert has_bf16(CPU) is (avx or amx)
+
+
+def test_an_arm_cpu_is_asked_by_its_flags(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        monkeypatch.setattr(torch.cpu, name, lambda: False)
+    monkeypatch.setattr(precision, "cpu_flags", lambda: ("asimddp", "bf16"))
+    assert has_bf16(CPU)
 
 
 def test_the_rate_of_a_cpu_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:

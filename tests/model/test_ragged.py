@@ -90,9 +90,44 @@ def test_the_cpu_has_no_such_kernel() -> None:
 def test_a_model_joins_rows_if_that_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     from distilcli.model.heads import SequenceClassifier
 
-    model = built(SequenceClassifier).to(torch.bfloat16)
-    inference.join_rows(model, CPU)
+    model = built(SequenceClassifier)
+    wanted = inference._test_states(model, CPU)
+    model.to(torch.bfloat16)
+    inference.join_rows(model, CPU, wanted)
     assert model.distilbert.joins_rows
     monkeypatch.setattr(Ragged, "attend", lambda self, queries, keys, values: values * 0)
-    inference.join_rows(model, CPU)
+    inference.join_rows(model, CPU, wanted)
     assert not model.distilbert.joins_rows
+
+
+@pytest.mark.parametrize("error", [RuntimeError, ValueError])
+def test_a_card_without_the_kernel_computes_padded_rows(
+    monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    from distilcli.model.heads import SequenceClassifier
+
+    def fail(*_: object) -> None:
+        raise error("FlashAttention only supports Ampere GPUs or newer")
+
+    model = built(SequenceClassifier)
+    wanted = inference._test_states(model, CPU)
+    monkeypatch.setattr(Ragged, "attend", fail)
+    inference.join_rows(model, CPU, wanted)
+    assert not model.distilbert.joins_rows
+
+
+def test_half_precision_that_computes_something_else_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from distilcli.errors import ResourceError
+    from distilcli.model.heads import SequenceClassifier
+
+    inference._halve(built(SequenceClassifier), torch.bfloat16, CPU)
+    monkeypatch.setattr(TaskModel, "to", lambda self, dtype: self.apply(_zero))
+    with pytest.raises(ResourceError, match="differ from those in fp32"):
+        inference._halve(built(SequenceClassifier), torch.float16, CPU)
+
+
+def _zero(module: torch.nn.Module) -> None:
+    if isinstance(module, torch.nn.Linear):
+        torch.nn.init.zeros_(module.weight)

@@ -73,22 +73,43 @@ def test_the_sample_is_no_larger_than_it_has_to_be(tiny_folder: Path) -> None:
     classifier = Classifier(str(tiny_folder), device="cpu", precision="int8", min_agreement=0)
     classifier(TEXTS[:10])
     assert classifier.agreement.rows == 10
+    assert classifier._original is not None
     classifier(["good"] * (SAMPLE_ROWS + 5))
     assert classifier.agreement.rows == SAMPLE_ROWS
-    assert classifier.agreement.is_complete
+    assert classifier._original is None  # the run itself lets go of it
     classifier(TEXTS)
     assert classifier.agreement.rows == SAMPLE_ROWS
-    assert classifier._original is None
 
 
-def test_one_row_may_differ_in_a_short_sample() -> None:
-    agreement = Agreement(least=0.99)
-    agreement.rows, agreement.agreed = 20, 19.0
-    assert agreement.is_enough
-    agreement.agreed = 18.0
-    assert not agreement.is_enough
-    agreement.rows, agreement.agreed = 400, 396.0
-    assert agreement.is_enough
+def test_long_rows_fill_the_sample_earlier(
+    tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("distilcli.tasks.verified.SAMPLE_TOKENS", 60)
+    monkeypatch.setattr("distilcli.tasks.verified.LEAST_ROWS", 4)
+    classifier = Classifier(str(tiny_folder), device="cpu", precision="int8", min_agreement=0)
+    classifier(["good bad " * 20] * 9)
+    assert classifier.agreement.rows == 4
+
+
+@pytest.mark.parametrize(
+    ("least", "shares", "is_enough"),
+    [
+        (0.99, [1.0] * 19 + [0.0], True),  # one label in a short sample
+        (0.99, [1.0] * 18 + [0.0] * 2, False),
+        (0.99, [1.0] * 396 + [0.0] * 4, True),
+        (0.99, [1.0] * 395 + [0.0] * 5, False),
+        (1.0, [1.0] * 127 + [0.0], False),  # all means all
+        (1.0, [1.0] * 128, True),
+        (0.99, [0.98] * 8, False),  # cosines that are all low
+        (0.99, [0.995] * 8, True),
+    ],
+)
+def test_how_much_has_to_be_the_same(least: float, shares: list[float], is_enough: bool) -> None:
+    agreement = Agreement(least=least)
+    for share in shares:
+        agreement.add(share)
+    assert agreement.is_enough is is_enough
+    assert agreement.as_dict()["agreement_rows"] == len(shares)
 
 
 def test_rows_that_cannot_be_encoded_are_not_compared(tiny_folder: Path) -> None:
