@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import pytest
 import torch
 from hypothesis import given
@@ -117,3 +121,31 @@ def test_feed_forward_is_near_that_in_fp32(activation: str, chunk: int) -> None:
     with torch.inference_mode():
         wanted, found = network(x), Int8FeedForward(network)(x)
     assert float((found - wanted).abs().max()) < 0.05 * float(wanted.abs().max())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("instructions", ["AVX512_CORE", "AVX2"])
+def test_products_are_right_without_vnni(instructions: str) -> None:
+    """oneDNN is told to do without the instructions, as an older CPU does."""
+    script = """
+import torch
+from torch import nn
+from distilcli.model import int8
+torch.manual_seed(0)
+linear = nn.Linear(3072, 64).requires_grad_(False)
+linear.weight.fill_(1.0)  # the largest codes everywhere
+for tokens in (1, 64, 300):
+    x = torch.ones(1, tokens, 3072)
+    found = int8.Int8Linear(linear)(int8.quantise(x))
+    assert torch.allclose(found, linear(x), rtol=2e-3), (tokens, found[0, 0, 0], linear(x)[0, 0, 0])
+print(int8.has_kernel(), int8.weight_steps())
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "ONEDNN_MAX_CPU_ISA": instructions},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.split()[1] in {"63", "127"}
