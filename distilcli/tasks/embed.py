@@ -250,12 +250,12 @@ class EmbedTokensTask(_TextTask[Item]):
 
 
 def _cosine(first: Array, second: Array) -> float:
-    """Return the cosine of two vectors; of bits the share that is the same."""
+    """Return the cosine of two vectors, at least 0; of bits the share that is the same."""
     if first.dtype == np.uint8:
         return float((np.unpackbits(first) == np.unpackbits(second)).mean())
     first, second = first.astype(np.float64), second.astype(np.float64)
     lengths = float(np.linalg.norm(first) * np.linalg.norm(second))
-    return float(first @ second) / lengths if lengths else 1.0
+    return max(0.0, float(first @ second) / lengths) if lengths else 1.0
 
 
 def _finite(vectors: Tensor) -> Tensor:
