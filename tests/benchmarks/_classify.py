@@ -7,7 +7,7 @@ both sides, and so is the sample on which int8 is compared with fp32: both are p
 import argparse
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
@@ -30,6 +30,7 @@ class Ours:
     folder: Path
     texts: list[str]
     threads: int
+    device: str
     classifiers: Mapping[str, Any]
 
     @property
@@ -75,14 +76,19 @@ def precision_list(*known: str) -> Callable[[str], list[str]]:
     return read
 
 
-def supported(precisions: Sequence[str]) -> list[str]:
-    """Leave bf16 out where the processor would emulate it."""
+def supported(precisions: Sequence[str], device: str = "cpu") -> list[str]:
+    """Leave out what the device does not have: bf16 on some processors, int8 on a GPU."""
     import torch
 
-    from distilcli.model.precision import has_bf16
+    from distilcli.errors import ResourceError
+    from distilcli.model.precision import require_precision
 
-    has_it = has_bf16(torch.device("cpu"))
-    return [precision for precision in precisions if precision != "bf16" or has_it]
+    found = []
+    for precision in precisions:
+        with suppress(ResourceError):
+            require_precision(precision, torch.device(device))
+            found.append(precision)
+    return found
 
 
 @contextmanager
@@ -92,6 +98,7 @@ def our_side(options: Any) -> Iterator[Ours]:
 
     from distilcli.tasks.settings import available_cores
 
+    device = getattr(options, "device", "cpu")
     threads = options.threads or available_cores()
     torch.set_num_threads(threads)
     with tempfile.TemporaryDirectory() as name:
@@ -100,20 +107,24 @@ def our_side(options: Any) -> Iterator[Ours]:
         texts = texts_of(options)
         write_csv(folder / "reviews.csv", texts)
         classifiers = {
-            precision: warm(folder / "model", texts, precision=precision, threads=threads)
-            for precision in supported(options.precision)
+            precision: warm(
+                folder / "model", texts, precision=precision, threads=threads, device=device
+            )
+            for precision in supported(options.precision, device)
         }
-        yield Ours(folder, texts, threads, classifiers)
+        yield Ours(folder, texts, threads, device, classifiers)
 
 
-def warm(model: str | Path, texts: list[str], *, precision: str, threads: int) -> Any:
+def warm(
+    model: str | Path, texts: list[str], *, precision: str, threads: int, device: str = "cpu"
+) -> Any:
     """Load a classifier; let int8 compare the whole of its sample, whatever comes of it."""
     from distilcli.tasks.classifier import Classifier
     from distilcli.tasks.settings import BatchOptions
 
     classifier = Classifier(
         str(model),
-        device="cpu",
+        device=device,
         precision=precision,
         min_agreement=0,
         batches=BatchOptions(threads=threads),

@@ -1,7 +1,7 @@
-"""`distil classify` against transformers' text-classification pipeline on the CPU.
+"""`distil classify` against transformers' text-classification pipeline, on the CPU or a GPU.
 
     python tests/benchmarks/classify_vs_transformers.py [--file REVIEWS] [--column NAME]
-        [--precision fp32,bf16,int8] [--peer-precision fp32,bf16]
+        [--precision fp32,bf16,int8] [--peer-precision fp32,bf16] [--device cuda --rows 200000]
 
 Both label the same rows with the same DistilBERT-base of random weights, on all cores that the
 process may use. Ours reads the file, tokenizes, runs, and writes a file; the pipeline gets a list
@@ -16,8 +16,11 @@ from typing import Any
 from _classify import Duel, Ours, our_side, ours, parser_of, precision_list, race, warm
 from _report import require
 
-BATCH_SIZES = (1, 8, 32)
-WANTED = {"fp32": 1.25, "bf16": 2.3, "int8": 3.8}
+BATCH_SIZES = {"cpu": (1, 8, 32), "cuda": (32, 128, 512)}
+WANTED = {
+    "cpu": {"fp32": 1.25, "bf16": 2.3, "int8": 3.8},
+    "cuda": {"bf16": 8.0},  # on an H200, against bf16
+}
 WANTED_AGREEMENT = 0.99
 
 
@@ -28,27 +31,31 @@ def main() -> None:
         type=precision_list("fp32", "bf16"),
         help="those of the pipeline; fp32, and bf16 where that is faster, if left out",
     )
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     options = parser.parse_args()
     versions = require("transformers")
     with our_side(options) as side:
-        peers = pipelines(side, options.peer_precision or worth_trying())
+        peers = pipelines(side, options.peer_precision or worth_trying(side.device))
         race(
             "classify, DistilBERT-base, mixed review lengths, against transformers' pipeline",
             side.texts,
             {**side.runs(), **peers},
-            {ours(name): Duel(list(peers), WANTED[name]) for name in side.classifiers},
+            {
+                ours(name): Duel(list(peers), WANTED[side.device].get(name))
+                for name in side.classifiers
+            },
             rounds=options.rounds,
             result={"agreement": agreement(side), "wanted_agreement": WANTED_AGREEMENT, **versions},
         )
 
 
-def worth_trying() -> list[str]:
-    """Return the precisions in which torch is fast on this processor."""
+def worth_trying(device: str) -> list[str]:
+    """Return the precisions in which torch is fast on the device."""
     import torch
 
     from distilcli.model.precision import is_bf16_faster
 
-    return ["fp32", *(["bf16"] if is_bf16_faster(torch.device("cpu")) else [])]
+    return ["fp32", *(["bf16"] if is_bf16_faster(torch.device(device)) else [])]
 
 
 def pipelines(side: Ours, precisions: list[str]) -> dict[str, Callable[[], object]]:
@@ -63,14 +70,17 @@ def pipelines(side: Ours, precisions: list[str]) -> dict[str, Callable[[], objec
     runs: dict[str, Callable[[], object]] = {}
     for precision in precisions:
         pipeline = transformers.pipeline(
-            "text-classification", model=str(side.model), device="cpu", dtype=dtypes[precision]
+            "text-classification",
+            model=str(side.model),
+            device=side.device,
+            dtype=dtypes[precision],
         )
 
         def label(batch_size: int, texts: list[str], pipeline: Any = pipeline) -> None:
             pipeline(texts, batch_size=batch_size, truncation=True, max_length=512)
 
         label(1, side.texts[:4])
-        for size in BATCH_SIZES:
+        for size in BATCH_SIZES[side.device]:
             name = f"pipeline, {precision}, batch_size={size}"
             runs[name] = lambda size=size, label=label: label(size, side.texts)
     return runs
@@ -80,7 +90,13 @@ def agreement(side: Ours) -> dict[str, float]:
     """Return the share of rows to which the built-in model gives the label of fp32."""
     labels = {}
     for precision in {"fp32": None, **side.classifiers}:
-        classifier = warm("sentiment", side.texts, precision=precision, threads=side.threads)
+        classifier = warm(
+            "sentiment",
+            side.texts,
+            precision=precision,
+            threads=side.threads,
+            device=side.device,
+        )
         labels[precision] = [found.label for found in classifier(side.texts)]
     wanted = labels.pop("fp32")
     return {

@@ -129,3 +129,18 @@ def test_the_number_of_threads_changes_no_bit(
             assert all(torch.equal(other, found[0]) for other in found)
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("asked", ["bf16", "fp16"])
+def test_cuda_gives_in_half_precision_what_the_cpu_gives(asked: Precision) -> None:
+    config = replace(TINY, dim=64, hidden_dim=128, n_heads=2)
+    model = built(SequenceClassifier, config)
+    ids, mask = batch()
+    with torch.inference_mode():
+        wanted = model(ids, mask)
+        ready = for_inference(model.to("cuda"), asked, torch.device("cuda"))
+        found = ready(ids.to("cuda"), mask.to("cuda")).float().cpu()
+    assert ready.distilbert.joins_rows
+    assert float((found - wanted).abs().max()) <= 0.06 * max(1.0, float(wanted.abs().max()))
