@@ -30,6 +30,7 @@ class Carrier:
         max_tokens: int,
     ) -> None:
         self.workers = workers
+        self._stats = RunStats(device=str(device))
         self._max_tokens = max_tokens
         self._threads = Workers(
             forward,
@@ -37,7 +38,7 @@ class Carrier:
             device=device,
             pad_token_id=0,
             max_tokens=max_tokens,
-            stats=RunStats(device=str(device)),
+            stats=self._stats,
         )
 
     def __enter__(self) -> "Carrier":
@@ -51,6 +52,16 @@ class Carrier:
         traceback: TracebackType | None,
     ) -> None:
         self._threads.close()
+
+    @property
+    def halvings(self) -> int:
+        """How often a batch did not fit in memory and was cut in two."""
+        return self._stats.halvings
+
+    @property
+    def most_tokens(self) -> int:
+        """The tokens of the largest batch: `max_tokens`, or fewer once memory ran out."""
+        return self._threads.max_tokens
 
     def count_batches(self, pieces: Sequence[Piece]) -> int:
         """Return how many batches a window of these pieces is cut into."""

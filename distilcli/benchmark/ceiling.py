@@ -30,41 +30,43 @@ class Ceiling:
     """The highest rate that was seen in one precision; `sample` looks again.
 
     It is sampled before and after what it is compared with, because other work on the machine
-    comes and goes. TF32 is as it is set when a sample is taken.
+    comes and goes. TF32 is as it is set when a sample is taken. Between samples no matrix is kept:
+    it would count as memory of what is measured then.
     """
 
     def __init__(self, precision: Precision, device: torch.device, *, workers: int) -> None:
         self.flops_per_second = 0.0
-        self._device, self._workers = device, workers
-        self._product: Product
-        if device.type == "cpu":
-            self._product, self._flops = _on_cpu(precision), 2 * _TOKENS * _IN * _OUT
-        else:
-            dtype = _DTYPES.get(precision, torch.float32)
-            self._product, self._flops = _on_accelerator(dtype, device), 2 * _SIDE**3
+        self._precision, self._device, self._workers = precision, device, workers
+        self._flops = 2 * _TOKENS * _IN * _OUT if device.type == "cpu" else 2 * _SIDE**3
 
     def sample(self) -> None:
         """Measure, and keep the rate if it is the highest yet."""
+        product = _product(self._precision, self._device)
+
+        def forward(batch: Batch) -> list[None]:
+            product()
+            synchronize(self._device)
+            return [None] * len(batch.pieces)
+
         count = _PRODUCTS * self._workers
         # Each piece of one token is a batch of its own, and a batch is one product.
         pieces = [Piece([0]) for _ in range(count)]
-        with Carrier(
-            self._forward, device=self._device, workers=self._workers, max_tokens=1
-        ) as carrier:
+        with Carrier(forward, device=self._device, workers=self._workers, max_tokens=1) as carrier:
             carrier.carry(pieces)
             for _ in range(_ROUNDS):
                 rate = count * self._flops / carrier.carry(pieces)
                 self.flops_per_second = max(self.flops_per_second, rate)
 
-    def _forward(self, batch: Batch) -> list[None]:
-        self._product()
-        synchronize(self._device)
-        return [None] * len(batch.pieces)
+
+def _product(precision: Precision, device: torch.device) -> Product:
+    dtype = _DTYPES.get(precision, torch.float32)
+    return _on_cpu(precision) if device.type == "cpu" else _on_accelerator(dtype, device)
 
 
 def _on_cpu(precision: Precision) -> Product:
-    linear = nn.Linear(_IN, _OUT).requires_grad_(False)
-    x = torch.linspace(-1, 1, _TOKENS * _IN).reshape(1, _TOKENS, _IN)
+    with torch.random.fork_rng(devices=[]):  # the caller's draws go on as if
+        linear = nn.Linear(_IN, _OUT).requires_grad_(False)
+    x = torch.randn(1, _TOKENS, _IN, generator=torch.Generator())
     if precision == "int8":
         quantised, codes = Int8Linear(linear), quantise(x)
         return lambda: quantised.multiply(codes.values)
@@ -75,5 +77,7 @@ def _on_cpu(precision: Precision) -> Product:
 
 
 def _on_accelerator(dtype: torch.dtype, device: torch.device) -> Product:
-    matrix = torch.ones(_SIDE, _SIDE, dtype=dtype, device=device)
+    # Not of ones: a chip that has few bits to turn over is quicker than with a model's numbers.
+    own = torch.Generator(device)
+    matrix = torch.randn(_SIDE, _SIDE, dtype=dtype, device=device, generator=own)
     return lambda: matrix @ matrix

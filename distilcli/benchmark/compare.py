@@ -1,71 +1,99 @@
-"""A benchmark beside an older one: what has become slower, by how much, and whether that counts."""
+"""What must hold of a benchmark: its p95, and its times and rates beside an older benchmark's.
+
+It is the model that is judged, not its rival.
+"""
 
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from distilcli.benchmark.report import FORMAT, VERSION, Change, Report
-from distilcli.benchmark.result import Result, Setting
+from distilcli.benchmark.result import Setting
 from distilcli.errors import GateError, InputError
 
 _MACHINE = ("cpu", "cores", "gpu", "torch")
 
 
 @dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast a setting was."""
+
+    p50_ms: float
+    sequences_per_second: float
+
+
+@dataclass(frozen=True, slots=True)
 class Old:
-    """An older benchmark: the machine it is from, and p50 in milliseconds by setting."""
+    """An older benchmark: the machine it is from, and how fast each setting was."""
 
     path: Path
     environment: Mapping[str, Any]
-    p50_ms: Mapping[Setting, float]
+    paces: Mapping[Setting, Pace]
 
     @classmethod
     def read(cls, path: Path) -> "Old":
         """Read what `--json` has written; raise `InputError` for anything else."""
         document = _document(path)
         names = [each.name for each in fields(Setting)]
+        figures = [each.name for each in fields(Pace)]
         try:
-            p50_ms = {
-                Setting(**{name: result[name] for name in names}): float(result["p50_ms"])
+            paces = {
+                Setting(**{name: result[name] for name in names}): Pace(
+                    *(float(result[name]) for name in figures)
+                )
                 for result in document["results"]
             }
             environment = dict(document["environment"])
         except (KeyError, TypeError, ValueError):
             raise _foreign(path) from None
-        if not p50_ms or any(not 0 < each < math.inf for each in p50_ms.values()):
+        found = [number for each in paces.values() for number in astuple(each)]
+        if not found or any(not 0 < number < math.inf for number in found):
             raise _foreign(path)
-        return cls(path, environment, p50_ms)
+        return cls(path, environment, paces)
 
     def changes(self, report: Report) -> list[Change]:
-        """Return what has become of each setting that both have."""
+        """Return what has become of each of the model's settings that both have."""
         return [
-            Change(result.setting, self.p50_ms[result.setting], result.latency_ms["p50"])
-            for result in report.results
-            if result.setting in self.p50_ms
+            Change(
+                result.setting,
+                pace.p50_ms,
+                result.latency_ms["p50"],
+                pace.sequences_per_second,
+                result.sequences_per_second,
+            )
+            for result in report.own
+            if (pace := self.paces.get(result.setting)) is not None
         ]
 
-    def check(self, report: Report, *, fail_over: float) -> None:
-        """Raise `GateError` if a setting is slower by more than the share `fail_over`.
+    def slower(self, report: Report, *, fail_over: float) -> list[str]:
+        """Name each p50 that is longer, and each rate that is lower, by more than `fail_over`.
 
-        And `InputError` if no setting can be compared.
+        That is a share, 0.05 for 5 %. Raises `InputError` if no setting can be compared.
         """
         changes = self.changes(report)
         if not changes:
-            here, there = report.results[0].setting, next(iter(self.p50_ms))
+            here, there = report.results[0].setting, next(iter(self.paces))
             raise InputError(
                 f"{self.path}: has none of the settings measured here (it has "
                 f"{there.described()}, here is {here.described()}); measure the same ones"
             )
-        if slower := [each for each in changes if each.share > fail_over]:
-            said = (
-                f"{each.setting.described()}: p50 {each.new_ms:.3f} ms, was {each.old_ms:.3f} ms "
-                f"(+{each.share:.1%})"
-                for each in slower
-            )
-            raise GateError(f"gate failed: slower by more than {fail_over:.1%}: {'; '.join(said)}")
+        said = []
+        for change in changes:
+            name = change.setting.described()
+            if change.p50_share > fail_over:
+                said.append(
+                    f"{name}: p50 {change.new_ms:.3f} ms, was {change.old_ms:.3f} ms "
+                    f"({change.p50_share:+.1%})"
+                )
+            if -change.rate_share > fail_over:
+                said.append(
+                    f"{name}: {change.new_rate:.3f} sequences/s, was {change.old_rate:.3f} "
+                    f"({change.rate_share:+.1%})"
+                )
+        return said
 
     def differences(self, report: Report) -> list[str]:
         """Say what makes the comparison less than fair.
@@ -73,9 +101,9 @@ class Old:
         That is another machine, and settings without partner.
         """
         here, there = report.environment, self.environment
-        measured = dict.fromkeys(result.setting for result in report.results)
-        new = [setting for setting in measured if setting not in self.p50_ms]
-        gone = [setting for setting in self.p50_ms if setting not in measured]
+        measured = {result.setting for result in report.results}
+        new = [each.setting for each in report.own if each.setting not in self.paces]
+        gone = [setting for setting in self.paces if setting not in measured]
         return [
             *(
                 f"{self.path}: {name} is {there.get(name)} there and {here.get(name)} here; times "
@@ -88,15 +116,29 @@ class Old:
         ]
 
 
-def check_p95(results: Sequence[Result], *, most_ms: float) -> None:
-    """Raise `GateError` if a result's p95 is above so many milliseconds."""
-    over = [
+def check_gates(
+    report: Report, *, most_p95_ms: float | None, old: Old | None, fail_over: float
+) -> None:
+    """Raise one `GateError` for all that does not hold of the model's results.
+
+    That is a p95 above so many milliseconds, and what is slower than `old` by more than the share
+    `fail_over`. Raises `InputError` if no setting can be compared with `old`.
+    """
+    failed: list[str] = []
+    if most_p95_ms is not None and (late := _late(report, most_p95_ms)):
+        failed.append(f"p95 above {most_p95_ms:g} ms: {'; '.join(late)}")
+    if old is not None and (slower := old.slower(report, fail_over=fail_over)):
+        failed.append(f"slower by more than {fail_over:.1%}: {'; '.join(slower)}")
+    if failed:
+        raise GateError(f"gate failed: {'; '.join(failed)}")
+
+
+def _late(report: Report, most_ms: float) -> list[str]:
+    return [
         f"{each.setting.described()}: p95 {each.latency_ms['p95']:.3f} ms"
-        for each in results
+        for each in report.own
         if each.latency_ms["p95"] > most_ms
     ]
-    if over:
-        raise GateError(f"gate failed: p95 above {most_ms:g} ms: {'; '.join(over)}")
 
 
 def _document(path: Path) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from distilcli.benchmark.memory import MemoryWatch, settle
 from distilcli.benchmark.report import describe_machine
 from distilcli.benchmark.stages import Stages, TimedRows, TimedSink, TimedTask
 from distilcli.benchmark.subject import SHAPES, is_shape, random_model
@@ -23,7 +24,7 @@ from distilcli.model.heads import SequenceClassifier
 from distilcli.model.precision import Precision
 from distilcli.model.saving import save_model, tokenizer_files
 from distilcli.rows import RowSource, open_rows, open_writer
-from distilcli.stats import RunStats, peak_memory_bytes
+from distilcli.stats import RunStats
 from distilcli.tasks.classifier import Classifier
 from distilcli.tasks.classify import ClassificationColumns
 from distilcli.tasks.embed import EmbeddingColumns
@@ -63,7 +64,8 @@ class DatasetPlan:
 class DatasetResult:
     """One run; `seconds` is its wall time, `stages` the seconds spent, summed over threads.
 
-    Stages go on side by side, so together they are more than the wall time.
+    Stages go on side by side, so together they are more than the wall time. `peak_memory_bytes` is
+    that of the process: on Linux while the rows were run, elsewhere since it began.
     """
 
     model: str
@@ -142,7 +144,10 @@ def run_dataset(
                     warn(f"{refusal}; left out")
                     continue
                 note(f"measuring {source.name} in {precision}: {opened.done}")
-                report.results.append(_run(plan, source, opened, text_column))
+                report.results.append(_run(plan, source, opened, text_column, warn))
+                # Two models at once would be the peak of the next.
+                del opened
+                settle()
             if not report.environment:
                 result = report.results[0]
                 report.environment = describe_machine(
@@ -181,7 +186,13 @@ def _open(plan: DatasetPlan, model: str, precision: Precision) -> _Opened:
     return _Opened(classifier, f"rows are classified by {head}")
 
 
-def _run(plan: DatasetPlan, source: RowSource, opened: _Opened, text_column: str) -> DatasetResult:
+def _run(
+    plan: DatasetPlan,
+    source: RowSource,
+    opened: _Opened,
+    text_column: str,
+    warn: Callable[[str], None],
+) -> DatasetResult:
     predictor, stages = opened.predictor, Stages()
     # In int8 so many rows are compared with fp32, which is no part of what is measured.
     predictor(["a text to warm up on"] * SAMPLE_ROWS)
@@ -193,6 +204,7 @@ def _run(plan: DatasetPlan, source: RowSource, opened: _Opened, text_column: str
     else:
         engine, columns = predictor.engine(text_from(text_column)), EmbeddingColumns("json")
     stats = RunStats(device=predictor.device, load_seconds=predictor.load_seconds)
+    watch = MemoryWatch(engine.device, held=None)
     with TemporaryDirectory(prefix="distil-bench-") as folder:
         writer = open_writer(
             Path(folder) / f"rows.{_WRITTEN_AS.get(source.format, 'jsonl')}",
@@ -210,6 +222,12 @@ def _run(plan: DatasetPlan, source: RowSource, opened: _Opened, text_column: str
                 values=columns.values,
                 stats=stats,
             )
+    memory = watch.read()
+    if stats.halvings:
+        warn(
+            f"{plan.model}, {predictor.precision}: memory ran out, and batches were halved "
+            f"({stats.halvings:,}); use fewer --threads"
+        )
     if not stats.rows:
         raise InputError(f"{source.name}: has no rows to measure; name a file with some")
     return DatasetResult(
@@ -224,6 +242,6 @@ def _run(plan: DatasetPlan, source: RowSource, opened: _Opened, text_column: str
         seconds=stats.seconds,
         rows_per_second=stats.rows_per_second,
         tokens_per_second=stats.tokens_per_second,
-        peak_memory_bytes=peak_memory_bytes(),
+        peak_memory_bytes=memory.process,
         stages=stages.seconds,
     )

@@ -35,6 +35,7 @@ class MemoryWatch:
 
     def __init__(self, device: torch.device, *, held: int | None) -> None:
         self._device, self._held = device, held
+        settle()  # else what is taken from memory that earlier work left free is not seen
         self._before = occupied(device)
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
@@ -70,9 +71,10 @@ def occupied(device: torch.device) -> int | None:
 def settle() -> None:
     """Give what is free back to the system, so that what is taken next is seen to be taken.
 
-    Only glibc is told to; other allocators do as they do.
+    Beside torch's CUDA allocator only glibc is told to; others do as they do.
     """
     gc.collect()
+    torch.cuda.empty_cache()
     with contextlib.suppress(AttributeError, OSError, TypeError):
         ctypes.CDLL(None).malloc_trim(0)
 

@@ -36,20 +36,32 @@ def describe_machine(device: torch.device, *, threads: int) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One setting then and now; `share` is how much slower it is now, below 0 if faster."""
+    """One setting then and now: p50 in milliseconds, and the rate in sequences per second."""
 
     setting: Setting
     old_ms: float
     new_ms: float
+    old_rate: float
+    new_rate: float
 
     @property
-    def share(self) -> float:
+    def p50_share(self) -> float:
         """0.05 where p50 is 5 % longer."""
         return self.new_ms / self.old_ms - 1
 
+    @property
+    def rate_share(self) -> float:
+        """-0.05 where the rate is 5 % lower."""
+        return self.new_rate / self.old_rate - 1
+
     def figures(self) -> dict[str, Any]:
         """Return what is added to the result's own figures."""
-        return {"old_p50_ms": self.old_ms, "p50_change": self.share}
+        return {
+            "old_p50_ms": self.old_ms,
+            "p50_change": self.p50_share,
+            "old_sequences_per_second": self.old_rate,
+            "rate_change": self.rate_share,
+        }
 
 
 @dataclass(slots=True)
@@ -65,13 +77,18 @@ class Report:
     changes: list[Change] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def own(self) -> list[Result]:
+        """The model's results, without its rival's."""
+        model = self.results[0].setting.model if self.results else None
+        return [result for result in self.results if result.setting.model == model]
+
     def best(self) -> dict[str, Result]:
         """Return the result with most tokens per second, and the one of the lowest latency.
 
         Only the model's own count, not its rival's.
         """
-        model = self.results[0].setting.model
-        own = [result for result in self.results if result.setting.model == model]
+        own = self.own
         return {
             "throughput": max(own, key=lambda result: result.tokens_per_second),
             "latency": min(own, key=lambda result: result.latency_ms["p50"]),

@@ -15,6 +15,7 @@ from distilcli.benchmark.report import Report, describe_machine
 from distilcli.benchmark.result import Result, Setting, latency_figures
 from distilcli.benchmark.subject import Subject, open_subject
 from distilcli.benchmark.versus import compare_rounds
+from distilcli.engine.batching import Piece
 from distilcli.engine.workers import workers_on
 from distilcli.errors import ResourceError
 from distilcli.model.precision import Precision
@@ -89,7 +90,11 @@ def _measure_precision(plan: Plan, precision: Precision, report: Report, voice: 
         settings = []
         for seq, batch in plan.sizes:
             voice.note(f"measuring {precision}, seq {seq:,}, batch {batch:,}")
+            halvings = [each.carrier.halvings for each in contenders]
             _measure(contenders, plan.effort, seq=seq, batch=batch)
+            for each, before in zip(contenders, halvings, strict=True):
+                if each.carrier.halvings > before:
+                    voice.warn(_halved(each, seq=seq, batch=batch))
             settings.append([each.measured for each in contenders])
             if plan.profile is not None:
                 path = trace_path(plan.profile, f"{precision}-seq{seq}-batch{batch}")
@@ -149,11 +154,28 @@ def _measure(contenders: Sequence[_Contender], effort: Effort, *, seq: int, batc
     for each, pieces in turns:
         watch = MemoryWatch(each.subject.device, held=each.subject.held)
         warm_up(each.carrier, pieces, seconds=effort.seconds)
+        _carry_by_all(each.carrier, pieces)
         each.measured = Measured(watch.read())
+    for each, pieces in turns[:-1]:  # the watch of the next gave back what these had at hand
+        each.carrier.carry(pieces)
+        _carry_by_all(each.carrier, pieces)
     for _ in range(effort.rounds):
         for each, pieces in turns:
             each.measured.rounds.append(measure_round(each.carrier, pieces, effort))
         turns.reverse()  # who goes first finds another machine than who goes second
+
+
+def _carry_by_all(carrier: Carrier, pieces: list[Piece]) -> None:
+    """Give every worker a batch: one that comes alone is run by who waits for it."""
+    carrier.carry(pieces, times=carrier.workers)
+
+
+def _halved(contender: _Contender, *, seq: int, batch: int) -> str:
+    subject, most = contender.subject, contender.carrier.most_tokens
+    return (
+        f"{subject.name}, {subject.precision}, seq {seq:,}, batch {batch:,}: memory ran out; from "
+        f"here on batches have at most {most:,} tokens; use a smaller --batch or fewer --threads"
+    )
 
 
 def _result(

@@ -172,7 +172,8 @@ class GateOptions:
         typer.Option(
             "--fail-over",
             metavar="SHARE",
-            help="With --compare: exit with 7 if a p50 is longer by more than this (5%).",
+            help="With --compare: exit with 7 if a p50 is longer, or a rate lower, by more than "
+            "this (5%).",
         ),
     ] = None
     most_p95_ms: Annotated[
@@ -190,7 +191,7 @@ class GateOptions:
 
     @property
     def share(self) -> float:
-        """By how much a p50 may be longer, 0.05 for 5 %; raises `UsageError` for no share."""
+        """How much slower a setting may be, 0.05 for 5 %; raises `UsageError` for no share."""
         from distilcli.benchmark.sweep import parse_share
 
         return parse_share(self.fail_over or _FAIL_OVER)

@@ -56,7 +56,7 @@ def bench(
         _write(json_file, measured.as_dict())
         return
 
-    from distilcli.benchmark.compare import Old, check_p95
+    from distilcli.benchmark.compare import Old, check_gates
     from distilcli.benchmark.runner import Voice, run
     from distilcli.console.benchmark import show_benchmark, show_profile
 
@@ -71,10 +71,7 @@ def bench(
             console.warn(difference)
     show_benchmark(console, report, table_format=shown)
     _write(json_file, report.as_dict())
-    if gates.most_p95_ms is not None:
-        check_p95(report.results, most_ms=gates.most_p95_ms)
-    if old is not None:
-        old.check(report, fail_over=fail_over)
+    check_gates(report, most_p95_ms=gates.most_p95_ms, old=old, fail_over=fail_over)
 
 
 def _check_file(path: str | None, *, spared: Sequence[str | None]) -> None:

@@ -179,12 +179,14 @@ def _show_changes(changes: "Sequence[Change]") -> None:
     rows = [
         [
             each.setting.model, each.setting.precision, f"{each.setting.seq:,}",
-            f"{each.setting.batch:,}", _number(each.old_ms), _number(each.new_ms),
-            f"{each.share:+.1%}",
+            f"{each.setting.batch:,}",
+            _number(each.old_ms), _number(each.new_ms), f"{each.p50_share:+.1%}",
+            _number(each.old_rate), _number(each.new_rate), f"{each.rate_share:+.1%}",
         ]
         for each in changes
     ]  # fmt: skip
-    names = ["model", "precision", "seq", "batch", "then, p50 ms", "now", "change"]
+    then_and_now = ["then, p50 ms", "now", "change", "then, sequences/s", "now", "change"]
+    names = ["model", "precision", "seq", "batch", *then_and_now]
     _print_table("beside the older benchmark", names, rows)
 
 

@@ -40,6 +40,19 @@ def test_a_batch_alone_gets_all_cores_and_many_get_one_each() -> None:
     assert threads == [2, 1, 1, 1]
 
 
+def test_batches_that_do_not_fit_are_counted() -> None:
+    def forward(batch: Batch) -> list[None]:
+        if len(batch.pieces) > 2:
+            raise MemoryError
+        return [None] * len(batch.pieces)
+
+    with Carrier(forward, device=CPU, workers=1, max_tokens=64) as carrier:
+        carrier.carry([Piece([1] * 8)] * 2)
+        assert (carrier.halvings, carrier.most_tokens) == (0, 64)
+        carrier.carry([Piece([1] * 8)] * 4)
+        assert (carrier.halvings, carrier.most_tokens) == (1, 16)
+
+
 def test_what_goes_wrong_is_raised_and_no_thread_is_left() -> None:
     def forward(batch: Batch) -> list[None]:
         raise ValueError("odd")

@@ -1,5 +1,9 @@
+import gc
+import weakref
+
 import pytest
 import torch
+from torch import nn
 
 from distilcli.benchmark import ceiling as module
 from distilcli.benchmark.ceiling import Ceiling
@@ -22,6 +26,28 @@ def test_a_sample_is_the_rate_of_products(precision: Precision) -> None:
     assert ceiling.flops_per_second == 0
     ceiling.sample()
     assert 0 < ceiling.flops_per_second < 1e15
+
+
+def test_no_matrix_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[weakref.ref[nn.Module]] = []
+
+    def on_cpu(precision: Precision) -> module.Product:
+        linear = nn.Linear(8, 8)
+        made.append(weakref.ref(linear))
+        return lambda: linear(torch.ones(8))
+
+    monkeypatch.setattr(module, "_on_cpu", on_cpu)
+    ceiling = Ceiling("fp32", CPU, workers=2)
+    ceiling.sample()
+    gc.collect()
+    assert [ref() for ref in made] == [None]
+    assert ceiling.flops_per_second > 0
+
+
+def test_the_draws_of_others_go_on_as_if() -> None:
+    before = torch.get_rng_state()
+    Ceiling("fp32", CPU, workers=1).sample()
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_the_highest_rate_stays(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from distilcli.benchmark.compare import Old, check_p95
+from distilcli.benchmark.compare import Old, check_gates
 from distilcli.errors import GateError, InputError
 from tests.benchmark._made import MACHINE, report, result, setting
 
@@ -24,7 +24,7 @@ def test_the_same_settings_are_matched(path: Path) -> None:
     was = old(path, result(p50_ms=10), result(p50_ms=20, batch=8), result(p50_ms=1, threads=1))
     now = report(result(p50_ms=30, batch=8), result(p50_ms=9), result(p50_ms=2, precision="int8"))
     now.changes = was.changes(now)
-    assert [(each.setting.batch, round(each.share, 6)) for each in now.changes] == [
+    assert [(each.setting.batch, round(each.p50_share, 6)) for each in now.changes] == [
         (8, 0.5), (4, -0.1),
     ]  # fmt: skip
     assert [record["old_p50_ms"] for record in now.records()] == [20, 10, None]
@@ -33,15 +33,52 @@ def test_the_same_settings_are_matched(path: Path) -> None:
 def test_slower_by_more_than_that_fails(path: Path) -> None:
     was = old(path, result(p50_ms=10), result(p50_ms=10, batch=8))
     now = report(result(p50_ms=10.4), result(p50_ms=11, batch=8))
-    was.check(now, fail_over=0.11)
-    with pytest.raises(GateError, match=r"batch 8, threads 2: p50 11.000 ms, was 10.000 ms \(\+10"):
-        was.check(now, fail_over=0.05)
+    assert was.slower(now, fail_over=0.11) == []
+    assert was.slower(now, fail_over=0.05) == [
+        f"{setting(batch=8).described()}: p50 11.000 ms, was 10.000 ms (+10.0%)"
+    ]
+
+
+def test_a_rate_lower_by_more_than_that_fails(path: Path) -> None:
+    was = old(path, result(batches_per_second=100))
+    now = report(result(batches_per_second=90))
+    now.changes = was.changes(now)
+    assert now.records()[0]["old_sequences_per_second"] == 400
+    assert now.records()[0]["rate_change"] == pytest.approx(-0.1)
+    assert was.slower(now, fail_over=0.11) == []
+    assert was.slower(report(result(batches_per_second=200)), fail_over=0) == []
+    assert was.slower(now, fail_over=0.05) == [
+        f"{setting().described()}: 360.000 sequences/s, was 400.000 (-10.0%)"
+    ]
+
+
+def test_the_rival_is_not_judged(path: Path) -> None:
+    rival = {"model": "rival"}
+    was = old(path, result(p50_ms=10), result(p50_ms=1, **rival))
+    now = report(result(p50_ms=10), result(p50_ms=50, **rival), result(seq=8, **rival))
+    assert [change.setting for change in was.changes(now)] == [setting()]
+    assert was.differences(now) == []
+    check_gates(now, most_p95_ms=10, old=was, fail_over=0)
+
+
+def test_one_error_tells_of_both_gates(path: Path) -> None:
+    was = old(path, result(p50_ms=10))
+    now = report(result(p50_ms=20))
+    with pytest.raises(GateError) as failed:
+        check_gates(now, most_p95_ms=15, old=was, fail_over=0.05)
+    name = setting().described()
+    assert str(failed.value) == (
+        f"gate failed: p95 above 15 ms: {name}: p95 20.000 ms; "
+        f"slower by more than 5.0%: {name}: p50 20.000 ms, was 10.000 ms (+100.0%)"
+    )
+    with pytest.raises(GateError, match=r"^gate failed: slower by more"):
+        check_gates(now, most_p95_ms=None, old=was, fail_over=0.05)
 
 
 def test_nothing_to_compare_with(path: Path) -> None:
     was = old(path, result(model="another"))
     with pytest.raises(InputError, match="has none of the settings measured here"):
-        was.check(report(result()), fail_over=9)
+        was.slower(report(result()), fail_over=9)
 
 
 def test_what_makes_it_unfair_is_said(path: Path) -> None:
@@ -77,20 +114,21 @@ def test_a_file_that_cannot_be_read(path: Path, tmp_path: Path) -> None:
         Old.read(path)
 
 
-@pytest.mark.parametrize("p50", [0, -1, "NaN", "Infinity"])
-def test_a_time_that_is_none(path: Path, p50: object) -> None:
+@pytest.mark.parametrize("name", ["p50_ms", "sequences_per_second"])
+@pytest.mark.parametrize("value", [0, -1, "NaN", "Infinity"])
+def test_a_figure_that_is_none(path: Path, name: str, value: object) -> None:
     document = report(result()).as_dict()
-    document["results"][0]["p50_ms"] = 0.5
-    path.write_text(json.dumps(document).replace('"p50_ms": 0.5', f'"p50_ms": {p50}'))
+    document["results"][0][name] = 0.5
+    path.write_text(json.dumps(document).replace(f'"{name}": 0.5', f'"{name}": {value}'))
     with pytest.raises(InputError, match="was not written by"):
         Old.read(path)
 
 
 def test_p95() -> None:
-    results = [result(p50_ms=10), result(p50_ms=30, batch=8)]
-    check_p95(results, most_ms=30)
+    now = report(result(p50_ms=10), result(p50_ms=30, batch=8))
+    check_gates(now, most_p95_ms=30, old=None, fail_over=0)
     with pytest.raises(GateError, match="p95 above 29 ms: tiny on cpu, fp32, seq 128, batch 8"):
-        check_p95(results, most_ms=29)
+        check_gates(now, most_p95_ms=29, old=None, fail_over=0)
 
 
 def test_settings_are_told_apart_by_everything() -> None:

@@ -1,11 +1,16 @@
 import json
+import sys
+import weakref
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 
 from distilcli.benchmark import dataset as module
 from distilcli.benchmark.dataset import DatasetPlan, run_dataset
+from distilcli.benchmark.memory import resident_bytes
 from distilcli.benchmark.stages import STAGES
 from distilcli.checkpoint.config import ModelConfig
 from distilcli.errors import InputError, ModelError, ResourceError, UsageError
@@ -73,6 +78,57 @@ def test_precisions(rows: Path, tiny_folder: Path) -> None:
     alone = DatasetPlan(file=str(rows), model=str(tiny_folder), device="cpu", precisions=("fp16",))
     with pytest.raises(ResourceError, match="for accelerators"):
         run_dataset(alone, note=nothing, warn=nothing)
+
+
+def test_a_model_is_gone_before_the_next_is_loaded(
+    rows: Path, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[weakref.ref[object]] = []
+    alive: list[int] = []
+
+    class Watched(module.Classifier):
+        def __init__(self, *arguments: Any, **more: Any) -> None:
+            alive.append(sum(each() is not None for each in opened))
+            opened.append(weakref.ref(self))
+            super().__init__(*arguments, **more)
+
+    monkeypatch.setattr(module, "Classifier", Watched)
+    plan = DatasetPlan(
+        file=str(rows), model=str(tiny_folder), device="cpu", precisions=("fp32", "int8", "fp32")
+    )
+    run_dataset(plan, note=nothing, warn=nothing)
+    assert alive == [0, 0, 0]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not forget a peak")
+def test_the_peak_is_that_of_the_run(rows: Path, tiny_folder: Path) -> None:
+    size = 2**29
+    del_me = torch.ones(size, dtype=torch.uint8)
+    del del_me
+    plan = DatasetPlan(file=str(rows), model=str(tiny_folder), device="cpu")
+    (found,) = run_dataset(plan, note=nothing, warn=nothing).results
+    now = resident_bytes()
+    assert found.peak_memory_bytes is not None
+    assert now is not None
+    assert found.peak_memory_bytes < now + size // 2
+
+
+def test_batches_that_did_not_fit_are_told(
+    rows: Path, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_files = module.run_files
+
+    def run_with_halvings(*arguments: Any, **more: Any) -> None:
+        run_files(*arguments, **more)
+        more["stats"].add_halving()
+
+    monkeypatch.setattr(module, "run_files", run_with_halvings)
+    warned: list[str] = []
+    plan = DatasetPlan(file=str(rows), model=str(tiny_folder), device="cpu")
+    run_dataset(plan, note=nothing, warn=warned.append)
+    assert warned == [
+        f"{tiny_folder}, fp32: memory ran out, and batches were halved (1); use fewer --threads"
+    ]
 
 
 def test_rows_that_cannot_be_read(tmp_path: Path, tiny_folder: Path, rows: Path) -> None:

@@ -36,6 +36,20 @@ def test_what_the_model_holds_counts_as_added() -> None:
     assert MemoryWatch(CPU, held=None).read().added is None
 
 
+def test_what_is_taken_from_memory_left_free_is_seen() -> None:
+    def take() -> list[torch.Tensor]:
+        return [torch.ones(2**10) for _ in range(2**14)]
+
+    gone = take()
+    del gone
+    watch = MemoryWatch(CPU, held=0)
+    taken = take()
+    added = watch.read().added
+    assert len(taken) == 2**14
+    assert added is not None
+    assert added > 2**25
+
+
 def test_resident_memory() -> None:
     found = resident_bytes()
     assert found is not None

@@ -4,9 +4,13 @@ from pathlib import Path
 import pytest
 
 from distilcli.benchmark import runner as module
+from distilcli.benchmark.carrier import Carrier
 from distilcli.benchmark.ceiling import Ceiling
 from distilcli.benchmark.measure import Effort, Round
+from distilcli.benchmark.memory import Memory, MemoryWatch
 from distilcli.benchmark.runner import Plan, Voice, run
+from distilcli.benchmark.subject import Subject
+from distilcli.engine.batching import Batch
 from distilcli.errors import ResourceError, UsageError
 from distilcli.model.precision import Precision
 
@@ -107,3 +111,49 @@ def test_the_ceiling_is_the_highest_before_and_after(
     )
     plan = Plan(model=str(tiny_folder), device="cpu", sizes=[(8, 1), (8, 2)], effort=SHORT)
     assert [result.ceiling for result in run(plan, SILENT).results] == [5e9, 5e9]
+
+
+def test_every_worker_has_run_before_memory_is_read(
+    tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events: list[object] = []
+    carry, read = Carrier.carry, MemoryWatch.read
+
+    def carry_and_note(self: Carrier, pieces: object, *, times: int = 1) -> float:
+        events.append(times)
+        return carry(self, pieces, times=times)  # type: ignore[arg-type]
+
+    def read_and_note(self: MemoryWatch) -> Memory:
+        events.append("read")
+        return read(self)
+
+    monkeypatch.setattr(Carrier, "carry", carry_and_note)
+    monkeypatch.setattr(MemoryWatch, "read", read_and_note)
+    plan = Plan(model=str(tiny_folder), device="cpu", sizes=[(8, 1)], threads=3, effort=SHORT)
+    run(plan, SILENT)
+    assert events[events.index("read") - 1] == 3
+
+
+def test_batches_that_did_not_fit_are_told(
+    tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forward = Subject.forward
+
+    def scarce(self: Subject, batch: Batch) -> list[None]:
+        if len(batch.pieces) > 2:
+            raise MemoryError
+        return forward(self, batch)
+
+    monkeypatch.setattr(Subject, "forward", scarce)
+    warned: list[str] = []
+    plan = Plan(
+        model=str(tiny_folder),
+        device="cpu",
+        sizes=[(8, 1), (8, 4), (8, 2)],
+        threads=1,
+        effort=SHORT,
+    )
+    run(plan, Voice(lambda _: None, warned.append, lambda _: None))
+    (said,) = warned
+    assert said.startswith(f"{tiny_folder}, fp32, seq 8, batch 4: memory ran out; ")
+    assert "batches have at most 16 tokens" in said

@@ -127,6 +127,7 @@ def _with_times(path: Path, factor: float) -> None:
     document = json.loads(path.read_text())
     for result in document["results"]:
         result["p50_ms"] *= factor
+        result["sequences_per_second"] /= factor
     path.write_text(json.dumps(document))
 
 
@@ -143,6 +144,11 @@ def test_slower_than_an_older_benchmark(bench: Run, tmp_path: Path) -> None:
     assert "gate failed: slower by more than 50.0%" in err
     assert delimited(out, "\t")
     assert bench("--compare", old, "--fail-over", 1e15)[0] == 0
+    code, _, err = bench("--compare", old, "--max-p95-ms", 0)
+    assert code == 7
+    assert "gate failed: p95 above 0 ms: " in err
+    assert "; slower by more than 5.0%: " in err
+    assert err.count("error: ") == 1
 
 
 def test_another_machine_or_setting(bench: Run, tmp_path: Path) -> None:
