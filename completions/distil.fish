@@ -40,7 +40,7 @@ complete --command distil --condition '__distil_runs bench' --long-option json -
 complete --command distil --condition '__distil_runs bench' --long-option format --exclusive --keep-order --arguments 'auto table tsv csv json' --description 'How to write the result; auto: a table on a terminal, TSV in a pipe'
 complete --command distil --condition '__distil_runs bench' --long-option quiet --short-option q --description 'No notes on stderr'
 complete --command distil --condition '__distil_runs bench' --long-option compare --require-parameter --force-files --description 'An older benchmark, from --json, to set this beside'
-complete --command distil --condition '__distil_runs bench' --long-option fail-over --exclusive --description 'With --compare: exit with 7 if a p50 is longer by more than this (5%)'
+complete --command distil --condition '__distil_runs bench' --long-option fail-over --exclusive --description 'With --compare: exit with 7 if a p50 is longer, or a rate lower, by more than this (5%)'
 complete --command distil --condition '__distil_runs bench' --long-option max-p95-ms --exclusive --description 'Exit with 7 if a p95 is longer'
 complete --command distil --condition '__distil_runs bench' --long-option help --short-option h --description 'Show this message and exit'
 
