@@ -46,8 +46,8 @@ class RowsToLearn:
         typer.Option(
             "--label-column",
             metavar="NAME",
-            help="The column with the label, number or answer; embed without one takes all pairs "
-            "for texts that belong together.",
+            help="The column with the label, number or answer; embed without one, and without a "
+            "column score, takes all pairs for texts that belong together.",
         ),
     ] = None
     label_separator: Annotated[

@@ -60,6 +60,13 @@ def test_half_of_the_teacher_learns_from_it(run: Distil, distil: Distil, teacher
     assert right / len(rows) == pytest.approx(best, abs=1e-5)
 
 
+def test_a_teacher_without_a_head_is_named_as_the_cause(run: Distil, make_model: Make) -> None:
+    encoder = make_model("encoder", head="BaseModel", labels=())
+    code, _, err = run("--teacher", encoder, train="texts.csv")
+    assert (code, err.count("\n")) == (4, 1)
+    assert "--teacher: has no labels, so no head for --task classify to learn from" in err
+
+
 @pytest.mark.parametrize(
     "option",
     [
@@ -171,7 +178,7 @@ def test_teachers_that_cannot_teach(
     run: Distil, make_model: Make, qa_folder: Path, tmp_path: Path
 ) -> None:
     student = make_model("student", labels=LABELS)
-    assert "no trained classification head" in last_line(
+    assert "has no labels, so no head for --task classify" in last_line(
         run("--teacher", qa_folder, "-m", student), 4
     )
     short = make_model("short", labels=LABELS, n_layers=1)

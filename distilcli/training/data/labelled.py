@@ -57,7 +57,6 @@ def read_examples(
     columns: dict[str, Any] = {"label_column": label_column, "pair_column": pair_column}
     label_of = label_if_any if taught else label_text
     train_frame = read_frame(train, **columns, label_of=label_of, may_lack_labels=taught)
-    # A teacher whose labels are not known is refused when it is loaded.
     names = tuple(known) if taught and known else label_names(train_frame, known=known)
     if valid is None:
         labelled = train_frame[train_frame["label"] != ""]
@@ -72,9 +71,9 @@ def read_examples(
 
 
 def label_text(row: Row, column: str) -> str:
-    """Return the one label of a row; raise `RowError` for an empty cell."""
-    label = cell_text(row, column)
-    if not label.strip():
+    """Return the one label of a row, without blanks around it; `RowError` for an empty cell."""
+    label = cell_text(row, column).strip()
+    if not label:
         raise RowError(
             f"{row.source}: line {row.line}, column {column!r}: the label is empty; "
             "every row to learn from needs one"
@@ -84,8 +83,7 @@ def label_text(row: Row, column: str) -> str:
 
 def label_if_any(row: Row, column: str) -> str:
     """Return the label of a row; an empty text where there is none."""
-    label = "" if cell_value(row, column) is None else cell_text(row, column)
-    return label if label.strip() else ""
+    return "" if cell_value(row, column) is None else cell_text(row, column).strip()
 
 
 def read_frame(

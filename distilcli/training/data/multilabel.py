@@ -46,7 +46,6 @@ def read_multilabel(
     labels_of = labels_split_at(separator)
     label_of = labels_if_any(labels_of) if taught else labels_of
     frame = read(train, label_of=label_of, may_lack_labels=taught)
-    # A teacher whose labels are not known is refused when it is loaded.
     is_told = taught and known
     names = tuple(known) if is_told else _names(frame, known=known, source=train.name)
     if valid is None:

@@ -1,6 +1,6 @@
 """Pairs of texts that belong together, or that have a number that says how much."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from distilcli.errors import InputError
 from distilcli.rows.reader import RowSource
@@ -10,6 +10,8 @@ from distilcli.training.data.columns import Columns
 from distilcli.training.data.numbers import number
 from distilcli.training.data.reading import Place, place_of, read_each
 from distilcli.training.data.split import set_aside
+
+_SCORE_COLUMNS = ("score", "similarity")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +41,16 @@ def read_pairs(
     seed: int,
     taught: bool = False,
 ) -> tuple[list[TextPair], list[TextPair]]:
-    """Read pairs to learn from and pairs to validate on; without a label column they have no score.
+    """Read pairs to learn from and pairs to validate on.
+
+    They have a score where a label column is named, or a column is called score or similarity.
 
     Without `valid`, a `share` of the pairs is set aside. Where the lesson is `taught`, rows to
     learn from may be single texts. Raises `InputError` for rows that cannot be learned from.
     """
     alone = taught and valid is not None and not _has_pairs(train, columns.pair)
+    scored = valid if alone and valid is not None else train
+    columns = replace(columns, label=columns.label or _score_column(scored))
     rows = _read_texts(train, columns.text) if alone else _read(train, columns)
     if valid is None:
         rows, aside = set_aside(rows, share=share, seed=seed)
@@ -60,6 +66,10 @@ def read_pairs(
                 "rank"
             )
     return rows, aside
+
+
+def _score_column(source: RowSource) -> str | None:
+    return next((name for name in _SCORE_COLUMNS if name in source.columns), None)
 
 
 def _has_pairs(source: RowSource, pair_column: str | None) -> bool:

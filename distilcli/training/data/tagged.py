@@ -44,7 +44,6 @@ def read_tagged(
     may have no label. Raises `InputError` for rows that cannot be learned from.
     """
     rows = _read(train, label_column, may_lack_labels=taught)
-    # A teacher whose labels are not known is refused when it is loaded.
     names = tuple(known) if taught and known else _label_names(rows, known=known)
     if valid is None:
         rows, aside = set_aside(rows, share=share, seed=seed, is_labelled=lambda row: all(row[1]))

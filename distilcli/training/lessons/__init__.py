@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from distilcli.checkpoint.folder import ModelFiles
+from distilcli.errors import ModelError
 from distilcli.rows.reader import RowSource
 from distilcli.training.data.columns import Columns
 from distilcli.training.data.labelled import read_examples
@@ -25,6 +26,8 @@ from distilcli.training.lessons.regress import RegressLesson
 from distilcli.training.lessons.tag import TagLesson
 from distilcli.training.settings import LessonOptions
 
+_OF_LABELS = ("classify", "multilabel", "tag")
+
 
 def read_lesson(  # noqa: PLR0911
     task: str,
@@ -44,6 +47,11 @@ def read_lesson(  # noqa: PLR0911
     lesson that is `taught`: rows to learn from then need no labels. Raises `InputError` for rows
     that cannot be learned from, `ModelError` for a model that cannot learn the task.
     """
+    if taught and not known and task in _OF_LABELS:
+        raise ModelError(
+            f"--teacher: has no labels, so no head for --task {task} to learn from; name a model "
+            f"that `distil finetune --task {task}` has trained"
+        )
     split: dict[str, Any] = {"share": share, "seed": options.seed}
     of_texts: dict[str, Any] = {"label_column": columns.label, "pair_column": columns.pair, **split}
     match task:

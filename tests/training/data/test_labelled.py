@@ -41,6 +41,11 @@ def test_texts_and_labels_are_read_as_text(tmp_path: Path) -> None:
     }
 
 
+def test_blanks_around_a_label_are_none_of_it(tmp_path: Path) -> None:
+    frame = read(write(tmp_path / "a.csv", "text,label\nx, yes\ny,yes \nz,no\n"))
+    assert frame["label"].tolist() == ["yes", "yes", "no"]
+
+
 def test_columns_are_found_by_name_or_by_path(tmp_path: Path) -> None:
     line = '{"text": "a", "other": "b", "meta": {"stars": 5}}\n'
     frame = read(write(tmp_path / "a.jsonl", line), label_column="meta.stars", pair_column="other")

@@ -18,17 +18,17 @@ def read(path: Path, content: str, valid: Path | None = None, **settings: Any) -
 
 def test_pairs_by_usual_names_and_by_given_ones(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
-    usual = "sentence1,sentence2,score\na,b,0.5\nc,d,5\n"
-    train, valid = read(path, usual)
+    train, valid = read(path, "sentence1,sentence2\na,b\nc,d\n")
     assert sorted(train + valid, key=lambda pair: pair.first) == [
         TextPair("a", "b"), TextPair("c", "d"),
     ]  # fmt: skip
-    path.write_text(usual)
-    found = read(
-        path, usual, valid=path, text="sentence2", pair="sentence1",
-        label="score",
-    )  # fmt: skip
-    assert found == ([TextPair("b", "a", 0.5), TextPair("d", "c", 5)],) * 2
+    scored = "sentence1,sentence2,score\na,b,0.5\nc,d,5\n"
+    path.write_text(scored)
+    for label in (None, "score"):
+        found = read(
+            path, scored, valid=path, text="sentence2", pair="sentence1", label=label,
+        )  # fmt: skip
+        assert found == ([TextPair("b", "a", 0.5), TextPair("d", "c", 5)],) * 2
 
 
 def test_a_share_of_the_rows_is_set_aside(tmp_path: Path) -> None:
