@@ -40,11 +40,14 @@ def finetune(
     Examples: distil finetune reviews.csv -o my-model · distil finetune train.conll -o my-tagger
     --task tag · distil finetune texts.csv -o small --teacher big-model
     """
+    from distilcli.training.run_place import STATE_FILE, check_place
     from distilcli.training.settings import refuse_without_effect
 
     for group in (rows, start, teacher, place):
         group.check()
     refuse_without_effect(task, rows.columns, learning.lesson_options())
+    if not place.dry_run:
+        check_place(Path(place.output), resume=place.resume, force=place.force)
     train_rows, valid_rows = rows.open()
     place.report.spare([*train_rows.paths, *(valid_rows.paths if valid_rows else [])])
     # A wrong name is told before torch is loaded.
@@ -60,7 +63,6 @@ def finetune(
     )
     from distilcli.training.finetune import prepare
     from distilcli.training.lessons import read_lesson
-    from distilcli.training.run_folder import STATE_FILE
 
     console = Console(quiet=place.quiet)
     teaching = teacher.plan(offline=place.offline)
@@ -102,7 +104,8 @@ def finetune(
                 resume=place.resume,
                 force=place.force,
                 plot=place.plot,
-                command=["distil", *sys.argv[1:]],
+                # The command that makes the model: a run that was resumed ends as an unbroken one.
+                command=["distil", *(word for word in sys.argv[1:] if word != "--resume")],
                 files=rows.names,
             )
     except KeyboardInterrupt:

@@ -133,12 +133,14 @@ def check_answers(
                 moved.append(f"{where} is at {nearest:,}, not {start:,}")
     found = []
     if missing:
-        message = f"{_counted(missing, 'answer is', 'answers are')} not in the context"
+        message = f"{rows.name}: {_counted(missing, 'answer is', 'answers are')} not in the context"
         if every := len(missing) == total:
             message += ", and no other is; check the columns of context and answer"
         found.append(Finding("missing answer", message, len(missing), _first(missing), every))
     if moved:
-        message = f"{_counted(moved, 'answer is', 'answers are')} elsewhere in the context"
+        message = (
+            f"{rows.name}: {_counted(moved, 'answer is', 'answers are')} elsewhere in the context"
+        )
         found.append(Finding("moved answer", message, len(moved), _first(moved)))
     return found
 
@@ -151,7 +153,7 @@ def check_lengths(rows: CheckedRows, lengths: Sequence[int], limit: int) -> list
     lost, total = sum(lengths[index] - limit for index in over), sum(lengths)
     longest = sorted(over, key=lambda index: -lengths[index])[:MOST_EXAMPLES]
     message = (
-        f"{_counted(over, 'row is', 'rows are')} cut at {limit:,} tokens: "
+        f"{rows.name}: {_counted(over, 'row is', 'rows are')} cut at {limit:,} tokens: "
         f"{lost:,} of {total:,} tokens are lost ({lost / total:.1%})"
     )
     examples = tuple(f"{rows.place(index)}: {lengths[index]:,} tokens" for index in longest)

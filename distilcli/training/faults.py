@@ -1,5 +1,8 @@
 """What may be wrong with the rows of a lesson, looked for before any step."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from distilcli.tokenizer.tokenizer import Tokenizer
 from distilcli.training.checks import (
     CheckedRows,
@@ -8,13 +11,14 @@ from distilcli.training.checks import (
     check_lengths,
     check_texts,
 )
+from distilcli.training.data.problems import SolvedProblem
 from distilcli.training.data.questions import Question
 from distilcli.training.findings import Finding, refuse_errors
 from distilcli.training.lesson_rows import NAMES, rows_of
 from distilcli.training.lessons.lesson import Lesson
 
-# The others read long texts in windows, and lose nothing.
-_CUT = ("classify", "multilabel", "regress", "embed")
+# The others read long texts in windows while they learn, and lose nothing.
+_CUT = ("classify", "multilabel", "regress", "embed", "choose")
 _SPECIALS, _SPECIALS_OF_A_PAIR = 2, 3
 
 
@@ -29,8 +33,9 @@ def find_faults(lesson: Lesson, tokenizer: Tokenizer, *, max_length: int) -> lis
             found += check_answers(rows, [_answers(question) for question in questions])
     refuse_errors(found)
     if lesson.task in _CUT:
-        for rows in (train, valid):
-            found += check_lengths(rows, _lengths(rows, lesson, tokenizer), max_length)
+        for rows, part in ((train, lesson.train), (valid, lesson.valid)):
+            lengths = _lengths(rows, part, lesson.task, tokenizer)
+            found += check_lengths(rows, lengths, max_length)
     return found
 
 
@@ -39,12 +44,26 @@ def _answers(question: Question) -> list[tuple[str, int | None]]:
     return [(text, question.said) for text in question.answers[:1]]
 
 
-def _lengths(rows: CheckedRows, lesson: Lesson, tokenizer: Tokenizer) -> list[int]:
-    """Count the tokens of each row, specials included; of two texts read apart the longer's."""
+def _lengths(rows: CheckedRows, part: Any, task: str, tokenizer: Tokenizer) -> list[int]:
+    """Count the tokens of each row, specials included.
+
+    Of two texts read apart, and of the options of a problem, it is the longest that counts.
+    """
     firsts = [len(ids) for ids in tokenizer.ids(rows.texts)]
     if rows.pairs is None:
         return [first + _SPECIALS for first in firsts]
-    both = zip(firsts, (len(ids) for ids in tokenizer.ids(rows.pairs)), strict=True)
-    if lesson.task == "embed":
+    if task == "choose":
+        seconds = _longest_options(part, tokenizer)
+    else:
+        seconds = [len(ids) for ids in tokenizer.ids(rows.pairs)]
+    both = zip(firsts, seconds, strict=True)
+    if task == "embed":
         return [max(pair) + _SPECIALS for pair in both]
     return [sum(pair) + _SPECIALS_OF_A_PAIR for pair in both]
+
+
+def _longest_options(problems: Sequence[SolvedProblem], tokenizer: Tokenizer) -> list[int]:
+    """Count the tokens of the longest option of each problem."""
+    options = [option or "" for each in problems for option in each.options]
+    counts = iter([len(ids) for ids in tokenizer.ids(options)])
+    return [max(next(counts) for _ in each.options) for each in problems]

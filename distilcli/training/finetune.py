@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import torch
@@ -26,7 +25,7 @@ from distilcli.training.lesson_rows import rows_of
 from distilcli.training.lessons.lesson import Lesson, Objective
 from distilcli.training.loop import Progress, Trainer
 from distilcli.training.options import TrainingOptions
-from distilcli.training.outcome import RunFacts, card_of, draw, measure_best
+from distilcli.training.outcome import RunFacts, card_of, draw, measure_best, public_id
 from distilcli.training.run_folder import RunFolder
 from distilcli.training.start import StartingPoint, start_model
 from distilcli.training.teaching import Student, TeachingPlan, teach
@@ -46,6 +45,7 @@ class PreparedRun:
     folder: RunFolder
     settings: dict[str, Any]
     base_model: str
+    base_model_id: str | None
     teacher: str | None
     max_length: int
     device: str
@@ -73,7 +73,6 @@ class PreparedRun:
         (those to learn from, those to validate on) are for its card. Raises `UsageError` for a
         folder that is taken or a run that cannot be resumed.
         """
-        started = perf_counter()
         if resume:
             self.trainer.resume(self.folder.load_state())
         else:
@@ -83,6 +82,7 @@ class PreparedRun:
         facts = RunFacts(
             folder=self.folder.path,
             base_model=self.base_model,
+            base_model_id=self.base_model_id,
             teacher=self.teacher,
             model_type=self.trainer.model.config.model_type,
             parameters=sum(weight.numel() for weight in self.trainer.model.parameters()),
@@ -94,7 +94,7 @@ class PreparedRun:
         environment = read_environment(
             torch.device(summary["device"]),
             precision=summary["precision"],
-            seconds=perf_counter() - started,
+            seconds=self.trainer.seconds,
         )
         self.folder.finish(summary, card=card_of(self.lesson, facts, summary, best, environment))
         if plot is not None:
@@ -196,8 +196,14 @@ def prepare(
         findings=findings,
         trainer=trainer,
         folder=run,
-        settings={"rows": rows, "start": build, "learning": asdict(options), "teacher": taught},
+        settings={
+            "rows": {name.replace(" ", "_"): told for name, told in rows.items()},
+            "start": build,
+            "learning": asdict(options),
+            "teacher": taught,
+        },
         base_model=start.files.name,
+        base_model_id=public_id(start.files),
         teacher=teaching.files.name if teaching else None,
         max_length=max_length,
         device=device,

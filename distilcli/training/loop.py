@@ -88,7 +88,7 @@ class Trainer:
         )
         self._average = _clone(model) if options.average else None
         self._progress = Progress(total_steps=self.count_steps())
-        self._saved_at = time.monotonic()
+        self._began = self._saved_at = time.monotonic()
 
     def train(self) -> dict[str, Any]:
         """Run to the last step or to early stopping; return the summary of the run.
@@ -123,6 +123,11 @@ class Trainer:
         """The evaluations so far, as metrics.jsonl has them."""
         return self._progress.history
 
+    @property
+    def seconds(self) -> float:
+        """How long the run has taken, its parts before it was resumed with it."""
+        return time.monotonic() - self._began
+
     def resume(self, state: dict[str, Any]) -> None:
         """Go back to where `state` (from the run folder) was saved."""
         self.model.load_state_dict(state["model"])
@@ -136,8 +141,10 @@ class Trainer:
         self._progress = Progress(**state["progress"])
         self._precision = state["precision"]  # auto may be decided otherwise today
         torch.set_rng_state(state["rng"])
-        if self._device.type == "cuda":
+        # A run that was saved on the CPU has none: CUDA goes on from the run's seed.
+        if self._device.type == "cuda" and "cuda_rng" in state:
             torch.cuda.set_rng_state(state["cuda_rng"], self._device)
+        self._began -= state["seconds"]
 
     def step(self, batches: list[list[int]]) -> None:
         """Learn from the examples of these numbers, a list for each batch of the step."""
@@ -220,7 +227,7 @@ class Trainer:
         rate = self.options.peak_rate(self.model.config.dim)
         return UsageError(
             f"step {step}: {what} is no longer a number; the learning rate of {rate:g} is too "
-            "high, start anew with a lower --learning-rate"
+            "high, start anew with a lower --learning-rate and --force"
         )
 
     def remaining_steps(self) -> Iterator[tuple[int, list[list[int]]]]:
@@ -306,6 +313,7 @@ class Trainer:
             "projection": None if self._projection is None else self._projection.state_dict(),
             "rng": torch.get_rng_state(),
             "precision": self._precision,
+            "seconds": self.seconds,
         }
         if self._device.type == "cuda":
             state["cuda_rng"] = torch.cuda.get_rng_state(self._device)

@@ -14,6 +14,7 @@ from distilcli.training.environment import Environment
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>|#~])")
 _WIDTH = 88
+_VALIDATION = "validation rows"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,7 +31,8 @@ class RunRecord:
     """All that the card of a finished run says.
 
     `name` is what the model is called, `task` that of `distil finetune`, `base_model` what it
-    started from, `base_model_id` the id of that on the hub (None: it is not from there).
+    started from, `base_model_id` the id of that on the hub, or its built-in name (None: it has
+    neither).
     `command` is the command line, a word an item. `metrics` are those of the best model, which was
     there at `best_step`, on the validation rows; `label_figures` are the same label by label,
     where labels are what is learned.
@@ -136,11 +138,11 @@ def model_card(record: RunRecord) -> str:
 def _front_matter(record: RunRecord) -> str:
     use = _USES[record.task]
     name = _file_name(record.name)
-    validated_on = ", ".join(_names(record.valid)) or "validation rows"
+    validated_on = ", ".join(_names(record.valid)) or _VALIDATION
     results = [
         EvalResult(
             task_type=use.pipeline_tag,
-            dataset_type=validated_on,
+            dataset_type=_VALIDATION,  # an id on the hub would stand here; files have none
             dataset_name=validated_on,
             metric_type=_HUB_METRICS.get(metric, metric),
             metric_name=metric_words(metric),
@@ -151,7 +153,6 @@ def _front_matter(record: RunRecord) -> str:
     ]
     return ModelCardData(
         base_model=record.base_model_id,
-        datasets=list(dict.fromkeys(_names(record.train) + _names(record.valid))) or None,
         library_name="transformers",
         pipeline_tag=use.pipeline_tag,
         tags=[record.model_type, "distil", record.task],

@@ -1,11 +1,13 @@
 """What a finished run leaves for people: its card, and pictures of how it went."""
 
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from distilcli.checkpoint.folder import ModelFiles
 from distilcli.evaluation.labelled import Labelled
 from distilcli.scores.calibration import reliability
 from distilcli.tasks.classifier import Classifier
@@ -23,18 +25,30 @@ from distilcli.training.plots import RunPicture, plot_run
 class RunFacts:
     """What is known of a run beside its lesson.
 
-    `base_model` and `teacher` are names; `files` are those with the rows to learn from, and those
-    with the rows to validate on.
+    `base_model` and `teacher` are names, `base_model_id` is what `public_id` tells; `files` are
+    those with the rows to learn from, and those with the rows to validate on.
     """
 
     folder: Path
     base_model: str
+    base_model_id: str | None
     teacher: str | None
     model_type: str
     parameters: int
     max_length: int
     command: Sequence[str]
     files: tuple[Sequence[str], Sequence[str]]
+
+
+def public_id(files: ModelFiles) -> str | None:
+    """Return what others know a model by, its id on the hub or a built-in name, None for neither.
+
+    A model in a folder that the user named is known here alone.
+    """
+    named = Path(os.path.expanduser(files.name))  # noqa: PTH111 - as it was located
+    if named.resolve() == files.folder.resolve():
+        return None
+    return files.name.partition("@")[0]
 
 
 def measure_best(lesson: Lesson, facts: RunFacts, *, device: str) -> Labelled | None:
@@ -66,6 +80,7 @@ def card_of(
             name=facts.folder.resolve().name,
             task=lesson.task,
             base_model=facts.base_model,
+            base_model_id=facts.base_model_id,
             teacher=facts.teacher,
             model_type=facts.model_type,
             parameters=facts.parameters,

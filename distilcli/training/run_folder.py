@@ -29,11 +29,10 @@ from distilcli.checkpoint.sentence import SENTENCE_NAMES
 from distilcli.errors import ModelError, ResourceError, UsageError
 from distilcli.model.heads import TaskModel
 from distilcli.model.saving import TOKENIZER_NAMES, save_model, write_json
+from distilcli.training.run_place import STATE_FILE, SUMMARY_FILE, check_place
 
-STATE_FILE = "training_state.pt"
 CONFIG_FILE = "config.toml"
 METRICS_FILE = "metrics.jsonl"
-SUMMARY_FILE = "summary.json"
 CARD_FILE = "README.md"
 
 
@@ -61,13 +60,7 @@ class RunFolder:
 
     def create(self, *, force: bool) -> None:
         """Make the folder; raise `UsageError` if it holds something and `force` is not given."""
-        if self.path.exists() and not self.path.is_dir():
-            raise UsageError(f"{self.path}: is a file; name a folder for the run")
-        if self.path.is_dir() and any(self.path.iterdir()) and not force:
-            way_out = "--resume to go on, " if (self.path / STATE_FILE).is_file() else ""
-            raise UsageError(
-                f"{self.path}: is not empty; use {way_out}--force to replace what is in it"
-            )
+        check_place(self.path, force=force)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             written = (STATE_FILE, CONFIG_FILE, METRICS_FILE, SUMMARY_FILE, CARD_FILE)
@@ -78,12 +71,8 @@ class RunFolder:
 
     def load_state(self) -> dict[str, Any]:
         """Return the saved state; raise `UsageError` if there is none or it is another run's."""
-        path = self.path / STATE_FILE
-        if not path.is_file():
-            done = (self.path / SUMMARY_FILE).is_file()
-            reason = "the run is finished" if done else "there is no interrupted run"
-            raise UsageError(f"{self.path}: {reason}, nothing to resume")
-        saved = _read_state(path)
+        check_place(self.path, resume=True)
+        saved = _read_state(self.path / STATE_FILE)
         changed = sorted(
             key
             for key in self._fingerprint.keys() | saved["fingerprint"].keys()

@@ -1,7 +1,7 @@
 """Settings of what is done with rows to learn from, and which tasks each is for."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from distilcli.errors import UsageError
 from distilcli.training.data.columns import Columns
@@ -40,12 +40,12 @@ class LessonOptions:
                 option = name.replace("_", "-")
                 raise UsageError(f"--{option} is {value}; it must be from 0 to below 1")
 
-    def digests(self) -> dict[str, str]:
+    def digests(self) -> dict[str, Any]:
         """Tell the settings: a run goes on only with the same ones."""
         return {
-            "class weights": str(self.class_weights),
-            "label smoothing": str(self.label_smoothing),
-            "augment": str(self.augment),
+            "class_weights": self.class_weights,
+            "label_smoothing": self.label_smoothing,
+            "augment": self.augment,
         }
 
 

@@ -8,13 +8,15 @@ and in it one for each epoch in which examples read otherwise and each precision
     hidden.bin    its hidden states without padding, layer by layer, fp16
     index.npy     for each example where they begin and how large they are; written last
 
-A pass that is interrupted leaves an unfinished.npz in its place, and goes on from there.
+A pass that is interrupted leaves an unfinished.npz in its place, and goes on from there. One run at
+a time makes a pass: a lock, which ends with its process, keeps others out.
 """
 
 import math
 import os
 import shutil
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from operator import ge
 from pathlib import Path
@@ -22,6 +24,7 @@ from typing import IO, Any
 
 import numpy as np
 import torch
+from huggingface_hub.utils import WeakFileLock  # type: ignore[attr-defined]
 from torch import Tensor
 
 from distilcli.engine.batching import cut_batches
@@ -33,6 +36,7 @@ from distilcli.training.teacher import Targets, Teacher
 _PASS_BUDGET = 2_048  # tokens in a batch of the pass; no gradients are kept
 _OUTPUTS, _HIDDEN, _INDEX = "outputs.bin", "hidden.bin", "index.npy"
 _UNFINISHED = "unfinished.npz"
+_LOCK, _LOCK_SECONDS = ".lock", 0.1
 _FP32, _FP16 = 4, 2  # bytes
 _GIGABYTE = 1_000_000_000
 _SAMPLE = 16  # examples that tell what all take
@@ -108,14 +112,31 @@ class CachedTeacher:
         if not (folder / _INDEX).is_file():
             try:
                 folder.mkdir(parents=True, exist_ok=True)
-                _make(folder, self._teacher, epoch=epoch, on_pass=self._on_pass)
+                self._pass(folder, epoch)
             except OSError as error:
-                shutil.rmtree(folder, ignore_errors=True)
                 raise ResourceError(
                     f"{folder}: the teacher's answers could not be written: {error}; give "
                     "--teacher-cache a folder with more room, or leave it out"
                 ) from None
         return _Answers(folder, dim=self.dim, n_layers=len(self._teacher.layers))
+
+    def _pass(self, folder: Path, epoch: int) -> None:
+        """Make the pass over an epoch, alone."""
+        with ExitStack() as held:
+            try:
+                held.enter_context(WeakFileLock(folder / _LOCK, timeout=_LOCK_SECONDS))
+            except TimeoutError:
+                raise ResourceError(
+                    f"{self._folder.parent}: another run is writing its teacher's answers there; "
+                    "wait for it, or name another --teacher-cache"
+                ) from None
+            if (folder / _INDEX).is_file():
+                return  # another run has just ended its pass
+            try:
+                _make(folder, self._teacher, epoch=epoch, on_pass=self._on_pass)
+            except OSError:
+                shutil.rmtree(folder, ignore_errors=True)
+                raise
 
 
 class _Answers:

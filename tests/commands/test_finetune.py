@@ -290,6 +290,7 @@ def test_a_folder_that_holds_something_needs_force(run: Distil) -> None:
     code, _, err = run("-o", "m", "--seed", 1)
     assert code == 2
     assert "m: is not empty; use --force" in err
+    assert "learns" not in err  # nothing was read for it
     assert weights("m") == before
     assert run("-o", "m", "--seed", 1, "--force")[0] == 0
     assert weights("m") != before
@@ -322,8 +323,11 @@ def test_an_interrupted_run_goes_on_as_if_unbroken(
     code, _, err = run("-o", "broken", *options, "--resume", "--seed", 1)
     assert code == 2
     assert "was started with another seed" in err
+    monkeypatch.setattr("sys.argv", ["distil", "finetune", "-o", "broken", "--resume"])
     assert run("-o", "broken", *options, "--resume")[0] == 0
     assert weights("broken") == weights("whole")
+    for name in ("config.toml", "README.md"):
+        assert "distil finetune -o broken\n" in Path("broken", name).read_text()
     assert run("-o", "broken", *options, "--resume")[0] == 2
 
 

@@ -111,5 +111,5 @@ def test_an_unusable_answer_is_counted_and_left_out(distil: Distil, qa_folder: P
         "--epochs", 1, "--device", "cpu", "--precision", "fp32",
     )  # fmt: skip
     assert code == 0, err
-    assert "warning: 2 answers are not in the context" in err
+    assert "warning: train: 2 answers are not in the context" in err
     assert "qa.jsonl: line 2: 'plot'" in err

@@ -182,11 +182,11 @@ def test_answers_elsewhere_and_nowhere() -> None:
     asked = questions("cat and cat and dog", "a b")
     missing, moved = check_answers(asked, [[("cat", 9), ("dog", -1), ("cow", 4)], [("a", 0)]])
     assert missing == Finding(
-        "missing answer", "1 answer is not in the context", 1, ("qa.json: row 1: 'cow'",)
+        "missing answer", "qa.json: 1 answer is not in the context", 1, ("qa.json: row 1: 'cow'",)
     )
     assert moved == Finding(
         "moved answer",
-        "2 answers are elsewhere in the context",
+        "qa.json: 2 answers are elsewhere in the context",
         2,
         ("qa.json: row 1: 'cat' is at 8, not 9", "qa.json: row 1: 'dog' is at 16, not -1"),
     )
@@ -216,7 +216,7 @@ def test_rows_over_the_limit_are_counted_with_the_tokens_that_are_lost() -> None
     finding = only(check_lengths(rows(list("abcd")), [8, 20, 12, 10], 10))
     assert finding == Finding(
         "too long",
-        "2 rows are cut at 10 tokens: 12 of 50 tokens are lost (24.0%)",
+        "train.csv: 2 rows are cut at 10 tokens: 12 of 50 tokens are lost (24.0%)",
         2,
         ("train.csv: row 2: 20 tokens", "train.csv: row 3: 12 tokens"),
     )

@@ -118,6 +118,12 @@ def test_texts_over_the_limit_are_counted_where_they_are_cut(find: Find) -> None
     assert (
         find(EmbedLesson(texts, [TextPair("a", "i", 0.0)], SentenceRecipe()), max_length=10) == {}
     )
+    problems = [
+        SolvedProblem("good " * 3, ("a", "bad " * 5), 0),
+        SolvedProblem("bad", ("a", "i"), 0),
+    ]
+    assert find(ChooseLesson(problems, problems[1:]), max_length=11) == {"leak": 1}
+    assert find(ChooseLesson(problems, problems[1:]), max_length=10)["too long"] == 1
     words = [["good"] * 30, ["bad"]]
     tagged = TaggedSentences(words, [[0] * 30, [1]], ("O", "B-X"))
     assert "too long" not in find(TagLesson(tagged, tagged), max_length=10)

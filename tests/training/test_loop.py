@@ -102,6 +102,27 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(unbroken: Run, tmp_path: Pa
         assert not seen or min(seen) == step + 1  # no step is done twice
 
 
+def test_a_run_saved_on_the_cpu_goes_on_on_cuda(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Run(tmp_path).trainer._save_state()
+    run = Run(tmp_path)
+    monkeypatch.setattr(run.trainer, "_device", torch.device("cuda"))
+    run.trainer.resume(run.folder.load_state())
+
+
+def test_the_time_of_a_run_is_that_of_all_its_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = Run(tmp_path)
+    monkeypatch.setattr(first.trainer, "_began", first.trainer._began - 1_000)
+    first.trainer._save_state()
+    run = Run(tmp_path)
+    assert run.trainer.seconds < 1_000
+    run.trainer.resume(run.folder.load_state())
+    assert 1_000 <= run.trainer.seconds < 2_000
+
+
 def test_a_run_interrupted_again_and_again_ends_the_same(unbroken: Run, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         Run(tmp_path, on_progress=at_step(1, interrupt), **RESUMED).begin()
@@ -323,7 +344,9 @@ def test_bf16_learns_in_bf16_and_keeps_fp32_weights(
 
 def test_a_loss_that_is_no_number_ends_the_run(tmp_path: Path) -> None:
     run = Run(tmp_path, learning_rate=1e30, evaluate_every=None)
-    with pytest.raises(UsageError, match=r"^step 2: .* start anew with a lower --learning-rate"):
+    with pytest.raises(
+        UsageError, match=r"^step 2: .* start anew with a lower --learning-rate and --force"
+    ):
         run.begin()
     assert not (tmp_path / "model.safetensors").exists()
 

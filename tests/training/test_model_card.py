@@ -53,7 +53,6 @@ def test_the_hub_reads_the_head() -> None:
     read = ModelCard(card(base_model_id="org/mini"))
     assert front_matter(card(base_model_id="org/mini")) == {
         "base_model": "org/mini",
-        "datasets": ["train.csv", "valid.csv"],
         "library_name": "transformers",
         "pipeline_tag": "text-classification",
         "tags": ["distilbert", "distil", "classify"],
@@ -65,6 +64,7 @@ def test_the_hub_reads_the_head() -> None:
         ("f1", 0.9),
     ]
     assert {found.dataset_name for found in read.data.eval_results} == {"valid.csv"}
+    assert {found.dataset_type for found in read.data.eval_results} == {"validation rows"}
 
 
 def test_what_is_not_known_is_left_out_of_the_head() -> None:

@@ -303,3 +303,20 @@ def test_a_folder_that_cannot_be_made_is_named(teacher: Teacher, tmp_path: Path)
     (tmp_path / "file").touch()
     with pytest.raises(ResourceError, match="fp32: the teacher's answers could not be"):
         cached(teacher, tmp_path / "file").targets([0], epoch=0)
+
+
+def test_two_runs_do_not_write_the_same_answers(teacher: Teacher, tmp_path: Path) -> None:
+    said: list[str] = []
+
+    def another_run(done: int, _: int) -> None:
+        if not said:
+            with pytest.raises(ResourceError) as caught:
+                cached(teacher, tmp_path / "key").targets([0], epoch=0)
+            said.append(str(caught.value))
+
+    found = cached(teacher, tmp_path / "key", on_pass=another_run).targets([0, 1], epoch=0)
+    assert "; ".join(said) == (
+        f"{tmp_path}: another run is writing its teacher's answers there; wait for it, or name "
+        "another --teacher-cache"
+    )
+    assert_alike(found, teacher.targets([0, 1], epoch=0), teacher, [0, 1])

@@ -43,12 +43,17 @@ def read_tagged(
     to start from; where the lesson is `taught`, they are the teacher's, and words to learn from
     may have no label. Raises `InputError` for rows that cannot be learned from.
     """
-    rows = _read(train, label_column, may_lack_labels=taught)
-    names = tuple(known) if taught and known else _label_names(rows, known=known)
+    columns = _columns(train, label_column, may_lack_labels=taught)
+    rows = _read(train, columns, may_lack_labels=taught)
+    names = (
+        tuple(known)
+        if taught and known
+        else _label_names(rows, known=known, source=train, columns=columns)
+    )
     if valid is None:
         rows, aside = set_aside(rows, share=share, seed=seed, is_labelled=lambda row: all(row[1]))
     else:
-        aside = _read(valid, label_column)
+        aside = _read(valid, _columns(valid, label_column))
     return (
         _indexed(rows, names, source=train.name, taught=taught),
         _indexed(aside, names, source=(valid or train).name, taught=taught),
@@ -58,22 +63,31 @@ def read_tagged(
 Tagged = tuple[list[str], list[str], Place]
 
 
-def _read(source: RowSource, column: str | None, *, may_lack_labels: bool = False) -> list[Tagged]:
+def _columns(
+    source: RowSource, wanted: str | None, *, may_lack_labels: bool = False
+) -> tuple[str, str]:
+    """Return the columns of words and of labels."""
     if source.format == "conll":
-        words, tags = "tokens", column or source.columns[-1]
+        words, tags = "tokens", wanted or source.columns[-1]
         if tags in {"text", "tokens"}:
             if not may_lack_labels:
                 raise InputError(f"{source.name}: has one column, words without labels")
             tags = TAG_COLUMNS[0]
-    else:
-        words = source.usual_column(*WORD_COLUMNS, option="--text-column")
-        if source.format == "txt":
-            raise InputError(
-                f"{source.name}: is read as plain text, which has no labels of words; "
-                "for a word and its label a line give --input-format conll"
-            )
-        tags = find_label_column(source, TAG_COLUMNS, column, may_be_missing=may_lack_labels)
-    rows = [_tagged(row, words, tags, may_lack_labels=may_lack_labels) for row in source]
+        return words, tags
+    words = source.usual_column(*WORD_COLUMNS, option="--text-column")
+    if source.format == "txt":
+        raise InputError(
+            f"{source.name}: is read as plain text, which has no labels of words; "
+            "for a word and its label a line give --input-format conll"
+        )
+    tags = find_label_column(source, TAG_COLUMNS, wanted, may_be_missing=may_lack_labels)
+    return words, tags
+
+
+def _read(
+    source: RowSource, columns: tuple[str, str], *, may_lack_labels: bool = False
+) -> list[Tagged]:
+    rows = [_tagged(row, *columns, may_lack_labels=may_lack_labels) for row in source]
     rows = [row for row in rows if row[0]]
     if not rows:
         raise InputError(f"{source.name}: has no sentences to learn from")
@@ -95,11 +109,18 @@ def _tagged(row: Row, words: str, tags: str, *, may_lack_labels: bool) -> Tagged
     return lists[0], lists[1], place_of(row)  # type: ignore[return-value]
 
 
-def _label_names(rows: Sequence[Tagged], *, known: Sequence[str]) -> tuple[str, ...]:
+def _label_names(
+    rows: Sequence[Tagged], *, known: Sequence[str], source: RowSource, columns: tuple[str, str]
+) -> tuple[str, ...]:
     """Return the labels: those of the model if they are the same, else O and the others sorted."""
     names = {tag for _, tags, _ in rows for tag in tags} - {""}
     if len(names) < 2:  # noqa: PLR2004
-        raise InputError(f"every word has the label {''.join(names)!r}; give rows with others")
+        others = ", ".join(name for name in source.columns if name not in {"text", *columns})
+        raise InputError(
+            f"{source.name}, column {columns[1]!r}: every word has the label {''.join(names)!r}; "
+            + (f"name another --label-column ({others}), or " if others else "")
+            + "give rows with others"
+        )
     if names == set(known):
         return tuple(known)
     return tuple(sorted(names, key=lambda name: (name != "O", name.partition("-")[2], name)))

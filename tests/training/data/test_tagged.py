@@ -77,7 +77,16 @@ def test_a_share_is_set_aside(tmp_path: Path) -> None:
         ("a.jsonl", line(["a", "b"], ["O"]), "line 1: has 2 words and 1 labels"),
         ("a.jsonl", line("a b", ["O"]), "line 1: the value at 'tokens' is no list of texts"),
         ("a.jsonl", line(["a"], [None]), "line 1: the value at 'tags' is no list of texts"),
-        ("a.jsonl", line(["a"], ["O"]), "every word has the label 'O'; give rows with others"),
+        (
+            "a.jsonl",
+            line(["a"], ["O"]),
+            "a.jsonl, column 'tags': every word has the label 'O'; give rows with others",
+        ),
+        (
+            "a.conll",
+            "EU B-ORG 0\nis O 0\n",
+            r"column 'column_3': every .* '0'; name another --label-column \(column_2\), or give",
+        ),
         ("a.jsonl", line([], []), "has no sentences to learn from"),
         ("a.jsonl", '{"text": "a"}\n', "no column 'tokens' in .*; name it with --text-column"),
         ("a.jsonl", '{"tokens": ["a"]}\n', "no column 'ner_tags' in .*--label-column"),

@@ -1,0 +1,30 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from distilcli.errors import ResourceError, UsageError
+from distilcli.training.run_place import STATE_FILE, check_place
+
+
+def test_a_place_is_checked_and_left_as_it_is(tmp_path: Path) -> None:
+    check_place(tmp_path / "a" / "b")
+    check_place(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(UsageError, match="is not empty; use --force"):
+        check_place(tmp_path)
+    check_place(tmp_path, force=True)
+    with pytest.raises(UsageError, match="there is no interrupted run, nothing to resume"):
+        check_place(tmp_path, resume=True)
+    (tmp_path / STATE_FILE).touch()
+    check_place(tmp_path, resume=True)
+
+
+@pytest.mark.skipif(
+    os.name == "nt" or os.access("/", os.W_OK), reason="one who may write everywhere runs this"
+)
+def test_a_folder_that_may_not_be_written_to(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(ResourceError, match=r"cannot be made: .* may not be written to"):
+        check_place(tmp_path / "x")
