@@ -144,7 +144,7 @@ class Trainer:
         # A run that was saved on the CPU has none: CUDA goes on from the run's seed.
         if self._device.type == "cuda" and "cuda_rng" in state:
             torch.cuda.set_rng_state(state["cuda_rng"], self._device)
-        self._began -= state["seconds"]
+        self._began -= state.get("seconds", 0.0)
 
     def step(self, batches: list[list[int]]) -> None:
         """Learn from the examples of these numbers, a list for each batch of the step."""

@@ -130,8 +130,10 @@ def label_names(frame: pd.DataFrame, *, known: Sequence[str] = ()) -> tuple[str,
     """
     names = set(frame["label"]) - {""}
     if len(names) < 2:  # noqa: PLR2004
+        source, _ = frame["place"].iloc[0]
         raise InputError(
-            f"every row has the label {''.join(names)!r}; a classifier needs at least two labels"
+            f"{source}: every row has the label {''.join(names)!r}; a classifier needs at least "
+            "two; name another --label-column, or give rows with others"
         )
     if names == set(known):
         return tuple(known)
