@@ -14,6 +14,11 @@ Distil = Callable[..., tuple[int, str, str]]
 TEXTS = ["i loved the film", "it was dull and slow", "good acting , bad plot", "the plot is fun"]
 
 
+@pytest.fixture(autouse=True)
+def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.fixture
 def csv_file(tmp_path: Path) -> Path:
     path = tmp_path / "rows.csv"
