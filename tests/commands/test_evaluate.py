@@ -485,6 +485,27 @@ def places(
     }
 
 
+@pytest.mark.parametrize("force", [(), ("--force",)])
+@pytest.mark.parametrize("option", ["--errors", "--stats"])
+def test_nothing_that_is_read_is_replaced(
+    distil: Distil, places: dict[str, Path], tmp_path: Path, option: str, force: tuple[str, ...]
+) -> None:
+    by_ids = written(tmp_path / "by_ids.json", json.dumps({"1": "film", "2": "", "3": ""}))
+    both = written(tmp_path / "both.csv", "label,gold\na,a\na,b\n")
+    for read, written_to in [
+        ([places["model"], places["data"]], places["data"]),
+        ([places["model"], tmp_path / "rev*.csv"], places["data"]),
+        ([both, "--label-column", "gold"], both),
+        ([by_ids, places["squad"]], by_ids),
+        ([by_ids, places["squad"]], places["squad"]),
+    ]:
+        before = written_to.read_bytes()
+        code, out, err = distil("evaluate", *read, option, written_to, *force, "-q")
+        assert (code, out) == (2, "")
+        assert f"{option} would replace this input; name another file" in err
+        assert written_to.read_bytes() == before
+
+
 def test_a_row_that_the_model_cannot_use(distil: Distil, qa_folder: Path, tmp_path: Path) -> None:
     lines = "question,context,answers\nwhat,the film,film\n,the film,film\n"
     data = written(tmp_path / "dev.csv", lines)
