@@ -146,7 +146,8 @@ def evaluate(
     on_error: Annotated[
         Literal["stop", "skip"],
         typer.Option(
-            "--on-error", help="A row that the model cannot use: the end, or left out and counted."
+            "--on-error",
+            help="A row that cannot be used, or has no label: the end, or left out and counted.",
         ),
     ] = "stop",
     long: Annotated[
@@ -218,7 +219,7 @@ def evaluate(
     predictions = _predictions(reading, with_data=source is not None) if is_file else None
     _check_written(run, [rows for rows in (predictions, source) if rows is not None])
 
-    from distilcli.console.evaluation import show_evaluation
+    from distilcli.console.evaluation import show_evaluation, tell_of_rows
     from distilcli.console.live import rows_progress
     from distilcli.console.results import show_summary
     from distilcli.evaluation.calibrate import check_calibration, save_calibrated
@@ -262,7 +263,8 @@ def evaluate(
     console, stats = run.console, RunStats(device=exam.device, load_seconds=exam.load_seconds)
     console.note(f"{exam.described}, task {exam.task}, rows {exam.source.name}")
     with exam.source, rows_progress(console, stats, exam.source):
-        outcome = exam.run(stats, by=by, keep_rows=errors is not None)
+        outcome = exam.run(stats, by=by, keep_rows=errors is not None, on_error=on_error)
+    tell_of_rows(console, outcome)
     report = report_of(
         outcome, by=by, confidence=confidence, search=threshold_search,
         added=save_calibrated(subject, outcome.measured) if calibrate else {},
