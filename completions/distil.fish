@@ -15,7 +15,7 @@ complete --command distil --condition '__distil_runs' --arguments completions --
 complete --command distil --condition '__distil_runs' --arguments embed --description 'Turn texts into vectors, and search in them'
 complete --command distil --condition '__distil_runs' --arguments evaluate --description 'Measure a model, or predictions, against what was expected'
 complete --command distil --condition '__distil_runs' --arguments fill --description 'Fill in the masked words of texts'
-complete --command distil --condition '__distil_runs' --arguments finetune --description 'Train a model of your own for one of eight tasks, or distil one'
+complete --command distil --condition '__distil_runs' --arguments finetune --description 'Train your own model for one of eight tasks, or distil one'
 complete --command distil --condition '__distil_runs' --arguments params --description 'Count the parameters of a model'
 complete --command distil --condition '__distil_runs' --arguments qa --description 'Answer questions from their contexts'
 complete --command distil --condition '__distil_runs' --arguments tag --description 'Find names and other entities in the rows of files'
