@@ -86,7 +86,7 @@ COMMANDS = {
     "embed": "Turn texts into vectors, and search in them.",
     "evaluate": "Measure a model, or predictions, against what was expected.",
     "fill": "Fill in the masked words of texts.",
-    "finetune": "Train a classifier of your own on rows with labels.",
+    "finetune": "Train your own model for one of eight tasks, or distil one.",
     "params": "Count the parameters of a model.",
     "qa": "Answer questions from their contexts.",
     "tag": "Find names and other entities in the rows of files.",

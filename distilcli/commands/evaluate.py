@@ -1,6 +1,7 @@
 """`distil evaluate`: how good a model is, or predictions are, on rows with what was expected."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -145,7 +146,8 @@ def evaluate(
     on_error: Annotated[
         Literal["stop", "skip"],
         typer.Option(
-            "--on-error", help="A row that the model cannot use: the end, or left out and counted."
+            "--on-error",
+            help="A row that cannot be used, or has no label: the end, or left out and counted.",
         ),
     ] = "stop",
     long: Annotated[
@@ -207,13 +209,17 @@ def evaluate(
     if confidence is not None and not 0 < confidence < 1:
         raise UsageError(f"--confidence {confidence:g}: give a share between 0 and 1, such as 0.95")
     is_file = _is_file(subject)
-    source = run.open_rows(text_column) if data else None
+    # What is written is checked once it is known what is read.
+    reading = replace(run, output=None)
+    source = reading.open_rows(text_column) if data else None
     if source is None and not is_file:
         raise UsageError(f"{subject}: is a model, no file; name rows to evaluate it on as well")
     if is_file and calibrate:
         raise UsageError(f"--calibrate changes a model, and {subject} is a file of predictions")
+    predictions = _predictions(reading, with_data=source is not None) if is_file else None
+    _check_written(run, [rows for rows in (predictions, source) if rows is not None])
 
-    from distilcli.console.evaluation import show_evaluation
+    from distilcli.console.evaluation import show_evaluation, tell_of_rows
     from distilcli.console.live import rows_progress
     from distilcli.console.results import show_summary
     from distilcli.evaluation.calibrate import check_calibration, save_calibrated
@@ -228,11 +234,8 @@ def evaluate(
     opened = (
         open_model(subject, source, task=task, pair_column=pair_column, offline=offline)
         if source is not None and not is_file
-        else open_predictions(
-            subject, _predictions(run, with_data=source is not None), source, task=task,
-            prefix=prefix,
-        )
-    )  # fmt: skip
+        else open_predictions(subject, predictions, source, task=task, prefix=prefix)
+    )
     metrics = metrics_of(opened.task, threshold=threshold, search=threshold_search)
     if label_separator is not None and opened.task != "multilabel":
         raise UsageError(f"--label-separator is for multilabel, not for {opened.task}")
@@ -260,7 +263,8 @@ def evaluate(
     console, stats = run.console, RunStats(device=exam.device, load_seconds=exam.load_seconds)
     console.note(f"{exam.described}, task {exam.task}, rows {exam.source.name}")
     with exam.source, rows_progress(console, stats, exam.source):
-        outcome = exam.run(stats, by=by, keep_rows=errors is not None)
+        outcome = exam.run(stats, by=by, keep_rows=errors is not None, on_error=on_error)
+    tell_of_rows(console, outcome)
     report = report_of(
         outcome, by=by, confidence=confidence, search=threshold_search,
         added=save_calibrated(subject, outcome.measured) if calibrate else {},
@@ -300,6 +304,20 @@ def _predictions(run: RunOptions, *, with_data: bool) -> "RowSource | None":
         return None
     # Of the data so many rows are read; predictions that go by ids may stand in another order.
     return replace(run, files=[run.model], limit=None if with_data else run.limit).open_rows()
+
+
+def _check_written(run: RunOptions, read: "Sequence[RowSource]") -> None:
+    """Raise `UsageError` for files that may not be written, those that are read among them."""
+    from distilcli.rows import is_same_file
+
+    # Answers by ids are read too, and are no rows.
+    paths = [Path(run.model), *(path for rows in read for path in rows.paths)]
+    for path in paths:
+        if run.output is not None and is_same_file(run.output, path):
+            raise UsageError(f"{path}: --errors would replace this input; name another file")
+    run.report.spare(paths)
+    run.destination.check()
+    run.report.check(output=run.output)
 
 
 def _label_names(label_map: str | None) -> dict[str, str]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from distilcli.console import Console, TableFormat
 
 if TYPE_CHECKING:
+    from distilcli.evaluation.exam import Outcome
     from distilcli.evaluation.measured import Record
     from distilcli.evaluation.report import Report
 
@@ -45,6 +46,14 @@ def show_evaluation(
                      table_format="table")  # fmt: skip
         if left > 0:
             console.note(f"{left:,} more slices; --format tsv or json has them all")
+
+
+def tell_of_rows(console: Console, outcome: "Outcome") -> None:
+    """Say how many rows were left out without a label, and how many have an empty text."""
+    if outcome.unlabelled:
+        console.note(f"rows without what is expected, left out: {outcome.unlabelled:,}")
+    if outcome.empty:
+        console.warn(f"rows with an empty text, which count all the same: {outcome.empty:,}")
 
 
 def _of_slice(record: "Record", like: "Record") -> "list[Record]":

@@ -201,7 +201,7 @@ def _comparison(
     """Return how what was expected is read, and how it is compared."""
     if task == "mlm":
         return gold.nothing, lambda _, values: Foreseen.of(values)
-    column = gold.gold_column(source, options.label_column, _GOLD_COLUMNS[task], taken=taken)
+    column = _gold_column(task, source, taken, options)
     known: dict[str, Any] = {"labels": None, "names": options.names}
     readers: dict[Task, Callable[[Row], Any]] = {
         "classify": gold.label_of(column, **known),
@@ -222,6 +222,21 @@ def _comparison(
         "choose": Chosen.of,
     }
     return readers[task], measures[task]
+
+
+def _gold_column(task: Task, source: RowSource, taken: Sequence[str], options: ExamOptions) -> str:
+    """Return the column with what is expected; `InputError` where one stands there for both."""
+    try:
+        return gold.gold_column(source, options.label_column, _GOLD_COLUMNS[task], taken=taken)
+    except InputError:
+        # Predictions mostly have more than one column: this may be what is expected.
+        if options.label_column is not None or len(taken) != 1:
+            raise
+    raise InputError(
+        f"{source.name}: has no predictions beside {taken[0]!r}; name a model "
+        f"(distil evaluate MODEL {source.name}) or a file that distil has written "
+        f"(columns: {', '.join(source.columns)})"
+    )
 
 
 def _options_of(source: RowSource, options: ExamOptions) -> Callable[[Row], Options] | None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from distilcli.engine.engine import OnError
 from distilcli.errors import InputError
+from distilcli.evaluation.expected import UnlabelledError
 from distilcli.evaluation.measured import Measured
 from distilcli.evaluation.tasks import Task
 from distilcli.rows.reader import RowSource
@@ -45,7 +46,8 @@ class Exam:
 
     `source` has the rows with what is expected of them, which `expected_of` reads; `values` yields
     every row that is done with its value, and `measure` compares the two lists. `described` says
-    what is evaluated; `agreement` is that of a model in int8 with fp32.
+    what is evaluated; `text_columns` are those that a model reads; `agreement` is that of a model
+    in int8 with fp32.
     """
 
     task: Task
@@ -55,35 +57,65 @@ class Exam:
     values: Callable[[RunStats], Iterator[tuple[Row, Any]]]
     expected_of: Callable[[Row], Any]
     measure: Callable[[list[Any], list[Any]], Measured]
+    text_columns: Sequence[str] = ()
     device: str = "cpu"
     load_seconds: float | None = None
     agreement: Agreement | None = None
 
-    def run(self, stats: RunStats, *, by: str | None = None, keep_rows: bool = False) -> "Outcome":
+    def run(
+        self,
+        stats: RunStats,
+        *,
+        by: str | None = None,
+        keep_rows: bool = False,
+        on_error: OnError = "stop",
+    ) -> "Outcome":
         """Carry every row through; `by` is the column of slices, `keep_rows` keeps the rows.
 
-        Raises `InputError` for a row that nothing is expected of, and where there is no row.
+        Raises `InputError` for a row that nothing is expected of, unless `on_error` is to skip it,
+        and where there is no row.
         """
         expected, values, slices, rows = [], [], [], []
+        unlabelled = empty = 0
         for row, value in self.values(stats):
-            expected.append(self.expected_of(row))
+            try:
+                expected.append(self.expected_of(row))
+            except UnlabelledError as error:
+                if on_error != "skip":
+                    raise
+                stats.add_rows(0, failed=1, skipped=1)
+                stats.note_error(str(error))
+                unlabelled += 1
+                continue
             values.append(value)
+            empty += any(_is_empty(row, column) for column in self.text_columns)
             if by is not None:
                 slices.append(_slice(row, by))
             if keep_rows:
                 rows.append(row)
         if not values:
             raise InputError(f"{self.source.name}: has no rows to evaluate")
-        return Outcome(self.measure(expected, values), slices, rows)
+        return Outcome(self.measure(expected, values), slices, rows, unlabelled, empty)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What was measured; the slice that each row is of, and the rows, where they were asked for."""
+    """What was measured; the slice that each row is of, and the rows, where they were asked for.
+
+    `unlabelled` rows were left out, for nothing is expected of them; `empty` ones have an empty
+    text and count all the same.
+    """
 
     measured: Measured
     slices: Sequence[str]
     rows: Sequence[Row]
+    unlabelled: int = 0
+    empty: int = 0
+
+
+def _is_empty(row: Row, column: str) -> bool:
+    value = cell_value(row, column)
+    return isinstance(value, str) and not value.strip()
 
 
 def _slice(row: Row, by: str) -> str:

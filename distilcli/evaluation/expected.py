@@ -1,7 +1,7 @@
 """What is expected of a row, read from its own columns: one reader for each task.
 
 A reader raises `InputError` that names the file, the line and the column of what is missing or
-cannot be meant.
+cannot be meant; that is `UnlabelledError` where the cell is empty.
 """
 
 import difflib
@@ -18,6 +18,10 @@ from distilcli.tasks.choose import Options
 
 _LISTED = 10
 _CUT = 60
+
+
+class UnlabelledError(RowError):
+    """A row whose cell with what is expected is empty: it can be left out."""
 
 
 def label_of(
@@ -76,7 +80,7 @@ def answers_of(column: str) -> Callable[[Row], list[str]]:
     def expected_of(row: Row) -> list[str]:
         value = _value(row, column)
         if value is None:
-            raise InputError(
+            raise UnlabelledError(
                 f"{_place(row, column)}: no answer is given; an empty list says there is none"
             )
         return [text for text, _ in answers(row, column, value)]
@@ -118,7 +122,10 @@ def tags_of(column: str) -> Callable[[Row], list[str]]:
     """Return the reader of a label for each word: a list, also as JSON, or blanks between them."""
 
     def expected_of(row: Row) -> list[str]:
-        found = tags(_value(row, column))
+        value = _value(row, column)
+        if value is None:
+            raise UnlabelledError(f"{_place(row, column)}: is empty; every row needs labels")
+        found = tags(value)
         if found is None:
             raise InputError(f"{_place(row, column)}: is no list of labels, one a word")
         count = len(row.words) if isinstance(row, Sentence) else len(found)
@@ -205,9 +212,10 @@ def _text(row: Row, column: str) -> str:
     try:
         text = cell_text(row, column)
     except RowError as error:
-        raise InputError(f"{error}; every row needs one") from None
+        kind = UnlabelledError if cell_value(row, column) is None else InputError
+        raise kind(f"{error}; every row needs one") from None
     if not text.strip():
-        raise InputError(f"{_place(row, column)}: is empty; every row needs a value")
+        raise UnlabelledError(f"{_place(row, column)}: is empty; every row needs a value")
     return text
 
 

@@ -1,6 +1,6 @@
 """A model over rows: one exam for each task, run by the task's own engine."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -46,6 +46,7 @@ from distilcli.tasks.classify import Classification
 from distilcli.tasks.embedder import Embedder
 from distilcli.tasks.files import content_from, text_from, texts_from
 from distilcli.tasks.mask_filler import MaskFiller
+from distilcli.tasks.perplexity import PseudoPerplexity
 from distilcli.tasks.predictor import Predictor
 from distilcli.tasks.problems import options_from_columns, options_from_list, problems_from
 from distilcli.tasks.questions import pairs_from
@@ -126,7 +127,8 @@ def _classify(model: str, source: RowSource, options: ExamOptions, task: Task) -
     else:
         expected_of, measure = gold.number_of(column), _of_numbers
     engine = classifier.engine(texts_from(text, pair), on_error=options.on_error)
-    return _exam(task, classifier, source, engine, expected_of, measure)
+    read = [text] if pair is None else [text, pair]
+    return _exam(task, classifier, source, engine, expected_of, measure, read)
 
 
 def _of_numbers(expected: list[float], values: list[Classification]) -> Numbers:
@@ -143,7 +145,7 @@ def _tag(model: str, source: RowSource, options: ExamOptions) -> Exam:
     column = gold.gold_column(source, options.label_column, TAG_COLUMNS, taken=[words])
     tagger = Tagger(model, **_settings(options))
     engine = tagger.engine(words_from(words), on_error=options.on_error)
-    return _exam("tag", tagger, source, engine, gold.tags_of(column), Tagged.of)
+    return _exam("tag", tagger, source, engine, gold.tags_of(column), Tagged.of, [words])
 
 
 def words_from(column: str) -> Callable[[Row], str | list[str]]:
@@ -170,14 +172,19 @@ def _qa(model: str, source: RowSource, options: ExamOptions) -> Exam:
         pairs_from(question_column=question, context_column=context), on_error=options.on_error
     )
     measure = partial(Answered.of, threshold=options.threshold)
-    return _exam("qa", answerer, source, engine, gold.answers_of(column), measure)
+    read = [question, context]
+    return _exam("qa", answerer, source, engine, gold.answers_of(column), measure, read)
 
 
 def _mlm(model: str, source: RowSource, options: ExamOptions) -> Exam:
     text = source.text_column
     filler = MaskFiller(model, **_settings(options))
     engine = filler.perplexity_engine(text_from(text), on_error=options.on_error)
-    return _exam("mlm", filler, source, engine, gold.nothing, lambda _, values: Foreseen.of(values))
+    return _exam("mlm", filler, source, engine, gold.nothing, _foreseen, [text])
+
+
+def _foreseen(_: list[None], values: list[PseudoPerplexity]) -> Foreseen:
+    return Foreseen.of(values)
 
 
 def _choose(model: str, source: RowSource, options: ExamOptions) -> Exam:
@@ -194,7 +201,8 @@ def _choose(model: str, source: RowSource, options: ExamOptions) -> Exam:
     column = gold.gold_column(source, options.label_column, CHOICE_COLUMNS)
     chooser = Chooser(model, **_settings(options))
     engine = chooser.engine(problems_from(prompt, options_of), on_error=options.on_error)
-    return _exam("choose", chooser, source, engine, gold.choice_of(column, options_of), Chosen.of)
+    expected_of = gold.choice_of(column, options_of)
+    return _exam("choose", chooser, source, engine, expected_of, Chosen.of, [prompt])
 
 
 def _embed(model: str, source: RowSource, options: ExamOptions) -> Exam:
@@ -215,7 +223,8 @@ def _embed(model: str, source: RowSource, options: ExamOptions) -> Exam:
             yield row, cosine(one, other)
 
     expected_of = gold.number_of(column)
-    return _exam("embed", embedder, source, values, expected_of, Similarities.of)
+    read = [first, second]
+    return _exam("embed", embedder, source, values, expected_of, Similarities.of, read)
 
 
 def _text_of_pair(item: tuple[Row, str]) -> str:
@@ -251,6 +260,7 @@ def _exam(
     how: Engine[Row, Any] | Callable[[RunStats], Iterator[tuple[Row, Any]]],
     expected_of: Callable[[Row], Any],
     measure: Callable[[list[Any], list[Any]], Measured],
+    text_columns: Sequence[str],
 ) -> Exam:
     values = partial(_done, how, source) if isinstance(how, Engine) else how
     return Exam(
@@ -261,6 +271,7 @@ def _exam(
         values=values,
         expected_of=expected_of,
         measure=measure,
+        text_columns=text_columns,
         device=predictor.device,
         load_seconds=predictor.load_seconds,
         agreement=predictor.agreement,

@@ -12,7 +12,6 @@ from typing import Any
 from distilcli.errors import InputError
 from distilcli.evaluation import expected as gold
 from distilcli.evaluation.tasks import Task, task_of_columns
-from distilcli.rows.formats import split_suffixes
 from distilcli.rows.reader import RowSource, read_text
 from distilcli.rows.row import Row, cell_text, cell_value
 from distilcli.rows.writer import RENAMING
@@ -32,11 +31,6 @@ class Guess:
 
 LabelsGuess = tuple[list[str], dict[str, float] | None]
 """Labels, and the probabilities of all as far as known."""
-
-
-def is_predictions_object(path: str) -> bool:
-    """Say whether a file should hold one JSON object: answers by their ids."""
-    return split_suffixes(path)[0] == "json"
 
 
 def read_answers(path: str) -> dict[str, Guess]:

@@ -19,7 +19,10 @@ _BLOCK_ROWS = 1000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Report:
-    """`figures` by metric, each with its interval if there are any; `tables` for people."""
+    """`figures` by metric, each with its interval if there are any; `tables` for people.
+
+    In `slices` a figure that is undefined is None already.
+    """
 
     rows: int
     figures: Mapping[str, float]
@@ -49,17 +52,9 @@ class Report:
         return {
             "evaluated_rows": self.rows,
             "metrics": {name: _known(value) for name, value in self.figures.items()},
-            **(
-                {
-                    "intervals": {
-                        name: list(map(_known, ends)) for name, ends in self.intervals.items()
-                    }
-                }
-                if self.intervals
-                else {}
-            ),
+            **({"intervals": self._all_ends()} if self.intervals else {}),
             **{table.name: [_all_known(one) for one in table.records] for table in self.tables},
-            **({"slices": [_all_known(one) for one in self.slices]} if self.slices else {}),
+            **({"slices": self.slices} if self.slices else {}),
             **self.details,
         }
 
@@ -91,7 +86,7 @@ def report_of(
 def _slices(measured: Measured, names: Sequence[str], by: str) -> list[Record]:
     numbers = np.array(names, dtype=object)
     return [
-        {by: name, "rows": count, **measured.figures(np.flatnonzero(numbers == name))}
+        _all_known({by: name, "rows": count, **measured.figures(np.flatnonzero(numbers == name))})
         for name, count in Counter(names).most_common()
     ]
 

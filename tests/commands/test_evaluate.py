@@ -350,6 +350,19 @@ def test_slices(distil: Distil, tiny_folder: Path, reviews: Path) -> None:
     assert [one["source"] for one in document["slices"]] == ["a", "b"]
 
 
+def test_undefined_figures_of_slices_are_empty(
+    distil: Distil, tiny_folder: Path, tmp_path: Path
+) -> None:
+    lines = [f"{text},{label},{label[0]}" for text, label in PAIRS]
+    data = written(tmp_path / "data.csv", "\n".join(["text,label,source", *lines]) + "\n")
+    _, out, _ = distil("evaluate", tiny_folder, data, "--by", "source")
+    of_slices = [row["value"] for row in delimited(out, "\t") if row["slice"]]
+    assert "nan" not in of_slices
+    assert "" in of_slices  # auc, where there is one label only
+    _, out, _ = distil("evaluate", tiny_folder, data, "--by", "source", "--format", "json")
+    assert None in json.loads(out)["slices"][0].values()
+
+
 def test_tables_for_people(distil: Distil, tiny_folder: Path, reviews: Path) -> None:
     _, out, _ = distil(
         "evaluate", tiny_folder, reviews, "--by", "source", "--format", "table", "-q"
@@ -442,7 +455,8 @@ def test_a_temperature_is_saved_and_used(
         (["{short}", "{data}"], 3, "has 2 rows and"),
         (["{text}"], 3, "no column says what was predicted"),
         (["{data}", "--task", "qa"], 3, "has no column 'answer'"),
-        (["{data}"], 3, "no column with what is expected beside 'label'"),
+        (["{data}"], 3, "has no predictions beside 'label'; name a model (distil evaluate MODEL "),
+        (["{short}"], 3, "no column with what is expected beside 'label', 'score'"),
         (["{model}", "{data}", "--limit", "0"], 3, "has no rows to evaluate"),
     ],
 )
@@ -485,6 +499,27 @@ def places(
     }
 
 
+@pytest.mark.parametrize("force", [(), ("--force",)])
+@pytest.mark.parametrize("option", ["--errors", "--stats"])
+def test_nothing_that_is_read_is_replaced(
+    distil: Distil, places: dict[str, Path], tmp_path: Path, option: str, force: tuple[str, ...]
+) -> None:
+    by_ids = written(tmp_path / "by_ids.json", json.dumps({"1": "film", "2": "", "3": ""}))
+    both = written(tmp_path / "both.csv", "label,gold\na,a\na,b\n")
+    for read, written_to in [
+        ([places["model"], places["data"]], places["data"]),
+        ([places["model"], tmp_path / "rev*.csv"], places["data"]),
+        ([both, "--label-column", "gold"], both),
+        ([by_ids, places["squad"]], by_ids),
+        ([by_ids, places["squad"]], places["squad"]),
+    ]:
+        before = written_to.read_bytes()
+        code, out, err = distil("evaluate", *read, option, written_to, *force, "-q")
+        assert (code, out) == (2, "")
+        assert f"{option} would replace this input; name another file" in err
+        assert written_to.read_bytes() == before
+
+
 def test_a_row_that_the_model_cannot_use(distil: Distil, qa_folder: Path, tmp_path: Path) -> None:
     lines = "question,context,answers\nwhat,the film,film\n,the film,film\n"
     data = written(tmp_path / "dev.csv", lines)
@@ -494,6 +529,39 @@ def test_a_row_that_the_model_cannot_use(distil: Distil, qa_folder: Path, tmp_pa
     code, out, _ = distil("evaluate", qa_folder, data, "--on-error", "skip", "--format", "json")
     assert code == 6
     assert json.loads(out)["evaluated_rows"] == 1
+
+
+def test_rows_without_a_label_are_left_out(
+    distil: Distil, tiny_folder: Path, reviews: Path, tmp_path: Path
+) -> None:
+    more = written(tmp_path / "more.csv", reviews.read_text() + "good sound,,a\nno plot, ,b\n")
+    code, out, err = distil("evaluate", tiny_folder, more, "-q")
+    assert (code, out) == (3, "")
+    assert "line 8, column 'label': is empty" in err
+    _, labelled, _ = distil("evaluate", tiny_folder, reviews)
+    code, out, err = distil("evaluate", tiny_folder, more, "--on-error", "skip", "--json")
+    assert (code, out) == (6, labelled)
+    assert "rows without what is expected, left out: 2" in err
+    summary = json.loads(err.splitlines()[-1])
+    assert (summary["rows"], summary["evaluated_rows"]) == (8, 6)
+    predictions = tmp_path / "out.csv"
+    distil("classify", more, "-m", tiny_folder, "-o", predictions)
+    assert distil("evaluate", predictions, "--on-error", "skip")[:2] == (6, labelled)
+    # A label that the model has not is a mistake, and no row without one.
+    code, _, err = distil("evaluate", tiny_folder, more, "--on-error", "skip", "--label-column",
+                          "source")  # fmt: skip
+    assert code == 3
+    assert "the model has no label 'a'" in err
+
+
+def test_empty_texts_are_told(
+    distil: Distil, tiny_folder: Path, reviews: Path, tmp_path: Path
+) -> None:
+    more = written(tmp_path / "more.csv", reviews.read_text() + ",negative,a\n ,negative,b\n")
+    code, _, err = distil("evaluate", tiny_folder, more, "-q")
+    assert code == 0
+    assert err == "distil: warning: rows with an empty text, which count all the same: 2\n"
+    assert distil("evaluate", tiny_folder, reviews, "-q")[2] == ""
 
 
 def test_labels_by_numbers(distil: Distil, tiny_folder: Path, reviews: Path) -> None:
