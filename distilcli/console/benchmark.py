@@ -1,5 +1,6 @@
 """What a benchmark found: for people figures with bars, for programs lines or JSON."""
 
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from distilcli.benchmark.versus import Comparison
 
 _BAR_WIDTH = 12
+_GAP = 2  # spaces between two columns
+_LEAST_COLUMNS = 4
 _MEBI = 2**20
 
 
@@ -219,26 +222,55 @@ def _print_table(
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for place, name in enumerate(names):
+    shown_places = _fitting(names, rows)
+    hidden = [name for place, name in enumerate(names) if name and place not in shown_places]
+    for place in shown_places:
+        name = names[place]
         cells = [row[place] for row in rows]
         is_number = bool(name) and any(cell[:1] in "0123456789+-<" for cell in cells)
         table.add_column(name, justify="right" if is_number else "left", no_wrap=bool(name))
     for number, row in enumerate(rows):
         if last_apart and number == len(rows) - 1:
             table.add_section()
-        shown = [Text(cell, "cyan" if "━" in cell else "") for cell in row]
+        cells = [row[place] for place in shown_places]
+        shown = [Text(cell, "cyan" if "━" in cell else "") for cell in cells]
         table.add_row(*shown, style=styles[number] if styles else "")
     _print(Text(title, "bold"), table)
+    if hidden:
+        rest = f"columns not shown: {', '.join(hidden)}; a wider terminal or --format csv has them"
+        _print(Text(f"… {rest}", "dim"))
+
+
+def _fitting(names: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:
+    """Return the places of the columns that fit: bars go first, then the last columns."""
+    places = list(range(len(names)))
+    if not sys.stdout.isatty():
+        return places
+    widths = [
+        max(len(name), *(len(row[place]) for row in rows)) + _GAP
+        for place, name in enumerate(names)
+    ]
+    room = _width() + _GAP
+    in_turn = [*(p for p in places if not names[p]), *(p for p in reversed(places) if names[p])]
+    for place in in_turn[: len(places) - _LEAST_COLUMNS]:
+        if sum(widths[each] for each in places) <= room:
+            break
+        places.remove(place)
+    return places
 
 
 def _print(*what: object) -> None:
     from rich.console import Console as RichConsole
 
     # No terminal, no width to fit: a table in a file is never cut.
-    width = None if sys.stdout.isatty() else 10_000
+    width = _width() if sys.stdout.isatty() else 10_000
     stdout = RichConsole(file=sys.stdout, highlight=False, width=width)
     for each in what:
         stdout.print(each)
+
+
+def _width() -> int:
+    return shutil.get_terminal_size((100, 24)).columns
 
 
 def _number(value: float | None) -> str:
