@@ -15,13 +15,12 @@ from distilcli.benchmark.subject import synchronize
 from distilcli.engine.batching import Batch, Piece
 from distilcli.model.int8 import Int8Linear, quantise
 from distilcli.model.linear import PackedLinear, can_pack
-from distilcli.model.precision import Precision
+from distilcli.model.precision import Precision, dtype_of
 
 _TOKENS, _IN, _OUT = 512, 768, 3_072
 _SIDE = 8_192
 _ROUNDS = 3
 _PRODUCTS = 4  # for each worker and round
-_DTYPES: dict[Precision, torch.dtype] = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 Product = Callable[[], object]
 
@@ -59,8 +58,9 @@ class Ceiling:
 
 
 def _product(precision: Precision, device: torch.device) -> Product:
-    dtype = _DTYPES.get(precision, torch.float32)
-    return _on_cpu(precision) if device.type == "cpu" else _on_accelerator(dtype, device)
+    if device.type == "cpu":
+        return _on_cpu(precision)
+    return _on_accelerator(dtype_of(precision), device)
 
 
 def _on_cpu(precision: Precision) -> Product:
@@ -70,7 +70,7 @@ def _on_cpu(precision: Precision) -> Product:
     if precision == "int8":
         quantised, codes = Int8Linear(linear), quantise(x)
         return lambda: quantised.multiply(codes.values)
-    dtype = _DTYPES.get(precision, torch.float32)
+    dtype = dtype_of(precision)
     linear, x = linear.to(dtype), x.to(dtype)
     kernel = PackedLinear(linear) if can_pack(dtype) else linear
     return lambda: kernel(x)

@@ -20,7 +20,7 @@ from distilcli.model.device import place
 from distilcli.model.heads import BaseModel
 from distilcli.model.inference import for_inference
 from distilcli.model.loading import load_model
-from distilcli.model.precision import Precision
+from distilcli.model.precision import Precision, dtype_of
 
 DEFAULT_SHAPE = "distilbert-base"
 SHAPES = {
@@ -30,7 +30,6 @@ SHAPES = {
     ),
 }
 _SEED = 0
-_BYTES: dict[Precision, int] = {"bf16": 2, "fp16": 2}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,8 +99,6 @@ def _prepared(
     where = place(model, device, vocab_size=config.vocab_size).device
     parameters = sum(weight.numel() for weight in model.parameters())
     size = held_bytes(model, precision)
-    # tf32 holds for the process, and for the next precision too, unless it is taken back.
-    torch.set_float32_matmul_precision("highest")
     return Subject(
         name=name,
         config=config,
@@ -134,7 +131,7 @@ def held_bytes(model: BaseModel, precision: Precision) -> int:
     """
     weights = sum(weight.numel() for weight in model.parameters())
     if precision != "int8":
-        return weights * _BYTES.get(precision, 4)
+        return weights * dtype_of(precision).itemsize
     linears = [m for m in model.distilbert.transformer.modules() if isinstance(m, nn.Linear)]
     in_int8 = sum(linear.weight.numel() for linear in linears)
     scales = sum(linear.out_features for linear in linears)
