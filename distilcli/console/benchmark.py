@@ -1,11 +1,11 @@
 """What a benchmark found: for people figures with bars, for programs lines or JSON."""
 
-import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from distilcli.console import Console, TableFormat
+from distilcli.console.results import mebibytes, terminal_width
 
 if TYPE_CHECKING:
     from distilcli.benchmark.dataset import DatasetReport
@@ -112,7 +112,7 @@ def _show_one(result: "Result") -> None:
     )
     grid.add_row("compute", compute)
     grid.add_row("memory", _memory(result))
-    grid.add_row("weights", f"{result.parameters:,} parameters, {_mebibytes(result.model_bytes)}")
+    grid.add_row("weights", f"{result.parameters:,} parameters, {mebibytes(result.model_bytes)}")
     title = (
         f"{setting.model}, {setting.precision} on {setting.device}: {setting.batch:,} x "
         f"{setting.seq:,} tokens, {setting.threads} thread{'s' if setting.threads != 1 else ''}"
@@ -128,7 +128,7 @@ def _memory(result: "Result") -> str:
         (memory.cuda_allocated, "allocated on the GPU"),
         (memory.cuda_reserved, "reserved there"),
     ]
-    return ", ".join(f"{_mebibytes(size)} {what}" for size, what in parts if size is not None)
+    return ", ".join(f"{mebibytes(size)} {what}" for size, what in parts if size is not None)
 
 
 def _show_many(report: "Report") -> None:
@@ -250,7 +250,7 @@ def _fitting(names: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:
         max(len(name), *(len(row[place]) for row in rows)) + _GAP
         for place, name in enumerate(names)
     ]
-    room = _width() + _GAP
+    room = terminal_width() + _GAP
     in_turn = [*(p for p in places if not names[p]), *(p for p in reversed(places) if names[p])]
     for place in in_turn[: len(places) - _LEAST_COLUMNS]:
         if sum(widths[each] for each in places) <= room:
@@ -263,14 +263,10 @@ def _print(*what: object) -> None:
     from rich.console import Console as RichConsole
 
     # No terminal, no width to fit: a table in a file is never cut.
-    width = _width() if sys.stdout.isatty() else 10_000
+    width = terminal_width() if sys.stdout.isatty() else 10_000
     stdout = RichConsole(file=sys.stdout, highlight=False, width=width)
     for each in what:
         stdout.print(each)
-
-
-def _width() -> int:
-    return shutil.get_terminal_size((100, 24)).columns
 
 
 def _number(value: float | None) -> str:
@@ -295,7 +291,3 @@ def _times(ratio: float | None) -> str:
 
 def _interval(ratio: float, ends: tuple[float, float]) -> str:
     return f"{ratio:.2f} ({ends[0]:.2f} to {ends[1]:.2f})"
-
-
-def _mebibytes(size: int) -> str:
-    return f"{size / _MEBI:,.0f} MiB"

@@ -132,7 +132,7 @@ class Preview:
         names = [name for name in every if name not in left_out]
         wanted = {name: self._natural_width(name) for name in names}
         texts = [name for name in names if name in self._texts and name not in self._added]
-        room = _width() + _GAP
+        room = terminal_width() + _GAP
         chosen = set(texts)
         others = [name for name in names if name not in chosen | self._added.keys()]
         # What was found may leave the text less room than the input's other columns may.
@@ -199,7 +199,7 @@ def show_estimate(console: Console, expected: "Estimate") -> None:
         f"about {_duration(expected.expected_seconds)}",
     ]
     if expected.expected_peak_memory_bytes is not None:
-        parts.append(f"peak memory about {_mebibytes(expected.expected_peak_memory_bytes)}")
+        parts.append(f"peak memory about {mebibytes(expected.expected_peak_memory_bytes)}")
     for count, what in (
         (expected.truncated_rows, "would be truncated"),
         (expected.failed_rows, "would fail"),
@@ -231,7 +231,7 @@ def show_training_estimate(console: Console, expected: "TrainingEstimate") -> No
         f"about {_duration(expected.expected_seconds)}",
     ]
     if expected.expected_peak_memory_bytes is not None:
-        parts.append(f"peak memory about {_mebibytes(expected.expected_peak_memory_bytes)}")
+        parts.append(f"peak memory about {mebibytes(expected.expected_peak_memory_bytes)}")
     console.note("; ".join(parts))
 
 
@@ -291,7 +291,7 @@ def _figures(stats: "RunStats") -> "Table":
         batches = f"{stats.batches:,}: {times}; padding {stats.padding_share:.1%}"
         grid.add_row("batches", Text(batches))
     memory = stats.as_dict()["peak_memory_bytes"]
-    peak = "" if memory is None else f", peak memory {_mebibytes(memory)}"
+    peak = "" if memory is None else f", peak memory {mebibytes(memory)}"
     grid.add_row("device", Text(f"{stats.device}{peak}"))
     for what, text, style in _mishaps(stats):
         grid.add_row(Text(what, style), Text(text, style))
@@ -327,7 +327,7 @@ def _mishaps(stats: "RunStats") -> list[tuple[str, str, str]]:
 def _stdout() -> "RichConsole":
     from rich.console import Console as RichConsole
 
-    return RichConsole(file=sys.stdout, highlight=False, width=_width())
+    return RichConsole(file=sys.stdout, highlight=False, width=terminal_width())
 
 
 def _stderr() -> "RichConsole":
@@ -336,7 +336,7 @@ def _stderr() -> "RichConsole":
     return RichConsole(stderr=True, highlight=False)
 
 
-def _width() -> int:
+def terminal_width() -> int:
     """Return the columns of the terminal; where there is none, enough to read well."""
     return shutil.get_terminal_size((100, 24)).columns
 
@@ -345,7 +345,8 @@ def _counted(count: int, what: str) -> str:
     return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
-def _mebibytes(size: int) -> str:
+def mebibytes(size: int) -> str:
+    """Return a size in bytes as people read it."""
     return f"{size / 2**20:,.0f} MiB"
 
 
