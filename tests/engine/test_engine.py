@@ -229,16 +229,23 @@ def test_large_rows_travel_in_small_windows():
 
 @pytest.mark.parametrize("window_rows", [1, 100])
 def test_workers_share_a_window_and_the_next_one(window_rows):
-    both = threading.Barrier(2, timeout=10)
+    inside = []
+    met = threading.Event()
 
     class Together(Checksum):
         def forward(self, batch):
-            both.wait()
+            # A batch waits for one beside it. How many run at once is left to the engine.
+            inside.append(batch)
+            if len(inside) > 1:
+                met.set()
+            met.wait(10)
+            inside.pop()
             return super().forward(batch)
 
     rows = plain_rows(4)
     run = engine(Together(), workers=2, max_rows=1, window_rows=window_rows).run(rows)
     assert flat(run) == [expected(row) for row in rows]
+    assert met.is_set()
 
 
 def test_other_devices_get_one_worker():
