@@ -1,6 +1,7 @@
 """`distil finetune`: a model of your own from rows with labels."""
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -107,6 +108,7 @@ def finetune(
                 # The command that makes the model: a run that was resumed ends as an unbroken one.
                 command=["distil", *(word for word in sys.argv[1:] if word != "--resume")],
                 files=rows.names,
+                read=asdict(rows),
             )
     except KeyboardInterrupt:
         saved = (Path(place.output) / STATE_FILE).is_file()

@@ -1,6 +1,6 @@
 """From a lesson and a model's files to a trained model in a run folder."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -66,18 +66,21 @@ class PreparedRun:
         plot: str | None = None,
         command: Sequence[str] = (),
         files: tuple[Sequence[str], Sequence[str]] = ((), ()),
+        read: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
         """Train and leave the best model in the folder; return the summary of the run.
 
         The best is the one with the best score on the rows to validate on. `command` and `files`
-        (those to learn from, those to validate on) are for its card. Raises `UsageError` for a
-        folder that is taken or a run that cannot be resumed.
+        (those to learn from, those to validate on) are for its card, `read`, how the rows were
+        read, for the settings that it keeps. Raises `UsageError` for a folder that is taken or a
+        run that cannot be resumed.
         """
         if resume:
             self.trainer.resume(self.folder.load_state())
         else:
             self.folder.create(force=force)
-        self.folder.save_config(config_toml(self.settings, command=command))
+        settings = {"read": read, **self.settings} if read else self.settings
+        self.folder.save_config(config_toml(settings, command=command))
         summary = self.trainer.train()
         facts = RunFacts(
             folder=self.folder.path,

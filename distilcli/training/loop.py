@@ -192,7 +192,7 @@ class Trainer:
         progress.history.append(
             {
                 "step": progress.step,
-                "epoch": progress.epoch,
+                "epoch": progress.epoch + 1,
                 "train_loss": round(progress.loss, 6),
                 **{name: round(value, 6) for name, value in scores.items()},
                 "best": better,

@@ -81,8 +81,11 @@ def test_a_dry_run_writes_nothing(run: Distil) -> None:
 def test_the_folder_tells_a_person_what_was_done(run: Distil) -> None:
     assert run("-o", "m", "--valid", "valid.csv", "--seed", 7)[0] == 0
     config = Path("m/config.toml").read_text()
-    assert "seed = 7" in config
-    assert "[learning]" in config
+    for setting in (
+        "[learning]", "seed = 7", "[read]", 'files = ["train.csv"]', 'valid = ["valid.csv"]',
+        'encoding = "utf-8"', "# text_column is not set",
+    ):  # fmt: skip
+        assert setting in config.splitlines(), setting
     card = Path("m/README.md").read_text()
     for told in ("train.csv", "valid.csv", "30", "accuracy", "| good |", "distil classify"):
         assert told in card, told

@@ -62,7 +62,7 @@ def test_a_run_learns(tmp_path: Path) -> None:
     assert summary["tokens"] == 12 * sum(map(len, TRAIN.pieces))
     assert progress[-1][0] == summary["steps"]
     evaluations = (tmp_path / "metrics.jsonl").read_text().splitlines()
-    assert [json.loads(line)["epoch"] for line in evaluations] == list(range(12))
+    assert [json.loads(line)["epoch"] for line in evaluations] == list(range(1, 13))
     assert json.loads((tmp_path / "summary.json").read_text()) == summary
 
 
