@@ -7,13 +7,13 @@ grow with the run.
 
 import math
 import random
-import sys
 import threading
 import time
 from collections.abc import Sequence
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import Any
+
+from distilcli.memory import peak_memory_bytes
 
 _PERCENTILES = (50, 95, 99)
 
@@ -180,25 +180,6 @@ class Reservoir:
 def percentile(ordered: Sequence[float], percent: float) -> float:
     """Give the nearest-rank percentile of ascending values: always one that was observed."""
     return ordered[max(0, math.ceil(percent / 100 * len(ordered)) - 1)]
-
-
-def peak_memory_bytes() -> int | None:
-    """Give the highest resident memory this process has had; None where it cannot be told.
-
-    Linux is asked through /proc first: `ru_maxrss` there may be that of the parent process,
-    carried over by exec.
-    """
-    status = Path("/proc/self/status")
-    if status.exists():
-        for line in status.read_text(encoding="ascii", errors="replace").splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
-    try:
-        import resource  # noqa: PLC0415 (not on Windows)
-    except ImportError:
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def _ratio(part: float, whole: float) -> float:

@@ -11,6 +11,8 @@ import pytest
 # for it where the cores are taken.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["HF_HUB_OFFLINE"] = "1"
+# glibc's own default: finetune sees a setting and leaves the allocator of all other tests alone.
+os.environ.setdefault("MALLOC_MMAP_MAX_", "65536")
 
 import torch
 

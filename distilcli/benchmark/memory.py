@@ -8,9 +8,8 @@ from pathlib import Path
 
 import torch
 
-from distilcli.stats import peak_memory_bytes
+from distilcli.memory import peak_memory_bytes, resident_bytes
 
-_STATUS = Path("/proc/self/status")
 _CLEAR = Path("/proc/self/clear_refs")
 _FORGET_PEAK = "5"  # proc(5), clear_refs
 
@@ -77,10 +76,3 @@ def settle() -> None:
     torch.cuda.empty_cache()
     with contextlib.suppress(AttributeError, OSError, TypeError):
         ctypes.CDLL(None).malloc_trim(0)
-
-
-def resident_bytes() -> int | None:
-    """Return the memory that the process takes now; None where the system does not tell."""
-    status = _STATUS.read_text(encoding="ascii", errors="replace") if _STATUS.exists() else ""
-    resident = (line.split()[1] for line in status.splitlines() if line.startswith("VmRSS:"))
-    return next((int(kibibytes) * 1024 for kibibytes in resident), None)

@@ -11,11 +11,12 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from distilcli.benchmark.memory import resident_bytes, settle
+from distilcli.benchmark.memory import settle
 from distilcli.checkpoint.config import ModelConfig
 from distilcli.checkpoint.locate import locate
 from distilcli.engine.batching import Batch, Piece
 from distilcli.errors import UsageError
+from distilcli.memory import resident_bytes
 from distilcli.model.device import place
 from distilcli.model.heads import BaseModel
 from distilcli.model.inference import for_inference

@@ -54,6 +54,10 @@ def finetune(
     # A wrong name is told before torch is loaded.
     column = "" if task in _NAMES_COLUMNS else f"; text column {train_rows.text_column!r}"
 
+    from distilcli.memory import keep_freed_memory
+
+    keep_freed_memory()
+
     from distilcli.console.live import training_view
     from distilcli.console.results import (
         show_cache,

@@ -19,7 +19,7 @@ from distilcli.engine.engine import Engine
 from distilcli.engine.task import Encoded
 from distilcli.engine.workers import workers_on
 from distilcli.errors import RowError
-from distilcli.stats import peak_memory_bytes
+from distilcli.memory import peak_memory_bytes
 
 Item = TypeVar("Item")
 

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from time import perf_counter
 from typing import Any
 
-from distilcli.stats import peak_memory_bytes
+from distilcli.memory import peak_memory_bytes
 from distilcli.training.loop import Trainer
 
 _TIMED_STEPS = 3

@@ -10,10 +10,10 @@ import torch
 
 from distilcli.benchmark import dataset as module
 from distilcli.benchmark.dataset import DatasetPlan, run_dataset
-from distilcli.benchmark.memory import resident_bytes
 from distilcli.benchmark.stages import STAGES
 from distilcli.checkpoint.config import ModelConfig
 from distilcli.errors import InputError, ModelError, ResourceError, UsageError
+from distilcli.memory import resident_bytes
 
 
 def nothing(_: str) -> None:

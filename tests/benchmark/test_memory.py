@@ -3,7 +3,8 @@ import sys
 import pytest
 import torch
 
-from distilcli.benchmark.memory import MemoryWatch, resident_bytes, settle
+from distilcli.benchmark.memory import MemoryWatch, settle
+from distilcli.memory import resident_bytes
 
 CPU = torch.device("cpu")
 SIZE = 2**28

@@ -52,6 +52,15 @@ def weights(folder: str) -> bytes:
     return Path(folder, "model.safetensors").read_bytes()
 
 
+def test_the_command_keeps_the_memory_that_it_frees(
+    run: Distil, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    monkeypatch.setattr("distilcli.memory.keep_freed_memory", lambda: asked.append(True))
+    assert run("-o", "m")[0] == 0
+    assert asked == [True]
+
+
 def test_a_model_ready_for_classify(run: Distil, distil: Distil) -> None:
     code, out, err = run("-o", "m", "--valid", "valid.csv", "--epochs", 4, "--lr", 0.01)
     assert (code, out) == (0, "")
