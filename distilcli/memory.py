@@ -56,6 +56,12 @@ def keep_freed_memory() -> None:
         set_option(_M_TOP_PAD, _PAD_BYTES)
 
 
+def give_back_memory() -> None:
+    """Give what is free back to the system; of the allocators only glibc is told to."""
+    with contextlib.suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 def _told(name: str) -> int | None:
     """Return what Linux tells of the process under a name of proc(5), in bytes."""
     status = Path("/proc/self/status")

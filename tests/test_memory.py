@@ -13,12 +13,14 @@ _MEBIBYTES = 64
 _KEPT = f"""
 import sys
 import torch
-from distilcli.memory import keep_freed_memory, resident_bytes
+from distilcli.memory import give_back_memory, keep_freed_memory, resident_bytes
 
 if "keep" in sys.argv:
     keep_freed_memory()
 before = resident_bytes()
 torch.ones({_MEBIBYTES} * 2**20, dtype=torch.uint8)
+if "give back" in sys.argv:
+    give_back_memory()
 print(resident_bytes() - before)
 """
 
@@ -44,6 +46,11 @@ def test_memory_that_was_freed_is_kept() -> None:
 
 
 @needs_glibc
+def test_memory_that_was_kept_is_given_back() -> None:
+    assert kept("keep", "give back") < 0.1
+
+
+@needs_glibc
 def test_settings_of_the_user_stay() -> None:
     assert kept("keep", MALLOC_ARENA_MAX="8") < 0.1
 
@@ -54,3 +61,4 @@ def test_other_systems_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(memory.ctypes, "CDLL", no_library)
     memory.keep_freed_memory()
+    memory.give_back_memory()

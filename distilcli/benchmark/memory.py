@@ -1,14 +1,13 @@
 """The memory that a measurement takes: of the process, and of a CUDA device."""
 
 import contextlib
-import ctypes
 import gc
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from distilcli.memory import peak_memory_bytes, resident_bytes
+from distilcli.memory import give_back_memory, peak_memory_bytes, resident_bytes
 
 _CLEAR = Path("/proc/self/clear_refs")
 _FORGET_PEAK = "5"  # proc(5), clear_refs
@@ -68,11 +67,7 @@ def occupied(device: torch.device) -> int | None:
 
 
 def settle() -> None:
-    """Give what is free back to the system, so that what is taken next is seen to be taken.
-
-    Beside torch's CUDA allocator only glibc is told to; others do as they do.
-    """
+    """Give what is free back to the system, so that what is taken next is seen to be taken."""
     gc.collect()
     torch.cuda.empty_cache()
-    with contextlib.suppress(AttributeError, OSError, TypeError):
-        ctypes.CDLL(None).malloc_trim(0)
+    give_back_memory()

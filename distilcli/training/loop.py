@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from distilcli.engine.batching import Batch, pad
 from distilcli.errors import InputError, RowError, UsageError
 from distilcli.interrupt import Interrupted, deferred_interrupt, stop_if_asked
+from distilcli.memory import give_back_memory
 from distilcli.model.heads import TaskModel
 from distilcli.model.precision import choose_training_dtype
 from distilcli.training.batches import epoch_batches
@@ -318,6 +319,8 @@ class Trainer:
         if self._device.type == "cuda":
             state["cuda_rng"] = torch.cuda.get_rng_state(self._device)
         self._run.save_state(state, self._progress.history)
+        # The command keeps what is freed for the next steps, and not all of it finds a use.
+        give_back_memory()
         self._saved_at = time.monotonic()
 
     def _summary(self) -> dict[str, Any]:
