@@ -162,6 +162,7 @@ def run_over_files(
                 values=columns.values,
                 stats=stats,
                 on_block=count,
+                live=source.is_stream,
             )
     except KeyboardInterrupt:
         note_unshown(console, sink)

@@ -54,12 +54,13 @@ class Engine(Generic[Item, Value]):
                 raise ValueError(f"{name} must be at least 1, not {value}")
 
     def run(
-        self, items: Iterable[Item], *, stats: RunStats | None = None
+        self, items: Iterable[Item], *, stats: RunStats | None = None, live: bool = False
     ) -> Generator[list[Outcome[Item, Value]], None, None]:
         """Yield what became of the items, block by block, in order; no block is empty.
 
-        A block comes as soon as its rows are done; items are read ahead, but never waited for. A
-        row that failed is kept with its error, left out, or, with `on_error="stop"`, raised as
+        A block comes as soon as its rows are done. Items are read ahead; they are waited for until
+        a window is full, unless they are `live`: then those that came do not wait for others. A row
+        that failed is kept with its error, left out, or, with `on_error="stop"`, raised as
         RowError after all rows before it were yielded. What else `items` or the task raise comes
         through as it is, after the windows before it. Raises ResourceError if a single sequence
         does not fit in memory.
@@ -77,7 +78,11 @@ class Engine(Generic[Item, Value]):
             stats=stats,
         )
         read_ahead = ReadAhead(
-            items, size=self.task.size, max_rows=self.window_rows, max_size=self.window_size
+            items,
+            size=self.task.size,
+            max_rows=self.window_rows,
+            max_size=self.window_size,
+            live=live,
         )
         feeder = Feeder(
             self.task,

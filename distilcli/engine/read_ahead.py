@@ -1,9 +1,10 @@
 """Items pulled from an iterable on a thread of their own, a bounded stretch ahead.
 
-The iterable may be a live pipe that blocks for hours; whoever takes items must not block with it.
-So a taker waits for one item, and then gets whatever else has come by now. Only while items keep
-arriving in quick succession, as from a file that was just opened, does it linger a moment: a
-window of three rows is hardly worth sorting.
+A taker waits until there is as much as it may hold, so that the same items make the same windows
+in every run. A live source may block for hours, and whoever takes items must not block with it: of
+one the taker waits for one item, and then gets whatever else has come by now. Only while items
+keep arriving in quick succession does it linger a moment: a window of three rows is hardly worth
+sorting.
 """
 
 import threading
@@ -28,8 +29,11 @@ class ReadAhead(Generic[Item]):
         size: Callable[[Item], int],
         max_rows: int,
         max_size: int,
+        live: bool,
     ) -> None:
+        """A `live` source gives items in its own time."""
         self._source = items
+        self._live = live
         self._size = size
         self._max_rows = max_rows
         self._max_size = max_size
@@ -45,14 +49,15 @@ class ReadAhead(Generic[Item]):
         self._thread.start()
 
     def take(self) -> list[Item]:
-        """Wait for an item and return all that have come; an empty list is the end.
+        """Wait for items and return all that have come; an empty list is the end.
 
         Raises what the iterable raised, after the items that came before it have been taken.
         """
         with self._changed:
-            while not self._waiting and not self._ended:
+            while not (self._ended or self._full() or (self._live and self._waiting)):
                 self._changed.wait()
-            self._linger()
+            if self._live:
+                self._linger()
             items, self._waiting, self._waiting_size = self._waiting, [], 0
             self._changed.notify_all()
             if not items and self._error is not None:

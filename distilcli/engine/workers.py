@@ -59,6 +59,7 @@ class Workers:
         self._pending = 0  # batches that wait or run
         self._jobs: _Jobs = SimpleQueue()
         self._closed = False
+        self._failure: BaseException | None = None  # of a thread that could not begin
         self._lock = threading.Lock()
         self._count = count
         self._threads = [
@@ -70,7 +71,8 @@ class Workers:
     def start(self) -> None:
         """Start the threads; torch's own threads stay as they were for everyone else.
 
-        Raises `ResourceError` when the system does not give so many.
+        Raises `ResourceError` when the system does not give so many, and what a thread raises
+        before it can take work.
         """
         threads = torch.get_num_threads()
         try:
@@ -82,7 +84,12 @@ class Workers:
                 f"only {started:,} of {len(self._threads):,} threads could be started; "
                 "use fewer --threads"
             ) from None
-        self._ready.wait()
+        try:
+            self._ready.wait()
+        except threading.BrokenBarrierError:
+            if self._failure is None:
+                raise
+            raise self._failure from None
         # A worker's setting is its own, but it also becomes the default of threads to come.
         torch.set_num_threads(threads)
 
@@ -130,14 +137,17 @@ class Workers:
             torch.get_num_threads()
             torch.set_num_threads(1)
         try:
-            self._ready.wait()
+            with torch.inference_mode(), self._stream():
+                self._ready.wait()
+                for window, positions in iter(self._jobs.get, None):
+                    if self._closed:
+                        return
+                    self._run(window, positions)
         except threading.BrokenBarrierError:
             return
-        with torch.inference_mode(), self._stream():
-            for window, positions in iter(self._jobs.get, None):
-                if self._closed:
-                    return
-                self._run(window, positions)
+        except BaseException as error:  # noqa: BLE001 (`start` raises it again)
+            self._failure = error
+            self._ready.abort()
 
     def _stream(self) -> AbstractContextManager[object]:
         """Return the stream of a worker: on CUDA its own, so that workers do not wait in line."""
@@ -194,7 +204,7 @@ class Workers:
         began = time.perf_counter()
         try:
             batch = pad(pieces, pad_token_id=self._pad_token_id, device=self._device)
-            outputs = list(self._forward(batch))
+            outputs = [output for _, output in zip(pieces, self._forward(batch), strict=True)]
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise

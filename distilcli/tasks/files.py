@@ -68,13 +68,15 @@ def run_files(
     values: Callable[[Value], Sequence[object]],
     stats: RunStats,
     on_block: Callable[[list[Outcome[Row, Value]]], None] = lambda _: None,
+    live: bool = False,
 ) -> None:
     """Carry every row of `source` through `engine` into `sink`, in order.
 
     A row gets `values` of its result under `names`; a failed one gets them empty and an `error`,
-    one that was cut short is marked `truncated`. `on_block` sees each block after it is written.
+    one that was cut short is marked `truncated`. `on_block` sees each block after it is written. `live`
+    rows come in their own time and do not wait for each other.
     """
-    with closing(engine.run(source, stats=stats)) as blocks:
+    with closing(engine.run(source, stats=stats, live=live)) as blocks:
         for block in blocks:
             sink.write_rows([(o.item, _additions(o, names, values)) for o in block])
             on_block(block)

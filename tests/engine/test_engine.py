@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from distilcli.engine import Encoded, Engine, Outcome, Piece, read_ahead
+from distilcli.engine import Encoded, Engine, Outcome, Piece
 from distilcli.errors import InputError, ResourceError, RowError
 from distilcli.stats import RunStats
 from tests.engine._tasks import PAD, Checksum, Row, checksums, expected
@@ -61,13 +61,6 @@ def until_it_raises(run):
 
 def plain_rows(count):
     return [Row(((number, 1),), name=number) for number in range(count)]
-
-
-@pytest.fixture
-def _whole_windows(monkeypatch):
-    """Let a window wait until it is full or the input ends, however busy the machine."""
-    monkeypatch.setattr(read_ahead, "_QUIET_SECONDS", 10)
-    monkeypatch.setattr(read_ahead, "_LINGER_SECONDS", 10)
 
 
 class LivePipe:
@@ -171,7 +164,6 @@ def test_a_model_gives_a_row_the_same_vector_in_any_company(rows, options):
     torch.testing.assert_close(together, alone, atol=1e-6, rtol=1e-6)
 
 
-@pytest.mark.usefixtures("_whole_windows")
 def test_a_small_budget_over_sorted_rows_pads_little():
     rows = [Row((tuple(range(1, 2 + (number * 7) % 50)),)) for number in range(500)]
     stats = RunStats()
@@ -182,7 +174,7 @@ def test_a_small_budget_over_sorted_rows_pads_little():
 
 def test_a_row_on_a_live_pipe_comes_out_before_the_next_one_goes_in():
     pipe = LivePipe()
-    run = engine(Checksum(), workers=2).run(pipe)
+    run = engine(Checksum(), workers=2).run(pipe, live=True)
     for row in plain_rows(5):
         pipe.give(row)
         assert next(run) == [expected(row)]
@@ -343,7 +335,7 @@ def test_leaving_early_ends_the_threads_and_drops_the_rest():
 def test_leaving_while_the_pipe_is_silent_does_not_hang():
     pipe = LivePipe()
     pipe.give(Row())
-    run = engine(Checksum()).run(pipe)
+    run = engine(Checksum()).run(pipe, live=True)
     next(run)
     run.close()
     running = {thread.name for thread in threading.enumerate()}
@@ -384,7 +376,6 @@ def test_one_engine_serves_run_after_run():
     assert stats.rows == 8
 
 
-@pytest.mark.usefixtures("_whole_windows")
 def test_statistics_count_what_was_done():
     rows = [
         Row(((1, 2, 3), (4,)), truncated=True),

@@ -1,5 +1,6 @@
 import queue
 import threading
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -10,8 +11,8 @@ from distilcli.engine.read_ahead import ReadAhead
 from distilcli.errors import InputError
 
 
-def started(items, *, max_rows=100, max_size=1000, size=len):
-    reader = ReadAhead(items, size=size, max_rows=max_rows, max_size=max_size)
+def started(items, *, max_rows=100, max_size=1000, size=len, live=False):
+    reader = ReadAhead(items, size=size, max_rows=max_rows, max_size=max_size, live=live)
     reader.start()
     return reader
 
@@ -29,9 +30,10 @@ def take_all(reader):
     items=st.lists(st.text(max_size=9), max_size=40),
     max_rows=st.integers(1, 10),
     max_size=st.integers(1, 30),
+    live=st.booleans(),
 )
-def test_windows_hold_every_item_in_order_within_the_bounds(items, max_rows, max_size):
-    windows = take_all(started(items, max_rows=max_rows, max_size=max_size))
+def test_windows_hold_every_item_in_order_within_the_bounds(items, max_rows, max_size, live):
+    windows = take_all(started(items, max_rows=max_rows, max_size=max_size, live=live))
 
     assert [item for window in windows for item in window] == items
     for window in windows:
@@ -39,10 +41,22 @@ def test_windows_hold_every_item_in_order_within_the_bounds(items, max_rows, max
         assert sum(map(len, window[:-1])) < max_size
 
 
-def test_a_source_that_keeps_giving_fills_the_window(monkeypatch):
+def test_windows_are_the_same_at_any_pace():
+    def source():
+        for letter in "abcdefgh":
+            time.sleep(0.01)
+            yield letter
+
+    windows = [["a", "b", "c"], ["d", "e", "f"], ["g", "h"]]
+    assert take_all(started("abcdefgh", max_rows=3)) == windows
+    assert take_all(started(source(), max_rows=3)) == windows
+    assert take_all(started(source(), max_size=3)) == windows
+
+
+def test_a_live_source_that_keeps_giving_fills_the_window(monkeypatch):
     monkeypatch.setattr(read_ahead, "_QUIET_SECONDS", 10)
     monkeypatch.setattr(read_ahead, "_LINGER_SECONDS", 10)
-    assert take_all(started("abcdefgh", max_rows=3)) == [
+    assert take_all(started("abcdefgh", max_rows=3, live=True)) == [
         ["a", "b", "c"],
         ["d", "e", "f"],
         ["g", "h"],
@@ -51,7 +65,7 @@ def test_a_source_that_keeps_giving_fills_the_window(monkeypatch):
 
 def test_an_item_is_handed_over_before_the_next_one_comes():
     pipe = queue.Queue()
-    reader = started(iter(lambda: pipe.get(timeout=10), None))
+    reader = started(iter(lambda: pipe.get(timeout=10), None), live=True)
     for item in ("first", "second"):
         pipe.put(item)
         assert reader.take() == [item]
@@ -64,7 +78,7 @@ def test_an_item_is_not_kept_while_a_trickle_goes_on(monkeypatch):
     monkeypatch.setattr(read_ahead, "_QUIET_SECONDS", 10)
     monkeypatch.setattr(read_ahead, "_LINGER_SECONDS", 0)
     pipe = queue.Queue()
-    reader = started(iter(lambda: pipe.get(timeout=10), None))
+    reader = started(iter(lambda: pipe.get(timeout=10), None), live=True)
     pipe.put("first")
     assert reader.take() == ["first"]
     pipe.put(None)

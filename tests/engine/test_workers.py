@@ -256,6 +256,24 @@ def test_threads_that_cannot_be_had_end_in_one_line_and_no_thread_waits(monkeypa
     assert not [t for t in threading.enumerate() if t.name.startswith("distil-worker")]
 
 
+def test_a_thread_that_cannot_begin_ends_the_start(monkeypatch):
+    def no_stream(_workers):
+        raise ResourceError("no stream")
+
+    monkeypatch.setattr(Workers, "_stream", no_stream)
+    workers = Workers(
+        first_ids, count=2, device=CPU, pad_token_id=0, max_tokens=9, stats=RunStats()
+    )
+    with pytest.raises(ResourceError, match="no stream"):
+        workers.start()
+    workers.close()
+
+
+def test_a_forward_that_forgets_a_sequence_ends_its_window():
+    windows, _ = run(lambda batch: first_ids(batch)[1:], [[1], [2, 3]], count=2)
+    assert all(isinstance(window.failure, ValueError) for window in windows)
+
+
 def test_a_start_that_broke_off_can_be_closed() -> None:
     """Ctrl-C may come while the main thread waits for the workers to be ready."""
     workers = Workers(
