@@ -2,10 +2,28 @@
 
 import json
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# How long an example takes says nothing where the cores are shared.
+hypothesis.settings.register_profile(
+    "distil", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("distil")
+
+# What a caller's shell says of colours, widths, proxies and signals is not tested.
+for name in ("FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE", "COLUMNS", "LINES", "DISTIL_DEBUG"):
+    os.environ.pop(name, None)
+for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+    del os.environ[name]
+signal.signal(signal.SIGINT, signal.default_int_handler)
+for name in ("SIGHUP", "SIGTERM"):
+    if hasattr(signal, name):
+        signal.signal(getattr(signal, name), signal.SIG_DFL)
 
 # Before torch is loaded: tiny models gain nothing from a second thread, and lose much to waiting
 # for it where the cores are taken.

@@ -25,7 +25,10 @@ def run_in(shell: str, *arguments: str) -> list[str]:
     if program is None:
         pytest.skip(f"{shell} is not installed")
     command = [program, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    settings = os.environ | {"LC_ALL": "C.UTF-8"}  # bash complains of a locale that is not there
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=ROOT, env=settings
+    )
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout.splitlines()
 
