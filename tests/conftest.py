@@ -9,6 +9,15 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+# Before torch is loaded: tiny models gain nothing from a second thread, and lose much to waiting
+# for it where the cores are taken.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["HF_HUB_OFFLINE"] = "1"
+# glibc's own default: finetune sees a setting and leaves the allocator of all other tests alone.
+os.environ.setdefault("MALLOC_MMAP_MAX_", "65536")
+
+import torch
+
 # How long an example takes says nothing where the cores are shared.
 hypothesis.settings.register_profile(
     "distil", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
@@ -24,15 +33,6 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 for name in ("SIGHUP", "SIGTERM"):
     if hasattr(signal, name):
         signal.signal(getattr(signal, name), signal.SIG_DFL)
-
-# Before torch is loaded: tiny models gain nothing from a second thread, and lose much to waiting
-# for it where the cores are taken.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ["HF_HUB_OFFLINE"] = "1"
-# glibc's own default: finetune sees a setting and leaves the allocator of all other tests alone.
-os.environ.setdefault("MALLOC_MMAP_MAX_", "65536")
-
-import torch
 
 WORDS = (
     "the a film movie book camera battery is was very not good bad great poor dull bright loved "

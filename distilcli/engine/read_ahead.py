@@ -31,7 +31,7 @@ class ReadAhead(Generic[Item]):
         max_size: int,
         live: bool,
     ) -> None:
-        """A `live` source gives items in its own time."""
+        """Read from `items`, which come in their own time where they are `live`."""
         self._source = items
         self._live = live
         self._size = size

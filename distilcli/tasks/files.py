@@ -73,8 +73,8 @@ def run_files(
     """Carry every row of `source` through `engine` into `sink`, in order.
 
     A row gets `values` of its result under `names`; a failed one gets them empty and an `error`,
-    one that was cut short is marked `truncated`. `on_block` sees each block after it is written. `live`
-    rows come in their own time and do not wait for each other.
+    one that was cut short is marked `truncated`. `on_block` sees each block after it is written.
+    Rows that are `live` come in their own time and do not wait for each other.
     """
     with closing(engine.run(source, stats=stats, live=live)) as blocks:
         for block in blocks:
