@@ -277,7 +277,7 @@ complete --command distil --condition '__distil_runs finetune' --long-option cla
 complete --command distil --condition '__distil_runs finetune' --long-option label-smoothing --exclusive --description 'The share of a label spread over all'
 complete --command distil --condition '__distil_runs finetune' --long-option augment --exclusive --description 'In each epoch each word of a text is left out with this probability (one stays), and each then changes places with the next one with it'
 complete --command distil --condition '__distil_runs finetune' --long-option average --exclusive --description 'Decay of a moving average of the weights; 0: off'
-complete --command distil --condition '__distil_runs finetune' --long-option precision --exclusive --keep-order --arguments 'auto fp32 bf16' --description 'auto: bf16 autocast where the hardware has it'
+complete --command distil --condition '__distil_runs finetune' --long-option precision --exclusive --keep-order --arguments 'auto fp32 bf16' --description 'auto: bf16 autocast where it is faster here'
 complete --command distil --condition '__distil_runs finetune' --long-option eval-every --exclusive --description 'Steps between evaluations; else each epoch'
 complete --command distil --condition '__distil_runs finetune' --long-option early-stopping --exclusive --description 'Stop after so many evaluations without a better one'
 complete --command distil --condition '__distil_runs finetune' --long-option seed --exclusive --description 'Of all that is random'

@@ -220,7 +220,7 @@ class LearningOptions:
     ] = 0.0
     precision: Annotated[
         Literal["auto", "fp32", "bf16"],
-        typer.Option("--precision", help="auto: bf16 autocast where the hardware has it."),
+        typer.Option("--precision", help="auto: bf16 autocast where it is faster here."),
     ] = "auto"
     evaluate_every: Annotated[
         int | None,

@@ -15,6 +15,7 @@ from distilcli.console import Console
 
 # These find their columns by names of their own.
 _NAMES_COLUMNS = {"tag", "qa", "embed", "choose"}
+_HOW_TO_BEGIN = {"--resume", "--force"}
 
 
 @grouped(RowsToLearn, StartOptions, LearningOptions, TeacherOptions, RunPlace)
@@ -41,7 +42,7 @@ def finetune(
     Examples: distil finetune reviews.csv -o my-model · distil finetune train.conll -o my-tagger
     --task tag · distil finetune texts.csv -o small --teacher big-model
     """
-    from distilcli.training.run_place import STATE_FILE, check_place
+    from distilcli.training.run_place import check_place
     from distilcli.training.settings import refuse_without_effect
 
     for group in (rows, start, teacher, place):
@@ -66,7 +67,7 @@ def finetune(
         show_training,
         show_training_estimate,
     )
-    from distilcli.training.finetune import prepare
+    from distilcli.training.finetune import PreparedRun, prepare
     from distilcli.training.lessons import read_lesson
 
     console = Console(quiet=place.quiet)
@@ -85,6 +86,7 @@ def finetune(
     )
     console.note(f"model {starting_point.files.name} learns {lesson.described()}{column}")
     about = {"command": "finetune", "task": task, "model": starting_point.files.name}
+    run: PreparedRun | None = None
     try:
         with training_view(console) as view:
             run = prepare(
@@ -97,6 +99,7 @@ def finetune(
                 threads=place.threads,
                 on_progress=view.on_progress,
                 on_pass=view.on_pass,
+                rehearsal=place.dry_run,
             )
             show_findings(console, run.findings)
             show_cache(console, run.bytes_to_keep)
@@ -110,13 +113,13 @@ def finetune(
                 force=place.force,
                 plot=place.plot,
                 # The command that makes the model: a run that was resumed ends as an unbroken one.
-                command=["distil", *(word for word in sys.argv[1:] if word != "--resume")],
+                command=["distil", *(word for word in sys.argv[1:] if word not in _HOW_TO_BEGIN)],
                 files=rows.names,
                 read=asdict(rows),
             )
     except KeyboardInterrupt:
-        saved = (Path(place.output) / STATE_FILE).is_file()
-        show_interrupted(console, place.output, can_resume=saved)
+        saved = place.resume or (run is not None and run.folder.is_saved)
+        show_interrupted(console, place.output, can_resume=saved, forced=place.force)
         raise
     show_training(console, summary, place.output, command=lesson.command)
     write_report({**about, **summary}, place.report)

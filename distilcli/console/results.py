@@ -252,9 +252,11 @@ def training_scores(entry: Mapping[str, Any]) -> str:
     return ", ".join(f"{name.replace('_', ' ')} {score:.4f}" for name, score in scores)
 
 
-def show_interrupted(console: Console, folder: str, *, can_resume: bool) -> None:
+def show_interrupted(console: Console, folder: str, *, can_resume: bool, forced: bool) -> None:
     """Say how to go on after a training run was interrupted."""
-    how = "repeat the command with --resume to go on" if can_resume else "nothing is saved yet"
+    instead = " instead of --force" if forced else ""
+    resume = f"repeat the command with --resume{instead} to go on"
+    how = resume if can_resume else "nothing is saved yet"
     console.warn(f"interrupted; {folder}: {how}")
 
 

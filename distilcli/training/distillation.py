@@ -104,8 +104,8 @@ class TaughtOutputs:
 class Distillation:
     """An objective that adds a teacher to another objective.
 
-    `projection` is the map from the student's width to the teacher's; None where they are equal
-    or no hidden states are compared.
+    `teacher` is who is asked; `projection` the map from the student's width to the teacher's, None
+    where they are equal or no hidden states are compared.
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class Distillation:
     ) -> None:
         self.metric = objective.metric
         self._objective = objective
-        self._teacher = teacher
+        self.teacher = teacher
         self._options = options
         self._layers = layers
         dim = student.config.dim
@@ -130,11 +130,6 @@ class Distillation:
     def sizes(self) -> Sequence[int]:
         """The positions that each example takes in a batch."""
         return self._objective.sizes
-
-    @property
-    def bytes_to_keep(self) -> int:
-        """About what the teacher's answers will still take on the disk."""
-        return self._teacher.bytes_to_keep
 
     def examples(self, indices: Sequence[int], *, epoch: int) -> list[TaughtExample]:
         """Return the examples of a step as the model reads them in an epoch."""
@@ -155,7 +150,7 @@ class Distillation:
     ) -> TaughtOutputs:
         """Run the student, and ask the teacher, about a batch."""
         indices = [example.index for example in examples]
-        targets = self._teacher.targets(indices, epoch=examples[0].epoch)
+        targets = self.teacher.targets(indices, epoch=examples[0].epoch)
         lesson = [example.example for example in examples]
         if not self._layers.hidden_states and not self._layers.attentions:
             return TaughtOutputs(self._objective.outputs(model, batch, lesson), [], [], targets)

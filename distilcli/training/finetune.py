@@ -28,6 +28,7 @@ from distilcli.training.options import TrainingOptions
 from distilcli.training.outcome import RunFacts, card_of, draw, measure_best, public_id
 from distilcli.training.run_folder import RunFolder
 from distilcli.training.start import StartingPoint, start_model
+from distilcli.training.teacher import Teaching
 from distilcli.training.teaching import Student, TeachingPlan, teach
 
 
@@ -36,7 +37,8 @@ class PreparedRun:
     """A run that can begin: everything is loaded and checked, and nothing is written.
 
     `findings` are what is wrong with the rows, though not so wrong that nothing can be learned.
-    `bytes_to_keep` is about what the teacher's answers will take on the disk.
+    `bytes_to_keep` is about what the teacher's answers will take on the disk, `asked_once` the
+    teacher whose answers are to be kept. If the encoder `reads_once`, its features are kept.
     """
 
     lesson: Lesson
@@ -50,13 +52,20 @@ class PreparedRun:
     max_length: int
     device: str
     bytes_to_keep: int
+    reads_once: bool
+    asked_once: Teaching | None
 
     def estimate(self) -> TrainingEstimate:
         """Expect what the run would take; it cannot begin afterwards."""
         train, valid = (
             len(rows_of(part, "").texts) for part in (self.lesson.train, self.lesson.valid)
         )
-        return estimate(self.trainer, valid_share=valid / train)
+        return estimate(
+            self.trainer,
+            valid_share=valid / train,
+            reads_once=self.reads_once,
+            asked_once=self.asked_once,
+        )
 
     def train(
         self,
@@ -116,14 +125,16 @@ def prepare(
     threads: int | None = None,
     on_progress: Callable[[Progress], None] = lambda _: None,
     on_pass: Callable[[str, int, int], None] = lambda _who, _done, _all: None,
+    rehearsal: bool = False,
 ) -> PreparedRun:
     """Load what a run needs, and touch nothing.
 
-    With `teaching` the model learns from a teacher as well. `on_pass` is told who reads the rows
+    With `teaching` the model learns from a teacher as well. A `rehearsal` is for an estimate alone:
+    what a run reads once, ahead of its steps, is left out. `on_pass` is told who reads the rows
     once, ahead of all steps, how many it has read, and of how many. `threads` are the CPU's, all
-    cores if None. Raises `ModelError` for a model that cannot be started from, `InputError` for
-    examples that cannot be learned, `UsageError` or `ResourceError` for settings that cannot be
-    had.
+    cores if None, or those that a run which is resumed began with. Raises `ModelError` for a model
+    that cannot be started from, `InputError` for examples that cannot be learned, `UsageError` or
+    `ResourceError` for settings that cannot be had.
     """
     read_from = {"model to start from": start.files}
     if teaching is not None:
@@ -168,6 +179,7 @@ def prepare(
     teachable = lesson.objective(model, tokenizer, max_length=max_length)
     objective: Objective = teachable
     projection, bytes_to_keep = None, 0
+    asked_once: Teaching | None = None
     if teaching is not None:
         student = Student(model, tokenizer, teachable, max_length)
         objective = distillation = teach(
@@ -178,11 +190,15 @@ def prepare(
             epochs=options.epochs,
             device=placement.device,
             on_pass=partial(on_pass, "the teacher"),
+            rehearsal=rehearsal,
         )
-        projection, bytes_to_keep = distillation.projection, distillation.bytes_to_keep
+        projection, bytes_to_keep = distillation.projection, distillation.teacher.bytes_to_keep
+        if rehearsal and bytes_to_keep and not teachable.varies:
+            asked_once = distillation.teacher
     # A teacher compares layers, and examples that vary are other sequences in every epoch.
     is_fixed = teaching is None and not teachable.varies
-    if options.freeze == "encoder" and is_fixed and isinstance(model, FirstTokenModel):
+    reads_once = options.freeze == "encoder" and is_fixed and isinstance(model, FirstTokenModel)
+    if isinstance(model, FirstTokenModel) and reads_once and not rehearsal:
         reading = partial(on_pass, "the encoder")
         remember_features(model, teachable, placement.device, on_pass=reading)
     trainer = Trainer(
@@ -192,6 +208,7 @@ def prepare(
         device=placement.device,
         run=run,
         projection=projection,
+        keeps_threads=threads is None,
         on_progress=on_progress,
     )
     return PreparedRun(
@@ -201,6 +218,12 @@ def prepare(
         folder=run,
         settings={
             "rows": {name.replace(" ", "_"): told for name, told in rows.items()},
+            "run": {
+                "model": start.files.name,
+                "teacher": teaching.files.name if teaching else None,
+                "device": str(placement.device),
+                "threads": torch.get_num_threads(),
+            },
             "start": build,
             "learning": asdict(options),
             "teacher": taught,
@@ -211,4 +234,6 @@ def prepare(
         max_length=max_length,
         device=device,
         bytes_to_keep=bytes_to_keep,
+        reads_once=reads_once,
+        asked_once=asked_once,
     )

@@ -58,11 +58,13 @@ class Trainer:
         device: torch.device,
         run: RunFolder,
         projection: nn.Module | None = None,
+        keeps_threads: bool = True,
         on_progress: Callable[[Progress], None] = lambda _: None,
     ) -> None:
         """Raise `InputError` for data without rows, `ResourceError` for a precision not had.
 
-        `projection` learns with the model, for the loss alone.
+        `projection` learns with the model, for the loss alone. A run that is resumed has as many
+        threads as it began with if it `keeps_threads`: sums over them depend on their number.
         """
         if not objective.sizes:
             raise InputError("there are no rows to train on")
@@ -73,6 +75,7 @@ class Trainer:
         self.options = options
         self._device = device
         self._run = run
+        self._keeps_threads = keeps_threads
         self._on_progress = on_progress
         is_bf16 = choose_training_dtype(options.precision, device) is torch.bfloat16
         self._precision = "bf16" if is_bf16 else "fp32"
@@ -141,6 +144,8 @@ class Trainer:
             }
         self._progress = Progress(**state["progress"])
         self._precision = state["precision"]  # auto may be decided otherwise today
+        if self._keeps_threads:
+            torch.set_num_threads(state["threads"])
         torch.set_rng_state(state["rng"])
         # A run that was saved on the CPU has none: CUDA goes on from the run's seed.
         if self._device.type == "cuda" and "cuda_rng" in state:
@@ -314,6 +319,7 @@ class Trainer:
             "projection": None if self._projection is None else self._projection.state_dict(),
             "rng": torch.get_rng_state(),
             "precision": self._precision,
+            "threads": torch.get_num_threads(),
             "seconds": self.seconds,
         }
         if self._device.type == "cuda":

@@ -18,7 +18,6 @@ import os
 import pickle
 import shutil
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +56,8 @@ class RunFolder:
         self._tokenizer_files = list(tokenizer_files)
         self._max_length = max_length
         self._companions = companions or {}
+        self.is_saved = False
+        """Whether a state of this run was saved."""
 
     def create(self, *, force: bool) -> None:
         """Make the folder; raise `UsageError` if it holds something and `force` is not given."""
@@ -64,7 +65,7 @@ class RunFolder:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             written = (STATE_FILE, CONFIG_FILE, METRICS_FILE, SUMMARY_FILE, CARD_FILE)
-            for name in (*written, *SENTENCE_NAMES):
+            for name in written:
                 (self.path / name).unlink(missing_ok=True)
         except OSError as error:
             raise ResourceError(f"{self.path}: cannot be made: {error}") from None
@@ -93,6 +94,7 @@ class RunFolder:
         """Replace the saved state and the metrics."""
         content = {**state, "fingerprint": self._fingerprint}
         self._replace(self.path / STATE_FILE, lambda path: torch.save(content, path))
+        self.is_saved = True
         self._replace_text(METRICS_FILE, "".join(json.dumps(entry) + "\n" for entry in history))
 
     def save_best(self, model: TaskModel) -> None:
@@ -112,32 +114,34 @@ class RunFolder:
                 tokenizer_files=self._tokenizer_files,
                 max_length=self._max_length,
             )
-            for path in stage.iterdir():
-                _write_through(path)
             for name, content in self._companions.items():
-                path = self.path / name
-                path.parent.mkdir(exist_ok=True)
-                self._replace(path, partial(write_json, content=content))
-            self._move_in(stage)
+                (stage / name).parent.mkdir(exist_ok=True)
+                write_json(stage / name, content)
+            names = sorted(
+                str(path.relative_to(stage)) for path in stage.rglob("*") if path.is_file()
+            )
+            for name in names:
+                _write_through(stage / name)
+            self._move_in(stage, names)
         except OSError as error:
             raise ResourceError(f"{self.path}: the model could not be saved: {error}") from None
         finally:
             shutil.rmtree(stage, ignore_errors=True)
 
-    def _move_in(self, stage: Path) -> None:
-        weights = stage / SAFETENSORS_NAME
-        others = [path for path in stage.iterdir() if path != weights]
-        changed = [path for path in others if not _same(path, self.path / path.name)]
-        surplus = TOKENIZER_NAMES - {path.name for path in others}
+    def _move_in(self, stage: Path, names: list[str]) -> None:
+        others = [name for name in names if name != SAFETENSORS_NAME]
+        changed = [name for name in others if not _same(stage / name, self.path / name)]
+        surplus = {*TOKENIZER_NAMES, *SENTENCE_NAMES} - set(others)
         stale = [path for name in surplus if (path := self.path / name).exists()]
         if changed or stale:
             for name in WEIGHT_NAMES:
                 (self.path / name).unlink(missing_ok=True)
         for path in stale:
             path.unlink()
-        for path in others:
-            path.replace(self.path / path.name)
-        weights.replace(self.path / weights.name)
+        for name in changed:
+            (self.path / name).parent.mkdir(exist_ok=True)
+            (stage / name).replace(self.path / name)
+        (stage / SAFETENSORS_NAME).replace(self.path / SAFETENSORS_NAME)
 
     def finish(self, summary: dict[str, Any], *, card: str | None = None) -> None:
         """Write the summary and the card, and drop the state, which is of no more use."""

@@ -2,7 +2,8 @@
 
 One pass over all examples writes them, and every run after it reads them from there. A folder
 holds, for each teacher, data and length that it was used with, a folder named by their digest,
-and in it one for each epoch in which examples read otherwise and each precision:
+and in it one for each epoch in which examples read otherwise and each precision (where there is
+none in the precision of a run, one in another serves as well):
 
     outputs.bin   the outputs of each example without padding, fp32
     hidden.bin    its hidden states without padding, layer by layer, fp16
@@ -109,6 +110,10 @@ class CachedTeacher:
     def _of_epoch(self, epoch: int) -> "_Answers":
         precision = "bf16" if torch.is_autocast_enabled(self._device.type) else "fp32"
         folder = self._folder / f"epoch-{epoch}-{precision}"
+        if not (folder / _INDEX).is_file():
+            # A pass in another precision says nearly the same, and is there.
+            kept = sorted(path.parent for path in self._folder.glob(f"epoch-{epoch}-*/{_INDEX}"))
+            folder = kept[0] if kept else folder
         if not (folder / _INDEX).is_file():
             try:
                 folder.mkdir(parents=True, exist_ok=True)

@@ -66,10 +66,12 @@ def teach(
     epochs: int,
     device: torch.device,
     on_pass: Callable[[int, int], None],
+    rehearsal: bool = False,
 ) -> Distillation:
     """Load the teacher and add it to what the student learns.
 
-    `seed` is that of examples that vary, over so many `epochs`.
+    `seed` is that of examples that vary, over so many `epochs`. In a `rehearsal` answers that are
+    not on the disk yet are asked for when they are needed, and not kept.
 
     Raises `ModelError` for a teacher without the head of the lesson, with other labels, another
     vocabulary, or less room for tokens than the student has; `ResourceError` where the disk has no
@@ -118,7 +120,9 @@ def teach(
     teacher: Teaching = live
     if plan.cache is not None:
         folder = plan.cache / _cache_key(plan, lesson, student, live, seed)
-        teacher = CachedTeacher(live, folder, device=device, epochs=epochs, on_pass=on_pass)
+        cached = CachedTeacher(live, folder, device=device, epochs=epochs, on_pass=on_pass)
+        live.bytes_to_keep = cached.bytes_to_keep
+        teacher = live if rehearsal and cached.bytes_to_keep else cached
     return Distillation(
         student.objective, teacher, student.model, options=plan.options, layers=layers
     )

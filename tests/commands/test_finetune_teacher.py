@@ -101,6 +101,13 @@ def test_a_second_run_costs_no_pass_of_the_teacher(
     assert weights("m") == first
 
 
+def test_a_dry_run_asks_no_teacher_for_what_it_would_keep(run: Distil, teacher: Path) -> None:
+    how = ("--teacher", teacher, "--teacher-cache", "kept")
+    assert run(*how, "--dry-run")[0] == 0
+    assert not Path("kept").exists()
+    assert not Path("m").exists()
+
+
 def test_texts_without_labels_are_learned(run: Distil, teacher: Path) -> None:
     code, _, err = run("--teacher", teacher, train="texts.csv")
     assert code == 0

@@ -1,8 +1,12 @@
+import time
+from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
 import torch
 
 from distilcli.training.dry_run import estimate
+from distilcli.training.teacher import Targets
 from tests.training._runs import TRAIN, Run
 
 
@@ -39,3 +43,38 @@ def test_the_largest_step_is_among_those_that_are_taken(tmp_path: Path) -> None:
             for batch in step
         )[1]
     )
+
+
+def test_what_is_read_once_is_not_expected_in_every_epoch(tmp_path: Path) -> None:
+    options = {"epochs": 50, "freeze": "encoder"}
+    each = estimate(Run(tmp_path, **options).trainer, valid_share=1.0)
+    once = estimate(Run(tmp_path, **options).trainer, valid_share=1.0, reads_once=True)
+    assert once.steps == each.steps
+    assert once.expected_seconds < each.expected_seconds / 5
+
+
+class Slow:
+    """A teacher that takes its time."""
+
+    dim, bytes_to_keep = 0, 1
+
+    def targets(self, indices: Sequence[int], *, epoch: int) -> Targets:
+        time.sleep(0.02)
+        return Targets(torch.zeros(0), [], [])
+
+
+def test_a_teacher_is_asked_once_for_all_epochs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, teacher = Run(tmp_path, epochs=50), Slow()
+    step = run.trainer.step
+
+    def taught(batches: list[list[int]]) -> None:
+        for batch in batches:
+            teacher.targets(batch, epoch=0)
+        step(batches)
+
+    monkeypatch.setattr(run.trainer, "step", taught)
+    each = estimate(run.trainer, valid_share=0.0)
+    once = estimate(run.trainer, valid_share=0.0, asked_once=teacher)
+    assert once.expected_seconds < each.expected_seconds / 2

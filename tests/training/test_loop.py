@@ -102,6 +102,21 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(unbroken: Run, tmp_path: Pa
         assert not seen or min(seen) == step + 1  # no step is done twice
 
 
+def test_a_run_goes_on_with_as_many_threads_as_it_began_with(tmp_path: Path) -> None:
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        Run(tmp_path).trainer._save_state()
+        for keeps, threads in ((True, 2), (False, 1)):
+            run = Run(tmp_path)
+            run.trainer._keeps_threads = keeps
+            torch.set_num_threads(1)
+            run.trainer.resume(run.folder.load_state())
+            assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_a_run_saved_on_the_cpu_goes_on_on_cuda(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

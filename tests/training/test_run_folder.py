@@ -1,5 +1,6 @@
 import contextlib
 import itertools
+import json
 import math
 import shutil
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ import pytest
 import torch
 
 from distilcli.checkpoint.folder import describe_folder
+from distilcli.checkpoint.sentence import SENTENCE_NAMES
 from distilcli.errors import ModelError, ResourceError, UsageError
 from distilcli.model.heads import SequenceClassifier
 from distilcli.model.loading import load_model
@@ -21,8 +23,12 @@ from tests.training._runs import CONFIG
 FINGERPRINT = {"model": "m", "training data": "abc", "learning_rate": 0.1, "early_stopping": None}
 
 
-def folder(path: Path, *files: Path, **changes: Any) -> RunFolder:
-    return RunFolder(path, fingerprint=FINGERPRINT | changes, tokenizer_files=files)
+def folder(
+    path: Path, *files: Path, companions: dict[str, Any] | None = None, **changes: Any
+) -> RunFolder:
+    return RunFolder(
+        path, fingerprint=FINGERPRINT | changes, tokenizer_files=files, companions=companions
+    )
 
 
 def test_a_new_folder_is_made_with_its_parents(tmp_path: Path) -> None:
@@ -54,6 +60,21 @@ def test_force_forgets_the_run_that_was_there_and_nothing_else(tmp_path: Path) -
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
     with pytest.raises(UsageError, match="there is no interrupted run"):
         folder(tmp_path).load_state()
+
+
+def test_force_leaves_the_model_that_was_there_whole_until_there_is_another(
+    tmp_path: Path,
+) -> None:
+    first = folder(tmp_path, companions={"modules.json": []})
+    first.create(force=False)
+    first.save_best(model_of(1))
+    before = model_files(tmp_path)
+    assert any(name.endswith("modules.json") for name in before)
+    again = folder(tmp_path)
+    again.create(force=True)
+    assert model_files(tmp_path) == before
+    again.save_best(model_of(1))
+    assert not (tmp_path / "modules.json").exists()
 
 
 def test_a_file_is_no_folder(tmp_path: Path) -> None:
@@ -172,8 +193,8 @@ def model_of(seed: int, **changes: Any) -> SequenceClassifier:
 
 def model_files(path: Path) -> dict[str, bytes]:
     """All of a folder that makes its model."""
-    names = {"config.json", "model.safetensors", *TOKENIZER_NAMES}
-    return {p.name: p.read_bytes() for p in path.iterdir() if p.name in names}
+    names = {"model.safetensors", "config.json", *TOKENIZER_NAMES, *SENTENCE_NAMES}
+    return {str(p): p.read_bytes() for p in path.rglob("*") if p.name in names}
 
 
 @pytest.mark.parametrize("other", [False, True], ids=["same run", "model of another kind"])
@@ -183,8 +204,13 @@ def test_a_kill_while_the_best_model_is_replaced_never_mixes_two(
     (tmp_path / "vocab.txt").write_text("one")
     (tmp_path / "tokenizer.json").write_text("two")
     old, new = model_of(1), model_of(2, labels=("a", "b")) if other else model_of(2)
-    old_run = folder(tmp_path / "run", tmp_path / "tokenizer.json")
-    new_run = folder(tmp_path / "run", tmp_path / ("vocab.txt" if other else "tokenizer.json"))
+    recipe = {"modules.json": [], "1_Pooling/config.json": {"mode": "cls"}}
+    old_run = folder(tmp_path / "run", tmp_path / "tokenizer.json", companions=recipe)
+    new_run = folder(
+        tmp_path / "run",
+        tmp_path / ("vocab.txt" if other else "tokenizer.json"),
+        companions={"1_Pooling/config.json": {"mode": "mean"}} if other else recipe,
+    )
     faults = Faults(monkeypatch)
     stayed = []  # after a kill at each change in turn: is the old model there, whole?
     for count in itertools.count():
@@ -208,7 +234,10 @@ def test_a_kill_while_the_best_model_is_replaced_never_mixes_two(
         check_model(tmp_path / "run", new)
     check_model(tmp_path / "run", new)
     assert not (tmp_path / "run" / ("tokenizer.json" if other else "vocab.txt")).exists()
-    assert len(stayed) >= 3
+    assert (tmp_path / "run" / "modules.json").exists() is not other
+    pooling = json.loads((tmp_path / "run" / "1_Pooling" / "config.json").read_text())
+    assert pooling == {"mode": "mean" if other else "cls"}
+    assert len(stayed) >= 2
     assert stayed[0]
     assert all(stayed) is not other
 

@@ -87,13 +87,20 @@ def test_outputs_alone_are_kept_where_no_layer_is_wanted(tmp_path: Path) -> None
     assert (tmp_path / "epoch-0-fp32" / "hidden.bin").stat().st_size == 0
 
 
-def test_another_precision_has_a_pass_of_its_own(teacher: Teacher, tmp_path: Path) -> None:
-    exact = cached(teacher, tmp_path).targets([0, 1], epoch=0)
+def test_a_pass_in_another_precision_serves_where_there_is_no_other(
+    teacher: Teacher, tmp_path: Path
+) -> None:
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        found = cached(teacher, tmp_path).targets([0, 1], epoch=0)
-    assert not torch.equal(found.outputs, exact.outputs)
-    torch.testing.assert_close(found.outputs, exact.outputs, atol=0.2, rtol=0.1)
-    assert len(list(tmp_path.iterdir())) == 2
+        rough = cached(teacher, tmp_path / "a").targets([0, 1], epoch=0)
+    exact = cached(teacher, tmp_path / "b").targets([0, 1], epoch=0)
+    assert not torch.equal(rough.outputs, exact.outputs)
+    torch.testing.assert_close(rough.outputs, exact.outputs, atol=0.2, rtol=0.1)
+    # What `auto` finds faster may differ from run to run; a pass over the rows costs hours.
+    found = cached(teacher, tmp_path / "a").targets([0, 1], epoch=0)
+    assert torch.equal(found.outputs, rough.outputs)
+    (tmp_path / "b" / "epoch-0-fp32").rename(tmp_path / "a" / "epoch-0-fp32")
+    found = cached(teacher, tmp_path / "a").targets([0, 1], epoch=0)
+    assert torch.equal(found.outputs, exact.outputs)
 
 
 class VaryingToy(TeachableToy):
