@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from distilcli.evaluation.exam import Exam, Outcome
     from distilcli.rows import RowSource
     from distilcli.tasks.settings import LongTexts
+    from distilcli.tokenizer.windows import Long
 
 _PREDICTION_SUFFIXES = ("csv", "tsv", "jsonl", "txt", "conll", "json")
+_WINDOWED = ("tag", "qa", "mlm")
 
 
 def evaluate(
@@ -192,7 +194,6 @@ def evaluate(
         delimiter=delimiter,
         no_header=no_header,
         limit=limit,
-        long=long or "truncate",
         max_length=max_length,
         stride=stride,
         batch=batch,
@@ -255,7 +256,7 @@ def evaluate(
             limited=limit is not None,
             on_error=on_error,
             computing=run.computing,
-            long_texts=_long_texts(run, given=long is not None, window_pooling=window_pooling),
+            long_texts=_long_texts(run, opened.task, long, window_pooling),
         )
     )
     if by is not None:
@@ -329,10 +330,15 @@ def _label_names(label_map: str | None) -> dict[str, str]:
     return {label.strip(): name.strip() for label, _, name in pairs}
 
 
-def _long_texts(run: RunOptions, *, given: bool, window_pooling: str | None) -> "LongTexts | None":
-    """Return what is done with long texts; None where the task's own way is wanted."""
-    asked = given or window_pooling or any(v is not None for v in (run.max_length, run.stride))
-    return run.long_texts(window_pooling) if asked else None
+def _long_texts(
+    run: RunOptions, task: str, long: "Long | None", window_pooling: str | None
+) -> "LongTexts":
+    """Return what is done with long texts; what is left out is as the command of the task has it."""
+    from distilcli.tasks.qa import MAX_LENGTH
+
+    usual = "window" if task in _WINDOWED else "truncate"
+    length = run.max_length or (MAX_LENGTH if task == "qa" else None)
+    return replace(run, long=long or usual, max_length=length).long_texts(window_pooling)
 
 
 def _write_errors(run: RunOptions, exam: "Exam", outcome: "Outcome") -> None:
