@@ -11,9 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from distilcli.errors import InputError, RowError
 from distilcli.evaluation.solutions import Solution, solution_of
 from distilcli.rows.conll import Sentence
-from distilcli.rows.lists import listed, parsed
+from distilcli.rows.lists import listed, parsed, words_of
 from distilcli.rows.reader import RowSource
 from distilcli.rows.row import Row, cell_text, cell_value
+from distilcli.scores.entities import OUTSIDE
 from distilcli.tasks.choose import Options
 
 _LISTED = 10
@@ -125,24 +126,16 @@ def tags_of(column: str) -> Callable[[Row], list[str]]:
         value = _value(row, column)
         if value is None:
             raise UnlabelledError(f"{_place(row, column)}: is empty; every row needs labels")
-        found = tags(value)
-        if found is None:
+        tags = words_of(value)
+        if tags is None:
             raise InputError(f"{_place(row, column)}: is no list of labels, one a word")
+        found = [tag or OUTSIDE for tag in tags]
         count = len(row.words) if isinstance(row, Sentence) else len(found)
         if count != len(found):
             raise InputError(f"{_place(row, column)}: {len(found)} labels for {count} words")
         return found
 
     return expected_of
-
-
-def tags(value: object) -> list[str] | None:
-    """Return the labels of words that a cell holds; None where it holds none."""
-    if isinstance(value, str):
-        value = parsed(value) if value.lstrip().startswith("[") else value.split()
-    if isinstance(value, list) and all(isinstance(tag, str | None) for tag in value):
-        return [tag or "O" for tag in value]
-    return None
 
 
 def choice_of(

@@ -24,6 +24,7 @@ from distilcli.evaluation.tagged import Tagged
 from distilcli.evaluation.tasks import Task, task_of_model
 from distilcli.rows.conll import Sentence
 from distilcli.rows.formats import TEXT_COLUMNS
+from distilcli.rows.lists import words_of
 from distilcli.rows.reader import RowSource
 from distilcli.rows.row import Row, cell_value
 from distilcli.rows.usual import (
@@ -152,15 +153,13 @@ def words_from(column: str) -> Callable[[Row], str | list[str]]:
     """Return the function that takes the words of a sentence, or of a list in a column."""
     content_of = content_from(column)
 
-    def words_of(row: Row) -> str | list[str]:
-        words = None if isinstance(row, Sentence) else cell_value(row, column)
-        if isinstance(words, list) and all(isinstance(word, str) for word in words):
-            return words
-        if isinstance(words, str) and (found := gold.tags(words)) is not None:
-            return found
-        return content_of(row)
+    def words_in(row: Row) -> str | list[str]:
+        words = None if isinstance(row, Sentence) else words_of(cell_value(row, column))
+        if words is None or None in words:
+            return content_of(row)
+        return words  # type: ignore[return-value]
 
-    return words_of
+    return words_in
 
 
 def _qa(model: str, source: RowSource, options: ExamOptions) -> Exam:

@@ -2,6 +2,7 @@ import pytest
 
 from distilcli.errors import InputError
 from distilcli.evaluation import expected as gold
+from distilcli.evaluation.models import words_from
 from distilcli.rows.row import Row
 
 
@@ -101,3 +102,8 @@ def test_a_broken_row_says_what_is_wrong_with_it() -> None:
     for reader in (gold.number_of("label"), gold.answers_of("label"), gold.tags_of("label")):
         with pytest.raises(InputError, match="line 7: broken"):
             reader(broken)
+
+
+@pytest.mark.parametrize("value", [["a", ""], '["a", ""]'])
+def test_a_word_without_letters_is_no_other_word(value: object) -> None:
+    assert words_from("label")(row(value)) == ["a", ""]

@@ -1,13 +1,17 @@
-"""Sentences whose words have labels: CoNLL files, or rows with a list of words and one of tags."""
+"""Sentences whose words have labels: CoNLL files, or rows with words and tags.
+
+Those are lists, also as JSON in a cell, or texts with blanks between them.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from distilcli.errors import InputError
+from distilcli.rows.lists import words_of
 from distilcli.rows.reader import RowSource
 from distilcli.rows.row import Row, cell_value
 from distilcli.rows.usual import TAG_COLUMNS, WORD_COLUMNS
-from distilcli.training.data.columns import find_label_column
+from distilcli.training.data.columns import Columns, find_label_column
 from distilcli.training.data.labelled import UNLABELLED, numbered
 from distilcli.training.data.reading import Place, place_of
 from distilcli.training.data.split import set_aside
@@ -31,7 +35,7 @@ def read_tagged(
     train: RowSource,
     valid: RowSource | None,
     *,
-    label_column: str | None,
+    columns: Columns,
     share: float,
     seed: int,
     known: Sequence[str],
@@ -43,17 +47,17 @@ def read_tagged(
     to start from; where the lesson is `taught`, they are the teacher's, and words to learn from
     may have no label. Raises `InputError` for rows that cannot be learned from.
     """
-    columns = _columns(train, label_column, may_lack_labels=taught)
-    rows = _read(train, columns, may_lack_labels=taught)
+    names_of = _columns(train, columns, may_lack_labels=taught)
+    rows = _read(train, names_of, may_lack_labels=taught)
     names = (
         tuple(known)
         if taught and known
-        else _label_names(rows, known=known, source=train, columns=columns)
+        else _label_names(rows, known=known, source=train, columns=names_of)
     )
     if valid is None:
         rows, aside = set_aside(rows, share=share, seed=seed, is_labelled=lambda row: all(row[1]))
     else:
-        aside = _read(valid, _columns(valid, label_column))
+        aside = _read(valid, _columns(valid, columns))
     return (
         _indexed(rows, names, source=train.name, taught=taught),
         _indexed(aside, names, source=(valid or train).name, taught=taught),
@@ -64,23 +68,23 @@ Tagged = tuple[list[str], list[str], Place]
 
 
 def _columns(
-    source: RowSource, wanted: str | None, *, may_lack_labels: bool = False
+    source: RowSource, wanted: Columns, *, may_lack_labels: bool = False
 ) -> tuple[str, str]:
     """Return the columns of words and of labels."""
     if source.format == "conll":
-        words, tags = "tokens", wanted or source.columns[-1]
+        words, tags = "tokens", wanted.label or source.columns[-1]
         if tags in {"text", "tokens"}:
             if not may_lack_labels:
                 raise InputError(f"{source.name}: has one column, words without labels")
             tags = TAG_COLUMNS[0]
         return words, tags
-    words = source.usual_column(*WORD_COLUMNS, option="--text-column")
+    words = source.usual_column(*WORD_COLUMNS, option="--text-column", wanted=wanted.text)
     if source.format == "txt":
         raise InputError(
             f"{source.name}: is read as plain text, which has no labels of words; "
             "for a word and its label a line give --input-format conll"
         )
-    tags = find_label_column(source, TAG_COLUMNS, wanted, may_be_missing=may_lack_labels)
+    tags = find_label_column(source, TAG_COLUMNS, wanted.label, may_be_missing=may_lack_labels)
     return words, tags
 
 
@@ -97,16 +101,19 @@ def _read(
 def _tagged(row: Row, words: str, tags: str, *, may_lack_labels: bool) -> Tagged:
     if row.error is not None:
         raise InputError(row.error)
-    lists = [cell_value(row, words), cell_value(row, tags)]
-    if may_lack_labels and lists[1] is None and isinstance(lists[0], list):
-        lists[1] = [""] * len(lists[0])
     place = f"{row.source}: line {row.line}"
-    for name, cells in zip((words, tags), lists, strict=True):
-        if not isinstance(cells, list) or not all(isinstance(cell, str) for cell in cells):
-            raise InputError(f"{place}: the value at {name!r} is no list of texts")
-    if len(lists[0]) != len(lists[1]):  # type: ignore[arg-type]
-        raise InputError(f"{place}: has {len(lists[0])} words and {len(lists[1])} labels")  # type: ignore[arg-type]
-    return lists[0], lists[1], place_of(row)  # type: ignore[return-value]
+    sentence, labels = words_of(cell_value(row, words)), cell_value(row, tags)
+    if sentence is None or None in sentence:
+        raise InputError(f"{place}: the value at {words!r} is no list of words")
+    is_missing = may_lack_labels and labels in (None, "")
+    found = [None] * len(sentence) if is_missing else words_of(labels)
+    if found is None:
+        raise InputError(f"{place}: the value at {tags!r} is no list of labels, one a word")
+    if len(sentence) != len(found):
+        raise InputError(f"{place}: has {len(sentence)} words and {len(found)} labels")
+    if not may_lack_labels and not all(found):
+        raise InputError(f"{place}, column {tags!r}: a word has no label; each needs one")
+    return sentence, [label or "" for label in found], place_of(row)  # type: ignore[return-value]
 
 
 def _label_names(

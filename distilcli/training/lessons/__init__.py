@@ -59,7 +59,7 @@ def read_lesson(  # noqa: PLR0911
             return QaLesson(*read_questions(train, valid, columns=columns, taught=taught, **split))
         case "tag":
             sentences = read_tagged(
-                train, valid, label_column=columns.label, known=known, taught=taught, **split
+                train, valid, columns=columns, known=known, taught=taught, **split
             )
             return TagLesson(*sentences, options)
         case "embed":

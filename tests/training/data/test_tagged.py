@@ -6,6 +6,7 @@ import pytest
 
 from distilcli.errors import InputError
 from distilcli.rows.reader import open_rows
+from distilcli.training.data.columns import Columns
 from distilcli.training.data.tagged import TaggedSentences, read_tagged
 
 CONLL = "-DOCSTART- O\n\nEU B-ORG\nis O\n\nHere O\n\nParis B-LOC\n"
@@ -13,7 +14,8 @@ CONLL = "-DOCSTART- O\n\nEU B-ORG\nis O\n\nHere O\n\nParis B-LOC\n"
 
 def read(path: Path, content: str, **settings: Any) -> tuple[TaggedSentences, TaggedSentences]:
     path.write_text(content, encoding="utf-8")
-    named = {"label_column": None, "share": 0.4, "seed": 0, "known": (), **settings}
+    columns = Columns(text=settings.pop("text", None), label=settings.pop("label", None))
+    named = {"columns": columns, "share": 0.4, "seed": 0, "known": (), **settings}
     valid = named.pop("valid", None)
     return read_tagged(open_rows([str(path)]), valid and open_rows([str(valid)]), **named)
 
@@ -36,7 +38,7 @@ def test_conll_with_the_label_in_the_last_column(tmp_path: Path) -> None:
 def test_another_column_of_conll(tmp_path: Path) -> None:
     path = tmp_path / "a.conll"
     path.write_text("EU N B-ORG\nis V O\n")
-    train, _ = read(path, path.read_text(), valid=path, label_column="column_2")
+    train, _ = read(path, path.read_text(), valid=path, label="column_2")
     assert train.label_names == ("N", "V")
 
 
@@ -47,6 +49,22 @@ def test_rows_with_two_lists(tmp_path: Path, columns: tuple[str, str]) -> None:
     path.write_text(content)
     train, _ = read(path, content, valid=path)
     assert train == TaggedSentences([["a", "b"]], [[0, 1]], ("O", "B-X"))
+
+
+@pytest.mark.parametrize("form", ["a b,O B-X", '"[""a"", ""b""]","[""O"", ""B-X""]"'])
+def test_words_and_labels_in_cells(tmp_path: Path, form: str) -> None:
+    path = tmp_path / "a.csv"
+    content = f"id,sentence,tags\n1,{form}\n"
+    path.write_text(content)
+    train, _ = read(path, content, valid=path, text="sentence")
+    assert train == TaggedSentences([["a", "b"]], [[0, 1]], ("O", "B-X"))
+
+
+def test_words_are_in_the_column_that_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    content = json.dumps({"tokens": ["x"], "clean": ["a", "b"], "tags": ["O", "B-X"]}) + "\n"
+    path.write_text(content)
+    assert read(path, content, valid=path, text="clean")[0].words == [["a", "b"]]
 
 
 def test_the_order_of_a_models_labels_is_kept(tmp_path: Path) -> None:
@@ -75,8 +93,10 @@ def test_a_share_is_set_aside(tmp_path: Path) -> None:
     ("name", "content", "message"),
     [
         ("a.jsonl", line(["a", "b"], ["O"]), "line 1: has 2 words and 1 labels"),
-        ("a.jsonl", line("a b", ["O"]), "line 1: the value at 'tokens' is no list of texts"),
-        ("a.jsonl", line(["a"], [None]), "line 1: the value at 'tags' is no list of texts"),
+        ("a.jsonl", line("a b", ["O"]), "line 1: has 2 words and 1 labels"),
+        ("a.jsonl", line([None], ["O"]), "line 1: the value at 'tokens' is no list of words"),
+        ("a.jsonl", line(["a"], {"b": 1}), "line 1: the value at 'tags' is no list of labels"),
+        ("a.jsonl", line(["a", "b"], ["O", None]), "line 1, column 'tags': a word has no label"),
         (
             "a.jsonl",
             line(["a"], ["O"]),

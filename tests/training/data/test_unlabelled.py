@@ -27,7 +27,7 @@ def source(path: Path, text: str) -> Any:
 
 
 def tagged(tmp_path: Path, name: str, text: str, valid: str | None = VALID, **options: Any) -> Any:
-    settings = {"label_column": None, "share": 0.5, "seed": 0, "known": NAMES, "taught": True}
+    settings = {"columns": Columns(), "share": 0.5, "seed": 0, "known": NAMES, "taught": True}
     return read_tagged(
         source(tmp_path / name, text),
         None if valid is None else source(tmp_path / "v.conll", valid),
@@ -53,9 +53,12 @@ def test_json_rows_may_have_tags_or_not(tmp_path: Path) -> None:
         '{"tokens": ["Bob"], "ner_tags": null}',
         '{"tokens": ["Oslo"], "ner_tags": ["B-LOC"]}',
         '{"tokens": ["Oslo", "is"], "ner_tags": ["B-LOC", ""]}',
+        '{"tokens": ["Oslo", "is"], "ner_tags": ["B-LOC", null]}',
+        '{"tokens": ["Oslo"], "ner_tags": ""}',
     ]
     first, _ = tagged(tmp_path, "t.jsonl", "\n".join(lines))
-    assert first.labels == [[UNLABELLED] * 2, [UNLABELLED], [3], [3, UNLABELLED]]
+    some = [3, UNLABELLED]
+    assert first.labels == [[UNLABELLED] * 2, [UNLABELLED], [3], some, some, [UNLABELLED]]
     with pytest.raises(InputError, match="no column 'ner_tags'"):
         tagged(tmp_path, "t.jsonl", "\n".join(lines), taught=False)
 
