@@ -47,7 +47,7 @@ class RowsToLearn:
             "--label-column",
             metavar="NAME",
             help="The column with the label, number or answer; embed without one, and without a "
-            "column score, takes all pairs for texts that belong together.",
+            "column score or similarity, takes all pairs for texts that belong together.",
         ),
     ] = None
     label_separator: Annotated[

@@ -69,11 +69,13 @@ def read_pairs(
 
 
 def _score_column(source: RowSource) -> str | None:
-    return next((name for name in _SCORE_COLUMNS if name in source.columns), None)
+    by_lower = {name.lower(): name for name in reversed(source.columns)}
+    return next((by_lower[name] for name in _SCORE_COLUMNS if name in by_lower), None)
 
 
 def _has_pairs(source: RowSource, pair_column: str | None) -> bool:
-    return any(name in source.columns for name in (pair_column, *SECOND_COLUMNS))
+    usual = any(name.lower() in SECOND_COLUMNS for name in source.columns)
+    return usual or pair_column in source.columns
 
 
 def _read_texts(source: RowSource, text_column: str | None) -> list[TextPair]:

@@ -31,6 +31,13 @@ def test_pairs_by_usual_names_and_by_given_ones(tmp_path: Path) -> None:
         assert found == ([TextPair("b", "a", 0.5), TextPair("d", "c", 5)],) * 2
 
 
+@pytest.mark.parametrize("name", ["Score", "SIMILARITY"])
+def test_a_score_is_found_in_whatever_case(tmp_path: Path, name: str) -> None:
+    path, text = tmp_path / "a.csv", f"sentence1,sentence2,{name}\na,b,0.5\nc,d,5\n"
+    path.write_text(text)
+    assert [pair.score for pair in read(path, text, valid=path)[0]] == [0.5, 5]
+
+
 def test_a_share_of_the_rows_is_set_aside(tmp_path: Path) -> None:
     text = "anchor,positive\n" + "".join(f"a{n},b{n}\n" for n in range(20))
     train, valid = read(tmp_path / "a.csv", text, share=0.1)
