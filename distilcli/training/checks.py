@@ -45,8 +45,8 @@ class CheckedRows:
 def check_texts(train: CheckedRows, valid: CheckedRows | None = None) -> list[Finding]:
     """Find data without rows, empty texts, duplicates, and rows to validate on that are learned.
 
-    Rows are the same if their texts are (and their second texts, for pairs). Rows whose text is
-    empty are counted as that alone.
+    Rows are the same if their texts are (and their second texts, for pairs). Rows whose first text
+    is empty are counted as that alone.
     """
     parts = [train] if valid is None else [train, valid]
     found = [_no_rows(rows) for rows in parts if not rows.texts]
@@ -165,12 +165,15 @@ def _no_rows(rows: CheckedRows) -> Finding:
 
 
 def _empty_texts(rows: CheckedRows) -> Finding | None:
-    empty = [index for index, text in enumerate(rows.texts) if not text or text.isspace()]
+    seconds = rows.texts if rows.pairs is None else rows.pairs
+    both = zip(rows.texts, seconds, strict=True)
+    empty = [index for index, texts in enumerate(both) if not all(map(str.strip, texts))]
     if not empty:
         return None
     message = f"{rows.name}: {_counted(empty, 'row has', 'rows have')} an empty text"
     if every := len(empty) == len(rows.texts):
         message += ", and no other row is there; check --text-column"
+        message += "" if rows.pairs is None else " and --pair-column"
     examples = tuple(rows.place(index) for index in empty[:MOST_EXAMPLES])
     return Finding("empty text", message, len(empty), examples, every)
 

@@ -11,6 +11,7 @@ from distilcli.training.data.problems import SolvedProblem
 from distilcli.training.data.questions import Question
 from distilcli.training.data.reading import Place
 from distilcli.training.data.tagged import TaggedSentences
+from distilcli.training.data.texts import PlainTexts
 
 NAMES = ("train", "valid")
 
@@ -36,31 +37,30 @@ def rows_of(part: Any, name: str) -> CheckedRows:
                 known=_known_types(part),
                 places=part.places,
             )
-        case [Question(), *_]:
+        case [Question() | TextPair() | SolvedProblem(), *_]:
+            both = [_texts_of(each) for each in part]
             return CheckedRows(
                 name=name,
-                texts=[each.question for each in part],
-                pairs=[each.context for each in part],
+                texts=[first for first, _ in both],
+                pairs=[second for _, second in both],
                 places=_places_of(part),
             )
-        case [TextPair(), *_]:
-            seconds = [each.second or "" for each in part]
-            return CheckedRows(
-                name=name,
-                texts=[each.first for each in part],
-                pairs=seconds,
-                places=_places_of(part),
-            )
-        case [SolvedProblem(), *_]:
-            options = ["\n".join(option or "" for option in each.options) for each in part]
-            return CheckedRows(
-                name=name,
-                texts=[each.prompt for each in part],
-                pairs=options,
-                places=_places_of(part),
-            )
-        case _:
-            return CheckedRows(name=name, texts=part)
+        case PlainTexts():
+            return CheckedRows(name=name, texts=part.texts, places=part.places)
+        case _:  # an empty list, of whatever it is
+            return CheckedRows(name=name, texts=[])
+
+
+def _texts_of(row: Question | TextPair | SolvedProblem) -> tuple[str, str]:
+    """Return the two texts of a row; options are one text."""
+    match row:
+        case Question():
+            return row.pair
+        case TextPair():
+            # A text without a second one lacks nothing: it stands for both.
+            return row.first, row.first if row.second is None else row.second
+        case SolvedProblem():
+            return row.prompt, "\n".join(option or "" for option in row.options)
 
 
 def _places_of(part: Sequence[Question | TextPair | SolvedProblem]) -> list[Place] | None:

@@ -14,6 +14,7 @@ from distilcli.training.data.labelled import Examples
 from distilcli.training.data.problems import SolvedProblem
 from distilcli.training.data.questions import Question
 from distilcli.training.data.tagged import TaggedSentences
+from distilcli.training.data.texts import PlainTexts
 from distilcli.training.lessons.choose import ChooseLesson
 from distilcli.training.lessons.classify import ClassifyLesson
 from distilcli.training.lessons.lesson import Lesson
@@ -128,7 +129,7 @@ def test_qa_where_every_place_can_be_an_answer(make_model: Make, model_type: str
 
 def test_mlm(make_model: Make, model_type: str) -> None:
     folder = make_model(head="MaskedLanguageModel", model_type=model_type)
-    loss, examples = ready(folder, MlmLesson(TEXTS, TEXTS))
+    loss, examples = ready(folder, MlmLesson(PlainTexts(TEXTS), PlainTexts(TEXTS)))
     labels = torch.full_like(batch_of(examples).input_ids, IGNORED)
     for row, example in enumerate(examples):
         labels[row, example.pieces[0].places] = torch.tensor(example.hidden)

@@ -66,6 +66,18 @@ def test_nothing_but_empty_texts_is_an_error() -> None:
     assert "check --text-column" in finding.message
 
 
+def test_an_empty_second_text_is_one_too() -> None:
+    finding = only(check_texts(rows(["a", "b"], pairs=["c", " "])))
+    assert (finding.kind, finding.count, finding.examples) == (
+        "empty text",
+        1,
+        ("train.csv: row 2",),
+    )
+    finding = only(check_texts(rows(["a"], pairs=[""])))
+    assert finding.is_error
+    assert "check --text-column and --pair-column" in finding.message
+
+
 def test_rows_are_named_by_file_and_line_where_these_are_known() -> None:
     places = [("a.csv", 2), ("b.csv", 7)]
     assert only(check_texts(rows(["x", ""], places=places))).examples == ("b.csv: line 7",)

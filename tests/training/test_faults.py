@@ -13,6 +13,7 @@ from distilcli.training.data.pairs import TextPair
 from distilcli.training.data.problems import SolvedProblem
 from distilcli.training.data.questions import MISSING, Question
 from distilcli.training.data.tagged import TaggedSentences
+from distilcli.training.data.texts import PlainTexts
 from distilcli.training.faults import find_faults
 from distilcli.training.lessons.choose import ChooseLesson
 from distilcli.training.lessons.classify import ClassifyLesson
@@ -100,11 +101,28 @@ def test_answers(find: Find) -> None:
         find(QaLesson(rows[2:], valid))
 
 
+def test_what_is_left_out_is_counted(find: Find) -> None:
+    texts = MlmLesson(PlainTexts(["good", " ", ""], [("t.txt", line) for line in (1, 2, 3)]),
+                      PlainTexts(["bad"]))  # fmt: skip
+    assert find(texts) == {"empty text": 2}
+    assert texts.described() == "from 1 texts, is validated on 1"
+    rows = [Question("who", " ", (), None), Question("what", "a film", ("film",), 2)]
+    asked = QaLesson(rows, [Question("why", "a film", ("film",), 2)])
+    assert find(asked) == {"empty text": 1}
+    assert asked.described() == "from 1 questions, is validated on 1"
+    sentences = TaggedSentences([["good"], []], [[0], []], ("O", "B-X"))
+    tagged = TagLesson(sentences, TaggedSentences([["bad"]], [[1]], ("O", "B-X")))
+    assert find(tagged)["empty text"] == 1
+    assert tagged.described().startswith("from 1 sentences, is validated on 1; ")
+
+
 def test_pairs_texts_and_problems(find: Find) -> None:
     pairs = [TextPair("good", "bad", 1.0), TextPair("good", "bad", 1.0), TextPair("dull", None)]
     recipe = SentenceRecipe()
     assert find(EmbedLesson(pairs, [TextPair("a", "the", 0.0)], recipe)) == {"duplicate": 1}
-    assert find(MlmLesson(["good film", "bad film"], ["Good film"])) == {"leak": 1}
+    assert find(MlmLesson(PlainTexts(["good film", "bad film"]), PlainTexts(["Good film"]))) == {
+        "leak": 1
+    }
     problem = SolvedProblem("good", ("a", "the"), 1)
     assert find(ChooseLesson([problem], [SolvedProblem("good", ("a", "i"), 0)])) == {}
 

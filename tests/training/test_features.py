@@ -10,6 +10,7 @@ from distilcli.errors import UsageError
 from distilcli.model.encoder import Encoder
 from distilcli.tasks.chooser import Chooser
 from distilcli.training.data.labelled import Examples
+from distilcli.training.data.texts import PlainTexts
 from distilcli.training.lessons.classify import ClassifyLesson
 from distilcli.training.lessons.lesson import Lesson
 from distilcli.training.lessons.mlm import MlmLesson
@@ -117,7 +118,7 @@ def test_texts_that_vary_are_read_anew(make_model: Make, tmp_path: Path, passes:
     "lesson",
     [
         TagLesson(sentences(20, seed=1), sentences(9, seed=2)),
-        MlmLesson(["the film was good"] * 20, ["the film was good"] * 5),
+        MlmLesson(PlainTexts(["the film was good"] * 20), PlainTexts(["the film was good"] * 5)),
     ],
     ids=lambda lesson: lesson.task,
 )

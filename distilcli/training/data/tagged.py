@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from distilcli.errors import InputError
+from distilcli.rows.conll import Sentence
 from distilcli.rows.lists import words_of
 from distilcli.rows.reader import RowSource
 from distilcli.rows.row import Row, cell_value
@@ -25,6 +26,11 @@ class TaggedSentences:
     labels: list[list[int]]
     label_names: tuple[str, ...]
     places: Sequence[Place] | None = field(default=None, compare=False)
+
+    @property
+    def count(self) -> int:
+        """How many sentences have words."""
+        return sum(map(bool, self.words))
 
     def rows(self) -> Iterable[object]:
         """Return each sentence with its labels."""
@@ -55,7 +61,7 @@ def read_tagged(
         else _label_names(rows, known=known, source=train, columns=names_of)
     )
     if valid is None:
-        rows, aside = set_aside(rows, share=share, seed=seed, is_labelled=lambda row: all(row[1]))
+        rows, aside = set_aside(rows, share=share, seed=seed, is_labelled=_is_labelled)
     else:
         aside = _read(valid, _columns(valid, columns))
     return (
@@ -91,11 +97,24 @@ def _columns(
 def _read(
     source: RowSource, columns: tuple[str, str], *, may_lack_labels: bool = False
 ) -> list[Tagged]:
-    rows = [_tagged(row, *columns, may_lack_labels=may_lack_labels) for row in source]
-    rows = [row for row in rows if row[0]]
-    if not rows:
+    rows = [
+        _tagged(row, *columns, may_lack_labels=may_lack_labels)
+        for row in source
+        if not _is_remainder(row)
+    ]
+    if not any(words for words, _, _ in rows):
         raise InputError(f"{source.name}: has no sentences to learn from")
     return rows
+
+
+def _is_labelled(row: Tagged) -> bool:
+    words, labels, _ = row
+    return bool(words) and all(labels)
+
+
+def _is_remainder(row: Row) -> bool:
+    """Say whether a row only holds what follows the last sentence of a file."""
+    return isinstance(row, Sentence) and row.error is None and not row.words
 
 
 def _tagged(row: Row, words: str, tags: str, *, may_lack_labels: bool) -> Tagged:

@@ -25,6 +25,7 @@ from distilcli.tasks.fill import MaskedWindow, positions_at
 from distilcli.tasks.framing import Framer, no_number
 from distilcli.tasks.settings import LongTexts
 from distilcli.tokenizer.tokenizer import Tokenizer
+from distilcli.training.data.texts import PlainTexts
 from distilcli.training.digests import rows_digest
 from distilcli.training.lessons.lesson import Example, Metric, PlainLesson, values
 from distilcli.training.lessons.words import Words
@@ -56,8 +57,8 @@ class MaskedExample(Example):
 class MlmLesson(PlainLesson):
     """Texts, of which words are hidden as `seed` has it."""
 
-    train: list[str]
-    valid: list[str]
+    train: PlainTexts
+    valid: PlainTexts
     seed: int = 0
     task: ClassVar[str] = "mlm"
     command: ClassVar[str] = "fill"
@@ -69,7 +70,7 @@ class MlmLesson(PlainLesson):
 
     def described(self) -> str:
         """Say in words what is learned from."""
-        return f"from {len(self.train):,} texts, is validated on {len(self.valid):,}"
+        return f"from {len(self.train.used):,} texts, is validated on {len(self.valid.used):,}"
 
     def configure(self, config: ModelConfig) -> ModelConfig:
         """Return the configuration; words need no labels."""
@@ -84,8 +85,8 @@ class MlmLesson(PlainLesson):
     def digests(self) -> dict[str, str]:
         """Tell the texts by what they hold."""
         return {
-            "training data": rows_digest(self.train),
-            "validation data": rows_digest(self.valid),
+            "training data": rows_digest(self.train.used),
+            "validation data": rows_digest(self.valid.used),
         }
 
 
@@ -157,13 +158,13 @@ class MlmObjective:
         )
         self._pieces = [
             piece
-            for piece in self._framed(tokenizer, lesson.train)
+            for piece in self._framed(tokenizer, lesson.train.used)
             if self._masking.hide(piece, random.Random(0)) is not None
         ]
         self.sizes = [len(piece) for piece in self._pieces]
         hidden = (
             self._masking.hide(piece, random.Random(f"{lesson.seed} valid {number}"))
-            for number, piece in enumerate(self._framed(tokenizer, lesson.valid))
+            for number, piece in enumerate(self._framed(tokenizer, lesson.valid.used))
         )
         self._valid = [example for example in hidden if example is not None]
         if not self._valid:

@@ -57,7 +57,10 @@ class QaLesson(PlainLesson):
 
     def described(self) -> str:
         """Say in words what is learned from."""
-        return f"from {len(self.train):,} questions, is validated on {len(self.valid):,}"
+        learned, validated = (
+            sum(question.is_usable for question in part) for part in (self.train, self.valid)
+        )
+        return f"from {learned:,} questions, is validated on {validated:,}"
 
     def configure(self, config: ModelConfig) -> ModelConfig:
         """Return the configuration; answers need no labels."""

@@ -56,8 +56,8 @@ class TagLesson(PlainLesson):
         """Say in words what is learned from."""
         names = ", ".join(self.train.label_names[:10])
         return (
-            f"from {len(self.train.words):,} sentences, is validated on "
-            f"{len(self.valid.words):,}; labels: {names}"
+            f"from {self.train.count:,} sentences, is validated on {self.valid.count:,}; "
+            f"labels: {names}"
         )
 
     def configure(self, config: ModelConfig) -> ModelConfig:

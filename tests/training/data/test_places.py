@@ -14,6 +14,7 @@ from distilcli.training.settings import LessonOptions
 
 # A blank line and a cell of two lines: rows are not lines.
 CSV = {
+    "mlm": 'text\n"a\nb"\n\nc\nd\ne\n',
     "classify": 'text,label\n"a\nb",x\n\nc,y\nd,x\ne,y\n',
     "multilabel": 'text,label\n"a\nb","x,y"\n\nc,\nd,x\ne,y\n',
     "regress": 'text,label\n"a\nb",1\n\nc,2\nd,3\ne,4\n',

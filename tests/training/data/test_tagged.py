@@ -48,7 +48,9 @@ def test_rows_with_two_lists(tmp_path: Path, columns: tuple[str, str]) -> None:
     content = line(["a", "b"], ["O", "B-X"], columns) + line([], [], columns)
     path.write_text(content)
     train, _ = read(path, content, valid=path)
-    assert train == TaggedSentences([["a", "b"]], [[0, 1]], ("O", "B-X"))
+    # A sentence without words is kept, so that it can be counted.
+    assert train == TaggedSentences([["a", "b"], []], [[0, 1], []], ("O", "B-X"))
+    assert train.count == 1
 
 
 @pytest.mark.parametrize("form", ["a b,O B-X", '"[""a"", ""b""]","[""O"", ""B-X""]"'])
@@ -83,7 +85,7 @@ def test_inside_follows_beginning_of_its_type(tmp_path: Path) -> None:
 
 
 def test_a_share_is_set_aside(tmp_path: Path) -> None:
-    content = "".join(f"w{n} {'O' if n % 2 else 'B-X'}\n\n" for n in range(10))
+    content = "".join(f"w{n} {'O' if n % 2 else 'B-X'}\n\n" for n in range(10)) + "# the end\n"
     train, valid = read(tmp_path / "a.conll", content)
     assert (len(train.words), len(valid.words)) == (6, 4)
     assert {words[0] for words in train.words + valid.words} == {f"w{n}" for n in range(10)}

@@ -7,19 +7,22 @@ from distilcli.rows.reader import open_rows
 from distilcli.training.data.texts import read_texts
 
 
-def test_lines_and_columns_without_the_empty_ones(tmp_path: Path) -> None:
+def test_lines_and_columns_with_the_empty_ones(tmp_path: Path) -> None:
     lines, table = tmp_path / "a.txt", tmp_path / "b.csv"
     lines.write_text("one, two\n\n  \nthree\n")
     table.write_text("id,text\n1,four\n2,\n")
-    found = read_texts(open_rows([str(lines)]), open_rows([str(table)]), share=0.1, seed=0)
-    assert found == (["one, two", "three"], ["four"])
+    train, valid = read_texts(open_rows([str(lines)]), open_rows([str(table)]), share=0.1, seed=0)
+    assert train.texts == ["one, two", "", "  ", "three"]
+    assert train.used == ["one, two", "three"]
+    assert train.places == [(str(lines), line) for line in (1, 2, 3, 4)]
+    assert (valid.texts, valid.used) == (["four", ""], ["four"])
 
 
 def test_a_share_is_set_aside(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
-    path.write_text("".join(f"{n}\n" for n in range(10)))
+    path.write_text("".join(f"{n}\n\n" for n in range(10)))
     train, valid = read_texts(open_rows([str(path)]), None, share=0.2, seed=0)
-    assert (len(train), len(valid)) == (8, 2)
+    assert (len(train.used), len(valid.used), len(valid.texts)) == (8, 2, 2)
 
 
 @pytest.mark.parametrize(

@@ -13,18 +13,20 @@ from distilcli.errors import InputError
 from distilcli.tasks.mask_filler import MaskFiller
 from distilcli.tokenizer.loading import load_tokenizer
 from distilcli.tokenizer.tokenizer import Tokenizer
+from distilcli.training.data.texts import PlainTexts
 from distilcli.training.lessons.mlm import Masking, MlmLesson
 from tests.training.lessons._toy import assert_exact_resume, batch_of, learn, objective_of
 
 Make = Callable[..., Path]
 
 
-def texts(count: int, *, seed: int) -> list[str]:
+def texts(count: int, *, seed: int) -> PlainTexts:
     """Sentences in which the last word follows from the first."""
     draw = random.Random(seed)
     ends = {"film": "dull", "book": "bright", "camera": "cheap"}
     nouns = draw.choices(list(ends), k=count)
-    return [f"the {noun} was {draw.choice(['very', 'not'])} {ends[noun]} ." for noun in nouns]
+    lines = [f"the {noun} was {draw.choice(['very', 'not'])} {ends[noun]} ." for noun in nouns]
+    return PlainTexts(lines)
 
 
 @pytest.fixture
@@ -94,7 +96,7 @@ def test_what_is_hidden_is_drawn_from_seed_epoch_and_row(make_model: Make) -> No
     folder, lines = make_model(head="BaseModel"), ["the film was good and the plot was dull"] * 3
 
     def hidden(*, seed: int = 0, epoch: int = 0) -> list[list[int]]:
-        objective, _ = objective_of(folder, MlmLesson(lines, lines, seed))
+        objective, _ = objective_of(folder, MlmLesson(PlainTexts(lines), PlainTexts(lines), seed))
         examples = objective.examples([0, 1, 2], epoch=epoch)
         return [example.pieces[0].input_ids for example in examples]
 
@@ -105,7 +107,7 @@ def test_what_is_hidden_is_drawn_from_seed_epoch_and_row(make_model: Make) -> No
 
 
 def test_long_texts_are_learned_in_windows(make_model: Make) -> None:
-    lesson = MlmLesson(["good " * 100, "bad"], ["good"])
+    lesson = MlmLesson(PlainTexts(["good " * 100, "bad", ""]), PlainTexts(["good"]))
     objective, _ = objective_of(make_model(head="BaseModel"), lesson, max_length=32)
     assert objective.sizes == [32, 32, 32, 12, 3]
 
@@ -134,15 +136,16 @@ def test_a_fresh_head_is_tied_to_the_embeddings(make_model: Make, tmp_path: Path
 
 
 def test_texts_without_words_cannot_validate(make_model: Make) -> None:
+    lesson = MlmLesson(PlainTexts(["good"]), PlainTexts(["\u4e00"]))
     with pytest.raises(InputError, match="to validate on have no words"):
-        objective_of(make_model(head="BaseModel"), MlmLesson(["good"], ["\u4e00"]))
+        objective_of(make_model(head="BaseModel"), lesson)
 
 
 def test_the_command_reads_plain_lines(
     make_model: Make, distil: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("lines.txt").write_text("\n".join(texts(30, seed=1)) + "\n\n")
+    Path("lines.txt").write_text("\n".join(texts(30, seed=1).texts) + "\n\n")
     run = ("finetune", "lines.txt", "-m", make_model(head="BaseModel"), "--task", "mlm")
     code, _, err = distil(*run, "-o", "m", "--epochs", 1, "--device", "cpu")
     assert code == 0, err

@@ -15,6 +15,7 @@ from distilcli.training.data.pairs import TextPair
 from distilcli.training.data.problems import SolvedProblem
 from distilcli.training.data.questions import Question
 from distilcli.training.data.tagged import TaggedSentences
+from distilcli.training.data.texts import PlainTexts
 from distilcli.training.lessons.choose import ChooseLesson
 from distilcli.training.lessons.classify import ClassifyLesson
 from distilcli.training.lessons.embed import EmbedLesson
@@ -71,7 +72,7 @@ def embed() -> Lesson:
 
 
 def mlm() -> Lesson:
-    return MlmLesson(TEXTS, TEXTS)
+    return MlmLesson(PlainTexts(TEXTS), PlainTexts(TEXTS))
 
 
 @pytest.mark.parametrize(
