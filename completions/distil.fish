@@ -243,7 +243,7 @@ complete --command distil --condition '__distil_runs finetune' --long-option val
 complete --command distil --condition '__distil_runs finetune' --long-option valid-split --exclusive --description 'Without --valid: the share of each label\'s rows set aside (0.1)'
 complete --command distil --condition '__distil_runs finetune' --long-option text-column --short-option c --exclusive --description 'The column with the text; JSONL: a dotted path'
 complete --command distil --condition '__distil_runs finetune' --long-option pair-column --exclusive --description 'The column with a second text: pairs'
-complete --command distil --condition '__distil_runs finetune' --long-option label-column --exclusive --description 'The column with the label, number or answer; embed without one, and without a column score, takes all pairs for texts that belong together'
+complete --command distil --condition '__distil_runs finetune' --long-option label-column --exclusive --description 'The column with the label, number or answer; embed without one, and without a column score or similarity, takes all pairs for texts that belong together'
 complete --command distil --condition '__distil_runs finetune' --long-option label-separator --exclusive --description 'What stands between the labels of a cell in multilabel (a comma)'
 complete --command distil --condition '__distil_runs finetune' --long-option options-column --exclusive --description 'For choose: the column with a list of options, in CSV as JSON (options)'
 complete --command distil --condition '__distil_runs finetune' --long-option option-columns --exclusive --description 'For choose: the columns with an option each, with commas between them'

@@ -297,4 +297,4 @@ class RunPlace:
         if self.plot is not None:
             from distilcli.tokenizer.plot import check_plot
 
-            check_plot(self.plot, force=self.force or self.resume)
+            check_plot(self.plot, force=self.force or self.resume, made=self.output)

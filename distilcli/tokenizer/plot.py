@@ -3,14 +3,17 @@
 from pathlib import Path
 
 from distilcli.errors import ResourceError, UsageError
-from distilcli.rows import check_destination
+from distilcli.rows import check_destination, is_same_file
 from distilcli.tokenizer.statistics import LengthReport
 
 PLOT_SUFFIXES = (".png", ".svg")
 
 
-def check_plot(path: str, *, force: bool) -> None:
-    """Raise `UsageError` if no picture can be drawn to `path`, before any work is done."""
+def check_plot(path: str, *, force: bool, made: str | None = None) -> None:
+    """Raise `UsageError` if no picture can be drawn to `path`, before any work is done.
+
+    `made` is a folder that will be there by then, if it is not yet.
+    """
     try:
         import matplotlib.figure  # noqa: F401
     except ImportError:
@@ -21,7 +24,8 @@ def check_plot(path: str, *, force: bool) -> None:
         raise UsageError(
             f"{path}: --plot draws {' and '.join(PLOT_SUFFIXES)}; choose such a suffix"
         )
-    check_destination(path, force=force)
+    if made is None or Path(made).exists() or not is_same_file(Path(path).parent, made):
+        check_destination(path, force=force)
 
 
 def plot_lengths(report: LengthReport, path: str, *, title: str) -> None:

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from distilcli.errors import ResourceError
+from distilcli.commands._learn_options import RunPlace
+from distilcli.errors import ResourceError, UsageError
 from distilcli.scores.calibration import Bin
 from distilcli.tokenizer.plot import check_plot
 from distilcli.training.panels import sort_curves
@@ -92,6 +93,18 @@ def test_a_png(tmp_path: Path) -> None:
     plot_run(RunPicture(title="x", history=HISTORY[:1]), str(tmp_path / "p.PNG"))
     assert (tmp_path / "p.PNG").read_bytes().startswith(b"\x89PNG")
     assert [path.name for path in tmp_path.iterdir()] == ["p.PNG"]
+
+
+def test_a_picture_in_the_folder_that_the_run_makes(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="needs the extra [plot]")
+    folder = tmp_path / "run"
+    RunPlace(output=str(folder), plot=str(folder / "p.svg")).check()
+    with pytest.raises(UsageError, match="there is no folder"):
+        RunPlace(output=str(folder), plot=str(tmp_path / "other" / "p.svg")).check()
+    folder.mkdir()
+    (folder / "p.svg").touch()
+    with pytest.raises(UsageError, match="already exists"):
+        RunPlace(output=str(folder), plot=str(folder / "p.svg")).check()
 
 
 def test_a_label_that_the_font_lacks_is_no_cause_to_complain(tmp_path: Path) -> None:
