@@ -229,7 +229,7 @@ def evaluate(
     from distilcli.evaluation.gates import check_gates, parse_gates
     from distilcli.evaluation.models import open_model
     from distilcli.evaluation.report import report_of
-    from distilcli.evaluation.tasks import metrics_of
+    from distilcli.evaluation.tasks import metrics_of, refuse_without_effect
     from distilcli.stats import RunStats
 
     opened = (
@@ -237,9 +237,30 @@ def evaluate(
         if source is not None and not is_file
         else open_predictions(subject, predictions, source, task=task, prefix=prefix)
     )
-    metrics = metrics_of(opened.task, threshold=threshold, search=threshold_search)
-    if label_separator is not None and opened.task != "multilabel":
-        raise UsageError(f"--label-separator is for multilabel, not for {opened.task}")
+    given = {
+        "--threshold": threshold,
+        "--threshold-search": threshold_search or None,
+        "--label-separator": label_separator,
+        "--options-column": options_column,
+        "--option-columns": option_columns,
+        "--map": label_map,
+        "--label-column": label_column,
+        "--text-column": text_column,
+        "--pair-column": pair_column,
+        "--long": long,
+        "--max-length": max_length,
+        "--stride": stride,
+        "--window-pooling": window_pooling,
+        "--batch": batch,
+        "--max-tokens": max_tokens,
+        "--threads": threads,
+        "--device": None if device == "auto" else device,
+        "--precision": None if precision == "fp32" else precision,
+        "--prefix": prefix,
+    }
+    told = [option for option, value in given.items() if value is not None]
+    refuse_without_effect(opened.task, told, of_model=not is_file)
+    metrics = metrics_of(opened.task, search=threshold_search)
     gates = parse_gates(least or (), most or (), known=metrics)
     if calibrate:
         check_calibration(subject, opened.task)
@@ -267,7 +288,7 @@ def evaluate(
         outcome = exam.run(stats, by=by, keep_rows=errors is not None, on_error=on_error)
     tell_of_rows(console, outcome)
     report = report_of(
-        outcome, by=by, confidence=confidence, search=threshold_search,
+        outcome, confidence=confidence, search=threshold_search,
         added=save_calibrated(subject, outcome.measured) if calibrate else {},
     )  # fmt: skip
     if stats.batches and not json_summary:
@@ -333,7 +354,7 @@ def _label_names(label_map: str | None) -> dict[str, str]:
 def _long_texts(
     run: RunOptions, task: str, long: "Long | None", window_pooling: str | None
 ) -> "LongTexts":
-    """Return what is done with long texts; what is left out is as the command of the task has it."""
+    """Return what is done with long texts; what is left out is as the task's command has it."""
     from distilcli.tasks.qa import MAX_LENGTH
 
     usual = "window" if task in _WINDOWED else "truncate"
@@ -342,9 +363,13 @@ def _long_texts(
 
 
 def _write_errors(run: RunOptions, exam: "Exam", outcome: "Outcome") -> None:
-    from distilcli.evaluation.report import worst_rows
+    from distilcli.evaluation.report import free_prefix, worst_rows
 
     names = outcome.measured.fault_names
-    with open_sink(run.console, exam.source, names, run.destination) as sink:
+    prefix = free_prefix(exam.source.columns, names)
+    if prefix:
+        run.console.note(f"the rows have columns of these names: those of errors are {prefix}…")
+    destination = replace(run.destination, prefix=prefix)
+    with open_sink(run.console, exam.source, names, destination) as sink:
         for block in worst_rows(outcome):
             sink.write_rows(block)

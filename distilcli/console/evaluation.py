@@ -24,8 +24,12 @@ def show_evaluation(
     records = report.records()
     if report.slices and not is_table:
         records = [
-            *_sliced("", report.rows, records),
-            *(record for one in report.slices for record in _of_slice(one, records[0])),
+            *_sliced("", report.rows, records, like=records[0]),
+            *(
+                line
+                for one in report.slices
+                for line in _sliced(one.name, one.rows, one.records(), like=records[0])
+            ),
         ]
     console.show(
         records,
@@ -42,8 +46,8 @@ def show_evaluation(
                          table_format="table")  # fmt: skip
     if report.slices:
         left = len(report.slices) - _MOST_SLICES
-        console.show(report.slices[:_MOST_SLICES], footer=(), document={}, title=f"by {by}",
-                     table_format="table")  # fmt: skip
+        shown = [one.record() for one in report.slices[:_MOST_SLICES]]
+        console.show(shown, footer=(), document={}, title=f"by {by}", table_format="table")
         if left > 0:
             console.note(f"{left:,} more slices; --format tsv or json has them all")
 
@@ -56,12 +60,7 @@ def tell_of_rows(console: Console, outcome: "Outcome") -> None:
         console.warn(f"rows with an empty text, which count all the same: {outcome.empty:,}")
 
 
-def _of_slice(record: "Record", like: "Record") -> "list[Record]":
+def _sliced(name: str, rows: int, records: "list[Record]", *, like: "Record") -> "list[Record]":
     """Return the lines of a slice, with the columns of a line that is `like` them."""
-    (_, name), (_, rows), *figures = record.items()
     empty = dict.fromkeys(like)
-    return _sliced(name, rows, [{**empty, "metric": one, "value": of} for one, of in figures])
-
-
-def _sliced(name: object, rows: object, records: "list[Record]") -> "list[Record]":
-    return [{"slice": name, "rows": rows, **record} for record in records]
+    return [{"slice": name, "rows": rows, **empty, **record} for record in records]

@@ -203,6 +203,7 @@ def _comparison(
         return gold.nothing, lambda _, values: Foreseen.of(values)
     column = _gold_column(task, source, taken, options)
     known: dict[str, Any] = {"labels": None, "names": options.names}
+    options_of = _options_of(source, options) if task == "choose" else None
     readers: dict[Task, Callable[[Row], Any]] = {
         "classify": gold.label_of(column, **known),
         "multilabel": gold.labels_of(column, **known, separator=options.separator),
@@ -210,11 +211,11 @@ def _comparison(
         "embed": gold.number_of(column),
         "tag": gold.tags_of(column),
         "qa": gold.answers_of(column),
-        "choose": gold.choice_of(column, _options_of(source, options)),
+        "choose": gold.choice_of(column, options_of),
     }
     measures: dict[Task, Callable[[list[Any], list[Any]], Measured]] = {
         "classify": partial(_labelled, source.name),
-        "multilabel": partial(_several, threshold=options.threshold),
+        "multilabel": partial(_several, source.name, threshold=options.threshold),
         "regress": Numbers.of,
         "embed": Similarities.of,
         "tag": partial(_tagged, source.name),
@@ -261,21 +262,46 @@ _GOLD_COLUMNS: dict[Task, tuple[str, ...]] = {
 
 def _labelled(source: str, expected: list[str], values: list[Guess]) -> Labelled:
     """Compare labels by their names; the labels are those that turn up on either side."""
-    every = {label for value in values for label in (value.scores or {})}
-    labels = tuple(sorted(every | {value.label for value in values} | set(expected)))
-    _check_shared(source, set(expected), every | {value.label for value in values})
+    given = {value.label for value in values}
+    columns = _probabilities(source, [value.scores for value in values], given, set(expected))
+    labels = tuple(sorted({*columns, *given, *expected}))
+    _check_shared(source, set(expected), {*columns, *given})
     wanted = numbered(labels, expected)
     predicted = numbered(labels, [value.label for value in values])
     confidences = _column([value.score for value in values])
     probabilities = None
-    if every == set(labels):
-        probabilities = np.array([[(v.scores or {})[name] for name in labels] for v in values])
+    if set(columns) == set(labels):
+        probabilities = np.stack([columns[name] for name in labels], axis=1)
     elif len(labels) == _BINARY and confidences is not None:
         other = 1 - confidences
         probabilities = np.where(
             predicted[:, None] == np.arange(_BINARY), confidences[:, None], other[:, None]
         )
     return Labelled(labels, wanted, predicted, confidences, probabilities)
+
+
+def _probabilities(
+    source: str,
+    scores: Sequence[Mapping[str, float] | None],
+    given: set[str],
+    expected: set[str],
+) -> dict[str, Array]:
+    """Return the probabilities (N,) of each label; none if not all that were given have some.
+
+    What is called like those of a label that nobody names may be something else, and is left out
+    unless it could be probabilities. Raises `InputError` for a label's that are no numbers.
+    """
+    names = sorted({name for one in scores for name in one or ()})
+    found = {name: np.array([(one or {}).get(name, np.nan) for one in scores]) for name in names}
+    for name in (given | expected) & set(found):
+        if np.isnan(found[name]).any():
+            raise InputError(f"{source}: the scores of the label {name!r} are not all numbers")
+    kept = {
+        name: column
+        for name, column in found.items()
+        if name in given | expected or ((column >= 0) & (column <= 1)).all()
+    }
+    return kept if given <= set(kept) else {}
 
 
 def _check_shared(source: str, expected: set[str], predicted: set[str]) -> None:
@@ -290,17 +316,20 @@ def _check_shared(source: str, expected: set[str], predicted: set[str]) -> None:
 
 
 def _several(
-    expected: list[list[str]], values: list[LabelsGuess], *, threshold: float | None
+    source: str,
+    expected: list[list[str]],
+    values: list[LabelsGuess],
+    *,
+    threshold: float | None,
 ) -> SeveralLabels:
-    every = {label for _, scores in values for label in (scores or {})}
-    named = {label for labels, _ in values for label in labels}
-    labels = tuple(sorted(every | named | {label for labels in expected for label in labels}))
+    given = {label for labels, _ in values for label in labels}
+    wanted = {label for labels in expected for label in labels}
+    columns = _probabilities(source, [scores for _, scores in values], given, wanted)
+    labels = tuple(sorted({*columns, *given, *wanted}))
     predicted = indicators(labels, [chosen for chosen, _ in values])
     probabilities = None
-    if labels and every == set(labels):
-        probabilities = np.array(
-            [[(scores or {})[name] for name in labels] for _, scores in values]
-        )
+    if labels and set(columns) == set(labels):
+        probabilities = np.stack([columns[name] for name in labels], axis=1)
     if threshold is not None:
         if probabilities is None:
             raise UsageError(

@@ -5,6 +5,7 @@ prefix before them.
 """
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -94,13 +95,23 @@ class PredictedColumns:
         return None if column is None else gold.number_of(column)(row)
 
     def scores(self, row: Row) -> dict[str, float] | None:
-        """Return the probability of every label, from the columns `score_LABEL`."""
+        """Return the probability of every label, from the columns `score_LABEL`.
+
+        A column of that name may be another's: what is no number there is NaN.
+        """
         start = self._prefix + "score_"
         named = [name for name in self.source.columns if name.startswith(start)]
-        found = {name.removeprefix(start): gold.number_of(name)(row) for name in named}
+        found = {name.removeprefix(start): _number_if_any(row, name) for name in named}
         # score_2 beside label_2 is the second best, not the label 2.
         beside = {name for name in found if self._named(f"label_{name}")}
         return {name: score for name, score in found.items() if name not in beside} or None
+
+
+def _number_if_any(row: Row, column: str) -> float:
+    try:
+        return gold.number_of(column)(row)
+    except InputError:
+        return math.nan
 
 
 def _label(columns: PredictedColumns, row: Row) -> Guess:

@@ -1,5 +1,6 @@
 """What an evaluation found: figures, where they may lie, slices, and the rows gone wrong."""
 
+import itertools
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,24 +12,38 @@ import numpy as np
 from distilcli.evaluation.exam import Outcome
 from distilcli.evaluation.measured import Measured, Record, Table
 from distilcli.rows.row import Row
-from distilcli.rows.writer import Block
+from distilcli.rows.writer import RENAMING, Block
 from distilcli.scores.bootstrap import Interval
 
 _BLOCK_ROWS = 1000
 
 
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """The figures of the `rows` that have one value, the slice's `name`, in some column."""
+
+    name: str
+    rows: int
+    figures: Mapping[str, float]
+
+    def record(self) -> Record:
+        """Return everything as one record; a figure that is undefined is None."""
+        return _all_known({"slice": self.name, "rows": self.rows, **self.figures})
+
+    def records(self) -> list[Record]:
+        """Return a record for each figure, as the report has them; there are no intervals."""
+        return [{"metric": name, "value": _known(value)} for name, value in self.figures.items()]
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Report:
-    """`figures` by metric, each with its interval if there are any; `tables` for people.
-
-    In `slices` a figure that is undefined is None already.
-    """
+    """`figures` by metric, each with its interval if there are any; `tables` for people."""
 
     rows: int
     figures: Mapping[str, float]
     intervals: Mapping[str, Interval] = field(default_factory=dict)
     tables: Sequence[Table] = ()
-    slices: Sequence[Record] = ()
+    slices: Sequence[Slice] = ()
     details: Mapping[str, object] = field(default_factory=dict)
 
     def records(self) -> list[Record]:
@@ -54,7 +69,7 @@ class Report:
             "metrics": {name: _known(value) for name, value in self.figures.items()},
             **({"intervals": self._all_ends()} if self.intervals else {}),
             **{table.name: [_all_known(one) for one in table.records] for table in self.tables},
-            **({"slices": self.slices} if self.slices else {}),
+            **({"slices": [one.record() for one in self.slices]} if self.slices else {}),
             **self.details,
         }
 
@@ -62,13 +77,12 @@ class Report:
 def report_of(
     outcome: Outcome,
     *,
-    by: str | None = None,
     confidence: float | None = None,
     search: bool = False,
     added: Mapping[str, float] = MappingProxyType({}),
     seed: int = 0,
 ) -> Report:
-    """Return what was found; slices are those of the column `by`, the largest first.
+    """Return what was found; the largest of its slices come first.
 
     `added` are figures from elsewhere.
     """
@@ -78,15 +92,15 @@ def report_of(
         figures={**measured.figures(), **(measured.search() if search else {}), **added},
         intervals=measured.intervals(confidence=confidence, seed=seed) if confidence else {},
         tables=measured.tables(),
-        slices=[] if by is None else _slices(measured, outcome.slices, by),
+        slices=_slices(measured, outcome.slices),
         details=measured.details(),
     )
 
 
-def _slices(measured: Measured, names: Sequence[str], by: str) -> list[Record]:
+def _slices(measured: Measured, names: Sequence[str]) -> list[Slice]:
     numbers = np.array(names, dtype=object)
     return [
-        _all_known({by: name, "rows": count, **measured.figures(np.flatnonzero(numbers == name))})
+        Slice(name, count, measured.figures(np.flatnonzero(numbers == name)))
         for name, count in Counter(names).most_common()
     ]
 
@@ -97,6 +111,16 @@ def worst_rows(outcome: Outcome) -> Iterator[Block]:
     order = measured.worst().tolist()
     for start in range(0, len(order), _BLOCK_ROWS):
         yield [_fault(measured, outcome.rows, row) for row in order[start : start + _BLOCK_ROWS]]
+
+
+def free_prefix(columns: Sequence[str], new: Sequence[str]) -> str:
+    """Return what the names of `new` columns begin with, so that none is one of `columns`.
+
+    The columns may come from a run of this kind, so that the usual prefix is taken too.
+    """
+    further = ("evaluated_" * times for times in itertools.count(1))
+    prefixes = itertools.chain(("", RENAMING), further)
+    return next(prefix for prefix in prefixes if not any(prefix + name in columns for name in new))
 
 
 def _fault(measured: Measured, rows: Sequence[Row], row: int) -> tuple[Row, Record]:

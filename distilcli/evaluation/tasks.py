@@ -1,6 +1,6 @@
 """Which task is evaluated, and what can be measured of it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from distilcli.checkpoint.config import read_config
@@ -41,8 +41,25 @@ SEARCHED: dict[Task, tuple[str, ...]] = {
 }
 """What a search for the best threshold adds."""
 
-_WITH_THRESHOLD: tuple[Task, ...] = ("multilabel", "qa")
-
+_LABELLED: tuple[Task, ...] = ("classify", "multilabel")
+_WHOLE_TEXTS: tuple[Task, ...] = (*_LABELLED, "regress")
+_ONLY_FOR: dict[str, tuple[Task, ...]] = {
+    "--threshold": ("multilabel", "qa"),
+    "--threshold-search": tuple(SEARCHED),
+    "--label-separator": ("multilabel",),
+    "--options-column": ("choose",),
+    "--option-columns": ("choose",),
+    "--map": _LABELLED,
+    "--label-column": (*_WHOLE_TEXTS, "tag", "qa", "embed", "choose"),
+    "--pair-column": (*_WHOLE_TEXTS, "qa", "embed"),
+    "--window-pooling": (*_WHOLE_TEXTS, "embed"),
+}
+_ONLY_FOR_MODELS = (
+    *("--text-column", "--pair-column"),
+    *("--long", "--max-length", "--stride", "--window-pooling"),
+    *("--batch", "--max-tokens", "--threads", "--device", "--precision"),
+)
+_ONLY_FOR_PREDICTIONS = ("--prefix",)
 _OF_HEADS: dict[type[TaskModel], Task] = {
     TokenClassifier: "tag",
     QuestionAnswerer: "qa",
@@ -53,15 +70,25 @@ _OF_HEADS: dict[type[TaskModel], Task] = {
 _OF_KINDS: dict[Kind, Task] = {"single": "classify", "multi": "multilabel", "regression": "regress"}
 
 
-def metrics_of(task: Task, *, threshold: float | None, search: bool) -> tuple[str, ...]:
-    """Return the names of the figures that there will be.
+def refuse_without_effect(task: Task, given: Iterable[str], *, of_model: bool) -> None:
+    """Raise `UsageError` for an option that was given and means nothing to what is evaluated.
 
-    Raises `UsageError` for a threshold, or a search for one, that means nothing to the task.
+    That is a task, of a model or of predictions in a file.
     """
-    if threshold is not None and task not in _WITH_THRESHOLD:
-        raise UsageError(f"--threshold is for {' and '.join(_WITH_THRESHOLD)}, not for {task}")
-    if search and task not in SEARCHED:
-        raise UsageError(f"--threshold-search is for {', '.join(SEARCHED)}, not for {task}")
+    others, what = (
+        (_ONLY_FOR_PREDICTIONS, "predictions in a file, not for a model")
+        if of_model
+        else (_ONLY_FOR_MODELS, "a model, not for predictions in a file")
+    )
+    for option in given:
+        if option in others:
+            raise UsageError(f"{option} is for {what}")
+        if task not in (tasks := _ONLY_FOR.get(option, (task,))):
+            raise UsageError(f"{option} is for {', '.join(tasks)}, not for {task}")
+
+
+def metrics_of(task: Task, *, search: bool) -> tuple[str, ...]:
+    """Return the names of the figures that there will be; `search` adds those of a threshold."""
     return (*METRICS[task], *(SEARCHED[task] if search else ()))
 
 

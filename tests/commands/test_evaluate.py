@@ -347,7 +347,7 @@ def test_slices(distil: Distil, tiny_folder: Path, reviews: Path) -> None:
     document = json.loads(
         distil("evaluate", tiny_folder, reviews, "--by", "source", "--format", "json")[1]
     )
-    assert [one["source"] for one in document["slices"]] == ["a", "b"]
+    assert [one["slice"] for one in document["slices"]] == ["a", "b"]
 
 
 def test_undefined_figures_of_slices_are_empty(
@@ -437,7 +437,7 @@ def test_a_temperature_is_saved_and_used(
         (["{data}", "--calibrate"], 2, "is a file of predictions"),
         (["{qa}", "{squad}", "--calibrate"], 2, "not for qa"),
         (["{model}"], 2, "name rows to evaluate it on"),
-        (["{model}", "{data}", "--threshold", "0.5"], 2, "--threshold is for multilabel and qa"),
+        (["{model}", "{data}", "--threshold", "0.5"], 2, "--threshold is for multilabel, qa"),
         (["{qa}", "{squad}", "--by", "nope"], 3, "no column 'nope'"),
         (["{tag}", "{conll}", "--threshold-search"], 2, "not for tag"),
         (["{model}", "{data}", "--confidence", "95"], 2, "give a share between 0 and 1"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands._parse import json_lines
+from tests.commands._parse import delimited, json_lines
 
 Distil = Callable[..., tuple[int, str, str]]
 MakeModel = Callable[..., Path]
@@ -42,3 +42,93 @@ def test_long_contexts_are_read_in_windows_of_any_length(
     assert figures(out)["exact_match"] == "1.0000"
     cut = distil("evaluate", qa_folder, data, "--long", "truncate", "--max-length", 24)[1]
     assert figures(cut)["exact_match"] != "1.0000"
+
+
+def test_errors_find_names_of_their_own(distil: Distil, tmp_path: Path) -> None:
+    rows = [{"score": "1", "predicted_score": n, "predicted": "x"} for n in (1, 3, 2)]
+    data, wrong = rows_in(tmp_path / "scored.jsonl", rows), tmp_path / "wrong.csv"
+    code, _, err = distil("evaluate", data, "--task", "regress", "--errors", wrong, "--json")
+    assert code == 0, err
+    assert json.loads(err.splitlines()[-1])["metrics"]["mae"] == 1.0
+    worst, *_ = delimited(wrong.read_text())
+    assert worst["score"] == "1"
+    assert (worst["predicted_score"], worst["evaluated_predicted"]) == ("3", "3.0")
+    assert "evaluated_" in err
+
+
+@pytest.mark.parametrize("column", ["accuracy", "rows", "metric", "slice"])
+def test_a_column_of_slices_may_have_any_name(distil: Distil, tmp_path: Path, column: str) -> None:
+    rows = [{column: "x", "predicted_label": "a", "label": gold} for gold in "aab"]
+    rows += [{column: "y", "predicted_label": "b", "label": "b"}]
+    data = rows_in(tmp_path / "rows.jsonl", rows)
+    code, out, err = distil("evaluate", data, "--by", column)
+    assert code == 0, err
+    lines = [line for line in delimited(out, "\t") if line["metric"] == "accuracy"]
+    assert [(line["slice"], line["rows"], line["value"]) for line in lines] == [
+        ("", "4", "0.7500"), ("x", "3", "0.6667"), ("y", "1", "1.0000"),
+    ]  # fmt: skip
+    document = json.loads(distil("evaluate", data, "--by", column, "--format", "json")[1])
+    assert [(one["slice"], one["rows"]) for one in document["slices"]] == [("x", 3), ("y", 1)]
+    assert document["slices"][1]["accuracy"] == 1.0
+
+
+def test_a_column_that_is_called_like_a_score(
+    distil: Distil, tiny_folder: Path, tmp_path: Path
+) -> None:
+    texts = ["the film was good", "a dull plot", "i loved it", "poor sound"]
+    rows = [
+        {"text": text, "gold": gold, "score_helpful": helpful, "score_of": shop}
+        for text, gold, helpful, shop in zip(
+            texts, ["positive", "negative"] * 2, (3, 0, 7, 1), "abcd", strict=True
+        )
+    ]
+    data, plain, full = (tmp_path / name for name in ("data.jsonl", "plain.csv", "full.csv"))
+    rows_in(data, rows)
+    golds = ("--label-column", "gold")
+    _, by_model, _ = distil("evaluate", tiny_folder, data, *golds)
+    assert distil("classify", data, "-m", tiny_folder, "-o", plain)[0] == 0
+    assert distil("classify", data, "-m", tiny_folder, "-o", full, "--all-scores")[0] == 0
+    for predictions in (plain, full):
+        code, out, err = distil("evaluate", predictions, data, *golds)
+        assert (code, out) == (0, by_model), err
+
+
+def test_a_score_that_could_be_a_probability_needs_those_of_all_labels(
+    distil: Distil, tmp_path: Path
+) -> None:
+    rows = [
+        {"predicted_label": label, "predicted_score": 0.9, "predicted_score_x": 0.5, "label": gold}
+        for label, gold in ("ab", "aa", "bb")
+    ]
+    code, _, err = distil("evaluate", rows_in(tmp_path / "p.jsonl", rows), "--json")
+    assert code == 0, err
+    assert json.loads(err.splitlines()[-1])["labels"][-1]["label"] == "b"
+
+
+@pytest.mark.parametrize(
+    ("subject", "option", "words"),
+    [
+        ("file", ("--precision", "bf16"), "--precision is for a model, not for predictions"),
+        ("file", ("--long", "window"), "--long is for a model"),
+        ("file", ("--batch", "2"), "--batch is for a model"),
+        ("file", ("--device", "cpu"), "--device is for a model"),
+        ("file", ("-c", "text"), "--text-column is for a model"),
+        ("file", ("--task", "regress", "--map", "a=b"), "--map is for classify, multilabel, not"),
+        ("file", ("--options-column", "text"), "--options-column is for choose, not for classify"),
+        ("file", ("--option-columns", "text"), "--option-columns is for choose"),
+        ("model", ("--prefix", "p_"), "--prefix is for predictions in a file"),
+        ("model", ("--task", "mlm", "--label-column", "label"), "--label-column is for classify"),
+        ("model", ("--task", "tag", "--window-pooling", "max"), "--window-pooling is for"),
+    ],
+    ids=str,
+)
+def test_options_without_effect_are_refused(
+    distil: Distil, tiny_folder: Path, tmp_path: Path, subject: str, option: list[str], words: str
+) -> None:
+    rows = [{"text": "good", "label": gold, "predicted_label": "a", "score": 1} for gold in "ab"]
+    data = rows_in(tmp_path / "rows.jsonl", rows)
+    subjects = (data,) if subject == "file" else (tiny_folder, data)
+    code, out, err = distil("evaluate", *subjects, *option, "-q")
+    assert (code, out) == (2, "")
+    assert words in err
+    assert err.count("\n") == 1

@@ -180,7 +180,7 @@ def test_perplexity_is_over_all_tokens() -> None:
 
 
 def test_slices_are_figures_of_their_rows() -> None:
-    report = report_of(Outcome(LABELLED, ["x", "y", "x", "x"], []), by="source")
-    assert [(one["source"], one["rows"]) for one in report.slices] == [("x", 3), ("y", 1)]
-    assert report.slices[1]["accuracy"] == 0.0
+    report = report_of(Outcome(LABELLED, ["x", "y", "x", "x"], []))
+    assert [(one.name, one.rows) for one in report.slices] == [("x", 3), ("y", 1)]
+    assert report.slices[1].figures["accuracy"] == 0.0
     assert report.as_dict()["slices"][1]["auc"] is None  # type: ignore[index]
