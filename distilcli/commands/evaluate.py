@@ -357,7 +357,7 @@ def _long_texts(
     """Return what is done with long texts; what is left out is as the task's command has it."""
     from distilcli.tasks.qa import MAX_LENGTH
 
-    usual = "window" if task in _WINDOWED else "truncate"
+    usual: Long = "window" if task in _WINDOWED else "truncate"
     length = run.max_length or (MAX_LENGTH if task == "qa" else None)
     return replace(run, long=long or usual, max_length=length).long_texts(window_pooling)
 
