@@ -9,11 +9,12 @@ from distilcli.errors import ResourceError
 from distilcli.model import inference, precision
 from distilcli.model.heads import HEADS, SequenceClassifier, TaskModel
 from distilcli.model.inference import for_inference
+from distilcli.model.int8 import weight_steps
 from distilcli.model.precision import Precision
 from tests.model.test_heads import TINY, TINY_BERT, built
 
 CPU = torch.device("cpu")
-SIZES: dict[Precision, float] = {"fp32": 1e-5, "bf16": 0.06, "int8": 0.06}
+SIZES: dict[Precision, float] = {"fp32": 1e-5, "bf16": 0.06, "int8": 0.06 * 127 / weight_steps()}
 
 
 def batch() -> tuple[torch.Tensor, torch.Tensor]:
