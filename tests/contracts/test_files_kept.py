@@ -22,6 +22,19 @@ def index(distil: Distil, tiny_folder: Path) -> str:
     return "index.npy"
 
 
+@pytest.mark.parametrize(
+    ("profile", "trace"), [("was.json", "was.json"), (".", "fp32-seq128-batch1.trace.json")]
+)
+@pytest.mark.parametrize("option", ["--compare", "--json"])
+def test_traces_of_a_benchmark_spare_other_files(
+    distil: Distil, tiny_folder: Path, profile: str, trace: str, option: str
+) -> None:
+    Path(trace).write_text("{}")
+    code, _, err = distil("bench", "-m", tiny_folder, option, trace, "--profile", profile)
+    assert (code, Path(trace).read_text()) == (2, "{}")
+    assert "name " in err
+
+
 @pytest.mark.parametrize("report", ["src.csv"])
 def test_near_duplicates_spare_their_rows(distil: Distil, tiny_folder: Path, report: str) -> None:
     before = Path(report).read_bytes()
