@@ -157,9 +157,9 @@ def test_rows_that_fail_are_told(rows: Path, tiny_folder: Path) -> None:
     assert (found.rows, found.failed_rows) == (4, 2)
     assert [record["failed_rows"] for record in found.records()] == [2] * 6
     assert len(warned) == 1
-    assert f"{rows}: 2 of 4 rows failed, the first: {rows}:3" in warned[0]
+    assert f"{rows}: 2 of 4 rows failed, the first: {rows}: line 3" in warned[0]
     rows.write_text("n,text\n1\n2\n")
-    with pytest.raises(InputError, match=r"every row failed: .*:2"):
+    with pytest.raises(InputError, match=r"every row failed: .*line 2"):
         run_dataset(plan, note=nothing, warn=nothing)
 
 
