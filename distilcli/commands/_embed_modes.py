@@ -252,7 +252,8 @@ def near_duplicates(
     run = vectors.run
     _check_files(run, index)
     with tempfile.TemporaryDirectory() as folder:
-        code, computed = 0, {}
+        code = 0
+        computed: dict[str, Any] = {}
         if index is None:
             index = str(Path(folder) / "vectors.npy")
             storing = dataclasses.replace(run, output=index, output_format="auto")
