@@ -150,12 +150,13 @@ def _document(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     except (ValueError, RecursionError):
         raise _foreign(path) from None
-    written_as = document.get("format") if isinstance(document, dict) else None
-    if written_as == DATASET_FORMAT:
+    if not isinstance(document, dict):
+        raise _foreign(path)
+    if document.get("format") == DATASET_FORMAT:
         raise InputError(
             f"{path}: is of bench --dataset; whole runs cannot be compared, name a file of batches"
         )
-    if written_as != FORMAT:
+    if document.get("format") != FORMAT:
         raise _foreign(path)
     if document.get("version") != VERSION:
         raise InputError(
