@@ -171,12 +171,19 @@ def _as_failure(error: BaseException) -> DistilError | None:
         command = context.command_path if context else PROGRAM
         message = error.format_message().replace("Value error, ", "").rstrip(".")
         return UsageError(f"{message}; see '{command} --help'")
-    if isinstance(error, MemoryError):
-        return ResourceError("memory does not suffice; try smaller batches")
+    if isinstance(error, MemoryError) or _is_allocation_failure(error):
+        return ResourceError("memory does not suffice; free some, or try smaller batches")
     if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
         where = f"{error.filename}: " if error.filename else ""
         return ResourceError(f"{where}no space left on the disk; free some and run again")
     return None
+
+
+def _is_allocation_failure(error: BaseException) -> bool:
+    # It stands on ctypes, which would slow every start down.
+    from distilcli.memory import is_allocation_failure  # noqa: PLC0415
+
+    return isinstance(error, RuntimeError) and is_allocation_failure(str(error))
 
 
 def _discard_stdout() -> None:

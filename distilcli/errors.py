@@ -29,6 +29,10 @@ class ModelError(DistilError):
     exit_code = 4
 
 
+class HeadError(ModelError):
+    """A model has no trained head for what it is asked to do."""
+
+
 class ResourceError(DistilError):
     """Memory, disk, device or network does not suffice (exit code 5)."""
 

@@ -9,6 +9,11 @@ from pathlib import Path
 # The names of malloc.h.
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -2, -4, -8
 _NEVER = -1
+# What torch's allocators and oneDNN say, which raise a RuntimeError.
+_NO_MEMORY = (
+    *("can't allocate memory", "not enough memory", "out of memory"),
+    *("could not create a primitive", "could not create a memory object"),
+)
 _PAD_BYTES = 256 * 2**20
 
 
@@ -32,6 +37,11 @@ def peak_memory_bytes() -> int | None:
         return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def is_allocation_failure(message: str) -> bool:
+    """Tell by the message of a `RuntimeError` whether there was no memory to give."""
+    return any(phrase in message.lower() for phrase in _NO_MEMORY)
 
 
 def keep_freed_memory() -> None:

@@ -10,7 +10,7 @@ from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from distilcli.benchmark.report import FORMAT, VERSION, Change, Report
+from distilcli.benchmark.report import DATASET_FORMAT, FORMAT, VERSION, Change, Report
 from distilcli.benchmark.result import Setting
 from distilcli.errors import GateError, InputError
 
@@ -150,7 +150,13 @@ def _document(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     except (ValueError, RecursionError):
         raise _foreign(path) from None
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
+    if not isinstance(document, dict):
+        raise _foreign(path)
+    if document.get("format") == DATASET_FORMAT:
+        raise InputError(
+            f"{path}: is of bench --dataset; whole runs cannot be compared, name a file of batches"
+        )
+    if document.get("format") != FORMAT:
         raise _foreign(path)
     if document.get("version") != VERSION:
         raise InputError(

@@ -14,12 +14,12 @@ from typing import Any
 import torch
 
 from distilcli.benchmark.memory import MemoryWatch, settle
-from distilcli.benchmark.report import describe_machine
+from distilcli.benchmark.report import DATASET_FORMAT, describe_machine, machine_columns
 from distilcli.benchmark.stages import Stages, TimedRows, TimedSink, TimedTask
 from distilcli.benchmark.subject import SHAPES, is_shape, random_model
 from distilcli.checkpoint.locate import locate
 from distilcli.engine.workers import workers_on
-from distilcli.errors import InputError, ModelError, ResourceError, UsageError
+from distilcli.errors import HeadError, InputError, ResourceError, UsageError
 from distilcli.model.heads import SequenceClassifier
 from distilcli.model.precision import Precision
 from distilcli.model.saving import save_model, tokenizer_files
@@ -33,7 +33,6 @@ from distilcli.tasks.files import run_files, text_from, texts_from
 from distilcli.tasks.settings import BatchOptions, available_cores
 from distilcli.tasks.verified import SAMPLE_ROWS
 
-FORMAT = "distil bench dataset"
 _TOKENIZER = "sentiment"  # uncased English, as the shapes' vocabulary
 _WRITTEN_AS = {"csv": "csv", "tsv": "tsv", "txt": "tsv"}
 _LABELS = ("negative", "positive")
@@ -65,7 +64,8 @@ class DatasetResult:
     """One run; `seconds` is its wall time, `stages` the seconds spent, summed over threads.
 
     Stages go on side by side, so together they are more than the wall time. `peak_memory_bytes` is
-    that of the process: on Linux while the rows were run, elsewhere since it began.
+    that of the process: while the rows were run where the system can forget an older peak, else
+    since it began.
     """
 
     model: str
@@ -96,6 +96,7 @@ class DatasetResult:
                 "seconds": seconds,
                 "share": share,
                 "rows_per_second": rate,
+                "failed_rows": self.failed_rows,
             }
             for name, seconds, share, rate in [
                 *lines,
@@ -111,10 +112,15 @@ class DatasetReport:
     environment: dict[str, Any]
     results: list[DatasetResult]
 
+    def records(self) -> list[dict[str, Any]]:
+        """Return the lines of every run, with the machine."""
+        machine = machine_columns(self.environment)
+        return [record | machine for result in self.results for record in result.records()]
+
     def as_dict(self) -> dict[str, Any]:
         """Return everything as plain JSON values."""
         results = [asdict(result) for result in self.results]
-        return {"format": FORMAT, "environment": self.environment, "results": results}
+        return {"format": DATASET_FORMAT, "environment": self.environment, "results": results}
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +186,7 @@ def _open(plan: DatasetPlan, model: str, precision: Precision) -> _Opened:
     }
     try:
         classifier = Classifier(model, **how)
-    except ModelError:
+    except HeadError:
         return _Opened(Embedder(model, **how), "rows are embedded (the model has no labels)")
     head = "a head of random weights" if is_shape(plan.model) else "the model's head"
     return _Opened(classifier, f"rows are classified by {head}")
@@ -230,6 +236,13 @@ def _run(
         )
     if not stats.rows:
         raise InputError(f"{source.name}: has no rows to measure; name a file with some")
+    if stats.failed == stats.rows:
+        raise InputError(f"{source.name}: every row failed: {stats.first_error}")
+    if stats.failed:
+        warn(
+            f"{source.name}: {stats.failed:,} of {stats.rows:,} rows failed, the first: "
+            f"{stats.first_error}; rates are of all rows"
+        )
     return DatasetResult(
         model=plan.model,
         done=opened.done,

@@ -11,15 +11,17 @@ from distilcli.memory import give_back_memory, peak_memory_bytes, resident_bytes
 
 _CLEAR = Path("/proc/self/clear_refs")
 _FORGET_PEAK = "5"  # proc(5), clear_refs
+_NEAR_BYTES = 2**24
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Memory:
     """Peaks in bytes; what the machine does not tell is None.
 
-    `process` is the highest resident memory, on Linux since the watch began, elsewhere since the
-    process did. `added` is what the model and its batches took of the device's memory (on the CPU
-    of the process's) beyond what was taken before it was loaded.
+    `process` is the highest resident memory: since the watch began where the system can forget an
+    older peak, else since the process did. `added` is what the model and its batches took of the
+    device's memory (on the CPU of the process's) beyond what was taken before it was loaded; on the
+    CPU nothing tells where an older peak stays.
     """
 
     process: int | None = None
@@ -34,13 +36,11 @@ class MemoryWatch:
     def __init__(self, device: torch.device, *, held: int | None) -> None:
         self._device, self._held = device, held
         settle()  # else what is taken from memory that earlier work left free is not seen
-        self._before = occupied(device)
-        if device.type == "cuda":
+        is_cuda = device.type == "cuda"
+        if is_cuda:
             torch.cuda.reset_peak_memory_stats(device)
-        # Where the system does not let go of the old peak, it is the peak of the process.
-        with contextlib.suppress(OSError):
-            if _CLEAR.exists():
-                _CLEAR.write_text(_FORGET_PEAK, encoding="ascii")
+        has_forgotten = forget_peak()
+        self._before = occupied(device) if is_cuda or has_forgotten else None
 
     def read(self) -> Memory:
         """Return the peaks since the watch began."""
@@ -59,6 +59,14 @@ class MemoryWatch:
         if peak is None or self._before is None or self._held is None:
             return None
         return self._held + max(0, peak - self._before)
+
+
+def forget_peak() -> bool:
+    """Ask the system to forget the peak of the process; say whether it is now what is taken."""
+    with contextlib.suppress(OSError):
+        _CLEAR.write_text(_FORGET_PEAK, encoding="ascii")
+    peak, now = peak_memory_bytes(), resident_bytes()
+    return peak is not None and now is not None and peak - now < _NEAR_BYTES
 
 
 def occupied(device: torch.device) -> int | None:

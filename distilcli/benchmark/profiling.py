@@ -21,7 +21,7 @@ def trace_path(place: Path, name: str) -> Path:
 
 
 def check_trace_place(place: Path, *, settings: int) -> None:
-    """Raise `UsageError` where traces of so many settings cannot be written to `place`."""
+    """Raise `UsageError` where traces of so many settings cannot be meant to go to `place`."""
     if _is_trace(place):
         if settings > 1:
             raise UsageError(
@@ -29,6 +29,11 @@ def check_trace_place(place: Path, *, settings: int) -> None:
             )
         if not place.parent.is_dir():
             raise UsageError(f"--profile {place}: there is no folder {str(place.parent)!r}")
+
+
+def make_trace_place(place: Path) -> None:
+    """Make the folder that traces go to, if it is one; raise `UsageError` where it cannot be."""
+    if _is_trace(place):
         return
     try:
         place.mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,9 @@ from distilcli.model.machine import cpu_flags, cpu_name, device_name
 from distilcli.tasks.settings import available_cores
 
 FORMAT = "distil bench"
+DATASET_FORMAT = "distil bench dataset"
 VERSION = 1
+_OF_MACHINE = ("cpu", "gpu", "torch", "date")
 
 
 def describe_machine(device: torch.device, *, threads: int) -> dict[str, Any]:
@@ -32,6 +34,11 @@ def describe_machine(device: torch.device, *, threads: int) -> dict[str, Any]:
         "python": platform.python_version(),
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
     }
+
+
+def machine_columns(environment: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a line of figures says of the machine that they are from."""
+    return {name: environment.get(name) for name in _OF_MACHINE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +102,7 @@ class Report:
         }
 
     def records(self) -> list[dict[str, Any]]:
-        """Return a line for each result, with its ratios and what has changed.
+        """Return a line for each result, with its ratios, what has changed, and the machine.
 
         Ratios stand with the model's own results; those of its rival have none.
         """
@@ -111,6 +118,7 @@ class Report:
                 for found, empty in more
                 for name, value in found.get(result.setting, empty).items()
             }
+            | machine_columns(self.environment)
             for result in self.results
         ]
 

@@ -41,6 +41,21 @@ class Plan:
     profile: Path | None = None
     offline: bool = False
 
+    def trace(self, precision: Precision, *, seq: int, batch: int) -> Path | None:
+        """Return where the trace of a setting goes."""
+        name = f"{precision}-seq{seq}-batch{batch}"
+        return None if self.profile is None else trace_path(self.profile, name)
+
+    @property
+    def traces(self) -> list[Path]:
+        """Return where every trace goes."""
+        found = (
+            self.trace(precision, seq=seq, batch=batch)
+            for precision in self.precisions
+            for seq, batch in self.sizes
+        )
+        return [path for path in found if path is not None]
+
 
 @dataclass(frozen=True, slots=True)
 class Voice:
@@ -96,8 +111,7 @@ def _measure_precision(plan: Plan, precision: Precision, report: Report, voice: 
                 if each.carrier.halvings > before:
                     voice.warn(_halved(each, seq=seq, batch=batch))
             settings.append([each.measured for each in contenders])
-            if plan.profile is not None:
-                path = trace_path(plan.profile, f"{precision}-seq{seq}-batch{batch}")
+            if (path := plan.trace(precision, seq=seq, batch=batch)) is not None:
                 voice.show_profile(
                     profile_subject(contenders[0].subject, path, seq=seq, batch=batch)
                 )

@@ -1,5 +1,6 @@
 """What `distil bench` is told of what to measure, and of what must hold."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,6 +113,8 @@ class BenchOptions:
                 raise UsageError(f"{given} is for rows; add --dataset FILE")
         elif given := _given(of_sizes):
             raise UsageError(f"{given} is for batches of random ids; leave it out with --dataset")
+        if self.seconds is not None and not math.isfinite(self.seconds):
+            raise UsageError(f"--seconds {self.seconds} never ends; give a number of seconds")
         if self.versus == self.model:
             raise UsageError(f"--vs {self.versus}: that is the model itself; name another")
         if self.limit == 0:

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import NoneType
 from typing import TYPE_CHECKING, Any
 
-from distilcli.commands._file_run import open_sink, write_report
+from distilcli.commands._file_run import open_sink, told_agreement, write_report
 from distilcli.commands._run_options import RunOptions
 from distilcli.errors import InputError, UsageError
 
@@ -125,13 +125,14 @@ def embed_rows(vectors: Vectors, *, text_column: str | None, of_tokens: bool) ->
     layout: Layout = "glance" if run.destination.is_table else "json"
     if run.written_format == "parquet":
         layout = "array"
-    return _carry(vectors, source, of_tokens=of_tokens, layout=layout)
+    code, _ = _carry(vectors, source, of_tokens=of_tokens, layout=layout)
+    return code
 
 
 def store(
     vectors: Vectors, *, text_column: str | None, identity: str | None, of_tokens: bool
-) -> int:
-    """Write a file of vectors, and what names them beside it; return the exit code."""
+) -> "tuple[int, Embedder]":
+    """Write a file of vectors, and what names them beside it; return exit code and model."""
     run = vectors.run
     if run.output is None:
         raise UsageError(f"--format {run.output_format} needs a file; add -o FILE")
@@ -153,7 +154,7 @@ def _carry(
     of_tokens: bool,
     layout: "Layout",
     stored_by: str | None = None,
-) -> int:
+) -> "tuple[int, Embedder]":
     """Run the rows; `stored_by` is the id column of a file of vectors, None where rows go out."""
     from distilcli.tasks.embed import EmbeddingColumns, TokenEmbeddingColumns
     from distilcli.tasks.files import text_from
@@ -188,7 +189,7 @@ def _carry(
             force=run.force,
         )
 
-    return run.carry(
+    code = run.carry(
         "embed",
         source,
         embedder,
@@ -197,6 +198,7 @@ def _carry(
         text_columns=[text_column],
         open_vectors=None if stored_by is None else open_vectors,
     )
+    return code, embedder
 
 
 def search(vectors: Vectors, queries: Sequence[str], *, index: str | None, k: int) -> int:
@@ -227,7 +229,11 @@ def search(vectors: Vectors, queries: Sequence[str], *, index: str | None, k: in
 
     _write(run, (*query_column, "rank", "score", *named), records())
     about = {"command": "embed", "model": embedder.name, "index": index, "vectors": stored.count}
-    write_report({**about, "queries": len(queries)}, run.report)
+    computed = {
+        "precision": embedder.precision,
+        **told_agreement(run.console, embedder.agreement),
+    }
+    write_report({**about, "queries": len(queries), **computed}, run.report)
     return 0
 
 
@@ -247,6 +253,7 @@ def near_duplicates(
     _check_files(run, index)
     with tempfile.TemporaryDirectory() as folder:
         code = 0
+        computed: dict[str, Any] = {}
         if index is None:
             index = str(Path(folder) / "vectors.npy")
             storing = dataclasses.replace(run, output=index, output_format="auto")
@@ -255,7 +262,7 @@ def near_duplicates(
                 storing = dataclasses.replace(
                     storing, stats_file=None, json_summary=False, quiet=quiet
                 )
-            code = store(
+            code, embedder = store(
                 dataclasses.replace(vectors, run=storing),
                 text_column=text_column,
                 identity=identity,
@@ -263,6 +270,7 @@ def near_duplicates(
             )
             if run.dry_run:
                 return code
+            computed = {"precision": embedder.precision, **embedder.agreement.as_dict()}
         stored = open_stored(index)
         names = stored.names()
         count = 0
@@ -277,7 +285,8 @@ def near_duplicates(
         named = names.columns
         _write(run, ("score", *named, *(f"other_{name}" for name in named)), records())
         run.console.note(f"{count:,} pairs of {stored.count:,} rows at {threshold} or nearer")
-        write_report({"command": "embed", "vectors": stored.count, "pairs": count}, run.report)
+        about = {"command": "embed", "vectors": stored.count, "pairs": count}
+        write_report({**about, **computed}, run.report)
     return code
 
 

@@ -139,7 +139,8 @@ def embed(
             vectors, threshold, index=index, text_column=text_column, identity=id_column
         )
     if run.vector_format is not None:
-        return store(vectors, text_column=text_column, identity=id_column, of_tokens=tokens)
+        code, _ = store(vectors, text_column=text_column, identity=id_column, of_tokens=tokens)
+        return code
     if id_column is not None:
         raise UsageError("--id-column is for stored vectors (-o FILE.npy); rows keep all columns")
     return embed_rows(vectors, text_column=text_column, of_tokens=tokens)
@@ -174,7 +175,16 @@ def _check_index(mode: str, run: RunOptions, given: Set[str]) -> None:
     reading |= {"--limit"} if run.limit is not None else set()
     if reading:
         raise UsageError(f"{min(reading)} is for files that are embedded, not for an --index")
-    making = given & _MAKING | ({"--model"} if run.model else set())
+    computing = {
+        "--model": run.model is not None,
+        "--device": run.device != "auto",
+        "--precision": run.precision != "fp32",
+        "--min-agreement": run.min_agreement is not None,
+        "--batch": run.batch is not None,
+        "--max-tokens": run.max_tokens is not None,
+        "--threads": run.threads is not None,
+    }
+    making = given & _MAKING | {name for name, is_given in computing.items() if is_given}
     if making and mode == "--near-duplicates":
         raise UsageError(f"{min(making)} is for making vectors; those of an --index are made")
 

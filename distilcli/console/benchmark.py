@@ -43,7 +43,7 @@ def show_dataset(console: Console, report: "DatasetReport", *, table_format: Tab
     """Write where the time of whole runs went to stdout."""
     if not _is_table(table_format):
         console.show(
-            [record for result in report.results for record in result.records()],
+            report.records(),
             footer=(), document=report.as_dict(), title="", table_format=table_format,
         )  # fmt: skip
         note_machine(console, report.environment)

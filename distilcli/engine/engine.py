@@ -9,7 +9,7 @@ length of the input, and no worker idles between two of them.
 """
 
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, Generic, Literal
 
@@ -33,7 +33,8 @@ class Engine(Generic[Item, Value]):
     A batch has at most `max_tokens` positions, padding included, and `max_rows` pieces (None: as
     many as fit). A window has at most `window_rows` rows, or `window_size` characters and one row
     more. `workers` counts only on the CPU: a CUDA device gets two, one of which prepares its batch
-    or reads results while the device computes for the other.
+    or reads results while the device computes for the other. `on_end` is called, on a thread of the
+    engine, when the last row is encoded; what it raises ends the run as a fault of the task would.
     """
 
     task: Task[Item, Any, Any, Value]
@@ -46,6 +47,7 @@ class Engine(Generic[Item, Value]):
     window_rows: int = 4096
     window_size: int = 262_144
     on_error: OnError = "keep"
+    on_end: Callable[[], None] = lambda: None
 
     def __post_init__(self) -> None:
         for name in ("workers", "max_tokens", "max_rows", "window_rows", "window_size"):
@@ -90,6 +92,7 @@ class Engine(Generic[Item, Value]):
             workers,
             max_rows=self.max_rows,
             stop_at_fault=self.on_error == "stop",
+            on_end=self.on_end,
             stats=stats,
         )
         stats.start()

@@ -1,6 +1,7 @@
 """The thread that turns what has been read into batches for the workers."""
 
 import threading
+from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any, Generic
 
@@ -28,6 +29,7 @@ class Feeder(Generic[Item]):
         *,
         max_rows: int | None,
         stop_at_fault: bool,
+        on_end: Callable[[], None],
         stats: RunStats,
     ) -> None:
         self._task = task
@@ -36,6 +38,7 @@ class Feeder(Generic[Item]):
         self._workers = workers
         self._max_rows = max_rows
         self._stop_at_fault = stop_at_fault
+        self._on_end = on_end
         self._opened: SimpleQueue[Window[Item] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._feed, name="distil-feeder", daemon=True)
 
@@ -69,6 +72,8 @@ class Feeder(Generic[Item]):
         """Fill a window with what there is; False when nothing is to come after it."""
         items = self._read_ahead.take()
         rows = self._task.encode(items) if items else []
+        if self._read_ahead.is_exhausted:
+            self._on_end()
         faults = (place for place, row in enumerate(rows) if isinstance(row, RowError))
         fault = next(faults, None) if self._stop_at_fault else None
         if fault is not None:

@@ -64,6 +64,12 @@ class ReadAhead(Generic[Item]):
                 raise self._error
             return items
 
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether the items have ended and all were taken."""
+        with self._changed:
+            return self._ended and not self._waiting
+
     def close(self) -> None:
         """Stop pulling, drop what was not taken, and let a waiting `take` go."""
         with self._changed:

@@ -19,13 +19,13 @@ import torch
 from distilcli.engine.batching import Batch, Piece, pad, padded_size
 from distilcli.engine.window import Window
 from distilcli.errors import ResourceError
+from distilcli.memory import is_allocation_failure
 from distilcli.stats import RunStats
 
 _Jobs = SimpleQueue[tuple[Window[Any], list[int]] | None]
 
 _CUDA_WORKERS = 2
 _POLL_SECONDS = 0.2  # Windows delivers Ctrl-C only between waits
-_NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
 
 
 def workers_on(device: torch.device, *, cores: int) -> int:
@@ -219,6 +219,4 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Tell whether an allocator, of Python, the CPU or an accelerator, had no memory to give."""
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return True
-    return isinstance(error, RuntimeError) and any(
-        phrase in str(error).lower() for phrase in _NO_MEMORY
-    )
+    return isinstance(error, RuntimeError) and is_allocation_failure(str(error))

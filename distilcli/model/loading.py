@@ -13,7 +13,7 @@ from torch.overrides import TorchFunctionMode
 
 from distilcli.checkpoint.config import ModelConfig, read_config
 from distilcli.checkpoint.folder import ModelFiles
-from distilcli.errors import ModelError
+from distilcli.errors import HeadError, ModelError
 from distilcli.model.heads import HEADS, TaskModel
 from distilcli.model.keys import OUTPUT_TABLE, PREFIX, to_checkpoint
 from distilcli.model.reading import listed, read_weights
@@ -34,14 +34,14 @@ class LoadedModel(Generic[Model]):
 def load_model(files: ModelFiles, kind: type[Model]) -> LoadedModel[Model]:
     """Load the encoder of a located model with the head of `kind`, ready for inference.
 
-    Raises `ModelError` where the head was never trained, is another one with weights of the same
-    names, or does not fit what `config.json` says.
+    Raises `HeadError` where the head was never trained or is another one with weights of the same
+    names, and `ModelError` where it does not fit what `config.json` says.
     """
     head, config = HEADS[kind], read_config(files.config_path)
     weights = read_weights(files)
     _refuse_other_heads(kind, config, files.name)
     if head.proof is not None and head.proof not in weights:
-        raise ModelError(
+        raise HeadError(
             f"{files.name}: has no trained {head.name} head; train one with "
             f"`distil finetune --task {head.task} --model {files.name}`"
         )
@@ -146,7 +146,7 @@ def _refuse_other_heads(kind: type[TaskModel], config: ModelConfig, source: str)
                 and other.proof == wanted.proof
                 and str(architecture).endswith(other.ending)
             ):
-                raise ModelError(
+                raise HeadError(
                     f"{source}: is a {architecture}, its head is for {other.purpose}; "
                     f"{wanted.command} needs one for {wanted.purpose}"
                 )

@@ -60,7 +60,9 @@ def require_precision(precision: Precision, device: torch.device) -> None:
     if precision == "fp16" and kind == "cpu":
         raise ResourceError("--precision fp16 is for accelerators; on the CPU use bf16 or int8")
     if precision == "int8" and kind != "cpu":
-        raise ResourceError(f"--precision int8 is for the CPU; on {kind} use fp16 or bf16")
+        raise ResourceError(
+            f"--precision int8 is for the CPU; on {kind} use fp16 or bf16, or add --device cpu"
+        )
     if precision == "tf32" and kind != "cuda":
         raise ResourceError(f"--precision tf32 is for CUDA devices; on {kind} use fp32")
 

@@ -5,6 +5,7 @@ import errno
 import os
 import select
 import stat
+import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
@@ -148,6 +149,8 @@ class FileOutput:
         # A name as long as names can be leaves no room for more.
         name = f".{self._target.name[:50]}.{os.urandom(4).hex()}.part"
         self.temporary = self._target.with_name(name)
+        # Whoever is to commit or discard may never get it, if a signal ends the run right here.
+        weakref.finalize(self, self.temporary.unlink, missing_ok=True)
         with _explained(path):
             # Opened by number, so that the file gets the mode that the user's umask says.
             flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterable
 from contextlib import closing
+from dataclasses import replace
 from time import perf_counter
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from distilcli.checkpoint.locate import locate
 from distilcli.engine.engine import Engine, OnError
-from distilcli.engine.task import Task
 from distilcli.engine.workers import workers_on
 from distilcli.model.device import place
 from distilcli.model.heads import TaskModel
@@ -88,17 +88,8 @@ class Predictor(Generic[Head]):
     ) -> Engine[Item, Value]:
         """Return the engine of the task that `task_of` makes with a model."""
         device = self._placement.device
-        task: Task[Item, Any, Any, Value] = task_of(self._model)
-        if self._original is not None:
-            task = VerifiedTask(
-                task_of(self._model),
-                task_of(self._original),
-                self.agreement,
-                name=self.name,
-                pad_token_id=self.config.pad_token_id,
-                on_complete=self._let_go_of_original,
-            )
-        return Engine(
+        task = task_of(self._model)
+        engine: Engine[Item, Value] = Engine(
             task,
             pad_token_id=self.config.pad_token_id,
             device=device,
@@ -107,6 +98,17 @@ class Predictor(Generic[Head]):
             max_rows=self._batches.rows,
             on_error=on_error,
         )
+        if self._original is None:
+            return engine
+        verified = VerifiedTask(
+            task,
+            task_of(self._original),
+            self.agreement,
+            name=self.name,
+            pad_token_id=self.config.pad_token_id,
+            on_complete=self._let_go_of_original,
+        )
+        return replace(engine, task=verified, on_end=verified.finish)
 
     def _let_go_of_original(self) -> None:
         """Free the fp32 model: it has done its part, and is four times as large."""

@@ -65,14 +65,23 @@ class Agreement:
     @property
     def is_enough(self) -> bool:
         """Whether both said the same of enough."""
-        spares_one = self.least < 1 and self.differing <= 1
-        return spares_one or self.agreed >= self.least * self.rows
+        return self._is_enough_with(0)
+
+    @property
+    def can_be_enough(self) -> bool:
+        """Whether it is enough, or would be if what is still to be compared were all the same."""
+        return self._is_enough_with(0 if self.is_complete else SAMPLE_ROWS - self.rows)
 
     def add(self, share: float) -> None:
         """Count a row of which `share` is the same."""
         self.rows += 1
         self.agreed += share
         self.differing += share < self.least
+
+    def _is_enough_with(self, same: int) -> bool:
+        """Say it of the rows so far and so many more that are the same."""
+        spares_one = self.least < 1 and self.differing <= 1
+        return spares_one or self.agreed + same >= self.least * (self.rows + same)
 
     def as_dict(self) -> dict[str, Any]:
         """Return what was found as plain JSON values; empty where nothing was compared."""
@@ -85,7 +94,8 @@ class VerifiedTask(Generic[Item, Value]):
     """`task`, whose first rows `original` has to agree with; `name` is the model's.
 
     `original` is let go of once the sample is complete, and `on_complete` is called. Raises
-    `ModelError` from `encode` where they do not agree.
+    `ModelError` from `encode` where they can no longer agree on enough, and from `finish`, at the
+    end of the input, where they did not.
     """
 
     def __init__(
@@ -110,10 +120,18 @@ class VerifiedTask(Generic[Item, Value]):
         with self._agreement.lock:
             if self._original is not None and not self._agreement.is_complete:
                 self._compare(self._original, list(self._sample(items, rows)))
+                if not self._agreement.can_be_enough:
+                    raise self._refusal()
             if self._agreement.is_complete:
                 self._original = None
                 self._on_complete()
         return rows
+
+    def finish(self) -> None:
+        """Judge what there was, where the input ended before the sample was complete."""
+        with self._agreement.lock:
+            if not self._agreement.is_enough:
+                raise self._refusal()
 
     def _sample(
         self, items: Sequence[Item], rows: Sequence[Encoded | RowError]
@@ -138,12 +156,13 @@ class VerifiedTask(Generic[Item, Value]):
         for found, wanted in values:
             if wanted is not None:
                 self._agreement.add(0.0 if found is None else self._task.agreement(found, wanted))
-        if not self._agreement.is_enough:
-            raise ModelError(
-                f"{self._name}: int8 agrees with fp32 on {self._agreement.share:.1%} of "
-                f"{self._agreement.rows:,} rows, wanted are {self._agreement.least:.1%}; use "
-                "--precision fp32, or lower --min-agreement"
-            )
+
+    def _refusal(self) -> ModelError:
+        return ModelError(
+            f"{self._name}: int8 agrees with fp32 on {self._agreement.share:.1%} of "
+            f"{self._agreement.rows:,} rows, wanted are {self._agreement.least:.1%}; use "
+            "--precision fp32, or lower --min-agreement"
+        )
 
     def _values(
         self, task: ComparableTask[Item, Value], sample: list[tuple[Item, Encoded]]

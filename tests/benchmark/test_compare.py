@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from distilcli.benchmark.compare import Old, check_gates
+from distilcli.benchmark.dataset import DatasetReport
 from distilcli.errors import GateError, InputError
 from tests.benchmark._made import MACHINE, report, result, setting
 
@@ -102,6 +103,19 @@ def test_a_file_that_is_none_of_ours(path: Path, content: str) -> None:
     path.write_text(content)
     with pytest.raises(InputError, match="was not written by distil bench --json"):
         Old.read(path)
+
+
+def test_a_benchmark_of_whole_runs(path: Path) -> None:
+    path.write_text(json.dumps(DatasetReport(MACHINE, []).as_dict()))
+    with pytest.raises(InputError, match="whole runs cannot be compared"):
+        Old.read(path)
+
+
+def test_a_line_says_which_machine_it_is_from() -> None:
+    (line,) = report(result()).records()
+    assert {name: line[name] for name in ("cpu", "gpu", "torch", "date")} == {
+        name: MACHINE[name] for name in ("cpu", "gpu", "torch", "date")
+    }
 
 
 def test_a_file_that_cannot_be_read(path: Path, tmp_path: Path) -> None:

@@ -1,5 +1,5 @@
 import json
-import sys
+import shutil
 import weakref
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +10,7 @@ import torch
 
 from distilcli.benchmark import dataset as module
 from distilcli.benchmark.dataset import DatasetPlan, run_dataset
+from distilcli.benchmark.memory import forget_peak
 from distilcli.benchmark.stages import STAGES
 from distilcli.checkpoint.config import ModelConfig
 from distilcli.errors import InputError, ModelError, ResourceError, UsageError
@@ -100,7 +101,7 @@ def test_a_model_is_gone_before_the_next_is_loaded(
     assert alive == [0, 0, 0]
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not forget a peak")
+@pytest.mark.skipif(not forget_peak(), reason="this system does not forget a peak")
 def test_the_peak_is_that_of_the_run(rows: Path, tiny_folder: Path) -> None:
     size = 2**29
     del_me = torch.ones(size, dtype=torch.uint8)
@@ -146,6 +147,39 @@ def test_rows_that_cannot_be_read(tmp_path: Path, tiny_folder: Path, rows: Path)
     empty.write_text("text\n")
     with pytest.raises(InputError, match="has no rows to measure"):
         refused(empty)
+
+
+def test_rows_that_fail_are_told(rows: Path, tiny_folder: Path) -> None:
+    rows.write_text("n,text\n1,good\n2,good,film\n3,bad\n4\n")
+    warned: list[str] = []
+    plan = DatasetPlan(file=str(rows), model=str(tiny_folder), device="cpu")
+    (found,) = run_dataset(plan, note=nothing, warn=warned.append).results
+    assert (found.rows, found.failed_rows) == (4, 2)
+    assert [record["failed_rows"] for record in found.records()] == [2] * 6
+    assert len(warned) == 1
+    assert f"{rows}: 2 of 4 rows failed, the first: {rows}: line 3" in warned[0]
+    rows.write_text("n,text\n1\n2\n")
+    with pytest.raises(InputError, match=r"every row failed: .*line 2"):
+        run_dataset(plan, note=nothing, warn=nothing)
+
+
+def test_a_head_that_is_broken_is_not_passed_over(
+    rows: Path, tiny_folder: Path, tmp_path: Path
+) -> None:
+    broken = Path(shutil.copytree(tiny_folder, tmp_path / "broken"))
+    config = json.loads((broken / "config.json").read_text())
+    labels = {str(number): f"l{number}" for number in range(9)}
+    config |= {"id2label": labels, "label2id": {name: int(n) for n, name in labels.items()}}
+    (broken / "config.json").write_text(json.dumps(config))
+    plan = DatasetPlan(file=str(rows), model=str(broken), device="cpu")
+    with pytest.raises(ModelError, match="names 9 labels"):
+        run_dataset(plan, note=nothing, warn=nothing)
+
+
+def test_a_tagger_embeds(rows: Path, hand_tagger: Path) -> None:
+    plan = DatasetPlan(file=str(rows), model=str(hand_tagger), device="cpu", threads=1)
+    (found,) = run_dataset(plan, note=nothing, warn=nothing).results
+    assert found.done.startswith("rows are embedded")
 
 
 def test_a_model_that_is_none(rows: Path, tmp_path: Path, make_model: Callable[..., Path]) -> None:

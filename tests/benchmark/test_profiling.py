@@ -3,7 +3,12 @@ from pathlib import Path
 
 import pytest
 
-from distilcli.benchmark.profiling import check_trace_place, profile_subject, trace_path
+from distilcli.benchmark.profiling import (
+    check_trace_place,
+    make_trace_place,
+    profile_subject,
+    trace_path,
+)
 from distilcli.benchmark.subject import open_subject
 from distilcli.errors import ResourceError, UsageError
 
@@ -22,10 +27,14 @@ def test_a_table_and_a_trace(tiny_folder: Path, tmp_path: Path) -> None:
 def test_where_traces_go(tmp_path: Path) -> None:
     folder = tmp_path / "a" / "b"
     check_trace_place(folder, settings=3)
+    assert not folder.parent.exists()  # what else there is to check comes first
+    make_trace_place(folder)
     assert folder.is_dir()
     assert trace_path(folder, "fp32-seq8-batch1") == folder / "fp32-seq8-batch1.trace.json"
     file = tmp_path / "t.json"
     check_trace_place(file, settings=1)
+    make_trace_place(file)
+    assert not file.exists()
     assert trace_path(file, "x") == file
 
 
@@ -36,4 +45,4 @@ def test_where_traces_cannot_go(tmp_path: Path) -> None:
         check_trace_place(tmp_path / "no" / "t.json", settings=1)
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="cannot be made a folder"):
-        check_trace_place(tmp_path / "file", settings=1)
+        make_trace_place(tmp_path / "file")

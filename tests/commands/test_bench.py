@@ -191,6 +191,18 @@ def test_a_whole_run_by_stage(distil: Run, rows: Path, tiny_folder: Path) -> Non
     assert "3 rows, " in out
 
 
+def test_rows_that_fail_in_a_whole_run(distil: Run, rows: Path, tiny_folder: Path) -> None:
+    rows.write_text("text\ngood film\nbad,film\n")
+    given = ("bench", "--dataset", rows, "-m", tiny_folder, "--device", "cpu")
+    code, out, err = distil(*given)
+    assert code == 6
+    lines = delimited(out, "\t")
+    assert {line["failed_rows"] for line in lines} == {"1"}
+    assert all(line["cpu"] and line["torch"] and line["date"] for line in lines)
+    assert "warning: " in err
+    assert "1 of 2 rows failed" in err
+
+
 def test_a_profile(bench: Run, tmp_path: Path) -> None:
     code, out, err = bench("--profile", "traces")
     assert code == 0
@@ -219,6 +231,8 @@ def test_a_profile(bench: Run, tmp_path: Path) -> None:
         (("--device", "gpu"), "known are auto, cpu"),
         (("--json", "no/out.json"), "there is no folder"),
         (("--rounds", 0), "--rounds"),
+        (("--seconds", "inf"), "--seconds inf never ends"),
+        (("--json", "-", "--format", "csv"), "--json - and --format csv are two things"),
         (("--dataset", "x.csv", "--limit", 0), "--limit 0 leaves nothing"),
     ],
 )
@@ -245,11 +259,12 @@ def test_what_is_read_is_spared(distil: Run, rows: Path, option: str) -> None:
 
 
 def test_a_fault_of_the_command_line_waits_for_no_model(
-    distil: Run, monkeypatch: pytest.MonkeyPatch
+    distil: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     from distilcli.benchmark import runner
 
     monkeypatch.setattr(runner, "open_subject", lambda *_, **__: pytest.fail("a model was loaded"))
-    assert distil("bench", "--compare", "none.json")[0] == 3
+    assert distil("bench", "--compare", "none.json", "--profile", tmp_path / "traces")[0] == 3
+    assert not (tmp_path / "traces").exists()
     assert distil("bench", "--compare", "none.json", "--fail-over", "x")[0] == 2
     assert distil("bench", "--sweep", "x")[0] == 2

@@ -424,6 +424,24 @@ def test_the_summary(distil: Distil, tiny_folder: Path, csv_file: str) -> None:
     assert json.loads(err) == stats
 
 
+@pytest.mark.parametrize("mode", ["--search", "--near-duplicates"])
+def test_the_report_says_how_far_int8_agrees(
+    distil: Distil, tiny_folder: Path, index: str, doubles: str, mode: str
+) -> None:
+    int8 = ("--precision", "int8", "--device", "cpu", "--stats", "stats.json")
+    if mode == "--search":
+        given: tuple[object, ...] = (mode, "good", "--index", index)
+    else:
+        given = (doubles, "-m", tiny_folder, mode, 0.9)
+    code, _, err = distil("embed", *given, *int8)
+    report = json.loads(Path("stats.json").read_text())
+    assert code == 0
+    assert report["precision"] == "int8"
+    assert report["agreement_rows"] == (1 if mode == "--search" else 6)
+    assert 0.8 < report["agreement"] <= 1
+    assert err.count("int8 agrees with fp32") == 1
+
+
 SEARCH = ("--search", "a", "--index", "index.npy")
 PAIRS = ("--near-duplicates", "0.9", "--index", "index.npy")
 STORE = ("reviews.csv", "-o", "a.npy")
@@ -453,6 +471,12 @@ STORE = ("reviews.csv", "-o", "a.npy")
         ((*PAIRS, "--layer", "0"), "--layer is for making vectors"),
         ((*PAIRS, "--prompt", ""), "--prompt is for making vectors"),
         ((*PAIRS, "-m", "x"), "--model is for making vectors"),
+        ((*PAIRS, "--precision", "int8"), "--precision is for making vectors"),
+        ((*PAIRS, "--min-agreement", "1"), "--min-agreement is for making vectors"),
+        ((*PAIRS, "--device", "cpu"), "--device is for making vectors"),
+        ((*PAIRS, "--threads", "1"), "--threads is for making vectors"),
+        ((*PAIRS, "--batch", "1"), "--batch is for making vectors"),
+        ((*PAIRS, "--max-tokens", "9"), "--max-tokens is for making vectors"),
         ((*SEARCH, "-o", "a.npy"), "a npy file holds vectors only"),
         ((*PAIRS, "--format", "safetensors"), "holds vectors only"),
         ((*SEARCH, "--prefix", "x_"), "--prefix names the new columns"),

@@ -71,6 +71,8 @@ def test_errors_that_users_see(
     ("error", "words"),
     [
         (MemoryError(), "memory does not suffice"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: ..."), "memory does not"),
+        (RuntimeError("could not create a memory object"), "memory does not suffice; free some"),
         (OSError(errno.ENOSPC, "No space left on device", "out.csv"), "out.csv: no space left"),
         (OSError(errno.EDQUOT, "Disk quota exceeded"), "no space left"),
     ],
@@ -83,7 +85,8 @@ def test_resources(capsys: pytest.CaptureFixture[str], error: BaseException, wor
 
 
 @pytest.mark.parametrize(
-    "error", [ValueError("odd"), OSError(errno.EIO, "odd"), AssertionError("odd")]
+    "error",
+    [ValueError("odd"), OSError(errno.EIO, "odd"), AssertionError("odd"), RuntimeError("odd")],
 )
 def test_a_bug_shows_its_traceback(capsys: pytest.CaptureFixture[str], error: Exception) -> None:
     assert _end(error) == 1

@@ -22,6 +22,20 @@ def index(distil: Distil, tiny_folder: Path) -> str:
     return "index.npy"
 
 
+@pytest.mark.parametrize(
+    ("profile", "trace"), [("was.json", "was.json"), (".", "fp32-seq8-batch1.trace.json")]
+)
+@pytest.mark.parametrize("option", ["--compare", "--json"])
+def test_traces_of_a_benchmark_spare_other_files(
+    distil: Distil, tiny_folder: Path, profile: str, trace: str, option: str
+) -> None:
+    Path(trace).write_text("{}")
+    given = ("bench", "-m", tiny_folder, "--seq", 8, "--seconds", 0, "--rounds", 1)
+    code, _, err = distil(*given, option, trace, "--profile", profile)
+    assert (code, Path(trace).read_text()) == (2, "{}")
+    assert "--profile" in err
+
+
 @pytest.mark.parametrize("report", ["src.csv"])
 def test_near_duplicates_spare_their_rows(distil: Distil, tiny_folder: Path, report: str) -> None:
     before = Path(report).read_bytes()

@@ -95,6 +95,13 @@ def test_other_errors_are_kept_as_they_are(error):
     assert not is_out_of_memory(error)
 
 
+def test_what_onednn_says_where_memory_runs_out():
+    error = RuntimeError("could not create a primitive")
+    [window], stats = run(allocator(2, error, []), [[1, 1, 1]])
+    assert window.failure is None
+    assert stats.halvings >= 1
+
+
 def test_the_other_batches_of_a_failed_window_are_not_run():
     sizes = []
     workers = Workers(

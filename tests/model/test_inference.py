@@ -9,11 +9,12 @@ from distilcli.errors import ResourceError
 from distilcli.model import inference, precision
 from distilcli.model.heads import HEADS, SequenceClassifier, TaskModel
 from distilcli.model.inference import for_inference
+from distilcli.model.int8 import weight_steps
 from distilcli.model.precision import Precision
 from tests.model.test_heads import TINY, TINY_BERT, built
 
 CPU = torch.device("cpu")
-SIZES: dict[Precision, float] = {"fp32": 1e-5, "bf16": 0.06, "int8": 0.06}
+SIZES: dict[Precision, float] = {"fp32": 1e-5, "bf16": 0.06, "int8": 0.06 * 127 / weight_steps()}
 
 
 def batch() -> tuple[torch.Tensor, torch.Tensor]:
@@ -85,7 +86,11 @@ def test_padding_changes_nothing(monkeypatch: pytest.MonkeyPatch, asked: Precisi
     [
         ("fp16", "cpu", "--precision fp16 is for accelerators; on the CPU use bf16 or int8"),
         ("tf32", "cpu", "--precision tf32 is for CUDA devices; on cpu use fp32"),
-        ("int8", "mps", "--precision int8 is for the CPU; on mps use fp16"),
+        (
+            "int8",
+            "mps",
+            "--precision int8 is for the CPU; on mps use fp16 or bf16, or add --device cpu",
+        ),
         ("bf16", "cpu", "--precision bf16: this cpu has no bf16 instructions"),
         ("bf16", "mps", "--precision bf16: this mps has no bf16 instructions"),
     ],

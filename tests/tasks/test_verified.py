@@ -1,12 +1,15 @@
 """int8 beside fp32 on the first rows: counted, reported, and refused where it says other things."""
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from distilcli.errors import ModelError
+from distilcli.model.int8 import weight_steps
 from distilcli.tasks.answerer import Answerer
 from distilcli.tasks.chooser import Chooser
 from distilcli.tasks.classifier import Classifier
@@ -42,7 +45,8 @@ def test_every_task_runs_in_int8_and_says_how_far_it_agrees(
     assert "in int8" in ready.described()
     assert len(ready(rows)) == len(rows)
     assert ready.agreement.rows == len(rows)
-    assert ready.agreement.share > 0.9
+    # Some CPUs have room for half the steps only.
+    assert ready.agreement.share > (0.9 if weight_steps() == 127 else 0.8)
     plain = predictor(folder, device="cpu", batches=threads)
     plain(rows)
     assert plain.agreement.share is None
@@ -110,6 +114,38 @@ def test_how_much_has_to_be_the_same(least: float, shares: list[float], is_enoug
         agreement.add(share)
     assert agreement.is_enough is is_enough
     assert agreement.as_dict()["agreement_rows"] == len(shares)
+
+
+def test_a_sample_that_goes_on_is_refused_only_where_it_is_lost() -> None:
+    agreement = Agreement(least=0.9)
+    for _ in range(3):
+        agreement.add(0.0)
+    assert not agreement.is_enough
+    assert agreement.can_be_enough  # 125 of 128
+    for _ in range(9):
+        agreement.add(0.0)
+    assert agreement.can_be_enough  # 116 of 128
+    agreement.add(0.0)
+    assert not agreement.can_be_enough
+
+
+def test_a_pipe_is_judged_at_its_end(tiny_folder: Path) -> None:
+    classifier = broken(tiny_folder, min_agreement=0.5)
+    seen = threading.Event()
+
+    def rows() -> Iterator[str]:
+        yield from TEXTS[:3]
+        assert seen.wait(60)
+        yield TEXTS[3]
+
+    engine = classifier.engine(lambda text: (text, None))
+    with closing(engine.run(rows(), live=True)) as blocks:
+        done = 0
+        while done < 3:
+            done += len(next(blocks))
+        seen.set()
+        with pytest.raises(ModelError, match=r"on 0\.0% of 4 rows, wanted are 50\.0%"):
+            list(blocks)
 
 
 def test_rows_that_cannot_be_encoded_are_not_compared(tiny_folder: Path) -> None:
