@@ -23,8 +23,8 @@ def config_toml(settings: Mapping[str, Any], *, command: Sequence[str] = ()) -> 
     tables. Half a surrogate pair, which UTF-8 cannot hold, becomes U+FFFD. Raises `TypeError` for
     a value of another type, and for None in a list.
     """
-    head = [f"# {_UNSEEN.sub(' ', shlex.join(command))}", ""] if command else []
-    return "\n".join([*head, *_table(settings, ())]).strip("\n") + "\n"
+    head = f"# {_UNSEEN.sub(' ', shlex.join(command))}\n\n" if command else ""
+    return head + "\n".join(_table(settings, ())).strip("\n") + "\n"
 
 
 def _table(table: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[str]:

@@ -127,6 +127,7 @@ class Ours:
         import torch
 
         from distilcli.checkpoint.folder import describe_folder
+        from distilcli.memory import keep_freed_memory
         from distilcli.tokenizer.loading import load_tokenizer
         from distilcli.training.lessons.classify import ClassifyLesson
         from distilcli.training.loop import Trainer
@@ -134,6 +135,7 @@ class Ours:
         from distilcli.training.run_folder import RunFolder
         from distilcli.training.start import StartingPoint, start_model
 
+        keep_freed_memory()  # as the command does
         files = describe_folder("model", self._model)
         lesson = ClassifyLesson(self._rows, self._rows)
         model = start_model(StartingPoint(files=files), lesson)
