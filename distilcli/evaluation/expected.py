@@ -119,8 +119,11 @@ def answers(row: Row, column: str, value: object) -> list[tuple[str, object]]:
     return pairs
 
 
-def tags_of(column: str) -> Callable[[Row], list[str]]:
-    """Return the reader of a label for each word: a list, also as JSON, or blanks between them."""
+def tags_of(column: str, *, words: str | None = None) -> Callable[[Row], list[str]]:
+    """Return the reader of a label for each word: a list, also as JSON, or blanks between them.
+
+    Where `words` names the column with the words, there must be as many of them.
+    """
 
     def expected_of(row: Row) -> list[str]:
         value = _value(row, column)
@@ -130,7 +133,11 @@ def tags_of(column: str) -> Callable[[Row], list[str]]:
         if tags is None:
             raise InputError(f"{_place(row, column)}: is no list of labels, one a word")
         found = [tag or OUTSIDE for tag in tags]
-        count = len(row.words) if isinstance(row, Sentence) else len(found)
+        count = len(found)
+        if isinstance(row, Sentence):
+            count = len(row.words)
+        elif words is not None:
+            count = len(words_of(_value(row, words)) or found)
         if count != len(found):
             raise InputError(f"{_place(row, column)}: {len(found)} labels for {count} words")
         return found

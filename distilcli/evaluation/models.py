@@ -146,7 +146,8 @@ def _tag(model: str, source: RowSource, options: ExamOptions) -> Exam:
     column = gold.gold_column(source, options.label_column, TAG_COLUMNS, taken=[words])
     tagger = Tagger(model, **_settings(options))
     engine = tagger.engine(words_from(words), on_error=options.on_error)
-    return _exam("tag", tagger, source, engine, gold.tags_of(column), Tagged.of, [words])
+    expected_of = gold.tags_of(column, words=words)
+    return _exam("tag", tagger, source, engine, expected_of, Tagged.of, [words])
 
 
 def words_from(column: str) -> Callable[[Row], str | list[str]]:

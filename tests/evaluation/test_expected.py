@@ -82,6 +82,15 @@ def test_tags(value: object) -> None:
     assert gold.tags_of("label")(row(value)) == ["B-X", "O"]
 
 
+@pytest.mark.parametrize("words", ["Anna left", '["Anna", "left"]', ["Anna", "left"]])
+def test_there_is_a_tag_for_each_word(words: object) -> None:
+    reader = gold.tags_of("label", words="tokens")
+    columns = ("tokens", "label")
+    assert reader(Row(columns, [words, "B-X O"], "data.csv", 7)) == ["B-X", "O"]
+    with pytest.raises(InputError, match="line 7, column 'label': 3 labels for 2 words"):
+        reader(Row(columns, [words, "B-X O O"], "data.csv", 7))
+
+
 def test_a_choice_is_one_of_the_options_of_its_row() -> None:
     def options(_: Row) -> list[str | None]:
         return ["two", "four", None]
