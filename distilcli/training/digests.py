@@ -1,7 +1,9 @@
 """Digests that tell models and rows by what they hold, whatever their names."""
 
 import hashlib
+import json
 from collections.abc import Iterable
+from dataclasses import fields, is_dataclass
 
 from distilcli.checkpoint.folder import ModelFiles
 from distilcli.model.saving import tokenizer_files
@@ -18,11 +20,24 @@ def model_digest(files: ModelFiles) -> str:
 
 
 def rows_digest(*parts: Iterable[object]) -> str:
-    """Return the SHA-256 of rows of plain values."""
+    """Return the SHA-256 of rows by their values alone: classes and fields may change names.
+
+    A row is a plain value, a list or tuple of them, or a dataclass, of which the fields that count
+    in a comparison are taken in order.
+    """
     found = hashlib.sha256()
     for part in parts:
         for row in part:
-            found.update(repr(row).encode("utf-8", "surrogatepass"))
+            found.update(json.dumps(_values(row), default=str).encode("ascii"))
             found.update(b"\0")
         found.update(b"\1")
     return found.hexdigest()
+
+
+def _values(row: object) -> object:
+    """Replace dataclasses by lists of their values, which `json` can write."""
+    if is_dataclass(row):
+        return [_values(getattr(row, field.name)) for field in fields(row) if field.compare]
+    if isinstance(row, list | tuple):
+        return [_values(each) for each in row]
+    return row

@@ -87,7 +87,7 @@ class EmbedLesson(PlainLesson):
         return {
             "training data": rows_digest(self.train),
             "validation data": rows_digest(self.valid),
-            "recipe": repr(self.recipe),
+            "recipe": rows_digest([self.recipe]),
         }
 
     def companions(self, *, dim: int, max_length: int) -> dict[str, Any]:
