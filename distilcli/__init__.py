@@ -10,12 +10,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from distilcli.tasks.answerer import Answerer
-    from distilcli.tasks.chooser import Chooser
-    from distilcli.tasks.classifier import Classifier
-    from distilcli.tasks.embedder import Embedder
-    from distilcli.tasks.mask_filler import MaskFiller
-    from distilcli.tasks.tagger import Tagger
+    from distilcli.predictors.answerer import Answerer
+    from distilcli.predictors.chooser import Chooser
+    from distilcli.predictors.classifier import Classifier
+    from distilcli.predictors.embedder import Embedder
+    from distilcli.predictors.mask_filler import MaskFiller
+    from distilcli.predictors.tagger import Tagger
 
 __version__ = "0.1.0"
 __all__ = [
@@ -29,12 +29,12 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Answerer": "distilcli.tasks.answerer",
-    "Chooser": "distilcli.tasks.chooser",
-    "Classifier": "distilcli.tasks.classifier",
-    "Embedder": "distilcli.tasks.embedder",
-    "MaskFiller": "distilcli.tasks.mask_filler",
-    "Tagger": "distilcli.tasks.tagger",
+    "Answerer": "distilcli.predictors.answerer",
+    "Chooser": "distilcli.predictors.chooser",
+    "Classifier": "distilcli.predictors.classifier",
+    "Embedder": "distilcli.predictors.embedder",
+    "MaskFiller": "distilcli.predictors.mask_filler",
+    "Tagger": "distilcli.predictors.tagger",
 }
 
 

@@ -14,24 +14,24 @@ from typing import Any
 import torch
 
 from distilcli.benchmark.memory import MemoryWatch, settle
+from distilcli.benchmark.model_under_test import SHAPES, is_shape, random_model
 from distilcli.benchmark.report import DATASET_FORMAT, describe_machine, machine_columns
 from distilcli.benchmark.stages import Stages, TimedRows, TimedSink, TimedTask
-from distilcli.benchmark.subject import SHAPES, is_shape, random_model
 from distilcli.checkpoint.locate import locate
 from distilcli.engine.workers import workers_on
 from distilcli.errors import HeadError, InputError, ResourceError, UsageError
 from distilcli.model.heads import SequenceClassifier
 from distilcli.model.precision import Precision
 from distilcli.model.saving import save_model, tokenizer_files
+from distilcli.predictors.classifier import Classifier
+from distilcli.predictors.embedder import Embedder
+from distilcli.predictors.int8_check import SAMPLE_ROWS
 from distilcli.rows import RowSource, open_rows, open_writer
 from distilcli.stats import RunStats
-from distilcli.tasks.classifier import Classifier
 from distilcli.tasks.classify import ClassificationColumns
 from distilcli.tasks.embed import EmbeddingColumns
-from distilcli.tasks.embedder import Embedder
 from distilcli.tasks.files import run_files, text_from, texts_from
 from distilcli.tasks.settings import BatchOptions, available_cores
-from distilcli.tasks.verified import SAMPLE_ROWS
 
 _TOKENIZER = "sentiment"  # uncased English, as the shapes' vocabulary
 _WRITTEN_AS = {"csv": "csv", "tsv": "tsv", "txt": "tsv"}

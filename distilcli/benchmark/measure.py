@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-from distilcli.benchmark.carrier import Carrier
+from distilcli.benchmark.batch_runner import Carrier
 from distilcli.benchmark.memory import Memory
 from distilcli.engine.batching import Piece
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from distilcli.benchmark.subject import Subject
+from distilcli.benchmark.model_under_test import Subject
 from distilcli.engine.batching import pad
 from distilcli.errors import ResourceError, UsageError
 from distilcli.tasks.settings import BatchOptions

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 
 from distilcli import __version__
+from distilcli.benchmark.comparison import Comparison
 from distilcli.benchmark.result import Result, Setting
-from distilcli.benchmark.versus import Comparison
-from distilcli.model.machine import cpu_flags, cpu_name, device_name
+from distilcli.model.hardware import cpu_flags, cpu_name, device_name
 from distilcli.tasks.settings import available_cores
 
 FORMAT = "distil bench"

@@ -5,16 +5,16 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from distilcli.benchmark.carrier import Carrier
-from distilcli.benchmark.ceiling import Ceiling
+from distilcli.benchmark.batch_runner import Carrier
+from distilcli.benchmark.comparison import compare_rounds
 from distilcli.benchmark.flops import forward_flops
 from distilcli.benchmark.measure import Effort, Measured, measure_round, warm_up
 from distilcli.benchmark.memory import MemoryWatch
+from distilcli.benchmark.model_under_test import Subject, open_subject
+from distilcli.benchmark.peak_flops import Ceiling
 from distilcli.benchmark.profiling import profile_subject, trace_path
 from distilcli.benchmark.report import Report, describe_machine
 from distilcli.benchmark.result import Result, Setting, latency_figures
-from distilcli.benchmark.subject import Subject, open_subject
-from distilcli.benchmark.versus import compare_rounds
 from distilcli.engine.batching import Piece
 from distilcli.engine.workers import workers_on
 from distilcli.errors import ResourceError

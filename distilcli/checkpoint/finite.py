@@ -1,6 +1,6 @@
 """A scan of a checkpoint's weights for values that are not finite, one stretch at a time."""
 
-from distilcli.checkpoint.header import CheckpointHeader, TensorInfo
+from distilcli.checkpoint.safetensors_header import CheckpointHeader, TensorInfo
 from distilcli.errors import ModelError
 
 # An IEEE number is infinite or not a number exactly if all bits of its exponent are set, so one

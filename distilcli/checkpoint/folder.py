@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from distilcli.checkpoint.header import INDEX_NAME, read_shard_index
+from distilcli.checkpoint.safetensors_header import INDEX_NAME, read_shard_index
 from distilcli.errors import ModelError
 
 CONFIG_NAME = "config.json"

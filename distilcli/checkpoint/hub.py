@@ -8,8 +8,8 @@ import errno
 from pathlib import Path
 
 from distilcli.checkpoint.folder import CONFIG_NAME, WEIGHT_NAMES, find_weights
-from distilcli.checkpoint.header import INDEX_NAME
-from distilcli.checkpoint.sentence import SENTENCE_NAMES, sentence_files
+from distilcli.checkpoint.safetensors_header import INDEX_NAME
+from distilcli.checkpoint.sentence_transformers import SENTENCE_NAMES, sentence_files
 from distilcli.errors import ModelError
 
 _VOCABULARY_NAMES = ("tokenizer.json", "vocab.txt")

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from distilcli.checkpoint.anatomy import Anatomy, Grouping, dissect
-from distilcli.checkpoint.difference import compare, total_records
-from distilcli.checkpoint.header import CheckpointHeader, read_checkpoint_header
+from distilcli.checkpoint.diff import compare, total_records
 from distilcli.checkpoint.locate import ModelFiles, locate
+from distilcli.checkpoint.parameter_table import Anatomy, Grouping, dissect
+from distilcli.checkpoint.safetensors_header import CheckpointHeader, read_checkpoint_header
 from distilcli.errors import ModelError
 
 Record = Mapping[str, object]

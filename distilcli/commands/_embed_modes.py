@@ -10,14 +10,14 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 from distilcli.commands._file_run import open_sink, told_agreement, write_report
-from distilcli.commands._run_options import RunOptions
+from distilcli.commands._option_groups import RunOptions
 from distilcli.errors import InputError, UsageError
 
 if TYPE_CHECKING:
+    from distilcli.predictors.embedder import Embedder
     from distilcli.rows import RowSource
-    from distilcli.rows.vectors import VectorWriter
     from distilcli.tasks.embed import Dtype, Layout
-    from distilcli.tasks.embedder import Embedder
+    from distilcli.vectors.writer import VectorWriter
 
 _BLOCK_ROWS = 1000
 _KINDS = {
@@ -54,7 +54,7 @@ class Vectors:
 
     def embedder(self) -> "Embedder":
         """Load the embedder that the options ask for."""
-        from distilcli.tasks.embedder import Embedder
+        from distilcli.predictors.embedder import Embedder
 
         return Embedder(
             self.run.model or "embed",
@@ -88,7 +88,7 @@ class Vectors:
 def _check_suffix(run: RunOptions) -> None:
     """Raise `UsageError` for a file whose name says another format than --format."""
     from distilcli.rows.formats import split_suffixes
-    from distilcli.rows.vectors import HEADERS
+    from distilcli.vectors.writer import HEADERS
 
     suffix = split_suffixes(run.output or "")[0]
     if suffix in HEADERS and suffix != run.written_format:
@@ -102,7 +102,7 @@ def _check_files(run: RunOptions, index: str | None) -> None:
     """Raise `UsageError` where results or the report would replace what is read."""
     from distilcli.rows import is_same_file
     from distilcli.rows.inputs import find_inputs
-    from distilcli.rows.vectors import ABOUT_SUFFIX, ROWS_SUFFIX
+    from distilcli.vectors.writer import ABOUT_SUFFIX, ROWS_SUFFIX
 
     run.destination.check()
     run.report.check(output=run.output)
@@ -137,7 +137,7 @@ def store(
     if run.output is None:
         raise UsageError(f"--format {run.output_format} needs a file; add -o FILE")
     _check_suffix(run)
-    from distilcli.rows.vectors import check_vector_files
+    from distilcli.vectors.writer import check_vector_files
 
     for name in check_vector_files(run.output, force=run.force):
         run.report.check(output=name)
@@ -173,7 +173,7 @@ def _carry(
         columns = EmbeddingColumns(layout)
 
     def open_vectors() -> "VectorWriter":
-        from distilcli.rows.vectors import VectorColumns, VectorWriter
+        from distilcli.vectors.writer import VectorColumns, VectorWriter
 
         return VectorWriter(
             run.output or "",
@@ -205,12 +205,12 @@ def search(vectors: Vectors, queries: Sequence[str], *, index: str | None, k: in
     """Show the stored vectors nearest to each query; return the exit code."""
     if index is None:
         raise UsageError("--search looks through stored vectors; name them with --index FILE")
-    from distilcli.tasks.search import nearest
-    from distilcli.tasks.stored import open_stored
+    from distilcli.vectors.index import open_index
+    from distilcli.vectors.search import nearest
 
     run = vectors.run
     _check_files(run, index)
-    stored = open_stored(index)
+    stored = open_index(index)
     names = stored.names()
     embedder = vectors.like(stored.about).embedder()
     maker = stored.about.get("model")
@@ -246,8 +246,8 @@ def near_duplicates(
     identity: str | None,
 ) -> int:
     """Show pairs of rows, or of stored vectors, that are nearly the same; give the exit code."""
-    from distilcli.tasks.search import near_duplicates as pairs_of
-    from distilcli.tasks.stored import open_stored
+    from distilcli.vectors.index import open_index
+    from distilcli.vectors.search import near_duplicates as pairs_of
 
     run = vectors.run
     _check_files(run, index)
@@ -271,7 +271,7 @@ def near_duplicates(
             if run.dry_run:
                 return code
             computed = {"precision": embedder.precision, **embedder.agreement.as_dict()}
-        stored = open_stored(index)
+        stored = open_index(index)
         names = stored.names()
         count = 0
 

@@ -11,14 +11,14 @@ from distilcli.console import Console
 from distilcli.errors import UsageError
 
 if TYPE_CHECKING:
-    from distilcli.console.results import Preview
+    from distilcli.console.summary import Preview
     from distilcli.engine import Engine, Outcome
+    from distilcli.predictors.int8_check import Agreement
     from distilcli.rows import Row, RowSource
-    from distilcli.rows.vectors import VectorWriter
     from distilcli.rows.writer import Block
     from distilcli.stats import RunStats
     from distilcli.tasks.files import Sink
-    from distilcli.tasks.verified import Agreement
+    from distilcli.vectors.writer import VectorWriter
 
 Value = TypeVar("Value")
 Value_contra = TypeVar("Value_contra", contravariant=True)
@@ -130,8 +130,8 @@ def run_over_files(
     rows after it is written; `counted` are the things that have the labels in the summary.
     `agreement` is with the fp32 model, where that was asked.
     """
-    from distilcli.console.live import rows_progress
-    from distilcli.console.results import show_summary
+    from distilcli.console.progress import rows_progress
+    from distilcli.console.summary import show_summary
     from distilcli.tasks.files import run_files
 
     counts: Counter[str] = Counter()
@@ -196,8 +196,8 @@ def estimate_over_files(
     report: ReportOptions,
 ) -> int:
     """Say what a run would take, and run nothing; return the exit code."""
-    from distilcli.console.results import show_estimate
-    from distilcli.tasks.estimate import estimate
+    from distilcli.console.summary import show_estimate
+    from distilcli.engine.estimate import estimate
 
     with source:
         expected = estimate(engine, source)
@@ -232,7 +232,7 @@ def open_sink(
     preview: "Callable[..., Preview] | None" = None,
 ) -> Any:
     """Open the table or the writer that rows go to, and say if columns had to be renamed."""
-    from distilcli.console.results import Preview
+    from distilcli.console.summary import Preview
     from distilcli.rows.writer import AddedNames, open_writer
 
     if output.is_table:

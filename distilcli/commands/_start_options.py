@@ -10,8 +10,8 @@ from distilcli.commands import _options as options
 from distilcli.errors import UsageError
 
 if TYPE_CHECKING:
-    from distilcli.training.start import StartingPoint
-    from distilcli.training.teaching import TeachingPlan
+    from distilcli.training.distill.setup import TeachingPlan
+    from distilcli.training.init_model import StartingPoint
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,8 +84,8 @@ class StartOptions:
 
     def starting_point(self, teacher: "TeachingPlan | None", *, offline: bool) -> "StartingPoint":
         """Return where the run starts; a teacher may be what the student is made of."""
-        from distilcli.model.structure import parse_heads
-        from distilcli.training.start import parse_sizes, starting_point
+        from distilcli.model.surgery import parse_heads
+        from distilcli.training.init_model import parse_sizes, starting_point
 
         return starting_point(
             self.model,
@@ -158,8 +158,8 @@ class TeacherOptions:
         if self.teacher is None:
             return None
         from distilcli.checkpoint.locate import locate
-        from distilcli.training.distillation import DistillationOptions
-        from distilcli.training.teaching import TeachingPlan
+        from distilcli.training.distill.loss import DistillationOptions
+        from distilcli.training.distill.setup import TeachingPlan
 
         return TeachingPlan(
             files=locate(self.teacher, offline=offline),

@@ -60,7 +60,7 @@ def bench(
         has_failed = any(result.failed_rows for result in measured.results)
         return EXIT_SOME_ROWS_FAILED if has_failed else 0
 
-    from distilcli.benchmark.compare import Old, check_gates
+    from distilcli.benchmark.gates import Old, check_gates
     from distilcli.benchmark.profiling import make_trace_place
     from distilcli.benchmark.runner import Voice, run
     from distilcli.console.benchmark import show_benchmark, show_profile

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from distilcli.commands import _options as options
-from distilcli.commands._run_options import RunOptions, over_files
+from distilcli.commands._option_groups import RunOptions, over_files
 from distilcli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -73,8 +73,8 @@ def choose(
         columns, options_of = [], lambda _: same_options
 
     from distilcli.console.choices import ChoicesPreview
+    from distilcli.predictors.chooser import Chooser
     from distilcli.tasks.choose import ChoiceColumns
-    from distilcli.tasks.chooser import Chooser
     from distilcli.tasks.problems import problems_from
 
     chooser = Chooser(

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from distilcli.commands import _options as options
-from distilcli.commands._run_options import RunOptions, over_files
+from distilcli.commands._option_groups import RunOptions, over_files
 from distilcli.errors import UsageError
 
 
@@ -49,7 +49,7 @@ def classify(
     if pair_column is not None:
         pair_column = source.find_column(pair_column)
 
-    from distilcli.tasks.classifier import Classifier
+    from distilcli.predictors.classifier import Classifier
     from distilcli.tasks.classify import ClassificationColumns
     from distilcli.tasks.files import texts_from
 

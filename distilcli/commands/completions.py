@@ -22,6 +22,6 @@ def completions(
 
     fish: distil completions fish > ~/.config/fish/completions/distil.fish
     """
-    from distilcli.shells import SCRIPTS, read_interface
+    from distilcli.completion import SCRIPTS, read_interface
 
     sys.stdout.write(SCRIPTS[shell](read_interface(context)))

@@ -13,7 +13,7 @@ from distilcli.commands._embed_modes import (
     search,
     store,
 )
-from distilcli.commands._run_options import RunOptions, over_files
+from distilcli.commands._option_groups import RunOptions, over_files
 from distilcli.errors import UsageError
 
 _MAKING = {

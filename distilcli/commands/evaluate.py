@@ -15,11 +15,11 @@ from distilcli.commands._file_run import (
     told_agreement,
     write_report,
 )
-from distilcli.commands._run_options import RunOptions
+from distilcli.commands._option_groups import RunOptions
 from distilcli.errors import UsageError
 
 if TYPE_CHECKING:
-    from distilcli.evaluation.exam import Exam, Outcome
+    from distilcli.evaluation.run import Evaluation, Outcome
     from distilcli.rows import RowSource
     from distilcli.tasks.settings import LongTexts
     from distilcli.tokenizer.windows import Long
@@ -221,14 +221,14 @@ def evaluate(
     _check_written(run, [rows for rows in (predictions, source) if rows is not None])
 
     from distilcli.console.evaluation import show_evaluation, tell_of_rows
-    from distilcli.console.live import rows_progress
-    from distilcli.console.results import show_summary
+    from distilcli.console.progress import rows_progress
+    from distilcli.console.summary import show_summary
     from distilcli.evaluation.calibrate import check_calibration, save_calibrated
-    from distilcli.evaluation.compared import open_predictions
-    from distilcli.evaluation.exam import ExamOptions
     from distilcli.evaluation.gates import check_gates, parse_gates
-    from distilcli.evaluation.models import open_model
+    from distilcli.evaluation.of_model import open_model
+    from distilcli.evaluation.of_predictions import open_predictions
     from distilcli.evaluation.report import report_of
+    from distilcli.evaluation.run import EvaluationOptions
     from distilcli.evaluation.tasks import metrics_of, refuse_without_effect
     from distilcli.stats import RunStats
 
@@ -265,7 +265,7 @@ def evaluate(
     if calibrate:
         check_calibration(subject, opened.task)
     exam = opened.exam(
-        ExamOptions(
+        EvaluationOptions(
             text_column=text_column,
             pair_column=pair_column,
             label_column=label_column,
@@ -362,7 +362,7 @@ def _long_texts(
     return replace(run, long=long or usual, max_length=length).long_texts(window_pooling)
 
 
-def _write_errors(run: RunOptions, exam: "Exam", outcome: "Outcome") -> None:
+def _write_errors(run: RunOptions, exam: "Evaluation", outcome: "Outcome") -> None:
     from distilcli.evaluation.report import free_prefix, worst_rows
 
     names = outcome.measured.fault_names

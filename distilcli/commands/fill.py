@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from distilcli.commands import _options as options
-from distilcli.commands._run_options import RunOptions, over_files
+from distilcli.commands._option_groups import RunOptions, over_files
 from distilcli.errors import UsageError
 
 
@@ -52,9 +52,9 @@ def fill(
     text_column = source.text_column
 
     from distilcli.console.fills import FillsPreview
+    from distilcli.predictors.mask_filler import MaskFiller
     from distilcli.tasks.files import text_from
     from distilcli.tasks.fill import FillColumns
-    from distilcli.tasks.mask_filler import MaskFiller
     from distilcli.tasks.perplexity import PerplexityColumns
 
     filler = MaskFiller(

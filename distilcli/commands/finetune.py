@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 import typer
 
 from distilcli.commands._file_run import write_report
+from distilcli.commands._finetune_options import LearningOptions, RowsToLearn, RunPlace
 from distilcli.commands._grouped import grouped
-from distilcli.commands._learn_options import LearningOptions, RowsToLearn, RunPlace
 from distilcli.commands._start_options import StartOptions, TeacherOptions
 from distilcli.console import Console
 
@@ -59,16 +59,16 @@ def finetune(
 
     keep_freed_memory()
 
-    from distilcli.console.live import training_view
-    from distilcli.console.results import (
+    from distilcli.console.progress import training_view
+    from distilcli.console.summary import (
         show_cache,
         show_findings,
         show_interrupted,
         show_training,
         show_training_estimate,
     )
-    from distilcli.training.finetune import PreparedRun, prepare
-    from distilcli.training.lessons import read_lesson
+    from distilcli.training.objectives import read_lesson
+    from distilcli.training.run import PreparedRun, prepare
 
     console = Console(quiet=place.quiet)
     teaching = teacher.plan(offline=place.offline)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from distilcli.commands._run_options import RunOptions, over_files
+from distilcli.commands._option_groups import RunOptions, over_files
 from distilcli.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -103,8 +103,8 @@ def qa(
     id_column = None if squad_predictions is None else source.find_column("id")
 
     from distilcli.console.answers import AnswersPreview
+    from distilcli.predictors.answerer import Answerer
     from distilcli.rows.predictions import PredictionsWriter
-    from distilcli.tasks.answerer import Answerer
     from distilcli.tasks.qa import AnswerColumns
     from distilcli.tasks.questions import pairs_from, predictions
 

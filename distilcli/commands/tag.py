@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from distilcli.commands import _options as options
-from distilcli.commands._run_options import RunOptions, over_files
+from distilcli.commands._option_groups import RunOptions, over_files
 from distilcli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -41,9 +41,9 @@ def tag(
     text_column = source.text_column
 
     from distilcli.console.entities import EntityView
+    from distilcli.predictors.tagger import Tagger
     from distilcli.tasks.files import content_from
     from distilcli.tasks.tag import TagColumns
-    from distilcli.tasks.tagger import Tagger
 
     tagger = Tagger(
         run.model,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from distilcli.console.results import Preview, Shown, one_line
+from distilcli.console.summary import Preview, Shown, one_line
 
 if TYPE_CHECKING:
     from rich.text import Text

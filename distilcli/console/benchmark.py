@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from distilcli.console import Console, TableFormat
-from distilcli.console.results import mebibytes, terminal_width
+from distilcli.console.summary import mebibytes, terminal_width
 
 if TYPE_CHECKING:
+    from distilcli.benchmark.comparison import Comparison
     from distilcli.benchmark.dataset import DatasetReport
     from distilcli.benchmark.report import Change, Report
     from distilcli.benchmark.result import Result
-    from distilcli.benchmark.versus import Comparison
 
 _BAR_WIDTH = 12
 _GAP = 2  # spaces between two columns

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from distilcli.console.results import Preview, percent
+from distilcli.console.summary import Preview, percent
 
 if TYPE_CHECKING:
     from distilcli.rows.row import Row

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from distilcli.console.results import Preview, Shown, _counted, _stdout
+from distilcli.console.summary import Preview, Shown, _counted, _stdout
 
 if TYPE_CHECKING:
     from rich.text import Text

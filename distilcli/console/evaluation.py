@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 from distilcli.console import Console, TableFormat
 
 if TYPE_CHECKING:
-    from distilcli.evaluation.exam import Outcome
-    from distilcli.evaluation.measured import Record
     from distilcli.evaluation.report import Report
+    from distilcli.evaluation.results.base import Record
+    from distilcli.evaluation.run import Outcome
 
 _MOST_SLICES = 20
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from distilcli.console.results import Preview, Shown, one_line, percent
+from distilcli.console.summary import Preview, Shown, one_line, percent
 from distilcli.tokenizer.filled import FilledText
 
 if TYPE_CHECKING:

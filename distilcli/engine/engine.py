@@ -16,11 +16,11 @@ from typing import Any, Generic, Literal
 import torch
 
 from distilcli.engine.feeder import Feeder
-from distilcli.engine.read_ahead import ReadAhead
 from distilcli.engine.task import Encoded, Item, Outcome, Task, Value
 from distilcli.engine.window import Window
 from distilcli.engine.workers import Workers, workers_on
 from distilcli.errors import RowError
+from distilcli.rows.prefetch import ReadAhead
 from distilcli.stats import RunStats
 
 OnError = Literal["keep", "skip", "stop"]

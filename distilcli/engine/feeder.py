@@ -6,11 +6,11 @@ from queue import SimpleQueue
 from typing import Any, Generic
 
 from distilcli.engine.batching import cut_batches
-from distilcli.engine.read_ahead import ReadAhead
 from distilcli.engine.task import Item, Task
 from distilcli.engine.window import Window
 from distilcli.engine.workers import Workers
 from distilcli.errors import RowError
+from distilcli.rows.prefetch import ReadAhead
 from distilcli.stats import RunStats
 
 

@@ -8,9 +8,9 @@ from distilcli.checkpoint.config import TEMPERATURE, read_config
 from distilcli.checkpoint.folder import CONFIG_NAME
 from distilcli.checkpoint.locate import builtin_names
 from distilcli.errors import ModelError, UsageError
-from distilcli.evaluation.labelled import Labelled
-from distilcli.evaluation.measured import Measured
-from distilcli.evaluation.several import SeveralLabels
+from distilcli.evaluation.results.base import Results
+from distilcli.evaluation.results.classify import ClassifyResults
+from distilcli.evaluation.results.multilabel import MultilabelResults
 from distilcli.rows.output import check_destination, write_text
 
 
@@ -27,13 +27,13 @@ def check_calibration(model: str, task: str) -> None:
     check_destination(str(path), force=True)
 
 
-def save_calibrated(model: str, measured: Measured) -> dict[str, float]:
+def save_calibrated(model: str, measured: Results) -> dict[str, float]:
     """Fit the temperature on what a model gave and save it; return what to say of it.
 
     The model's logits were divided by the temperature that it had: the new one is their product.
     Labels stay as they are; for one label of several, so does their order.
     """
-    if not isinstance(measured, Labelled | SeveralLabels):
+    if not isinstance(measured, ClassifyResults | MultilabelResults):
         raise UsageError("--calibrate is for labels with probabilities")
     path = Path(model).expanduser() / CONFIG_NAME
     temperature = measured.temperature() * read_config(path).temperature

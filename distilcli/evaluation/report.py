@@ -9,8 +9,8 @@ from types import MappingProxyType
 
 import numpy as np
 
-from distilcli.evaluation.exam import Outcome
-from distilcli.evaluation.measured import Measured, Record, Table
+from distilcli.evaluation.results.base import Record, Results, Table
+from distilcli.evaluation.run import Outcome
 from distilcli.rows.row import Row
 from distilcli.rows.writer import RENAMING, Block
 from distilcli.scores.bootstrap import Interval
@@ -97,7 +97,7 @@ def report_of(
     )
 
 
-def _slices(measured: Measured, names: Sequence[str]) -> list[Slice]:
+def _slices(measured: Results, names: Sequence[str]) -> list[Slice]:
     numbers = np.array(names, dtype=object)
     return [
         Slice(name, count, measured.figures(np.flatnonzero(numbers == name)))
@@ -123,7 +123,7 @@ def free_prefix(columns: Sequence[str], new: Sequence[str]) -> str:
     return next(prefix for prefix in prefixes if not any(prefix + name in columns for name in new))
 
 
-def _fault(measured: Measured, rows: Sequence[Row], row: int) -> tuple[Row, Record]:
+def _fault(measured: Results, rows: Sequence[Row], row: int) -> tuple[Row, Record]:
     return rows[row], dict(zip(measured.fault_names, measured.fault(row), strict=True))
 
 

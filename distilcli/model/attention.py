@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from distilcli.checkpoint.config import ModelConfig
 from distilcli.model.dropout import Dropout
-from distilcli.model.ragged import Ragged
+from distilcli.model.varlen import VariableLengths
 
 
 class SelfAttention(nn.Module):
@@ -35,7 +35,7 @@ class SelfAttention(nn.Module):
         self,
         asking: Tensor,
         x: Tensor,
-        mask_bias: Tensor | Ragged | None,
+        mask_bias: Tensor | VariableLengths | None,
         head_mask: Tensor | None = None,
     ) -> Tensor:
         """Let the tokens `asking` (B, Q, D) attend to all tokens `x` (B, T, D) of their rows.
@@ -47,7 +47,7 @@ class SelfAttention(nn.Module):
         """
         dropout_p = self.dropout.p if self.training else 0.0
         queries, keys, values = self._project(asking, x)
-        if isinstance(mask_bias, Ragged):
+        if isinstance(mask_bias, VariableLengths):
             return self._attend_ragged(mask_bias, queries, keys, values, head_mask)
         if queries.device.type == "cpu" and (dropout_p or queries.dtype is torch.bfloat16):
             # torch has no fused attention with dropout here, its own dropout is slow, and so is
@@ -67,7 +67,7 @@ class SelfAttention(nn.Module):
 
     def _attend_ragged(
         self,
-        rows: Ragged,
+        rows: VariableLengths,
         queries: Tensor,
         keys: Tensor,
         values: Tensor,

@@ -23,7 +23,7 @@ from distilcli.errors import ModelError, UsageError
 from distilcli.model.attention import SelfAttention, mask_bias_of
 from distilcli.model.dropout import Dropout
 from distilcli.model.embeddings import Embeddings, sinusoidal_positions
-from distilcli.model.ragged import Ragged
+from distilcli.model.varlen import VariableLengths
 
 
 def _gelu_tanh(x: Tensor) -> Tensor:
@@ -90,7 +90,7 @@ class Block(nn.Module):
     def forward(
         self,
         x: Tensor,
-        mask_bias: Tensor | Ragged | None,
+        mask_bias: Tensor | VariableLengths | None,
         head_mask: Tensor | None,
         first_token_only: bool = False,
     ) -> Tensor:
@@ -100,7 +100,7 @@ class Block(nn.Module):
         """
         asking = x
         if first_token_only:
-            asking = mask_bias.firsts(x) if isinstance(mask_bias, Ragged) else x[:, :1]
+            asking = mask_bias.firsts(x) if isinstance(mask_bias, VariableLengths) else x[:, :1]
         return self._after(asking, self.attention(asking, x, mask_bias, head_mask))
 
     def with_probabilities(
@@ -149,7 +149,7 @@ class Transformer(nn.Module):
     def forward(
         self,
         x: Tensor,
-        mask_bias: Tensor | Ragged | None,
+        mask_bias: Tensor | VariableLengths | None,
         head_masks: Sequence[Tensor | None],
         *,
         first_token_only: bool,
@@ -158,7 +158,7 @@ class Transformer(nn.Module):
 
         `head_masks` has the factors of each block's heads.
         """
-        if self._watcher is not None and not isinstance(mask_bias, Ragged):
+        if self._watcher is not None and not isinstance(mask_bias, VariableLengths):
             output = self.forward_all(x, mask_bias, head_masks, attentions=self._watches_attentions)
             self._watcher(output)
             x = output.hidden_states[-1]
@@ -246,7 +246,7 @@ class Encoder(nn.Module):
         head_masks = self._by_layer(head_mask)
         hidden_states: Tensor
         if self.joins_rows and attention_mask is not None:
-            rows = Ragged(attention_mask)
+            rows = VariableLengths(attention_mask)
             hidden_states = self.transformer(
                 rows.joined(x), rows, head_masks, first_token_only=first_token_only
             )

@@ -15,9 +15,9 @@ from distilcli.model.device import padded_test_batch
 from distilcli.model.encoder import Block
 from distilcli.model.heads import TaskModel
 from distilcli.model.int8 import Int8Attention, Int8FeedForward
-from distilcli.model.linear import PackedLinear, can_pack
 from distilcli.model.precision import Precision, dtype_of, require_precision
-from distilcli.model.ragged import has_kernel
+from distilcli.model.prepacked import PackedLinear, can_pack
+from distilcli.model.varlen import has_kernel
 
 Model = TypeVar("Model", bound=TaskModel)
 

@@ -8,8 +8,8 @@ converted from TensorFlow.
 
 import re
 
-from distilcli.checkpoint.anatomy import without_prefix
 from distilcli.checkpoint.config import ModelType
+from distilcli.checkpoint.parameter_table import without_prefix
 
 PREFIX = "distilbert."
 OUTPUT_TABLE = "vocab_projector.weight"

@@ -16,7 +16,7 @@ from distilcli.checkpoint.folder import ModelFiles
 from distilcli.errors import HeadError, ModelError
 from distilcli.model.heads import HEADS, TaskModel
 from distilcli.model.keys import OUTPUT_TABLE, PREFIX, to_checkpoint
-from distilcli.model.reading import listed, read_weights
+from distilcli.model.weights import listed, read_weights
 from distilcli.tokenizer.tokenizer import Tokenizer
 
 Model = TypeVar("Model", bound=TaskModel)

@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 
 from distilcli.errors import ResourceError
-from distilcli.model.machine import cpu_flags
+from distilcli.model.hardware import cpu_flags
 
 Precision = Literal["fp32", "tf32", "bf16", "fp16", "int8"]
 TrainingPrecision = Literal["auto", "fp32", "bf16"]

@@ -11,9 +11,9 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
-from distilcli.checkpoint.anatomy import without_prefix
 from distilcli.checkpoint.config import dump_config
 from distilcli.checkpoint.folder import ModelFiles
+from distilcli.checkpoint.parameter_table import without_prefix
 from distilcli.errors import ResourceError
 from distilcli.model.heads import HEADS, BaseModel, TaskModel
 from distilcli.model.keys import to_checkpoint

@@ -20,7 +20,7 @@ from distilcli.errors import RowError
 from distilcli.model.heads import BaseModel
 from distilcli.model.pooling import Pooling, pool
 from distilcli.rows.row import JsonText
-from distilcli.tasks.framing import (
+from distilcli.tasks.sequences import (
     Framer,
     encode_each,
     most_context,

@@ -18,7 +18,7 @@ from distilcli.engine.task import Encoded
 from distilcli.errors import RowError, UsageError
 from distilcli.model.heads import MaskedLanguageModel
 from distilcli.tasks.candidates import mask_id
-from distilcli.tasks.framing import Framer, encode_each, most_context, no_number, or_error
+from distilcli.tasks.sequences import Framer, encode_each, most_context, no_number, or_error
 from distilcli.tasks.settings import LongTexts
 from distilcli.tokenizer.filled import FilledText, Span, filled_in
 from distilcli.tokenizer.tokenizer import Encoding, Tokenizer

@@ -19,7 +19,7 @@ from distilcli.errors import RowError
 from distilcli.model.heads import MaskedLanguageModel
 from distilcli.tasks.candidates import mask_id
 from distilcli.tasks.fill import positions_at
-from distilcli.tasks.framing import Framer, encode_each, most_context, no_number, or_error
+from distilcli.tasks.sequences import Framer, encode_each, most_context, no_number, or_error
 from distilcli.tasks.settings import LongTexts
 from distilcli.tokenizer.tokenizer import Encoding, Tokenizer
 

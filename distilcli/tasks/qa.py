@@ -20,7 +20,7 @@ from distilcli.engine.batching import Batch, Piece
 from distilcli.engine.task import Encoded
 from distilcli.errors import RowError, UsageError
 from distilcli.model.heads import QuestionAnswerer
-from distilcli.tasks.framing import Framer, encode_each, no_number, or_error
+from distilcli.tasks.sequences import Framer, encode_each, no_number, or_error
 from distilcli.tasks.settings import SPECIALS_OF_A_PAIR, LongTexts
 from distilcli.tasks.spans import Ranking, band, merged, ranked
 from distilcli.tokenizer.tokenizer import Encoding, Tokenizer

@@ -18,14 +18,14 @@ from distilcli.engine.task import Encoded
 from distilcli.errors import RowError
 from distilcli.model.heads import TokenClassifier
 from distilcli.scores.entities import Span
-from distilcli.tasks.framing import (
+from distilcli.tasks.labels import LabelScheme
+from distilcli.tasks.sequences import (
     Framer,
     encode_each,
     most_context_of_words,
     no_number,
     or_error,
 )
-from distilcli.tasks.labels import LabelScheme
 from distilcli.tasks.settings import LongTexts
 from distilcli.tokenizer.tokenizer import Encoding, Tokenizer
 

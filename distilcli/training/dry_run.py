@@ -6,8 +6,8 @@ from time import perf_counter
 from typing import Any
 
 from distilcli.memory import peak_memory_bytes
+from distilcli.training.distill.teacher import Teaching
 from distilcli.training.loop import Trainer
-from distilcli.training.teacher import Teaching
 
 _TIMED_STEPS = 3
 # A forward pass alone is a third of a step: the backward pass does twice its products.

@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 import torch
 
 from distilcli import __version__
-from distilcli.model.machine import cpu_name, device_name
+from distilcli.model.hardware import cpu_name, device_name
 from distilcli.tasks.settings import available_cores
 
 

@@ -11,11 +11,11 @@ from distilcli.training.checks import (
     check_lengths,
     check_texts,
 )
-from distilcli.training.data.problems import SolvedProblem
-from distilcli.training.data.questions import Question
+from distilcli.training.datasets.choose import SolvedProblem
+from distilcli.training.datasets.qa import Question
 from distilcli.training.findings import Finding, refuse_errors
 from distilcli.training.lesson_rows import NAMES, rows_of
-from distilcli.training.lessons.lesson import Lesson
+from distilcli.training.objectives.base import Lesson
 
 # The others read long texts in windows while they learn, and lose nothing.
 _CUT = ("classify", "multilabel", "regress", "embed", "choose")

@@ -5,13 +5,13 @@ from typing import Any
 
 from distilcli.scores.entities import OUTSIDE, parse_tag
 from distilcli.training.checks import CheckedRows
-from distilcli.training.data.labelled import UNLABELLED, Examples
-from distilcli.training.data.pairs import TextPair
-from distilcli.training.data.problems import SolvedProblem
-from distilcli.training.data.questions import Question
-from distilcli.training.data.reading import Place
-from distilcli.training.data.tagged import TaggedSentences
-from distilcli.training.data.texts import PlainTexts
+from distilcli.training.datasets.choose import SolvedProblem
+from distilcli.training.datasets.classify import UNLABELLED, Examples
+from distilcli.training.datasets.embed import TextPair
+from distilcli.training.datasets.mlm import PlainTexts
+from distilcli.training.datasets.qa import Question
+from distilcli.training.datasets.reading import Place
+from distilcli.training.datasets.tag import TaggedSentences
 
 NAMES = ("train", "valid")
 

@@ -24,7 +24,7 @@ from distilcli.model.heads import TaskModel
 from distilcli.model.precision import choose_training_dtype
 from distilcli.training.batches import epoch_batches
 from distilcli.training.freezing import freeze, set_dropout
-from distilcli.training.lessons.lesson import Objective
+from distilcli.training.objectives.base import Objective
 from distilcli.training.optimizer import SCHEDULES, build_optimizer, set_learning_rate
 from distilcli.training.options import TrainingOptions
 from distilcli.training.run_folder import RunFolder

@@ -24,7 +24,7 @@ from typing import Any
 import torch
 
 from distilcli.checkpoint.folder import SAFETENSORS_NAME, WEIGHT_NAMES
-from distilcli.checkpoint.sentence import SENTENCE_NAMES
+from distilcli.checkpoint.sentence_transformers import SENTENCE_NAMES
 from distilcli.errors import ModelError, ResourceError, UsageError
 from distilcli.model.heads import TaskModel
 from distilcli.model.saving import TOKENIZER_NAMES, save_model, write_json

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from distilcli.errors import UsageError
-from distilcli.training.data.columns import Columns
+from distilcli.training.datasets.columns import Columns
 
 WHOLE_TEXTS = ("classify", "multilabel", "regress")
 _ONLY_FOR = {

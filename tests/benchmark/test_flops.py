@@ -5,10 +5,10 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from distilcli.benchmark.flops import forward_flops
-from distilcli.benchmark.subject import SHAPES
+from distilcli.benchmark.model_under_test import SHAPES
 from distilcli.checkpoint.config import ModelConfig
 from distilcli.model.heads import BaseModel
-from distilcli.model.structure import prune_heads
+from distilcli.model.surgery import prune_heads
 
 
 @pytest.mark.parametrize(("shape", "gflop"), [("distilbert-base", 11.17), ("bert-base", 22.35)])

@@ -3,13 +3,13 @@ from pathlib import Path
 
 import pytest
 
+from distilcli.benchmark.model_under_test import open_subject
 from distilcli.benchmark.profiling import (
     check_trace_place,
     make_trace_place,
     profile_subject,
     trace_path,
 )
-from distilcli.benchmark.subject import open_subject
 from distilcli.errors import ResourceError, UsageError
 
 

@@ -4,12 +4,12 @@ from pathlib import Path
 import pytest
 
 from distilcli.benchmark import runner as module
-from distilcli.benchmark.carrier import Carrier
-from distilcli.benchmark.ceiling import Ceiling
+from distilcli.benchmark.batch_runner import Carrier
 from distilcli.benchmark.measure import Effort, Round
 from distilcli.benchmark.memory import Memory, MemoryWatch
+from distilcli.benchmark.model_under_test import Subject
+from distilcli.benchmark.peak_flops import Ceiling
 from distilcli.benchmark.runner import Plan, Voice, run
-from distilcli.benchmark.subject import Subject
 from distilcli.engine.batching import Batch
 from distilcli.errors import ResourceError, UsageError
 from distilcli.model.precision import Precision

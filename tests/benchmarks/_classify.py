@@ -119,7 +119,7 @@ def warm(
     model: str | Path, texts: list[str], *, precision: str, threads: int, device: str = "cpu"
 ) -> Any:
     """Load a classifier; let int8 compare the whole of its sample, whatever comes of it."""
-    from distilcli.tasks.classifier import Classifier
+    from distilcli.predictors.classifier import Classifier
     from distilcli.tasks.settings import BatchOptions
 
     classifier = Classifier(

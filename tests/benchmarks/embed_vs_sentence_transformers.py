@@ -28,7 +28,7 @@ def main() -> None:
     import sentence_transformers
     from transformers.utils import logging
 
-    from distilcli.tasks.embedder import Embedder
+    from distilcli.predictors.embedder import Embedder
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
@@ -68,10 +68,10 @@ def main() -> None:
 def embed_file(embedder: object, folder: Path) -> None:
     """Do what the command does: read, embed and write a file of vectors."""
     from distilcli.rows import open_rows
-    from distilcli.rows.vectors import VectorColumns, VectorWriter
     from distilcli.stats import RunStats
     from distilcli.tasks.embed import EmbeddingColumns
     from distilcli.tasks.files import run_files, text_from
+    from distilcli.vectors.writer import VectorColumns, VectorWriter
 
     source = open_rows([str(folder / "texts.csv")])
     columns = EmbeddingColumns(layout="array")

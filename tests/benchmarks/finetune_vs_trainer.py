@@ -112,7 +112,7 @@ class Ours:
     def __init__(self, model: Path, rows: list[tuple[str, int]], precision: Any) -> None:
         import torch
 
-        from distilcli.training.data.labelled import Examples
+        from distilcli.training.datasets.classify import Examples
 
         torch.set_num_threads(len(os.sched_getaffinity(0)))
         self._model = model
@@ -129,11 +129,11 @@ class Ours:
         from distilcli.checkpoint.folder import describe_folder
         from distilcli.memory import keep_freed_memory
         from distilcli.tokenizer.loading import load_tokenizer
-        from distilcli.training.lessons.classify import ClassifyLesson
+        from distilcli.training.init_model import StartingPoint, start_model
         from distilcli.training.loop import Trainer
+        from distilcli.training.objectives.classify import ClassifyLesson
         from distilcli.training.options import TrainingOptions
         from distilcli.training.run_folder import RunFolder
-        from distilcli.training.start import StartingPoint, start_model
 
         keep_freed_memory()  # as the command does
         files = describe_folder("model", self._model)

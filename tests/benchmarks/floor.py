@@ -159,7 +159,7 @@ def products(precision: str, tokens: int, inputs: int, outputs: int) -> Iterator
     import torch
     import torch.nn.functional as F
 
-    from distilcli.model.linear import PackedLinear, can_pack
+    from distilcli.model.prepacked import PackedLinear, can_pack
 
     if precision == "int8":
         yield from integer_products(tokens, inputs, outputs)

@@ -84,7 +84,7 @@ def main() -> None:
     options = parser.parse_args()
 
     from distilcli.model.heads import QuestionAnswerer
-    from distilcli.tasks.answerer import Answerer
+    from distilcli.predictors.answerer import Answerer
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

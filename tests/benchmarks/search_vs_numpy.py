@@ -22,11 +22,11 @@ OURS = """
 import json, sys, time
 import numpy as np
 from distilcli.stats import peak_memory_bytes
-from distilcli.tasks.search import nearest
-from distilcli.tasks.stored import open_stored
+from distilcli.vectors.search import nearest
+from distilcli.vectors.index import open_index
 query = np.load(sys.argv[2])
 started = time.perf_counter()
-hits = nearest(open_stored(sys.argv[1]), query[None], 10)[0]
+hits = nearest(open_index(sys.argv[1]), query[None], 10)[0]
 seconds = time.perf_counter() - started
 print(json.dumps({"seconds": seconds, "best": hits[0].number, "peak": peak_memory_bytes()}))
 """

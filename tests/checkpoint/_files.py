@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from distilcli.checkpoint.header import DTYPE_BITS
+from distilcli.checkpoint.safetensors_header import DTYPE_BITS
 
 Tensors = Mapping[str, tuple[str, tuple[int, ...]]]
 

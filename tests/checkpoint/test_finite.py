@@ -6,7 +6,7 @@ import pytest
 
 from distilcli.checkpoint import finite
 from distilcli.checkpoint.finite import require_finite
-from distilcli.checkpoint.header import DTYPE_BITS, read_header
+from distilcli.checkpoint.safetensors_header import DTYPE_BITS, read_header
 from distilcli.errors import ModelError
 from tests.checkpoint._files import write_safetensors
 

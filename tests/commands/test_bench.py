@@ -14,7 +14,7 @@ MOMENT = ("--seconds", 0, "--rounds", 1, "--threads", 1)
 @pytest.fixture
 def bench(distil: Run, tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Return a function that measures the tiny model for a moment, without the large products."""
-    from distilcli.benchmark.ceiling import Ceiling
+    from distilcli.benchmark.peak_flops import Ceiling
 
     monkeypatch.setattr(Ceiling, "sample", lambda self: setattr(self, "flops_per_second", 1e12))
     monkeypatch.chdir(tmp_path)

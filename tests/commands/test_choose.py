@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from distilcli.predictors.chooser import Chooser
 from distilcli.tasks.choose import Choice
-from distilcli.tasks.chooser import Chooser
 from tests.commands._parse import delimited, json_lines
 
 Distil = Callable[..., tuple[int, str, str]]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from distilcli.tasks.classifier import Classifier
+from distilcli.predictors.classifier import Classifier
 from tests.commands._parse import delimited, json_lines
 
 Distil = Callable[..., tuple[int, str, str]]

@@ -9,7 +9,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from distilcli.app import main
-from distilcli.tasks.embedder import Embedder
+from distilcli.predictors.embedder import Embedder
 from distilcli.tasks.settings import LongTexts
 from tests.commands._parse import delimited, json_lines
 from tests.console.conftest import Terminal, terminal

@@ -10,16 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from distilcli.predictors.answerer import Answerer
+from distilcli.predictors.chooser import Chooser
+from distilcli.predictors.classifier import Classifier
+from distilcli.predictors.embedder import Embedder
+from distilcli.predictors.mask_filler import MaskFiller
+from distilcli.predictors.tagger import Tagger
 from distilcli.scores.answers import answer_scores
 from distilcli.scores.classification import classification_scores
 from distilcli.scores.entities import entity_scores
 from distilcli.scores.regression import pearson
-from distilcli.tasks.answerer import Answerer
-from distilcli.tasks.chooser import Chooser
-from distilcli.tasks.classifier import Classifier
-from distilcli.tasks.embedder import Embedder
-from distilcli.tasks.mask_filler import MaskFiller
-from distilcli.tasks.tagger import Tagger
 from tests.commands._parse import delimited, json_lines
 
 Distil = Callable[..., tuple[int, str, str]]

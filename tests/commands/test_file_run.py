@@ -111,7 +111,7 @@ def test_what_cannot_be_written_is_told_before_the_model_is_loaded(
     arguments: list[str],
     words: str,
 ) -> None:
-    monkeypatch.setattr("distilcli.tasks.classifier.Classifier.__init__", pytest.fail)
+    monkeypatch.setattr("distilcli.predictors.classifier.Classifier.__init__", pytest.fail)
     code, out, err = run(csv_file, *arguments)
     assert (code, out) == (2, "")
     assert err.startswith("distil: error: ")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from distilcli.tasks.mask_filler import MaskFiller
+from distilcli.predictors.mask_filler import MaskFiller
 from tests.commands._parse import delimited, json_lines
 
 Distil = Callable[..., tuple[int, str, str]]

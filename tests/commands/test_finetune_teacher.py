@@ -92,7 +92,7 @@ def test_an_option_changes_what_is_learned(run: Distil, teacher: Path, option: l
 def test_a_second_run_costs_no_pass_of_the_teacher(
     run: Distil, teacher: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from distilcli.training.teacher import Teacher
+    from distilcli.training.distill.teacher import Teacher
 
     assert run("--teacher", teacher, "--teacher-cache", "kept")[0] == 0
     first = weights("m")
@@ -211,7 +211,7 @@ def test_the_teacher_is_not_overwritten(run: Distil, teacher: Path) -> None:
 def test_a_full_disk_of_the_cache(
     run: Distil, teacher: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from distilcli.training import teacher_cache
+    from distilcli.training.distill import teacher_cache
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
@@ -234,7 +234,7 @@ def test_what_the_cache_takes(
         line = last_line(run(*options), 5)
     assert "kept: the teacher's answers would take about 0." in line
     assert "and 0.0 MB are free; give --teacher-cache a folder with more room, or leave" in line
-    monkeypatch.setattr("distilcli.console.results._MUCH_DISK", 0)
+    monkeypatch.setattr("distilcli.console.summary._MUCH_DISK", 0)
     code, _, err = run(*options)
     assert code == 0, err
     assert "distil: the teacher's answers will take about 0.0 GB in the cache" in err
@@ -245,7 +245,7 @@ def test_what_the_cache_takes(
 def test_an_interrupted_pass_of_the_teacher(
     run: Distil, teacher: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from distilcli.training import teacher_cache
+    from distilcli.training.distill import teacher_cache
 
     write = teacher_cache._write
     monkeypatch.setattr(teacher_cache, "_PASS_BUDGET", 64)

@@ -102,7 +102,7 @@ def test_what_cannot_be_had_is_refused_in_a_line(
 def test_a_cpu_without_kernels_is_told_to_be_slow(
     distil: Distil, tiny_folder: Path, csv_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for place in (int8, __import__("distilcli.tasks.predictor", fromlist=["predictor"])):
+    for place in (int8, __import__("distilcli.predictors.base", fromlist=["predictor"])):
         monkeypatch.setattr(place, "has_kernel", lambda: False)
     code, _, err = distil(
         *("classify", csv_file, "-m", tiny_folder, "--precision", "int8", "--min-agreement", "0")

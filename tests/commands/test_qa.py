@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from distilcli.tasks.answerer import Answerer
+from distilcli.predictors.answerer import Answerer
 from distilcli.tasks.settings import LongTexts
 from tests.commands._parse import delimited, json_lines
 

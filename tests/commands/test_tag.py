@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from distilcli.tasks.tagger import Tagger
+from distilcli.predictors.tagger import Tagger
 from tests._hand_tagger import write_hand_tagger
 from tests.commands._parse import delimited, json_lines
 

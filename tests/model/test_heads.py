@@ -9,10 +9,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from distilcli.checkpoint.anatomy import dissect
 from distilcli.checkpoint.config import ModelConfig
 from distilcli.checkpoint.folder import describe_folder
-from distilcli.checkpoint.header import read_header
+from distilcli.checkpoint.parameter_table import dissect
+from distilcli.checkpoint.safetensors_header import read_header
 from distilcli.errors import ModelError
 from distilcli.model.heads import (
     HEADS,

@@ -14,9 +14,9 @@ from distilcli.checkpoint.config import ModelConfig
 from distilcli.checkpoint.folder import ModelFiles, describe_folder
 from distilcli.errors import ModelError, ResourceError
 from distilcli.model.heads import SequenceClassifier
+from distilcli.model.int8_storage import pack
 from distilcli.model.keys import to_checkpoint, to_ours
 from distilcli.model.loading import check_tokenizer, load_model
-from distilcli.model.packing import pack
 from distilcli.model.saving import save_model, tokenizer_files
 
 Make = Callable[..., Path]

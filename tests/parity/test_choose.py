@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from distilcli.tasks.chooser import Chooser
+from distilcli.predictors.chooser import Chooser
 from distilcli.tasks.settings import LongTexts
 
 transformers = pytest.importorskip("transformers")

@@ -12,15 +12,15 @@ from distilcli.checkpoint.folder import describe_folder
 from distilcli.engine.batching import pad
 from distilcli.model.loading import check_tokenizer, load_model
 from distilcli.model.saving import save_model
-from distilcli.tasks.classifier import Classifier
+from distilcli.predictors.classifier import Classifier
 from distilcli.tasks.settings import BatchOptions
 from distilcli.tokenizer.loading import load_tokenizer
-from distilcli.training.data.labelled import Examples
-from distilcli.training.distillation import DistillationOptions
-from distilcli.training.lessons.classify import ClassifyLesson
+from distilcli.training.datasets.classify import Examples
+from distilcli.training.distill.loss import DistillationOptions
+from distilcli.training.distill.setup import Student, TeachingPlan, teach
+from distilcli.training.init_model import StartingPoint, start_model
+from distilcli.training.objectives.classify import ClassifyLesson
 from distilcli.training.options import TrainingOptions
-from distilcli.training.start import StartingPoint, start_model
-from distilcli.training.teaching import Student, TeachingPlan, teach
 from tests.training._finetune import finetune
 
 transformers = pytest.importorskip("transformers")

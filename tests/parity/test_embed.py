@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from distilcli.tasks.embedder import Embedder
+from distilcli.predictors.embedder import Embedder
 from distilcli.tasks.settings import BatchOptions
 
 sentence_transformers = pytest.importorskip("sentence_transformers")
@@ -105,9 +105,9 @@ def test_vectors_of_tokens(save: Save) -> None:
 def test_a_trained_folder_gives_both_programs_the_same_vectors(
     make_model: Make, tmp_path: Path, model_type: str
 ) -> None:
-    from distilcli.training.data.pairs import TextPair
-    from distilcli.training.lessons.embed import EmbedLesson, recipe_to_learn
-    from tests.training.lessons._toy import learn
+    from distilcli.training.datasets.embed import TextPair
+    from distilcli.training.objectives.embed import EmbedLesson, recipe_to_learn
+    from tests.training.objectives._toy import learn
 
     source = make_model("source", head="BaseModel", model_type=model_type)
     pairs = [TextPair(text, text, float(number)) for number, text in enumerate(TEXTS)]

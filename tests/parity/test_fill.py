@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from distilcli.tasks.mask_filler import MaskFiller
+from distilcli.predictors.mask_filler import MaskFiller
 from distilcli.tasks.settings import LongTexts
 
 transformers = pytest.importorskip("transformers")

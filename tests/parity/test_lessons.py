@@ -10,20 +10,20 @@ import torch
 from distilcli.checkpoint.folder import describe_folder
 from distilcli.model.loading import load_model
 from distilcli.tokenizer.loading import load_tokenizer
-from distilcli.training.data.labelled import Examples
-from distilcli.training.data.problems import SolvedProblem
-from distilcli.training.data.questions import Question
-from distilcli.training.data.tagged import TaggedSentences
-from distilcli.training.data.texts import PlainTexts
-from distilcli.training.lessons.choose import ChooseLesson
-from distilcli.training.lessons.classify import ClassifyLesson
-from distilcli.training.lessons.lesson import Lesson
-from distilcli.training.lessons.mlm import MlmLesson
-from distilcli.training.lessons.multilabel import MultilabelLesson
-from distilcli.training.lessons.qa import QaLesson
-from distilcli.training.lessons.regress import RegressLesson
-from distilcli.training.lessons.tag import TagLesson
-from tests.training.lessons._toy import batch_of, learn
+from distilcli.training.datasets.choose import SolvedProblem
+from distilcli.training.datasets.classify import Examples
+from distilcli.training.datasets.mlm import PlainTexts
+from distilcli.training.datasets.qa import Question
+from distilcli.training.datasets.tag import TaggedSentences
+from distilcli.training.objectives.base import Lesson
+from distilcli.training.objectives.choose import ChooseLesson
+from distilcli.training.objectives.classify import ClassifyLesson
+from distilcli.training.objectives.mlm import MlmLesson
+from distilcli.training.objectives.multilabel import MultilabelLesson
+from distilcli.training.objectives.qa import QaLesson
+from distilcli.training.objectives.regress import RegressLesson
+from distilcli.training.objectives.tag import TagLesson
+from tests.training.objectives._toy import batch_of, learn
 
 transformers = pytest.importorskip("transformers")
 

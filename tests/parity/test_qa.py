@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from distilcli.tasks.answerer import Answerer
+from distilcli.predictors.answerer import Answerer
 from distilcli.tasks.settings import BatchOptions, LongTexts
 
 transformers = pytest.importorskip("transformers")

@@ -6,9 +6,9 @@ from typing import Any, get_args
 
 import pytest
 
+from distilcli.predictors.tagger import Tagger
 from distilcli.tasks.settings import BatchOptions
 from distilcli.tasks.tag import Aggregation
-from distilcli.tasks.tagger import Tagger
 
 transformers = pytest.importorskip("transformers")
 

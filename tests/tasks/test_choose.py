@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from distilcli.errors import ModelError, RowError
+from distilcli.predictors.chooser import Chooser
 from distilcli.rows.row import Row
 from distilcli.tasks.choose import ChoiceColumns
-from distilcli.tasks.chooser import Chooser
 from distilcli.tasks.problems import options_from_columns, options_from_list, problems_from
 from distilcli.tasks.settings import BatchOptions, LongTexts
 

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from distilcli.errors import ModelError, RowError, UsageError
+from distilcli.predictors.mask_filler import MaskFiller
 from distilcli.tasks.fill import Fill, FillColumns, Filling
-from distilcli.tasks.framing import most_context
-from distilcli.tasks.mask_filler import MaskFiller
 from distilcli.tasks.perplexity import PerplexityColumns, PerplexityTask
+from distilcli.tasks.sequences import most_context
 from distilcli.tasks.settings import BatchOptions, LongTexts
 from distilcli.tokenizer.filled import filled_in
 from distilcli.tokenizer.windows import Window

@@ -6,7 +6,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from distilcli.tasks.answerer import Answerer
+from distilcli.predictors.answerer import Answerer
 from distilcli.tasks.qa import Answer, AnswerColumns, Answers
 from distilcli.tasks.settings import BatchOptions, LongTexts
 from distilcli.tasks.spans import band, merged, ranked

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from distilcli.engine.batching import pad
 from distilcli.engine.task import Encoded
 from distilcli.errors import RowError
-from distilcli.tasks.framing import most_context_of_words
+from distilcli.predictors.tagger import Tagger
+from distilcli.tasks.sequences import most_context_of_words
 from distilcli.tasks.settings import LongTexts
 from distilcli.tasks.tag import Entity, TagColumns, Tagging
-from distilcli.tasks.tagger import Tagger
 from distilcli.tokenizer.windows import Window, cut
 
 TAGGING = Tagging("a film", (Entity("film", "ART", 2, 6, 0.5),), ((0, 1), (2, 6)), ("O", "B-ART"))

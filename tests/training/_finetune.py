@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from distilcli.training.finetune import prepare
-from distilcli.training.lessons.lesson import Lesson
-from distilcli.training.start import StartingPoint
+from distilcli.training.init_model import StartingPoint
+from distilcli.training.objectives.base import Lesson
+from distilcli.training.run import prepare
 
 
 def finetune(

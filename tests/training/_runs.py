@@ -13,9 +13,9 @@ from distilcli.checkpoint.config import ModelConfig
 from distilcli.engine.batching import Batch, Piece
 from distilcli.errors import RowError
 from distilcli.model.heads import SequenceClassifier
-from distilcli.training.lessons.classify import LabelledExample
-from distilcli.training.lessons.lesson import Metric
 from distilcli.training.loop import Progress, Trainer
+from distilcli.training.objectives.base import Metric
+from distilcli.training.objectives.classify import LabelledExample
 from distilcli.training.options import TrainingOptions
 from distilcli.training.run_folder import RunFolder
 

@@ -10,11 +10,11 @@ from torch import Tensor
 from distilcli.checkpoint.config import ModelConfig
 from distilcli.engine.batching import pad
 from distilcli.model.heads import SequenceClassifier
-from distilcli.training.data.labelled import UNLABELLED
-from distilcli.training.distillation import Distillation, DistillationOptions, map_layers
-from distilcli.training.lessons.classify import LabelledExample
-from distilcli.training.soft_targets import soft_cross_entropy
-from distilcli.training.teacher import Teacher
+from distilcli.training.datasets.classify import UNLABELLED
+from distilcli.training.distill.loss import Distillation, DistillationOptions, map_layers
+from distilcli.training.distill.teacher import Teacher
+from distilcli.training.objectives.classify import LabelledExample
+from distilcli.training.objectives.soft_targets import soft_cross_entropy
 from tests.training._runs import CONFIG, Rows, ToyObjective, rows
 
 # No dropout: what a student gives is a function of its weights.

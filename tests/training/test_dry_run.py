@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from distilcli.training.distill.teacher import Targets
 from distilcli.training.dry_run import estimate
-from distilcli.training.teacher import Targets
 from tests.training._runs import TRAIN, Run
 
 

@@ -5,25 +5,25 @@ from typing import Any
 import pytest
 
 from distilcli.checkpoint.folder import describe_folder
-from distilcli.checkpoint.sentence import SentenceRecipe
+from distilcli.checkpoint.sentence_transformers import SentenceRecipe
 from distilcli.errors import InputError
 from distilcli.tokenizer.loading import load_tokenizer
-from distilcli.training.data.labelled import Examples
-from distilcli.training.data.pairs import TextPair
-from distilcli.training.data.problems import SolvedProblem
-from distilcli.training.data.questions import MISSING, Question
-from distilcli.training.data.tagged import TaggedSentences
-from distilcli.training.data.texts import PlainTexts
+from distilcli.training.datasets.choose import SolvedProblem
+from distilcli.training.datasets.classify import Examples
+from distilcli.training.datasets.embed import TextPair
+from distilcli.training.datasets.mlm import PlainTexts
+from distilcli.training.datasets.qa import MISSING, Question
+from distilcli.training.datasets.tag import TaggedSentences
 from distilcli.training.faults import find_faults
-from distilcli.training.lessons.choose import ChooseLesson
-from distilcli.training.lessons.classify import ClassifyLesson
-from distilcli.training.lessons.embed import EmbedLesson
-from distilcli.training.lessons.lesson import Lesson
-from distilcli.training.lessons.mlm import MlmLesson
-from distilcli.training.lessons.multilabel import MultilabelLesson
-from distilcli.training.lessons.qa import QaLesson
-from distilcli.training.lessons.regress import RegressLesson
-from distilcli.training.lessons.tag import TagLesson
+from distilcli.training.objectives.base import Lesson
+from distilcli.training.objectives.choose import ChooseLesson
+from distilcli.training.objectives.classify import ClassifyLesson
+from distilcli.training.objectives.embed import EmbedLesson
+from distilcli.training.objectives.mlm import MlmLesson
+from distilcli.training.objectives.multilabel import MultilabelLesson
+from distilcli.training.objectives.qa import QaLesson
+from distilcli.training.objectives.regress import RegressLesson
+from distilcli.training.objectives.tag import TagLesson
 
 Find = Callable[..., dict[str, Any]]
 

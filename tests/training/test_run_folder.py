@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from distilcli.checkpoint.folder import describe_folder
-from distilcli.checkpoint.sentence import SENTENCE_NAMES
+from distilcli.checkpoint.sentence_transformers import SENTENCE_NAMES
 from distilcli.errors import ModelError, ResourceError, UsageError
 from distilcli.model.heads import SequenceClassifier
 from distilcli.model.loading import load_model

@@ -2,7 +2,7 @@ import pytest
 
 from distilcli.errors import UsageError
 from distilcli.training.config_toml import config_toml
-from distilcli.training.data.columns import Columns
+from distilcli.training.datasets.columns import Columns
 from distilcli.training.settings import LessonOptions, refuse_without_effect
 
 TASKS = ("classify", "multilabel", "regress", "tag", "qa", "mlm", "embed", "choose")

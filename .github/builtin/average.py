@@ -1,0 +1,54 @@
+"""Makes one model of several runs of the same shape: the mean of their weights.
+
+    python .github/builtin/average.py RUN RUN... OUTPUT
+
+Runs that began at the same weights, or one at another's end, lie in one valley of the loss: their
+mean is often better than each, and costs no more to run (Izmailov et al. 2018; Wortsman et al.
+2022).
+"""
+
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from distilcli.checkpoint.folder import SAFETENSORS_NAME, describe_folder
+from distilcli.errors import ModelError, UsageError
+from distilcli.model.saving import tokenizer_files, write_weights
+from distilcli.model.weights import read_file
+
+
+def average(runs: Sequence[Path], output: Path) -> None:
+    """Write the mean of the `runs` to the folder `output`, with the files of the first of them.
+
+    Raises `UsageError` for less than two runs or an `output` that is there, `ModelError` for runs
+    that are no models of one shape.
+    """
+    if len(runs) < 2:  # noqa: PLR2004 (a mean of one is that one)
+        raise UsageError("give two runs or more, and the folder to write")
+    if output.exists():
+        raise UsageError(f"{output}: exists; give another folder")
+    first = describe_folder(str(runs[0]), runs[0])
+    mean = read_file(runs[0] / SAFETENSORS_NAME)
+    for count, run in enumerate(runs[1:], start=2):
+        weights = read_file(run / SAFETENSORS_NAME)
+        if _shapes(weights) != _shapes(mean):
+            raise ModelError(f"{run}: is of another shape than {runs[0]}; take runs of one model")
+        for name, weight in weights.items():
+            mean[name].lerp_(weight, 1 / count)
+    output.mkdir(parents=True)
+    for path in (first.config_path, *tokenizer_files(first)):
+        shutil.copyfile(path, output / path.name)
+    write_weights(output / SAFETENSORS_NAME, mean)
+
+
+def _shapes(weights: dict[str, Tensor]) -> dict[str, torch.Size]:
+    return {name: weight.shape for name, weight in weights.items()}
+
+
+if __name__ == "__main__":
+    *runs, output = map(Path, sys.argv[1:])
+    average(runs, output)

@@ -1,0 +1,99 @@
+"""Makes the files that the built-in models mini and embed learn from.
+
+    python .github/builtin/embed_data.py SOURCES FOLDER
+
+SOURCES holds the folders that the cards of the models name. FOLDER gets `texts.csv` (sentences of
+many kinds, without labels, for a teacher), and `pairs.csv` and `valid.csv` (the train and dev
+pairs of the STS benchmark with their scores). No text of a validation set is in `texts.csv`.
+"""
+
+import csv
+import json
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
+_LEAST_WORDS, _MOST_WORDS = 3, 64
+_MOST_OF_A_SOURCE = 16_000
+_SEED = 0
+
+
+def main(sources: Path, folder: Path) -> None:
+    """Write the files and print how many texts each source gave."""
+    folder.mkdir(parents=True, exist_ok=True)
+    pairs, valid = _pairs(sources, "train"), _pairs(sources, "dev")
+    pairs.to_csv(folder / "pairs.csv", index=False)
+    valid.to_csv(folder / "valid.csv", index=False)
+    parts = {
+        "STS benchmark": [*pairs["sentence1"], *pairs["sentence2"]],
+        "SQuAD": list(_squad(sources / "squad" / "train.json")),
+        "AG news": _table(sources / "ag_news" / "train.tsv", 0),
+        "SST-2": _table(sources / "sst2" / "train.tsv", "sentence"),
+        "sentence polarity": _table(sources / "reviews" / "sentence_polarity.csv", "text"),
+        "pros and cons": _table(sources / "reviews" / "pros_cons.csv", "text"),
+        "banking": _table(sources / "banking77" / "train.csv", "text"),
+        "questions": _questions(sources / "trec" / "train_5500.label"),
+    }
+    held_out = {*valid["sentence1"], *valid["sentence2"]}
+    held_out.update(_table(sources / "sst2" / "dev.tsv", "sentence"))
+    held_out.update(_table(sources / "banking77" / "valid.csv", "text"))
+    known = {_letters(text) for text in held_out}
+    texts: list[str] = []
+    for name, part in parts.items():
+        kept = pd.Series(part).drop_duplicates()
+        kept = kept[kept.map(_is_usable) & ~kept.map(_letters).isin(known)]
+        kept = kept.sample(min(len(kept), _MOST_OF_A_SOURCE), random_state=_SEED)
+        texts += kept.tolist()
+        sys.stdout.write(f"{name}: {len(kept)} texts\n")
+    pd.DataFrame({"text": texts}).to_csv(folder / "texts.csv", index=False)
+
+
+def _pairs(sources: Path, part: str) -> pd.DataFrame:
+    names = ["genre", "file", "year", "id", "score", "sentence1", "sentence2"]
+    frame = pd.read_csv(
+        sources / "stsb" / f"sts-{part}.csv",
+        sep="\t", names=names, usecols=range(len(names)), quoting=csv.QUOTE_NONE,
+    )  # fmt: skip
+    pairs: pd.DataFrame = frame[["sentence1", "sentence2", "score"]]
+    return pairs
+
+
+def _table(path: Path, column: str | int) -> list[str]:
+    is_tab = path.suffix == ".tsv"
+    frame = pd.read_csv(
+        path,
+        sep="\t" if is_tab else ",",
+        quoting=csv.QUOTE_NONE if is_tab else csv.QUOTE_MINIMAL,
+        header=None if isinstance(column, int) else 0,
+        keep_default_na=False,
+    )
+    return [text.strip() for text in frame[column]]
+
+
+def _squad(path: Path) -> Iterator[str]:
+    """Yield every fourth question, and one context's sentences in four."""
+    for article in json.loads(path.read_text(encoding="utf-8"))["data"]:
+        for paragraph in article["paragraphs"][::4]:
+            yield from _SENTENCE_END.split(paragraph["context"])
+            yield from (question["question"] for question in paragraph["qas"])
+
+
+def _questions(path: Path) -> list[str]:
+    lines = path.read_text(encoding="latin-1").splitlines()
+    return [line.partition(" ")[2] for line in lines]
+
+
+def _is_usable(text: str) -> bool:
+    return _LEAST_WORDS <= len(text.split()) <= _MOST_WORDS
+
+
+def _letters(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "", text.lower())
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

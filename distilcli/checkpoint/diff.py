@@ -1,0 +1,75 @@
+"""Where two checkpoints differ: tensors that only one has, and those of another shape or type."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from distilcli.checkpoint.parameter_table import Part, without_prefix
+from distilcli.checkpoint.safetensors_header import CheckpointHeader, TensorInfo
+
+
+@dataclass(frozen=True, slots=True)
+class TensorDifference:
+    """A tensor that is not the same in both; the side that lacks it is None."""
+
+    name: str
+    here: TensorInfo | None
+    there: TensorInfo | None
+
+    @property
+    def kind(self) -> str:
+        """What differs: `only here`, `only there`, `shape`, `dtype`, or `shape and dtype`."""
+        if self.here is None:
+            return "only there"
+        if self.there is None:
+            return "only here"
+        differs = {
+            "shape": self.here.shape != self.there.shape,
+            "dtype": self.here.dtype != self.there.dtype,
+        }
+        return " and ".join(name for name, is_so in differs.items() if is_so)
+
+    def record(self) -> dict[str, object]:
+        """Return its cells by column."""
+        return {
+            "name": self.name,
+            "difference": self.kind,
+            "here": _in_words(self.here),
+            "there": _in_words(self.there),
+        }
+
+
+def compare(here: CheckpointHeader, there: CheckpointHeader) -> tuple[TensorDifference, ...]:
+    """Return the tensors in which two checkpoints differ, in the order of their names.
+
+    Names are compared without the model's own prefix, so that a bare encoder and the same encoder
+    under a head differ in the head alone. Values are not compared.
+    """
+    ours, theirs = _by_bare_name(here.tensors.values()), _by_bare_name(there.tensors.values())
+    pairs = [(name, ours.get(name), theirs.get(name)) for name in sorted(ours.keys() | theirs)]
+    differences = [TensorDifference(*pair) for pair in pairs]
+    return tuple(difference for difference in differences if difference.kind)
+
+
+def total_records(here: Part, there: Part) -> list[dict[str, object]]:
+    """Return the closing lines: parameters and bytes on both sides, and their ratio."""
+    sides = {
+        "parameters": (here.parameters, there.parameters),
+        "bytes": (here.bytes, there.bytes),
+    }
+    return [
+        {
+            "name": f"total {name}",
+            "difference": f"ratio {ours / theirs:.4f}" if theirs else "",
+            "here": ours,
+            "there": theirs,
+        }
+        for name, (ours, theirs) in sides.items()
+    ]
+
+
+def _by_bare_name(infos: Iterable[TensorInfo]) -> dict[str, TensorInfo]:
+    return {without_prefix(info.name): info for info in infos}
+
+
+def _in_words(info: TensorInfo | None) -> str:
+    return "" if info is None else f"{info.dtype} {list(info.shape)}"

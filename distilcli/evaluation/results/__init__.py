@@ -1,0 +1,1 @@
+"""Evaluation results, one file for each task."""

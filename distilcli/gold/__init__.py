@@ -1,0 +1,1 @@
+"""What is right in a row, read once for training and evaluation: labels, answers, tags, choices."""

@@ -1,0 +1,99 @@
+"""Weights out of a model's files.
+
+Read are `model.safetensors`, its shards, or `pytorch_model.bin` (weights only: a pickle that would
+run code is refused), in any floating-point type or packed (`packing.py`), and become fp32.
+"""
+
+import pickle
+import warnings
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from distilcli.checkpoint.folder import ModelFiles
+from distilcli.checkpoint.safetensors_header import read_header
+from distilcli.errors import ModelError
+from distilcli.model.int8_storage import unpack
+from distilcli.model.keys import to_ours
+
+
+def read_weights(files: ModelFiles) -> dict[str, Tensor]:
+    """Read every weight of a located model, under this package's names, as fp32 on the CPU."""
+    weights: dict[str, Tensor] = {}
+    for path in files.weight_files:
+        part = read_file(path)
+        if twice := sorted(weights.keys() & part.keys()):
+            raise ModelError(
+                f"{path}: holds weights that another file of {files.name} holds too "
+                f"({listed(twice)}); download every shard again"
+            )
+        weights.update(part)
+    try:
+        unpacked = unpack(weights)
+    except ModelError as error:
+        raise ModelError(f"{files.name}: {error}") from None
+    renamed: dict[str, Tensor] = {}
+    for key, weight in unpacked.items():
+        ours = to_ours(key)
+        if ours in renamed and not torch.equal(weight, renamed[ours]):
+            raise ModelError(
+                f"{files.name}: holds the weight {key} a second time under another name, "
+                "with other values; remove one of the two"
+            )
+        if ours is not None:
+            renamed[ours] = weight
+    if whole := sorted(key for key, weight in renamed.items() if not weight.is_floating_point()):
+        raise ModelError(
+            f"{files.name}: holds whole numbers without scales ({listed(whole)}); "
+            "use the checkpoint from before it was quantized"
+        )
+    return {key: weight.float() for key, weight in renamed.items()}
+
+
+def read_file(path: Path) -> dict[str, Tensor]:
+    """Read the tensors of one file under the names and in the types that it gives them."""
+    return _read_pickle(path) if path.suffix == ".bin" else _read_safetensors(path)
+
+
+def listed(keys: list[str], most: int = 6) -> str:
+    """Join the names of weights for a message, the first `most` of them."""
+    rest = f" and {len(keys) - most} more" if len(keys) > most else ""
+    return ", ".join(keys[:most]) + rest
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    read_header(path)  # its errors say more than the loader's
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"{path}: cannot be read: {error}; download it again") from None
+
+
+def _read_pickle(path: Path) -> dict[str, Tensor]:
+    try:
+        with path.open("rb") as file:
+            opening = file.read(2)
+        if opening and not opening.startswith((b"PK", b"\x80")):  # a zip archive, or a bare pickle
+            raise ModelError(
+                f"{path}: is no PyTorch file but perhaps a page or a pointer saved in its place; "
+                "download it again"
+            )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch remarks on the pickle's protocol
+            weights = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:
+        raise ModelError(
+            f"{path}: refused, because it holds more than weights and could run code; "
+            "ask its author for model.safetensors"
+        ) from None
+    except (OSError, RuntimeError, EOFError) as error:
+        reason = str(error).splitlines()[0] if str(error) else "it ends too early"
+        raise ModelError(f"{path}: cannot be read: {reason}; download it again") from None
+    if not isinstance(weights, dict) or not all(
+        isinstance(key, str) and isinstance(weight, Tensor) for key, weight in weights.items()
+    ):
+        raise ModelError(f"{path}: is no state dict (names to tensors)")
+    return weights

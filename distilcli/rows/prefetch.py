@@ -1,0 +1,120 @@
+"""Items pulled from an iterable on a thread of their own, a bounded stretch ahead.
+
+A taker waits until there is as much as it may hold, so that the same items make the same windows
+in every run. A live source may block for hours, and whoever takes items must not block with it: of
+one the taker waits for one item, and then gets whatever else has come by now. Only while items
+keep arriving in quick succession does it linger a moment: a window of three rows is hardly worth
+sorting.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
+
+
+_QUIET_SECONDS = 0.002  # no item for this long: the source has paused
+_LINGER_SECONDS = 0.02  # never keep a row that has come for longer than this
+_FAREWELL_SECONDS = 0.1  # a reader that is blocked in a pipe cannot be waited for
+
+
+class ReadAhead(Generic[Item]):
+    """A buffer of at most `max_rows` items, or of `max_size` characters and one item more."""
+
+    def __init__(
+        self,
+        items: Iterable[Item],
+        *,
+        size: Callable[[Item], int],
+        max_rows: int,
+        max_size: int,
+        live: bool,
+    ) -> None:
+        """Read from `items`, which come in their own time where they are `live`."""
+        self._source = items
+        self._live = live
+        self._size = size
+        self._max_rows = max_rows
+        self._max_size = max_size
+        self._waiting: list[Item] = []
+        self._waiting_size = 0
+        self._ended = False
+        self._error: BaseException | None = None
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._read, name="distil-reader", daemon=True)
+
+    def start(self) -> None:
+        """Begin to pull items."""
+        self._thread.start()
+
+    def take(self) -> list[Item]:
+        """Wait for items and return all that have come; an empty list is the end.
+
+        Raises what the iterable raised, after the items that came before it have been taken.
+        """
+        with self._changed:
+            while not (self._ended or self._full() or (self._live and self._waiting)):
+                self._changed.wait()
+            if self._live:
+                self._linger()
+            items, self._waiting, self._waiting_size = self._waiting, [], 0
+            self._changed.notify_all()
+            if not items and self._error is not None:
+                raise self._error
+            return items
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether the items have ended and all were taken."""
+        with self._changed:
+            return self._ended and not self._waiting
+
+    def close(self) -> None:
+        """Stop pulling, drop what was not taken, and let a waiting `take` go."""
+        with self._changed:
+            self._ended = True
+            self._waiting = []
+            self._changed.notify_all()
+        if self._thread.is_alive():
+            self._thread.join(_FAREWELL_SECONDS)
+
+    def _linger(self) -> None:
+        deadline = time.monotonic() + _LINGER_SECONDS
+        seen = 0
+        while seen < len(self._waiting) and not self._full() and not self._ended:
+            if time.monotonic() >= deadline:
+                return
+            seen = len(self._waiting)
+            self._changed.wait(_QUIET_SECONDS)
+
+    def _full(self) -> bool:
+        return len(self._waiting) >= self._max_rows or self._waiting_size >= self._max_size
+
+    def _read(self) -> None:
+        error: BaseException | None = None
+        try:
+            for item in self._source:
+                if not self._put(item, self._size(item)):
+                    return
+        except BaseException as raised:  # noqa: BLE001 (`take` raises it again)
+            error = raised
+        with self._changed:
+            self._ended = True
+            self._error = error
+            self._changed.notify_all()
+
+    def _put(self, item: Item, size: int) -> bool:
+        """Add an item once there is room; False when nobody wants it any more."""
+        with self._changed:
+            while self._full() and not self._ended:
+                self._changed.wait()
+            if self._ended:
+                return False
+            self._waiting.append(item)
+            self._waiting_size += size
+            # A wake-up per item would cost more than the item.
+            if len(self._waiting) == 1 or self._full():
+                self._changed.notify_all()
+            return True

@@ -1,0 +1,85 @@
+"""A teacher: what a trained model says of the examples that a student learns from.
+
+It reads its own sequences of the same rows: a BERT wants token types that a DistilBERT has not.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from distilcli.engine.batching import pad
+from distilcli.model.capture import watched
+from distilcli.model.heads import TaskModel
+from distilcli.training.objectives.base import Teachable
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """What a teacher says of a batch of P sequences, T tokens long with padding.
+
+    `outputs` (units, C) are the head's; `hidden_states` (P, T, D) and `attentions` (P, H, T, T)
+    those of the layers that are asked for.
+    """
+
+    outputs: Tensor
+    hidden_states: list[Tensor]
+    attentions: list[Tensor]
+
+
+class Teaching(Protocol):
+    """Whoever can say what a teacher says of a batch: the teacher, or its answers kept on disk.
+
+    `bytes_to_keep` is about what those will still take there.
+    """
+
+    dim: int
+    bytes_to_keep: int
+
+    def targets(self, indices: Sequence[int], *, epoch: int) -> Targets:
+        """Return what the teacher says of the examples of these numbers in an epoch."""
+
+
+class Teacher:
+    """A model that is asked about every batch, as it comes.
+
+    `layers` are those whose hidden states are wanted, as `forward_all` counts them (0 is the
+    embeddings); `attention_layers` those whose attention is, counted from 0.
+    """
+
+    bytes_to_keep = 0
+
+    def __init__(
+        self,
+        model: TaskModel,
+        objective: Teachable,
+        *,
+        layers: Sequence[int],
+        attention_layers: Sequence[int] = (),
+    ) -> None:
+        self._model = model.eval().requires_grad_(False)
+        self.objective = objective
+        self.layers = layers
+        self._attention_layers = attention_layers
+        self.dim = model.config.dim
+
+    @torch.no_grad()
+    def targets(self, indices: Sequence[int], *, epoch: int) -> Targets:
+        """Return what the teacher says of the examples of these numbers in an epoch."""
+        examples = self.objective.examples(indices, epoch=epoch)
+        batch = pad(
+            [piece for example in examples for piece in example.pieces],
+            pad_token_id=self._model.config.pad_token_id,
+            device=next(self._model.parameters()).device,
+        )
+        wants_attention = bool(self._attention_layers)
+        with watched(self._model.distilbert, attentions=wants_attention) as seen:
+            outputs = self.objective.outputs(self._model, batch, examples)
+        attentions = seen[0].attentions or ()
+        return Targets(
+            outputs,
+            [seen[0].hidden_states[layer].float() for layer in self.layers],
+            [attentions[layer].float() for layer in self._attention_layers],
+        )

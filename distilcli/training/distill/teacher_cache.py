@@ -1,0 +1,314 @@
+"""A teacher's answers kept on disk, so that a second run costs no teacher pass.
+
+One pass over all examples writes them, and every run after it reads them from there. A folder
+holds, for each teacher, data and length that it was used with, a folder named by their digest,
+and in it one for each epoch in which examples read otherwise and each precision (where there is
+none in the precision of a run, one in another serves as well):
+
+    outputs.bin   the outputs of each example without padding, fp32
+    hidden.bin    its hidden states without padding, layer by layer, fp16
+    index.npy     for each example where they begin and how large they are; written last
+
+A pass that is interrupted leaves an unfinished.npz in its place, and goes on from there. One run at
+a time makes a pass: a lock, which ends with its process, keeps others out.
+"""
+
+import math
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from operator import ge
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import torch
+from huggingface_hub.utils import WeakFileLock  # type: ignore[attr-defined]
+from torch import Tensor
+
+from distilcli.engine.batching import cut_batches
+from distilcli.errors import ResourceError
+from distilcli.interrupt import stop_if_asked
+from distilcli.training.distill.teacher import Targets, Teacher
+from distilcli.training.objectives.base import Example
+
+_PASS_BUDGET = 2_048  # tokens in a batch of the pass; no gradients are kept
+_OUTPUTS, _HIDDEN, _INDEX = "outputs.bin", "hidden.bin", "index.npy"
+_UNFINISHED = "unfinished.npz"
+_LOCK, _LOCK_SECONDS = ".lock", 0.1
+_FP32, _FP16 = 4, 2  # bytes
+_GIGABYTE = 1_000_000_000
+_SAMPLE = 16  # examples that tell what all take
+
+Array = np.ndarray[Any, Any]
+OnPass = Callable[[int, int], None]
+
+
+class CachedTeacher:
+    """Answers of a teacher by example and epoch; the pass over an epoch is made when it is due.
+
+    `epochs` are those of the run: where examples vary each has a pass of its own. `on_pass` is told
+    how many examples are done, and of how many.
+    """
+
+    def __init__(
+        self,
+        teacher: Teacher,
+        folder: Path,
+        *,
+        device: torch.device,
+        epochs: int = 1,
+        on_pass: OnPass = lambda _done, _all: None,
+    ) -> None:
+        """Raise `ResourceError` where the disk has less room than the answers are to take."""
+        self.dim = teacher.dim
+        self._teacher = teacher
+        self._folder = folder
+        self._device = device
+        self._on_pass = on_pass
+        self._answers: tuple[int, _Answers] | None = None
+        self.bytes_to_keep = self._check_room(epochs if teacher.objective.varies else 1)
+
+    def targets(self, indices: Sequence[int], *, epoch: int) -> Targets:
+        """Return what the teacher says of the examples of these numbers in an epoch.
+
+        Raises `ResourceError` where the disk does not take the answers.
+        """
+        epoch = epoch if self._teacher.objective.varies else 0
+        if self._answers is None or self._answers[0] != epoch:
+            self._answers = epoch, self._of_epoch(epoch)
+        examples = self._teacher.objective.examples(indices, epoch=epoch)
+        return self._answers[1].of_batch(indices, examples, device=self._device)
+
+    def _check_room(self, epochs: int) -> int:
+        """Return about how many bytes the answers take that are not kept yet."""
+        missing = [
+            epoch
+            for epoch in range(epochs)
+            if not any(self._folder.glob(f"epoch-{epoch}-*/{_INDEX}"))
+        ]
+        each = _expected_bytes(self._teacher) if missing else 0
+        begun = sum(
+            path.stat().st_size
+            for epoch in missing
+            for path in self._folder.glob(f"epoch-{epoch}-*/*.bin")
+        )
+        total = max(0, each * len(missing) - begun)
+        existing = next(path for path in (self._folder, *self._folder.parents) if path.is_dir())
+        free = shutil.disk_usage(existing).free
+        if total > free:
+            passes = f" ({_size(each)} for each of {len(missing)} epochs)" if epochs > 1 else ""
+            raise ResourceError(
+                f"{self._folder.parent}: the teacher's answers would take about "
+                f"{_size(total)}{passes}, and {_size(free)} are free; give "
+                "--teacher-cache a folder with more room, or leave it out"
+            )
+        return total
+
+    def _of_epoch(self, epoch: int) -> "_Answers":
+        precision = "bf16" if torch.is_autocast_enabled(self._device.type) else "fp32"
+        folder = self._folder / f"epoch-{epoch}-{precision}"
+        if not (folder / _INDEX).is_file():
+            # A pass in another precision says nearly the same, and is there.
+            kept = sorted(path.parent for path in self._folder.glob(f"epoch-{epoch}-*/{_INDEX}"))
+            folder = kept[0] if kept else folder
+        if not (folder / _INDEX).is_file():
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                self._pass(folder, epoch)
+            except OSError as error:
+                raise ResourceError(
+                    f"{folder}: the teacher's answers could not be written: {error}; give "
+                    "--teacher-cache a folder with more room, or leave it out"
+                ) from None
+        return _Answers(folder, dim=self.dim, n_layers=len(self._teacher.layers))
+
+    def _pass(self, folder: Path, epoch: int) -> None:
+        """Make the pass over an epoch, alone."""
+        with ExitStack() as held:
+            try:
+                held.enter_context(WeakFileLock(folder / _LOCK, timeout=_LOCK_SECONDS))
+            except TimeoutError:
+                raise ResourceError(
+                    f"{self._folder.parent}: another run is writing its teacher's answers there; "
+                    "wait for it, or name another --teacher-cache"
+                ) from None
+            if (folder / _INDEX).is_file():
+                return  # another run has just ended its pass
+            try:
+                _make(folder, self._teacher, epoch=epoch, on_pass=self._on_pass)
+            except OSError:
+                shutil.rmtree(folder, ignore_errors=True)
+                raise
+
+
+class _Answers:
+    """The answers of one pass, mapped into memory."""
+
+    def __init__(self, folder: Path, *, dim: int, n_layers: int) -> None:
+        self._index: Array = np.load(folder / _INDEX)
+        self._outputs = _mapped(folder / _OUTPUTS, np.float32)
+        self._hidden = _mapped(folder / _HIDDEN, np.float16)
+        self._dim, self._n_layers = dim, n_layers
+
+    def of_batch(
+        self, indices: Sequence[int], examples: Sequence[Example], *, device: torch.device
+    ) -> Targets:
+        """Put the answers to a batch together as the teacher itself would give them.
+
+        Columns at the end that are impossible for the whole batch are left out.
+        """
+        outputs = [self._outputs_of(index) for index in indices]
+        columns = max(part.shape[1] for part in outputs)
+        padded = np.full((sum(map(len, outputs)), columns), np.finfo(np.float32).min, np.float32)
+        before = 0
+        for part in outputs:
+            padded[before : before + len(part), : part.shape[1]] = part
+            before += len(part)
+        return Targets(
+            torch.from_numpy(padded).to(device), self._hidden_states(indices, examples, device), []
+        )
+
+    def _outputs_of(self, index: int) -> Array:
+        start, units, columns, _ = self._index[index].tolist()
+        part: Array = self._outputs[start : start + units * columns].reshape(units, columns)
+        return part
+
+    def _hidden_states(
+        self, indices: Sequence[int], examples: Sequence[Example], device: torch.device
+    ) -> list[Tensor]:
+        if not self._n_layers:
+            return []
+        longest = max(len(piece) for example in examples for piece in example.pieces)
+        count = sum(len(example.pieces) for example in examples)
+        padded = np.zeros((self._n_layers, count, longest, self._dim), np.float32)
+        row = 0
+        for index, example in zip(indices, examples, strict=True):
+            start = int(self._index[index, 3])
+            for piece in example.pieces:
+                stop = start + self._n_layers * len(piece) * self._dim
+                states = self._hidden[start:stop].reshape(self._n_layers, len(piece), self._dim)
+                padded[:, row, : len(piece)] = states
+                start, row = stop, row + 1
+        return list(torch.from_numpy(padded).to(device).unbind(0))
+
+
+def _expected_bytes(teacher: Teacher) -> int:
+    """Return about how many bytes a pass takes: what some examples do, in proportion to tokens."""
+    sizes = teacher.objective.sizes
+    count = min(_SAMPLE, len(sizes))
+    tokens = found = 0
+    for index in (len(sizes) * number // count for number in range(count)):
+        (example,) = teacher.objective.examples([index], epoch=0)
+        outputs = _trimmed(teacher.targets([index], epoch=0).outputs)
+        states = sum(map(len, example.pieces)) * len(teacher.layers) * teacher.dim
+        found += outputs.nbytes + states * _FP16
+        tokens += sizes[index]
+    return math.ceil(found / max(1, tokens) * sum(sizes))
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:,.1f} GB" if count >= _GIGABYTE else f"{count / 1e6:,.1f} MB"
+
+
+def _make(folder: Path, teacher: Teacher, *, epoch: int, on_pass: OnPass) -> None:
+    """Ask the teacher about all examples; one that is interrupted is gone on with the next time."""
+    sizes = teacher.objective.sizes
+    batches = list(cut_batches(sizes, max_tokens=_PASS_BUDGET, max_rows=None))
+    place = _begun(folder, len(sizes))
+    done = sum(map(len, batches[: place.batches]))
+    try:
+        with (folder / _OUTPUTS).open("ab") as outputs, (folder / _HIDDEN).open("ab") as hidden:
+            for file, end in zip((outputs, hidden), place.ends, strict=True):
+                file.truncate(end)
+                file.seek(end)
+            for indices in batches[place.batches :]:
+                stop_if_asked()
+                _write(indices, teacher, epoch, place.index, outputs, hidden)
+                place.batches, place.ends = place.batches + 1, (outputs.tell(), hidden.tell())
+                done += len(indices)
+                on_pass(done, len(sizes))
+            for file in (outputs, hidden):
+                file.flush()
+                os.fsync(file.fileno())
+    except KeyboardInterrupt:
+        _save(folder / _UNFINISHED, lambda file: np.savez(file, **asdict(place)))
+        raise
+    _save(folder / _INDEX, lambda file: np.save(file, place.index))
+
+
+@dataclass(slots=True)
+class _Place:
+    """How far a pass is: its whole batches, and where they end in the two files, in bytes."""
+
+    index: Array
+    batches: int = 0
+    ends: tuple[int, int] = (0, 0)
+
+
+def _begun(folder: Path, count: int) -> _Place:
+    """Return the place of a pass that was interrupted, or the beginning of a new one."""
+    path = folder / _UNFINISHED
+    place = _Place(np.zeros((count, 4), np.int64))
+    if not path.is_file():
+        return place
+    with np.load(path) as saved:
+        begun = _Place(saved["index"], int(saved["batches"]), tuple(saved["ends"].tolist()))
+    path.unlink()  # it tells nothing of what is written from here on
+    paths = [folder / name for name in (_OUTPUTS, _HIDDEN)]
+    lengths = [path.stat().st_size if path.is_file() else 0 for path in paths]
+    return begun if all(map(ge, lengths, begun.ends)) else place
+
+
+def _write(
+    indices: Sequence[int],
+    teacher: Teacher,
+    epoch: int,
+    index: Array,
+    outputs: IO[bytes],
+    hidden: IO[bytes],
+) -> None:
+    """Write what the teacher says of a batch, and into `index` where."""
+    examples = teacher.objective.examples(indices, epoch=epoch)
+    targets = teacher.targets(indices, epoch=epoch)
+    before = row = 0
+    for number, example in zip(indices, examples, strict=True):
+        units = teacher.objective.units(example)
+        part = _trimmed(targets.outputs[before : before + units])
+        index[number] = (outputs.tell() // _FP32, *part.shape, hidden.tell() // _FP16)
+        outputs.write(part.tobytes())
+        for piece in example.pieces:
+            _write_states(hidden, targets.hidden_states, row, len(piece))
+            row += 1
+        before += units
+
+
+def _write_states(file: IO[bytes], layers: Sequence[Tensor], row: int, length: int) -> None:
+    """Write the states of one sequence, layer by layer."""
+    if layers:
+        states = torch.stack([layer[row, :length] for layer in layers]).half().cpu().numpy()
+        file.write(states.tobytes())
+
+
+def _save(path: Path, write: Callable[[IO[bytes]], None]) -> None:
+    """Write a file that is there whole or not at all."""
+    unfinished = path.with_name(f".{path.name}")
+    with unfinished.open("wb") as file:
+        write(file)
+        os.fsync(file.fileno())
+    unfinished.replace(path)
+
+
+def _trimmed(outputs: Tensor) -> Array:
+    """Return outputs without the columns at the end that padding brought, none of them possible."""
+    array: Array = outputs.float().cpu().numpy()
+    possible = np.flatnonzero((array > np.finfo(np.float32).min).any(axis=0))
+    return np.ascontiguousarray(array[:, : int(possible[-1]) + 1 if len(possible) else 1])
+
+
+def _mapped(path: Path, dtype: type[np.floating[Any]]) -> Array:
+    if not path.stat().st_size:
+        return np.zeros(0, dtype)
+    return np.memmap(path, dtype, mode="r")

@@ -1,0 +1,189 @@
+"""What a run starts from: a model's files, and how its build is changed before it learns."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from torch import Tensor
+
+from distilcli.checkpoint.config import ModelConfig, read_config
+from distilcli.checkpoint.folder import ModelFiles
+from distilcli.checkpoint.locate import locate
+from distilcli.errors import UsageError
+from distilcli.model.heads import TaskModel
+from distilcli.model.keys import PREFIX
+from distilcli.model.loading import build_model, fill
+from distilcli.model.surgery import (
+    Growth,
+    fold_token_types,
+    prune_heads,
+    resize_positions,
+    spread_layers,
+    take_layers,
+)
+from distilcli.model.weights import read_weights
+from distilcli.training.digests import model_digest
+from distilcli.training.objectives.base import Lesson
+
+_SIZES = ("dim", "n_layers", "n_heads", "hidden_dim")
+_HEAD_WIDTH = 64  # DistilBERT's
+
+DEFAULT = "mini"
+"""The built-in model that a run starts from when none is named."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StartingPoint:
+    """What a run starts from.
+
+    `fold` turns a BERT encoder into the DistilBERT that gives the same hidden states. `layers`
+    are those of the encoder that are taken, all if None. `sizes` makes a model of other sizes
+    instead, all of its weights drawn at random: only the tokenizer is then kept.
+    `positions` is how many tokens the model is to read, new positions made as `growth` says;
+    `pruned_heads` are attention heads, by layer, that it loses.
+    `max_length` counts tokens, specials included; None takes the limit of the model and its
+    tokenizer, above which it cannot go.
+    """
+
+    files: ModelFiles
+    fold: bool = False
+    layers: tuple[int, ...] | None = None
+    sizes: Mapping[str, int] | None = None
+    max_length: int | None = None
+    positions: int | None = None
+    growth: Growth = "copy"
+    pruned_heads: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
+
+    def labels(self) -> tuple[str, ...]:
+        """Return the labels of the head that the checkpoint has, none if it has no head."""
+        return read_config(self.files.config_path).labels
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Say what a run that resumes must have in common with its beginning."""
+        return {
+            "model": model_digest(self.files),
+            "fold": self.fold,
+            "layers": None if self.layers is None else list(self.layers),
+            "sizes": None if self.sizes is None else dict(self.sizes),
+            "growth": self.growth,
+        }
+
+
+def starting_point(
+    model: str | None,
+    *,
+    teacher: ModelFiles | None,
+    student_layers: str | None,
+    sizes: Mapping[str, int] | None,
+    offline: bool,
+    **changes: Any,
+) -> StartingPoint:
+    """Return where a run starts from, given what was said of it.
+
+    Without a model that is the built-in mini; with a teacher it is the teacher itself, of which
+    half of the layers are taken, as DistilBERT was started: 0, 2, 4, 7, 9, 11 of twelve. What is
+    taken from a BERT becomes a DistilBERT. Raises `UsageError` for layers that are no numbers.
+    """
+    files = locate(model or DEFAULT, offline=offline) if model or not teacher else teacher
+    config = read_config(files.config_path)
+    layers = None
+    if student_layers is not None:
+        layers = _parse_layers(student_layers)
+    elif teacher is not None and model is None and sizes is None:
+        layers = spread_layers(max(1, config.n_layers // 2), config.n_layers)
+    if layers is not None and config.type_vocab_size:
+        changes["fold"] = True
+    return StartingPoint(files=files, layers=layers, sizes=sizes, **changes)
+
+
+def _parse_layers(text: str) -> tuple[int, ...]:
+    if not re.fullmatch(r"\d{1,3}(,\d{1,3})*", text):
+        raise UsageError(f"--student-layers {text!r}: write numbers with commas between, as 0,2,4")
+    return tuple(map(int, text.split(",")))
+
+
+def start_model(start: StartingPoint, lesson: Lesson) -> TaskModel:
+    """Build the model of a lesson on the encoder of `start`, resized and pruned.
+
+    Its head is drawn at random, unless the checkpoint has one of the kind that was trained for
+    the same labels in the same order.
+    """
+    config, weights = _encoder(start)
+    trained_for = config.labels
+    config = lesson.configure(config)
+    model = build_model(lesson.head, config, source=start.files.name)
+    fresh = {
+        key: value
+        for key, value in model.state_dict().items()
+        if not key.startswith(PREFIX) or ".pooler." in key
+    }
+    shapes = {key: value.shape for key, value in fresh.items() if not key.startswith(PREFIX)}
+    has_head = all(key in weights and weights[key].shape == shapes[key] for key in shapes)
+    keeps_head = has_head and trained_for == config.labels and not start.fold
+    given = {key: value for key, value in weights.items() if keeps_head or key.startswith(PREFIX)}
+    if start.sizes is None:
+        fill(model, {**fresh, **given}, source=start.files.name)
+    lesson.set_up(model, keeps_head=keeps_head)
+    if start.positions is not None:
+        resize_positions(model, start.positions, start.growth)
+    prune_heads(model, start.pruned_heads)
+    return model
+
+
+def parse_sizes(text: str) -> dict[str, int]:
+    """Return the sizes of a student that a text such as `dim=256,n_layers=4` names.
+
+    Raises `UsageError` for a size that there is not, or one that is no count.
+    """
+    sizes: dict[str, int] = {}
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*(\w+)\s*=\s*([1-9]\d{0,5})\s*", part)
+        if match is None or match[1] not in _SIZES:
+            raise UsageError(
+                f"--student {part.strip()!r}: write NAME=COUNT with commas between; the names are "
+                f"{', '.join(_SIZES)}"
+            )
+        sizes[match[1]] = int(match[2])
+    return sizes
+
+
+def _encoder(start: StartingPoint) -> tuple[ModelConfig, dict[str, Tensor]]:
+    config = read_config(start.files.config_path)
+    if start.sizes is not None:
+        return _of_sizes(config, start.sizes), {}
+    weights = read_weights(start.files)
+    if start.fold:
+        config, weights = fold_token_types(config, weights)
+    if start.layers is not None:
+        config, weights = take_layers(config, weights, start.layers)
+    return config, weights
+
+
+def _of_sizes(config: ModelConfig, sizes: Mapping[str, int]) -> ModelConfig:
+    """Return a DistilBERT of these sizes; what is not said is what DistilBERT has for its width."""
+    dim = sizes.get("dim", config.dim)
+    n_heads = sizes.get("n_heads", _usual_heads(dim))
+    if dim % n_heads:
+        written = ",".join(f"{name}={sizes[name]}" for name in ("dim", "n_heads") if name in sizes)
+        raise UsageError(
+            f"--student {written}: {n_heads} heads do not divide a width of {dim}; give a number "
+            "that does, or leave n_heads out"
+        )
+    base = ModelConfig()
+    return replace(
+        base,
+        vocab_size=config.vocab_size,
+        max_position_embeddings=config.max_position_embeddings,
+        pad_token_id=config.pad_token_id,
+        dim=dim,
+        n_layers=sizes.get("n_layers", base.n_layers),
+        n_heads=n_heads,
+        hidden_dim=sizes.get("hidden_dim", 4 * dim),
+    )
+
+
+def _usual_heads(dim: int) -> int:
+    """Return how many heads a model of this width has: as wide as DistilBERT's, or nearly."""
+    width = max(width for width in range(1, _HEAD_WIDTH + 1) if dim % width == 0)
+    return dim // width

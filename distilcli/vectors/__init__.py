@@ -1,0 +1,1 @@
+"""Vectors in files: written as they come, searched where they lie."""

@@ -1,0 +1,123 @@
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from distilcli.checkpoint.config import ModelConfig
+from distilcli.model.capture import watched
+from distilcli.model.heads import SequenceClassifier, TokenClassifier
+
+TINY = ModelConfig(
+    vocab_size=60,
+    max_position_embeddings=20,
+    dim=16,
+    n_layers=3,
+    n_heads=4,
+    hidden_dim=32,
+    initializer_range=0.3,
+    labels=("a", "b", "c"),
+)
+CONFIGS = {"distilbert": TINY, "bert": replace(TINY, model_type="bert", type_vocab_size=2)}
+HEADS = pytest.mark.parametrize("kind", [SequenceClassifier, TokenClassifier])
+ATTENTIONS = pytest.mark.parametrize("attentions", [False, True])
+
+
+def built(kind: Any, name: str = "distilbert", **settings: Any) -> Any:
+    torch.manual_seed(0)
+    return kind(replace(CONFIGS[name], **settings))
+
+
+def ids() -> Tensor:
+    return torch.randint(1, 60, (3, 9), generator=torch.Generator().manual_seed(1))
+
+
+def mask() -> Tensor:
+    return (torch.arange(9)[None, :] < torch.tensor([[9], [4], [2]])).long()
+
+
+@HEADS
+@ATTENTIONS
+@pytest.mark.parametrize("name", CONFIGS)
+@torch.no_grad()
+def test_watching_changes_nothing_and_sees_every_layer(
+    kind: Any, attentions: bool, name: str
+) -> None:
+    model = built(kind, name).eval()
+    expected = model(ids(), mask())
+    everything = model.distilbert.forward_all(ids(), mask(), attentions=attentions)
+    with watched(model.distilbert, attentions=attentions) as seen:
+        found = model(ids(), mask())
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+    (output,) = seen
+    assert len(output.hidden_states) == 4
+    for ours, theirs in zip(output.hidden_states, everything.hidden_states, strict=True):
+        assert torch.equal(ours, theirs)
+    if attentions:
+        assert [layer.shape for layer in output.attentions] == [(3, 4, 9, 9)] * 3
+        for ours, theirs in zip(output.attentions, everything.attentions, strict=True):
+            assert torch.equal(ours, theirs)
+    else:
+        assert output.attentions is None
+
+
+@HEADS
+@ATTENTIONS
+@pytest.mark.parametrize("checkpointing", [False, True])
+def test_gradients_are_those_without_a_watcher(
+    kind: Any, attentions: bool, checkpointing: bool
+) -> None:
+    without = {"dropout": 0.0, "attention_dropout": 0.0, "classifier_dropout": 0.0}
+    plain, seen_one = built(kind, **without), built(kind, **without)
+    seen_one.distilbert.transformer.gradient_checkpointing = checkpointing
+    plain(ids(), mask()).logsumexp(-1).sum().backward()
+    with watched(seen_one.distilbert, attentions=attentions):
+        seen_one(ids(), mask()).logsumexp(-1).sum().backward()
+    expected = {name: weight.grad for name, weight in plain.named_parameters()}
+    assert any(grad is not None and grad.any() for grad in expected.values())
+    for name, weight in seen_one.named_parameters():
+        torch.testing.assert_close(weight.grad, expected[name], atol=1e-5, rtol=1e-4)
+
+
+def test_with_gradient_checkpointing_the_same_elements_drop_out_twice() -> None:
+    grads = []
+    for checkpointing in (False, True):
+        model = built(TokenClassifier, dropout=0.3, attention_dropout=0.3)
+        model.distilbert.transformer.gradient_checkpointing = checkpointing
+        torch.manual_seed(5)
+        with watched(model.distilbert, attentions=True) as seen:
+            outputs = model(ids(), mask())
+        states = torch.stack(seen[0].hidden_states)
+        (outputs.sum() + states.square().sum()).backward()
+        grads.append([weight.grad for weight in model.parameters()])
+    for ours, theirs in zip(*grads, strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=1e-4)
+
+
+def test_gradients_reach_the_weights_through_what_was_seen() -> None:
+    model = built(SequenceClassifier).eval()
+    with watched(model.distilbert, attentions=True) as seen:
+        model(ids(), mask())
+    (seen[0].hidden_states[1].sum() + seen[0].attentions[0].square().sum()).backward()
+    layers = model.distilbert.transformer.layer
+    assert layers[0].attention.q_lin.weight.grad.any()
+    assert layers[1].attention.q_lin.weight.grad is None
+
+
+def test_every_call_is_seen_until_the_end() -> None:
+    model = built(SequenceClassifier).eval()
+    with watched(model.distilbert) as seen:
+        model(ids())
+        model(ids()[:1])
+    assert [output.hidden_states[0].shape[0] for output in seen] == [3, 1]
+    model(ids())
+    assert len(seen) == 2
+
+
+def test_an_error_ends_the_watching() -> None:
+    model = built(SequenceClassifier).eval()
+    with pytest.raises(IndexError), watched(model.distilbert) as seen:
+        model(torch.full((1, 4), 1_000))
+    model(ids())
+    assert seen == []

@@ -1,0 +1,71 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from distilcli.errors import InputError
+from distilcli.rows.reader import open_rows
+from distilcli.training.datasets.columns import Columns
+from distilcli.training.datasets.embed import TextPair, read_pairs
+
+
+def read(path: Path, content: str, valid: Path | None = None, **settings: Any) -> Any:
+    path.write_text(content, encoding="utf-8")
+    split = {name: settings.pop(name, default) for name, default in (("share", 0.5), ("seed", 0))}
+    sources = open_rows([str(path)]), open_rows([str(valid)]) if valid else None
+    return read_pairs(*sources, columns=Columns(**settings), **split)
+
+
+def test_pairs_by_usual_names_and_by_given_ones(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    train, valid = read(path, "sentence1,sentence2\na,b\nc,d\n")
+    assert sorted(train + valid, key=lambda pair: pair.first) == [
+        TextPair("a", "b"), TextPair("c", "d"),
+    ]  # fmt: skip
+    scored = "sentence1,sentence2,score\na,b,0.5\nc,d,5\n"
+    path.write_text(scored)
+    for label in (None, "score"):
+        found = read(
+            path, scored, valid=path, text="sentence2", pair="sentence1", label=label,
+        )  # fmt: skip
+        assert found == ([TextPair("b", "a", 0.5), TextPair("d", "c", 5)],) * 2
+
+
+@pytest.mark.parametrize("name", ["Score", "SIMILARITY"])
+def test_a_score_is_found_in_whatever_case(tmp_path: Path, name: str) -> None:
+    path, text = tmp_path / "a.csv", f"sentence1,sentence2,{name}\na,b,0.5\nc,d,5\n"
+    path.write_text(text)
+    assert [pair.score for pair in read(path, text, valid=path)[0]] == [0.5, 5]
+
+
+def test_a_share_of_the_rows_is_set_aside(tmp_path: Path) -> None:
+    text = "anchor,positive\n" + "".join(f"a{n},b{n}\n" for n in range(20))
+    train, valid = read(tmp_path / "a.csv", text, share=0.1)
+    assert (len(train), len(valid)) == (18, 2)
+    assert not set(valid) & set(train)
+    assert (train, valid) == read(tmp_path / "a.csv", text, share=0.1)
+    assert (train, valid) != read(tmp_path / "a.csv", text, share=0.1, seed=1)
+
+
+@pytest.mark.parametrize(
+    ("text", "settings", "message"),
+    [
+        ("text1,text2\n", {}, "has no pairs to learn from"),
+        ("text1,text2\na,b\n", {}, "1 rows are too few"),
+        ("text1\na\n", {}, "no column 'sentence2' in .*; name it with --pair-column"),
+        ("text1,text2\na,b\n", {"pair": "text1"}, "both in 'text1'; name the second"),
+        ("text1,text2,s\na,b,x\n", {"label": "s"}, "line 2, column 's': 'x' is no number"),
+        ("text1,text2,s\na,b,inf\n", {"label": "s"}, "'inf' is no number"),
+        ("text1,text2,s\na,b,\n", {"label": "s"}, "'' is no number"),
+        ("text1,text2,s\na,b,1\nc,d,1\n", {"label": "s"}, "every pair has the score 1;"),
+        ("text1,text2,s\na,b\n", {}, "line 2: 2 cells where the header has 3"),
+        ("text1,text2\na,b\n", {"label": "score"}, "no column 'score'"),
+    ],
+)  # fmt: skip
+def test_rows_that_cannot_be_learned_are_named(
+    tmp_path: Path, text: str, settings: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        read(tmp_path / "a.csv", text, **settings)
+    assert "\n" not in str(caught.value)
+    assert type(caught.value) is InputError

@@ -1,0 +1,134 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from distilcli.errors import InputError
+from distilcli.rows.reader import open_rows
+from distilcli.training.datasets.columns import Columns
+from distilcli.training.datasets.tag import TaggedSentences, read_tagged
+
+CONLL = "-DOCSTART- O\n\nEU B-ORG\nis O\n\nHere O\n\nParis B-LOC\n"
+
+
+def read(path: Path, content: str, **settings: Any) -> tuple[TaggedSentences, TaggedSentences]:
+    path.write_text(content, encoding="utf-8")
+    columns = Columns(text=settings.pop("text", None), label=settings.pop("label", None))
+    named = {"columns": columns, "share": 0.4, "seed": 0, "known": (), **settings}
+    valid = named.pop("valid", None)
+    return read_tagged(open_rows([str(path)]), valid and open_rows([str(valid)]), **named)
+
+
+def line(words: object, tags: object, columns: tuple[str, str] = ("tokens", "tags")) -> str:
+    return json.dumps(dict(zip(columns, (words, tags), strict=True))) + "\n"
+
+
+def test_conll_with_the_label_in_the_last_column(tmp_path: Path) -> None:
+    path = tmp_path / "a.conll"
+    path.write_text(CONLL)
+    train, valid = read(path, CONLL, valid=path)
+    assert train == valid
+    assert train.words == [["EU", "is"], ["Here"], ["Paris"]]
+    # O comes first, then types in the order of the alphabet.
+    assert train.label_names == ("O", "B-LOC", "B-ORG")
+    assert train.labels == [[2, 0], [0], [1]]
+
+
+def test_another_column_of_conll(tmp_path: Path) -> None:
+    path = tmp_path / "a.conll"
+    path.write_text("EU N B-ORG\nis V O\n")
+    train, _ = read(path, path.read_text(), valid=path, label="column_2")
+    assert train.label_names == ("N", "V")
+
+
+@pytest.mark.parametrize("columns", [("tokens", "tags"), ("words", "ner_tags")])
+def test_rows_with_two_lists(tmp_path: Path, columns: tuple[str, str]) -> None:
+    path = tmp_path / "a.jsonl"
+    content = line(["a", "b"], ["O", "B-X"], columns) + line([], [], columns)
+    path.write_text(content)
+    train, _ = read(path, content, valid=path)
+    # A sentence without words is kept, so that it can be counted.
+    assert train == TaggedSentences([["a", "b"], []], [[0, 1], []], ("O", "B-X"))
+    assert train.count == 1
+
+
+@pytest.mark.parametrize("form", ["a b,O B-X", '"[""a"", ""b""]","[""O"", ""B-X""]"'])
+def test_words_and_labels_in_cells(tmp_path: Path, form: str) -> None:
+    path = tmp_path / "a.csv"
+    content = f"id,sentence,tags\n1,{form}\n"
+    path.write_text(content)
+    train, _ = read(path, content, valid=path, text="sentence")
+    assert train == TaggedSentences([["a", "b"]], [[0, 1]], ("O", "B-X"))
+
+
+def test_words_are_in_the_column_that_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    content = json.dumps({"tokens": ["x"], "clean": ["a", "b"], "tags": ["O", "B-X"]}) + "\n"
+    path.write_text(content)
+    assert read(path, content, valid=path, text="clean")[0].words == [["a", "b"]]
+
+
+def test_the_order_of_a_models_labels_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "a.conll"
+    path.write_text(CONLL)
+    known = ("B-ORG", "O", "B-LOC")
+    assert read(path, CONLL, valid=path, known=known)[0].label_names == known
+    assert read(path, CONLL, valid=path, known=known[:2])[0].label_names == ("O", "B-LOC", "B-ORG")
+
+
+def test_inside_follows_beginning_of_its_type(tmp_path: Path) -> None:
+    path = tmp_path / "a.conll"
+    path.write_text("a I-Y\nb B-Y\nc I-X\nd O\ne B-X\n")
+    names = read(path, path.read_text(), valid=path)[0].label_names
+    assert names == ("O", "B-X", "I-X", "B-Y", "I-Y")
+
+
+def test_a_share_is_set_aside(tmp_path: Path) -> None:
+    content = "".join(f"w{n} {'O' if n % 2 else 'B-X'}\n\n" for n in range(10)) + "# the end\n"
+    train, valid = read(tmp_path / "a.conll", content)
+    assert (len(train.words), len(valid.words)) == (6, 4)
+    assert {words[0] for words in train.words + valid.words} == {f"w{n}" for n in range(10)}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.jsonl", line(["a", "b"], ["O"]), "line 1: has 2 words and 1 labels"),
+        ("a.jsonl", line("a b", ["O"]), "line 1: has 2 words and 1 labels"),
+        ("a.jsonl", line([None], ["O"]), "line 1: the value at 'tokens' is no list of words"),
+        ("a.jsonl", line(["a"], {"b": 1}), "line 1: the value at 'tags' is no list of labels"),
+        ("a.jsonl", line(["a", "b"], ["O", None]), "line 1, column 'tags': a word has no label"),
+        (
+            "a.jsonl",
+            line(["a"], ["O"]),
+            "a.jsonl, column 'tags': every word has the label 'O'; give rows with others",
+        ),
+        (
+            "a.conll",
+            "EU B-ORG 0\nis O 0\n",
+            r"column 'column_3': every .* '0'; name another --label-column \(column_2\), or give",
+        ),
+        ("a.jsonl", line([], []), "has no sentences to learn from"),
+        ("a.jsonl", '{"text": "a"}\n', "no column 'tokens' in .*; name it with --text-column"),
+        ("a.jsonl", '{"tokens": ["a"]}\n', "no column 'ner_tags' in .*--label-column"),
+        ("a.conll", "EU\nis\n", "has one column, words without labels"),
+        ("a.conll", "EU O\nis\n", "line 2: 1 column where the first word has 2"),
+        ("a.txt", "EU B-ORG\nis O\n", "is read as plain text.*give --input-format conll"),
+        ("a.conll", "EU O\nis B-X\n", "1 rows are too few to set 40% aside"),
+    ],
+)
+def test_rows_that_cannot_be_learned_are_named(
+    tmp_path: Path, name: str, content: str, message: str
+) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        read(tmp_path / name, content)
+    assert type(caught.value) is InputError
+    assert "\n" not in str(caught.value)
+
+
+def test_a_label_that_only_the_validation_rows_have(tmp_path: Path) -> None:
+    valid = tmp_path / "v.conll"
+    valid.write_text("x B-ODD\n")
+    with pytest.raises(InputError, match=r"v.conll: has the label 'B-ODD'.*theirs: O, B-LOC"):
+        read(tmp_path / "a.conll", CONLL, valid=valid)

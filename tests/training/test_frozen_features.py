@@ -1,0 +1,138 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from distilcli.errors import UsageError
+from distilcli.model.encoder import Encoder
+from distilcli.predictors.chooser import Chooser
+from distilcli.training.datasets.classify import Examples
+from distilcli.training.datasets.mlm import PlainTexts
+from distilcli.training.objectives.base import Lesson
+from distilcli.training.objectives.classify import ClassifyLesson
+from distilcli.training.objectives.mlm import MlmLesson
+from distilcli.training.objectives.multilabel import MultilabelLesson
+from distilcli.training.objectives.regress import RegressLesson
+from distilcli.training.settings import LessonOptions
+from tests.training.objectives._toy import assert_exact_resume, learn
+from tests.training.objectives.test_choose import ChooseLesson, problems
+from tests.training.objectives.test_embed import RECIPE, EmbedLesson, scored
+from tests.training.objectives.test_tag import TagLesson, sentences
+
+Make = Callable[..., Path]
+TEXTS = ["a good film", "it was bad", "a great book and i loved it", "dull", "fun ! " * 4] * 6
+LABELS = [1, 0, 1, 0, 1] * 6
+
+
+def rows(labels: list[Any], names: tuple[str, ...] = ()) -> Examples[Any]:
+    return Examples(TEXTS, None, labels, names)
+
+
+LESSONS: list[Any] = [
+    ClassifyLesson(rows(LABELS, ("bad", "good")), rows(LABELS, ("bad", "good"))),
+    MultilabelLesson(*[rows([(label,) for label in LABELS], ("bad", "good"))] * 2),
+    RegressLesson(*[rows([float(label) for label in LABELS])] * 2),
+    ChooseLesson(problems(20, seed=1), problems(20, seed=2)),
+]
+
+
+@pytest.fixture
+def passes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The rows of each pass through the encoder."""
+    seen: list[int] = []
+    forward = Encoder.forward
+
+    def counted(self: Encoder, input_ids: torch.Tensor, *inputs: Any, **settings: Any) -> Any:
+        seen.append(len(input_ids))
+        return forward(self, input_ids, *inputs, **settings)
+
+    monkeypatch.setattr(Encoder, "forward", counted)
+    return seen
+
+
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.task)
+@pytest.mark.parametrize("model_type", ["distilbert", "bert"])
+def test_the_same_is_learned_as_without_a_memory(
+    make_model: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, passes: list[int],
+    lesson: Any, model_type: str,
+) -> None:  # fmt: skip
+    folder = make_model(head="BaseModel", model_type=model_type)
+    options = {"freeze": "encoder", "dropout": 0.0, "epochs": 4}
+    learn(folder, lesson, tmp_path / "quick", **options)
+    quick = sum(passes)
+    passes.clear()
+    with monkeypatch.context() as patch:
+        patch.setattr("distilcli.training.run.remember_features", lambda *_, **__: None)
+        learn(folder, lesson, tmp_path / "slow", **options)
+    # Each text is read once, not in every epoch and every evaluation.
+    assert quick < sum(passes) / 3
+    one, other = (load_file(tmp_path / name / "model.safetensors") for name in ("quick", "slow"))
+    if lesson.task == "choose":
+        # What is common to all options does nothing, and only rounding moves it.
+        found = [
+            Chooser(str(tmp_path / name), device="cpu")([row.problem for row in lesson.valid])
+            for name in ("quick", "slow")
+        ]
+        assert [c.scores for c in found[0]] == [pytest.approx(c.scores, abs=1e-4) for c in found[1]]
+    else:
+        for key, weight in one.items():
+            torch.testing.assert_close(weight, other[key], rtol=1e-3, atol=1e-5, msg=key)
+    for key, weight in load_file(folder / "model.safetensors").items():
+        assert torch.equal(one[f"{model_type}.{key}"], weight)
+
+
+def test_an_interrupted_run_ends_as_an_unbroken_one(make_model: Make, tmp_path: Path) -> None:
+    folder = make_model(head="BaseModel")
+    assert_exact_resume(folder, LESSONS[0], tmp_path, freeze="encoder", token_budget=40)
+
+
+def test_how_far_the_one_pass_is_is_told_before_the_first_step(
+    make_model: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("distilcli.training.frozen_features._PASS_BUDGET", 60)
+    told: list[Any] = []
+    learn(
+        make_model(head="BaseModel"), LESSONS[0], tmp_path / "run", freeze="encoder", epochs=1,
+        on_pass=lambda *read: told.append(read), on_progress=lambda _: told.append("step"),
+    )  # fmt: skip
+    passes = told[: told.index("step")]
+    assert len(passes) > 2
+    assert [(who, total) for who, _, total in passes] == [("the encoder", 30)] * len(passes)
+    done = [done for _, done, _ in passes]
+    assert done == sorted(set(done))
+    assert done[-1] == 30
+    assert told[len(passes) :] == ["step"] * (len(told) - len(passes))
+
+
+def test_texts_that_vary_are_read_anew(make_model: Make, tmp_path: Path, passes: list[int]) -> None:
+    train = rows(LABELS, ("bad", "good"))
+    lesson = ClassifyLesson(train, train, LessonOptions(augment=0.3))
+    learn(make_model(head="BaseModel"), lesson, tmp_path / "run", freeze="encoder", epochs=3)
+    assert sum(passes) >= 3 * 2 * len(TEXTS)
+
+
+@pytest.mark.parametrize(
+    "lesson",
+    [
+        TagLesson(sentences(20, seed=1), sentences(9, seed=2)),
+        MlmLesson(PlainTexts(["the film was good"] * 20), PlainTexts(["the film was good"] * 5)),
+    ],
+    ids=lambda lesson: lesson.task,
+)
+def test_other_heads_learn_on_a_frozen_encoder_too(
+    make_model: Make, tmp_path: Path, lesson: Lesson
+) -> None:
+    folder = make_model(head="BaseModel")
+    learn(folder, lesson, tmp_path / "run", freeze="encoder", epochs=1)
+    trained = load_file(tmp_path / "run" / "model.safetensors")
+    for key, weight in load_file(folder / "model.safetensors").items():
+        assert torch.equal(trained[f"distilbert.{key}"], weight)
+
+
+def test_an_encoder_alone_cannot_be_frozen(make_model: Make, tmp_path: Path) -> None:
+    lesson = EmbedLesson(scored(9, seed=1), scored(9, seed=2), RECIPE)
+    with pytest.raises(UsageError, match="--freeze encoder: leaves nothing that learns"):
+        learn(make_model(head="BaseModel"), lesson, tmp_path / "run", freeze="encoder")
