@@ -1,4 +1,4 @@
-"""README and the pages under .github/docs are true: their commands run, their links lead somewhere."""
+"""README and the pages under .github/docs are true: commands run, links lead somewhere."""
 
 import re
 import shlex
