@@ -6,7 +6,7 @@ from typing import cast
 from distilcli.rows.conll import Sentence, labelled, written_anew
 from distilcli.rows.output import Output
 from distilcli.rows.row import Row
-from distilcli.rows.writer import AddedNames, Block, RowWriter
+from distilcli.rows.row_writer import AddedNames, Block, RowWriter
 
 Tags = Sequence[str | None]
 

@@ -14,7 +14,7 @@ from distilcli.errors import InputError, UsageError
 from distilcli.rows.jsonl import as_cell
 from distilcli.rows.output import FileOutput, Output
 from distilcli.rows.row import Row
-from distilcli.rows.writer import RENAMING, AddedNames, Block, RowWriter, unique_names
+from distilcli.rows.row_writer import RENAMING, AddedNames, Block, RowWriter, unique_names
 
 Cells = dict[str, object]
 

@@ -1,34 +1,30 @@
-"""The one writer: rows with their additions to CSV, TSV, JSONL or a JSON array.
+"""The one writer: rows with their additions to any output format.
 
 Every input column goes out first, in place and untouched, and the new ones after it. A file
 appears whole or not at all; a stream gets each block of rows at once. Additions that only some
-rows have (`error`, `truncated`) become columns when they turn up: a file's header is then
-rewritten at the end, while a stream's header is made from its first block; what comes later is
-counted in `unshown`, and the first errors among it are kept in `unshown_errors`.
+rows have (`error`, `truncated`) become columns when they turn up: a file's header is rewritten at
+the end, while a stream's header is made from its first block. What comes after that is counted in
+`unshown`, and its first errors are kept in `unshown_errors`.
 """
 
-import itertools
-from abc import abstractmethod
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
 from distilcli.errors import UsageError
 from distilcli.rows.compression import decompress
+from distilcli.rows.conll_writer import ConllWriter
 from distilcli.rows.delimited import Records, join, join_header
 from distilcli.rows.formats import OUTPUT_FORMATS, known_format, output_format_of, split_suffixes
 from distilcli.rows.jsonl import object_text, splice
 from distilcli.rows.layout import Layout
 from distilcli.rows.lines import checked_encoding, read_lines
-from distilcli.rows.output import FileOutput, Output, WholeOrNothing, open_output
+from distilcli.rows.output import FileOutput, Output, open_output
+from distilcli.rows.parquet import ParquetWriter
 from distilcli.rows.row import Row
+from distilcli.rows.row_writer import AddedNames, Block, RowWriter, unique_names
 
-RENAMING = "predicted_"
 _ERRORS_KEPT = 20
-
-Block = Sequence[tuple[Row, Mapping[str, object]]]
 
 
 def open_writer(
@@ -42,7 +38,7 @@ def open_writer(
     prefix: str = "",
     force: bool = False,
     conll: bool = False,
-) -> "RowWriter":
+) -> RowWriter:
     """Return a writer of rows that came with `columns` (format and delimiter as they were read).
 
     `destination` is a path or an open text stream. The format is `output_format`, else by the
@@ -58,14 +54,10 @@ def open_writer(
     compression = split_suffixes(destination)[1] if isinstance(destination, str) else None
     output = open_output(destination, compression, force=force)
     if kind == "conll":
-        from distilcli.rows.conll_writer import ConllWriter  # noqa: PLC0415 (as Parquet's)
-
         return ConllWriter(output)
     if kind in ("jsonl", "json"):
         return JsonWriter(output, names, array=kind == "json")
     if kind == "parquet":
-        from distilcli.rows.parquet import ParquetWriter  # noqa: PLC0415 (it builds on this module)
-
         try:
             return ParquetWriter(output, names, columns, new_columns)
         except UsageError:
@@ -89,82 +81,6 @@ def _kind(
     if input_format in (*OUTPUT_FORMATS, *further):
         return input_format
     return "tsv" if input_format == "txt" else "jsonl"
-
-
-@dataclass(frozen=True, slots=True)
-class AddedNames:
-    """How added columns are called, so that they never stand for an input's own."""
-
-    prefix: str
-    renamed: bool
-    taken: frozenset[str]
-
-    @classmethod
-    def chosen(cls, columns: Sequence[str], new: Sequence[str], prefix: str) -> "AddedNames":
-        """Choose the prefix that keeps `new` apart from the input's `columns`.
-
-        Raises `UsageError` where even the renaming prefix leaves two of one name.
-        """
-        taken = frozenset(columns)
-        for candidate in (prefix, RENAMING + prefix):
-            clashing = [candidate + name for name in new if candidate + name in taken]
-            if not clashing:
-                return cls(candidate, candidate != prefix, taken)
-        raise UsageError(f"the input has a column {clashing[0]!r} already; give another --prefix")
-
-    def apply(self, row: Row, additions: Mapping[str, object]) -> dict[str, object]:
-        """Return `additions` under the names they get; a late clash is renamed by itself."""
-        named = {}
-        for key, value in additions.items():
-            name = self.prefix + key
-            while name in self.taken or name in row.columns:
-                name = RENAMING + name
-            named[name] = value
-        return named
-
-
-class RowWriter(WholeOrNothing):
-    """Writes blocks of rows; as a context manager it keeps the file only if all went well.
-
-    `prefix` is what added columns begin with, `renamed` whether a clash of names made it so, and
-    `unshown` counts the rows, by column, whose late additions a stream had no column for;
-    `unshown_errors` are the first of the errors among them, which name rows and surplus cells,
-    and `more_errors` counts the others.
-    """
-
-    def __init__(self, output: Output, names: AddedNames) -> None:
-        self._output = output
-        self._names = names
-        self.unshown: Counter[str] = Counter()
-        self.unshown_errors: list[str] = []
-        self.more_errors = 0
-
-    @property
-    def prefix(self) -> str:
-        """What the names of added columns begin with."""
-        return self._names.prefix
-
-    @property
-    def renamed(self) -> bool:
-        """Whether `prefix` was put because an added column had the name of an input column."""
-        return self._names.renamed
-
-    def write_rows(self, block: Block) -> None:
-        """Write rows, each with its additions by name; on a stream they are seen at once."""
-        self._write([(row, self._names.apply(row, additions)) for row, additions in block])
-        self._output.flush()
-
-    @abstractmethod
-    def _write(self, block: Block) -> None:
-        """Write rows whose additions have their final names."""
-
-    def close(self) -> None:
-        """Finish: what has no rows gets its header, and a file gets its name."""
-        self._output.commit()
-
-    def abort(self) -> None:
-        """Give up: nothing is left of a file."""
-        self._output.discard()
 
 
 class JsonWriter(RowWriter):
@@ -197,16 +113,6 @@ class JsonWriter(RowWriter):
         if self._array:
             self._output.write("\n]\n" if self._begun else "[]\n")
         super().close()
-
-
-def unique_names(columns: Sequence[str]) -> tuple[str, ...]:
-    """Return the names with `_2`, `_3`, … where one comes again: a JSON object has each once."""
-    names: list[str] = []
-    for column in columns:
-        numbered = (f"{column}_{number}" for number in itertools.count(2))
-        free = (name for name in itertools.chain([column], numbered) if name not in names)
-        names.append(next(name for name in free if name == column or name not in columns))
-    return tuple(names)
 
 
 class DelimitedWriter(RowWriter):

@@ -9,7 +9,7 @@ from distilcli.engine.task import Outcome
 from distilcli.errors import RowError
 from distilcli.rows.conll import Sentence
 from distilcli.rows.row import Row, cell_text
-from distilcli.rows.writer import Block
+from distilcli.rows.row_writer import Block
 from distilcli.stats import RunStats
 
 Value = TypeVar("Value")

@@ -8,7 +8,7 @@ from typing import Generic, Literal, Protocol, TypeVar
 from distilcli.errors import InputError, RowError, UsageError
 from distilcli.rows import Row, RowSource, cell_text
 from distilcli.rows.row import cell_value
-from distilcli.rows.writer import Block
+from distilcli.rows.row_writer import Block
 from distilcli.stats import RunStats
 from distilcli.tokenizer.ahead import Ahead
 from distilcli.tokenizer.tokenizer import Encoding, Tokenizer

@@ -7,7 +7,8 @@ import pytest
 
 from distilcli.errors import InputError, UsageError
 from distilcli.rows.row import NumberText, Row
-from distilcli.rows.writer import RowWriter, open_writer
+from distilcli.rows.row_writer import RowWriter
+from distilcli.rows.writer import open_writer
 
 parquet = pytest.importorskip("pyarrow.parquet")
 
