@@ -38,8 +38,8 @@ class TokenColumns:
         self._token_text = _Spelled(tokenizer.tokens)
 
     @property
-    def need_places(self) -> bool:
-        """Whether a column says where tokens stand."""
+    def need_offsets(self) -> bool:
+        """Whether a column needs offsets or words."""
         return "offsets" in self.names or "word_ids" in self.names
 
     def values(self, tokens: Tokens) -> dict[str, object]:

@@ -8,8 +8,8 @@ from typing import Any
 from distilcli.errors import RowError
 from distilcli.rows import Row, cell_text
 from distilcli.rows.jsonl import json_text
+from distilcli.rows.outcome import Outcome
 from distilcli.rows.row import JsonText
-from distilcli.tokenizer.rows import Done
 from distilcli.tokenizer.tokenizer import Encoding, Tokenizer
 
 _SHOWN = 10
@@ -44,15 +44,15 @@ class CompareRows:
         self._there = there
         self._text_column = text_column
 
-    def __call__(self, rows: Sequence[Row]) -> list[Done[Compared]]:
+    def __call__(self, rows: Sequence[Row]) -> list[Outcome[Row, Compared]]:
         """Return the rows in order, each with its value or its error."""
-        done = [Done[Compared](row, error=row.error) for row in rows]
+        done = [Outcome[Row, Compared](row, error=row.error) for row in rows]
         texts = []
         for item in done:
             text = ""
             if item.error is None:
                 try:
-                    text = cell_text(item.row, self._text_column)
+                    text = cell_text(item.item, self._text_column)
                 except RowError as error:
                     item.error = str(error)
             texts.append(text)
@@ -128,8 +128,8 @@ class DifferenceCounts:
         self._kinds.update((found.text, found.here, found.there) for found in compared.differences)
 
     def those_that_differ(
-        self, blocks: Iterable[list[Done[Compared]]]
-    ) -> Iterator[list[Done[Compared]]]:
+        self, blocks: Iterable[list[Outcome[Row, Compared]]]
+    ) -> Iterator[list[Outcome[Row, Compared]]]:
         """Count all rows, and yield those that differ or failed."""
         for block in blocks:
             for done in block:
