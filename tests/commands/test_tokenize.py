@@ -157,9 +157,9 @@ def test_decoding_undoes_tokenizing(run: Run, tmp_path: Path) -> None:
     ("ids", "why"),
     [
         ("999999", "id 999999 is not in the vocabulary (0 to "),
-        ("[1, -2]", "'-2' is no id"),
-        ("1 x", "'x' is no id"),
-        ("1.5", "'1.5' is no id"),
+        ("[1, -2]", "'-2' is not an id"),
+        ("1 x", "'x' is not an id"),
+        ("1.5", "'1.5' is not an id"),
     ],
 )
 def test_ids_that_are_none(run: Run, ids: str, why: str) -> None:
