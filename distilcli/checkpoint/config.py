@@ -5,12 +5,12 @@ translated on the way in and out. Keys that this package does not interpret are 
 saved folder says everything the loaded one said.
 """
 
-import json
 import math
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from distilcli.checkpoint.json_file import read_object
 from distilcli.errors import ModelError
 
 ModelType = Literal["distilbert", "bert"]
@@ -117,23 +117,7 @@ class ModelConfig:
 
 def read_config(path: Path) -> ModelConfig:
     """Read `config.json`; raise `ModelError` naming the file and the key that is wrong."""
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ModelError(f"{path}: no such file; a model folder holds a config.json") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ModelError(f"{path}: cannot be read: {error}") from None
-    except json.JSONDecodeError as error:
-        raise ModelError(
-            f"{path}: line {error.lineno}, column {error.colno}: not JSON: {error.msg}"
-        ) from None
-    except ValueError as error:  # a number of thousands of digits
-        raise ModelError(f"{path}: not JSON that can be read: {error}") from None
-    except RecursionError:
-        raise ModelError(f"{path}: is nested too deep to be a model's config.json") from None
-    if not isinstance(raw, dict):
-        raise ModelError(f"{path}: holds no JSON object; is it a model's config.json?")
-    return parse_config(raw, source=str(path))
+    return parse_config(read_object(path), source=str(path))
 
 
 def parse_config(raw: dict[str, Any], *, source: str = "config.json") -> ModelConfig:

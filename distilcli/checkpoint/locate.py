@@ -6,7 +6,6 @@ this machine (a path, a misspelt built-in model) is refused without asking the n
 
 import dataclasses
 import difflib
-import json
 import os
 import re
 from collections.abc import Iterable
@@ -20,6 +19,7 @@ from distilcli.checkpoint.folder import (
     describe_tokenizer,
 )
 from distilcli.checkpoint.hub import snapshot
+from distilcli.checkpoint.json_file import read_object
 from distilcli.errors import ModelError
 
 __all__ = ["BUILTIN_ROOT", "ModelFiles", "builtin_names", "locate"]
@@ -96,7 +96,7 @@ def _describe_builtin(name: str) -> ModelFiles:
     """Find a built-in model's files: its own, and those it shares with others."""
     shared = BUILTIN_ROOT / _SHARED
     files = describe_folder(name, BUILTIN_ROOT / name, beside=shared)
-    shared_weights = json.loads(files.config_path.read_bytes()).get("shared_weights")
+    shared_weights = read_object(files.config_path).get("shared_weights")
     if shared_weights is None:
         return files
     return dataclasses.replace(files, weight_files=(*files.weight_files, shared / shared_weights))

@@ -12,6 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from distilcli.checkpoint.json_file import (
+    DOWNLOAD_AGAIN,
+    LFS_POINTER,
+    LFS_PULL,
+    read_object,
+)
 from distilcli.errors import ModelError
 
 HEADER_LIMIT = 100_000_000
@@ -29,8 +35,6 @@ DTYPE_BITS = {
 """Bits per element of every type the format names."""
 
 _LENGTH_BYTES = 8
-_POINTER_START = b"version https://git-lfs"
-_AGAIN = "download it again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,7 @@ def read_header(path: Path) -> CheckpointHeader:
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
-            start = file.read(_LENGTH_BYTES + len(_POINTER_START))
+            start = file.read(_LENGTH_BYTES + len(LFS_POINTER))
             length = _header_length(path, start, size)
             file.seek(_LENGTH_BYTES)
             text = file.read(length)
@@ -114,13 +118,9 @@ def read_shard_index(index: Path) -> tuple[Path, ...]:
     Raises ModelError when the index is malformed or names a file outside its folder. Whether the
     shards exist is not asked: whoever downloads them must know their names first.
     """
-    try:
-        content = json.loads(index.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
-        _refuse(index, f"is not a readable JSON file ({error})", _AGAIN)
-    weight_map = content.get("weight_map") if isinstance(content, dict) else None
+    weight_map = read_object(index).get("weight_map")
     if not isinstance(weight_map, dict) or not weight_map:
-        _refuse(index, "has no 'weight_map' from tensor names to files", _AGAIN)
+        _refuse(index, "has no 'weight_map' from tensor names to files")
     for tensor, shard in weight_map.items():
         if not _is_plain_name(shard):
             fault = f"places tensor '{tensor}' in {shard!r}, which is not a file of this folder"
@@ -128,7 +128,7 @@ def read_shard_index(index: Path) -> tuple[Path, ...]:
     return tuple(index.parent / shard for shard in sorted(set(weight_map.values())))
 
 
-def _refuse(path: Path, fault: str, way_out: str) -> NoReturn:
+def _refuse(path: Path, fault: str, way_out: str = DOWNLOAD_AGAIN) -> NoReturn:
     raise ModelError(f"{path}: {fault}; {way_out}")
 
 
@@ -139,23 +139,22 @@ def _is_plain_name(name: object) -> bool:
 
 
 def _header_length(path: Path, start: bytes, size: int) -> int:
-    if start.startswith(_POINTER_START):
-        fault = "is a git-lfs pointer, not the weights"
-        _refuse(path, fault, "run 'git lfs pull' in its repository, or download the file itself")
+    if start.startswith(LFS_POINTER):
+        _refuse(path, "is a git-lfs pointer, not the weights", LFS_PULL)
     if size == 0:
-        _refuse(path, "is empty (an unfinished download)", _AGAIN)
+        _refuse(path, "is empty (an unfinished download)")
     if size < _LENGTH_BYTES:
-        _refuse(path, f"ends after {size} bytes, inside the header's length", _AGAIN)
+        _refuse(path, f"ends after {size} bytes, inside the header's length")
     length = int.from_bytes(start[:_LENGTH_BYTES], "little")
     brace = start[_LENGTH_BYTES : _LENGTH_BYTES + 1]
     if length > HEADER_LIMIT:
         fault = f"asks for a header of {length:,} bytes where safetensors allows {HEADER_LIMIT:,}"
-        _refuse(path, fault, f"it is not a safetensors file or is damaged: {_AGAIN}")
+        _refuse(path, fault, f"it is not a safetensors file or is damaged: {DOWNLOAD_AGAIN}")
     if length > size - _LENGTH_BYTES:
         fault = f"is cut short: the header needs {length:,} bytes, the file has {size:,}"
-        _refuse(path, fault, _AGAIN)
+        _refuse(path, fault)
     if brace != b"{":
-        _refuse(path, "is not a safetensors file (no JSON header)", _AGAIN)
+        _refuse(path, "is not a safetensors file (no JSON header)")
     return length
 
 
@@ -164,14 +163,14 @@ def _parse(path: Path, text: bytes) -> dict[str, object]:
         found: dict[str, object] = {}
         for key, value in pairs:
             if key in found:
-                _refuse(path, f"names {key!a} twice in its header", _AGAIN)
+                _refuse(path, f"names {key!a} twice in its header")
             found[key] = value
         return found
 
     try:
         entries = json.loads(text.decode("utf-8"), object_pairs_hook=unique)
     except (ValueError, RecursionError) as error:
-        _refuse(path, f"has a header that is not JSON ({error})", _AGAIN)
+        _refuse(path, f"has a header that is not JSON ({error})")
     # The text opens with a brace, so whatever parses is an object.
     return dict(entries)
 
@@ -179,7 +178,7 @@ def _parse(path: Path, text: bytes) -> dict[str, object]:
 def _metadata(path: Path, found: object) -> dict[str, str]:
     if isinstance(found, dict) and all(isinstance(value, str) for value in found.values()):
         return found
-    _refuse(path, "has '__metadata__' that is not a map from text to text", _AGAIN)
+    _refuse(path, "has '__metadata__' that is not a map from text to text")
 
 
 def _tensor(path: Path, name: str, entry: object, data_start: int) -> TensorInfo:
@@ -187,22 +186,22 @@ def _tensor(path: Path, name: str, entry: object, data_start: int) -> TensorInfo
         values = entry.get(key) if isinstance(entry, dict) else None
         # type() and not isinstance(): true and false are no sizes.
         if not isinstance(values, list) or any(type(n) is not int or n < 0 for n in values):
-            _refuse(path, f"describes tensor '{name}' without whole numbers as '{key}'", _AGAIN)
+            _refuse(path, f"describes tensor '{name}' without whole numbers as '{key}'")
         return tuple(values)
 
     # Names reach the terminal: control characters stay out.
     if not name.isprintable():
-        _refuse(path, f"has a tensor name that cannot be printed: {name!a}", _AGAIN)
+        _refuse(path, f"has a tensor name that cannot be printed: {name!a}")
     shape, offsets = numbers("shape"), numbers("data_offsets")
     dtype = entry.get("dtype") if isinstance(entry, dict) else None
     if not isinstance(dtype, str) or dtype not in DTYPE_BITS:
         _refuse(path, f"stores tensor '{name}' as {dtype!r}, an unknown type", "convert it to F32")
     if len(offsets) != len(("begin", "end")):
-        _refuse(path, f"gives tensor '{name}' {len(offsets)} offsets instead of 2", _AGAIN)
+        _refuse(path, f"gives tensor '{name}' {len(offsets)} offsets instead of 2")
     begin, end = offsets
     if math.prod(shape) * DTYPE_BITS[dtype] != (end - begin) * 8:
         wanted = f"{dtype} of shape {list(shape)}"
-        _refuse(path, f"gives tensor '{name}' {end - begin:,} bytes for {wanted}", _AGAIN)
+        _refuse(path, f"gives tensor '{name}' {end - begin:,} bytes for {wanted}")
     return TensorInfo(name, dtype, shape, path, data_start + begin, data_start + end)
 
 
@@ -212,10 +211,10 @@ def _check_layout(path: Path, infos: Sequence[TensorInfo], data_start: int, size
     for info in infos:
         if info.begin != reached:
             kind = "overlaps the tensor before it" if info.begin < reached else "follows a hole"
-            _refuse(path, f"has data out of order: tensor '{info.name}' {kind}", _AGAIN)
+            _refuse(path, f"has data out of order: tensor '{info.name}' {kind}")
         reached = info.end
     if size < reached:
         fault = f"is cut short: {size:,} of {reached:,} bytes are there"
-        _refuse(path, fault, f"the download did not finish: {_AGAIN}")
+        _refuse(path, fault, f"the download did not finish: {DOWNLOAD_AGAIN}")
     if size > reached:
-        _refuse(path, f"has {size - reached:,} bytes after its last tensor", _AGAIN)
+        _refuse(path, f"has {size - reached:,} bytes after its last tensor")

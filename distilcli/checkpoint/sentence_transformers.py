@@ -5,13 +5,13 @@ hidden states of a text become one vector (`1_Pooling`), dense layers, normalisa
 prompts that were put before texts in training (`config_sentence_transformers.json`).
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from distilcli.checkpoint.folder import PYTORCH_NAME, SAFETENSORS_NAME
+from distilcli.checkpoint.json_file import read_json, read_object
 from distilcli.errors import ModelError
 
 MODULES_NAME = "modules.json"
@@ -143,7 +143,7 @@ def recipe_files(recipe: SentenceRecipe, *, dim: int) -> dict[str, Any]:
 
 def _modules(folder: Path) -> list[dict[str, str]]:
     path = folder / MODULES_NAME
-    modules = _read(path)
+    modules = read_json(path)
     if not isinstance(modules, list) or not modules:
         raise ModelError(f"{path}: is no list of modules; download the folder again")
     for module in modules:
@@ -161,7 +161,7 @@ def _modules(folder: Path) -> list[dict[str, str]]:
 
 
 def _pooling(path: Path) -> dict[str, Any]:
-    raw = _read_object(path)
+    raw = read_object(path)
     mode = raw.get("pooling_mode")
     if mode is None:
         found = [ours for switch, ours in _SWITCHES.items() if raw.get(switch) is True]
@@ -177,7 +177,7 @@ def _pooling(path: Path) -> dict[str, Any]:
 
 
 def _dense(folder: Path) -> DenseLayer:
-    raw = _read_object(folder / "config.json")
+    raw = read_object(folder / "config.json")
     name = str(raw.get("activation_function", "torch.nn.modules.activation.Tanh"))
     activation = _ACTIVATIONS.get(name.rpartition(".")[2])
     if activation is None:
@@ -195,7 +195,7 @@ def _dense(folder: Path) -> DenseLayer:
 
 def _lengths(folder: Path) -> dict[str, Any]:
     path = folder / LENGTHS_NAME
-    raw = _read_object(path) if path.is_file() else {}
+    raw = read_object(path) if path.is_file() else {}
     length = raw.get("max_seq_length")
     return {
         "max_length": length if type(length) is int and length > 0 else None,
@@ -206,7 +206,7 @@ def _lengths(folder: Path) -> dict[str, Any]:
 
 def _prompts(folder: Path) -> dict[str, Any]:
     path = folder / SETTINGS_NAME
-    raw = _read_object(path) if path.is_file() else {}
+    raw = read_object(path) if path.is_file() else {}
     prompts = raw.get("prompts") or {}
     if not isinstance(prompts, dict) or not all(isinstance(text, str) for text in prompts.values()):
         raise ModelError(f"{path}: prompts must map names to texts")
@@ -214,19 +214,3 @@ def _prompts(folder: Path) -> dict[str, Any]:
     if default is not None and (not isinstance(default, str) or default not in prompts):
         raise ModelError(f"{path}: default_prompt_name {default!r} is none of its prompts")
     return {"prompts": prompts, "default_prompt": default}
-
-
-def _read_object(path: Path) -> dict[str, Any]:
-    raw = _read(path)
-    if not isinstance(raw, dict):
-        raise ModelError(f"{path}: holds no JSON object; download the folder again")
-    return raw
-
-
-def _read(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ModelError(f"{path}: no such file; download the folder again") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"{path}: cannot be read: {error}; download the folder again") from None

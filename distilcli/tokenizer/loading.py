@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from distilcli.checkpoint.folder import ModelFiles, TokenizerFiles
+from distilcli.checkpoint.json_file import read_object
 from distilcli.errors import ModelError
 from distilcli.tokenizer.fast import FastTokenizer
 from distilcli.tokenizer.options import (
     AddedToken,
     TokenizerOptions,
     added_token,
-    read_object,
     read_options,
 )
 from distilcli.tokenizer.tokenizer import Tokenizer

@@ -1,11 +1,11 @@
 """The options of a BERT tokenizer, as `tokenizer_config.json` and its neighbours spell them."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from distilcli.checkpoint.json_file import read_object
 from distilcli.errors import ModelError
 
 ROLES = ("unk", "sep", "pad", "cls", "mask")
@@ -100,29 +100,6 @@ def read_options(
     if options.model_max_length is None:
         options = replace(options, model_max_length=max_length)
     return options
-
-
-def read_object(path: Path) -> dict[str, Any]:
-    """Read a JSON object; raise `ModelError` naming the file, the line and the column."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except UnicodeDecodeError as error:
-        raise ModelError(
-            f"{path}: byte {error.start + 1} is not UTF-8; download the file again"
-        ) from None
-    except json.JSONDecodeError as error:
-        raise ModelError(
-            f"{path}: line {error.lineno}, column {error.colno}: not JSON: {error.msg}"
-        ) from None
-    except OSError as error:
-        raise ModelError(f"{path}: cannot be read: {error.strerror}") from None
-    except ValueError as error:  # a number of thousands of digits
-        raise ModelError(f"{path}: not JSON that can be read: {error}") from None
-    except RecursionError:
-        raise ModelError(f"{path}: is nested too deep; download the file again") from None
-    if not isinstance(content, dict):
-        raise ModelError(f"{path}: holds no JSON object; download the file again")
-    return content
 
 
 def _override(options: TokenizerOptions, raw: dict[str, Any], source: str) -> TokenizerOptions:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from distilcli.checkpoint.json_file import read_text
 from distilcli.errors import ModelError
 
 Vocabulary = dict[str, int]
@@ -13,18 +14,8 @@ def read_vocabulary(path: Path) -> Vocabulary:
 
     Raises `ModelError` where it is not UTF-8, is empty, or has a token twice.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ModelError(f"{path}: cannot be read: {error.strerror}") from None
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        place = len(content[: error.start].split(b"\n"))
-        wrong = f"byte 0x{content[error.start]:02x} is not UTF-8, which a vocabulary must be"
-        raise ModelError(f"{path}: line {place}: {wrong}") from None
     vocabulary: Vocabulary = {}
-    for number, line in enumerate(text.split("\n")):
+    for number, line in enumerate(read_text(path).split("\n")):
         token = line.removesuffix("\r")
         if token in vocabulary:
             first = vocabulary[token] + 1

@@ -218,12 +218,12 @@ def test_broken_json(tmp_path: Path, name: str, broken: str) -> None:
 
 
 def test_what_is_no_object(tmp_path: Path) -> None:
-    assert "no JSON object" in refusal(write(tmp_path, [TRANSFORMER], sentence_bert_config=[1]))
+    assert "not a JSON object" in refusal(write(tmp_path, [TRANSFORMER], sentence_bert_config=[1]))
 
 
 def test_what_is_no_utf8(tmp_path: Path) -> None:
     (tmp_path / "modules.json").write_bytes(b"\xff\xfe")
-    assert "cannot be read" in refusal(tmp_path)
+    assert "line 1: byte 0xff is not UTF-8" in refusal(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -271,7 +271,7 @@ def test_a_vocabulary_file(run: Run, model: Path, tmp_path: Path) -> None:
         ("vocab.txt", b"[UNK]\na\na\n", "line 3: 'a' is on line 2 already"),
         ("vocab.txt", b"[UNK]\n\xff\n", "line 2: byte 0xff is not UTF-8"),
         ("tokenizer.json", b'{"model": {"type": "BPE"}}', "its model is 'BPE'"),
-        ("tokenizer.json", b"\xff", "byte 1 is not UTF-8"),
+        ("tokenizer.json", b"\xff", "line 1: byte 0xff is not UTF-8"),
     ],
 )
 def test_a_model_that_cannot_be_used(
