@@ -48,7 +48,7 @@ def snapshot(repo: str, revision: str | None, *, offline: bool, weights: bool = 
         if offline or constants.HF_HUB_OFFLINE:
             raise ModelError(
                 f"model '{name}' is not in the local cache and the network is off; "
-                "run once without --offline and HF_HUB_OFFLINE, or give a folder"
+                "run once without `offline` and HF_HUB_OFFLINE, or give a folder"
             )
         return _download(repo, revision, name, weights=weights)
     except hub_errors as error:

@@ -36,11 +36,11 @@ def split_suffixes(path: str) -> tuple[str, str | None]:
     return _ALIASES.get(last, last), compression
 
 
-def known_format(name: str, formats: Sequence[str], option: str) -> str:
-    """Return `name` as one of `formats`; raise `UsageError` naming the option otherwise."""
+def known_format(name: str, formats: Sequence[str], setting: str) -> str:
+    """Return `name` as one of `formats`; raise `UsageError` naming the setting otherwise."""
     known = _ALIASES.get(name.lower(), name.lower())
     if known not in formats:
-        raise UsageError(f"{option} {name!r} is not known; take one of {', '.join(formats)}")
+        raise UsageError(f"`{setting}` {name!r} is unknown; use one of {', '.join(formats)}")
     return known
 
 
@@ -50,7 +50,7 @@ def input_format_of(path: str) -> str:
     suffix = "squad" if suffix == "json" else suffix
     if suffix not in INPUT_FORMATS:
         formats = ", ".join(INPUT_FORMATS)
-        raise UsageError(f"{path}: format unknown from the name; give --input-format ({formats})")
+        raise UsageError(f"{path}: format unknown from the name; give `input_format` ({formats})")
     return suffix
 
 
@@ -61,8 +61,8 @@ def output_format_of(path: str, further: Sequence[str] = ()) -> str:
     """
     suffix, _ = split_suffixes(path)
     if suffix not in (*OUTPUT_FORMATS, *further):
-        formats = ", ".join((*OUTPUT_FORMATS, *further))
-        raise UsageError(f"{path}: format unknown from the name; give --format ({formats})")
+        suffixes = ", ".join(f".{name}" for name in (*OUTPUT_FORMATS, *further))
+        raise UsageError(f"{path}: format unknown from the name; end it in one of {suffixes}")
     return suffix
 
 
@@ -70,7 +70,7 @@ def checked_delimiter(delimiter: str) -> str:
     r"""Return the delimiter as one character; `\t` may be spelled out. Raise `UsageError`."""
     character = {"\\t": "\t", "tab": "\t"}.get(delimiter, delimiter)
     if len(character) != 1 or character in '"\r\n':
-        raise UsageError(f"--delimiter {delimiter!r} must be one character (or \\t)")
+        raise UsageError(f"`delimiter` {delimiter!r} must be one character (or \\t)")
     return character
 
 

@@ -33,7 +33,7 @@ def checked_encoding(name: str) -> Encoding:
         canonical = codecs.lookup(name).name
     except (LookupError, UnicodeError) as error:
         raise UsageError(
-            f"--encoding {name!r} is not known; take utf-8, latin-1, cp1252, utf-16 or the like"
+            f"`encoding` {name!r} is unknown; use utf-8, cp1252, latin-1, utf-16 or another"
         ) from error
     if canonical == "utf-8-sig":
         return Encoding("utf-8", by_line=True)
@@ -100,10 +100,10 @@ def _as_utf8(chunks: Iterator[bytes], encoding: Encoding, source: str) -> Iterat
             place = f"{source}: line {line + good.count(chr(10))}"
             raise InputError(
                 f"{place}: byte 0x{error.object[error.start]:02x} is not {encoding.name} "
-                f"({error.reason}); name the file's own encoding with --encoding"
+                f"({error.reason}); set the `encoding` of the file"
             ) from error
         except UnicodeError as error:
-            raise InputError(f"{source}: {error}; try --encoding {encoding.name}-le") from error
+            raise InputError(f"{source}: {error}; try `encoding` {encoding.name}-le") from error
         line += text.count("\n")
         yield text.encode("utf-8")
 
@@ -113,5 +113,5 @@ def _invalid_byte(line: bytes, offset: int, encoding: Encoding, place: str) -> I
     way_out = "utf-16" if utf16 else "latin-1"
     return InputError(
         f"{place}: byte {offset + 1} of the line (0x{line[offset]:02x}) is not {encoding.name}; "
-        f"if the file is not {encoding.name}, try --encoding {way_out}"
+        f"if the file is not {encoding.name}, try `encoding` {way_out}"
     )

@@ -56,7 +56,7 @@ def check_destination(path: str, *, force: bool) -> None:
     if target.is_dir():
         raise UsageError(f"{path}: is a folder; name a file in it")
     if target.exists() and not force:
-        raise UsageError(f"{path}: already exists; use --force to replace it")
+        raise UsageError(f"{path}: already exists; use `force` to replace it")
     if not target.parent.is_dir():
         raise UsageError(f"{path}: there is no folder {str(target.parent)!r}; make it first")
     if not os.access(target.parent, os.W_OK):

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
-from distilcli.errors import InputError, UsageError
+from distilcli.errors import InputError, UsageError, spelled
 from distilcli.rows.formats import INPUT_FORMATS, checked_delimiter, known_format
 from distilcli.rows.inputs import ByteSource, Input, find_inputs
 from distilcli.rows.lines import checked_encoding, read_lines
@@ -43,14 +43,14 @@ def open_rows(
     `UsageError` for settings that cannot be meant.
     """
     if texts:
-        given = Given("--text", ("text",), [[text] for text in texts])
+        given = Given(spelled("`texts`"), ("text",), [[text] for text in texts])
     if not paths and given is None:
-        raise UsageError("there is nothing to read; give files, - for standard input, or --text")
+        raise UsageError("nothing to read; give files, - for standard input, or `texts`")
     if paths and given is not None:
         raise UsageError(f"files and {given.name} do not go together; give one of them")
     if given is not None and (input_format is not None or delimiter is not None or no_header):
         raise UsageError(
-            f"--input-format, --delimiter and --no-header are for files, not {given.name}"
+            f"`input_format`, `delimiter` and `no_header` are for files, not {given.name}"
         )
     settings = ReadSettings(
         text_column=text_column,
@@ -61,7 +61,7 @@ def open_rows(
     if given is not None:
         return RowSource((), given, settings, limit)
     if input_format is not None:
-        input_format = known_format(input_format, INPUT_FORMATS, "--input-format")
+        input_format = known_format(input_format, INPUT_FORMATS, "input_format")
     return RowSource(find_inputs(paths, input_format), None, settings, limit)
 
 

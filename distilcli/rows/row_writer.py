@@ -34,7 +34,7 @@ class AddedNames:
             clashing = [candidate + name for name in new if candidate + name in taken]
             if not clashing:
                 return cls(candidate, candidate != prefix, taken)
-        raise UsageError(f"the input has a column {clashing[0]!r} already; give another --prefix")
+        raise UsageError(f"the input has a column {clashing[0]!r} already; give another `prefix`")
 
     def apply(self, row: Row, additions: Mapping[str, object]) -> dict[str, object]:
         """Return `additions` under the names they get; a late clash is renamed by itself."""

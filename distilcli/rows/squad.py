@@ -144,7 +144,7 @@ def _broken(text: str, place: int, source: str, why: str) -> InputError:
     column = place - text.rfind("\n", 0, place)
     return InputError(
         f"{source}: line {line}, column {column}: broken JSON: {why}; "
-        "if each line is a row, say --input-format jsonl"
+        "if each line is a row, set `input_format` jsonl"
     )
 
 

@@ -75,7 +75,7 @@ def open_table(source: Input, chunks: Iterator[bytes], settings: ReadSettings) -
     is_delimited = kind not in {"txt", "jsonl", "squad", "conll"}
     if not is_delimited and (settings.delimiter is not None or settings.no_header):
         raise UsageError(
-            f"{source.name}: --delimiter and --no-header are for csv and tsv, not {kind}"
+            f"{source.name}: `delimiter` and `no_header` are for csv and tsv, not {kind}"
         )
     if kind == "txt":
         return _text_table(lines, source.name)

@@ -75,7 +75,7 @@ def _kind(
 ) -> str:
     further = ("conll",) if conll else ()
     if output_format is not None:
-        return known_format(output_format, (*OUTPUT_FORMATS, *further), "--format")
+        return known_format(output_format, (*OUTPUT_FORMATS, *further), "output_format")
     if isinstance(destination, str):
         return output_format_of(destination, further)
     if input_format in (*OUTPUT_FORMATS, *further):

@@ -33,7 +33,7 @@ class TokenColumns:
         """Raise `UsageError` for a column that there is not."""
         for name in chosen:
             if name not in self.NAMES:
-                raise UsageError(f"--columns {name!r} is not known; take {', '.join(self.NAMES)}")
+                raise UsageError(f"`columns` {name!r} is unknown; use {', '.join(self.NAMES)}")
         self.names = [*chosen, *["token_type_ids"] * paired, *["windows"] * windowed]
         self._token_text = _Spelled(tokenizer.tokens)
 

@@ -18,11 +18,11 @@ def check_plot(path: str, *, force: bool, made: str | None = None) -> None:
         import matplotlib.figure  # noqa: F401
     except ImportError:
         raise UsageError(
-            "--plot needs matplotlib; install it with: pip install 'distilcli[plot]'"
+            "`plot` needs matplotlib: pip install 'distilcli[plot]'"
         ) from None
     if Path(path).suffix.lower() not in PLOT_SUFFIXES:
         raise UsageError(
-            f"{path}: --plot draws {' and '.join(PLOT_SUFFIXES)}; choose such a suffix"
+            f"{path}: `plot` draws {' and '.join(PLOT_SUFFIXES)}; choose such a suffix"
         )
     if made is None or Path(made).exists() or not is_same_file(Path(path).parent, made):
         check_destination(path, force=force)

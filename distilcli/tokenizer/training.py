@@ -99,7 +99,7 @@ def check_folder(folder: Path, *, force: bool) -> None:
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder}: is a file; name a folder for the tokenizer")
     if folder.is_dir() and any(folder.iterdir()) and not force:
-        raise UsageError(f"{folder}: is not empty; use --force to replace the tokenizer in it")
+        raise UsageError(f"{folder}: is not empty; use `force` to replace the tokenizer in it")
     if not folder.absolute().parent.is_dir():
         raise UsageError(f"{folder}: there is no folder '{folder.parent}'; make it first")
 

@@ -139,7 +139,7 @@ def cut(
     if long == "error":
         raise RowError(
             f"{total + max_length - room} tokens, the limit is {max_length}; "
-            "use --long truncate or --long window"
+            "use `long` truncate or window"
         )
     if long == "truncate":
         kept_a, kept_b = _kept(a, b, room, truncation)
@@ -152,7 +152,7 @@ def cut(
         kept = "first" if windowed == "second" else "second"
         raise RowError(
             f"the {kept} text of the pair takes {whole} of {max_length} tokens and leaves no "
-            f"room for windows over the {windowed}; use --long truncate"
+            f"room for windows over the {windowed}; use `long` truncate"
         )
     windows = _windows(sliding, room, stride)
     still = [slice(0, whole)] * len(windows)
@@ -178,6 +178,6 @@ def _kept(a: int, b: int | None, room: int, truncation: Truncation) -> tuple[int
     if whole >= room:
         raise RowError(
             f"the {name} text of the pair takes {whole} tokens and leaves no room for the other; "
-            "use --truncation longest_first"
+            "use `truncation` longest_first"
         )
     return (room - whole, whole) if truncation == "only_first" else (whole, room - whole)

@@ -235,7 +235,7 @@ def test_training_makes_a_tokenizer(run: Run, tmp_path: Path) -> None:
         (["--stride", "2"], "--stride does nothing without --long window"),
         (["--truncation", "only_first"], "without --pair-column"),
         (["--cased"], "--cased and --uncased go with --vocab"),
-        (["--columns", "id"], "--columns 'id' is not known"),
+        (["--columns", "id"], "--columns 'id' is unknown"),
         (["--train"], "needs a folder"),
         (["--stats", "--format", "jsonl"], "--stats is one document"),
         (["--long", "window", "--stride", "7", "--max-length", "8"], "--stride 7 is not smaller"),

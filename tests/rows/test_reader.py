@@ -111,8 +111,8 @@ def test_texts_are_rows():
     assert source.text_column == "text"
     assert source.bytes_total is None
     assert [(row.source, row.line, row.cells) for row in source] == [
-        ("--text", 1, ["one"]),
-        ("--text", 2, ["two\nlines"]),
+        ("`texts`", 1, ["one"]),
+        ("`texts`", 2, ["two\nlines"]),
     ]
 
 
@@ -125,8 +125,8 @@ def test_texts_are_rows():
         ({"texts": ["a"], "no_header": True}, "are for files"),
         ({"texts": ["a"], "input_format": "csv"}, "are for files"),
         ({"paths": ["-", "-"]}, "only once"),
-        ({"paths": ["-"], "encoding": "utf-9"}, "--encoding 'utf-9'"),
-        ({"paths": ["-"], "encoding": "rot13"}, "--encoding 'rot13'"),
+        ({"paths": ["-"], "encoding": "utf-9"}, "`encoding` 'utf-9'"),
+        ({"paths": ["-"], "encoding": "rot13"}, "`encoding` 'rot13'"),
         ({"paths": ["-"], "delimiter": "::"}, "one character"),
         ({"paths": ["-"], "input_format": "xlsx"}, "csv, tsv, jsonl, txt"),
     ],
@@ -138,7 +138,7 @@ def test_settings_that_cannot_be_meant(arguments, message):
 
 def test_an_unknown_suffix_names_the_way_out(file):
     name = file("reviews.dat", "text\na\n")
-    with pytest.raises(UsageError, match="--input-format"):
+    with pytest.raises(UsageError, match="`input_format`"):
         open_rows([name])
     assert cells(name, input_format="csv") == [["a"]]
 
@@ -249,7 +249,7 @@ def test_an_invalid_byte_is_named_by_its_place(file):
         read(name)
     assert str(caught.value) == (
         "a.csv: line 3: byte 4 of the line (0xe9) is not utf-8; "
-        "if the file is not utf-8, try --encoding latin-1"
+        "if the file is not utf-8, try `encoding` latin-1"
     )
     assert cells(name, encoding="latin-1") == [["ok"], ["café"]]
 
@@ -260,14 +260,14 @@ def test_a_byte_order_mark_counts_among_the_bytes(file):
 
 
 def test_utf_16_by_mistake_is_suggested(file):
-    with pytest.raises(InputError, match="try --encoding utf-16"):
+    with pytest.raises(InputError, match="try `encoding` utf-16"):
         read(file("a.csv", "text\na\n".encode("utf-16")))
 
 
 def test_broken_utf_16_names_the_line(file):
     with pytest.raises(InputError, match="line 3: byte 0x"):
         read(file("a.csv", "text\na\n".encode("utf-16") + b"\x00\xdc\x00"), encoding="utf-16")
-    with pytest.raises(InputError, match="try --encoding utf-16-le"):
+    with pytest.raises(InputError, match="try `encoding` utf-16-le"):
         read(file("b.csv", "text\na\n".encode("utf-16-le")), encoding="utf-16")
 
 
