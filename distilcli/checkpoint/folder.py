@@ -1,5 +1,6 @@
 """A model folder: which of its files are the configuration, the weights and the tokenizer."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from distilcli.errors import ModelError
 CONFIG_NAME = "config.json"
 SAFETENSORS_NAME = "model.safetensors"
 PYTORCH_NAME = "pytorch_model.bin"
+STATE_NAME = "training_state.pt"
+"""What a training run goes on from; it is removed when the run ends."""
 WEIGHT_NAMES = (SAFETENSORS_NAME, INDEX_NAME, PYTORCH_NAME)
 """The names that weights go by, the preferred first."""
 
@@ -65,9 +68,7 @@ def describe_folder(name: str, folder: Path, *, beside: Path | None = None) -> M
     """
     config_path = folder / CONFIG_NAME
     if not config_path.is_file():
-        raise ModelError(
-            f"{folder}: no {CONFIG_NAME} here, so this is no model; {_listing(folder)}"
-        )
+        raise ModelError(f"{folder}: {_not_a_model(folder)}")
     weight_files = find_weights(folder)
     if not weight_files:
         expected = ", ".join(WEIGHT_NAMES)
@@ -100,6 +101,18 @@ def find_weights(folder: Path) -> tuple[Path, ...]:
     if found is None:
         return ()
     return read_shard_index(folder / found) if found == INDEX_NAME else (folder / found,)
+
+
+def _not_a_model(folder: Path) -> str:
+    """Say what a folder without a configuration is, and the way out."""
+    if (folder / STATE_NAME).is_file():
+        return "an unfinished training run; go on with it: distil finetune … --resume"
+    models = [path.name for path in folder.iterdir() if (path / CONFIG_NAME).is_file()]
+    if models:
+        # checkpoint-1000 comes after checkpoint-500.
+        last = max(models, key=lambda name: [part.zfill(20) for part in re.split(r"(\d+)", name)])
+        return f"no {CONFIG_NAME} here, but in {', '.join(sorted(models))}; give {folder / last}"
+    return f"no {CONFIG_NAME} here, so this is not a model; {_listing(folder)}"
 
 
 def _listing(folder: Path, limit: int = 8) -> str:

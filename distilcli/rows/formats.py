@@ -19,7 +19,7 @@ _PAIRED_COLUMNS = ("question", "context", "prompt", "options")
 TEXT_COLUMNS = ("text", "sentence", "review", "content", "body", "comment")
 
 _ALIASES = {"ndjson": "jsonl"}
-_LONGEST_NAME = 40
+LONGEST_NAME = 40
 _QUOTED = re.compile(r'"(?:[^"]|"")*(?:"|$)')
 
 
@@ -96,14 +96,14 @@ def sniff_format(first_line: str, text_column: str | None) -> tuple[str, str | N
         names = [name.strip('"') for name in line.split(delimiter)]
         usual = TEXT_COLUMNS if len(names) == 1 else (*TEXT_COLUMNS, *_PAIRED_COLUMNS)
         has_usual = any(name.lower() in usual for name in names)
-        if text_column in names or (has_usual and _are_names(names)):
+        if text_column in names or (has_usual and are_names(names)):
             return kind, delimiter
     return "txt", None
 
 
-def _are_names(cells: Sequence[str]) -> bool:
-    """Say whether cells look like a header's; the first may be empty, as over an index."""
+def are_names(cells: Sequence[str]) -> bool:
+    """Say whether cells look like a header; the first may be empty, as over an index."""
     return len(set(cells)) == len(cells) and all(
-        cell == cell.strip() and len(cell) <= _LONGEST_NAME and (cell or place == 0)
-        for place, cell in enumerate(cells)
+        cell == cell.strip() and len(cell) <= LONGEST_NAME and (cell or index == 0)
+        for index, cell in enumerate(cells)
     )

@@ -3,6 +3,7 @@
 import glob
 import io
 import os
+import re
 import select
 import sys
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,8 @@ from distilcli.rows.compression import decompress, require_zstd
 from distilcli.rows.formats import input_format_of, split_suffixes
 
 STDIN = "-"
+
+_URL = re.compile(r"(?:https?|ftp)://")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,8 @@ def find_inputs(paths: Sequence[str], input_format: str | None) -> list[Input]:
 
 
 def _expanded(path: str) -> list[str]:
+    if _URL.match(path) and not os.path.lexists(path):
+        raise InputError(f"{path}: URLs are not read; pipe it in: curl -sL '{path}' | distil … -")
     if path == STDIN or not glob.has_magic(path) or os.path.lexists(path):
         return [path]
     matches = sorted(glob.glob(path, recursive=True))  # noqa: PTH207  names stay as they were given

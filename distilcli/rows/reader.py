@@ -158,8 +158,10 @@ class RowSource:
         if self.format == "jsonl" and not self.columns:
             return wanted or "text"
         if wanted is None:
-            is_table = self.format != "jsonl"
-            return default_text_column(self.columns, self.name, complete=is_table)
+            has_header = self.delimiter is not None and not self._settings.no_header
+            return default_text_column(
+                self.columns, self.name, complete=self.format != "jsonl", delimited=has_header
+            )
         return self.find_column(wanted)
 
     def find_column(self, wanted: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from distilcli.errors import InputError, RowError
-from distilcli.rows.formats import TEXT_COLUMNS
+from distilcli.rows.formats import LONGEST_NAME, TEXT_COLUMNS, are_names
 
 _LISTED = 20
 
@@ -85,11 +85,13 @@ def find_column(columns: Sequence[str], wanted: str, source: str, *, dotted: boo
     raise InputError(f"no column {wanted!r} in {source}{hint} {_listed(columns)}")
 
 
-def default_text_column(columns: Sequence[str], source: str, *, complete: bool = True) -> str:
-    """Return the column that holds the text by its usual name, or the only one there is.
+def default_text_column(
+    columns: Sequence[str], source: str, *, complete: bool = True, delimited: bool = False
+) -> str:
+    """Return the text column: one with a usual name, or the only one.
 
-    Without `complete` there may be more columns in later rows, so that one alone says nothing.
-    Raises `InputError` where the columns do not say it.
+    Without `complete` later rows may have more columns, so that a single one says nothing. Raises
+    `InputError` where no column qualifies; `delimited` files may just lack a header.
     """
     if complete and len(columns) == 1:
         return columns[0]
@@ -97,9 +99,11 @@ def default_text_column(columns: Sequence[str], source: str, *, complete: bool =
         for name in columns:
             if name.lower() == usual:
                 return name
-    raise InputError(
-        f"no text column found in {source}; name it with --text-column {_listed(columns)}"
-    )
+    way_out = "name it with `text_column`"
+    if delimited and not (are_names(columns) and all(map(_is_name, columns))):
+        longest = max(range(len(columns)), key=lambda index: len(columns[index]))
+        way_out += f", or if line 1 is a row: `no_header` and `text_column` {longest + 1}"
+    raise InputError(f"no text column found in {source}; {way_out} {_listed(columns)}")
 
 
 def find_usual_column(
@@ -118,6 +122,11 @@ def find_usual_column(
     )
 
 
+def _is_name(cell: str) -> bool:
+    return not cell.replace(".", "").replace("-", "").isdecimal()
+
+
 def _listed(columns: Sequence[str]) -> str:
+    names = [name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…" for name in columns]
     more = [f"and {len(columns) - _LISTED} more"] if len(columns) > _LISTED else []
-    return f"(columns: {', '.join([*columns[:_LISTED], *more])})"
+    return f"(columns: {', '.join([*names[:_LISTED], *more])})"

@@ -77,7 +77,7 @@ def _engine(name: EngineName, described: _Described, path: Path) -> Tokenizer:
         return FastTokenizer(vocabulary, options, source=str(path), file=file)
     if described.oddity is not None:
         raise ModelError(
-            f"{path}: has {described.oddity}, which only the Rust engine supports; use `engine` fast"
+            f"{path}: has {described.oddity}, which needs the Rust engine; use `engine` fast"
         )
     return WordPieceTokenizer(vocabulary, options, source=str(path))
 

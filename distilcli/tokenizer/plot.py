@@ -17,9 +17,7 @@ def check_plot(path: str, *, force: bool, made: str | None = None) -> None:
     try:
         import matplotlib.figure  # noqa: F401
     except ImportError:
-        raise UsageError(
-            "`plot` needs matplotlib: pip install 'distilcli[plot]'"
-        ) from None
+        raise UsageError("`plot` needs matplotlib: pip install 'distilcli[plot]'") from None
     if Path(path).suffix.lower() not in PLOT_SUFFIXES:
         raise UsageError(
             f"{path}: `plot` draws {' and '.join(PLOT_SUFFIXES)}; choose such a suffix"

@@ -83,6 +83,15 @@ def test_a_header_alone_is_no_error(file):
         assert list(source) == []
 
 
+@pytest.mark.parametrize("url", ["https://example.org/a.csv?x=1", "ftp://example.org/a.csv"])
+def test_a_url_is_refused_with_a_way_out(url):
+    with pytest.raises(InputError) as caught:
+        open_rows([url])
+    assert str(caught.value) == (
+        f"{url}: URLs are not read; pipe it in: curl -sL '{url}' | distil … -"
+    )
+
+
 def test_a_folder_is_refused_with_a_way_out(tmp_path):
     with pytest.raises(InputError, match=r"is a folder; name its files"):
         open_rows([str(tmp_path)])
@@ -119,7 +128,7 @@ def test_texts_are_rows():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"paths": []}, "--text"),
+        ({"paths": []}, "`texts`"),
         ({"paths": ["-"], "texts": ["a"]}, "do not go together"),
         ({"texts": ["a"], "delimiter": ","}, "are for files"),
         ({"texts": ["a"], "no_header": True}, "are for files"),
@@ -334,8 +343,38 @@ def test_no_such_column_lists_and_suggests(file):
         "no column 'txet' in reviews.csv; did you mean 'text'? (columns: text, label)"
     )
     source = open_rows([file("b.csv", "x,y\n")])
-    with pytest.raises(InputError, match=r"--text-column \(columns: x, y\)"):
+    with pytest.raises(InputError, match=r"name it with `text_column` \(columns: x, y\)"):
         _ = source.text_column
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "expected"),
+    [
+        (
+            "a.tsv",
+            f"{'Oil and economy cloud outlook for stocks ' * 9}\tSci/Tech",
+            "`no_header` and `text_column` 1 (columns: Oil and economy cloud outlook for ",
+        ),
+        ("a.csv", "3,good fun", "`no_header` and `text_column` 2 (columns: 3, good fun)"),
+        ("a.csv", "-0.5;good fun", "`no_header` and `text_column` 2 (columns: -0.5, good fun)"),
+    ],
+)
+def test_a_header_that_looks_like_a_row_is_hinted_at(file, name, line, expected):
+    with (
+        open_rows([file(name, f"{line}\n{line}\n")]) as source,
+        pytest.raises(InputError) as caught,
+    ):
+        _ = source.text_column
+    assert f"name it with `text_column`, or if line 1 is a row: {expected}" in str(caught.value)
+
+
+@pytest.mark.parametrize("settings", [{"no_header": True}, {}])
+def test_columns_that_are_names_hint_at_no_missing_header(file, settings):
+    header = "1,2" if settings else "id,verdict"
+    source = open_rows([file("a.csv", f"{header}\n")], **settings)
+    with source, pytest.raises(InputError) as caught:
+        _ = source.text_column
+    assert "if line 1" not in str(caught.value)
 
 
 def test_the_first_key_of_jsonl_is_not_taken_for_the_only_one(file):
