@@ -1,4 +1,4 @@
-"""Rows in and out: one reader and one writer for every format."""
+"""Rows in and out: one reader and one writer for all formats."""
 
 from distilcli.rows.output import check_destination, is_same_file
 from distilcli.rows.reader import RowSource, open_rows, read_text

@@ -1,7 +1,7 @@
-"""What a file is: its format and compression by suffix, or its first line where there is no name.
+"""The format and compression of a file, from its suffix, or from its first line without a name.
 
-Suffixes decide; only a stream without a name (standard input, a pipe) is sniffed, and by its
-first line alone, because on a live pipe nothing more may have come yet.
+Only a stream without a name (standard input, a pipe) is sniffed, and by its first line alone: on a
+live pipe nothing more may have come yet.
 """
 
 import re
@@ -13,7 +13,7 @@ from distilcli.errors import UsageError
 INPUT_FORMATS = ("csv", "tsv", "jsonl", "txt", "squad", "conll")
 OUTPUT_FORMATS = ("csv", "tsv", "jsonl", "json", "parquet")
 COMPRESSIONS = {".gz": "gzip", ".bz2": "bzip2", ".xz": "xz", ".zst": "zstd"}
-# The order breaks ties, and the first is what a header without any of them gets.
+# The order breaks ties; a header without any delimiter gets the first.
 DELIMITERS = (",", ";", "\t", "|")
 _PAIRED_COLUMNS = ("question", "context", "prompt", "options")
 TEXT_COLUMNS = ("text", "sentence", "review", "content", "body", "comment")
@@ -24,9 +24,9 @@ _QUOTED = re.compile(r'"(?:[^"]|"")*(?:"|$)')
 
 
 def split_suffixes(path: str) -> tuple[str, str | None]:
-    """Return the format suffix of a file name, without its dot, and the compression peeled off.
+    """Return the format suffix of a file name, without its dot, and its compression.
 
-    `reviews.csv.gz` is `("csv", "gzip")`; a name without a suffix gives `""`.
+    `reviews.csv.gz` gives `("csv", "gzip")`; a name without a suffix gives `""`.
     """
     suffixes = [suffix.lower() for suffix in PurePath(path).suffixes]
     compression = COMPRESSIONS.get(suffixes[-1]) if suffixes else None
@@ -45,7 +45,7 @@ def known_format(name: str, formats: Sequence[str], setting: str) -> str:
 
 
 def input_format_of(path: str) -> str:
-    """Return the format that a file name's suffix says; raise `UsageError` if it says none."""
+    """Return the format of a file name's suffix; raise `UsageError` for any other suffix."""
     suffix, _ = split_suffixes(path)
     suffix = "squad" if suffix == "json" else suffix
     if suffix not in INPUT_FORMATS:
@@ -55,9 +55,9 @@ def input_format_of(path: str) -> str:
 
 
 def output_format_of(path: str, further: Sequence[str] = ()) -> str:
-    """Return the format that an output file's suffix says; raise `UsageError` if it says none.
+    """Return the format of an output file's suffix, one of rows or `further`.
 
-    `further` are formats beyond those of rows.
+    Raises `UsageError` for any other suffix.
     """
     suffix, _ = split_suffixes(path)
     if suffix not in (*OUTPUT_FORMATS, *further):
@@ -67,7 +67,7 @@ def output_format_of(path: str, further: Sequence[str] = ()) -> str:
 
 
 def checked_delimiter(delimiter: str) -> str:
-    r"""Return the delimiter as one character; `\t` may be spelled out. Raise `UsageError`."""
+    r"""Return the delimiter as one character (`\t` may be spelled out) or raise `UsageError`."""
     character = {"\\t": "\t", "tab": "\t"}.get(delimiter, delimiter)
     if len(character) != 1 or character in '"\r\n':
         raise UsageError(f"`delimiter` {delimiter!r} must be one character (or \\t)")
@@ -75,17 +75,17 @@ def checked_delimiter(delimiter: str) -> str:
 
 
 def sniff_delimiter(header: str) -> str:
-    """Return the delimiter that a header line holds most often outside quotes, else a comma."""
+    """Return the most frequent delimiter of a header line outside quotes, a comma if none."""
     bare = _QUOTED.sub("", header)
     return max(DELIMITERS, key=bare.count)
 
 
 def sniff_format(first_line: str, text_column: str | None) -> tuple[str, str | None]:
-    """Guess the format of a nameless stream, and its delimiter, from its first line.
+    """Guess the format and delimiter of a nameless stream from its first line.
 
-    An object is JSONL, and a `-DOCSTART-` line begins CoNLL; a line that names the text column as
-    one of its cells is a header, unless other cells cannot be names; all else is plain text, so
-    that a sentence with commas never becomes a table.
+    An object is JSONL, and `-DOCSTART-` begins CoNLL. A line with the name of the text column
+    among its cells is a header, unless other cells cannot be names. Everything else is plain
+    text, so that a sentence with commas never becomes a table.
     """
     line = first_line.rstrip("\r\n")
     if line.lstrip().startswith("{"):

@@ -1,4 +1,4 @@
-"""A row, and how its cells are found: by column name, or by a dotted path into JSON."""
+"""A row and its cells, found by column name or by a dotted path into JSON."""
 
 import difflib
 from collections.abc import Sequence
@@ -11,24 +11,24 @@ _LISTED = 20
 
 
 class JsonText(str):
-    """A value that is JSON already and goes out as it is."""
+    """A value that is JSON already and goes out unchanged."""
 
     __slots__ = ()
 
 
 class NumberText(JsonText):
-    """A JSON number as it was written: `1.0`, `1e5` and 23 digits keep their spelling."""
+    """A JSON number as written: `1.0`, `1e5` and 23 digits keep their spelling."""
 
     __slots__ = ()
 
 
 @dataclass(slots=True)
 class Row:
-    """One row of the input, as it came.
+    """One row of the input.
 
-    `cells` stand in the order of `columns`: texts from delimited files, JSON values (numbers as
+    `cells` are in the order of `columns`: texts from delimited files, JSON values (numbers as
     `NumberText`) from JSONL. `line` is the physical line, from 1, where the row begins; `raw` the
-    text of a JSONL line without its line end. `error` says why the row cannot be used.
+    text of a JSONL line without its line end. `error` says why the row is unusable.
     """
 
     columns: tuple[str, ...]
@@ -42,23 +42,22 @@ class Row:
 def cell_text(row: Row, column: str) -> str:
     """Return the text of a row's cell; `column` may be a dotted path (`reviews.0.body`) in JSON.
 
-    Numbers give their spelling. Raises `RowError` where there is no value (missing or null), or
-    one that is not text.
+    Numbers keep their spelling. Raises `RowError` for a missing or null value, a list or an object.
     """
     value = cell_value(row, column)
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
-    place = f"{row.source}: line {row.line}"
+    where = f"{row.source}: line {row.line}"
     if value is None:
-        raise RowError(f"{place}: no value at {column!r}")
+        raise RowError(f"{where}: no value at {column!r}")
     kind = "an object" if isinstance(value, dict) else "a list"
-    raise RowError(f"{place}: the value at {column!r} is {kind}, not text")
+    raise RowError(f"{where}: the value at {column!r} is {kind}, not text")
 
 
 def cell_value(row: Row, column: str) -> object:
-    """Return a row's cell as it came, by name or dotted path; None where there is none."""
+    """Return a row's cell unchanged, by name or dotted path; None if there is none."""
     if column in row.columns:
         return row.cells[row.columns.index(column)]
     value: object = dict(zip(row.columns, row.cells, strict=True))
@@ -73,7 +72,7 @@ def cell_value(row: Row, column: str) -> object:
 
 
 def find_column(columns: Sequence[str], wanted: str, source: str, *, dotted: bool = False) -> str:
-    """Return `wanted` if it is one of `columns`, or with `dotted` a path that begins in one.
+    """Return `wanted` if it is one of `columns`, or with `dotted` a path that begins with one.
 
     Raises `InputError` that lists the columns and suggests the nearest.
     """
@@ -109,9 +108,9 @@ def default_text_column(
 def find_usual_column(
     columns: Sequence[str], usual: Sequence[str], source: str, *, option: str
 ) -> str:
-    """Return the column that has the first name of `usual` that there is, in whatever case.
+    """Return the column with the first name of `usual` that is there, ignoring case.
 
-    Raises `InputError` that lists the columns and names the `option` for another.
+    Raises `InputError` that lists the columns and names the `option` that sets the column.
     """
     for wanted in usual:
         for name in columns:

@@ -17,7 +17,7 @@ Block = Sequence[tuple[Row, Mapping[str, object]]]
 
 @dataclass(frozen=True, slots=True)
 class AddedNames:
-    """How added columns are called, so that they never stand for an input's own."""
+    """The names of added columns, which never hide an input column."""
 
     prefix: str
     renamed: bool
@@ -27,7 +27,7 @@ class AddedNames:
     def chosen(cls, columns: Sequence[str], new: Sequence[str], prefix: str) -> "AddedNames":
         """Choose the prefix that keeps `new` apart from the input's `columns`.
 
-        Raises `UsageError` where even the renaming prefix leaves two of one name.
+        Raises `UsageError` if even the renaming prefix leaves a clash.
         """
         taken = frozenset(columns)
         for candidate in (prefix, RENAMING + prefix):
@@ -37,7 +37,7 @@ class AddedNames:
         raise UsageError(f"the input has a column {clashing[0]!r} already; give another `prefix`")
 
     def apply(self, row: Row, additions: Mapping[str, object]) -> dict[str, object]:
-        """Return `additions` under the names they get; a late clash is renamed by itself."""
+        """Return `additions` under their final names; a late clash is renamed alone."""
         named = {}
         for key, value in additions.items():
             name = self.prefix + key
@@ -48,12 +48,11 @@ class AddedNames:
 
 
 class RowWriter(WholeOrNothing):
-    """Writes blocks of rows; as a context manager it keeps the file only if all went well.
+    """Writes blocks of rows; as a context manager it keeps the file only if no error occurred.
 
-    `prefix` is what added columns begin with, `renamed` whether a clash of names made it so, and
-    `unshown` counts the rows, by column, whose late additions a stream had no column for;
-    `unshown_errors` are the first of the errors among them, which name rows and surplus cells,
-    and `more_errors` counts the others.
+    `prefix` is what added columns begin with, `renamed` whether a clash of names chose it.
+    `unshown` counts rows by column whose late additions a stream had no column for;
+    `unshown_errors` are the first errors among them, and `more_errors` counts the others.
     """
 
     def __init__(self, output: Output, names: AddedNames) -> None:
@@ -65,16 +64,16 @@ class RowWriter(WholeOrNothing):
 
     @property
     def prefix(self) -> str:
-        """What the names of added columns begin with."""
+        """The prefix of added columns."""
         return self._names.prefix
 
     @property
     def renamed(self) -> bool:
-        """Whether `prefix` was put because an added column had the name of an input column."""
+        """Whether `prefix` was set because an added column had the name of an input column."""
         return self._names.renamed
 
     def write_rows(self, block: Block) -> None:
-        """Write rows, each with its additions by name; on a stream they are seen at once."""
+        """Write rows, each with its additions by name; a stream shows them at once."""
         self._write([(row, self._names.apply(row, additions)) for row, additions in block])
         self._output.flush()
 
@@ -83,16 +82,16 @@ class RowWriter(WholeOrNothing):
         """Write rows whose additions have their final names."""
 
     def close(self) -> None:
-        """Finish: what has no rows gets its header, and a file gets its name."""
+        """Finish: without rows write the header alone, and give the file its name."""
         self._output.commit()
 
     def abort(self) -> None:
-        """Give up: nothing is left of a file."""
+        """Give up; no file is left."""
         self._output.discard()
 
 
 def unique_names(columns: Sequence[str]) -> tuple[str, ...]:
-    """Return the names with `_2`, `_3`, … where one comes again: a JSON object has each once."""
+    """Return the names, repeated ones with `_2`, `_3`, …, as JSON objects need them unique."""
     names: list[str] = []
     for column in columns:
         numbered = (f"{column}_{number}" for number in itertools.count(2))

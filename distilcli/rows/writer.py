@@ -39,13 +39,13 @@ def open_writer(
     force: bool = False,
     conll: bool = False,
 ) -> RowWriter:
-    """Return a writer of rows that came with `columns` (format and delimiter as they were read).
+    """Return a writer of rows that were read with `columns`, `input_format` and `delimiter`.
 
-    `destination` is a path or an open text stream. The format is `output_format`, else by the
-    path's suffix, else the input's own (texts go out as TSV, SQuAD's rows as JSONL). With `conll`
-    the new columns are those that a `ConllWriter` needs, so that rows may go out as CoNLL. If one
-    of `new_columns` is an input column already, all new ones are renamed. Raises `UsageError` for
-    a file that may not be written, before anything is.
+    `destination` is a path or an open text stream. The format is `output_format`, else that of
+    the path's suffix, else the input's own (texts become TSV, SQuAD becomes JSONL). With `conll`
+    the new columns are those of a `ConllWriter`, so that rows may be written as CoNLL. If one of
+    `new_columns` is an input column already, all new ones are renamed. Raises `UsageError` for a
+    file that cannot be written, before anything is.
     """
     if isinstance(destination, Path):
         destination = str(destination)
@@ -84,7 +84,7 @@ def _kind(
 
 
 class JsonWriter(RowWriter):
-    """JSON lines, or with `array` one JSON array with an element a line."""
+    """JSON lines, or with `array` a JSON array with one element per line."""
 
     def __init__(self, output: Output, names: AddedNames, *, array: bool) -> None:
         super().__init__(output, names)
@@ -116,7 +116,7 @@ class JsonWriter(RowWriter):
 
 
 class DelimitedWriter(RowWriter):
-    """CSV and TSV, whose header must know all columns before the first row."""
+    """CSV and TSV, whose header must name all columns before the first row."""
 
     def __init__(
         self,
@@ -174,7 +174,7 @@ class DelimitedWriter(RowWriter):
         super().close()
 
     def _with_full_header(self, written: FileOutput) -> FileOutput:
-        """Copy the rows under a header that has the late columns too, a row at a time."""
+        """Copy the rows, one at a time, under a header with the late columns too."""
         written.finish()
         whole = written.another()
         try:
@@ -191,7 +191,7 @@ class DelimitedWriter(RowWriter):
                 order = self._layout.order()
                 for record in records:
                     cells = record.cells + [""] * (len(order) - len(record.cells))
-                    whole.write(join([cells[place] for place in order], self._delimiter))
+                    whole.write(join([cells[index] for index in order], self._delimiter))
         except BaseException:
             whole.discard()
             raise

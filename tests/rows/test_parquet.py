@@ -72,7 +72,7 @@ def test_a_column_that_comes_late_is_refused_and_nothing_is_left(tmp_path: Path)
 
 
 def test_a_stream_cannot_take_parquet() -> None:
-    with pytest.raises(UsageError, match=r"add -o FILE\.parquet"):
+    with pytest.raises(UsageError, match=r"name an output file, FILE\.parquet"):
         open_writer(
             sys.stdout, columns=(), new_columns=(), input_format="csv", output_format="parquet"
         )
