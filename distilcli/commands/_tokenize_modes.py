@@ -263,7 +263,7 @@ def compare(run: Run, *, other: str) -> int:
         run.tokenizer, run.other_tokenizer(other), text_column=run.source.text_column
     )
     counts = DifferenceCounts()
-    blocks = counts.those_that_differ(run.blocks(work))
+    blocks = counts.differing(run.blocks(work))
     if run.output.is_table:
         from distilcli.console.tokens import DifferenceView
 

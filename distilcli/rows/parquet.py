@@ -32,7 +32,7 @@ def require_pyarrow() -> tuple[Any, Any]:
 
 
 class ParquetWriter(RowWriter):
-    """A Parquet file, a row group per block; numbers and vectors keep their types, lists are JSON."""
+    """A Parquet file, a row group per block; numbers and vectors stay typed, lists are JSON."""
 
     def __init__(
         self, output: Output, names: AddedNames, columns: Sequence[str], new_columns: Sequence[str]

@@ -1,4 +1,4 @@
-"""A vocabulary: the tokens of a `vocab.txt`, one a line, whose line number (from 0) is the id."""
+"""A vocabulary: the tokens of a `vocab.txt`, one per line; the line number (from 0) is the id."""
 
 from pathlib import Path
 
@@ -10,9 +10,9 @@ Vocabulary = dict[str, int]
 
 
 def read_vocabulary(path: Path) -> Vocabulary:
-    """Read a `vocab.txt`; blank lines keep their number and have no token.
+    """Read a `vocab.txt`; blank lines count as lines but hold no token.
 
-    Raises `ModelError` where it is not UTF-8, is empty, or has a token twice.
+    Raises `ModelError` if it cannot be read, is empty or has a token twice.
     """
     vocabulary: Vocabulary = {}
     for number, line in enumerate(read_text(path).split("\n")):
@@ -31,5 +31,5 @@ def read_vocabulary(path: Path) -> Vocabulary:
 
 
 def has_capitals(vocabulary: Vocabulary) -> bool:
-    """Whether a vocabulary tells capital letters apart, which says not to lower-case texts."""
+    """Return whether a vocabulary has capital letters, so that texts are not lower-cased."""
     return any(token != token.lower() for token in vocabulary if not token.startswith("["))

@@ -23,5 +23,5 @@ def test_a_picture(tmp_path: Path) -> None:
     assert picture.count("<path") > 3
     with pytest.raises(UsageError, match="`force`"):
         check_plot(str(path), force=False)
-    with pytest.raises(UsageError, match="choose such a suffix"):
+    with pytest.raises(UsageError, match="choose one of these"):
         check_plot(str(tmp_path / "lengths.pdf"), force=False)
