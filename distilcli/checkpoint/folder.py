@@ -1,4 +1,4 @@
-"""A model folder: which of its files are the configuration, the weights and the tokenizer."""
+"""A model folder: the files of its configuration, weights and tokenizer."""
 
 import re
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ CONFIG_NAME = "config.json"
 SAFETENSORS_NAME = "model.safetensors"
 PYTORCH_NAME = "pytorch_model.bin"
 STATE_NAME = "training_state.pt"
-"""What a training run goes on from; it is removed when the run ends."""
+"""The state of an interrupted training run; a finished run removes it."""
 WEIGHT_NAMES = (SAFETENSORS_NAME, INDEX_NAME, PYTORCH_NAME)
-"""The names that weights go by, the preferred first."""
+"""The file names of weights, in order of preference."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFiles:
-    """The files of one model; what it does not have is None. `name` is what the user called it."""
+    """The files of one model, None if missing; `name` is what the user called it."""
 
     name: str
     folder: Path
@@ -32,7 +32,7 @@ class ModelFiles:
 
 @dataclass(frozen=True, slots=True)
 class TokenizerFiles:
-    """The files that make up the tokenizer of a model; what it does not have is None."""
+    """The files of a model's tokenizer, None if missing."""
 
     name: str
     folder: Path
@@ -44,11 +44,11 @@ class TokenizerFiles:
 
 
 def describe_tokenizer(name: str, folder: Path, *, beside: Path | None = None) -> TokenizerFiles:
-    """Find the files of the tokenizer in `folder`, or in the folder `beside`; none is required."""
+    """Find the files of the tokenizer in `folder`, else in `beside`; none is required."""
 
     def find(file_name: str) -> Path | None:
-        places = (folder / file_name, (beside or folder) / file_name)
-        return next((path for path in places if path.is_file()), None)
+        paths = (folder / file_name, (beside or folder) / file_name)
+        return next((path for path in paths if path.is_file()), None)
 
     return TokenizerFiles(
         name=name,
@@ -62,9 +62,9 @@ def describe_tokenizer(name: str, folder: Path, *, beside: Path | None = None) -
 
 
 def describe_folder(name: str, folder: Path, *, beside: Path | None = None) -> ModelFiles:
-    """Find the files of the model in `folder`; its tokenizer may lie in the folder `beside`.
+    """Find the files of the model in `folder`; its tokenizer may be in the folder `beside`.
 
-    Raises ModelError when it has no config.json, no weights, or not all of its shards.
+    Raises `ModelError` without a config.json, without weights, or if a shard is missing.
     """
     config_path = folder / CONFIG_NAME
     if not config_path.is_file():
@@ -93,9 +93,9 @@ def describe_folder(name: str, folder: Path, *, beside: Path | None = None) -> M
 
 
 def find_weights(folder: Path) -> tuple[Path, ...]:
-    """Return the weight files of the preferred kind in `folder`, empty when there are none.
+    """Return the weight files of the preferred kind in `folder`; empty without weights.
 
-    Shards are returned as their index names them, whether they are there or not.
+    Shards are returned as named by their index, whether they exist or not.
     """
     found = next((name for name in WEIGHT_NAMES if (folder / name).is_file()), None)
     if found is None:

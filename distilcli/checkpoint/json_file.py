@@ -6,6 +6,8 @@ from typing import Any
 
 from distilcli.errors import DistilError, ModelError
 
+JsonObject = dict[str, Any]
+
 DOWNLOAD_AGAIN = "download it again"
 LFS_POINTER = b"version https://git-lfs"
 """How the small file begins that stands for a large one until git-lfs fetches it."""
@@ -55,7 +57,7 @@ def read_json(
 
 def read_object(
     path: Path, *, way_out: str = DOWNLOAD_AGAIN, error: type[DistilError] = ModelError
-) -> dict[str, Any]:
+) -> JsonObject:
     """Return the JSON object in a file; raises as `read_json` does, and for any other JSON."""
     content = read_json(path, way_out=way_out, error=error)
     if not isinstance(content, dict):

@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from distilcli.checkpoint.diff import compare, total_records
-from distilcli.checkpoint.json_file import read_object
+from distilcli.checkpoint.json_file import JsonObject, read_object
 from distilcli.checkpoint.locate import ModelFiles, locate
 from distilcli.checkpoint.parameter_table import Anatomy, Grouping, dissect
 from distilcli.checkpoint.safetensors_header import CheckpointHeader, read_checkpoint_header
@@ -18,7 +17,7 @@ class Description:
     """A model known by its configuration and the headers of its weights."""
 
     files: ModelFiles
-    config: Mapping[str, Any]
+    config: JsonObject
     header: CheckpointHeader
 
     def anatomy(self, by: Grouping = "module") -> Anatomy:

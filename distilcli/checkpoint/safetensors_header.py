@@ -1,8 +1,7 @@
-"""The header of a safetensors file: what tensors it holds, of what type and shape, and where.
+"""The header of a safetensors file: its tensors with their types, shapes and offsets.
 
-Nothing but the header is read, so a checkpoint of any size is described in milliseconds and
-without torch. A file is trusted only after every promise of the format has been checked, so
-that whoever reads the data afterwards can rely on the offsets.
+Only the header is read, so a checkpoint of any size is described in milliseconds and without
+torch. Every rule of the format is checked, so that readers of the data can rely on the offsets.
 """
 
 import json
@@ -71,7 +70,7 @@ class CheckpointHeader:
 def read_header(path: Path) -> CheckpointHeader:
     """Read and check the header of one safetensors file.
 
-    Raises ModelError when the file is not a whole, well-formed safetensors file.
+    Raises `ModelError` if the file is not a complete, well-formed safetensors file.
     """
     if path.suffix == ".bin":
         fault = "is a pickle, which has no header to read"
@@ -97,7 +96,7 @@ def read_header(path: Path) -> CheckpointHeader:
 def read_checkpoint_header(files: Sequence[Path]) -> CheckpointHeader:
     """Read the headers of all files of a checkpoint as one.
 
-    Raises ModelError as `read_header` does, and when two files hold a tensor of the same name.
+    Raises `ModelError` as `read_header` does, and if two files hold a tensor of the same name.
     """
     tensors: dict[str, TensorInfo] = {}
     metadata: dict[str, str] = {}
@@ -113,10 +112,10 @@ def read_checkpoint_header(files: Sequence[Path]) -> CheckpointHeader:
 
 
 def read_shard_index(index: Path) -> tuple[Path, ...]:
-    """Return the shards that a `model.safetensors.index.json` names, in the order of their names.
+    """Return the shards named in a `model.safetensors.index.json`, sorted by name.
 
-    Raises ModelError when the index is malformed or names a file outside its folder. Whether the
-    shards exist is not asked: whoever downloads them must know their names first.
+    They need not exist yet. Raises `ModelError` if the index is malformed or names a file outside
+    its folder.
     """
     weight_map = read_object(index).get("weight_map")
     if not isinstance(weight_map, dict) or not weight_map:
@@ -171,7 +170,7 @@ def _parse(path: Path, text: bytes) -> dict[str, object]:
         entries = json.loads(text.decode("utf-8"), object_pairs_hook=unique)
     except (ValueError, RecursionError) as error:
         _refuse(path, f"has a header that is not JSON ({error})")
-    # The text opens with a brace, so whatever parses is an object.
+    # The text begins with a brace, so it is an object.
     return dict(entries)
 
 
@@ -184,12 +183,12 @@ def _metadata(path: Path, found: object) -> dict[str, str]:
 def _tensor(path: Path, name: str, entry: object, data_start: int) -> TensorInfo:
     def numbers(key: str) -> tuple[int, ...]:
         values = entry.get(key) if isinstance(entry, dict) else None
-        # type() and not isinstance(): true and false are no sizes.
+        # type(), not isinstance(): true and false are not sizes.
         if not isinstance(values, list) or any(type(n) is not int or n < 0 for n in values):
             _refuse(path, f"describes tensor '{name}' without whole numbers as '{key}'")
         return tuple(values)
 
-    # Names reach the terminal: control characters stay out.
+    # Names are printed: no control characters.
     if not name.isprintable():
         _refuse(path, f"has a tensor name that cannot be printed: {name!a}")
     shape, offsets = numbers("shape"), numbers("data_offsets")
@@ -206,7 +205,7 @@ def _tensor(path: Path, name: str, entry: object, data_start: int) -> TensorInfo
 
 
 def _check_layout(path: Path, infos: Sequence[TensorInfo], data_start: int, size: int) -> None:
-    """Refuse data that is not in one piece: no hole, no overlap, nothing after it."""
+    """Refuse data with a hole, an overlap or anything after it."""
     reached = data_start
     for info in infos:
         if info.begin != reached:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from distilcli.checkpoint.folder import ModelFiles, TokenizerFiles
-from distilcli.checkpoint.json_file import read_object
+from distilcli.checkpoint.json_file import JsonObject, read_object
 from distilcli.errors import ModelError
 from distilcli.tokenizer.fast import FastTokenizer
 from distilcli.tokenizer.options import (
@@ -131,7 +131,7 @@ def _vocabulary(raw: Any, path: Path) -> Vocabulary:
     return vocabulary
 
 
-def _steps(raw: dict[str, Any], model: dict[str, Any]) -> tuple[TokenizerOptions, str | None]:
+def _steps(raw: JsonObject, model: JsonObject) -> tuple[TokenizerOptions, str | None]:
     """Return the options that the steps of a `tokenizer.json` amount to, and any oddity."""
     normalizer, splitter = _part(raw, "normalizer"), _part(raw, "pre_tokenizer").get("type")
     basic = normalizer.get("type") == "BertNormalizer"
@@ -157,6 +157,6 @@ def _steps(raw: dict[str, Any], model: dict[str, Any]) -> tuple[TokenizerOptions
     return options, None
 
 
-def _part(raw: dict[str, Any], name: str) -> dict[str, Any]:
+def _part(raw: JsonObject, name: str) -> JsonObject:
     part = raw.get(name)
     return part if isinstance(part, dict) else {}

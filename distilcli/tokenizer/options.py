@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from distilcli.checkpoint.json_file import read_object
+from distilcli.checkpoint.json_file import JsonObject, read_object
 from distilcli.errors import ModelError
 
 ROLES = ("unk", "sep", "pad", "cls", "mask")
@@ -115,7 +115,7 @@ def read_options(
 def _override(
     options: TokenizerOptions, raw: Mapping[str, object], source: str
 ) -> TokenizerOptions:
-    changes: dict[str, Any] = {}
+    changes: JsonObject = {}
     for name in _FLAGS:
         if raw.get(name) is not None:
             changes[name] = _checked(raw[name], bool, name, source)
@@ -158,10 +158,4 @@ def added_token(raw: object, name: str, source: str) -> AddedToken:
 def _checked(value: object, kind: type[Kind], name: str, source: str) -> Kind:
     if isinstance(value, kind):
         return value
-    names: dict[type, str] = {
-        bool: "true or false",
-        list: "a list",
-        dict: "an object",
-        str: "texts",
-    }
-    raise ModelError(f"{source}: {name} is {value!r}; it must be {names[kind]}")
+    raise ModelError(f"{source}: {name} is {value!r}; it must be {_KINDS[kind]}")

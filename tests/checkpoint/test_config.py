@@ -235,7 +235,7 @@ def test_pruned_heads_are_read_and_written_as_layers_of_heads() -> None:
         ({"3": [0]}, "names heads [0] of layer 3; there are 3 layers of 4 heads"),
         ({"0": [4]}, "names heads [4] of layer 0"),
         ({"0": [-1]}, "names heads [-1] of layer 0"),
-        ({"1": [0, 1, 2, 3]}, "leaves layer 1 no head"),
+        ({"1": [0, 1, 2, 3]}, "leaves layer 1 without heads"),
     ],
 )
 def test_heads_that_cannot_have_been_pruned_are_refused(pruned: Any, message: str) -> None:
