@@ -2,6 +2,7 @@
 
 from distilcli.checkpoint.safetensors_header import CheckpointHeader, TensorInfo
 from distilcli.errors import ModelError
+from distilcli.wording import count
 
 # An IEEE number is infinite or NaN exactly if all bits of its exponent are set; this also covers
 # types that numpy does not have. (F8_E4M3 has no infinity; its NaN has all lower seven bits set.)
@@ -19,14 +20,10 @@ _CHUNK = 1 << 22
 
 def require_finite(header: CheckpointHeader) -> None:
     """Raise `ModelError` if a weight of the checkpoint is infinite or NaN."""
-    found = {info.name: count for info in header.tensors.values() if (count := _count(info))}
+    found = {info.name: bad for info in header.tensors.values() if (bad := _count(info))}
     if found:
         first, *others = found
-        more = (
-            f" and in {len(others)} more {'tensor' if len(others) == 1 else 'tensors'}"
-            if others
-            else ""
-        )
+        more = f" and in {count(len(others), 'more tensor')}" if others else ""
         raise ModelError(
             f"{header.tensors[first].file}: weights that are not finite: {found[first]:,} in "
             f"'{first}'{more}; the file is damaged or its training diverged; use another"
@@ -40,10 +37,10 @@ def _count(info: TensorInfo) -> int:
     if info.dtype not in _EXPONENT:
         return 0
     dtype, exponent = _EXPONENT[info.dtype]
-    count = 0
+    found = 0
     with info.file.open("rb") as file:
         file.seek(info.begin)
         for begin in range(info.begin, info.end, _CHUNK):
             bits = np.frombuffer(file.read(min(_CHUNK, info.end - begin)), dtype)
-            count += int(np.count_nonzero(bits & exponent == exponent))
-    return count
+            found += int(np.count_nonzero(bits & exponent == exponent))
+    return found

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from distilcli.checkpoint.safetensors_header import INDEX_NAME, read_shard_index
 from distilcli.errors import ModelError
+from distilcli.wording import listing
 
 CONFIG_NAME = "config.json"
 SAFETENSORS_NAME = "model.safetensors"
@@ -72,7 +73,7 @@ def describe_folder(name: str, folder: Path, *, beside: Path | None = None) -> M
     weight_files = find_weights(folder)
     if not weight_files:
         expected = ", ".join(WEIGHT_NAMES)
-        raise ModelError(f"{folder}: no weights (one of {expected}); {_listing(folder)}")
+        raise ModelError(f"{folder}: no weights (one of {expected}); {_content(folder)}")
     if missing := [path.name for path in weight_files if not path.is_file()]:
         raise ModelError(
             f"{folder}: {INDEX_NAME} names {', '.join(missing)}, which is not there; "
@@ -112,10 +113,9 @@ def _not_a_model(folder: Path) -> str:
         # checkpoint-1000 comes after checkpoint-500.
         last = max(models, key=lambda name: [part.zfill(20) for part in re.split(r"(\d+)", name)])
         return f"no {CONFIG_NAME} here, but in {', '.join(sorted(models))}; give {folder / last}"
-    return f"no {CONFIG_NAME} here, so this is not a model; {_listing(folder)}"
+    return f"no {CONFIG_NAME} here, so this is not a model; {_content(folder)}"
 
 
-def _listing(folder: Path, limit: int = 8) -> str:
+def _content(folder: Path) -> str:
     names = sorted(path.name for path in folder.iterdir())
-    more = f" and {len(names) - limit} more" if len(names) > limit else ""
-    return f"it holds {', '.join(names[:limit])}{more}" if names else "the folder is empty"
+    return f"it holds {listing(names)}" if names else "the folder is empty"

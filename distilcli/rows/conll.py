@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 from distilcli.errors import InputError
 from distilcli.rows.row import Row
+from distilcli.wording import count
 
 DOCUMENT_START = "-DOCSTART-"
 UNSEEN = "_"
@@ -122,7 +123,7 @@ def _take(sentence: _Collected, content: str, number: int, shape: Shape, source:
     """Add the last of `lines`, which holds a word, to its sentence."""
     cells = _cells(content, shape.delimiter)
     if len(cells) != shape.width and sentence.error is None:
-        columns = f"{len(cells)} column{'' if len(cells) == 1 else 's'}"
+        columns = count(len(cells), "column")
         sentence.error = (
             f"{source}: line {number}: {columns} where the first word has {shape.width}"
         )

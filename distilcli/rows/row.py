@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from distilcli.errors import InputError, RowError
 from distilcli.rows.formats import LONGEST_NAME, TEXT_COLUMNS, are_names
-
-_LISTED = 20
+from distilcli.wording import listing
 
 
 class JsonText(str):
@@ -127,5 +126,4 @@ def _is_name(cell: str) -> bool:
 
 def _listed(columns: Sequence[str]) -> str:
     names = [name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…" for name in columns]
-    more = [f"and {len(columns) - _LISTED} more"] if len(columns) > _LISTED else []
-    return f"(columns: {', '.join([*names[:_LISTED], *more])})"
+    return f"(columns: {listing(names, most=20)})"

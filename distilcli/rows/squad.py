@@ -14,10 +14,10 @@ from typing import Any
 from distilcli.errors import InputError
 from distilcli.rows.jsonl import DECODER
 from distilcli.rows.row import Row
+from distilcli.wording import listing
 
 COLUMNS = ("id", "title", "question", "context")
 _WHITESPACE = re.compile(r"[ \t\r\n]*")
-_LISTED = 8
 
 
 def squad_rows(text: str, source: str) -> tuple[tuple[str, ...], Iterator[Row]]:
@@ -88,8 +88,7 @@ def _articles(text: str, source: str) -> Iterator[tuple[int, Any]]:
     if end < len(text):
         raise _broken(text, end, source, "more follows after the end")
     if not found:
-        listed = ", ".join(keys[:_LISTED])
-        raise _other_kind(source, f"there is no list at 'data' (keys: {listed})")
+        raise _other_kind(source, f"there is no list at 'data' (keys: {listing(keys)})")
 
 
 def _elements(text: str, position: int, source: str) -> Generator[tuple[int, Any], None, int]:

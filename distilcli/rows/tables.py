@@ -17,6 +17,7 @@ from distilcli.rows.jsonl import parse_line
 from distilcli.rows.lines import Encoding, read_lines
 from distilcli.rows.row import Row
 from distilcli.rows.squad import squad_rows
+from distilcli.wording import count
 
 # A file that begins with so many faulty lines is not JSONL.
 _PATIENCE = 100
@@ -171,7 +172,7 @@ def _misfit(record: Record, columns: tuple[str, ...], delimiter: str, expected: 
         column = columns[found - 1] if found <= width else str(found)
         error = f"{where}, column {column!r}: a quote is opened and never closed"
     else:
-        error = f"{where}: {found} cell{'' if found == 1 else 's'} where {expected}"
+        error = f"{where}: {count(found, 'cell')} where {expected}"
     if found <= width:
         return error
     surplus = ", ".join(map(repr, record.cells[width:]))
