@@ -17,23 +17,9 @@ WEIGHT_NAMES = (SAFETENSORS_NAME, INDEX_NAME, PYTORCH_NAME)
 """The file names of weights, in order of preference."""
 
 
-@dataclass(frozen=True, slots=True)
-class ModelFiles:
-    """The files of one model, None if missing; `name` is what the user called it."""
-
-    name: str
-    folder: Path
-    weight_files: tuple[Path, ...]
-    config_path: Path
-    tokenizer_json: Path | None
-    vocab_txt: Path | None
-    tokenizer_config: Path | None
-    special_tokens_map: Path | None
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TokenizerFiles:
-    """The files of a model's tokenizer, None if missing."""
+    """The files of a model's tokenizer, None if missing; `name` is what the user called it."""
 
     name: str
     folder: Path
@@ -42,6 +28,14 @@ class TokenizerFiles:
     vocab_txt: Path | None
     tokenizer_config: Path | None
     special_tokens_map: Path | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFiles(TokenizerFiles):
+    """The files of one model and its tokenizer."""
+
+    weight_files: tuple[Path, ...]
+    config_path: Path
 
 
 def describe_tokenizer(name: str, folder: Path, *, beside: Path | None = None) -> TokenizerFiles:

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from distilcli.engine import Engine, Outcome
     from distilcli.predictors.int8_check import Agreement
     from distilcli.rows import Row, RowSource
+    from distilcli.rows.outcome import Sink
     from distilcli.rows.row_writer import Block
     from distilcli.stats import RunStats
-    from distilcli.tasks.files import Sink
     from distilcli.vectors.writer import VectorWriter
 
 Value = TypeVar("Value")

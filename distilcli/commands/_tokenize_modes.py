@@ -217,7 +217,7 @@ def decode(run: Run, *, has_column: bool) -> int:
 
     named = "ids" if not has_column and "ids" in run.source.columns else run.source.text_column
     work = DecodeRows(run.tokenizer, ids_column=named)
-    return _write(run, run.blocks(work), names=["decoded"], values=lambda text: {"decoded": text})
+    return _write(run, run.blocks(work), names=["decoded"], values=lambda text: [text])
 
 
 def describe_lengths(run: Run, *, pair_column: str | None, plot: str | None) -> int:
@@ -330,10 +330,11 @@ def _write(
     counts: "DifferenceCounts | None" = None,
 ) -> int:
     """Write blocks of rows to where they go; return the exit code."""
-    from distilcli.tokenizer.rows import write_all
+    from distilcli.rows.outcome import with_additions
 
     with run.source, open_sink(run.console, run.source, names, run.output) as sink:
-        write_all(blocks, sink, names=names, values=values)
+        for block in blocks:
+            sink.write_rows(with_additions(block, names, values))
     note_unshown(run.console, sink)
     return run.finish(**(counts.as_dict() if counts else {}))
 

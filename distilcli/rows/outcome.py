@@ -1,10 +1,12 @@
-"""What became of a row, and what a run does with rows that failed."""
+"""What became of a row, what a run does with rows that failed, and what each row gets added."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Generic, Literal, TypeVar
+from typing import Generic, Literal, Protocol, TypeVar
 
 from distilcli.errors import RowError
+from distilcli.rows.row import Row
+from distilcli.rows.row_writer import Block
 from distilcli.stats import RunStats
 
 Item = TypeVar("Item")
@@ -54,3 +56,35 @@ def settle(
         yield block
     if stop is not None:
         raise RowError(stop)
+
+
+class Sink(Protocol):
+    """Where rows go with their new columns."""
+
+    def write_rows(self, block: Block) -> None:
+        """Take a block of rows."""
+
+
+def with_additions(
+    block: Iterable[Outcome[Row, Value]],
+    names: Sequence[str],
+    values: Callable[[Value], Sequence[object]],
+) -> Block:
+    """Return rows with the `values` of their results under `names`.
+
+    A failed row gets them empty and an `error`; a truncated one is marked `truncated`.
+    """
+    return [(outcome.item, _additions(outcome, names, values)) for outcome in block]
+
+
+def _additions(
+    outcome: Outcome[Row, Value],
+    names: Sequence[str],
+    values: Callable[[Value], Sequence[object]],
+) -> dict[str, object]:
+    if outcome.value is None:
+        return {**dict.fromkeys(names), "error": outcome.error}
+    additions = dict(zip(names, values(outcome.value), strict=True))
+    if outcome.truncated:
+        additions["truncated"] = True
+    return additions

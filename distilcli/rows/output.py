@@ -9,7 +9,6 @@ import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import BinaryIO, Protocol, TextIO, TypeVar, cast
 
 from distilcli.errors import ResourceError, UsageError
@@ -256,12 +255,7 @@ class WholeOrNothing(ABC):
     def __enter__(self: Kept) -> Kept:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: object, error: object, traceback: object) -> None:
         if error is not None:
             self.abort()
             return

@@ -9,7 +9,6 @@ import itertools
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
 
 from distilcli.errors import InputError, UsageError, spelled
 from distilcli.rows.formats import INPUT_FORMATS, checked_delimiter, known_format
@@ -94,12 +93,7 @@ class RowSource:
     def __enter__(self) -> "RowSource":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self.close()
 
     def close(self) -> None:

@@ -45,19 +45,20 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """Rows given without a file, by the options in `name`."""
+    """Rows that are in memory; `name` says in messages where they come from."""
 
     name: str
     columns: tuple[str, ...]
-    cells: Sequence[Sequence[str]]
+    cells: Sequence[Sequence[object]]
+    format: str = "txt"
 
     def table(self) -> Table:
-        """Return them as a table of format txt."""
+        """Return them as a table."""
         rows = (
             Row(self.columns, cells, self.name, line)
             for line, cells in enumerate(self.cells, start=1)
         )
-        return Table("txt", None, self.columns, rows)
+        return Table(self.format, None, self.columns, rows)
 
 
 def open_table(source: Input, chunks: Iterator[bytes], settings: ReadSettings) -> Table:

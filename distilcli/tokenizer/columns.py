@@ -42,14 +42,9 @@ class TokenColumns:
         """Whether a column needs offsets or words."""
         return "offsets" in self.names or "word_ids" in self.names
 
-    def values(self, tokens: Tokens) -> dict[str, object]:
-        """Return the values of one row, with `truncated` if it was."""
-        values: dict[str, object] = {
-            name: getattr(self, f"_{name}")(tokens.windows) for name in self.names
-        }
-        if tokens.truncated:
-            values["truncated"] = True
-        return values
+    def values(self, tokens: Tokens) -> list[object]:
+        """Return the values of one row."""
+        return [getattr(self, f"_{name}")(tokens.windows) for name in self.names]
 
     def _n_tokens(self, windows: Sequence[Window]) -> int:
         return sum(len(window.input_ids) for window in windows)

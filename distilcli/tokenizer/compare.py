@@ -156,9 +156,8 @@ class DifferenceCounts:
             "frequent": self.frequent,
         }
 
-    @classmethod
-    def values(cls, compared: Compared) -> dict[str, object]:
+    @staticmethod
+    def values(compared: Compared) -> tuple[object, ...]:
         """Return the columns of one row."""
         found = JsonText(json_text([asdict(difference) for difference in compared.differences]))
-        counts = (len(compared.differences), compared.n_tokens, compared.n_tokens_other)
-        return dict(zip(cls.NAMES, (*counts, found), strict=True))
+        return len(compared.differences), compared.n_tokens, compared.n_tokens_other, found

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from distilcli.checkpoint.folder import ModelFiles, TokenizerFiles
+from distilcli.checkpoint.folder import TokenizerFiles
 from distilcli.checkpoint.json_file import JsonObject, read_object
 from distilcli.errors import ModelError
 from distilcli.tokenizer.fast import FastTokenizer
@@ -35,7 +35,7 @@ class _Described:
     oddity: str | None
 
 
-def load_tokenizer(files: ModelFiles | TokenizerFiles, *, engine: EngineName = "fast") -> Tokenizer:
+def load_tokenizer(files: TokenizerFiles, *, engine: EngineName = "fast") -> Tokenizer:
     """Build the tokenizer of a model; raise `ModelError` if its files cannot be used.
 
     `tokenizer_config.json` overrides `tokenizer.json`.

@@ -1,15 +1,14 @@
 """Rows through a tokenizer: read ahead, tokenized in blocks on all cores, written in order."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from distilcli.errors import RowError, UsageError
 from distilcli.rows import Row, RowSource, cell_text
 from distilcli.rows.outcome import OnError, Outcome, settle
 from distilcli.rows.prefetch import ReadAhead
 from distilcli.rows.row import cell_value
-from distilcli.rows.row_writer import Block
 from distilcli.stats import RunStats
 from distilcli.tokenizer.tokenizer import Encoding, Tokenizer
 from distilcli.tokenizer.windows import Long, Truncation, Window, cut, frame_encodings
@@ -118,6 +117,7 @@ class TokenizeRows:
             return
         windows = frame_encodings(first, second, cuts, special=self._tokenizer.special)
         outcome.value = Tokens(texts, windows, cuts.truncated)
+        outcome.truncated = cuts.truncated
 
 
 class DecodeRows:
@@ -180,28 +180,3 @@ def work_ahead(
         for reader in (rows, finished):
             reader.close()
         stats.finish()
-
-
-class RowSink(Protocol):
-    """Where rows go with their new columns."""
-
-    def write_rows(self, block: Block) -> None:
-        """Take a block of rows."""
-
-
-def write_all(
-    blocks: Iterator[list[Outcome[Row, Value]]],
-    sink: RowSink,
-    *,
-    names: Sequence[str],
-    values: Callable[[Value], Mapping[str, object]],
-) -> None:
-    """Write rows with the `values` of their outcomes; a failed row gets an `error`."""
-
-    def additions(row: Outcome[Row, Value]) -> Mapping[str, object]:
-        if row.value is None:
-            return {**dict.fromkeys(names), "error": row.error}
-        return values(row.value)
-
-    for block in blocks:
-        sink.write_rows([(row.item, additions(row)) for row in block])
