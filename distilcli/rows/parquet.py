@@ -8,20 +8,21 @@ have, are always columns.
 import contextlib
 import importlib
 from collections.abc import Sequence
+from types import ModuleType
 from typing import Any
 
 from distilcli.errors import InputError, UsageError
 from distilcli.rows.jsonl import as_cell
 from distilcli.rows.output import FileOutput, Output
 from distilcli.rows.row import Row
-from distilcli.rows.row_writer import RENAMING, AddedNames, Block, RowWriter, unique_names
+from distilcli.rows.row_writer import AddedNames, Block, RowWriter, unique_names
 
 Cells = dict[str, object]
 
 _MOST_WAITING = 20_000
 
 
-def require_pyarrow() -> tuple[Any, Any]:
+def require_pyarrow() -> tuple[ModuleType, ModuleType]:
     """Return `pyarrow` and `pyarrow.parquet`; raise `UsageError` if they are missing."""
     try:
         return importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
@@ -45,15 +46,10 @@ class ParquetWriter(RowWriter):
         self._output: FileOutput = output
         self._columns = tuple(columns)
         self._new_columns = [names.prefix + name for name in new_columns]
-        self._late = [self._free(names.prefix + name) for name in ("error", "truncated")]
+        self._late = [names.free(name) for name in ("error", "truncated")]
         self._waiting: list[tuple[Row, Cells]] = []
         self._writer: Any = None
         self._schema: Any = None
-
-    def _free(self, name: str) -> str:
-        while name in self._names.taken:
-            name = RENAMING + name
-        return name
 
     def _write(self, block: Block) -> None:
         for row, added in block:
@@ -101,7 +97,7 @@ class ParquetWriter(RowWriter):
         self._schema = arrow.schema(fields)
         self._writer = self._parquet.ParquetWriter(self._output.file, self._schema)
 
-    def _type(self, value: Any) -> Any:
+    def _type(self, value: object) -> Any:
         arrow = self._arrow
         if isinstance(value, bool):
             return arrow.bool_()
@@ -109,12 +105,12 @@ class ParquetWriter(RowWriter):
             return arrow.int64()
         if isinstance(value, float):
             return arrow.float64()
-        if hasattr(value, "dtype"):  # a vector, or the vectors of tokens
+        if hasattr(value, "dtype") and hasattr(value, "ndim"):  # a vector, or vectors of tokens
             numbers = arrow.list_(arrow.from_numpy_dtype(value.dtype))
             return numbers if value.ndim == 1 else arrow.list_(numbers)
         return arrow.string()
 
-    def _array(self, kind: Any, values: Sequence[Any]) -> Any:
+    def _array(self, kind: object, values: Sequence[Any]) -> object:
         if kind == self._arrow.string():
             values = [None if value is None else as_cell(_plain(value)) for value in values]
         return self._arrow.array([list(v) if hasattr(v, "dtype") else v for v in values], kind)
@@ -136,5 +132,5 @@ class ParquetWriter(RowWriter):
         super().abort()
 
 
-def _plain(value: Any) -> Any:
-    return value.tolist() if hasattr(value, "dtype") else value
+def _plain(value: object) -> object:
+    return value.tolist() if hasattr(value, "tolist") else value

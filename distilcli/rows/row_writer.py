@@ -38,13 +38,14 @@ class AddedNames:
 
     def apply(self, row: Row, additions: Mapping[str, object]) -> dict[str, object]:
         """Return `additions` under their final names; a late clash is renamed alone."""
-        named = {}
-        for key, value in additions.items():
-            name = self.prefix + key
-            while name in self.taken or name in row.columns:
-                name = RENAMING + name
-            named[name] = value
-        return named
+        return {self.free(name, row.columns): value for name, value in additions.items()}
+
+    def free(self, name: str, columns: Sequence[str] = ()) -> str:
+        """Return the name of an added column that is not taken, nor one of `columns`."""
+        name = self.prefix + name
+        while name in self.taken or name in columns:
+            name = RENAMING + name
+        return name
 
 
 class RowWriter(WholeOrNothing):

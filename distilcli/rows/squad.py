@@ -9,7 +9,6 @@ then made article by article, so that only one article at a time is held as obje
 import json
 import re
 from collections.abc import Generator, Iterator, Sequence
-from typing import Any
 
 from distilcli.errors import InputError
 from distilcli.rows.jsonl import DECODER
@@ -46,7 +45,7 @@ def _rows(text: str, source: str, columns: Sequence[str]) -> Iterator[Row]:
         yield row
 
 
-def _questions(text: str, source: str) -> Iterator[tuple[int, tuple[str, str], Any]]:
+def _questions(text: str, source: str) -> Iterator[tuple[int, tuple[str, str], object]]:
     """Yield the position of the article, title and context, and the question."""
     for number, (position, article) in enumerate(_articles(text, source), start=1):
         where = f"article {number}"
@@ -54,14 +53,14 @@ def _questions(text: str, source: str) -> Iterator[tuple[int, tuple[str, str], A
         for order, paragraph in enumerate(_list(article, "paragraphs", where, source), start=1):
             inside = f"{where}, paragraph {order}"
             questions = _list(paragraph, "qas", inside, source)
-            context = paragraph.get("context")
+            context = paragraph.get("context") if isinstance(paragraph, dict) else None
             if not isinstance(context, str):
                 raise _other_kind(source, f"{inside} has no 'context'")
             for question in questions:
                 yield position, (title if isinstance(title, str) else "", context), question
 
 
-def _articles(text: str, source: str) -> Iterator[tuple[int, Any]]:
+def _articles(text: str, source: str) -> Iterator[tuple[int, object]]:
     """Yield the elements of the list at the key `data` with their positions, decoded one by one."""
     position = _skip(text, 0)
     if not text.startswith("{", position):
@@ -76,7 +75,7 @@ def _articles(text: str, source: str) -> Iterator[tuple[int, Any]]:
         if not text.startswith('"', position):
             raise _broken(text, position, source, "a key in quotes is expected")
         key, position = _decoded(text, position, source)
-        keys.append(key)
+        keys.append(str(key))
         position = _skip(text, _expected(text, position, ":", source))
         if key == "data" and text.startswith("[", position):
             found = True
@@ -91,7 +90,7 @@ def _articles(text: str, source: str) -> Iterator[tuple[int, Any]]:
         raise _other_kind(source, f"there is no list at 'data' (keys: {listing(keys)})")
 
 
-def _elements(text: str, position: int, source: str) -> Generator[tuple[int, Any], None, int]:
+def _elements(text: str, position: int, source: str) -> Generator[tuple[int, object], None, int]:
     """Yield the elements of a list with their positions; return the position after it."""
     position = _skip(text, position + 1)
     more = not text.startswith("]", position)
@@ -122,7 +121,7 @@ def _skip(text: str, position: int) -> int:
     return found.end() if found else position
 
 
-def _decoded(text: str, position: int, source: str) -> tuple[Any, int]:
+def _decoded(text: str, position: int, source: str) -> tuple[object, int]:
     try:
         return DECODER.raw_decode(text, position)
     except json.JSONDecodeError as error:
@@ -131,7 +130,7 @@ def _decoded(text: str, position: int, source: str) -> tuple[Any, int]:
         raise _broken(text, position, source, "it is nested too deep") from None
 
 
-def _list(holder: Any, key: str, where: str, source: str) -> list[Any]:
+def _list(holder: object, key: str, where: str, source: str) -> list[object]:
     value = holder.get(key) if isinstance(holder, dict) else None
     if not isinstance(value, list):
         raise _other_kind(source, f"{where} has no list at {key!r}")

@@ -133,18 +133,18 @@ def _delimited_table(
     first = next(records, None)
     if first is None:
         raise InputError(f"{source}: holds blank lines only; a header or a row is needed")
+    width = len(first.cells)
     if no_header:
-        columns = tuple(str(number) for number in range(1, len(first.cells) + 1))
-        make_row = _row_maker(columns, source, delimiter, f"the first row has {len(columns)}")
-        rows = map(make_row, itertools.chain([first], records))
-        return Table(kind, delimiter, columns, rows)
+        columns = tuple(map(str, range(1, width + 1)))
+        make_row = _row_maker(columns, source, delimiter, f"the first row has {width}")
+        return Table(kind, delimiter, columns, map(make_row, itertools.chain([first], records)))
     if first.unclosed:
         raise InputError(
-            f"{source}: line {first.line}, column {len(first.cells)}: the header has a quote that "
+            f"{source}: line {first.line}, column {width}: the header has a quote that "
             "is never closed"
         )
     columns = tuple(first.cells)
-    make_row = _row_maker(columns, source, delimiter, f"the header has {len(columns)}")
+    make_row = _row_maker(columns, source, delimiter, f"the header has {width}")
     return Table(kind, delimiter, columns, map(make_row, records))
 
 
