@@ -7,8 +7,8 @@ from typing import Any, Generic, ParamSpec, TypeVar
 
 from distilcli.engine.batching import Batch
 from distilcli.engine.task import Item, Task, Value
-from distilcli.rows.writer import Block
-from distilcli.tasks.files import Sink
+from distilcli.rows.outcome import Sink
+from distilcli.rows.row_writer import Block
 
 Given = ParamSpec("Given")
 Result = TypeVar("Result")

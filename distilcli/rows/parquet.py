@@ -1,28 +1,29 @@
 """Rows to Parquet, with the extra `parquet`: the input's columns as text, the new ones typed.
 
 Parquet fixes its columns before the first row. So rows are held back until one has all its new
-values, whose types are then the columns'; and `error` and `truncated`, which only some rows have,
-are always there, empty where nothing befell.
+values, whose types become the columns' types; and `error` and `truncated`, which only some rows
+have, are always columns.
 """
 
 import contextlib
 import importlib
 from collections.abc import Sequence
+from types import ModuleType
 from typing import Any
 
 from distilcli.errors import InputError, UsageError
 from distilcli.rows.jsonl import as_cell
 from distilcli.rows.output import FileOutput, Output
 from distilcli.rows.row import Row
-from distilcli.rows.writer import RENAMING, AddedNames, Block, RowWriter, unique_names
+from distilcli.rows.row_writer import AddedNames, Block, RowWriter, unique_names
 
 Cells = dict[str, object]
 
 _MOST_WAITING = 20_000
 
 
-def require_pyarrow() -> tuple[Any, Any]:
-    """Return `pyarrow` and `pyarrow.parquet`; raise `UsageError` where they are missing."""
+def require_pyarrow() -> tuple[ModuleType, ModuleType]:
+    """Return `pyarrow` and `pyarrow.parquet`; raise `UsageError` if they are missing."""
     try:
         return importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
     except ImportError as error:
@@ -32,28 +33,23 @@ def require_pyarrow() -> tuple[Any, Any]:
 
 
 class ParquetWriter(RowWriter):
-    """A Parquet file, a row group a block; numbers and vectors keep their type, lists are JSON."""
+    """A Parquet file, a row group per block; numbers and vectors stay typed, lists are JSON."""
 
     def __init__(
         self, output: Output, names: AddedNames, columns: Sequence[str], new_columns: Sequence[str]
     ) -> None:
-        """Raise `UsageError` where the output is no file, or pyarrow is missing."""
+        """Raise `UsageError` if the output is not a file or pyarrow is missing."""
         super().__init__(output, names)
         if not isinstance(output, FileOutput):
-            raise UsageError("Parquet is written to a file; add -o FILE.parquet")
+            raise UsageError("Parquet cannot be streamed; name an output file, FILE.parquet")
         self._arrow, self._parquet = require_pyarrow()
         self._output: FileOutput = output
         self._columns = tuple(columns)
         self._new_columns = [names.prefix + name for name in new_columns]
-        self._late = [self._free(names.prefix + name) for name in ("error", "truncated")]
+        self._late = [names.free(name) for name in ("error", "truncated")]
         self._waiting: list[tuple[Row, Cells]] = []
         self._writer: Any = None
         self._schema: Any = None
-
-    def _free(self, name: str) -> str:
-        while name in self._names.taken:
-            name = RENAMING + name
-        return name
 
     def _write(self, block: Block) -> None:
         for row, added in block:
@@ -75,7 +71,7 @@ class ParquetWriter(RowWriter):
             if surplus := cells.keys() - known:
                 raise InputError(
                     f"{row.source}: line {row.line}: has a column {min(surplus)!r} that the first "
-                    "rows had not, and Parquet fixes its columns; write JSONL"
+                    "rows lack, and Parquet fixes its columns; write JSONL"
                 )
         arrays = [
             self._array(field.type, [cells.get(field.name) for _, cells in self._waiting])
@@ -86,7 +82,7 @@ class ParquetWriter(RowWriter):
             self._writer.write_table(self._arrow.table(arrays, schema=self._schema))
 
     def _open(self) -> None:
-        """Fix the columns: the input's as text, the new ones by what the rows so far hold."""
+        """Fix the columns: the input's as text, the new ones by the values so far."""
         arrow = self._arrow
         inputs = dict.fromkeys(unique_names(self._columns))
         inputs |= dict.fromkeys(
@@ -101,7 +97,7 @@ class ParquetWriter(RowWriter):
         self._schema = arrow.schema(fields)
         self._writer = self._parquet.ParquetWriter(self._output.file, self._schema)
 
-    def _type(self, value: Any) -> Any:
+    def _type(self, value: object) -> Any:
         arrow = self._arrow
         if isinstance(value, bool):
             return arrow.bool_()
@@ -109,12 +105,12 @@ class ParquetWriter(RowWriter):
             return arrow.int64()
         if isinstance(value, float):
             return arrow.float64()
-        if hasattr(value, "dtype"):  # a vector, or the vectors of tokens
+        if hasattr(value, "dtype") and hasattr(value, "ndim"):  # a vector, or vectors of tokens
             numbers = arrow.list_(arrow.from_numpy_dtype(value.dtype))
             return numbers if value.ndim == 1 else arrow.list_(numbers)
         return arrow.string()
 
-    def _array(self, kind: Any, values: Sequence[Any]) -> Any:
+    def _array(self, kind: object, values: Sequence[Any]) -> object:
         if kind == self._arrow.string():
             values = [None if value is None else as_cell(_plain(value)) for value in values]
         return self._arrow.array([list(v) if hasattr(v, "dtype") else v for v in values], kind)
@@ -130,11 +126,11 @@ class ParquetWriter(RowWriter):
     def abort(self) -> None:
         """See `RowWriter`."""
         if self._writer is not None:
-            # Its footer goes into a file that is thrown away, but a closed file it would not take.
+            # It writes a footer, so it must be closed before the file is.
             with contextlib.suppress(Exception):
                 self._writer.close()
         super().abort()
 
 
-def _plain(value: Any) -> Any:
-    return value.tolist() if hasattr(value, "dtype") else value
+def _plain(value: object) -> object:
+    return value.tolist() if hasattr(value, "tolist") else value

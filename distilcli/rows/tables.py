@@ -1,7 +1,7 @@
-"""One input opened: its first line says what it is and which columns it has, then rows follow.
+"""One opened input: its first line tells its format and columns, then rows follow.
 
-The first line of a table is its header, and sets its width; a row that does not fit comes out
-marked, padded to the width, with what was left over in its error message.
+The header of a table sets its width; a row of another width has an `error` with its surplus cells
+and is padded.
 """
 
 import itertools
@@ -17,14 +17,15 @@ from distilcli.rows.jsonl import parse_line
 from distilcli.rows.lines import Encoding, read_lines
 from distilcli.rows.row import Row
 from distilcli.rows.squad import squad_rows
+from distilcli.wording import count
 
-# So many faulty lines at the start of a JSONL file say that it is not one.
+# A file that begins with so many faulty lines is not JSONL.
 _PATIENCE = 100
 
 
 @dataclass(frozen=True, slots=True)
 class ReadSettings:
-    """How the user says that the inputs are to be read."""
+    """How to read the inputs."""
 
     text_column: str | None
     encoding: Encoding
@@ -34,7 +35,7 @@ class ReadSettings:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """An opened input: what its first line told, and the rows that follow."""
+    """An opened input: its format, its columns and its rows."""
 
     format: str
     delimiter: str | None
@@ -44,25 +45,26 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """Rows given on the command line, by the options that `name` says."""
+    """Rows that are in memory; `name` says in messages where they come from."""
 
     name: str
     columns: tuple[str, ...]
-    cells: Sequence[Sequence[str]]
+    cells: Sequence[Sequence[object]]
+    format: str = "txt"
 
     def table(self) -> Table:
-        """Return them as a table; such rows have no format of their own and count as texts."""
+        """Return them as a table."""
         rows = (
             Row(self.columns, cells, self.name, line)
             for line, cells in enumerate(self.cells, start=1)
         )
-        return Table("txt", None, self.columns, rows)
+        return Table(self.format, None, self.columns, rows)
 
 
 def open_table(source: Input, chunks: Iterator[bytes], settings: ReadSettings) -> Table:
-    """Read the first line of an input (for JSONL up to its first object) and return its table.
+    """Read the first line of an input (of JSONL up to its first object) and return its table.
 
-    Raises `InputError` where there is none, or where the file is not what it is said to be.
+    Raises `InputError` for an empty input and for one that is not in its format.
     """
     lines = read_lines(chunks, settings.encoding, source.name)
     first_line = next(lines, None)
@@ -75,7 +77,7 @@ def open_table(source: Input, chunks: Iterator[bytes], settings: ReadSettings) -
     is_delimited = kind not in {"txt", "jsonl", "squad", "conll"}
     if not is_delimited and (settings.delimiter is not None or settings.no_header):
         raise UsageError(
-            f"{source.name}: --delimiter and --no-header are for csv and tsv, not {kind}"
+            f"{source.name}: `delimiter` and `no_header` are for csv and tsv, not {kind}"
         )
     if kind == "txt":
         return _text_table(lines, source.name)
@@ -93,7 +95,7 @@ def open_table(source: Input, chunks: Iterator[bytes], settings: ReadSettings) -
 
 def _sniffed(first_line: str, settings: ReadSettings) -> tuple[str, str | None]:
     if settings.delimiter is not None or settings.no_header:
-        # Only a table has delimiters, and only a table can lack a header.
+        # Only a table has a delimiter or can lack a header.
         return "csv", settings.delimiter
     return sniff_format(first_line, settings.text_column)
 
@@ -131,25 +133,25 @@ def _delimited_table(
     first = next(records, None)
     if first is None:
         raise InputError(f"{source}: holds blank lines only; a header or a row is needed")
+    width = len(first.cells)
     if no_header:
-        columns = tuple(str(number) for number in range(1, len(first.cells) + 1))
-        make_row = _row_maker(columns, source, delimiter, f"the first row has {len(columns)}")
-        rows = map(make_row, itertools.chain([first], records))
-        return Table(kind, delimiter, columns, rows)
+        columns = tuple(map(str, range(1, width + 1)))
+        make_row = _row_maker(columns, source, delimiter, f"the first row has {width}")
+        return Table(kind, delimiter, columns, map(make_row, itertools.chain([first], records)))
     if first.unclosed:
         raise InputError(
-            f"{source}: line {first.line}, column {len(first.cells)}: the header has a quote that "
+            f"{source}: line {first.line}, column {width}: the header has a quote that "
             "is never closed"
         )
     columns = tuple(first.cells)
-    make_row = _row_maker(columns, source, delimiter, f"the header has {len(columns)}")
+    make_row = _row_maker(columns, source, delimiter, f"the header has {width}")
     return Table(kind, delimiter, columns, map(make_row, records))
 
 
 def _row_maker(
     columns: tuple[str, ...], source: str, delimiter: str, expected: str
 ) -> Callable[[Record], Row]:
-    """Return the function that makes rows of records and marks those that do not fit."""
+    """Return the function that makes rows of records; those that do not fit get an `error`."""
     width = len(columns)
 
     def row(record: Record) -> Row:
@@ -164,14 +166,14 @@ def _row_maker(
 
 
 def _misfit(record: Record, columns: tuple[str, ...], delimiter: str, expected: str) -> str:
-    """Say what is wrong with a record, surplus cells included: nowhere else are they kept."""
+    """Describe what is wrong with a record, with its surplus cells, which are kept nowhere else."""
     found, width = len(record.cells), len(columns)
-    place = f"line {record.line}"
+    where = f"line {record.line}"
     if record.unclosed:
         column = columns[found - 1] if found <= width else str(found)
-        error = f"{place}, column {column!r}: a quote is opened and never closed"
+        error = f"{where}, column {column!r}: a quote is opened and never closed"
     else:
-        error = f"{place}: {found} cell{'' if found == 1 else 's'} where {expected}"
+        error = f"{where}: {count(found, 'cell')} where {expected}"
     if found <= width:
         return error
     surplus = ", ".join(map(repr, record.cells[width:]))

@@ -2,24 +2,16 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from distilcli.engine.engine import Engine
-from distilcli.engine.task import Outcome
 from distilcli.errors import RowError
 from distilcli.rows.conll import Sentence
+from distilcli.rows.outcome import Outcome, Sink, with_additions
 from distilcli.rows.row import Row, cell_text
-from distilcli.rows.writer import Block
 from distilcli.stats import RunStats
 
 Value = TypeVar("Value")
-
-
-class Sink(Protocol):
-    """Where rows go with what was added to them."""
-
-    def write_rows(self, block: Block) -> None:
-        """Take a block of rows."""
 
 
 def text_from(text_column: str) -> Callable[[Row], str]:
@@ -78,18 +70,5 @@ def run_files(
     """
     with closing(engine.run(source, stats=stats, live=live)) as blocks:
         for block in blocks:
-            sink.write_rows([(o.item, _additions(o, names, values)) for o in block])
+            sink.write_rows(with_additions(block, names, values))
             on_block(block)
-
-
-def _additions(
-    outcome: Outcome[Row, Value],
-    names: Sequence[str],
-    values: Callable[[Value], Sequence[object]],
-) -> dict[str, object]:
-    if outcome.value is None:
-        return {**dict.fromkeys(names), "error": outcome.error}
-    additions = dict(zip(names, values(outcome.value), strict=True))
-    if outcome.truncated:
-        additions["truncated"] = True
-    return additions

@@ -180,7 +180,7 @@ def test_a_mask_beyond_the_cut_is_an_error(mlm_folder: Path) -> None:
         cut([f"[MASK] {LONG} [MASK]"])
     (found,) = cut([f"[MASK] {LONG}"])
     assert found.filled.endswith(LONG)
-    with pytest.raises(RowError, match=r"limit is 16; use --long"):
+    with pytest.raises(RowError, match=r"limit is 16; use `long` truncate or window"):
         filler(mlm_folder, long_texts=LongTexts(long="error", max_length=16))([f"[MASK] {LONG}"])
 
 

@@ -166,7 +166,7 @@ def test_nothing_is_left_where_a_file_cannot_be_opened(
 @pytest.mark.parametrize("name", ["a.npy", "a.npy.json", "a.npy.rows.jsonl"])
 def test_files_that_are_there_are_kept_without_force(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("mine")
-    with pytest.raises(UsageError, match=f"{name}: already exists; use --force"):
+    with pytest.raises(UsageError, match=f"{name}: already exists; use `force`"):
         writer(tmp_path / "a.npy")
     assert (tmp_path / name).read_text() == "mine"
     with pytest.raises(KeyError), writer(tmp_path / "a.npy", force=True):
