@@ -112,7 +112,7 @@ register(
         ),
         search_metrics=("best_threshold", "best_f1"),
         settings=_TEXTS
-        | {"map", "threshold_search", "calibrate"}
+        | {"label_map", "threshold_search", "calibrate"}
         | {"class_weights", "label_smoothing", "temperature"},
         has_labels=True,
         pipeline_tag="text-classification",
@@ -136,7 +136,7 @@ register(
         metrics=("accuracy", "precision", "recall", "micro_f1", "macro_f1", "auc", "ece"),
         search_metrics=("best_threshold", "best_micro_f1"),
         settings=_TEXTS
-        | {"map", "threshold", "threshold_search", "calibrate"}
+        | {"label_map", "threshold", "threshold_search", "calibrate"}
         | {"label_separator", "class_weights", "temperature"},
         has_labels=True,
         pipeline_tag="text-classification",
