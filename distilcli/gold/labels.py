@@ -1,4 +1,4 @@
-"""Labels by their names: their order in a model, those it does not have, and other names of them."""
+"""Labels by name: their order in a model, unknown ones, and a map from those of the data."""
 
 import difflib
 import re
@@ -63,5 +63,7 @@ def label_map(parts: Iterable[str]) -> Mapping[str, str]:
         if not (label and sign and name):
             raise UsageError(f"`label_map` {part}: write LABEL=NAME, such as 0=negative")
         if names.setdefault(label, name) != name:
-            raise UsageError(f"`label_map`: {label} is both {names[label]} and {name}; give it one name")
+            raise UsageError(
+                f"`label_map`: {label} is both {names[label]} and {name}; give it one name"
+            )
     return names

@@ -65,9 +65,7 @@ def _read(
         options_column=columns.options_column,
         option_columns=columns.option_columns,
     )
-    label = gold_column(
-        source, task, columns, taken=[prompt, *taken], may_be_missing=taught
-    )
+    label = gold_column(source, task, columns, taken=[prompt, *taken], may_be_missing=taught)
     problem_of = problems_from(prompt, options_of)
     solution_of = cells.choice_of(label, options_of)
     read_solution = cells.if_any(label, solution_of) if taught else solution_of

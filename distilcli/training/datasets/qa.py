@@ -70,9 +70,7 @@ def _read(source: RowSource, options: DatasetOptions, *, taught: bool = False) -
     task, columns = TASKS["qa"], options.columns
     question = text_column(source, task, columns)
     context = pair_column(source, task, columns) or ""
-    answer = gold_column(
-        source, task, columns, taken=[question, context], may_be_missing=taught
-    )
+    answer = gold_column(source, task, columns, taken=[question, context], may_be_missing=taught)
     start = next((name for name in START_COLUMNS if name in source.columns), None)
 
     def question_of(row: Row) -> Question:

@@ -51,9 +51,7 @@ def read_dataset(
     names = tuple(options.known) if options.taught else ()
     names = names or _label_names(rows, options.known, train, columns)
     if valid is None:
-        rows, aside = split(
-            rows, share=options.share, seed=options.seed, stratum_of=_stratum
-        )
+        rows, aside = split(rows, share=options.share, seed=options.seed, stratum_of=_stratum)
     else:
         aside = _read(valid, _columns(valid, options))
     return (
@@ -79,9 +77,7 @@ def _columns(
 
 def _read(source: RowSource, columns: tuple[str, str], *, taught: bool = False) -> list[Tagged]:
     words_column, tags_column = columns
-    tags_of = cells.tags_of(
-        tags_column, words_column=words_column, missing="" if taught else None
-    )
+    tags_of = cells.tags_of(tags_column, words_column=words_column, missing="" if taught else None)
     read_tags = cells.if_any(tags_column, tags_of) if taught else tags_of
 
     def tagged(row: Row) -> Tagged | None:
