@@ -47,6 +47,12 @@ def problems_from(
     return problem_of
 
 
+def texts_of_problem(problem: Problem) -> tuple[str, str]:
+    """Return the prompt and the options as two texts."""
+    prompt, options = problem
+    return prompt, "\n".join(option or "" for option in options)
+
+
 def options_from_list(column: str) -> Callable[[Row], Options]:
     """Return the function that takes options from a list of texts, or a cell with one in JSON.
 
