@@ -59,10 +59,9 @@ def show_row_notes(console: Console, outcome: "Outcome") -> None:
     if outcome.empty:
         console.warn(f"{_rows(outcome.empty)} evaluated with an empty text")
     if outcome.seen:
-        were = "was" if outcome.seen == 1 else "were"
-        console.warn(
-            f"{outcome.seen:,} of these {len(outcome.results):,} rows {were} in its training"
-        )
+        count, were = len(outcome.results), "was" if outcome.seen == 1 else "were"
+        which = "this row" if count == 1 else f"{outcome.seen:,} of these {count:,} rows"
+        console.warn(f"{which} {were} in its training")
 
 
 def _rows(count: int) -> str:
