@@ -92,7 +92,7 @@ class FillTask(Generic[Item]):
         Fewer candidates than `top_k` are all given.
         """
         if top_k < 1:
-            raise UsageError(f"--top-k {top_k} must be at least 1")
+            raise UsageError(f"`top_k` {top_k} must be at least 1")
         self._model = model
         self._tokenizer = tokenizer
         self._mask = mask_id(tokenizer)
@@ -125,7 +125,7 @@ class FillTask(Generic[Item]):
         if beyond:
             raise RowError(
                 f"{beyond} of {len(masks)} {token} beyond the {self._framer.max_length} tokens "
-                "that are read; use --long window"
+                "that are read; use `long` window"
             )
         # From mask to mask the best window is the same or a later one: their order stays.
         places: dict[int, list[int]] = {}

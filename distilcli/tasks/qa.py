@@ -131,13 +131,13 @@ class QaTask(Generic[Item]):
         no_answer_threshold: float | None = None,
     ) -> None:
         """Raise `UsageError` for settings that leave no context or no answer."""
-        for option, value, least in (
-            ("--stride", long_texts.stride, 0),
-            ("--max-answer-length", max_answer_length, 1),
-            ("--top-k", top_k, 1),
+        for setting, value, minimum in (
+            ("stride", long_texts.stride, 0),
+            ("max_answer_length", max_answer_length, 1),
+            ("top_k", top_k, 1),
         ):
-            if value < least:
-                raise UsageError(f"{option} {value} must be at least {least}")
+            if value < minimum:
+                raise UsageError(f"`{setting}` {value} must be at least {minimum}")
         self._model = model
         self._tokenizer = tokenizer
         self._pair_of = pair_of
@@ -172,7 +172,7 @@ class QaTask(Generic[Item]):
         if self._framer.max_length - SPECIALS_OF_A_PAIR <= len(question):
             raise RowError(
                 f"the question takes {len(question)} of {self._framer.max_length} tokens and "
-                "leaves no room for the context; ask a shorter one or raise --max-length"
+                "leaves no room for the context; ask a shorter one or raise `max_length`"
             )
         windows, truncated = self._framer.windows(question, encoding, truncation="only_second")
         starts, ends = _edges(encoding.offsets)

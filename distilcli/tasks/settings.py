@@ -55,7 +55,7 @@ def usable_length(*limits: int | None) -> int:
     """Return the smallest of the limits that are known; raise `UsageError` if no text would fit."""
     length = min(limit for limit in limits if limit is not None)
     if length <= SPECIALS_OF_A_PAIR:
-        raise UsageError(f"--max-length {length} leaves no room for text; raise it")
+        raise UsageError(f"`max_length` {length} leaves no room for text; raise it")
     return length
 
 

@@ -31,7 +31,7 @@ NEVER_GIVEN = {
 TO_MEND = {
     "bench": "delimiter encoding input_format no_header",
     "choose": "text_column window_pooling",
-    "evaluate": "output pseudo_perplexity",
+    "evaluate": "output",
     "fill": "window_pooling",
     "finetune": "alpha same_options prompt_column",
     "qa": "text_column window_pooling",
@@ -68,13 +68,6 @@ rows.row
 rows.squad
 rows.tables
 rows.writer
-tasks.candidates
-tasks.classify
-tasks.fill
-tasks.perplexity
-tasks.qa
-tasks.sequences
-tasks.settings
 tokenizer.columns
 tokenizer.loading
 tokenizer.plot

@@ -33,9 +33,34 @@ def test_an_unknown_task_is_refused_with_those_there_are() -> None:
         task_spec("ner")
 
 
-@pytest.mark.parametrize("setting", ["pair_column", "window_pooling", "text_column", "device"])
-def test_a_setting_of_the_task_or_of_every_task_is_let_through(setting: str) -> None:
-    refuse_without_effect("classify", {setting: "x"})
+@pytest.mark.parametrize(
+    ("setting", "tasks"),
+    [
+        ("class_weights", "classify multilabel"),
+        ("label_smoothing", "classify tag"),
+        ("augment", "classify multilabel regress"),
+        ("label_separator", "multilabel"),
+        ("label_map", "classify multilabel"),
+        ("calibrate", "classify multilabel"),
+        ("threshold", "multilabel qa"),
+        ("threshold_search", "classify multilabel qa"),
+        ("options_column", "choose"),
+        ("option_columns", "choose"),
+        ("window_pooling", "classify multilabel regress embed"),
+        ("pair_column", "classify multilabel regress qa embed"),
+        ("label_column", "classify multilabel regress tag qa embed choose"),
+        ("temperature", "classify multilabel tag qa mlm choose"),
+        ("text_column", "classify multilabel regress tag qa mlm embed choose"),
+    ],
+)
+def test_a_setting_is_refused_where_it_has_no_effect(setting: str, tasks: str) -> None:
+    for task in TASKS:
+        if task in tasks.split():
+            refuse_without_effect(task, {setting: "x"})
+        else:
+            message = f"^`{setting}` has no effect on the task {task}, only on "
+            with pytest.raises(UsageError, match=message):
+                refuse_without_effect(task, {setting: "x"})
 
 
 def test_a_setting_without_effect_is_refused_by_its_name() -> None:
@@ -47,3 +72,10 @@ def test_a_setting_without_effect_is_refused_by_its_name() -> None:
 @pytest.mark.parametrize("value", [None, False, "", ()])
 def test_what_was_not_given_is_not_refused(value: object) -> None:
     refuse_without_effect("tag", {"threshold": value})
+
+
+@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("room", ["predictor", "dataset", "objective", "results"])
+def test_what_a_task_refers_to_is_there(name: str, room: str) -> None:
+    spec = TASKS[name]
+    assert callable(spec.load(getattr(spec, room)))

@@ -241,7 +241,7 @@ def classifier_evaluation(
     spec = TASKS[task]
     text = text_column(source, spec, options.columns)
     pair = pair_column(source, spec, options.columns)
-    column = gold_column(source, spec, options.columns, taken=[text, pair])
+    column = gold_column(source, spec, options.columns, taken=[text])
     classifier = Classifier(model, multi_label=task == "multilabel", **options.predictor)
     if classifier.kind != KINDS[spec.problem_type]:
         raise UsageError(f"`task` {task}: the head of {classifier.name} is for another task")
