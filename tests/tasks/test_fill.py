@@ -176,7 +176,7 @@ def test_a_mask_is_filled_from_the_window_with_most_context(mlm_folder: Path) ->
 
 def test_a_mask_beyond_the_cut_is_an_error(mlm_folder: Path) -> None:
     cut = filler(mlm_folder, long_texts=LongTexts(long="truncate", max_length=16))
-    with pytest.raises(RowError, match=r"1 of 2 \[MASK\] beyond the 16 tokens .*--long window"):
+    with pytest.raises(RowError, match=r"1 of 2 \[MASK\] beyond the 16 tokens .*`long` window"):
         cut([f"[MASK] {LONG} [MASK]"])
     (found,) = cut([f"[MASK] {LONG}"])
     assert found.filled.endswith(LONG)
