@@ -1,23 +1,21 @@
 """`evaluate`: a model, or predictions in a file, against gold labels."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Literal
 
 from distilcli.errors import UsageError
 from distilcli.evaluation.evaluation import EvaluationOptions
+from distilcli.evaluation.files import is_answers, is_predictions
 from distilcli.evaluation.of_model import ModelSubject, open_model
 from distilcli.evaluation.of_predictions import PredictionsSubject, open_predictions
 from distilcli.evaluation.report import Report, report_of
 from distilcli.gold.columns import Columns
-from distilcli.rows.formats import split_suffixes
 from distilcli.rows.reader import RowSource, open_rows
 from distilcli.stats import RunStats
 from distilcli.tasks.settings import LongTexts, WindowPooling
 from distilcli.tasks.spec import TaskSpec, refuse_without_effect
 from distilcli.tokenizer.windows import Long
 
-_PREDICTION_SUFFIXES = ("csv", "tsv", "jsonl", "txt", "conll", "json")
 _OF_PREDICTIONS = ("prefix",)
 _OF_MODELS = (
     *("text_column", "pair_column", "calibrate"),
@@ -72,12 +70,12 @@ def evaluate(
     paths = [data] if isinstance(data, str) else list(data or ())
     source = open_rows(paths, text_column=text_column, limit=limit) if paths else None
     predictions = None
-    if is_predictions(subject) and not is_answers(subject):
+    if is_predictions(subject, has_data=bool(paths)) and not is_answers(subject):
         # Predictions that are matched by ids may be in another order.
         predictions = open_rows([subject], limit=limit if source is None else None)
     opened = open_subject(
         subject, predictions, source,
-        task=task, prefix=prefix, columns=columns, offline=bool(predictor.get("offline")),
+        task=task, prefix=prefix, pair_column=pair_column, offline=bool(predictor.get("offline")),
     )  # fmt: skip
     given: dict[str, object] = {name: getattr(columns, name) for name in Columns.__slots__}
     given |= {
@@ -107,18 +105,6 @@ def evaluate(
     return report_of(outcome, confidence=confidence, search=threshold_search)
 
 
-def is_predictions(subject: str) -> bool:
-    """Whether predictions are meant, and not a model."""
-    path = Path(subject)
-    named = split_suffixes(subject)[0] in _PREDICTION_SUFFIXES
-    return subject == "-" or path.is_file() or (named and not path.is_dir())
-
-
-def is_answers(subject: str) -> bool:
-    """Whether a file of predictions has answers by ids, not rows."""
-    return split_suffixes(subject)[0] == "json"
-
-
 def open_subject(
     subject: str,
     predictions: RowSource | None,
@@ -126,18 +112,16 @@ def open_subject(
     *,
     task: str | None,
     prefix: str | None,
-    columns: Columns,
+    pair_column: str | None,
     offline: bool,
 ) -> Subject:
     """Find out what is evaluated, and on which task; no model is loaded yet.
 
     Raises `DistilError` if there is no such model, or if nothing says what was predicted.
     """
-    if is_predictions(subject):
+    if data is None or is_predictions(subject, has_data=True):
         return open_predictions(subject, predictions, data, task=task, prefix=prefix)
-    if data is None:
-        raise UsageError(f"{subject} is a model: also give the data to evaluate it on")
-    return open_model(subject, data, task=task, pair_column=columns.pair_column, offline=offline)
+    return open_model(subject, data, task=task, pair_column=pair_column, offline=offline)
 
 
 def check_settings(subject: Subject, given: Mapping[str, object]) -> None:
