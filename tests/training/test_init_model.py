@@ -8,6 +8,7 @@ import torch
 from distilcli.checkpoint.config import read_config
 from distilcli.checkpoint.folder import describe_folder
 from distilcli.errors import UsageError
+from distilcli.model.capture import forward_all
 from distilcli.model.heads import SequenceClassifier
 from distilcli.model.loading import load_model
 from distilcli.training.datasets.classify import Examples
@@ -42,7 +43,7 @@ def test_layers_and_head_of_a_distilbert_are_kept(make_model: Make) -> None:
     teacher = load_model(describe_folder("m", folder), SequenceClassifier).model
     student = started(folder, layers=(0,))
     ids = torch.tensor([[2, 7, 8, 3]])
-    states = teacher.distilbert.forward_all(ids).hidden_states
+    states = forward_all(teacher.distilbert, ids).hidden_states
     assert torch.equal(student.distilbert(ids), states[1])
     assert torch.equal(student.classifier.weight, teacher.classifier.weight)
     assert student.config.n_layers == 1
@@ -57,7 +58,7 @@ def test_layers_of_a_bert_become_those_of_a_distilbert(make_model: Make) -> None
     student = started(folder, fold=True, layers=(0,))
     assert student.config.model_type == "distilbert"
     ids, mask = torch.tensor([[2, 7, 8, 3], [2, 9, 3, 0]]), torch.tensor([[1] * 4, [1, 1, 1, 0]])
-    states = teacher.distilbert.forward_all(ids, mask).hidden_states
+    states = forward_all(teacher.distilbert, ids, mask).hidden_states
     torch.testing.assert_close(student.distilbert(ids, mask), states[1], atol=1e-5, rtol=0)
 
 

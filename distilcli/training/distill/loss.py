@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from distilcli.engine.batching import Batch
 from distilcli.errors import UsageError
-from distilcli.model.capture import watched
+from distilcli.model.capture import captured_layers
 from distilcli.model.heads import TaskModel
 from distilcli.training.distill.teacher import Targets, Teaching
 from distilcli.training.objectives.base import Example, Teachable
@@ -155,9 +155,9 @@ class Distillation:
         if not self._layers.hidden_states and not self._layers.attentions:
             return TaughtOutputs(self._objective.outputs(model, batch, lesson), [], [], targets)
         wants_attention = bool(self._layers.attentions)
-        with watched(model.distilbert, attentions=wants_attention) as seen:
+        with captured_layers(model.distilbert, attentions=wants_attention) as captured:
             outputs = self._objective.outputs(model, batch, lesson)
-        states, attentions = seen[0].hidden_states, seen[0].attentions or ()
+        states, attentions = captured[0].hidden_states, captured[0].attentions or ()
         return TaughtOutputs(
             outputs,
             [self._projected(states[ours]) for ours, _ in self._layers.hidden_states],

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from distilcli.engine.batching import pad
-from distilcli.model.capture import watched
+from distilcli.model.capture import captured_layers
 from distilcli.model.heads import TaskModel
 from distilcli.training.objectives.base import Teachable
 
@@ -45,7 +45,7 @@ class Teaching(Protocol):
 class Teacher:
     """A model that is asked about every batch, as it comes.
 
-    `layers` are those whose hidden states are wanted, as `forward_all` counts them (0 is the
+    `layers` are those whose hidden states are wanted, counted as `forward_all` does (0 is the
     embeddings); `attention_layers` those whose attention is, counted from 0.
     """
 
@@ -75,11 +75,11 @@ class Teacher:
             device=next(self._model.parameters()).device,
         )
         wants_attention = bool(self._attention_layers)
-        with watched(self._model.distilbert, attentions=wants_attention) as seen:
+        with captured_layers(self._model.distilbert, attentions=wants_attention) as captured:
             outputs = self.objective.outputs(self._model, batch, examples)
-        attentions = seen[0].attentions or ()
+        attentions = captured[0].attentions or ()
         return Targets(
             outputs,
-            [seen[0].hidden_states[layer].float() for layer in self.layers],
+            [captured[0].hidden_states[layer].float() for layer in self.layers],
             [attentions[layer].float() for layer in self._attention_layers],
         )
