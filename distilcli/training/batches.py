@@ -1,7 +1,6 @@
 """The order of training: batches under a token budget, shuffled anew each epoch.
 
-The order depends on the seed and the epoch alone, so that a resumed run sees what the unbroken
-run would have seen.
+It depends only on seed and epoch, so that a resumed run sees the same batches.
 """
 
 from collections.abc import Sequence
@@ -10,8 +9,8 @@ import numpy as np
 
 from distilcli.engine.batching import cut_batches
 
-# Rows of like length are put together within a pool of about this many batches: padding is
-# nearly gone, and batches still mix what the whole file holds.
+# Rows are sorted by length within a pool of about this many batches: there is little padding, and
+# batches still mix rows of the whole file.
 _BATCHES_PER_POOL = 50
 
 

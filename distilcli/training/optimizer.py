@@ -1,4 +1,4 @@
-"""AdamW for a transformer: which weights learn, how fast, and on what schedule."""
+"""AdamW for a transformer: parameter groups, learning rates and schedules."""
 
 import math
 from collections.abc import Callable
@@ -22,7 +22,7 @@ def build_optimizer(
 
     Norms and biases are not decayed. With `layer_decay` d < 1 the head learns at the full rate,
     the top block at d, the one below at d², the embeddings slowest (ULMFiT's discriminative
-    rates, Howard and Ruder 2018). A `projection` learns at the full rate too.
+    rates, Howard and Ruder 2018). A `projection` learns at the full rate.
     """
     depth = 1 + max((_layer(name) for name, _ in model.named_parameters()), default=0)
     groups: dict[tuple[int, bool], dict[str, Any]] = {}
@@ -71,6 +71,6 @@ SCHEDULES: dict[str, Callable[..., float]] = {"linear": linear_schedule, "cosine
 
 
 def _layer(name: str) -> int:
-    """Return the place of a weight from below: embeddings 0, block 0 at 1, and so on."""
+    """Return the depth of a weight: 0 for embeddings, 1 for block 0, and so on."""
     parts = name.split(".")
     return int(parts[parts.index("layer") + 1]) + 1 if "layer" in parts else 0

@@ -146,7 +146,7 @@ class Objective(ABC, Generic[Rows, Model, AnyExample]):
         """Return the configuration of the model that learns from these rows."""
         return replace(config, labels=(), problem_type=None)
 
-    def set_up(self, model: Model, *, keeps_head: bool) -> None:  # noqa: B027
+    def set_up(self, model: Model, *, keeps_head: bool) -> None:
         """Fit a new model to the rows; its head is random, or kept from a checkpoint."""
 
     def companions(self, *, dim: int, max_length: int) -> dict[str, dict[str, Any]]:
@@ -165,7 +165,7 @@ class Objective(ABC, Generic[Rows, Model, AnyExample]):
     ) -> "Objective[Rows, Model, AnyExample]":
         """Return this objective for a model; sequences have at most `max_length` tokens."""
         prepared = copy(self)
-        prepared._pad_token_id = model.config.pad_token_id
+        prepared.model, prepared.tokenizer, prepared.max_length = model, tokenizer, max_length
         prepared._examples = prepared._tokenized(model, tokenizer, max_length)
         prepared.sizes = [example.size for example in prepared._examples]
         return prepared
@@ -214,7 +214,7 @@ class Objective(ABC, Generic[Rows, Model, AnyExample]):
         batches = BatchOptions()
         engine = Engine(
             task,
-            pad_token_id=self._pad_token_id,
+            pad_token_id=self.model.config.pad_token_id,
             device=device,
             workers=torch.get_num_threads() if device.type == "cpu" else 1,
             max_tokens=batches.tokens_on(device.type),

@@ -85,7 +85,7 @@ class MlmObjective(Objective[PlainTexts, MaskedLanguageModel, Example]):
 
     def scores(self, device: torch.device) -> dict[str, float]:
         """Return exp of the mean cross-entropy of the tokens hidden in the validation texts."""
-        found = self._predictions(_HiddenTokens(self._model), self._masked_valid, device)
+        found = self._predictions(_HiddenTokens(self.model), self._masked_valid, device)
         surprise = -math.fsum(found) / sum(map(self.units, self._masked_valid))
         if not surprise < _LARGEST:
             raise no_number()
@@ -94,7 +94,6 @@ class MlmObjective(Objective[PlainTexts, MaskedLanguageModel, Example]):
     def _tokenized(
         self, model: MaskedLanguageModel, tokenizer: Tokenizer, max_length: int
     ) -> list[Example]:
-        self._model = model
         self._masking = Masking(tokenizer)
         long_texts = LongTexts(long="window", max_length=max_length, stride=0)
         framer = Framer(tokenizer, model.config, long_texts)
