@@ -112,7 +112,7 @@ register(
         ),
         search_metrics=("best_threshold", "best_f1"),
         settings=_TEXTS
-        | {"map", "threshold_search", "calibrate"}
+        | {"label_map", "threshold_search", "calibrate"}
         | {"class_weights", "label_smoothing", "temperature"},
         has_labels=True,
         pipeline_tag="text-classification",
@@ -120,7 +120,7 @@ register(
         example="classify reviews.csv",
         predictor="distilcli.predictors.classifier:Classifier",
         dataset="distilcli.training.datasets.classify:read_dataset",
-        objective="distilcli.training.objectives.classify:ClassifyLesson",
+        objective="distilcli.training.objectives.classify:ClassifyObjective",
         results="distilcli.evaluation.results.classify:ClassifyResults",
     )
 )
@@ -136,7 +136,7 @@ register(
         metrics=("accuracy", "precision", "recall", "micro_f1", "macro_f1", "auc", "ece"),
         search_metrics=("best_threshold", "best_micro_f1"),
         settings=_TEXTS
-        | {"map", "threshold", "threshold_search", "calibrate"}
+        | {"label_map", "threshold", "threshold_search", "calibrate"}
         | {"label_separator", "class_weights", "temperature"},
         has_labels=True,
         pipeline_tag="text-classification",
@@ -144,7 +144,7 @@ register(
         example="classify reviews.csv",
         predictor="distilcli.predictors.classifier:Classifier",
         dataset="distilcli.training.datasets.multilabel:read_dataset",
-        objective="distilcli.training.objectives.multilabel:MultilabelLesson",
+        objective="distilcli.training.objectives.multilabel:MultilabelObjective",
         results="distilcli.evaluation.results.multilabel:MultilabelResults",
     )
 )
@@ -164,7 +164,7 @@ register(
         example="classify reviews.csv",
         predictor="distilcli.predictors.classifier:Classifier",
         dataset="distilcli.training.datasets.regress:read_dataset",
-        objective="distilcli.training.objectives.regress:RegressLesson",
+        objective="distilcli.training.objectives.regress:RegressObjective",
         results="distilcli.evaluation.results.regress:RegressResults",
     )
 )
@@ -187,7 +187,7 @@ register(
         example="tag news.csv",
         predictor="distilcli.predictors.tagger:Tagger",
         dataset="distilcli.training.datasets.tag:read_dataset",
-        objective="distilcli.training.objectives.tag:TagLesson",
+        objective="distilcli.training.objectives.tag:TagObjective",
         results="distilcli.evaluation.results.tag:TagResults",
     )
 )
@@ -214,7 +214,7 @@ register(
         example="qa questions.csv",
         predictor="distilcli.predictors.answerer:Answerer",
         dataset="distilcli.training.datasets.qa:read_dataset",
-        objective="distilcli.training.objectives.qa:QaLesson",
+        objective="distilcli.training.objectives.qa:QaObjective",
         results="distilcli.evaluation.results.qa:QaResults",
     )
 )
@@ -233,7 +233,7 @@ register(
         example="fill sentences.csv",
         predictor="distilcli.predictors.mask_filler:MaskFiller",
         dataset="distilcli.training.datasets.mlm:read_dataset",
-        objective="distilcli.training.objectives.mlm:MlmLesson",
+        objective="distilcli.training.objectives.mlm:MlmObjective",
         results="distilcli.evaluation.results.mlm:MlmResults",
     )
 )
@@ -254,7 +254,7 @@ register(
         example="embed texts.csv -o vectors.npy",
         predictor="distilcli.predictors.embedder:Embedder",
         dataset="distilcli.training.datasets.embed:read_dataset",
-        objective="distilcli.training.objectives.embed:EmbedLesson",
+        objective="distilcli.training.objectives.embed:EmbedObjective",
         results="distilcli.evaluation.results.embed:EmbedResults",
     )
 )
@@ -274,7 +274,7 @@ register(
         example="choose questions.csv",
         predictor="distilcli.predictors.chooser:Chooser",
         dataset="distilcli.training.datasets.choose:read_dataset",
-        objective="distilcli.training.objectives.choose:ChooseLesson",
+        objective="distilcli.training.objectives.choose:ChooseObjective",
         results="distilcli.evaluation.results.choose:ChooseResults",
     )
 )
