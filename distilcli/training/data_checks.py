@@ -55,7 +55,7 @@ class CheckedRows:
     pairs: Sequence[str] | None = None
     labels: Sequence[tuple[str, ...]] | None = None
     known: Sequence[str] = ()
-    exclusive: bool = False
+    exclusive: bool = True
     answers: Sequence[Sequence[tuple[str, int | None]]] | None = None
     places: Sequence[Place] | None = None
 
@@ -86,14 +86,19 @@ def check_data(
     train, valid = (objective.checked(rows, name) for rows, name in parts)
     found = [*check_texts(train, valid), *check_labels(train, valid)]
     found += [*check_answers(train), *check_answers(valid)]
-    for finding in found:
-        if finding.is_error:
-            example = f": {finding.examples[0]}" if finding.examples else ""
-            raise InputError(finding.message + example)
+    refuse_errors(found)
     for checked, (rows, _) in zip((train, valid), parts, strict=True):
         lengths = objective.lengths(rows, tokenizer)
         found += check_lengths(checked, lengths, max_length) if lengths else []
     return found
+
+
+def refuse_errors(findings: Iterable[Finding]) -> None:
+    """Raise `InputError` for the first finding that is an error, with its first example."""
+    for finding in findings:
+        if finding.is_error:
+            example = f": {finding.examples[0]}" if finding.examples else ""
+            raise InputError(finding.message + example)
 
 
 def finding_lines(findings: Iterable[Finding]) -> list[str]:
@@ -187,7 +192,8 @@ def check_answers(rows: CheckedRows) -> list[Finding]:
     total = 0
     moved: list[str] = []
     missing: list[str] = []
-    for index, (context, given) in enumerate(zip(rows.pairs or (), rows.answers or ())):
+    for index, given in enumerate(rows.answers or ()):
+        context = rows.pairs[index] if rows.pairs else ""
         total += len(given)
         for text, start in given:
             if start is not None and start >= 0 and context.startswith(text, start):
@@ -288,9 +294,7 @@ def _unknown_labels(valid: CheckedRows, known: Collection[str]) -> Finding | Non
         near = difflib.get_close_matches(label, known, n=1)
         hint = f", did you mean {near[0]!r}?" if near else ""
         examples.append(f"{valid.place_of_label(label)}: {label!r} ({_rows(count)}){hint}")
-    message = (
-        f"{valid.name}: {_counted(counts, 'label is', 'labels are')} not in the training rows"
-    )
+    message = f"{valid.name}: {_counted(counts, 'label is', 'labels are')} not in the training rows"
     return Finding("unknown label", message, len(counts), tuple(examples), is_error=True)
 
 

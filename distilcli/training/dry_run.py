@@ -77,6 +77,6 @@ def _seconds(do: Callable[[int], object], indices: Iterable[int]) -> float:
     return perf_counter() - started
 
 
-def _ask(teacher: Teaching, batches: Iterable[list[int]]) -> None:
+def _ask(teacher: AnyTeacher, batches: Iterable[list[int]]) -> None:
     for batch in batches:
         teacher.targets(batch, epoch=0)

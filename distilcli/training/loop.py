@@ -51,7 +51,7 @@ class Trainer:
     def __init__(
         self,
         model: TaskModel,
-        objective: Trainable[Any, Any, Any],
+        objective: Trainable[Any, Any],
         *,
         options: TrainingOptions,
         device: torch.device,

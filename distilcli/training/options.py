@@ -1,12 +1,15 @@
-"""The settings of a training run that change what is learned; free of torch."""
+"""Every setting of a training run, checked before anything is loaded; free of torch."""
 
 import math
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from distilcli.errors import UsageError
-from distilcli.training.datasets.columns import Columns
+from distilcli.gold.columns import Columns
+from distilcli.rows.data import Data, open_data
+from distilcli.rows.reader import RowSource
+from distilcli.tasks.spec import refuse_without_effect, task_spec
 
 if TYPE_CHECKING:
     from distilcli.model.precision import TrainingPrecision
@@ -14,17 +17,88 @@ if TYPE_CHECKING:
 SCHEDULES = ("linear", "cosine")
 _BASE_RATE, _BASE_WIDTH = 5e-5, 768  # BERT's
 _MAX_RATE = 5e-4
-_TEXTS = ("classify", "multilabel", "regress")
-_ONLY_FOR = {
-    "class_weights": ("classify", "multilabel"),
-    "label_smoothing": ("classify", "tag"),
-    "augment": _TEXTS,
-    "label_separator": ("multilabel",),
-    "options_column": ("choose",),
-    "option_columns": ("choose",),
-    "pair_column": (*_TEXTS, "qa", "embed"),
-    "label_column": (*_TEXTS, "tag", "qa", "embed", "choose"),
-}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DataOptions:
+    """Where training and validation rows are, and how files are read.
+
+    Without `valid`, a share of `valid_split` of the training rows is set aside, 0.1 by default.
+    `limit` takes the first rows of the training data, and of the validation data.
+    """
+
+    files: Data
+    valid: Data | None = None
+    valid_split: float | None = None
+    text_column: str | None = None
+    pair_column: str | None = None
+    label_column: str | None = None
+    label_separator: str | None = None
+    options_column: str | None = None
+    option_columns: str | Sequence[str] | None = None
+    input_format: str | None = None
+    encoding: str = "utf-8"
+    delimiter: str | None = None
+    no_header: bool = False
+    limit: int | None = None
+
+    def __post_init__(self) -> None:
+        """Raise `UsageError` for settings that exclude each other."""
+        if self.valid is not None and self.valid_split is not None:
+            raise UsageError("`valid` and `valid_split` exclude each other; give one of them")
+
+    def open(self) -> tuple[RowSource, RowSource | None]:
+        """Open the training and the validation rows, None if they are to be split."""
+        settings = {
+            "input_format": self.input_format,
+            "text_column": self.text_column,
+            "encoding": self.encoding,
+            "delimiter": self.delimiter,
+            "no_header": self.no_header,
+            "limit": self.limit,
+        }
+        train = open_data(self.files, name="the training rows", **settings)
+        if self.valid is None:
+            return train, None
+        return train, open_data(self.valid, name="the validation rows", **settings)
+
+    @property
+    def columns(self) -> Columns:
+        """The columns that were named."""
+        several = self.option_columns or ()
+        names = several.split(",") if isinstance(several, str) else several
+        return Columns(
+            text_column=self.text_column,
+            pair_column=self.pair_column,
+            label_column=self.label_column,
+            options_column=self.options_column,
+            option_columns=tuple(filter(None, map(str.strip, names))),
+            label_separator=self.label_separator,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StartOptions:
+    """The model to start from, and how its architecture is changed first."""
+
+    model: str | None = None
+    fold: bool = False
+    student_layers: str | None = None
+    student: str | None = None
+    positions: int | None = None
+    position_growth: Literal["copy", "interpolate"] | None = None
+    prune_heads: Sequence[str] | None = None
+    max_length: int | None = None
+
+    def __post_init__(self) -> None:
+        """Raise `UsageError` for settings that do not go together."""
+        if self.position_growth is not None and self.positions is None:
+            raise UsageError("`position_growth` needs `positions`; add it")
+        changes = (self.student_layers, self.fold, self.positions, self.prune_heads)
+        if self.student and any(changes):
+            raise UsageError(
+                "`student` makes a new model with random weights; drop what changes a model"
+            )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -121,6 +195,132 @@ class TrainingOptions:
         return replace(self, learning_rate=default_rate(width) if given is None else given)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DistillationOptions:
+    """The temperature, and the weight of each part of the loss; the defaults are DistilBERT's."""
+
+    temperature: float = 2.0
+    alpha_ce: float = 5.0
+    alpha_task: float = 2.0
+    alpha_cos: float = 1.0
+    alpha_hidden: float = 0.0
+    alpha_attention: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Raise `UsageError` for a value out of range, or if nothing would be learned."""
+        names = [each.name for each in fields(self)]
+        _check(self, names, lambda value: 0 <= value < math.inf, "finite, 0 or more")
+        _check(self, ("temperature",), lambda value: value > 0, "above 0")
+        if not any(getattr(self, name) for name in names if name != "temperature"):
+            raise UsageError("`alpha_ce` and all other weights are 0; nothing would be learned")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TeacherOptions:
+    """The teacher, and the folder that keeps its outputs."""
+
+    teacher: str | None = None
+    teacher_cache: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunOptions:
+    """All settings of a run, by what they are about."""
+
+    task: str
+    data: DataOptions
+    start: StartOptions
+    objective: ObjectiveOptions
+    training: TrainingOptions
+    distillation: DistillationOptions
+    teacher: TeacherOptions
+
+    @classmethod
+    def of(cls, task: str, given: Mapping[str, Any]) -> "RunOptions":
+        """Sort the settings that were given by name.
+
+        Raises `UsageError` for one that makes no sense or has no effect, `TypeError` for one that
+        does not exist.
+        """
+        task_spec(task)
+        refuse_without_effect(task, given)
+        groups = {
+            "data": DataOptions,
+            "start": StartOptions,
+            "objective": ObjectiveOptions,
+            "training": TrainingOptions,
+            "distillation": DistillationOptions,
+            "teacher": TeacherOptions,
+        }
+        names = {group: {each.name for each in fields(kind)} for group, kind in groups.items()}
+        if unknown := given.keys() - set().union(*names.values()):
+            raise TypeError(f"finetune() has no setting {min(unknown)!r}")
+        if not given.get("teacher"):
+            for name in sorted((names["distillation"] | {"teacher_cache"}) & given.keys()):
+                raise UsageError(f"`{name}` needs a `teacher`; name one")
+        return cls(
+            task=task,
+            **{
+                group: kind(**{name: given[name] for name in names[group] & given.keys()})
+                for group, kind in groups.items()
+            },
+        )
+
+
+class FinetuneOptions(TypedDict, total=False):
+    """The settings of a run, for type checkers; see the classes above."""
+
+    valid: Data
+    valid_split: float
+    text_column: str
+    pair_column: str
+    label_column: str
+    label_separator: str
+    options_column: str
+    option_columns: str | Sequence[str]
+    input_format: str
+    encoding: str
+    delimiter: str
+    no_header: bool
+    limit: int
+    model: str
+    fold: bool
+    student_layers: str
+    student: str
+    positions: int
+    position_growth: Literal["copy", "interpolate"]
+    prune_heads: Sequence[str]
+    max_length: int
+    class_weights: Literal["balanced"]
+    label_smoothing: float
+    augment: float
+    epochs: int
+    learning_rate: float
+    schedule: Literal["linear", "cosine"]
+    warmup: float
+    weight_decay: float
+    layer_decay: float
+    clip: float
+    token_budget: int
+    accumulate: int
+    gradient_checkpointing: bool
+    freeze: str
+    dropout: float
+    average: float
+    precision: "TrainingPrecision"
+    evaluate_every: int
+    early_stopping: int
+    seed: int
+    teacher: str
+    teacher_cache: str
+    temperature: float
+    alpha_ce: float
+    alpha_task: float
+    alpha_cos: float
+    alpha_hidden: float
+    alpha_attention: float
+
+
 def default_rate(width: int) -> float:
     """Return the peak learning rate for a model `width` wide: 5e-5 for 768, more for narrower.
 
@@ -129,30 +329,10 @@ def default_rate(width: int) -> float:
     return min(_MAX_RATE, _BASE_RATE * (_BASE_WIDTH / width) ** 2)
 
 
-def refuse_without_effect(task: str, columns: Columns, options: ObjectiveOptions) -> None:
-    """Raise `UsageError` for a setting that was given and has no effect on a task."""
-    given: dict[str, object] = {
-        "class_weights": options.class_weights,
-        "label_smoothing": options.label_smoothing,
-        "augment": options.augment,
-        "label_separator": columns.separator,
-        "options_column": columns.options,
-        "option_columns": columns.option_list,
-        "pair_column": columns.pair,
-        "label_column": columns.label,
-    }
-    for name, value in given.items():
-        tasks = _ONLY_FOR[name]
-        if value and task not in tasks:
-            raise UsageError(f"`{name}` has no effect on {task}; it is for {', '.join(tasks)}")
-
-
 _BELOW_1 = "from 0 to below 1"
 
 
-def _check(
-    options: object, names: Iterable[str], holds: Callable[[Any], bool], rule: str
-) -> None:
+def _check(options: object, names: Iterable[str], holds: Callable[[Any], bool], rule: str) -> None:
     for name in names:
         value = getattr(options, name)
         if value is not None and not holds(value):

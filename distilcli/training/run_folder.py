@@ -54,7 +54,7 @@ class RunFolder:
         max_length: int | None = None,
         companions: Mapping[str, Any] | None = None,
     ) -> None:
-        """A saved state with another `fingerprint` is refused.
+        """Refuse a saved state with another `fingerprint`.
 
         `companions` are JSON files that belong beside the model, by their paths in the folder.
         """
@@ -71,8 +71,14 @@ class RunFolder:
         check_folder(self.path, force=force)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            for name in (STATE_FILE, CONFIG_FILE, METRICS_FILE, ROW_KEYS_FILE, SUMMARY_FILE,
-                         CARD_FILE):
+            for name in (
+                STATE_FILE,
+                CONFIG_FILE,
+                METRICS_FILE,
+                ROW_KEYS_FILE,
+                SUMMARY_FILE,
+                CARD_FILE,
+            ):
                 (self.path / name).unlink(missing_ok=True)
         except OSError as error:
             raise ResourceError(f"{self.path}: cannot be created: {error}") from None

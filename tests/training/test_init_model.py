@@ -13,11 +13,11 @@ from distilcli.model.heads import SequenceClassifier
 from distilcli.model.loading import load_model
 from distilcli.training.datasets.classify import Examples
 from distilcli.training.init_model import StartingPoint, parse_sizes, start_model, starting_point
-from distilcli.training.objectives.classify import ClassifyLesson
+from distilcli.training.objectives.classify import ClassifyObjective
 
 Make = Callable[..., Path]
 LABELS = ("negative", "positive")
-LESSON = ClassifyLesson(
+LESSON = ClassifyObjective(
     Examples(["a", "b"], None, [0, 1], LABELS), Examples(["a", "b"], None, [0, 1], LABELS)
 )
 
@@ -140,7 +140,7 @@ def test_layers_that_are_no_numbers_are_refused(make_model: Make, text: str) -> 
 def test_a_lesson_sets_a_new_model_up(make_model: Make) -> None:
     told: list[tuple[object, bool]] = []
 
-    class Eager(ClassifyLesson):
+    class Eager(ClassifyObjective):
         def set_up(self, model: Any, *, keeps_head: bool) -> None:
             told.append((model, keeps_head))
 

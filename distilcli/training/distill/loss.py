@@ -13,7 +13,7 @@ saved model does not have it.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -21,35 +21,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from distilcli.engine.batching import Batch
-from distilcli.errors import UsageError
 from distilcli.model.capture import captured_layers
 from distilcli.model.heads import TaskModel
 from distilcli.training.distill.teacher import AnyTeacher, Targets
 from distilcli.training.objectives.base import Example, Objective
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DistillationOptions:
-    """The temperature, and the weight of each part of the loss; the defaults are DistilBERT's."""
-
-    temperature: float = 2.0
-    alpha_ce: float = 5.0
-    alpha_task: float = 2.0
-    alpha_cos: float = 1.0
-    alpha_hidden: float = 0.0
-    alpha_attention: float = 0.0
-
-    def __post_init__(self) -> None:
-        """Raise `UsageError` for weights under which nothing would be learned."""
-        for item in fields(self):
-            value = getattr(self, item.name)
-            if not 0 <= value < math.inf:
-                raise UsageError(f"`{item.name}` is {value}; it must be finite, 0 or more")
-        if not self.temperature:
-            raise UsageError("`temperature` is 0; it must be above 0")
-        if not any((self.alpha_ce, self.alpha_task, self.alpha_cos, self.alpha_hidden,
-                    self.alpha_attention)):
-            raise UsageError("`alpha_ce` and all other weights are 0; nothing would be learned")
+from distilcli.training.options import DistillationOptions
 
 
 @dataclass(frozen=True, slots=True)

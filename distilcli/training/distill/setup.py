@@ -18,10 +18,11 @@ from distilcli.tasks.settings import usable_length
 from distilcli.tokenizer.loading import load_tokenizer
 from distilcli.tokenizer.tokenizer import Tokenizer
 from distilcli.training.digests import model_digest
-from distilcli.training.distill.loss import Distillation, DistillationOptions, map_layers
+from distilcli.training.distill.loss import Distillation, map_layers
 from distilcli.training.distill.teacher import AnyTeacher, Teacher
 from distilcli.training.distill.teacher_cache import CachedTeacher
 from distilcli.training.objectives import AnyObjective
+from distilcli.training.options import DistillationOptions
 
 _KINDS = {"single": "one label", "multi": "several labels", "regression": "numbers"}
 

@@ -1,8 +1,8 @@
 """A teacher's outputs cached on disk, so that a second run needs no teacher pass.
 
 One pass over all examples writes them, and every later run reads them. The cache has a folder for
-each combination of teacher, data and length, named by its digest. In it is one for each epoch with
-examples of its own, and each precision (a run uses that of another precision if its own is missing):
+each combination of teacher, data and length, named by its digest. In it is one for each epoch (if
+examples vary) and precision; a run uses those of another precision if its own are missing:
 
     outputs.bin   the outputs of each example without padding, fp32
     hidden.bin    its hidden states without padding, layer by layer, fp16
@@ -226,7 +226,10 @@ def _make(folder: Path, teacher: Teacher, *, epoch: int, on_pass: OnPass) -> Non
             for indices in batches[position.batches :]:
                 stop_if_asked()
                 _write(indices, teacher, epoch, position.index, outputs, hidden)
-                position.batches, position.ends = position.batches + 1, (outputs.tell(), hidden.tell())
+                position.batches, position.ends = (
+                    position.batches + 1,
+                    (outputs.tell(), hidden.tell()),
+                )
                 done += len(indices)
                 on_pass(done, len(sizes))
             for file in (outputs, hidden):

@@ -67,7 +67,7 @@ AnyExample = TypeVar("AnyExample", bound=Example)
 Outputs = TypeVar("Outputs")
 
 
-class Trainable(Protocol[Model, AnyExample, Outputs]):
+class Trainable(Protocol[AnyExample, Outputs]):
     """What the training loop needs: an objective, or one with a teacher added.
 
     The loss is a mean over units: rows, labelled words or masked tokens, depending on the task.
@@ -86,7 +86,7 @@ class Trainable(Protocol[Model, AnyExample, Outputs]):
     def units(self, example: AnyExample) -> int:
         """Count the units of an example."""
 
-    def outputs(self, model: Model, batch: Batch, examples: Sequence[AnyExample]) -> Outputs:
+    def outputs(self, model: Any, batch: Batch, examples: Sequence[AnyExample]) -> Outputs:
         """Run the model on the pieces of `examples`, in order; return what `loss` needs."""
 
     def loss(self, outputs: Outputs, examples: Sequence[AnyExample]) -> Tensor:
@@ -100,7 +100,7 @@ class Trainable(Protocol[Model, AnyExample, Outputs]):
 
 
 class Objective(ABC, Generic[Rows, Model, AnyExample]):
-    """A training task with its rows; `prepare` has to come before anything about examples.
+    """A training task with its rows; everything about examples needs `prepare` first.
 
     `task` is its name, `head` what learns, `noun` what one of its rows is called. `varies` says
     whether examples differ from epoch to epoch.
@@ -111,6 +111,13 @@ class Objective(ABC, Generic[Rows, Model, AnyExample]):
     noun: str = "text"
     metric: Metric
     varies: bool = False
+
+    # These are set by `prepare`.
+    model: Model
+    tokenizer: Tokenizer
+    max_length: int
+    sizes: Sequence[int]
+    _examples: Sequence[AnyExample]
 
     def __init__(self, train: Rows, valid: Rows, options: ObjectiveOptions | None = None) -> None:
         self.train = train

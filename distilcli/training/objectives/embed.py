@@ -106,7 +106,8 @@ class EmbedObjective(Objective[list[TextPair], BaseModel, PairExample]):
         unit = ", normalized" if self.recipe.normalizes else ""
         loss = f"; loss: {'CoSENT' if self._scored else 'in-batch negatives'}"
         return (
-            super().describe() + (loss if self.noun == "pair" else "")
+            super().describe()
+            + (loss if self.noun == "pair" else "")
             + f"; vectors: {'+'.join(self.recipe.pooling)}{unit}"
         )
 

@@ -51,12 +51,13 @@ class TagObjective(Objective[TaggedSentences, TokenClassifier, TaggedExample]):
     def checked(self, rows: TaggedSentences, name: str) -> CheckedRows:
         """Return the sentences for the data checks, labelled with the types of their entities."""
         types = [parse_tag(label).type or OUTSIDE for label in rows.label_names]
-        found = [{types[label] for label in labels if label != UNLABELLED} for labels in rows.labels]
+        found = [{types[each] for each in labels if each != UNLABELLED} for labels in rows.labels]
         return CheckedRows(
             name=name,
             texts=[" ".join(words) for words in rows.words],
             labels=[tuple(sorted(each - {OUTSIDE})) for each in found],
             known=types,
+            exclusive=False,
             places=rows.places,
         )
 

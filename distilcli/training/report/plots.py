@@ -1,6 +1,6 @@
 """A run as a picture, drawn by matplotlib: curves, confusion between labels, reliability.
 
-The panels depend on the task: only classify has more than curves. The same run gives the same bytes.
+Tasks other than classify only have curves. The same run gives the same bytes.
 """
 
 import warnings

@@ -15,11 +15,11 @@ from distilcli.errors import UsageError
 from distilcli.model.capture import forward_all
 from distilcli.model.surgery import prune_heads
 from distilcli.training.datasets.classify import UNLABELLED
-from distilcli.training.distill.loss import Distillation, DistillationOptions, map_layers
+from distilcli.training.distill.loss import Distillation, map_layers
 from distilcli.training.distill.teacher import Teacher
 from distilcli.training.loop import Trainer
 from distilcli.training.objectives.classify import LabelledExample
-from distilcli.training.options import TrainingOptions
+from distilcli.training.options import DistillationOptions, TrainingOptions
 from distilcli.training.run_folder import RunFolder
 from tests.training._runs import Rows
 from tests.training._teaching import ROWS, STUDENT, TEACHER, Pair, TeachableToy
