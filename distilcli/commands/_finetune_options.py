@@ -129,7 +129,7 @@ class Learning:
     ] = 1.0
     clip: Annotated[float, opt("Maximum norm of the gradients.", min=0.001)] = 1.0
     token_budget: Annotated[
-        int, opt("Maximum tokens per batch, padding included.", "--max-tokens", min=8)
+        int, opt("Maximum tokens per batch, padding included.", "--max-tokens", "--token-budget", min=8)
     ] = 1_024
     accumulate: Annotated[int, opt("Batches per optimizer step.", min=1)] = 1
     gradient_checkpointing: Annotated[
