@@ -44,14 +44,14 @@ def estimate(
     changed afterwards, and cannot be trained.
     """
     sizes, options = trainer.objective.sizes, trainer.options
-    steps = trainer.steps_of(0)
+    steps = trainer.steps.of_epoch(0)
     weight = [sum(sizes[index] for batch in step for index in batch) for step in steps]
     largest = max(range(len(steps)), key=weight.__getitem__)
     timed = range(min(_TIMED_STEPS, len(steps)))
     trainer.step(steps[largest])
     tokens, epoch = sum(weight[index] for index in timed), sum(weight)
     seconds = _seconds(lambda index: trainer.step(steps[index]), timed) / tokens
-    evaluations = trainer.count_evaluations()
+    evaluations = trainer.steps.evaluations
     learned, validated = epoch * options.epochs, epoch * valid_share * evaluations
     if reads_once:
         expected = seconds * epoch * (1 + valid_share)
@@ -62,7 +62,7 @@ def estimate(
         learning = max(0.0, seconds - teaching)
         expected = learning * (learned + validated * _FORWARD_SHARE) + teaching * epoch
     return TrainingEstimate(
-        steps=trainer.count_steps(),
+        steps=trainer.steps.total,
         tokens=learned,
         evaluations=evaluations,
         expected_seconds=expected,

@@ -7,13 +7,14 @@ resumed run ends with the same bits as an uninterrupted one.
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from distilcli.engine.batching import Batch, pad
 from distilcli.errors import InputError, RowError, UsageError
@@ -21,10 +22,15 @@ from distilcli.interrupt import Interrupted, deferred_interrupt, stop_if_asked
 from distilcli.memory import give_back_memory
 from distilcli.model.heads import TaskModel
 from distilcli.model.precision import choose_training_dtype
-from distilcli.training.batches import epoch_batches
+from distilcli.training.batches import StepPlan
 from distilcli.training.freezing import freeze, set_dropout
 from distilcli.training.objectives.base import Trainable
-from distilcli.training.optimizer import SCHEDULES, build_optimizer, set_learning_rate
+from distilcli.training.optimizer import (
+    SCHEDULES,
+    WeightAverage,
+    build_optimizer,
+    set_learning_rate,
+)
 from distilcli.training.options import TrainingOptions
 from distilcli.training.run_folder import RunFolder
 
@@ -90,8 +96,9 @@ class Trainer:
             layer_decay=options.layer_decay,
             projection=self._projection,
         )
-        self._average = _clone(model) if options.average else None
-        self._progress = Progress(total_steps=self.count_steps())
+        self._average = WeightAverage(model, options.average) if options.average else None
+        self.steps = StepPlan(objective.sizes, options)
+        self._progress = Progress(total_steps=self.steps.total)
         self._began = self._saved_at = time.monotonic()
 
     def train(self) -> dict[str, Any]:
@@ -110,10 +117,12 @@ class Trainer:
         return self._summary()
 
     def _take_steps(self) -> None:
-        for epoch, batches in self.remaining_steps():
+        if self._should_stop():  # killed after the last evaluation
+            return
+        for epoch, batches in self.steps.after(self._progress.step):
             self._progress.epoch = epoch
             self.step(batches)
-            if self._is_evaluation_due():
+            if self.steps.is_evaluated(self._progress.step):
                 self._evaluate()
                 if self._should_stop():
                     return
@@ -138,9 +147,8 @@ class Trainer:
             self._projection.load_state_dict(state["projection"])
         self._optimizer.load_state_dict(state["optimizer"])
         if self._average is not None:
-            self._average = {
-                name: weight.to(self._device) for name, weight in state["average"].items()
-            }
+            for name, weight in state["average"].items():
+                self._average.weights[name] = weight.to(self._device)
         self._progress = Progress(**state["progress"])
         self._precision = state["precision"]  # auto may choose another one today
         if self._keeps_threads:
@@ -181,17 +189,21 @@ class Trainer:
         self._optimizer.step()
         self._optimizer.zero_grad()
         if self._average is not None:
-            self._update_average(self._average)
+            self._average.update(progress.step + 1)
         progress.step += 1
         since = progress.step - (progress.history[-1]["step"] if progress.history else 0)
         progress.loss += (loss - progress.loss) / since
         self._on_progress(progress)
 
     def _evaluate(self) -> None:
-        progress = self._progress
-        live = self._swap_in_average()
-        scores = self._scores()
-        metric = self.objective.metric
+        with self._average.in_model() if self._average else nullcontext():
+            self._take_scores(self._scores())
+        self._save_state()
+        self._on_progress(self._progress)
+
+    def _take_scores(self, scores: dict[str, float]) -> None:
+        """Note an evaluation, and save the model if it is the best so far."""
+        progress, metric = self._progress, self.objective.metric
         score = scores[metric.name]
         better = metric.is_better(score, progress.best)
         progress.history.append(
@@ -210,10 +222,6 @@ class Trainer:
             self._run.save_best(self.model)
         else:
             progress.evaluations_since_best += 1
-        if live is not None:
-            self.model.load_state_dict(live)
-        self._save_state()
-        self._on_progress(progress)
 
     def _scores(self) -> dict[str, float]:
         self.model.eval()
@@ -234,48 +242,6 @@ class Trainer:
             "is too high: start over with a lower `learning_rate` and `force`"
         )
 
-    def remaining_steps(self) -> Iterator[tuple[int, list[list[int]]]]:
-        """Yield (epoch, batches of the step) for the remaining steps."""
-        if self._should_stop():  # killed after the last evaluation
-            return
-        step = 0
-        for epoch in range(self.options.epochs):
-            for batches in self.steps_of(epoch):
-                step += 1
-                if step > self._progress.step:
-                    yield epoch, batches
-
-    def steps_of(self, epoch: int) -> list[list[list[int]]]:
-        """Return the steps of an epoch, each as the batches that `step` takes."""
-        batches = epoch_batches(
-            self.objective.sizes,
-            token_budget=self.options.token_budget,
-            seed=self.options.seed,
-            epoch=epoch,
-        )
-        size = self.options.accumulate
-        return [batches[start : start + size] for start in range(0, len(batches), size)]
-
-    def count_steps(self) -> int:
-        """Count the steps of the whole run."""
-        self._epoch_ends: set[int] = set()
-        total = 0
-        for epoch in range(self.options.epochs):
-            total += len(self.steps_of(epoch))
-            self._epoch_ends.add(total)
-        return total
-
-    def count_evaluations(self) -> int:
-        """Count the evaluations of the whole run without early stopping."""
-        every, total = self.options.evaluate_every, self.count_steps()
-        return self.options.epochs if every is None else -(-total // every)
-
-    def _is_evaluation_due(self) -> bool:
-        step, every = self._progress.step, self.options.evaluate_every
-        if step == self._progress.total_steps:
-            return True
-        return step in self._epoch_ends if every is None else step % every == 0
-
     def _should_stop(self) -> bool:
         patience = self.options.early_stopping
         return patience is not None and self._progress.evaluations_since_best >= patience
@@ -291,28 +257,11 @@ class Trainer:
         enabled = self._precision == "bf16"
         return torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=enabled)
 
-    @torch.no_grad()
-    def _update_average(self, average: dict[str, Tensor]) -> None:
-        # At first the average follows the weights closely.
-        step = self._progress.step + 1
-        decay = min(self.options.average, step / (step + 9))
-        for name, parameter in self.model.named_parameters():
-            if parameter.requires_grad:
-                average[name].lerp_(parameter, 1 - decay)
-
-    def _swap_in_average(self) -> dict[str, Tensor] | None:
-        """Put the averaged weights into the model; return the live ones, to be restored."""
-        if self._average is None:
-            return None
-        live = _clone(self.model)
-        self.model.load_state_dict(self._average)
-        return live
-
     def _save_state(self) -> None:
         state = {
             "model": self.model.state_dict(),
             "optimizer": self._optimizer.state_dict(),
-            "average": self._average,
+            "average": self._average and self._average.weights,
             "progress": asdict(self._progress),
             "projection": None if self._projection is None else self._projection.state_dict(),
             "rng": torch.get_rng_state(),
@@ -339,7 +288,3 @@ class Trainer:
             "precision": self._precision,
             "options": asdict(self.options),
         }
-
-
-def _clone(model: torch.nn.Module) -> dict[str, Tensor]:
-    return {name: weight.detach().clone() for name, weight in model.state_dict().items()}

@@ -1,11 +1,12 @@
-"""AdamW for a transformer: parameter groups, learning rates and schedules."""
+"""AdamW for a transformer: parameter groups, schedules, and an average of the weights."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from distilcli.model.keys import PREFIX
 
@@ -68,6 +69,36 @@ def cosine_schedule(step: int, *, total: int, warmup: int) -> float:
 
 
 SCHEDULES: dict[str, Callable[..., float]] = {"linear": linear_schedule, "cosine": cosine_schedule}
+
+
+class WeightAverage:
+    """An exponential moving average of a model's trainable weights."""
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        self._model = model
+        self._decay = decay
+        self.weights = _clone(model)
+
+    @torch.no_grad()
+    def update(self, step: int) -> None:
+        """Take in the weights after `step`, counted from 1."""
+        # At first the average follows the weights closely.
+        decay = min(self._decay, step / (step + 9))
+        for name, parameter in self._model.named_parameters():
+            if parameter.requires_grad:
+                self.weights[name].lerp_(parameter, 1 - decay)
+
+    @contextmanager
+    def in_model(self) -> Iterator[None]:
+        """Put the averaged weights into the model for a while."""
+        live = _clone(self._model)
+        self._model.load_state_dict(self.weights)
+        yield
+        self._model.load_state_dict(live)
+
+
+def _clone(model: nn.Module) -> dict[str, Tensor]:
+    return {name: weight.detach().clone() for name, weight in model.state_dict().items()}
 
 
 def _layer(name: str) -> int:

@@ -32,14 +32,14 @@ def test_the_largest_step_is_among_those_that_are_taken(tmp_path: Path) -> None:
     estimate(run.trainer, valid_share=0.0)
     sizes = [
         max(len(TRAIN.pieces[i]) for i in batch) * len(batch)
-        for step in run.trainer.steps_of(0)
+        for step in run.trainer.steps.of_epoch(0)
         for batch in step
     ]
     assert (
         taken[0]
         == max(
             (sum(len(TRAIN.pieces[i]) for i in batch), size)
-            for step, size in zip(run.trainer.steps_of(0), sizes, strict=True)
+            for step, size in zip(run.trainer.steps.of_epoch(0), sizes, strict=True)
             for batch in step
         )[1]
     )
