@@ -2,34 +2,23 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Annotated, Any, Literal
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
 
-import typer
-
-from distilcli.commands import _options as shared
-from distilcli.commands._file_run import ReportOptions
-
-
-def opt(
-    explanation: str,
-    *spellings: str,
-    metavar: str | None = None,
-    min: float | None = None,
-    max: float | None = None,
-) -> Any:  # noqa: A002
-    return typer.Option(*spellings, help=explanation, metavar=metavar, min=min, max=max)
-
-
-def argument(explanation: str) -> Any:
-    return typer.Argument(help=explanation, metavar="FILES...")
+from distilcli.commands import _option_groups as shared
+from distilcli.commands._declare import Also, argument, opt
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainingRows:
     """Which rows are read, and which of their columns."""
 
-    files: Annotated[list[str], argument("Training rows, in any format that classify reads.")]
-    valid: Annotated[list[str] | None, opt("Validation rows; repeatable.", metavar="FILE")] = None
+    topic: ClassVar[str] = "Input"
+
+    files: Annotated[
+        list[str], argument("Training rows, in any format that classify reads.", "FILES...")
+    ]
+    valid: Annotated[list[str] | None, opt("Validation rows.", metavar="FILE")] = None
     valid_split: Annotated[
         float | None,
         opt("Without --valid: share of the rows set aside (default: 0.1).", min=0.001, max=0.9),
@@ -50,13 +39,8 @@ class TrainingRows:
             "Separator of the labels in a cell, for multilabel (default: a comma).", metavar="CHAR"
         ),
     ] = None
-    options_column: Annotated[
-        str | None,
-        opt("Column with the list of options, as JSON in CSV (default: options).", metavar="NAME"),
-    ] = None
-    option_columns: Annotated[
-        str | None, opt("Columns with one option each: a,b,c.", metavar="NAMES")
-    ] = None
+    options_column: shared.OptionsColumnOption = None
+    option_columns: shared.OptionColumnsOption = None
     input_format: shared.InputFormatOption = None
     encoding: shared.EncodingOption = "utf-8"
     delimiter: shared.DelimiterOption = None
@@ -69,6 +53,8 @@ class TrainingRows:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class InitialModel:
     """The model to start from, and how its architecture is changed first."""
+
+    topic: ClassVar[str] = "Model"
 
     model: Annotated[
         str | None,
@@ -100,7 +86,7 @@ class InitialModel:
     ] = None
     prune_heads: Annotated[
         list[str] | None,
-        opt("Attention heads to remove, such as 0:1,3; repeatable.", metavar="LAYER:HEADS"),
+        opt("Attention heads to remove, such as 0:1,3.", metavar="LAYER:HEADS"),
     ] = None
     max_length: shared.MaxLengthOption = None
 
@@ -108,6 +94,8 @@ class InitialModel:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Learning:
     """How the model learns; the defaults are those of `training.options`."""
+
+    topic: ClassVar[str] = "Training"
 
     epochs: Annotated[int, opt("Passes over the training rows.", min=1)] = 3
     learning_rate: Annotated[
@@ -129,7 +117,9 @@ class Learning:
     ] = 1.0
     clip: Annotated[float, opt("Maximum norm of the gradients.", min=0.001)] = 1.0
     token_budget: Annotated[
-        int, opt("Maximum tokens per batch, padding included.", "--max-tokens", "--token-budget", min=8)
+        int,
+        opt("Maximum tokens per batch, padding included.", "--max-tokens", topic="Speed", min=8),
+        Also("--token-budget"),
     ] = 1_024
     accumulate: Annotated[int, opt("Batches per optimizer step.", min=1)] = 1
     gradient_checkpointing: Annotated[
@@ -138,8 +128,8 @@ class Learning:
     freeze: Annotated[
         str,
         opt(
-            "What not to train: nothing, embeddings (the token table), the lowest N layers, or "
-            "encoder (all but the head).",
+            "Part not to train: nothing, embeddings (the token table), N (the lowest N layers) or "
+            "encoder, which leaves the head.",
             metavar="WHAT",
         ),
     ] = "nothing"
@@ -148,7 +138,7 @@ class Learning:
         opt("Dropout rate (default: the model's own; 0 suits short runs).", min=0, max=0.9),
     ] = None
     class_weights: Annotated[
-        Literal["balanced"] | None, opt("balanced: weight labels by their rarity.")
+        Literal["balanced"] | None, opt("Weight labels by their rarity.")
     ] = None
     label_smoothing: Annotated[
         float, opt("Share of a label that is spread over all labels.", min=0, max=0.9)
@@ -177,6 +167,8 @@ class Learning:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Teacher:
     """The model that the student learns from beside the rows, and the weights of the loss."""
+
+    topic: ClassVar[str] = "Distillation"
 
     teacher: Annotated[
         str | None,
@@ -212,6 +204,8 @@ class Teacher:
 class RunOutput:
     """Where the run goes, where it computes, and what is reported."""
 
+    topic: ClassVar[str] = "Output"
+
     output: Annotated[str, opt("The folder of the run.", "--output", "-o", metavar="DIR")]
     plot: Annotated[
         str | None,
@@ -220,33 +214,19 @@ class RunOutput:
             metavar="FILE",
         ),
     ] = None
-    dry_run: Annotated[
-        bool, opt("Check the rows and estimate steps, time and memory; train nothing.")
-    ] = False
-    threads: shared.ThreadsOption = None
-    device: shared.DeviceOption = "auto"
     resume: Annotated[bool, opt("Continue an interrupted run.")] = False
     force: shared.ForceOption = False
-    stats_file: shared.StatsOption = None
-    json_summary: shared.JsonOption = False
+    device: shared.DeviceOption = "auto"
     offline: shared.OfflineOption = False
-    quiet: shared.QuietOption = False
+    threads: shared.ThreadsOption = None
 
-    @property
-    def report(self) -> ReportOptions:
-        """How the summary is given."""
-        return ReportOptions(stats_file=self.stats_file, as_json=self.json_summary)
-
-    def check(self) -> None:
+    def check(self, report: shared.Report) -> None:
         """Raise `UsageError` for files or folders that may not be written."""
-        from pathlib import Path
-
         from distilcli.tokenizer.plot import check_plot
         from distilcli.training.run_files import check_folder
 
-        if not self.dry_run:
+        if not report.dry_run:
             check_folder(Path(self.output), resume=self.resume, force=self.force)
-        self.report.check()
         if self.plot is not None:
             check_plot(self.plot, force=self.force or self.resume, made=self.output)
 

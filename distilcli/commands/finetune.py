@@ -4,8 +4,7 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
+from distilcli.commands._declare import opt, options
 from distilcli.commands._file_run import write_report
 from distilcli.commands._finetune_options import (
     InitialModel,
@@ -15,24 +14,22 @@ from distilcli.commands._finetune_options import (
     TrainingRows,
     changed,
 )
-from distilcli.commands._grouped import grouped
-from distilcli.console import Console
+from distilcli.commands._option_groups import Report
 from distilcli.tasks.spec import TaskName
 
 _HOW_TO_BEGIN = {"--resume", "--force"}
 
 
-@grouped(TrainingRows, InitialModel, Learning, Teacher, RunOutput)
+@options(topic="Task")
 def finetune(
     rows: TrainingRows,
     start: InitialModel,
     learning: Learning,
     teacher: Teacher,
     run_output: RunOutput,
+    report: Report,
     *,
-    task: Annotated[TaskName, typer.Option("--task", help="What the model learns to do.")] = (
-        "classify"
-    ),
+    task: Annotated[TaskName, opt("What the model learns to do.")] = "classify",
 ) -> None:
     """Train a model on your rows, and keep the best one by its score on the validation rows.
 
@@ -42,16 +39,18 @@ def finetune(
     as an uninterrupted run. --freeze encoder runs the encoder once per text, for tasks of whole
     texts, and trains the head in seconds. With --teacher the model also learns from a bigger one.
 
-    Examples: distil finetune reviews.csv -o my-model · distil finetune train.conll -o my-tagger
-    --task tag · distil finetune texts.csv -o small --teacher big-model
+    Examples:
+      distil finetune reviews.csv -o my-model
+      distil finetune train.conll -o my-tagger --task tag
+      distil finetune texts.csv -o small --teacher big-model
     """
     from distilcli.tasks.spec import task_spec
     from distilcli.training.options import RunOptions
 
-    options = RunOptions.of(task, changed(rows, start, learning, teacher))
-    run_output.check()
-    sources = options.data.open()
-    run_output.report.spare([path for source in sources if source for path in source.paths])
+    settings = RunOptions.of(task, changed(rows, start, learning, teacher))
+    run_output.check(report)
+    sources = settings.data.open()
+    report.check([path for source in sources if source for path in source.paths])
     # Errors about columns come before torch is loaded.
     spec, train_rows = task_spec(task), sources[0]
     column = "" if spec.text_columns else f"; text column {train_rows.text_column!r}"
@@ -71,9 +70,9 @@ def finetune(
     from distilcli.training.plan import plan_run
     from distilcli.training.run import PreparedRun
 
-    console = Console(quiet=run_output.quiet)
+    console = report.console
     plan = plan_run(
-        options,
+        settings,
         sources,
         Path(run_output.output),
         device=run_output.device,
@@ -90,15 +89,14 @@ def finetune(
                 plan,
                 on_progress=view.on_progress,
                 on_pass=view.on_pass,
-                dry_run=run_output.dry_run,
+                dry_run=report.dry_run,
             )
             show_findings(console, run.findings)
             show_cache(console, run.bytes_to_keep)
-            if run_output.dry_run:
+            if report.dry_run:
                 estimate = run.estimate()
                 show_training_estimate(console, estimate)
-                report = {**about, "dry_run": True, **estimate.as_dict()}
-                write_report(report, run_output.report)
+                write_report({**about, "dry_run": True, **estimate.as_dict()}, report)
                 return
             summary = run.train(
                 resume=run_output.resume,
@@ -112,4 +110,4 @@ def finetune(
         show_interrupted(console, run_output.output, can_resume=saved, forced=run_output.force)
         raise
     show_training(console, summary, run_output.output, command=spec.command)
-    write_report({**about, **summary}, run_output.report)
+    write_report({**about, **summary}, report)
