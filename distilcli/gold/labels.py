@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from distilcli.errors import InputError, UsageError
 
+
 class LabelError(InputError):
     """The rows lack labels that are needed."""
 

@@ -45,7 +45,9 @@ def stopped_at(step: int) -> Callable[[Progress], None]:
     return on_progress
 
 
-def objective_of(folder: Path, objective: AnyObjective, *, max_length: int = 64, seed: int = 0) -> Any:
+def objective_of(
+    folder: Path, objective: AnyObjective, *, max_length: int = 64, seed: int = 0
+) -> Any:
     """Return the objective prepared for the initial model, and that model."""
     torch.manual_seed(seed)
     files = describe_folder("m", folder)
