@@ -10,6 +10,7 @@ from distilcli.evaluation.of_model import ModelSubject, open_model
 from distilcli.evaluation.of_predictions import PredictionsSubject, open_predictions
 from distilcli.evaluation.report import Report, report_of
 from distilcli.gold.columns import Columns
+from distilcli.rows.data import Data, open_data
 from distilcli.rows.reader import RowSource, open_rows
 from distilcli.stats import RunStats
 from distilcli.tasks.settings import LongTexts, WindowPooling
@@ -28,7 +29,7 @@ Subject = ModelSubject | PredictionsSubject
 
 def evaluate(
     subject: str,
-    data: str | Sequence[str] | None = None,
+    data: Data | None = None,
     *,
     task: str | None = None,
     text_column: str | None = None,
@@ -54,7 +55,8 @@ def evaluate(
     """Measure a model on rows with gold labels, or the predictions in a file against them.
 
     `subject` is a model (a folder, a hub id or a built-in name) or a file of predictions; `data`
-    are files with the gold labels, which predictions may have in their own rows. The task is that
+    are paths of files, or rows as mappings, with gold labels, which predictions may have in their
+    own rows. The task is that
     of the model's head or of the columns with predictions. The other settings are those of
     `distil evaluate`; `predictor` are keyword arguments of the task's predictor, such as `device`,
     `precision` and `batches`. Raises `DistilError` as the command does.
@@ -67,10 +69,11 @@ def evaluate(
         option_columns=tuple(option_columns),
         label_separator=label_separator,
     )
-    paths = [data] if isinstance(data, str) else list(data or ())
-    source = open_rows(paths, text_column=text_column, limit=limit) if paths else None
+    source = None
+    if data is not None:
+        source = open_data(data, name="`data`", text_column=text_column, limit=limit)
     predictions = None
-    if is_predictions(subject, has_data=bool(paths)) and not is_answers(subject):
+    if is_predictions(subject, has_data=source is not None) and not is_answers(subject):
         # Predictions that are matched by ids may be in another order.
         predictions = open_rows([subject], limit=limit if source is None else None)
     opened = open_subject(

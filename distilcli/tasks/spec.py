@@ -123,7 +123,7 @@ register(
         example="classify reviews.csv",
         predictor="distilcli.predictors.classifier:Classifier",
         dataset="distilcli.training.datasets.classify:read_dataset",
-        objective="distilcli.training.objectives.classify:ClassifyLesson",
+        objective="distilcli.training.objectives.classify:ClassifyObjective",
         results="distilcli.evaluation.results.classify:ClassifyResults",
     )
 )
@@ -147,7 +147,7 @@ register(
         example="classify reviews.csv",
         predictor="distilcli.predictors.classifier:Classifier",
         dataset="distilcli.training.datasets.multilabel:read_dataset",
-        objective="distilcli.training.objectives.multilabel:MultilabelLesson",
+        objective="distilcli.training.objectives.multilabel:MultilabelObjective",
         results="distilcli.evaluation.results.multilabel:MultilabelResults",
     )
 )
@@ -167,7 +167,7 @@ register(
         example="classify reviews.csv",
         predictor="distilcli.predictors.classifier:Classifier",
         dataset="distilcli.training.datasets.regress:read_dataset",
-        objective="distilcli.training.objectives.regress:RegressLesson",
+        objective="distilcli.training.objectives.regress:RegressObjective",
         results="distilcli.evaluation.results.regress:RegressResults",
     )
 )
@@ -190,7 +190,7 @@ register(
         example="tag news.csv",
         predictor="distilcli.predictors.tagger:Tagger",
         dataset="distilcli.training.datasets.tag:read_dataset",
-        objective="distilcli.training.objectives.tag:TagLesson",
+        objective="distilcli.training.objectives.tag:TagObjective",
         results="distilcli.evaluation.results.tag:TagResults",
     )
 )
@@ -217,7 +217,7 @@ register(
         example="qa questions.csv",
         predictor="distilcli.predictors.answerer:Answerer",
         dataset="distilcli.training.datasets.qa:read_dataset",
-        objective="distilcli.training.objectives.qa:QaLesson",
+        objective="distilcli.training.objectives.qa:QaObjective",
         results="distilcli.evaluation.results.qa:QaResults",
     )
 )
@@ -236,7 +236,7 @@ register(
         example="fill sentences.csv",
         predictor="distilcli.predictors.mask_filler:MaskFiller",
         dataset="distilcli.training.datasets.mlm:read_dataset",
-        objective="distilcli.training.objectives.mlm:MlmLesson",
+        objective="distilcli.training.objectives.mlm:MlmObjective",
         results="distilcli.evaluation.results.mlm:MlmResults",
     )
 )
@@ -257,7 +257,7 @@ register(
         example="embed texts.csv -o vectors.npy",
         predictor="distilcli.predictors.embedder:Embedder",
         dataset="distilcli.training.datasets.embed:read_dataset",
-        objective="distilcli.training.objectives.embed:EmbedLesson",
+        objective="distilcli.training.objectives.embed:EmbedObjective",
         results="distilcli.evaluation.results.embed:EmbedResults",
     )
 )
@@ -277,7 +277,7 @@ register(
         example="choose questions.csv",
         predictor="distilcli.predictors.chooser:Chooser",
         dataset="distilcli.training.datasets.choose:read_dataset",
-        objective="distilcli.training.objectives.choose:ChooseLesson",
+        objective="distilcli.training.objectives.choose:ChooseObjective",
         results="distilcli.evaluation.results.choose:ChooseResults",
     )
 )
