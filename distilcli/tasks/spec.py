@@ -98,7 +98,7 @@ def _listed(names: list[str]) -> str:
 
 _TEXTS = frozenset({"label_column", "pair_column", "window_pooling", "augment"})
 
-register(
+for _spec in (
     TaskSpec(
         name="classify",
         command="classify",
@@ -125,9 +125,7 @@ register(
         dataset="distilcli.training.datasets.classify:read_dataset",
         objective="distilcli.training.objectives.classify:ClassifyObjective",
         results="distilcli.evaluation.results.classify:ClassifyResults",
-    )
-)
-register(
+    ),
     TaskSpec(
         name="multilabel",
         command="classify",
@@ -149,9 +147,7 @@ register(
         dataset="distilcli.training.datasets.multilabel:read_dataset",
         objective="distilcli.training.objectives.multilabel:MultilabelObjective",
         results="distilcli.evaluation.results.multilabel:MultilabelResults",
-    )
-)
-register(
+    ),
     TaskSpec(
         name="regress",
         command="classify",
@@ -169,9 +165,7 @@ register(
         dataset="distilcli.training.datasets.regress:read_dataset",
         objective="distilcli.training.objectives.regress:RegressObjective",
         results="distilcli.evaluation.results.regress:RegressResults",
-    )
-)
-register(
+    ),
     TaskSpec(
         name="tag",
         command="tag",
@@ -192,9 +186,7 @@ register(
         dataset="distilcli.training.datasets.tag:read_dataset",
         objective="distilcli.training.objectives.tag:TagObjective",
         results="distilcli.evaluation.results.tag:TagResults",
-    )
-)
-register(
+    ),
     TaskSpec(
         name="qa",
         command="qa",
@@ -219,9 +211,7 @@ register(
         dataset="distilcli.training.datasets.qa:read_dataset",
         objective="distilcli.training.objectives.qa:QaObjective",
         results="distilcli.evaluation.results.qa:QaResults",
-    )
-)
-register(
+    ),
     TaskSpec(
         name="mlm",
         command="fill",
@@ -238,9 +228,7 @@ register(
         dataset="distilcli.training.datasets.mlm:read_dataset",
         objective="distilcli.training.objectives.mlm:MlmObjective",
         results="distilcli.evaluation.results.mlm:MlmResults",
-    )
-)
-register(
+    ),
     TaskSpec(
         name="embed",
         command="embed",
@@ -259,9 +247,7 @@ register(
         dataset="distilcli.training.datasets.embed:read_dataset",
         objective="distilcli.training.objectives.embed:EmbedObjective",
         results="distilcli.evaluation.results.embed:EmbedResults",
-    )
-)
-register(
+    ),
     TaskSpec(
         name="choose",
         command="choose",
@@ -279,8 +265,9 @@ register(
         dataset="distilcli.training.datasets.choose:read_dataset",
         objective="distilcli.training.objectives.choose:ChooseObjective",
         results="distilcli.evaluation.results.choose:ChooseResults",
-    )
-)
+    ),
+):
+    register(_spec)
 
 if TYPE_CHECKING:
     TaskName = str
