@@ -3,7 +3,7 @@
 import dataclasses
 import itertools
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import NoneType
@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from distilcli.commands._file_run import open_sink, told_agreement, write_report
 from distilcli.commands._option_groups import RunOptions
-from distilcli.errors import InputError, UsageError
+from distilcli.errors import UsageError
 
 if TYPE_CHECKING:
     from distilcli.predictors.embedder import Embedder
     from distilcli.rows import RowSource
     from distilcli.tasks.embed import Dtype, Layout
+    from distilcli.vectors.index import VectorIndex
     from distilcli.vectors.writer import VectorWriter
 
 _BLOCK_ROWS = 1000
@@ -66,20 +67,20 @@ class Vectors:
             long_texts=self.run.long_texts(self.window_pooling),
         )
 
-    def like(self, about: Mapping[str, Any]) -> "Vectors":
-        """Return the same with what the options leave out as it was for stored vectors."""
-        stored = about.get("options", {})
+    def like(self, index: "VectorIndex") -> "Vectors":
+        """Return these options, with those of the index in place of what was not given."""
+        stored = index.about.get("options", {})
         if not isinstance(stored, dict) or not all(
             isinstance(stored.get(name), kind) for name, kind in _KINDS.items()
         ):
-            raise InputError("what stands beside the vectors is not as it was written; embed again")
+            raise index.damaged()
         options = {
             name: stored.get(name) if value is None else value
             for name, value in self.options.items()
         }
-        model = self.run.model or str(about.get("model") or "")
+        model = self.run.model or str(index.about.get("model") or "")
         if not model:
-            raise UsageError("nothing beside the vectors says which model made them; give --model")
+            raise UsageError(f"{index.path}: does not say which model made it; give `model`")
         run = dataclasses.replace(self.run, model=model)
         # A query is compared in full: the numbers that were stored may be coarser.
         return dataclasses.replace(self, run=run, dtype="float32", **options)
@@ -102,7 +103,7 @@ def _check_files(run: RunOptions, index: str | None) -> None:
     """Raise `UsageError` where results or the report would replace what is read."""
     from distilcli.rows import is_same_file
     from distilcli.rows.inputs import find_inputs
-    from distilcli.vectors.writer import ABOUT_SUFFIX, ROWS_SUFFIX
+    from distilcli.vectors.writer import METADATA_SUFFIX, ROWS_SUFFIX
 
     run.destination.check()
     run.report.check(output=run.output)
@@ -110,7 +111,7 @@ def _check_files(run: RunOptions, index: str | None) -> None:
         found = find_inputs(run.files or (), run.input_format)
         run.report.spare([each.path for each in found if each.path is not None])
         return
-    stored = [Path(index + suffix) for suffix in ("", ROWS_SUFFIX, ABOUT_SUFFIX)]
+    stored = [Path(index + suffix) for suffix in ("", ROWS_SUFFIX, METADATA_SUFFIX)]
     run.report.spare(stored)
     for path in stored:
         if run.output is not None and is_same_file(run.output, path):
@@ -212,7 +213,7 @@ def search(vectors: Vectors, queries: Sequence[str], *, index: str | None, k: in
     _check_files(run, index)
     stored = open_index(index)
     names = stored.names()
-    embedder = vectors.like(stored.about).embedder()
+    embedder = vectors.like(stored).embedder()
     maker = stored.about.get("model")
     if maker not in {None, embedder.about()["model"]}:
         run.console.warn(f"{index}: was made with the model {maker}; another one's scores mislead")
@@ -225,7 +226,7 @@ def search(vectors: Vectors, queries: Sequence[str], *, index: str | None, k: in
         for query, hits in zip(queries, found, strict=True):
             for rank, hit in enumerate(hits, start=1):
                 which = [query] if query_column else []
-                yield [*which, rank, hit.score, *map(names[hit.number].get, named)]
+                yield [*which, rank, hit.score, *map(names[hit.index].get, named)]
 
     _write(run, (*query_column, "rank", "score", *named), records())
     about = {"command": "embed", "model": embedder.name, "index": index, "vectors": stored.count}

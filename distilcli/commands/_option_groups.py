@@ -24,7 +24,7 @@ from distilcli.errors import UsageError
 if TYPE_CHECKING:
     from distilcli.console.summary import Preview
     from distilcli.engine import Engine, Outcome
-    from distilcli.predictors.base import Predictor
+    from distilcli.predictors.base import AnyPredictor
     from distilcli.rows import Given, Row, RowSource
     from distilcli.tasks.settings import BatchOptions, LongTexts
     from distilcli.vectors.writer import VectorWriter
@@ -116,18 +116,11 @@ class RunOptions:
 
     @property
     def computing(self) -> dict[str, Any]:
-        """What every predictor is told of where and how its model computes.
-
-        Raises `UsageError` for options that cannot be meant together.
-        """
-        from distilcli.tasks.settings import MIN_AGREEMENT
-
-        if self.min_agreement is not None and self.precision != "int8":
-            raise UsageError("--min-agreement is for int8; add --precision int8")
+        """What every predictor is told of where and how its model computes."""
         return {
             "device": self.device,
             "precision": self.precision,
-            "min_agreement": (MIN_AGREEMENT if self.min_agreement is None else self.min_agreement),
+            "min_agreement": self.min_agreement,
             "offline": self.offline,
             "batches": self.batches,
         }
@@ -181,7 +174,7 @@ class RunOptions:
         self,
         command: str,
         source: "RowSource",
-        predictor: "Predictor[Any]",
+        predictor: "AnyPredictor",
         engine: "Engine[Row, Value]",
         columns: Columns[Value],
         *,

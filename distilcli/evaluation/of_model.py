@@ -34,7 +34,7 @@ from distilcli.gold.columns import (
     WORD_COLUMNS,
 )
 from distilcli.predictors.answerer import Answerer
-from distilcli.predictors.base import Predictor
+from distilcli.predictors.base import AnyPredictor
 from distilcli.predictors.chooser import Chooser
 from distilcli.predictors.classifier import Classifier
 from distilcli.predictors.embedder import Embedder
@@ -255,7 +255,7 @@ def _done(
 
 def _exam(
     task: Task,
-    predictor: Predictor[Any],
+    predictor: AnyPredictor,
     source: RowSource,
     how: Engine[Row, Any] | Callable[[RunStats], Iterator[tuple[Row, Any]]],
     expected_of: Callable[[Row], Any],
