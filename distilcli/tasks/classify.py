@@ -47,7 +47,7 @@ def kind_of(config: ModelConfig, *, multi_label: bool = False) -> Kind:
     single = len(config.labels) == 1 and config.problem_type is None
     kind = "regression" if single else _KINDS[config.problem_type]
     if multi_label and kind == "regression":
-        raise UsageError("--multi-label: the model gives numbers, not labels; leave it out")
+        raise UsageError("`multi_label`: the model gives numbers, not labels; leave it out")
     return "multi" if multi_label else kind
 
 
@@ -192,7 +192,7 @@ class ClassificationColumns:
         if twice := sorted(name for name, count in Counter(self.names).items() if count > 1):
             raise UsageError(
                 f"the labels {', '.join(self._labels)} would give two columns {twice[0]!r}; "
-                "leave out --all-scores or --top-k, or rename the model's labels"
+                "leave out `all_scores` or `top_k`, or rename the model's labels"
             )
 
     @property

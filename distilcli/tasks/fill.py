@@ -126,7 +126,7 @@ class FillTask(Generic[Item]):
         if beyond:
             raise RowError(
                 f"{beyond} of {len(masks)} {token} beyond the {self._framer.max_length} tokens "
-                "that are read; use --long window"
+                "that are read; use `long` window"
             )
         # From mask to mask the best window is the same or a later one: their order stays.
         places: dict[int, list[int]] = {}

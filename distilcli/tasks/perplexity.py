@@ -93,7 +93,7 @@ class PerplexityTask(Generic[Item]):
             raise RowError("the text is empty; there is no token to foresee")
         if self._mask in encoding.ids:
             token = self._tokenizer.options.mask_token
-            raise RowError(f"the text has a {token}; --pseudo-perplexity is for whole texts")
+            raise RowError(f"the text has a {token}; `pseudo_perplexity` is for whole texts")
         windows, truncated = self._framer.windows(encoding)
         types = [self._framer.token_types(window) for window in windows]
         pieces: list[Piece] = [

@@ -168,7 +168,7 @@ class QaTask(Generic[Item]):
         if self._framer.max_length - SPECIALS_OF_A_PAIR <= len(question):
             raise RowError(
                 f"the question takes {len(question)} of {self._framer.max_length} tokens and "
-                "leaves no room for the context; ask a shorter one or raise --max-length"
+                "leaves no room for the context; ask a shorter one or raise `max_length`"
             )
         windows, truncated = self._framer.windows(question, encoding, truncation="only_second")
         starts, ends = _edges(encoding.offsets)

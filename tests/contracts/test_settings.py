@@ -67,9 +67,6 @@ model.loading
 model.pooling
 model.precision
 model.surgery
-predictors.embedder
-predictors.int8_check
-predictors.tagger
 rows.formats
 rows.lines
 rows.output
@@ -78,14 +75,7 @@ rows.row
 rows.squad
 rows.tables
 rows.writer
-tasks.candidates
-tasks.classify
-tasks.fill
-tasks.perplexity
 tasks.problems
-tasks.qa
-tasks.sequences
-tasks.settings
 tokenizer.columns
 tokenizer.loading
 tokenizer.plot
