@@ -27,6 +27,10 @@ class Hit:
     score: float
     row: Mapping[str, Any] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        row = f", row={self.row}" if self.row else ""
+        return f"Hit(index={self.index}, score={self.score:.4g}{row})"
+
 
 @dataclass(frozen=True, slots=True)
 class Pair:
