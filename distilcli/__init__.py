@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         RowError,
         UsageError,
     )
+    from distilcli.evaluation.run import evaluate
     from distilcli.predictors.answerer import Answerer
     from distilcli.predictors.chooser import Chooser
     from distilcli.predictors.classifier import Classifier
@@ -48,6 +49,7 @@ __all__ = [
     "Tagger",
     "UsageError",
     "__version__",
+    "evaluate",
     "to_frame",
 ]
 
@@ -56,6 +58,7 @@ _MODULES = {
         "DistilError", "GateError", "HeadError", "InputError", "ModelError", "ResourceError",
         "RowError", "UsageError",
     ),
+    "evaluation.run": ("evaluate",),
     "predictors.answerer": ("Answerer",),
     "predictors.chooser": ("Chooser",),
     "predictors.classifier": ("Classifier",),

@@ -59,15 +59,18 @@ def choose(
     """
     _check(same_options, options_column, option_columns)
     source = run.open_rows(given=_given(run, prompt, same_options))
-    from distilcli.tasks.problems import find_options, find_prompt
+    from distilcli.tasks.problems import find_options
+    from distilcli.tasks.spec import TASKS
 
-    prompt_column = find_prompt(source, prompt_column)
+    usual = TASKS["choose"].text_columns
+    prompt_column = source.usual_column(*usual, option="`prompt_column`", wanted=prompt_column)
     if prompt is not None or not same_options:
         columns, options_of = find_options(
             source,
             prompt_column,
             options_column=options_column,
-            option_columns=None if option_columns is None else options.listed(option_columns),
+            option_columns=options.listed(option_columns or ""),
+            otherwise="give `same_options` twice or more",
         )
     else:
         columns, options_of = [], lambda _: same_options

@@ -17,15 +17,11 @@ from distilcli.commands._file_run import (
 )
 from distilcli.commands._option_groups import RunOptions
 from distilcli.errors import UsageError
+from distilcli.tasks.spec import TaskName
 
 if TYPE_CHECKING:
-    from distilcli.evaluation.run import Evaluation, Outcome
+    from distilcli.evaluation.evaluation import Evaluation, Outcome
     from distilcli.rows import RowSource
-    from distilcli.tasks.settings import LongTexts
-    from distilcli.tokenizer.windows import Long
-
-_PREDICTION_SUFFIXES = ("csv", "tsv", "jsonl", "txt", "conll", "json")
-_WINDOWED = ("tag", "qa", "mlm")
 
 
 def evaluate(
@@ -44,7 +40,7 @@ def evaluate(
         ),
     ] = None,
     task: Annotated[
-        Literal["classify", "multilabel", "regress", "tag", "qa", "mlm", "embed", "choose"] | None,
+        TaskName | None,
         typer.Option("--task", help="What was done; left out: as the model or the columns say."),
     ] = None,
     label_column: Annotated[
@@ -81,11 +77,11 @@ def evaluate(
         typer.Option("--prefix", help="What the names of the columns with predictions begin with."),
     ] = None,
     label_map: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
             "--map",
             metavar="LABEL=NAME",
-            help="What labels of the rows are called by the model: 0=negative,1=positive.",
+            help="Map data labels to model labels, e.g. 0=negative,1=positive (may be repeated).",
         ),
     ] = None,
     threshold: Annotated[
@@ -131,13 +127,13 @@ def evaluate(
         ),
     ] = None,
     force: options.ForceOption = False,
-    least: Annotated[
+    minimum: Annotated[
         list[str] | None,
-        typer.Option("--min", metavar="METRIC=VALUE", help="Exit with 7 if a figure is lower."),
+        typer.Option("--min", metavar="METRIC=VALUE", help="Exit with 7 if a metric is lower."),
     ] = None,
-    most: Annotated[
+    maximum: Annotated[
         list[str] | None,
-        typer.Option("--max", metavar="METRIC=VALUE", help="Exit with 7 if a figure is higher."),
+        typer.Option("--max", metavar="METRIC=VALUE", help="Exit with 7 if a metric is higher."),
     ] = None,
     table_format: options.FormatOption = "auto",
     input_format: options.InputFormatOption = None,
@@ -208,76 +204,75 @@ def evaluate(
         quiet=quiet,
     )
     if confidence is not None and not 0 < confidence < 1:
-        raise UsageError(f"--confidence {confidence:g}: give a share between 0 and 1, such as 0.95")
-    is_file = _is_file(subject)
+        raise UsageError(f"`confidence` {confidence:g}: give a share between 0 and 1, such as 0.95")
+
+    from distilcli.evaluation.run import check_settings, is_predictions, long_texts_of, open_subject
+    from distilcli.gold.columns import Columns
+    from distilcli.gold.labels import label_map as read_label_map
+
     # What is written is checked once it is known what is read.
     reading = replace(run, output=None)
     source = reading.open_rows(text_column) if data else None
-    if source is None and not is_file:
-        raise UsageError(f"{subject}: is a model, no file; name rows to evaluate it on as well")
-    if is_file and calibrate:
-        raise UsageError(f"--calibrate changes a model, and {subject} is a file of predictions")
-    predictions = _predictions(reading, with_data=source is not None) if is_file else None
+    predictions = _predictions(reading, source) if is_predictions(subject) else None
     _check_written(run, [rows for rows in (predictions, source) if rows is not None])
 
-    from distilcli.console.evaluation import show_evaluation, tell_of_rows
+    from distilcli.console.evaluation import show_evaluation, show_row_notes
     from distilcli.console.progress import rows_progress
     from distilcli.console.summary import show_summary
     from distilcli.evaluation.calibrate import check_calibration, save_calibrated
+    from distilcli.evaluation.evaluation import EvaluationOptions
     from distilcli.evaluation.gates import check_gates, parse_gates
-    from distilcli.evaluation.of_model import open_model
-    from distilcli.evaluation.of_predictions import open_predictions
     from distilcli.evaluation.report import report_of
-    from distilcli.evaluation.run import EvaluationOptions
-    from distilcli.evaluation.tasks import metrics_of, refuse_without_effect
     from distilcli.stats import RunStats
 
-    opened = (
-        open_model(subject, source, task=task, pair_column=pair_column, offline=offline)
-        if source is not None and not is_file
-        else open_predictions(subject, predictions, source, task=task, prefix=prefix)
+    columns = Columns(
+        text_column=text_column,
+        pair_column=pair_column,
+        label_column=label_column,
+        options_column=options_column,
+        option_columns=tuple(options.listed(option_columns or "")),
+        label_separator=label_separator,
     )
-    given = {
-        "--threshold": threshold,
-        "--threshold-search": threshold_search or None,
-        "--label-separator": label_separator,
-        "--options-column": options_column,
-        "--option-columns": option_columns,
-        "--map": label_map,
-        "--label-column": label_column,
-        "--text-column": text_column,
-        "--pair-column": pair_column,
-        "--long": long,
-        "--max-length": max_length,
-        "--stride": stride,
-        "--window-pooling": window_pooling,
-        "--batch": batch,
-        "--max-tokens": max_tokens,
-        "--threads": threads,
-        "--device": None if device == "auto" else device,
-        "--precision": None if precision == "fp32" else precision,
-        "--prefix": prefix,
-    }
-    told = [option for option, value in given.items() if value is not None]
-    refuse_without_effect(opened.task, told, of_model=not is_file)
-    metrics = metrics_of(opened.task, search=threshold_search)
-    gates = parse_gates(least or (), most or (), known=metrics)
+    opened = open_subject(
+        subject, predictions, source, task=task, prefix=prefix, columns=columns, offline=offline
+    )
+    names = read_label_map(part for given in label_map or () for part in options.listed(given))
+    check_settings(
+        opened,
+        {
+            **{name: getattr(columns, name) for name in Columns.__slots__},
+            "label_map": label_map,
+            "prefix": prefix,
+            "threshold": threshold,
+            "threshold_search": threshold_search,
+            "calibrate": calibrate,
+            "long": long,
+            "max_length": max_length,
+            "stride": stride,
+            "window_pooling": window_pooling,
+            "batch": batch,
+            "max_tokens": max_tokens,
+            "threads": threads,
+            "device": None if device == "auto" else device,
+            "precision": None if precision == "fp32" else precision,
+        },
+    )
+    known = opened.task.metrics + (opened.task.search_metrics if threshold_search else ())
+    gates = parse_gates(minimum or (), maximum or (), known=known)
     if calibrate:
-        check_calibration(subject, opened.task)
-    exam = opened.exam(
+        check_calibration(subject)
+    long_texts = long_texts_of(
+        opened.task, long=long, max_length=max_length, stride=stride, window_pooling=window_pooling
+    )
+    exam = opened.evaluation(
         EvaluationOptions(
-            text_column=text_column,
-            pair_column=pair_column,
-            label_column=label_column,
-            options_column=options_column,
-            option_columns=tuple(options.listed(option_columns or "")),
-            names=_label_names(label_map),
-            separator=label_separator or ",",
+            columns=columns,
+            prefix=prefix,
+            label_map=names,
             threshold=threshold,
             limited=limit is not None,
             on_error=on_error,
-            computing=run.computing,
-            long_texts=_long_texts(run, opened.task, long, window_pooling),
+            predictor={**run.computing, "long_texts": long_texts},
         )
     )
     if by is not None:
@@ -286,10 +281,10 @@ def evaluate(
     console.note(f"{exam.described}, task {exam.task}, rows {exam.source.name}")
     with exam.source, rows_progress(console, stats, exam.source):
         outcome = exam.run(stats, by=by, keep_rows=errors is not None, on_error=on_error)
-    tell_of_rows(console, outcome)
+    show_row_notes(console, outcome)
     report = report_of(
         outcome, confidence=confidence, search=threshold_search,
-        added=save_calibrated(subject, outcome.measured) if calibrate else {},
+        added=save_calibrated(subject, outcome.results) if calibrate else {},
     )  # fmt: skip
     if stats.batches and not json_summary:
         show_summary(console, stats, Counter())
@@ -305,27 +300,19 @@ def evaluate(
     write_report(
         {**about, "input": exam.source.name, **report.as_dict(), **stats.as_dict()}, run.report
     )
-    check_gates(gates, report.figures)
+    check_gates(gates, report.metrics)
     return EXIT_SOME_ROWS_FAILED if stats.failed else 0
 
 
-def _is_file(subject: str) -> bool:
-    """Say whether predictions are meant, and not a model."""
-    from distilcli.rows.formats import split_suffixes
+def _predictions(run: RunOptions, data: "RowSource | None") -> "RowSource | None":
+    """Open the rows of predictions; None for answers by ids, which are not rows."""
+    from distilcli.evaluation.run import is_answers
 
-    path = Path(subject)
-    named = split_suffixes(subject)[0] in _PREDICTION_SUFFIXES
-    return subject == "-" or path.is_file() or (named and not path.is_dir())
-
-
-def _predictions(run: RunOptions, *, with_data: bool) -> "RowSource | None":
-    """Open the rows of predictions; None for answers by ids, which are no rows."""
-    from distilcli.rows.formats import split_suffixes
-
-    if split_suffixes(run.model)[0] == "json":
+    if is_answers(run.model):
         return None
-    # Of the data so many rows are read; predictions that go by ids may stand in another order.
-    return replace(run, files=[run.model], limit=None if with_data else run.limit).open_rows()
+    # --limit is for the data; predictions that are matched by ids may be in another order.
+    limit = run.limit if data is None else None
+    return replace(run, files=[run.model], limit=limit).open_rows()
 
 
 def _check_written(run: RunOptions, read: "Sequence[RowSource]") -> None:
@@ -342,30 +329,10 @@ def _check_written(run: RunOptions, read: "Sequence[RowSource]") -> None:
     run.report.check(output=run.output)
 
 
-def _label_names(label_map: str | None) -> dict[str, str]:
-    """Read `LABEL=NAME,…`; raise `UsageError` for what is none."""
-    pairs = [part.partition("=") for part in options.listed(label_map or "")]
-    for label, sign, name in pairs:
-        if not (label.strip() and sign and name.strip()):
-            raise UsageError(f"--map {label}{sign}{name}: write LABEL=NAME, such as 0=negative")
-    return {label.strip(): name.strip() for label, _, name in pairs}
-
-
-def _long_texts(
-    run: RunOptions, task: str, long: "Long | None", window_pooling: str | None
-) -> "LongTexts":
-    """Return what is done with long texts; what is left out is as the task's command has it."""
-    from distilcli.tasks.qa import MAX_LENGTH
-
-    usual: Long = "window" if task in _WINDOWED else "truncate"
-    length = run.max_length or (MAX_LENGTH if task == "qa" else None)
-    return replace(run, long=long or usual, max_length=length).long_texts(window_pooling)
-
-
 def _write_errors(run: RunOptions, exam: "Evaluation", outcome: "Outcome") -> None:
     from distilcli.evaluation.report import free_prefix, worst_rows
 
-    names = outcome.measured.fault_names
+    names = outcome.results.error_columns
     prefix = free_prefix(exam.source.columns, names)
     if prefix:
         run.console.note(f"the rows have columns of these names: those of errors are {prefix}…")

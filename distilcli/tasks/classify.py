@@ -31,12 +31,13 @@ Kind = Literal["single", "multi", "regression"]
 _HALF = 0.5
 _CLOSE = 0.02  # numbers of a regression that count as the same
 
-_KINDS: dict[str | None, Kind] = {
+KINDS: dict[str | None, Kind] = {
     None: "single",
     "single_label_classification": "single",
     "multi_label_classification": "multi",
     "regression": "regression",
 }
+"""The kind of a head by its `problem_type` in config.json."""
 
 
 def kind_of(config: ModelConfig, *, multi_label: bool = False) -> Kind:
@@ -45,7 +46,7 @@ def kind_of(config: ModelConfig, *, multi_label: bool = False) -> Kind:
     Raises `UsageError` where `multi_label` is asked of a head that gives plain numbers.
     """
     single = len(config.labels) == 1 and config.problem_type is None
-    kind = "regression" if single else _KINDS[config.problem_type]
+    kind = "regression" if single else KINDS[config.problem_type]
     if multi_label and kind == "regression":
         raise UsageError("`multi_label`: the model gives numbers, not labels; leave it out")
     return "multi" if multi_label else kind

@@ -51,16 +51,6 @@ console.evaluation
 console.summary
 console.tokens
 engine.workers
-evaluation.calibrate
-evaluation.of_model
-evaluation.of_predictions
-evaluation.prediction_columns
-evaluation.results.base
-evaluation.results.classify
-evaluation.results.multilabel
-evaluation.results.qa
-evaluation.tasks
-gold.cells
 model.device
 model.inference
 model.loading
@@ -75,7 +65,6 @@ rows.row
 rows.squad
 rows.tables
 rows.writer
-tasks.problems
 tokenizer.columns
 tokenizer.loading
 tokenizer.plot
@@ -83,24 +72,16 @@ tokenizer.rows
 tokenizer.training
 tokenizer.windows
 training.checks
-training.datasets.classify
-training.datasets.columns
-training.datasets.embed
-training.datasets.qa
-training.datasets.split
-training.datasets.tag
 training.distill.loss
 training.distill.setup
 training.distill.teacher_cache
 training.freezing
 training.init_model
 training.loop
-training.objectives.__init__
 training.options
 training.run
 training.run_folder
 training.run_place
-training.settings
 """.split()
 
 
