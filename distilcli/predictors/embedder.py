@@ -3,21 +3,18 @@
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args, overload
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from distilcli.checkpoint.sentence_transformers import DenseLayer, SentenceRecipe, read_recipe
+from distilcli.checkpoint.sentence_transformers import SentenceRecipe, read_recipe
 from distilcli.engine.engine import Engine, OnError
-from distilcli.errors import ModelError, UsageError
+from distilcli.errors import UsageError
 from distilcli.model.heads import BaseModel
 from distilcli.model.pooling import Pooling, parse_pooling
-from distilcli.model.weights import read_file
 from distilcli.predictors.base import Predictor, checked_text, itself
+from distilcli.predictors.dense import read_dense
 from distilcli.tasks.embed import (
     Array,
     Dtype,
@@ -37,13 +34,6 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 Searched = str | Path | VectorIndex | Array
-
-_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "identity": lambda x: x,
-    "tanh": torch.tanh,
-    "relu": torch.relu,
-    "gelu": torch.nn.functional.gelu,
-}
 
 
 class Embedder(Predictor[BaseModel, str, str, Array]):
@@ -85,7 +75,7 @@ class Embedder(Predictor[BaseModel, str, str, Array]):
         full = self.config.dim * len(self._pooling.modes)
         dense = []
         for dense_layer in recipe.dense if pooling is None else ():
-            function, full = _read_dense(dense_layer, full)
+            function, full = read_dense(dense_layer, full)
             dense.append(function)
         self._finish = Finish(
             dense=tuple(dense),
@@ -291,24 +281,3 @@ class Embedder(Predictor[BaseModel, str, str, Array]):
             known = ", ".join(recipe.prompts) or "none"
             raise UsageError(f"`prompt_name` {name!r}: the prompts of {self.name} are: {known}")
         return recipe.prompts[name]
-
-
-def _read_dense(layer: DenseLayer, width: int) -> tuple[Callable[[Tensor], Tensor], int]:
-    """Return the layer as a function of vectors of `width`, and the width of its output."""
-    weights = read_file(layer.path)
-    weight, bias = weights.get("linear.weight"), weights.get("linear.bias")
-    if weight is None:
-        raise ModelError(f"{layer.path}: has no linear.weight; download the folder again")
-    if weight.shape[1:] != (width,) or (bias is not None and bias.shape != weight.shape[:1]):
-        raise ModelError(
-            f"{layer.path}: a layer of shape {tuple(weight.shape)} does not take vectors of "
-            f"{width} dimensions; download the folder again"
-        )
-    function = partial(
-        _dense, weight.float(), None if bias is None else bias.float(), layer.activation
-    )
-    return function, weight.size(0)
-
-
-def _dense(weight: Tensor, bias: Tensor | None, activation: str, x: Tensor) -> Tensor:
-    return _ACTIVATIONS[activation](torch.nn.functional.linear(x, weight, bias))
