@@ -14,7 +14,7 @@ from distilcli.console import Console
 if TYPE_CHECKING:
     from distilcli.console.summary import Preview
     from distilcli.engine import Engine, Outcome
-    from distilcli.predictors.base import Predictor
+    from distilcli.predictors.base import AnyPredictor
     from distilcli.predictors.int8_check import Agreement
     from distilcli.rows import Given, Row, RowSource
     from distilcli.rows.writer import Block
@@ -83,7 +83,7 @@ class FileRun(Generic[Value]):
     command: str
     options: FileOptions
     source: "RowSource"
-    predictor: "Predictor[Any]"
+    predictor: "AnyPredictor"
     engine: "Engine[Row, Value]"
     columns: Columns[Value]
     text_columns: Sequence[str]
