@@ -187,8 +187,7 @@ def _run(
             force=common.out.force,
         )
 
-    code = FileRun[Any](
-        command="embed",
+    run: FileRun[Any] = FileRun(
         options=common,
         source=source,
         predictor=embedder,
@@ -196,8 +195,8 @@ def _run(
         columns=columns,
         text_columns=[text_column],
         open_vectors=None if stored_by is None else open_vectors,
-    ).run()
-    return code, embedder
+    )
+    return run.run(), embedder
 
 
 def search(vectors: Vectors, queries: Sequence[str], *, index: str | None, k: int) -> int:
