@@ -144,7 +144,7 @@ def options(
                 for name in values
                 if getattr(typer_context.get_parameter_source(name), "name", "") == "COMMANDLINE"
             )
-            values = {**defaults, **values, "given": given}
+            values = {**defaults, **values, "given": given, "command": command.__name__}
             return command(
                 **{
                     name: _object(each.annotation, values)

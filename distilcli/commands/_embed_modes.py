@@ -2,7 +2,7 @@
 
 import itertools
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import NoneType
@@ -16,12 +16,13 @@ from distilcli.commands._file_run import (
     write_report,
 )
 from distilcli.commands._option_groups import RowsOut, check_outputs
-from distilcli.errors import InputError, UsageError
+from distilcli.errors import UsageError
 
 if TYPE_CHECKING:
     from distilcli.predictors.embedder import Embedder
     from distilcli.rows import RowSource
     from distilcli.tasks.embed import Dtype, Layout
+    from distilcli.vectors.index import VectorIndex
     from distilcli.vectors.writer import VectorWriter
 
 _BLOCK_ROWS = 1000
@@ -71,22 +72,20 @@ class Vectors:
             **self.common.predictor_settings(),
         )
 
-    def like(self, about: Mapping[str, Any], index: str) -> "Vectors":
-        """Return the same, with the options of the stored vectors where none are given."""
-        stored = about.get("options", {})
+    def like(self, index: "VectorIndex") -> "Vectors":
+        """Return the same, with the options of the index where none are given."""
+        stored = index.about.get("options", {})
         if not isinstance(stored, dict) or not all(
             isinstance(stored.get(name), kind) for name, kind in _KINDS.items()
         ):
-            raise InputError(
-                f"{index}.json (metadata of the index) is damaged; re-create the index"
-            )
+            raise index.damaged()
         options = {
             name: stored.get(name) if value is None else value
             for name, value in self.options.items()
         }
-        model = self.common.compute.model or str(about.get("model") or "")
+        model = self.common.compute.model or str(index.about.get("model") or "")
         if not model:
-            raise UsageError(f"{index}: its model is unknown; give `model`")
+            raise UsageError(f"{index.path}: does not say which model made it; give `model`")
         compute = replace(self.common.compute, model=model)
         # A query is compared in full precision: the stored numbers may be coarser.
         return replace(
@@ -110,7 +109,7 @@ def _check_suffix(out: RowsOut) -> None:
 def _check_files(common: FileOptions, index: str | None) -> None:
     """Raise `UsageError` if results or the report would replace an input."""
     from distilcli.rows.inputs import find_inputs
-    from distilcli.vectors.writer import ABOUT_SUFFIX, ROWS_SUFFIX
+    from distilcli.vectors.writer import METADATA_SUFFIX, ROWS_SUFFIX
 
     out, report = common.out, common.report
     out.check()
@@ -119,7 +118,7 @@ def _check_files(common: FileOptions, index: str | None) -> None:
         found = find_inputs(common.rows.files or (), common.rows.input_format)
         report.check([each.path for each in found if each.path is not None])
         return
-    stored = [index + suffix for suffix in ("", ROWS_SUFFIX, ABOUT_SUFFIX)]
+    stored = [index + suffix for suffix in ("", ROWS_SUFFIX, METADATA_SUFFIX)]
     check_outputs({"output": out.output, "stats_file": report.stats_file}, stored)
 
 
@@ -188,8 +187,7 @@ def _run(
             force=common.out.force,
         )
 
-    code = FileRun[Any](
-        command="embed",
+    run: FileRun[Any] = FileRun(
         options=common,
         source=source,
         predictor=embedder,
@@ -197,8 +195,8 @@ def _run(
         columns=columns,
         text_columns=[text_column],
         open_vectors=None if stored_by is None else open_vectors,
-    ).run()
-    return code, embedder
+    )
+    return run.run(), embedder
 
 
 def search(vectors: Vectors, queries: Sequence[str], *, index: str | None, k: int) -> int:
@@ -212,7 +210,7 @@ def search(vectors: Vectors, queries: Sequence[str], *, index: str | None, k: in
     _check_files(common, index)
     stored = open_index(index)
     names = stored.names()
-    embedder = vectors.like(stored.about, index).embedder()
+    embedder = vectors.like(stored).embedder()
     maker = stored.about.get("model")
     if maker not in {None, embedder.about()["model"]}:
         console.warn(f"{index}: made with the model {maker}; scores of another mean nothing")
@@ -225,7 +223,7 @@ def search(vectors: Vectors, queries: Sequence[str], *, index: str | None, k: in
         for query, hits in zip(queries, found, strict=True):
             for rank, hit in enumerate(hits, start=1):
                 which = [query] if query_column else []
-                yield [*which, rank, hit.score, *map(names[hit.number].get, named)]
+                yield [*which, rank, hit.score, *map(names[hit.index].get, named)]
 
     _write(common, (*query_column, "rank", "score", *named), records())
     about = {"command": "embed", "model": embedder.name, "index": index, "vectors": stored.count}

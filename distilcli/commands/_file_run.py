@@ -14,7 +14,7 @@ from distilcli.console import Console
 if TYPE_CHECKING:
     from distilcli.console.summary import Preview
     from distilcli.engine import Engine, Outcome
-    from distilcli.predictors.base import Predictor
+    from distilcli.predictors.base import AnyPredictor
     from distilcli.predictors.int8_check import Agreement
     from distilcli.rows import Given, Row, RowSource
     from distilcli.rows.writer import Block
@@ -51,6 +51,7 @@ class FileOptions:
     compute: Compute
     report: Report
     given: GivenOptions = field(default_factory=GivenOptions)
+    command: str = ""
 
     def predictor_settings(self) -> dict[str, Any]:
         """Return what every predictor takes."""
@@ -59,15 +60,17 @@ class FileOptions:
     def open_rows(
         self, text_column: str | None = None, *, given: "Given | None" = None
     ) -> "RowSource":
-        """Check where everything goes, then open the rows.
+        """Check where everything goes, open the rows, and check the model without loading it.
 
-        Raises `UsageError` for a file that may not be written and `InputError` for one that
-        cannot be read, before any work is done.
+        Raises `UsageError` for a file that may not be written, `InputError` for one that cannot
+        be read, and `ModelError` for a model that is missing or for another command.
         """
         self.out.check()
         self.report.check(output=self.out.output)
         source = self.rows.open(text_column, given=given)
         self.report.check(source.paths)
+        if self.compute.model or "model" in self.given:
+            self.compute.check(self.command)
         return source
 
 
@@ -80,10 +83,9 @@ class FileRun(Generic[Value]):
     of rows after it is written; `counted` are the things that have the labels in the summary.
     """
 
-    command: str
     options: FileOptions
     source: "RowSource"
-    predictor: "Predictor[Any]"
+    predictor: "AnyPredictor"
     engine: "Engine[Row, Value]"
     columns: Columns[Value]
     text_columns: Sequence[str]
@@ -100,7 +102,7 @@ class FileRun(Generic[Value]):
         read = "" if source.format == "txt" else f", text column{plural} {named}"
         self.options.report.console.note(predictor.described() + read)
         about: dict[str, object] = {
-            "command": self.command,
+            "command": self.options.command,
             "model": predictor.name,
             "precision": predictor.precision,
             "input": source.name,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from distilcli.commands._declare import Also, GivenOptions, argument, opt
 from distilcli.console import Console, TableFormat
-from distilcli.errors import UsageError
+from distilcli.errors import HeadError, UsageError
 
 if TYPE_CHECKING:
     from distilcli.rows import RowSource
@@ -271,16 +271,36 @@ class Compute:
     ] = None
     threads: ThreadsOption = None
 
-    def settings(self) -> dict[str, Any]:
-        """Return what predictors take; raise `UsageError` for settings that do not go together."""
-        from distilcli.tasks.settings import MIN_AGREEMENT, BatchOptions
+    def check(self, command: str) -> None:
+        """Raise what can be said against the settings and the model without loading torch."""
+        from distilcli.checkpoint.config import read_config
+        from distilcli.checkpoint.locate import locate
+        from distilcli.model.device_name import check_device_name
+        from distilcli.tasks.spec import TASKS
 
+        check_device_name(self.device)
         if self.min_agreement is not None and self.precision != "int8":
             raise UsageError("`min_agreement` is for int8; add `precision` int8")
+        files = locate(self.model, offline=self.offline)
+        named = read_config(files.config_path).extra.get("architectures")
+        commands = {
+            spec.command
+            for spec in TASKS.values()
+            for architecture in (named if isinstance(named, list) else ())
+            if spec.command not in {"embed", "fill"} and str(architecture).endswith(spec.head)
+        }
+        # Embedding needs no head, and a pre-trained model, which fills masks, has no other.
+        if commands and command not in {*commands, "embed"}:
+            raise HeadError(f"{files.name} is for: distil {min(commands)}")
+
+    def settings(self) -> dict[str, Any]:
+        """Return what predictors take."""
+        from distilcli.tasks.settings import BatchOptions
+
         return {
             "device": self.device,
             "precision": self.precision,
-            "min_agreement": MIN_AGREEMENT if self.min_agreement is None else self.min_agreement,
+            "min_agreement": self.min_agreement,
             "offline": self.offline,
             "batches": BatchOptions(rows=self.batch, tokens=self.max_tokens, threads=self.threads),
         }

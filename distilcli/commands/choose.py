@@ -72,7 +72,6 @@ def choose(
 
     chooser = Chooser(common.compute.model, **common.predictor_settings())
     return FileRun(
-        command="choose",
         options=common,
         source=source,
         predictor=chooser,

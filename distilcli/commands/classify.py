@@ -52,7 +52,6 @@ def classify(
     if top_k is not None and classifier.kind != "single":
         raise UsageError("`top_k` is for models that give one label of several; see `all_scores`")
     return FileRun(
-        command="classify",
         options=common,
         source=source,
         predictor=classifier,

@@ -26,7 +26,7 @@ _MAKING = (
     topic="Vectors",
     types={"output_format": rows_format_option("npy", "safetensors")},
     formats=("npy", "safetensors"),
-    model=None,
+    model="",
 )
 def embed(
     common: FileOptions,

@@ -57,8 +57,7 @@ def fill(
         **common.predictor_settings(),
     )
     engine_of: Any = filler.perplexity_engine if pseudo_perplexity else filler.engine
-    return FileRun[Any](
-        command="fill",
+    run: FileRun[Any] = FileRun(
         options=common,
         source=source,
         predictor=filler,
@@ -66,4 +65,5 @@ def fill(
         columns=PerplexityColumns() if pseudo_perplexity else FillColumns(),
         text_columns=[text_column],
         preview=None if pseudo_perplexity else FillsPreview,
-    ).run()
+    )
+    return run.run()

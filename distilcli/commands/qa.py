@@ -121,7 +121,6 @@ def qa(
         fixed="" if given is not None else (questions or [context or ""])[0],
     )
     run = FileRun(
-        command="qa",
         options=common,
         source=source,
         predictor=answerer,

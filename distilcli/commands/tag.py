@@ -60,7 +60,6 @@ def tag(
     else:
         columns = TagColumns("entities")
     return FileRun(
-        command="tag",
         options=common,
         source=source,
         predictor=tagger,

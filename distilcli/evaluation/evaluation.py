@@ -15,7 +15,7 @@ from distilcli.errors import InputError
 from distilcli.gold.cells import Reader, UnlabelledError
 from distilcli.gold.columns import Columns
 from distilcli.gold.fingerprints import EMPTY, ROW_KEYS_FILE, Keys, row_keys
-from distilcli.predictors.base import Predictor
+from distilcli.predictors.base import AnyPredictor
 from distilcli.predictors.int8_check import Agreement
 from distilcli.rows.reader import RowSource
 from distilcli.rows.row import Row, cell_text, cell_value
@@ -137,7 +137,7 @@ class Outcome:
 
 def of_predictor(
     task: str,
-    predictor: Predictor[Any],
+    predictor: AnyPredictor,
     source: RowSource,
     values: Engine[Row, Any] | Callable[[RunStats], Predicted],
     *,

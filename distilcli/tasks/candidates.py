@@ -35,7 +35,7 @@ def candidate_ids(
     """
     if targets is not None:
         if whole_word:
-            raise UsageError("`targets` says which tokens count; leave out `whole_word`")
+            raise UsageError("`targets` lists the tokens that count; leave out `whole_word`")
         return _target_ids(tokenizer, targets)
     tokens = tokenizer.tokens
     if whole_word:

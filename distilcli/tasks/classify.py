@@ -19,6 +19,7 @@ from distilcli.engine.batching import Batch
 from distilcli.engine.task import Encoded
 from distilcli.errors import RowError, UsageError
 from distilcli.model.heads import SequenceClassifier
+from distilcli.tasks.result import Result
 from distilcli.tasks.sequences import Framer, encode_each, no_number, or_error, pool_windows
 from distilcli.tasks.settings import LongTexts
 from distilcli.tokenizer.tokenizer import Tokenizer
@@ -51,16 +52,18 @@ def kind_of(config: ModelConfig, *, multi_label: bool = False) -> Kind:
     return "multi" if multi_label else kind
 
 
-@dataclass(frozen=True, slots=True)
-class Classification:
+@dataclass(frozen=True, slots=True, repr=False)
+class Classification(Result):
     """The prediction for one row.
 
-    `scores` are one per label, in the order of `labels`: probabilities, or for regression plain
-    numbers, which have no labels.
+    `scores` has one number per label, in the order of `labels`: a probability, or for regression
+    the plain output, which has no label.
     """
 
+    _shown = ("label", "score")
     scores: tuple[float, ...]
     labels: tuple[str, ...] = ()
+    kind: Kind = "single"
 
     @property
     def label(self) -> str | None:
@@ -138,7 +141,7 @@ class ClassifyTask(Generic[Item]):
         scores = self._pooled(encoded, outputs)
         if not all(map(math.isfinite, scores)):
             raise no_number()
-        return Classification(tuple(scores), self._labels)
+        return Classification(tuple(scores), self._labels, self._kind, truncated=encoded.truncated)
 
     def agreement(self, first: Classification, second: Classification) -> float:
         """Compare the likeliest labels, the labels above one half, or the numbers."""

@@ -19,6 +19,7 @@ from distilcli.errors import RowError
 from distilcli.model.heads import MaskedLanguageModel
 from distilcli.tasks.candidates import mask_id
 from distilcli.tasks.fill import positions_at
+from distilcli.tasks.result import Result
 from distilcli.tasks.sequences import Framer, encode_each, most_context, no_number, or_error
 from distilcli.tasks.settings import LongTexts
 from distilcli.tokenizer.tokenizer import Encoding, Tokenizer
@@ -30,10 +31,11 @@ _MAX_LOG = 700.0  # exp of more overflows
 _CLOSE = 0.02  # relative difference of log perplexities that count as equal
 
 
-@dataclass(frozen=True, slots=True)
-class PseudoPerplexity:
+@dataclass(frozen=True, slots=True, repr=False)
+class PseudoPerplexity(Result):
     """How hard a text of `n_tokens` tokens is to predict: 1 if each token was certain."""
 
+    _shown = ("pseudo_perplexity", "n_tokens")
     pseudo_perplexity: float
     n_tokens: int
 
@@ -120,7 +122,7 @@ class PerplexityTask(Generic[Item]):
         surprisal = -math.fsum(outputs) / len(outputs)
         if not surprisal < _MAX_LOG:
             raise no_number()
-        return PseudoPerplexity(math.exp(surprisal), len(outputs))
+        return PseudoPerplexity(math.exp(surprisal), len(outputs), truncated=encoded.truncated)
 
     def agreement(self, first: PseudoPerplexity, second: PseudoPerplexity) -> float:
         """Compare the logs of the perplexities, which are means over the tokens."""

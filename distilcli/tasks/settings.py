@@ -1,7 +1,8 @@
 """Settings that every task shares: batches and long texts."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from distilcli.errors import UsageError
 from distilcli.tokenizer.windows import DEFAULT_STRIDE, Long
@@ -31,6 +32,12 @@ class BatchOptions:
     tokens: int | None = None
     threads: int | None = None
 
+    def __post_init__(self) -> None:
+        """Raise `UsageError` for numbers below 1."""
+        check_least("batch", self.rows, 1)
+        check_least("max_tokens", self.tokens, 1)
+        check_least("threads", self.threads, 1)
+
     def tokens_on(self, device_type: str) -> int:
         """Return the token budget of a batch on a device."""
         return self.tokens or (_CPU_TOKENS if device_type == "cpu" else _ACCELERATOR_TOKENS)
@@ -48,6 +55,24 @@ class LongTexts:
     max_length: int | None = None
     stride: int = DEFAULT_STRIDE
     window_pooling: WindowPooling = "mean"
+
+    def __post_init__(self) -> None:
+        """Raise `UsageError` for unknown choices and negative numbers."""
+        check_choice("long", self.long, get_args(Long))
+        check_choice("window_pooling", self.window_pooling, get_args(WindowPooling))
+        check_least("stride", self.stride, 0)
+
+
+def check_choice(setting: str, value: str, choices: Collection[str]) -> None:
+    """Raise `UsageError` if a setting is not one of its choices."""
+    if value not in choices:
+        raise UsageError(f"`{setting}` {value!r} is unknown; take one of {', '.join(choices)}")
+
+
+def check_least(setting: str, value: float | None, least: float) -> None:
+    """Raise `UsageError` if a setting is below its least value."""
+    if value is not None and value < least:
+        raise UsageError(f"`{setting}` {value} must be at least {least}")
 
 
 def usable_length(*limits: int | None) -> int:

@@ -51,9 +51,6 @@ model.loading
 model.pooling
 model.precision
 model.surgery
-predictors.embedder
-predictors.int8_check
-predictors.tagger
 rows.formats
 rows.lines
 rows.output

@@ -18,3 +18,12 @@ def test_the_smallest_known_limit_counts() -> None:
 def test_a_limit_without_room_for_text_is_refused(limit: int) -> None:
     with pytest.raises(UsageError, match=f"`max_length` {limit} leaves no room"):
         usable_length(limit, None, 512)
+
+
+@pytest.mark.parametrize(
+    ("options", "setting"),
+    [({"rows": 0}, "batch"), ({"tokens": -1}, "max_tokens"), ({"threads": 0}, "threads")],
+)
+def test_batches_hold_at_least_one(options: dict[str, int], setting: str) -> None:
+    with pytest.raises(UsageError, match=f"^`{setting}` .* must be at least 1$"):
+        BatchOptions(**options)
