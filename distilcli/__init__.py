@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from distilcli.predictors.mask_filler import MaskFiller
     from distilcli.predictors.tagger import Tagger
     from distilcli.tasks.settings import BatchOptions, LongTexts
+    from distilcli.training.run import finetune
 
 __version__ = "0.2.0"
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
     "UsageError",
     "__version__",
     "evaluate",
+    "finetune",
     "to_frame",
 ]
 
@@ -67,6 +69,7 @@ _MODULES = {
     "predictors.mask_filler": ("MaskFiller",),
     "predictors.tagger": ("Tagger",),
     "tasks.settings": ("BatchOptions", "LongTexts"),
+    "training.run": ("finetune",),
 }  # fmt: skip
 _HOMES = {name: f"{__name__}.{module}" for module, names in _MODULES.items() for name in names}
 

@@ -36,8 +36,6 @@ def test_every_session_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert len(sessions) >= 10
     report: list[str] = []
     for number, session in enumerate(sessions, start=1):
-        if "finetune(" in session and "finetune" not in distilcli.__all__:
-            continue
         test = doctest.DocTestParser().get_doctest(session, names, f"session {number}", None, 0)
         runner.run(test, out=report.append, clear_globs=False)
         names.update(test.globs)

@@ -85,7 +85,7 @@ def test_long_texts_are_read_in_windows(tiny_folder: Path) -> None:
 
 
 def test_a_device_that_is_no_device_is_refused(tiny_folder: Path) -> None:
-    with pytest.raises(UsageError, match="--device tpu"):
+    with pytest.raises(UsageError, match="`device` tpu"):
         Classifier(str(tiny_folder), device="tpu")
 
 

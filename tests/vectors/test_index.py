@@ -7,7 +7,7 @@ from safetensors.numpy import save_file
 
 from distilcli.errors import InputError
 from distilcli.vectors import index as module
-from distilcli.vectors.index import VectorIndex, open_index
+from distilcli.vectors.index import VectorIndex, index_of, open_index
 from tests.checkpoint._files import write_safetensors
 
 DTYPES = ["float32", "float16", "int8", "uint8"]
@@ -222,3 +222,13 @@ def test_files_that_are_none(tmp_path: Path) -> None:
     assert ".npy or .safetensors" in refusal(tmp_path / "a.csv")
     (tmp_path / "b.npy").mkdir()
     refusal(tmp_path / "b.npy")
+
+
+def test_an_array_in_memory() -> None:
+    stored = index_of(numbers("float32").astype(np.float64))
+    assert (stored.path, stored.dtype, stored.width) == (None, np.float32, 5)
+    assert np.array_equal(read(stored, 2), numbers("float32"))
+    assert stored.names()[3] == {"id": 4}
+    assert index_of(numbers("uint8", 4, 2), dims=9).width == 9
+    with pytest.raises(InputError, match=r"the array: holds int64 of shape \(7, 5\)"):
+        index_of(numbers("int64"))
