@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from distilcli.checkpoint.locate import locate
 from distilcli.errors import InputError, UsageError
@@ -37,7 +36,7 @@ class RunPlan:
     teacher: DistillationPlan | None = None
     device: str = "auto"
     threads: int | None = None
-    read: Mapping[str, Any] | None = None
+    read: Mapping[str, object] | None = None
     files: tuple[Sequence[str], Sequence[str]] = ((), ())
 
     def __post_init__(self) -> None:
