@@ -137,9 +137,9 @@ class Learning:
         float | None,
         opt("Dropout rate (default: the model's own; 0 suits short runs).", min=0, max=0.9),
     ] = None
-    class_weights: Annotated[
-        Literal["balanced"] | None, opt("Weight labels by their rarity.")
-    ] = None
+    class_weights: Annotated[Literal["balanced"] | None, opt("Weight labels by their rarity.")] = (
+        None
+    )
     label_smoothing: Annotated[
         float, opt("Share of a label that is spread over all labels.", min=0, max=0.9)
     ] = 0.0

@@ -11,7 +11,6 @@ SUMMARY_FILE = "summary.json"
 METRICS_FILE = "metrics.jsonl"
 CONFIG_FILE = "config.toml"
 CARD_FILE = "README.md"
-ROW_KEYS_FILE = "training_rows.npy"
 _NO_SCORES = {"step", "epoch", "train_loss", "best"}
 
 
