@@ -1,7 +1,7 @@
 """`evaluate`: a model, or predictions in a file, against gold labels."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from distilcli.errors import UsageError
 from distilcli.evaluation.evaluation import EvaluationOptions
@@ -16,6 +16,11 @@ from distilcli.stats import RunStats
 from distilcli.tasks.settings import LongTexts, WindowPooling
 from distilcli.tasks.spec import TaskSpec, refuse_without_effect
 from distilcli.tokenizer.windows import Long
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from distilcli.predictors.base import Options
 
 _OF_PREDICTIONS = ("prefix",)
 _OF_MODELS = (
@@ -50,16 +55,15 @@ def evaluate(
     max_length: int | None = None,
     stride: int | None = None,
     window_pooling: WindowPooling | None = None,
-    **predictor: Any,
+    **predictor: "Unpack[Options]",
 ) -> Report:
     """Measure a model on rows with gold labels, or the predictions in a file against them.
 
     `subject` is a model (a folder, a hub id or a built-in name) or a file of predictions; `data`
     are paths of files, or rows as mappings, with gold labels, which predictions may have in their
-    own rows. The task is that
-    of the model's head or of the columns with predictions. The other settings are those of
-    `distil evaluate`; `predictor` are keyword arguments of the task's predictor, such as `device`,
-    `precision` and `batches`. Raises `DistilError` as the command does.
+    own rows. The task is by default that of the model's head or of the columns with predictions.
+    The other settings are those of `distil evaluate`, and those of every predictor. Raises
+    `DistilError` as the command does.
     """
     columns = Columns(
         text_column=text_column,
@@ -98,7 +102,7 @@ def evaluate(
             threshold=threshold,
             limited=limit is not None,
             on_error=on_error,
-            predictor={**predictor, "long_texts": long_texts},
+            predictor={"long_texts": long_texts, **predictor},
         )
     )
     by = None if by is None else evaluation.source.find_column(by)

@@ -8,7 +8,6 @@ import math
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 # Not allowed in strings or comments: control characters and lone surrogates.
@@ -16,7 +15,7 @@ _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
-def config_toml(settings: Mapping[str, Any], *, command: Sequence[str] = ()) -> str:
+def config_toml(settings: Mapping[str, object], *, command: Sequence[str] = ()) -> str:
     """Return `settings` as TOML, with the command line as a comment at the top.
 
     Values are str, int, float, bool, None, lists or tuples of these, and mappings, which become
@@ -27,7 +26,7 @@ def config_toml(settings: Mapping[str, Any], *, command: Sequence[str] = ()) -> 
     return top + "\n".join(_table(settings, ())).strip("\n") + "\n"
 
 
-def _table(table: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[str]:
+def _table(table: Mapping[str, object], path: tuple[str, ...]) -> Iterator[str]:
     """Yield the lines of a table: its own settings first, then the tables in it."""
     inner = {name: value for name, value in table.items() if isinstance(value, Mapping)}
     if path:
@@ -46,7 +45,7 @@ def _key(name: str) -> str:
     return name if _BARE_KEY.fullmatch(name) else _text(name)
 
 
-def _value(value: Any) -> str:
+def _value(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):

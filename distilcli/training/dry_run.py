@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from time import perf_counter
-from typing import Any
 
 from distilcli.memory import peak_memory_bytes
 from distilcli.training.distill.teacher import AnyTeacher
@@ -24,7 +23,7 @@ class TrainingEstimate:
     expected_seconds: float
     expected_peak_memory_bytes: int | None
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """Return the estimate as plain JSON values."""
         return asdict(self)
 

@@ -57,7 +57,7 @@ class StartingPoint:
         """Return the labels of the checkpoint's head, none if it has no head."""
         return read_config(self.files.config_path).labels
 
-    def fingerprint(self) -> dict[str, Any]:
+    def fingerprint(self) -> dict[str, object]:
         """Return what a run must have in common with the one that it resumes."""
         return {
             "model": model_digest(self.files),

@@ -24,7 +24,7 @@ from distilcli.model.heads import TaskModel
 from distilcli.model.precision import choose_training_dtype
 from distilcli.training.batches import StepPlan
 from distilcli.training.freezing import freeze, set_dropout
-from distilcli.training.objectives.base import Trainable
+from distilcli.training.objectives.base import Example, Trainable
 from distilcli.training.optimizer import (
     SCHEDULES,
     WeightAverage,
@@ -48,7 +48,7 @@ class Progress:
     tokens: int = 0
     best: float | None = None
     evaluations_since_best: int = 0
-    history: list[dict[str, Any]] = field(default_factory=list)
+    history: list[dict[str, float]] = field(default_factory=list)
 
 
 class Trainer:
@@ -131,7 +131,7 @@ class Trainer:
             stop_if_asked()
 
     @property
-    def history(self) -> list[dict[str, Any]]:
+    def history(self) -> list[dict[str, float]]:
         """The evaluations so far, as metrics.jsonl has them."""
         return self._progress.history
 
@@ -246,7 +246,7 @@ class Trainer:
         patience = self.options.early_stopping
         return patience is not None and self._progress.evaluations_since_best >= patience
 
-    def _collate(self, examples: list[Any]) -> Batch:
+    def _collate(self, examples: list[Example]) -> Batch:
         return pad(
             [piece for example in examples for piece in example.pieces],
             pad_token_id=self.model.config.pad_token_id,

@@ -118,7 +118,7 @@ class ObjectiveOptions:
         """Raise `UsageError` for a value out of range."""
         _check(self, ("label_smoothing", "augment"), lambda value: 0 <= value < 1, _BELOW_1)
 
-    def digests(self) -> dict[str, Any]:
+    def digests(self) -> dict[str, object]:
         """Return what a run must have in common with the one that it resumes."""
         return {
             "class_weights": self.class_weights,

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from distilcli.checkpoint.locate import locate
 from distilcli.errors import InputError, UsageError
@@ -37,7 +36,7 @@ class RunPlan:
     teacher: DistillationPlan | None = None
     device: str = "auto"
     threads: int | None = None
-    read: Mapping[str, Any] | None = None
+    read: Mapping[str, object] | None = None
     files: tuple[Sequence[str], Sequence[str]] = ((), ())
 
     def __post_init__(self) -> None:
@@ -103,9 +102,9 @@ def plan_run(
             raise
         first = f"`limit` took only the first {data.limit:,} rows of each file"
         raise InputError(f"{error.args[0]}; {first}: are they sorted?") from None
-    names = [
-        _names(rows) for rows in (data.files, data.files if data.valid is None else data.valid)
-    ]
+    files = _paths(data.files)
+    valid = None if data.valid is None else _paths(data.valid)
+    is_read = bool(files) and valid != []
     return RunPlan(
         start=point,
         objective=objective,
@@ -114,12 +113,12 @@ def plan_run(
         teacher=teacher,
         device=device,
         threads=threads,
-        read=asdict(data) if all(names) else None,
-        files=(names[0], names[1]),
+        read={**asdict(data), "files": files, "valid": valid} if is_read else None,
+        files=(files, files if valid is None else valid),
     )
 
 
-def _names(data: Data) -> list[str]:
+def _paths(data: Data) -> list[str]:
     """Return the paths of files; rows in memory have none."""
     if not is_files(data):
         return []

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from distilcli.errors import ResourceError, UsageError
 
@@ -41,6 +40,6 @@ def check_folder(path: Path, *, resume: bool = False, force: bool = False) -> No
         raise ResourceError(f"{path}: cannot be created: {nearest} is not writable")
 
 
-def scores_of(entry: Mapping[str, Any]) -> dict[str, float]:
+def scores_of(entry: Mapping[str, float]) -> dict[str, float]:
     """Return the scores in a line of metrics.jsonl, the one that decides the best model first."""
     return {name: value for name, value in entry.items() if name not in _NO_SCORES}

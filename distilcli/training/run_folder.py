@@ -48,10 +48,10 @@ class RunFolder:
         self,
         path: Path,
         *,
-        fingerprint: dict[str, Any],
+        fingerprint: Mapping[str, object],
         tokenizer_files: Iterable[Path],
         max_length: int | None = None,
-        companions: Mapping[str, Any] | None = None,
+        companions: Mapping[str, object] | None = None,
     ) -> None:
         """Refuse a saved state with another `fingerprint`.
 
@@ -111,7 +111,7 @@ class RunFolder:
 
         self._replace(self.path / ROW_KEYS_FILE, write)
 
-    def save_state(self, state: dict[str, Any], history: list[dict[str, Any]]) -> None:
+    def save_state(self, state: Mapping[str, object], history: list[dict[str, float]]) -> None:
         """Replace the saved state and the metrics."""
         content = {**state, "fingerprint": self._fingerprint}
         self._replace(self.path / STATE_FILE, lambda path: torch.save(content, path))
@@ -164,7 +164,7 @@ class RunFolder:
             (stage / name).replace(self.path / name)
         (stage / SAFETENSORS_NAME).replace(self.path / SAFETENSORS_NAME)
 
-    def finish(self, summary: dict[str, Any], *, card: str | None = None) -> None:
+    def finish(self, summary: dict[str, object], *, card: str | None = None) -> None:
         """Write the summary and the card, and remove the state."""
         if card is not None:
             self._replace_text(CARD_FILE, card)
@@ -174,7 +174,7 @@ class RunFolder:
     def _replace_text(self, name: str, text: str) -> None:
         self._replace(self.path / name, lambda path: path.write_text(text, "utf-8"))
 
-    def _replace(self, path: Path, write: Callable[[Path], Any]) -> None:
+    def _replace(self, path: Path, write: Callable[[Path], object]) -> None:
         temporary = path.with_name(f".{path.name}.tmp")
         try:
             write(temporary)

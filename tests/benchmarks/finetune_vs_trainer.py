@@ -137,15 +137,15 @@ class Ours:
 
         keep_freed_memory()  # as the command does
         files = describe_folder("model", self._model)
-        lesson = ClassifyObjective(self._rows, self._rows)
-        model = start_model(StartingPoint(files=files), lesson)
-        objective = lesson.prepare(model, load_tokenizer(files), max_length=512)
-        self.tokens = sum(objective.sizes)
-        self.budget = self.budget or budget_for(objective.sizes)
+        objective = ClassifyObjective(self._rows, self._rows)
+        model = start_model(StartingPoint(files=files), objective)
+        prepared = objective.prepare(model, load_tokenizer(files), max_length=512)
+        self.tokens = sum(prepared.sizes)
+        self.budget = self.budget or budget_for(prepared.sizes)
         ends: list[float] = []
         trainer = Trainer(
             model,
-            objective,
+            prepared,
             options=TrainingOptions(
                 epochs=1, token_budget=self.budget, precision=self._precision, evaluate_every=10**9
             ),

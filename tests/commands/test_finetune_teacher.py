@@ -114,7 +114,7 @@ def test_texts_without_labels_are_learned(run: Distil, teacher: Path) -> None:
     assert "labels: bad, good" in err
     code, _, err = run("-m", teacher, "--force", train="texts.csv")
     assert code == 3
-    assert "no label column found" in err
+    assert "no label column beside 'text'" in err
 
 
 def test_layers_of_a_model_are_taken_without_a_teacher_too(run: Distil, make_model: Make) -> None:
@@ -200,7 +200,7 @@ def test_teachers_that_cannot_teach(
     short = make_model("short", labels=LABELS, n_layers=1)
     config = {"do_lower_case": True, "model_max_length": 30}
     (short / "tokenizer_config.json").write_text(json.dumps(config))
-    assert "reads 30 tokens, the student 64; give --max-length 30" in last_line(
+    assert "reads 30 tokens, the student 64; set --max-length to 30" in last_line(
         run("--teacher", short, "-m", student), 4
     )
     other = make_model("other", labels=LABELS)

@@ -45,11 +45,11 @@ def start(teacher: Path) -> StartingPoint:
 
 def test_the_loss_is_that_of_their_models(make_model: Make, tmp_path: Path) -> None:
     teacher = make_model(model_type="bert", labels=LABELS, n_layers=4)
-    lesson, files = ClassifyObjective(ROWS, ROWS), describe_folder("t", teacher)
-    model = start_model(start(teacher), lesson).eval()
+    objective, files = ClassifyObjective(ROWS, ROWS), describe_folder("t", teacher)
+    model = start_model(start(teacher), objective).eval()
     tokenizer = load_tokenizer(files)
     check_tokenizer(tokenizer, model.config, source="t")
-    student = lesson.prepare(model, tokenizer, max_length=64)
+    student = objective.prepare(model, tokenizer, max_length=64)
     plan = DistillationPlan(files=files, options=DistillationOptions(temperature=3.0))
     ours = add_teacher(plan, student, seed=0, epochs=1, device=CPU, on_pass=lambda *_: None)
     examples = ours.examples([0, 1, 2, 3], epoch=0)

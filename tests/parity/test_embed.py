@@ -111,8 +111,8 @@ def test_a_trained_folder_gives_both_programs_the_same_vectors(
 
     source = make_model("source", head="BaseModel", model_type=model_type)
     pairs = [TextPair(text, text, float(number)) for number, text in enumerate(TEXTS)]
-    lesson = EmbedObjective(pairs, pairs, trainable_recipe(source))
-    learn(source, lesson, tmp_path / "run", epochs=1)
+    objective = EmbedObjective(pairs, pairs, trainable_recipe(source))
+    learn(source, objective, tmp_path / "run", epochs=1)
     theirs = sentence_transformers.SentenceTransformer(str(tmp_path / "run"), device="cpu")
     ours = Embedder(str(tmp_path / "run"), device="cpu")
     assert_same(theirs.encode(TEXTS), ours(TEXTS))

@@ -13,7 +13,6 @@ from distilcli.commands._declare import options
 from distilcli.commands._file_run import FileOptions, FileRun
 from distilcli.commands._option_groups import TextColumnOption
 from distilcli.engine.batching import Batch
-from distilcli.engine.engine import Engine, OnError
 from distilcli.engine.task import Encoded
 from distilcli.errors import RowError, UsageError
 from distilcli.evaluation.evaluation import Comparison, Evaluation, EvaluationOptions, of_predictor
@@ -22,9 +21,8 @@ from distilcli.evaluation.run import evaluate
 from distilcli.gold import cells
 from distilcli.gold.columns import gold_column, text_column
 from distilcli.model.heads import SequenceClassifier
-from distilcli.predictors.base import Predictor
+from distilcli.predictors.base import Predictor, checked_text
 from distilcli.rows.reader import RowSource
-from distilcli.rows.row import Row
 from distilcli.tasks.files import text_from
 from distilcli.tasks.sequences import Framer, encode_each
 from distilcli.tasks.settings import LongTexts
@@ -130,16 +128,16 @@ class JudgeTask:
         self,
         model: SequenceClassifier,
         tokenizer: Tokenizer,
-        text_of: Callable[[Row], str],
+        text_of: Callable[[Any], str],
         long_texts: LongTexts,
     ) -> None:
         self.model, self.tokenizer, self.text_of = model, tokenizer, text_of
         self.framer = Framer(tokenizer, model.config, long_texts)
 
-    def size(self, item: Row) -> int:
+    def size(self, item: Any) -> int:
         return len(self.text_of(item))
 
-    def encode(self, items: Sequence[Row]) -> list[Encoded | RowError]:
+    def encode(self, items: Sequence[Any]) -> list[Encoded | RowError]:
         return encode_each(items, self.text_of, self._encode)
 
     def _encode(self, texts: Sequence[str]) -> list[Encoded | RowError]:
@@ -150,30 +148,22 @@ class JudgeTask:
         found: list[int] = logits.argmax(dim=-1).tolist()
         return found
 
-    def decode(self, item: Row, encoded: Encoded, outputs: Sequence[int]) -> str:
+    def decode(self, item: Any, encoded: Encoded, outputs: Sequence[int]) -> str:
         return "good" if outputs[0] else "bad"
 
     def agreement(self, first: str, second: str) -> float:
         return float(first == second)
 
 
-class Judge(Predictor[SequenceClassifier]):
-    def __init__(self, model: str, *, long_texts: LongTexts | None = None, **given: Any) -> None:
-        settings = {
-            "device": "cpu", "precision": "fp32", "min_agreement": 0.99, "offline": True,
-            "batches": None, **given,
-        }  # fmt: skip
-        super().__init__(
-            SequenceClassifier, model, long_texts=long_texts or LongTexts(), **settings
-        )
+class Judge(Predictor[SequenceClassifier, str, str, str]):
+    _head = SequenceClassifier
+    _content = staticmethod(checked_text)
 
-    def engine(
-        self, text_of: Callable[[Row], str], *, on_error: OnError = "keep"
-    ) -> Engine[Row, str]:
-        def task(model: SequenceClassifier) -> JudgeTask:
-            return JudgeTask(model, self._tokenizer, text_of, self._long_texts)
+    def _task(self, model: SequenceClassifier, content_of: Callable[[Any], str]) -> JudgeTask:
+        return JudgeTask(model, self._tokenizer, content_of, self._long_texts)
 
-        return self._engine(task, on_error=on_error)
+    def __call__(self, texts: list[str]) -> Any:
+        return self._results(texts)
 
 
 class JudgeColumns:
@@ -193,7 +183,6 @@ def judge(common: FileOptions, text_column: TextColumnOption = None) -> int:
     predictor = Judge(common.compute.model, **common.predictor_settings())
     text_of = text_from(source.text_column)
     return FileRun(
-        command="judge",
         options=common,
         source=source,
         predictor=predictor,
@@ -257,6 +246,8 @@ def test_a_task_in_one_file_runs_by_command_over_a_file_and_is_evaluated(
     assert code == 0, err
     rows = delimited(judged.read_text())
     assert list(rows[0]) == ["text", "right", "verdict"]
+    texts = [row["text"] for row in rows]
+    assert Judge(str(tiny_folder), device="cpu")(texts) == [row["verdict"] for row in rows]
     share = sum(row["verdict"] == row["right"] for row in rows) / 3
     # By the columns of its predictions, and by its model.
     code, out, err = distil("evaluate", judged, "--min", "accuracy=0")

@@ -278,8 +278,8 @@ def find(tiny_folder: Path) -> Find:
     """Return the counts of what is found, by its kind."""
     tokenizer = load_tokenizer(describe_folder("m", tiny_folder))
 
-    def find(lesson: AnyObjective, *, max_length: int = 64) -> dict[str, Any]:
-        found = check_data(lesson, tokenizer, max_length=max_length)
+    def find(objective: AnyObjective, *, max_length: int = 64) -> dict[str, Any]:
+        found = check_data(objective, tokenizer, max_length=max_length)
         return {finding.kind: finding.count for finding in found}
 
     return find

@@ -17,14 +17,14 @@ from distilcli.training.objectives.classify import ClassifyObjective
 
 Make = Callable[..., Path]
 LABELS = ("negative", "positive")
-LESSON = ClassifyObjective(
+OBJECTIVE = ClassifyObjective(
     Examples(["a", "b"], None, [0, 1], LABELS), Examples(["a", "b"], None, [0, 1], LABELS)
 )
 
 
 def started(folder: Path, **changes: Any) -> SequenceClassifier:
     torch.manual_seed(0)
-    model = start_model(StartingPoint(files=describe_folder("m", folder), **changes), LESSON)
+    model = start_model(StartingPoint(files=describe_folder("m", folder), **changes), OBJECTIVE)
     assert isinstance(model, SequenceClassifier)
     return model.eval()
 
@@ -77,7 +77,7 @@ def test_a_student_of_other_sizes_is_a_random_distilbert(make_model: Make) -> No
     folder = make_model(model_type="bert")
     found = point(None, folder, sizes={"dim": 128, "n_layers": 3})
     assert (found.layers, found.fold) == (None, False)
-    model = start_model(found, LESSON)
+    model = start_model(found, OBJECTIVE)
     config, given = model.config, read_config(folder / "config.json")
     assert config.model_type == "distilbert"
     assert (config.dim, config.n_layers, config.n_heads, config.hidden_dim) == (128, 3, 2, 512)
@@ -139,7 +139,7 @@ def test_layers_that_are_no_numbers_are_refused(make_model: Make, text: str) -> 
         point(None, make_model(), student_layers=text)
 
 
-def test_a_lesson_sets_a_new_model_up(make_model: Make) -> None:
+def test_an_objective_sets_a_new_model_up(make_model: Make) -> None:
     told: list[tuple[object, bool]] = []
 
     class Eager(ClassifyObjective):
@@ -147,9 +147,9 @@ def test_a_lesson_sets_a_new_model_up(make_model: Make) -> None:
             told.append((model, keeps_head))
 
     files = describe_folder("m", make_model(labels=LABELS))
-    model = start_model(StartingPoint(files=files), Eager(LESSON.train, LESSON.valid))
+    model = start_model(StartingPoint(files=files), Eager(OBJECTIVE.train, OBJECTIVE.valid))
     other = start_model(
-        StartingPoint(files=files, sizes={"dim": 8}), Eager(LESSON.train, LESSON.valid)
+        StartingPoint(files=files, sizes={"dim": 8}), Eager(OBJECTIVE.train, OBJECTIVE.valid)
     )
     assert told == [(model, True), (other, False)]
 

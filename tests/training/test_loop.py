@@ -272,8 +272,8 @@ def test_accumulated_gradients_are_those_of_one_big_batch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run, found = gradients_of_a_step(tmp_path, monkeypatch, accumulate=1000)
-    assert len(run.trainer.steps_of(0)[0]) > 5
-    assert len({len(batch) for batch in run.trainer.steps_of(0)[0]}) > 1
+    assert len(run.trainer.steps.of_epoch(0)[0]) > 5
+    assert len({len(batch) for batch in run.trainer.steps.of_epoch(0)[0]}) > 1
     run.model.load_state_dict(run.start)
     run.model.eval().zero_grad()
     logits = torch.cat([run.model(torch.tensor([piece.input_ids])) for piece in TRAIN.pieces])

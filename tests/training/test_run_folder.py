@@ -81,7 +81,7 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
     (tmp_path / "x").touch()
     with pytest.raises(UsageError, match="is a file; name a folder"):
         folder(tmp_path / "x").create(force=True)
-    with pytest.raises(ResourceError, match="cannot be made"):
+    with pytest.raises(ResourceError, match="cannot be created"):
         folder(tmp_path / "x" / "y").create(force=False)
 
 

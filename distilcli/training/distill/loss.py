@@ -14,7 +14,6 @@ saved model does not have it.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -24,7 +23,8 @@ from distilcli.engine.batching import Batch
 from distilcli.model.capture import captured_layers
 from distilcli.model.heads import TaskModel
 from distilcli.training.distill.teacher import AnyTeacher, Targets
-from distilcli.training.objectives.base import Example, Objective
+from distilcli.training.objectives import AnyObjective
+from distilcli.training.objectives.base import Example
 from distilcli.training.options import DistillationOptions
 
 
@@ -61,7 +61,7 @@ class TaughtExample(Example):
     `label_weight` is the number of units per labelled unit in the example's step.
     """
 
-    example: Any
+    example: Example
     index: int
     epoch: int
     label_weight: float
@@ -86,7 +86,7 @@ class Distillation:
 
     def __init__(
         self,
-        objective: Objective[Any, Any, Any],
+        objective: AnyObjective,
         teacher: AnyTeacher,
         student: TaskModel,
         *,

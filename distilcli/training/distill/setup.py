@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -39,7 +38,7 @@ class DistillationPlan:
         """Return the labels of the teacher, none if its head has none."""
         return read_config(self.files.config_path).labels
 
-    def fingerprint(self) -> dict[str, Any]:
+    def fingerprint(self) -> dict[str, object]:
         """Return what a run must have in common with the one that it resumes."""
         return {
             "teacher": model_digest(self.files),

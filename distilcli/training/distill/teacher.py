@@ -5,7 +5,7 @@ It has its own sequences of the same rows: a BERT needs token types that a Disti
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -13,7 +13,7 @@ from torch import Tensor
 from distilcli.engine.batching import pad
 from distilcli.model.capture import captured_layers
 from distilcli.model.heads import TaskModel
-from distilcli.training.objectives.base import Objective
+from distilcli.training.objectives import AnyObjective
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Teacher:
     def __init__(
         self,
         model: TaskModel,
-        objective: Objective[Any, Any, Any],
+        objective: AnyObjective,
         *,
         layers: Sequence[int],
         attention_layers: Sequence[int] = (),

@@ -156,11 +156,11 @@ class Objective(ABC, Generic[Rows, Model, AnyExample]):
     def set_up(self, model: Model, *, keeps_head: bool) -> None:
         """Fit a new model to the rows; its head is random, or kept from a checkpoint."""
 
-    def companions(self, *, dim: int, max_length: int) -> dict[str, dict[str, Any]]:
+    def companions(self, *, dim: int, max_length: int) -> dict[str, object]:
         """Return the JSON files that belong beside a model of this width, by their paths."""
         return {}
 
-    def digests(self) -> dict[str, Any]:
+    def digests(self) -> dict[str, object]:
         """Return what identifies rows and options: a run resumes only with the same ones."""
         return {
             "training data": rows_digest(self._digested(self.train)),

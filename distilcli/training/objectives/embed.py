@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -111,11 +110,11 @@ class EmbedObjective(Objective[list[TextPair], BaseModel, PairExample]):
             + f"; vectors: {'+'.join(self.recipe.pooling)}{unit}"
         )
 
-    def digests(self) -> dict[str, Any]:
+    def digests(self) -> dict[str, object]:
         """Return what identifies pairs and vectors."""
         return {**super().digests(), "recipe": rows_digest([self.recipe])}
 
-    def companions(self, *, dim: int, max_length: int) -> dict[str, Any]:
+    def companions(self, *, dim: int, max_length: int) -> dict[str, object]:
         """Return the files with which sentence-transformers makes the same vectors."""
         recipe = replace(self.recipe, max_length=self._length(max_length))
         return recipe_files(recipe, dim=dim)

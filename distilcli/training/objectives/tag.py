@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -73,7 +72,7 @@ class TagObjective(Objective[TaggedSentences, TokenClassifier, TaggedExample]):
         """Return the configuration with the labels of the words."""
         return replace(config, labels=self.train.label_names, problem_type=None)
 
-    def digests(self) -> dict[str, Any]:
+    def digests(self) -> dict[str, object]:
         """Return what identifies sentences and options."""
         return {
             "training data": rows_digest([self.train.label_names], self.train.rows()),

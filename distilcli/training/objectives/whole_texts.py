@@ -75,7 +75,7 @@ class TextObjective(
         names = ", ".join(self.train.label_names[:10])
         return super().describe() + (f"; labels: {names}" if names else "")
 
-    def digests(self) -> dict[str, Any]:
+    def digests(self) -> dict[str, object]:
         """Return what identifies rows and options."""
         return {
             "training data": rows_digest([self.train.label_names], self._digested(self.train)),

@@ -102,7 +102,7 @@ def card_of(
 
 
 def draw(
-    path: str, facts: RunFacts, history: Sequence[Mapping[str, Any]], best: ClassifyResults | None
+    path: str, facts: RunFacts, history: Sequence[Mapping[str, float]], best: ClassifyResults | None
 ) -> None:
     """Draw loss and scores over steps and, for classify, confusion and reliability."""
     picture = RunPicture(title=facts.folder.resolve().name, history=history)

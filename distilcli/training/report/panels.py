@@ -13,6 +13,7 @@ import numpy as np
 from distilcli.scores.calibration import Bin, expected_calibration_error
 from distilcli.training.report.model_card import metric_words
 
+Axes = Any  # matplotlib's, an extra
 LABELS_WITH_COUNTS = 15  # with more, counts would not fit into the cells
 GREY = "#6E6E6E"
 _BLUE, _ORANGE = "#0072B2", "#D55E00"
@@ -29,11 +30,11 @@ class Curves(NamedTuple):
     """Lines for one panel: (step, value) of each name."""
 
     title: str
-    series: Mapping[str, Sequence[tuple[int, float]]]
-    best_step: int | None
+    series: Mapping[str, Sequence[tuple[float, float]]]
+    best_step: float | None
 
 
-def sort_curves(history: Sequence[Mapping[str, Any]]) -> list[Curves]:
+def sort_curves(history: Sequence[Mapping[str, float]]) -> list[Curves]:
     """Sort the numbers of a history into panels: losses, values from -1 to 1, and the rest."""
     names = list(dict.fromkeys(name for entry in history for name in entry))
     series = {
@@ -57,7 +58,7 @@ def sort_curves(history: Sequence[Mapping[str, Any]]) -> list[Curves]:
     return [Curves(title, found, best) for found, title in kinds if found]
 
 
-def draw_curves(axes: Any, *, curves: Curves) -> None:
+def draw_curves(axes: Axes, *, curves: Curves) -> None:
     """Draw lines over the steps, labelled at their ends, with the best step marked."""
     from matplotlib.ticker import MaxNLocator
 
@@ -92,7 +93,7 @@ def draw_curves(axes: Any, *, curves: Curves) -> None:
     _label_ends(axes, ends)
 
 
-def _label_ends(axes: Any, ends: list[tuple[float, str, str]]) -> None:
+def _label_ends(axes: Axes, ends: list[tuple[float, str, str]]) -> None:
     """Label each line at its end, without overlaps."""
     low, high = axes.get_ylim()
     gap, last = 0.07 * (high - low), -math.inf
@@ -110,7 +111,7 @@ def _label_ends(axes: Any, ends: list[tuple[float, str, str]]) -> None:
         )
 
 
-def draw_reliability(axes: Any, *, bins: Sequence[Bin]) -> None:
+def draw_reliability(axes: Axes, *, bins: Sequence[Bin]) -> None:
     """Draw accuracy against score, and the distance of both."""
     filled = [found for found in bins if found.count]
     total = sum(found.count for found in filled)
@@ -143,7 +144,7 @@ def draw_reliability(axes: Any, *, bins: Sequence[Bin]) -> None:
 
 
 def draw_confusion(
-    axes: Any, *, counts: np.ndarray, totals: np.ndarray, labels: Sequence[str], of: int
+    axes: Axes, *, counts: np.ndarray, totals: np.ndarray, labels: Sequence[str], of: int
 ) -> None:
     """Draw a square for each pair of labels, as dark as its share of the first label's rows.
 

@@ -17,6 +17,7 @@ from distilcli.scores.calibration import Bin
 from distilcli.training.report.panels import (
     GREY,
     LABELS_WITH_COUNTS,
+    Axes,
     draw_confusion,
     draw_curves,
     draw_reliability,
@@ -45,7 +46,7 @@ _STYLE: dict[Any, Any] = {
 }
 
 
-Panel = Callable[[Any], None]
+Panel = Callable[[Axes], None]
 """A function that draws into axes."""
 
 
@@ -58,7 +59,7 @@ class RunPicture:
     """
 
     title: str
-    history: Sequence[Mapping[str, Any]]
+    history: Sequence[Mapping[str, float]]
     labels: Sequence[str] = ()
     confusion: Sequence[Sequence[int]] | None = None
     reliability: Sequence[Bin] | None = None

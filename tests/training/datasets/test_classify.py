@@ -141,7 +141,7 @@ TAUGHT: dict[str, Any] = {"share": 0.5, "known": ("yes", "no", "perhaps"), "taug
 def taught(
     tmp_path: Path, train: str, valid: str | None, name: str = "t.csv", **options: Any
 ) -> Any:
-    """Read rows of a lesson that has a teacher."""
+    """Read training rows for a model that has a teacher."""
     paths = [write(tmp_path / name, train)]
     sources = [
         open_rows(paths),

@@ -193,10 +193,10 @@ def test_vectors_of_another_recipe_are_other_answers(
     pairs = [TextPair("good film", "great book"), TextPair("bad", "poor , dull")] * 3
     recipe = SentenceRecipe(pooling=("mean",))
     for number, pooling in enumerate(("mean", "cls", "mean")):
-        lesson = EmbedObjective(pairs, pairs, replace(recipe, pooling=(pooling,)))
+        objective = EmbedObjective(pairs, pairs, replace(recipe, pooling=(pooling,)))
         finetune(
             StartingPoint(files=describe_folder("m", tiny_folder)),
-            lesson,
+            objective,
             options=replace(SHORT, epochs=1),
             folder=tmp_path / str(number),
             teacher=DistillationPlan(files=describe_folder("t", teacher), cache=cache),
@@ -209,10 +209,10 @@ def test_rows_that_are_drawn_otherwise_have_other_answers(
     tiny_folder: Path, teacher: Path, tmp_path: Path
 ) -> None:
     for number, seed in enumerate((1, 2, 1)):
-        lesson = ClassifyObjective(TRAIN, VALID, ObjectiveOptions(augment=0.3, seed=seed))
+        objective = ClassifyObjective(TRAIN, VALID, ObjectiveOptions(augment=0.3, seed=seed))
         finetune(
             StartingPoint(files=describe_folder("m", tiny_folder)),
-            lesson,
+            objective,
             options=replace(SHORT, seed=seed),
             folder=tmp_path / str(number),
             teacher=DistillationPlan(files=describe_folder("t", teacher), cache=tmp_path / "cache"),
@@ -257,11 +257,11 @@ def test_a_run_interrupted_before_its_first_step_ends_as_an_unbroken_one(
 ) -> None:
     """Rows that vary have a pass in every epoch: it is interrupted in the first and the second."""
     monkeypatch.setattr("distilcli.training.distill.teacher_cache._PASS_BUDGET", 128)
-    lesson = ClassifyObjective(TRAIN, VALID, ObjectiveOptions(augment=0.3))
+    objective = ClassifyObjective(TRAIN, VALID, ObjectiveOptions(augment=0.3))
 
     def run(name: str, **settings: Any) -> Any:
         return finetune(
-            StartingPoint(files=describe_folder("m", tiny_folder)), lesson, options=SHORT,
+            StartingPoint(files=describe_folder("m", tiny_folder)), objective, options=SHORT,
             folder=tmp_path / name, device="cpu",
             teacher=DistillationPlan(
                 files=describe_folder("t", teacher), cache=tmp_path / f"c{name}"

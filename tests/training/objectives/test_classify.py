@@ -28,40 +28,38 @@ ROWS = Examples(
 def test_a_pair_is_one_example_and_a_long_one_is_cut(make_model: Make) -> None:
     rows = Examples(["good " * 50, "bad"], ["fun " * 50, "x"], [0, 1], ("a", "b"))
     folder = make_model(head="BaseModel", model_type="bert")
-    objective, _ = objective_of(folder, ClassifyObjective(rows, rows), max_length=20)
-    assert objective.sizes == [20, 5]
-    (piece,) = objective.examples([1], epoch=0)[0].pieces
+    prepared, _ = objective_of(folder, ClassifyObjective(rows, rows), max_length=20)
+    assert prepared.sizes == [20, 5]
+    (piece,) = prepared.examples([1], epoch=0)[0].pieces
     assert piece.token_type_ids == [0, 0, 0, 1, 1]
 
 
 def test_rows_without_a_label_have_no_loss(make_model: Make) -> None:
     rows = replace(ROWS, labels=[UNLABELLED, *ROWS.labels[1:]])
     options = ObjectiveOptions(class_weights="balanced")
-    objective, _ = objective_of(
-        make_model(head="BaseModel"), ClassifyObjective(rows, ROWS, options)
-    )
-    assert objective.loss(torch.randn(1, 2), objective.examples([0], epoch=0)) == 0
+    prepared, _ = objective_of(make_model(head="BaseModel"), ClassifyObjective(rows, ROWS, options))
+    assert prepared.loss(torch.randn(1, 2), prepared.examples([0], epoch=0)) == 0
 
 
 def test_balanced_labels_weigh_the_same_together(make_model: Make) -> None:
-    lesson = ClassifyObjective(ROWS, ROWS, ObjectiveOptions(class_weights="balanced"))
-    assert lesson.weights() == [pytest.approx(20 / 2 / 8), pytest.approx(20 / 2 / 12)]
+    objective = ClassifyObjective(ROWS, ROWS, ObjectiveOptions(class_weights="balanced"))
+    assert objective.weights() == [pytest.approx(20 / 2 / 8), pytest.approx(20 / 2 / 12)]
     rare = replace(ROWS, labels=[0] * 20)
     assert ClassifyObjective(rare, ROWS).weights() == [0.5, 10]
-    objective, _ = objective_of(make_model(head="BaseModel"), lesson)
+    prepared, _ = objective_of(make_model(head="BaseModel"), objective)
     outputs, wanted = torch.tensor([[0.3, -0.4]]), torch.tensor([0])
     torch.testing.assert_close(
-        objective.loss(outputs, [LabelledExample([], 0)]),
+        prepared.loss(outputs, [LabelledExample([], 0)]),
         torch.nn.functional.cross_entropy(outputs, wanted) * 1.25,
     )
 
 
 def test_a_smoothed_label_is_spread_over_all(make_model: Make) -> None:
-    lesson = ClassifyObjective(ROWS, ROWS, ObjectiveOptions(label_smoothing=0.2))
-    objective, _ = objective_of(make_model(head="BaseModel"), lesson)
+    objective = ClassifyObjective(ROWS, ROWS, ObjectiveOptions(label_smoothing=0.2))
+    prepared, _ = objective_of(make_model(head="BaseModel"), objective)
     outputs = torch.tensor([[0.3, -0.4]])
     expected = -(torch.tensor([[0.9, 0.1]]) * outputs.log_softmax(dim=1)).sum()
-    torch.testing.assert_close(objective.loss(outputs, [LabelledExample([], 0)]), expected)
+    torch.testing.assert_close(prepared.loss(outputs, [LabelledExample([], 0)]), expected)
 
 
 @pytest.mark.parametrize(
@@ -84,11 +82,11 @@ def test_texts_are_augmented_by_seed_epoch_and_row(make_model: Make) -> None:
 
     def read(*, seed: int = 0, epoch: int = 0, augment: float = 0.2) -> list[list[int]]:
         options = ObjectiveOptions(augment=augment, seed=seed)
-        objective, _ = objective_of(folder, ClassifyObjective(rows, rows, options))
+        prepared, _ = objective_of(folder, ClassifyObjective(rows, rows, options))
         # The steps of a run are those of the rows as they are.
-        assert objective.sizes == [12] * 20
-        assert objective.varies == (augment > 0)
-        return [e.pieces[0].input_ids for e in objective.examples(range(20), epoch=epoch)]
+        assert prepared.sizes == [12] * 20
+        assert prepared.varies == (augment > 0)
+        return [e.pieces[0].input_ids for e in prepared.examples(range(20), epoch=epoch)]
 
     assert read() == read()
     assert read() != read(seed=1)
@@ -100,14 +98,14 @@ def test_texts_are_augmented_by_seed_epoch_and_row(make_model: Make) -> None:
 def test_an_interrupted_augmented_run_ends_as_an_unbroken_one(
     make_model: Make, tmp_path: Path
 ) -> None:
-    lesson = ClassifyObjective(ROWS, ROWS, ObjectiveOptions(augment=0.3))
-    assert_exact_resume(make_model(head="BaseModel"), lesson, tmp_path, token_budget=40)
+    objective = ClassifyObjective(ROWS, ROWS, ObjectiveOptions(augment=0.3))
+    assert_exact_resume(make_model(head="BaseModel"), objective, tmp_path, token_budget=40)
 
 
 def test_outputs_are_the_logits_of_each_row(make_model: Make) -> None:
-    objective, model = objective_of(make_model(head="BaseModel"), ClassifyObjective(ROWS, ROWS))
-    examples = objective.examples([0, 2, 3], epoch=0)
+    prepared, model = objective_of(make_model(head="BaseModel"), ClassifyObjective(ROWS, ROWS))
+    examples = prepared.examples([0, 2, 3], epoch=0)
     with torch.no_grad():
-        found = objective.outputs(model, batch_of(examples), examples)
+        found = prepared.outputs(model, batch_of(examples), examples)
         alone = [model(torch.tensor([e.pieces[0].input_ids])) for e in examples]
     torch.testing.assert_close(found, torch.cat(alone))

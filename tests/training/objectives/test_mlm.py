@@ -36,11 +36,11 @@ def tokenizer(tiny_folder: Path) -> Tokenizer:
 
 
 def test_the_saved_model_fills_in(make_model: Make, tmp_path: Path) -> None:
-    lesson = MlmObjective(texts(200, seed=1), texts(40, seed=2))
+    objective = MlmObjective(texts(200, seed=1), texts(40, seed=2))
     folder = make_model(head="BaseModel")
-    objective, _ = objective_of(folder, lesson)
-    before = objective.scores(torch.device("cpu"))["perplexity"]
-    summary = learn(folder, lesson, tmp_path / "run", dropout=0.0, learning_rate=5e-3)
+    prepared, _ = objective_of(folder, objective)
+    before = prepared.scores(torch.device("cpu"))["perplexity"]
+    summary = learn(folder, objective, tmp_path / "run", dropout=0.0, learning_rate=5e-3)
     assert summary["metric"] == "perplexity"
     assert summary["best"]["perplexity"] < min(20, before / 3)
     fill = MaskFiller(str(tmp_path / "run"), device="cpu")
@@ -48,8 +48,8 @@ def test_the_saved_model_fills_in(make_model: Make, tmp_path: Path) -> None:
 
 
 def test_an_interrupted_run_ends_as_an_unbroken_one(make_model: Make, tmp_path: Path) -> None:
-    lesson = MlmObjective(texts(60, seed=1), texts(9, seed=2))
-    assert_exact_resume(make_model(head="BaseModel"), lesson, tmp_path)
+    objective = MlmObjective(texts(60, seed=1), texts(9, seed=2))
+    assert_exact_resume(make_model(head="BaseModel"), objective, tmp_path)
 
 
 def test_words_are_hidden_whole_and_in_the_right_shares(tokenizer: Tokenizer) -> None:
@@ -97,10 +97,10 @@ def test_what_is_hidden_is_drawn_from_seed_epoch_and_row(make_model: Make) -> No
     folder, lines = make_model(head="BaseModel"), ["the film was good and the plot was dull"] * 3
 
     def hidden(*, seed: int = 0, epoch: int = 0) -> list[list[int]]:
-        objective, _ = objective_of(
+        prepared, _ = objective_of(
             folder, MlmObjective(PlainTexts(lines), PlainTexts(lines), ObjectiveOptions(seed=seed))
         )
-        examples = objective.examples([0, 1, 2], epoch=epoch)
+        examples = prepared.examples([0, 1, 2], epoch=epoch)
         return [example.pieces[0].input_ids for example in examples]
 
     assert hidden() == hidden()
@@ -110,38 +110,38 @@ def test_what_is_hidden_is_drawn_from_seed_epoch_and_row(make_model: Make) -> No
 
 
 def test_long_texts_are_learned_in_windows(make_model: Make) -> None:
-    lesson = MlmObjective(PlainTexts(["good " * 100, "bad", ""]), PlainTexts(["good"]))
-    objective, _ = objective_of(make_model(head="BaseModel"), lesson, max_length=32)
-    assert objective.sizes == [32, 32, 32, 12, 3]
+    objective = MlmObjective(PlainTexts(["good " * 100, "bad", ""]), PlainTexts(["good"]))
+    prepared, _ = objective_of(make_model(head="BaseModel"), objective, max_length=32)
+    assert prepared.sizes == [32, 32, 32, 12, 3]
 
 
 def test_perplexity_is_exp_of_the_loss(make_model: Make) -> None:
     lines = texts(7, seed=1)
-    objective, model = objective_of(make_model(head="BaseModel"), MlmObjective(lines, lines))
-    examples = objective._masked_valid
+    prepared, model = objective_of(make_model(head="BaseModel"), MlmObjective(lines, lines))
+    examples = prepared._masked_valid
     with torch.no_grad():
-        outputs = objective.outputs(model, batch_of(examples), examples)
-    units = sum(map(objective.units, examples))
+        outputs = prepared.outputs(model, batch_of(examples), examples)
+    units = sum(map(prepared.units, examples))
     assert outputs.shape == (units, model.config.vocab_size)
-    expected = (objective.loss(outputs, examples) / units).exp().item()
-    found = objective.scores(torch.device("cpu"))["perplexity"]
+    expected = (prepared.loss(outputs, examples) / units).exp().item()
+    found = prepared.scores(torch.device("cpu"))["perplexity"]
     assert found == pytest.approx(expected, rel=1e-4)
 
 
 def test_a_fresh_head_is_tied_to_the_embeddings(make_model: Make, tmp_path: Path) -> None:
     from safetensors.torch import load_file
 
-    lesson = MlmObjective(texts(20, seed=1), texts(5, seed=2))
-    learn(make_model(head="BaseModel"), lesson, tmp_path / "run", epochs=1)
+    objective = MlmObjective(texts(20, seed=1), texts(5, seed=2))
+    learn(make_model(head="BaseModel"), objective, tmp_path / "run", epochs=1)
     weights = load_file(tmp_path / "run" / "model.safetensors")
     assert "vocab_projector.bias" in weights
     assert "vocab_projector.weight" not in weights
 
 
 def test_texts_without_words_cannot_validate(make_model: Make) -> None:
-    lesson = MlmObjective(PlainTexts(["good"]), PlainTexts(["\u4e00"]))
+    objective = MlmObjective(PlainTexts(["good"]), PlainTexts(["\u4e00"]))
     with pytest.raises(InputError, match="the validation texts have no words"):
-        objective_of(make_model(head="BaseModel"), lesson)
+        objective_of(make_model(head="BaseModel"), objective)
 
 
 def test_the_command_reads_plain_lines(

@@ -1,4 +1,4 @@
-"""Every objective: rows without a label have no loss of their own."""
+"""Every prepared: rows without a label have no loss of their own."""
 
 import math
 from collections.abc import Callable
@@ -76,7 +76,7 @@ def mlm() -> AnyObjective:
 
 
 @pytest.mark.parametrize(
-    ("lesson", "units", "labelled"),
+    ("objective", "units", "labelled"),
     [
         (classify, [1, 1], [1, 0]),
         (multilabel, [1, 1], [1, 0]),
@@ -89,27 +89,27 @@ def mlm() -> AnyObjective:
     ],
 )
 def test_units_without_a_label_are_told_apart_and_have_no_loss(
-    make_model: Make, lesson: Callable[[], AnyObjective], units: list[int], labelled: list[int]
+    make_model: Make, objective: Callable[[], AnyObjective], units: list[int], labelled: list[int]
 ) -> None:
-    objective, model = objective_of(
-        make_model(head="BaseModel", labels=(), problem_type=None), lesson()
+    prepared, model = objective_of(
+        make_model(head="BaseModel", labels=(), problem_type=None), objective()
     )
-    examples = objective.examples([0, 1], epoch=0)
-    assert [objective.units(example) for example in examples] == units
-    assert [objective.labelled(example) for example in examples] == labelled
+    examples = prepared.examples([0, 1], epoch=0)
+    assert [prepared.units(example) for example in examples] == units
+    assert [prepared.labelled(example) for example in examples] == labelled
     losses = []
     for chosen in (examples, [e for e, count in zip(examples, labelled, strict=True) if count]):
         if chosen:
             with torch.no_grad():
-                outputs = objective.outputs(model, batch_of(chosen), chosen)
-            losses.append(objective.loss(outputs, chosen).item())
+                outputs = prepared.outputs(model, batch_of(chosen), chosen)
+            losses.append(prepared.loss(outputs, chosen).item())
     assert losses == pytest.approx([losses[0]] * len(losses))
     assert (losses[0] > 0) is any(labelled)
 
 
 def test_rows_of_which_nothing_is_known_do_not_make_labels_rare() -> None:
-    lesson = MultilabelObjective(texts([(0,), (), WITHOUT, WITHOUT]), texts([(0,), ()]))
-    assert lesson.weights() == [1, 2]
+    objective = MultilabelObjective(texts([(0,), (), WITHOUT, WITHOUT]), texts([(0,), ()]))
+    assert objective.weights() == [1, 2]
 
 
 def test_numbers_that_only_a_teacher_knows_are_in_the_units_of_the_others() -> None:

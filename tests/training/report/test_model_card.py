@@ -90,7 +90,7 @@ def test_a_person_reads_what_it_is_and_how_good() -> None:
         "| versions | distil 0.1.0, torch 2.9.0, Python 3.11.7 |",
     ):
         assert f"\n{line}\n" in text
-    assert "A DistilBERT model that gives a text one label. It has 22,713,218 parameters" in text
+    assert "A DistilBERT model that classifies texts. It has 22,713,218 parameters" in text
     assert "fine-tuned from mini." in text
     assert "fine-tuned from mini and distilled from org/big." in card(teacher="org/big")
     assert "## Labels" not in card(task="qa", train=replace(RECORD.train, labels={}))

@@ -38,15 +38,15 @@ TEXTS = ["a good film", "it was bad", "a great book and i loved it", "dull"]
 IGNORED = -100
 
 
-def ready(folder: Path, lesson: AnyObjective) -> tuple[Any, Any]:
-    """A lesson's objective around a model of a folder, and all of its examples."""
+def ready(folder: Path, objective: AnyObjective) -> tuple[Any, Any]:
+    """An objective prepared for the model of a folder, and all of its examples."""
     files = describe_folder("m", folder)
-    model = load_model(files, lesson.head).model
-    objective = lesson.prepare(model, load_tokenizer(files), max_length=64)
+    model = load_model(files, objective.head).model
+    prepared = objective.prepare(model, load_tokenizer(files), max_length=64)
     with torch.no_grad():
-        examples = objective.examples(range(len(objective.sizes)), epoch=0)
-        outputs = objective.outputs(model, batch_of(examples), examples)
-        loss = objective.loss(outputs, examples) / sum(map(objective.units, examples))
+        examples = prepared.examples(range(len(prepared.sizes)), epoch=0)
+        outputs = prepared.outputs(model, batch_of(examples), examples)
+        loss = prepared.loss(outputs, examples) / sum(map(prepared.units, examples))
     return loss, examples
 
 
@@ -84,10 +84,12 @@ def test_multilabel(make_model: Make, model_type: str) -> None:
 
 def test_regress(make_model: Make, model_type: str, tmp_path: Path) -> None:
     rows = Examples(TEXTS, None, [1.0, 3.0, 5.0, 7.0], ())
-    lesson = RegressObjective(rows, rows)
+    objective = RegressObjective(rows, rows)
     # Trained first, so that what is saved has given up its units.
-    learn(make_model(head="BaseModel", model_type=model_type), lesson, tmp_path / "run", epochs=1)
-    loss, examples = ready(tmp_path / "run", lesson)
+    learn(
+        make_model(head="BaseModel", model_type=model_type), objective, tmp_path / "run", epochs=1
+    )
+    loss, examples = ready(tmp_path / "run", objective)
     labels = torch.tensor(rows.labels)
     expected = theirs("SequenceClassification", tmp_path / "run", examples, labels=labels)
     torch.testing.assert_close(loss, expected / 5)  # their variance
@@ -110,16 +112,16 @@ def test_qa_where_every_place_can_be_an_answer(make_model: Make, model_type: str
     """Theirs lets answers stand in the question and in padding: here those places are nothing."""
     folder = make_model(head="QuestionAnswerer", model_type=model_type)
     rows = [Question("x", "a b c", ("b",), 2), Question("y", "c d a", ("c d",), 0)]
-    lesson = QaObjective(rows, rows)
-    _, examples = ready(folder, lesson)
+    objective = QaObjective(rows, rows)
+    _, examples = ready(folder, objective)
     files = describe_folder("m", folder)
-    model = load_model(files, lesson.head).model
-    objective = lesson.prepare(model, load_tokenizer(files), max_length=64)
+    model = load_model(files, objective.head).model
+    prepared = objective.prepare(model, load_tokenizer(files), max_length=64)
     batch = batch_of(examples)
     with torch.no_grad():
         logits = model(batch.input_ids, batch.attention_mask, batch.token_type_ids)
     everywhere = logits.transpose(1, 2).reshape(-1, logits.shape[1])
-    loss = objective.loss(everywhere, examples) / 4
+    loss = prepared.loss(everywhere, examples) / 4
     places = {
         "start_positions": torch.tensor([example.start for example in examples]),
         "end_positions": torch.tensor([example.end for example in examples]),
