@@ -51,9 +51,10 @@ def finetune(
     run_output.check(report)
     sources = settings.data.open()
     report.check([path for source in sources if source for path in source.paths])
-    # Errors about columns come before torch is loaded.
+    # Errors about columns and models come before torch is loaded.
     spec, train_rows = task_spec(task), sources[0]
     column = "" if spec.text_columns else f"; text column {train_rows.text_column!r}"
+    models = settings.locate(offline=run_output.offline)
 
     from distilcli.memory import keep_freed_memory
 
@@ -74,10 +75,10 @@ def finetune(
     plan = plan_run(
         settings,
         sources,
+        models,
         Path(run_output.output),
         device=run_output.device,
         threads=run_output.threads,
-        offline=run_output.offline,
     )
     name = plan.start.files.name
     console.note(f"training {name} on {plan.objective.describe()}{column}")

@@ -9,7 +9,6 @@ from torch import Tensor
 
 from distilcli.checkpoint.config import ModelConfig, read_config
 from distilcli.checkpoint.folder import ModelFiles
-from distilcli.checkpoint.locate import locate
 from distilcli.errors import UsageError
 from distilcli.model.heads import TaskModel
 from distilcli.model.keys import PREFIX
@@ -28,9 +27,6 @@ from distilcli.training.objectives import AnyObjective
 
 _SIZES = ("dim", "n_layers", "n_heads", "hidden_dim")
 _HEAD_WIDTH = 64  # DistilBERT's
-
-DEFAULT = "mini"
-"""The built-in model that a run starts from by default."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,30 +65,30 @@ class StartingPoint:
 
 
 def starting_point(
-    model: str | None,
+    files: ModelFiles | None,
     *,
     teacher: ModelFiles | None,
     student_layers: str | None,
     sizes: Mapping[str, int] | None,
-    offline: bool,
     **changes: Any,
 ) -> StartingPoint:
     """Return what a run starts from; `changes` are further fields of `StartingPoint`.
 
-    The default is the built-in mini; with a teacher it is half of the teacher's layers, as for
-    DistilBERT: 0, 2, 4, 7, 9, 11 of twelve. Layers of a BERT become a DistilBERT. Raises
-    `UsageError` for layers that are not numbers.
+    Without `files` it is half of the teacher's layers, as for DistilBERT: 0, 2, 4, 7, 9, 11 of
+    twelve. Layers of a BERT become a DistilBERT. Raises `UsageError` for layers that are not
+    numbers.
     """
-    files = locate(model or DEFAULT, offline=offline) if model or not teacher else teacher
-    config = read_config(files.config_path)
+    start = files or teacher
+    assert start is not None  # noqa: S101
+    config = read_config(start.config_path)
     layers = None
     if student_layers is not None:
         layers = _parse_layers(student_layers)
-    elif teacher is not None and model is None and sizes is None:
+    elif files is None and sizes is None:
         layers = spread_layers(max(1, config.n_layers // 2), config.n_layers)
     if layers is not None and config.type_vocab_size:
         changes["fold"] = True
-    return StartingPoint(files=files, layers=layers, sizes=sizes, **changes)
+    return StartingPoint(files=start, layers=layers, sizes=sizes, **changes)
 
 
 def _parse_layers(text: str) -> tuple[int, ...]:

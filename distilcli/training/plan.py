@@ -1,10 +1,10 @@
-"""A run before anything is loaded: its settings resolved, its models found and its rows read."""
+"""A run before anything is loaded: its settings resolved and its rows read."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from distilcli.checkpoint.locate import locate
+from distilcli.checkpoint.folder import ModelFiles
 from distilcli.errors import InputError, UsageError
 from distilcli.gold.labels import LabelError
 from distilcli.model.surgery import parse_heads
@@ -55,27 +55,26 @@ class RunPlan:
 def plan_run(
     options: RunOptions,
     sources: tuple[RowSource, RowSource | None],
+    models: tuple[ModelFiles | None, ModelFiles | None],
     folder: Path,
     *,
     device: str = "auto",
     threads: int | None = None,
-    offline: bool = False,
 ) -> RunPlan:
-    """Find the models and read the rows of a run."""
+    """Read the rows of a run; `models` are what `RunOptions.locate` returns."""
     data, start, teacher = options.data, options.start, None
-    if options.teacher.teacher is not None:
+    if models[1] is not None:
         cache = options.teacher.teacher_cache
         teacher = DistillationPlan(
-            files=locate(options.teacher.teacher, offline=offline),
+            files=models[1],
             options=options.distillation,
             cache=None if cache is None else Path(cache),
         )
     point = starting_point(
-        start.model,
-        teacher=None if teacher is None else teacher.files,
+        models[0],
+        teacher=models[1],
         student_layers=start.student_layers,
         sizes=None if start.student is None else parse_sizes(start.student),
-        offline=offline,
         fold=start.fold,
         max_length=start.max_length,
         positions=start.positions,

@@ -16,6 +16,7 @@ from distilcli.model.saving import tokenizer_files
 from distilcli.rows.data import Data
 from distilcli.tasks.settings import usable_length
 from distilcli.tokenizer.loading import load_tokenizer
+from distilcli.tokenizer.plot import check_plot
 from distilcli.training.config_toml import config_toml
 from distilcli.training.data_checks import check_data
 from distilcli.training.distill.setup import add_teacher
@@ -66,9 +67,11 @@ def finetune(
     run_options = RunOptions.of(task, {**options, "files": files})
     folder = Path(output)
     check_folder(folder, resume=resume, force=force)
+    if plot is not None:
+        check_plot(plot, force=force or resume, made=str(folder))
     plan = plan_run(
-        run_options, run_options.data.open(), folder,
-        device=device, threads=threads, offline=offline,
+        run_options, run_options.data.open(), run_options.locate(offline=offline), folder,
+        device=device, threads=threads,
     )  # fmt: skip
     return PreparedRun(plan, on_progress=on_progress).train(resume=resume, force=force, plot=plot)
 

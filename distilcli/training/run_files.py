@@ -21,7 +21,7 @@ def check_folder(path: Path, *, resume: bool = False, force: bool = False) -> No
     folder that cannot be created.
     """
     if resume and force:
-        raise UsageError("`resume` goes on with a run, `force` replaces it; give one of them")
+        raise UsageError("`resume` continues a run, `force` replaces it; give one of them")
     if resume:
         if not (path / STATE_FILE).is_file():
             done = (path / SUMMARY_FILE).is_file()

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
+from distilcli.checkpoint.folder import ModelFiles
+from distilcli.checkpoint.locate import locate
 from distilcli.errors import UsageError
 from distilcli.rows.data import Data
 from distilcli.tasks.spec import refuse_without_effect, task_spec
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     from distilcli.model.precision import TrainingPrecision
 
 
+_DEFAULT_MODEL = "mini"  # a built-in
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunOptions:
     """All settings of a run, by what they are about."""
@@ -34,11 +39,12 @@ class RunOptions:
 
     @classmethod
     def of(cls, task: str, given: Mapping[str, Any]) -> "RunOptions":
-        """Sort the settings that were given by name.
+        """Sort the settings that were given by name; None is the default.
 
         Raises `UsageError` for one that makes no sense or has no effect, `TypeError` for one that
         does not exist.
         """
+        given = {name: value for name, value in given.items() if value is not None}
         task_spec(task)
         refuse_without_effect(task, given)
         groups = {
@@ -61,6 +67,19 @@ class RunOptions:
                 group: kind(**{name: given[name] for name in names[group] & given.keys()})
                 for group, kind in groups.items()
             },
+        )
+
+    def locate(self, *, offline: bool) -> tuple[ModelFiles | None, ModelFiles | None]:
+        """Find the files of the initial model, None for part of the teacher, and of the teacher.
+
+        Raises `ModelError` for a model that is not there.
+        """
+        model, teacher = self.start.model, self.teacher.teacher
+        if model is None and teacher is None:
+            model = _DEFAULT_MODEL
+        return (
+            None if model is None else locate(model, offline=offline),
+            None if teacher is None else locate(teacher, offline=offline),
         )
 
 

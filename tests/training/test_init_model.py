@@ -14,6 +14,7 @@ from distilcli.model.loading import load_model
 from distilcli.training.datasets.classify import Examples
 from distilcli.training.init_model import StartingPoint, parse_sizes, start_model, starting_point
 from distilcli.training.objectives.classify import ClassifyObjective
+from distilcli.training.run_options import RunOptions
 
 Make = Callable[..., Path]
 LABELS = ("negative", "positive")
@@ -30,11 +31,10 @@ def started(folder: Path, **changes: Any) -> SequenceClassifier:
 
 
 def point(model: Path | None, teacher: Path | None, **said: Any) -> StartingPoint:
-    return starting_point(
-        None if model is None else str(model),
-        teacher=None if teacher is None else describe_folder("t", teacher),
-        **{"student_layers": None, "sizes": None, "offline": True, **said},
-    )
+    named = {"model": model, "teacher": teacher}
+    given = {name: str(folder) for name, folder in named.items() if folder is not None}
+    files, found = RunOptions.of("classify", {"files": [], **given}).locate(offline=True)
+    return starting_point(files, teacher=found, **{"student_layers": None, "sizes": None, **said})
 
 
 @torch.no_grad()

@@ -43,6 +43,11 @@ def test_a_setting_of_teachers_needs_one(setting: str) -> None:
         RunOptions.of("classify", {"files": "a.csv", setting: 1.0})
 
 
+def test_none_is_the_default() -> None:
+    given = {"files": "a.csv", "teacher": None, "temperature": None, "epochs": None}
+    assert RunOptions.of("qa", given) == RunOptions.of("qa", {"files": "a.csv"})
+
+
 def test_settings_are_sorted_by_what_they_are_about() -> None:
     found = RunOptions.of("classify", {"files": "a.csv", "seed": 7, "epochs": 1, "limit": 9})
     assert (found.objective.seed, found.training.seed, found.training.epochs) == (7, 7, 1)

@@ -43,9 +43,9 @@ class AnyTeacher(Protocol):
 
 
 class Teacher:
-    """A model that is asked about every batch, as it comes.
+    """A model that is run for every batch.
 
-    `layers` are those whose hidden states are wanted, counted as `forward_all` does (0 is the
+    `layers` are those whose hidden states are compared, counted as `forward_all` does (0 is the
     embeddings); `attention_layers` those whose attention is, counted from 0.
     """
 
