@@ -173,7 +173,7 @@ Start with one of these; the built-in models need no download:
   distil embed docs.csv -o docs.npy         turn texts into vectors
   distil embed --search "late" --index docs.npy
                                             and search them
-  distil finetune rows.csv -o my-model      train your own model on labelled rows
+  distil finetune rows.csv -o my-model      train your own on labelled rows
   distil evaluate my-model test.csv         and measure it
 
 Files may be CSV, TSV, JSONL, text and more, or - for standard input.

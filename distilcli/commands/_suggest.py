@@ -82,8 +82,9 @@ def plain_usage_error(error: Any, path: str, known: Iterable[str]) -> str:
         for pattern, plain in _PLAIN:
             fault = re.sub(pattern, plain, fault)
         message = f"{name}: {fault}" if fault.startswith("'") else f"{name} {fault}"
-    elif found := re.fullmatch(r"Missing (?:option|argument) '([^']+)'.*", message):
-        message = f"{found[1].rstrip('.')} is missing"
+    elif found := re.fullmatch(r"Missing \w+ '([^']+)'.*?(?:Choose from: (.*))?", message):
+        choices = f"; choose from {found[2]}" if found[2] else ""
+        message = f"{found[1].rstrip('.')} is missing{choices}"
     elif found := re.fullmatch(r"Got unexpected extra argument.*\((.*)\)", message):
         message = f"unexpected argument {found[1]}"
     elif found := re.fullmatch(r"Option '([^']+)' requires an argument", message):

@@ -158,12 +158,14 @@ def test_bash_takes_what_follows_two_dashes_for_files() -> None:
 
 
 def test_fish_completes_commands() -> None:
-    assert in_fish("distil ") == {name: text.rstrip(".") for name, text in COMMANDS.items()}
+    assert in_fish("distil ") == {name: each.summary.rstrip(".") for name, each in COMMANDS.items()}
     assert list(in_fish("distil cl")) == ["classify"]
 
 
 def test_fish_completes_options_and_their_values() -> None:
-    assert in_fish("distil classify --out") == {"--output": "Write the rows to FILE; its suffix is the format"}
+    assert in_fish("distil classify --out") == {
+        "--output": "Write the rows to FILE; its suffix is the format"
+    }
     assert list(in_fish("distil classify --on-error ")) == ["keep", "skip", "stop"]
     assert list(in_fish("distil classify --on-error=st")) == ["--on-error=stop"]
     assert in_fish("distil classify --limit ") == {}
