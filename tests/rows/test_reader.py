@@ -137,7 +137,7 @@ def test_texts_are_rows():
         ({"paths": ["-"], "encoding": "utf-9"}, "`encoding` 'utf-9'"),
         ({"paths": ["-"], "encoding": "rot13"}, "`encoding` 'rot13'"),
         ({"paths": ["-"], "delimiter": "::"}, "one character"),
-        ({"paths": ["-"], "input_format": "xlsx"}, "csv, tsv, jsonl, txt"),
+        ({"paths": ["-"], "input_format": "xlsx"}, "csv, tsv, jsonl, json, txt"),
     ],
 )
 def test_settings_that_cannot_be_meant(arguments, message):
