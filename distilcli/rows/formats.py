@@ -92,6 +92,8 @@ def sniff_format(first_line: str, text_column: str | None) -> tuple[str, str | N
         return "jsonl", None
     if line.startswith("-DOCSTART-"):
         return "conll", None
+    if line.lower().strip('"').startswith("sep="):
+        return "csv", None
     for delimiter, kind in (("\t", "tsv"), (",", "csv"), (";", "csv")):
         names = [name.strip('"') for name in line.split(delimiter)]
         usual = TEXT_COLUMNS if len(names) == 1 else (*TEXT_COLUMNS, *_PAIRED_COLUMNS)

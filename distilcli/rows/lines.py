@@ -110,7 +110,7 @@ def as_utf8(chunks: Iterator[bytes], encoding: Encoding, source: str) -> Iterato
 
 def _invalid_byte(line: bytes, offset: int, encoding: Encoding, where: str) -> InputError:
     utf16 = line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    way_out = "utf-16" if utf16 else "latin-1"
+    way_out = "utf-16" if utf16 else "cp1252"
     return InputError(
         f"{where}: byte {offset + 1} of the line (0x{line[offset]:02x}) is not {encoding.name}; "
         f"if the file is not {encoding.name}, try `encoding` {way_out}"

@@ -5,6 +5,7 @@ and is padded.
 """
 
 import itertools
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -22,6 +23,8 @@ from distilcli.wording import count
 
 # A file that begins with so many faulty lines is not JSONL.
 _PATIENCE = 100
+_SEPARATOR_LINE = re.compile(r'"?sep=([^"\r\n])"?[\r\n]*', re.IGNORECASE)
+"""The line by which a spreadsheet names the delimiter."""
 _BLANK = b" \t\r\n\xef\xbb\xbf"  # with the byte order mark of UTF-8
 
 
@@ -78,21 +81,35 @@ def open_table(source: Input, chunks: Iterator[bytes], settings: ReadSettings) -
     kind, delimiter = source.format, settings.delimiter
     if kind is None:
         kind, delimiter = _sniffed(first_line, settings)
+    if kind in ("csv", "tsv"):
+        return _open_delimited(kind, delimiter, first_line, lines, source.name, settings.no_header)
+    _check_no_table(source, kind, settings)
     lines = itertools.chain([first_line], lines)
-    if kind not in ("csv", "tsv"):
-        _check_no_table(source, kind, settings)
     if kind == "txt":
         return _text_table(lines, source.name)
     if kind == "jsonl":
         return _json_table("jsonl", _jsonl_rows(lines, source.name))
     if kind in ("json", "squad"):
         return Table("squad", None, *squad_rows("".join(lines), source.name))
-    if kind == "conll":
-        return Table("conll", None, *sentences(lines, source.name))
+    return Table("conll", None, *sentences(lines, source.name))
+
+
+def _open_delimited(
+    kind: str,
+    delimiter: str | None,
+    first_line: str,
+    lines: Iterator[str],
+    source: str,
+    no_header: bool,
+) -> Table:
+    if named := _SEPARATOR_LINE.fullmatch(first_line):
+        delimiter = delimiter or named[1]
+        first_line = "\n"  # blank lines are skipped, and counted
     if delimiter is None:
         delimiter = "\t" if kind == "tsv" else sniff_delimiter(first_line)
-    records = Records(lines, delimiter, source.name, stray_quotes=delimiter == "\t")
-    return _delimited_table(records, kind, delimiter, source.name, settings.no_header)
+    lines = itertools.chain([first_line], lines)
+    records = Records(lines, delimiter, source, stray_quotes=delimiter == "\t")
+    return _delimited_table(records, kind, delimiter, source, no_header)
 
 
 def _peek(chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
@@ -183,8 +200,10 @@ def _row_maker(
 
     def row(record: Record) -> Row:
         cells = record.cells
-        if len(cells) == width and not record.unclosed:
-            return Row(columns, cells, source, record.line)
+        # Surplus cells that are empty hold nothing: spreadsheets end rows with delimiters.
+        fits = len(cells) == width or (len(cells) > width and not any(cells[width:]))
+        if fits and not record.unclosed:
+            return Row(columns, cells[:width], source, record.line)
         error = _misfit(record, columns, delimiter, expected)
         padded = [*cells[:width], *[""] * (width - len(cells))]
         return Row(columns, padded, source, record.line, error=f"{source}: {error}")
