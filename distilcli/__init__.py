@@ -1,41 +1,74 @@
-"""DistilBERT at work on files: the library behind the `distil` command.
+"""Run DistilBERT over texts: the library behind the `distil` command.
 
     from distilcli import Classifier
 
-Each task has one class that loads once and maps texts to plain values. They are loaded when they
-are first asked for (PEP 562), so that `import distilcli` costs nothing.
+Each task has a class that loads a model once and maps texts to plain values. Names are imported
+when they are first used (PEP 562), so that `import distilcli` costs nothing.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from distilcli.errors import (
+        DistilError,
+        GateError,
+        HeadError,
+        InputError,
+        ModelError,
+        ResourceError,
+        RowError,
+        UsageError,
+    )
+    from distilcli.evaluation.run import evaluate
     from distilcli.predictors.answerer import Answerer
     from distilcli.predictors.chooser import Chooser
     from distilcli.predictors.classifier import Classifier
     from distilcli.predictors.embedder import Embedder
+    from distilcli.predictors.frame import to_frame
     from distilcli.predictors.mask_filler import MaskFiller
     from distilcli.predictors.tagger import Tagger
+    from distilcli.tasks.settings import BatchOptions, LongTexts
 
 __version__ = "0.1.0"
 __all__ = [
     "Answerer",
+    "BatchOptions",
     "Chooser",
     "Classifier",
+    "DistilError",
     "Embedder",
+    "GateError",
+    "HeadError",
+    "InputError",
+    "LongTexts",
     "MaskFiller",
+    "ModelError",
+    "ResourceError",
+    "RowError",
     "Tagger",
+    "UsageError",
     "__version__",
+    "evaluate",
+    "to_frame",
 ]
 
-_HOMES = {
-    "Answerer": "distilcli.predictors.answerer",
-    "Chooser": "distilcli.predictors.chooser",
-    "Classifier": "distilcli.predictors.classifier",
-    "Embedder": "distilcli.predictors.embedder",
-    "MaskFiller": "distilcli.predictors.mask_filler",
-    "Tagger": "distilcli.predictors.tagger",
-}
+_MODULES = {
+    "errors": (
+        "DistilError", "GateError", "HeadError", "InputError", "ModelError", "ResourceError",
+        "RowError", "UsageError",
+    ),
+    "evaluation.run": ("evaluate",),
+    "predictors.answerer": ("Answerer",),
+    "predictors.chooser": ("Chooser",),
+    "predictors.classifier": ("Classifier",),
+    "predictors.embedder": ("Embedder",),
+    "predictors.frame": ("to_frame",),
+    "predictors.mask_filler": ("MaskFiller",),
+    "predictors.tagger": ("Tagger",),
+    "tasks.settings": ("BatchOptions", "LongTexts"),
+}  # fmt: skip
+_HOMES = {name: f"{__name__}.{module}" for module, names in _MODULES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from distilcli.commands import _options as options
-from distilcli.commands._file_run import ReportOptions
+from distilcli.commands import _option_groups as options
+from distilcli.commands._declare import listed
 from distilcli.errors import UsageError
 
 if TYPE_CHECKING:
+    from distilcli.gold.columns import Columns
     from distilcli.rows import RowSource
-    from distilcli.training.datasets.columns import Columns
     from distilcli.training.options import TrainingOptions
     from distilcli.training.settings import LessonOptions
 
@@ -90,15 +90,15 @@ class RowsToLearn:
     @property
     def columns(self) -> "Columns":
         """Where in a row stands what is learned from."""
-        from distilcli.training.datasets.columns import Columns
+        from distilcli.gold.columns import Columns
 
         return Columns(
-            text=self.text_column,
-            pair=self.pair_column,
-            label=self.label_column,
-            options=self.options_column,
-            option_list=tuple(options.listed(self.option_columns or "")),
-            separator=self.label_separator,
+            text_column=self.text_column,
+            pair_column=self.pair_column,
+            label_column=self.label_column,
+            options_column=self.options_column,
+            option_columns=tuple(listed(self.option_columns)),
+            label_separator=self.label_separator,
         )
 
     @property
@@ -285,9 +285,11 @@ class RunPlace:
     quiet: options.QuietOption = False
 
     @property
-    def report(self) -> ReportOptions:
+    def report(self) -> options.Report:
         """How the summary is given."""
-        return ReportOptions(stats_file=self.stats_file, as_json=self.json_summary)
+        return options.Report(
+            quiet=self.quiet, json_summary=self.json_summary, stats_file=self.stats_file
+        )
 
     def check(self) -> None:
         """Raise `UsageError` for options that do not go together, or a place that is taken."""

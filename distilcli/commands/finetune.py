@@ -3,22 +3,21 @@
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
+from distilcli.commands._declare import options
 from distilcli.commands._file_run import write_report
 from distilcli.commands._finetune_options import LearningOptions, RowsToLearn, RunPlace
-from distilcli.commands._grouped import grouped
 from distilcli.commands._start_options import StartOptions, TeacherOptions
 from distilcli.console import Console
+from distilcli.tasks.spec import TaskName
 
-# These find their columns by names of their own.
-_NAMES_COLUMNS = {"tag", "qa", "embed", "choose"}
 _HOW_TO_BEGIN = {"--resume", "--force"}
 
 
-@grouped(RowsToLearn, StartOptions, LearningOptions, TeacherOptions, RunPlace)
+@options(topic="Task")
 def finetune(
     rows: RowsToLearn,
     start: StartOptions,
@@ -27,7 +26,7 @@ def finetune(
     place: RunPlace,
     *,
     task: Annotated[
-        Literal["classify", "multilabel", "regress", "tag", "qa", "mlm", "embed", "choose"],
+        TaskName,
         typer.Option("--task", help="What the model learns to do."),
     ] = "classify",
 ) -> None:
@@ -39,21 +38,31 @@ def finetune(
     unbroken run. --freeze encoder reads each text once, for tasks of whole texts, and learns the
     head in seconds. With --teacher the model learns from a bigger one as well.
 
-    Examples: distil finetune reviews.csv -o my-model · distil finetune train.conll -o my-tagger
-    --task tag · distil finetune texts.csv -o small --teacher big-model
+    Examples:
+      distil finetune reviews.csv -o my-model
+      distil finetune train.conll -o my-tagger --task tag
+      distil finetune texts.csv -o small --teacher big-model
     """
+    from distilcli.tasks.spec import refuse_without_effect, task_spec
     from distilcli.training.run_place import check_place
-    from distilcli.training.settings import refuse_without_effect
 
     for group in (rows, start, teacher, place):
         group.check()
-    refuse_without_effect(task, rows.columns, learning.lesson_options())
+    refuse_without_effect(
+        task,
+        {
+            **{name: getattr(rows.columns, name) for name in rows.columns.__slots__},
+            "class_weights": learning.class_weights,
+            "label_smoothing": learning.label_smoothing or None,
+            "augment": learning.augment or None,
+        },
+    )
     if not place.dry_run:
         check_place(Path(place.output), resume=place.resume, force=place.force)
     train_rows, valid_rows = rows.open()
-    place.report.spare([*train_rows.paths, *(valid_rows.paths if valid_rows else [])])
+    place.report.check([*train_rows.paths, *(valid_rows.paths if valid_rows else [])])
     # A wrong name is told before torch is loaded.
-    column = "" if task in _NAMES_COLUMNS else f"; text column {train_rows.text_column!r}"
+    column = "" if task_spec(task).text_columns else f"; text column {train_rows.text_column!r}"
 
     from distilcli.memory import keep_freed_memory
 

@@ -5,18 +5,17 @@ numbers: accelerators have returned wrong numbers under masks without a word.
 """
 
 import math
-import re
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from distilcli.errors import ResourceError, UsageError
+from distilcli.errors import ResourceError
+from distilcli.model.device_name import check_device_name
 
 # Accelerators add in another order than the CPU, and a softmax over few tokens shows it; a wrong
 # mask is off by whole units.
 _TOLERANCE = 1e-2
-_NAME = re.compile(r"auto|cpu|mps|cuda(:\d{1,2})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +33,7 @@ def place(model: nn.Module, name: str, *, vocab_size: int) -> Placement:
     `UsageError` for another name, `ResourceError` for a device that is asked for and is missing
     or computes something else than the CPU.
     """
-    if not _NAME.fullmatch(name):
-        raise UsageError(f"--device {name}: known are auto, cpu, cuda, cuda:N and mps")
+    check_device_name(name)
     if name == "cpu":
         return Placement(torch.device("cpu"), "as asked")
     if name != "auto":

@@ -146,10 +146,7 @@ def _refuse_other_heads(kind: type[TaskModel], config: ModelConfig, source: str)
                 and other.proof == wanted.proof
                 and str(architecture).endswith(other.ending)
             ):
-                raise HeadError(
-                    f"{source}: is a {architecture}, its head is for {other.purpose}; "
-                    f"{wanted.command} needs one for {wanted.purpose}"
-                )
+                raise HeadError(f"{source} is for: distil {other.command}")
 
 
 def _config_with_labels(config: ModelConfig, n_labels: int, source: str) -> ModelConfig:

@@ -1,1 +1,1 @@
-"""Models ready to use, one class for each task: loaded once, for any number of texts."""
+"""The Python face: one class per task, loaded once, for any number of texts."""

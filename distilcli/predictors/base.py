@@ -1,14 +1,23 @@
-"""What every task does with a model: files to a head on a device, and items through the engine."""
+"""What all predictors share: a model loaded once, and items run through the engine.
 
-from collections.abc import Callable, Iterable
-from contextlib import closing
+`Predictor(model)(items)` returns a result per item, and `.stream(items)` yields them. Threads run
+only while a stream is open: they end when it is exhausted, closed, garbage-collected, or when
+Python exits.
+"""
+
+import atexit
+import weakref
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Generator, Iterable, Sized
+from contextlib import closing, suppress
 from dataclasses import replace
 from time import perf_counter
-from typing import Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypedDict, TypeVar, cast, get_args
 
 from distilcli.checkpoint.locate import locate
 from distilcli.engine.engine import Engine, OnError
 from distilcli.engine.workers import workers_on
+from distilcli.errors import UsageError
 from distilcli.model.device import place
 from distilcli.model.heads import TaskModel
 from distilcli.model.inference import for_inference
@@ -16,51 +25,83 @@ from distilcli.model.int8 import has_kernel
 from distilcli.model.loading import check_tokenizer, load_model
 from distilcli.model.precision import Precision
 from distilcli.predictors.int8_check import Agreement, ComparableTask, VerifiedTask
-from distilcli.tasks.settings import BatchOptions, LongTexts, available_cores
+from distilcli.tasks.settings import (
+    MIN_AGREEMENT,
+    BatchOptions,
+    LongTexts,
+    available_cores,
+    check_choice,
+)
 from distilcli.tokenizer.loading import load_tokenizer
 
 Head = TypeVar("Head", bound=TaskModel)
+Given = TypeVar("Given")
+Content = TypeVar("Content")
 Item = TypeVar("Item")
 Value = TypeVar("Value")
+Other = TypeVar("Other")
 
 
-class Predictor(Generic[Head]):
-    """A trained model, loaded once, for any number of rows.
+class Options(TypedDict, total=False):
+    """The keywords that every predictor takes, with the meaning they have for the commands.
 
-    `name` is what the user called it; `unused` names the weights of the checkpoint that belong
-    to other heads. (BERT's pooler, which most heads do without, is not worth a word.)
-    With `precision="int8"` the first rows are run in fp32 as well: `agreement` says how far both
-    gave the same, and less than `min_agreement` of it is a `ModelError`.
+    `device`: auto (default), cpu, cuda, cuda:N or mps. `precision`: fp32 (default), tf32, bf16,
+    fp16 or int8. `min_agreement`: the share of the first rows, 0 to 1, on which int8 must agree
+    with fp32 (default 0.99). `offline`: never ask the network for a model.
     """
+
+    device: str
+    precision: Precision
+    min_agreement: float | None
+    offline: bool
+    batches: BatchOptions | None
+    long_texts: LongTexts | None
+
+
+class Predictor(ABC, Generic[Head, Given, Content, Value]):
+    """A trained model, loaded once, for any number of items.
+
+    `name` is the model as it was asked for, and `unused` the weights of the checkpoint that
+    belong to other heads (BERT's pooler, which most heads ignore, is not mentioned). In int8 the
+    first rows also run in fp32: `agreement` says how often both agree.
+    """
+
+    _head: type[Head]
+    _long_texts: LongTexts = LongTexts()
+    _wanted: ClassVar[str] = "texts"
 
     def __init__(
         self,
-        head: type[Head],
         model: str,
         *,
-        device: str,
-        precision: Precision,
-        min_agreement: float,
-        offline: bool,
-        batches: BatchOptions | None,
-        long_texts: LongTexts,
+        device: str = "auto",
+        precision: Precision = "fp32",
+        min_agreement: float | None = None,
+        offline: bool = False,
+        batches: BatchOptions | None = None,
+        long_texts: LongTexts | None = None,
     ) -> None:
-        """Raise `ModelError`, `ResourceError` or `UsageError` where it cannot be had."""
+        """Load `model`: a folder, a hub id, or the name of a built-in model; see `Options`.
+
+        Raises `UsageError` for wrong options, `ModelError` for a model that cannot be used, and
+        `ResourceError` for a device that cannot.
+        """
         started = perf_counter()
+        check_choice("precision", precision, get_args(Precision))
+        self.precision: Precision = precision
+        self.agreement = Agreement(_checked_agreement(min_agreement, precision))
+        self._batches = batches or BatchOptions()
+        self._long_texts = long_texts or self._long_texts
         self._files = locate(model, offline=offline)
-        loaded = load_model(self._files, head)
+        loaded = load_model(self._files, self._head)
         self.name = self._files.name
         self.config = loaded.config
         self.unused = tuple(key for key in loaded.unused if ".pooler." not in key)
         self._tokenizer = load_tokenizer(self._files)
         check_tokenizer(self._tokenizer, self.config, source=self.name)
         self._placement = place(loaded.model, device, vocab_size=self.config.vocab_size)
-        self.precision = precision
-        self._original = loaded.model if precision == "int8" else None
-        self._model = for_inference(loaded.model, precision, self._placement.device)
-        self.agreement = Agreement(least=min_agreement)
-        self._batches = batches or BatchOptions()
-        self._long_texts = long_texts
+        self._original = loaded.model if self.precision == "int8" else None
+        self._model = for_inference(loaded.model, self.precision, self._placement.device)
         self.load_seconds = perf_counter() - started
 
     @property
@@ -70,11 +111,11 @@ class Predictor(Generic[Head]):
 
     @property
     def workers(self) -> int:
-        """How many batches run side by side."""
+        """The number of batches that run side by side."""
         return workers_on(self._placement.device, cores=self._batches.threads or available_cores())
 
     def described(self) -> str:
-        """Say in words which model runs where, and what of its checkpoint is not used."""
+        """Say in words which model runs where, and which of its weights are not used."""
         threads = f", threads: {self.workers}" if self.device == "cpu" else ""
         unused = f", without {', '.join(self.unused)}" if self.unused else ""
         precision = "" if self.precision == "fp32" else f" in {self.precision}"
@@ -83,13 +124,65 @@ class Predictor(Generic[Head]):
         where = f"on {self.device}{precision} ({self._placement.reason}{threads})"
         return f"model {self.name}{unused} {where}"
 
-    def _engine(
-        self, task_of: Callable[[Head], ComparableTask[Item, Value]], *, on_error: OnError
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.described()}>"
+
+    def stream(self, items: Iterable[Given]) -> Generator[Value, None, None]:
+        """Yield a result per item, in order, in bounded memory.
+
+        Items are read ahead on another thread. A list (or anything with a length) is read in full
+        windows, so that each run gives the same bits; what comes from an iterator is run as soon
+        as it arrives. Raises what calling the predictor raises, after the results before it.
+        """
+        if self._is_one(items):
+            raise TypeError(f"give many {self._wanted} to stream, not one")
+        engine = self.engine(itself, on_error="stop")
+        live = not isinstance(items, Sized)
+        results = values(engine, map(self._content, items), live=live)
+        _streams.add(results)
+        return results
+
+    def engine(
+        self, content_of: Callable[[Item], Content], *, on_error: OnError = "keep"
     ) -> Engine[Item, Value]:
+        """Return the engine for items of any kind, given how to get their content.
+
+        Raises `UsageError` for settings that do not fit the model.
+        """
+        return self._engine(lambda model: self._task(model, content_of), on_error=on_error)
+
+    @abstractmethod
+    def _task(
+        self, model: Head, content_of: Callable[[Item], Content]
+    ) -> ComparableTask[Item, Value]:
+        """Return the task that the engine runs."""
+
+    @staticmethod
+    @abstractmethod
+    def _content(item: object) -> Content:
+        """Return an item as the task takes it; raise `TypeError` for anything else."""
+
+    @staticmethod
+    def _is_one(given: object) -> bool:
+        """Say whether what was given is one item rather than many."""
+        return isinstance(given, str)
+
+    def _results(self, given: object) -> Value | list[Value]:
+        """Return the result of one item, or the list of those of many."""
+        return self._results_of(self.engine(itself, on_error="stop"), given)
+
+    def _results_of(self, engine: Engine[Content, Other], given: object) -> Other | list[Other]:
+        is_one = self._is_one(given)
+        items = cast("Iterable[object]", [given] if is_one else given)
+        results = list(values(engine, map(self._content, items)))
+        return results[0] if is_one else results
+
+    def _engine(
+        self, task_of: Callable[[Head], ComparableTask[Item, Other]], *, on_error: OnError
+    ) -> Engine[Item, Other]:
         """Return the engine of the task that `task_of` makes with a model."""
-        device = self._placement.device
-        task = task_of(self._model)
-        engine: Engine[Item, Value] = Engine(
+        device, task = self._placement.device, task_of(self._model)
+        engine: Engine[Item, Other] = Engine(
             task,
             pad_token_id=self.config.pad_token_id,
             device=device,
@@ -100,37 +193,57 @@ class Predictor(Generic[Head]):
         )
         if self._original is None:
             return engine
+        original = replace(engine, task=task_of(self._original))
         verified = VerifiedTask(
-            task,
-            task_of(self._original),
-            self.agreement,
-            name=self.name,
-            pad_token_id=self.config.pad_token_id,
-            on_complete=self._let_go_of_original,
+            task, engine, original, self.agreement, name=self.name, on_complete=self._free_original
         )
         return replace(engine, task=verified, on_end=verified.finish)
 
-    def _let_go_of_original(self) -> None:
-        """Free the fp32 model: it has done its part, and is four times as large."""
+    def _free_original(self) -> None:
+        """Free the fp32 model, which is four times as large and needed no more."""
         self._original = None
 
 
-def values_of(engine: Engine[Item, Value], items: Iterable[Item]) -> list[Value]:
-    """Return the value of every item, in order; the engine stops at a row that has none."""
-    with closing(engine.run(items)) as blocks:
-        return [outcome.value for block in blocks for outcome in block if outcome.value is not None]
+AnyPredictor = Predictor[Any, Any, Any, Any]
+
+
+def values(
+    engine: Engine[Item, Value], items: Iterable[Item], *, live: bool = False
+) -> Generator[Value, None, None]:
+    """Yield the value of every item that has one, in order."""
+    with closing(engine.run(items, live=live)) as blocks:
+        for block in blocks:
+            yield from (outcome.value for outcome in block if outcome.value is not None)
 
 
 def itself(item: Item) -> Item:
-    """Return the item: the content of one that is nothing else."""
+    """Return the item: the content of items that are nothing else."""
     return item
 
 
-def checked_texts(texts: Iterable[object]) -> Iterable[str]:
-    """Yield texts as they come; anything else than a list of texts is a `TypeError`."""
-    if isinstance(texts, str):
-        raise TypeError("give a list of texts, not one text")
-    for text in texts:
-        if not isinstance(text, str):
-            raise TypeError(f"give texts, not {text!r:.60}")
-        yield text
+def checked_text(item: object) -> str:
+    """Return a text; raise `TypeError` for anything else."""
+    if not isinstance(item, str):
+        raise TypeError(f"give texts, not {item!r:.60}")
+    return item
+
+
+def _checked_agreement(least: float | None, precision: Precision) -> float:
+    if least is None:
+        return MIN_AGREEMENT
+    if precision != "int8":
+        raise UsageError("`min_agreement` is for int8; add `precision` int8")
+    if not 0 <= least <= 1:
+        raise UsageError(f"`min_agreement` {least} is not between 0 and 1")
+    return least
+
+
+_streams: "weakref.WeakSet[Generator[Any, None, None]]" = weakref.WeakSet()
+
+
+@atexit.register
+def _close_streams() -> None:
+    """End the threads of streams that are still open when Python exits."""
+    for stream in list(_streams):
+        with suppress(ValueError):  # it is running, on a daemon thread
+            stream.close()

@@ -1,72 +1,59 @@
-"""A chooser ready to use: files to a model on a device, and prompts with options to choices."""
+"""Choose between the options of a prompt."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+from typing import TypeVar, overload
 
-from distilcli.engine.engine import Engine, OnError
 from distilcli.model.heads import MultipleChoice
-from distilcli.model.precision import Precision
-from distilcli.predictors.base import Predictor, itself, values_of
+from distilcli.predictors.base import Predictor
 from distilcli.tasks.choose import Choice, ChooseTask, Problem
-from distilcli.tasks.settings import MIN_AGREEMENT, BatchOptions, LongTexts
 
 Item = TypeVar("Item")
 
 
-class Chooser(Predictor[MultipleChoice]):
+class Chooser(Predictor[MultipleChoice, tuple[str, Sequence[str]], Problem, Choice]):
     """A trained multiple-choice model, loaded once, for any number of prompts.
 
-    `long_texts` left out cuts a prompt and an option that are too long together, the longer of
-    them first.
+    A prompt and an option that are too long together are truncated, the longer one first, unless
+    `long_texts` says otherwise.
     """
 
-    def __init__(
-        self,
-        model: str,
-        *,
-        device: str = "auto",
-        precision: Precision = "fp32",
-        min_agreement: float = MIN_AGREEMENT,
-        offline: bool = False,
-        batches: BatchOptions | None = None,
-        long_texts: LongTexts | None = None,
-    ) -> None:
-        """Raise `ModelError`, `ResourceError` or `UsageError` where it cannot be had."""
-        super().__init__(
-            MultipleChoice,
-            model,
-            device=device,
-            precision=precision,
-            min_agreement=min_agreement,
-            offline=offline,
-            batches=batches,
-            long_texts=long_texts or LongTexts(),
+    _head = MultipleChoice
+    _wanted = "problems"
+
+    @overload
+    def __call__(self, problems: tuple[str, Sequence[str]]) -> Choice: ...  # type: ignore[overload-overlap]
+    @overload
+    def __call__(self, problems: Iterable[tuple[str, Sequence[str]]]) -> list[Choice]: ...
+
+    def __call__(
+        self, problems: tuple[str, Sequence[str]] | Iterable[tuple[str, Sequence[str]]]
+    ) -> Choice | list[Choice]:
+        """Choose for one problem or many, each a tuple (prompt, options).
+
+        Raises `RowError` for the first one with fewer than two options or an empty text, and
+        `TypeError` for anything that is not a problem.
+        """
+        return self._results(problems)
+
+    def _task(
+        self, model: MultipleChoice, content_of: Callable[[Item], Problem]
+    ) -> ChooseTask[Item]:
+        return ChooseTask(
+            model, self._tokenizer, problem_of=content_of, long_texts=self._long_texts
         )
 
-    def __call__(self, problems: Iterable[tuple[str, Sequence[str]]]) -> list[Choice]:
-        """Choose for each prompt between its options; raises `RowError` for fewer than two.
+    @staticmethod
+    def _content(item: object) -> Problem:
+        match item:
+            case (str(prompt), list() | tuple() as options) if isinstance(item, tuple):
+                if all(isinstance(option, str) for option in options):
+                    return prompt, options
+        raise TypeError(
+            f"give tuples (prompt, options), a text and a list of texts, not {item!r:.60}"
+        )
 
-        A problem is a tuple (prompt, options) of a text and a list of texts; anything else is a
-        `TypeError`. Choices come in the order of the problems.
-        """
-        return values_of(self.engine(itself, on_error="stop"), map(_as_problem, problems))
-
-    def engine(
-        self, problem_of: Callable[[Item], Problem], *, on_error: OnError = "keep"
-    ) -> Engine[Item, Choice]:
-        """Return the engine that chooses for items of any kind, given how to get their problem."""
-
-        def task(model: MultipleChoice) -> ChooseTask[Item]:
-            return ChooseTask(
-                model, self._tokenizer, problem_of=problem_of, long_texts=self._long_texts
-            )
-
-        return self._engine(task, on_error=on_error)
-
-
-def _as_problem(item: object) -> Problem:
-    match item:
-        case (str(prompt), list() | tuple() as options) if isinstance(item, tuple):
-            if all(isinstance(option, str) for option in options):
-                return prompt, options
-    raise TypeError(f"give tuples (prompt, options), a text and a list of texts, not {item!r:.60}")
+    @staticmethod
+    def _is_one(given: object) -> bool:
+        return isinstance(given, str) or (
+            isinstance(given, tuple) and bool(given) and isinstance(given[0], str)
+        )

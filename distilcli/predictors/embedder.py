@@ -1,23 +1,20 @@
-"""An embedder ready to use: files to a model on a device, and texts to vectors."""
+"""Turn texts into vectors, compare them, and search in stored ones."""
 
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, overload
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from distilcli.checkpoint.sentence_transformers import DenseLayer, SentenceRecipe, read_recipe
+from distilcli.checkpoint.sentence_transformers import SentenceRecipe, read_recipe
 from distilcli.engine.engine import Engine, OnError
-from distilcli.errors import ModelError, UsageError
+from distilcli.errors import UsageError
 from distilcli.model.heads import BaseModel
 from distilcli.model.pooling import Pooling, parse_pooling
-from distilcli.model.precision import Precision
-from distilcli.model.weights import read_file
-from distilcli.predictors.base import Predictor, checked_texts, itself, values_of
+from distilcli.predictors.base import Predictor, checked_text, itself
+from distilcli.predictors.dense import read_dense
 from distilcli.tasks.embed import (
     Array,
     Dtype,
@@ -26,25 +23,29 @@ from distilcli.tasks.embed import (
     Finish,
     TokenEmbeddings,
 )
-from distilcli.tasks.settings import MIN_AGREEMENT, BatchOptions, LongTexts
+from distilcli.tasks.settings import check_choice, check_least
+from distilcli.vectors.index import VectorIndex, index_of, open_index
+from distilcli.vectors.search import Hit, cosines, nearest
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from distilcli.predictors.base import Options
 
 Item = TypeVar("Item")
-
-_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "identity": lambda x: x,
-    "tanh": torch.tanh,
-    "relu": torch.relu,
-    "gelu": torch.nn.functional.gelu,
-}
+Searched = str | Path | VectorIndex | Array
 
 
-class Embedder(Predictor[BaseModel]):
+class Embedder(Predictor[BaseModel, str, str, Array]):
     """An encoder, loaded once, that gives a vector for each of any number of texts.
 
-    `width` is the dimensions of a vector, `pooling` the name of how its tokens become one,
-    `prompts` the prompts that the model names. What is left out is as the model's
-    sentence-transformers files say; without such files the mean over the tokens, not normalized.
+    `width` is the number of dimensions, `pooling` how a text's tokens become one vector,
+    `prompts` are the model's own, by name. Defaults come from the model's sentence-transformers
+    files; without these it is the mean over the tokens, not normalized. Long texts are truncated
+    unless `long_texts` says otherwise.
     """
+
+    _head = BaseModel
 
     def __init__(
         self,
@@ -57,24 +58,11 @@ class Embedder(Predictor[BaseModel]):
         dtype: Dtype = "float32",
         prompt: str | None = None,
         prompt_name: str | None = None,
-        device: str = "auto",
-        precision: Precision = "fp32",
-        min_agreement: float = MIN_AGREEMENT,
-        offline: bool = False,
-        batches: BatchOptions | None = None,
-        long_texts: LongTexts | None = None,
+        **options: "Unpack[Options]",
     ) -> None:
-        """Raise `ModelError`, `ResourceError` or `UsageError` where it cannot be had."""
-        super().__init__(
-            BaseModel,
-            model,
-            device=device,
-            precision=precision,
-            min_agreement=min_agreement,
-            offline=offline,
-            batches=batches,
-            long_texts=long_texts or LongTexts(),
-        )
+        """See `Predictor`."""
+        check_choice("dtype", dtype, get_args(Dtype))
+        super().__init__(model, **options)
         recipe = read_recipe(self._files.folder)
         if self._long_texts.max_length is None and recipe.max_length is not None:
             self._long_texts = replace(self._long_texts, max_length=recipe.max_length)
@@ -87,7 +75,7 @@ class Embedder(Predictor[BaseModel]):
         full = self.config.dim * len(self._pooling.modes)
         dense = []
         for dense_layer in recipe.dense if pooling is None else ():
-            function, full = _read_dense(dense_layer, full)
+            function, full = read_dense(dense_layer, full)
             dense.append(function)
         self._finish = Finish(
             dense=tuple(dense),
@@ -96,12 +84,12 @@ class Embedder(Predictor[BaseModel]):
             dtype=dtype,
         )
         if dims is not None and not 0 < dims <= full:
-            raise UsageError(f"--dims {dims}: the vectors of {self.name} have {full} dimensions")
+            raise UsageError(f"`dims` {dims}: the vectors of {self.name} have {full} dimensions")
         self.width = dims or full
 
     @property
     def pooling(self) -> str:
-        """The name of the pooling: modes with a + between them, or last-K."""
+        """The name of the pooling: modes joined by +, or last-K."""
         layers = self._pooling.layers
         return f"last-{layers}" if layers > 1 else "+".join(self._pooling.modes)
 
@@ -112,7 +100,7 @@ class Embedder(Predictor[BaseModel]):
 
     @property
     def dtype(self) -> Dtype:
-        """The number format of the vectors."""
+        """The number format of vectors."""
         return self._finish.dtype
 
     def described(self) -> str:
@@ -124,14 +112,14 @@ class Embedder(Predictor[BaseModel]):
 
     @property
     def token_width(self) -> int:
-        """The dimensions of the vector of one token."""
+        """The dimensions of a token's vector."""
         return self._finish.dims or self.config.dim
 
     def about(self, *, of_tokens: bool = False) -> dict[str, object]:
-        """Say how vectors are made, as plain JSON values."""
+        """Return how vectors are made as plain JSON values."""
         folder = Path(self.name).expanduser()
         return {
-            # A folder is found again from wherever the search is started.
+            # An absolute path: the search may start in another folder.
             "model": str(folder.resolve()) if folder.is_dir() else self.name,
             "pooling": self.pooling,
             "layer": self._layer,
@@ -141,21 +129,87 @@ class Embedder(Predictor[BaseModel]):
             "prompt": self.prompt,
         }
 
-    def __call__(self, texts: Iterable[str]) -> Array:
-        """Return the vectors of texts, (N, width); of `binary` ones (N, width / 8 rounded up).
+    def __call__(self, texts: str | Iterable[str]) -> Array:
+        """Return the vector of one text, (width,), or those of many, (N, width).
 
-        Raises `RowError` for a text that has none, `TypeError` for what is no text.
+        `binary` vectors have width / 8 bytes, rounded up. Raises `RowError` for the first text
+        that has no vector, `TypeError` for anything that is not a text.
         """
-        engine = self.engine(itself, on_error="stop")
-        vectors = values_of(engine, checked_texts(texts))
-        return np.stack(vectors) if vectors else self.blank()[None][:0]
+        vectors = self._results(texts)
+        if isinstance(vectors, list):
+            return np.stack(vectors) if vectors else self.blank()[None][:0]
+        return vectors
 
-    def tokens(self, texts: Iterable[str]) -> list[TokenEmbeddings]:
-        """Return the vectors of every token of texts; raises as calling it does."""
-        return values_of(self.tokens_engine(itself, on_error="stop"), checked_texts(texts))
+    @overload
+    def tokens(self, texts: str) -> TokenEmbeddings: ...  # type: ignore[overload-overlap]
+    @overload
+    def tokens(self, texts: Iterable[str]) -> list[TokenEmbeddings]: ...
+
+    def tokens(self, texts: str | Iterable[str]) -> TokenEmbeddings | list[TokenEmbeddings]:
+        """Return a vector for every token of one text or many; raises what calling it raises."""
+        return self._results_of(self.tokens_engine(itself, on_error="stop"), texts)
+
+    @overload
+    def similarity(self, first: str, second: str) -> float: ...  # type: ignore[overload-overlap]
+    @overload
+    def similarity(
+        self, first: str | Iterable[str] | Array, second: str | Iterable[str] | Array
+    ) -> Array: ...
+
+    def similarity(
+        self, first: str | Iterable[str] | Array, second: str | Iterable[str] | Array
+    ) -> Array | float:
+        """Return the cosines of texts, or of vectors, as an array (N, M).
+
+        A single text or vector has no axis there: (M,), (N,), and a number for two.
+        """
+        one, other = self._floats(first), self._floats(second)
+        scores = cosines(np.atleast_2d(one), np.atleast_2d(other))
+        scores = scores.reshape(one.shape[:-1] + other.shape[:-1])
+        return scores if scores.ndim else float(scores)
+
+    @overload
+    def search(self, queries: str, index: Searched, k: int = 10) -> list[Hit]: ...  # type: ignore[overload-overlap]
+    @overload
+    def search(self, queries: Iterable[str], index: Searched, k: int = 10) -> list[list[Hit]]: ...
+
+    def search(
+        self, queries: str | Iterable[str], index: Searched, k: int = 10
+    ) -> list[Hit] | list[list[Hit]]:
+        """Return the `k` vectors nearest to a query, or to each of many, the nearest first.
+
+        `index` is a file that `distil embed -o` wrote (its hits know their `row`: id and text), or
+        an array of vectors. Raises `InputError` for vectors that cannot be searched.
+        """
+        check_least("k", k, 1)
+        stored = index_of(index, dims=self.width) if isinstance(index, np.ndarray) else index
+        stored = stored if isinstance(stored, VectorIndex) else open_index(stored)
+        maker = stored.about.get("model")
+        if maker not in {None, self.about()["model"]}:
+            warnings.warn(f"{index} was made with the model {maker}, not with this", stacklevel=2)
+        vectors = self._floats(queries)
+        hits = nearest(stored, np.atleast_2d(vectors), k)
+        if stored.path is not None:
+            rows = stored.names()
+            hits = [[replace(hit, row=rows[hit.index]) for hit in each] for each in hits]
+        return hits[0] if vectors.ndim == 1 else hits
+
+    def _floats(self, texts: str | Iterable[str] | Array) -> Array:
+        """Return texts or vectors as fp32, whatever `dtype` is: (width,) of one, (N, width)."""
+        if isinstance(texts, np.ndarray) and texts.dtype.kind in "fiu":
+            index = index_of(np.atleast_2d(texts), dims=self.width)
+            floats = np.concatenate([chunk for _, chunk in index.chunks()])
+            return floats[0] if texts.ndim == 1 else floats
+        settings = self._settings(itself) | {"finish": replace(self._finish, dtype="float32")}
+
+        def task(model: BaseModel) -> EmbedTask[str]:
+            return EmbedTask(model, self._tokenizer, **settings)
+
+        vectors = self._results_of(self._engine(task, on_error="stop"), texts)
+        return np.reshape(vectors, self.width if isinstance(texts, str) else (-1, self.width))
 
     def blank(self, *, of_tokens: bool = False) -> Array:
-        """Return what stands for a vector that could not be had: NaN, or zeros for integers."""
+        """Return the vector of a row that failed: NaN, or zeros for integers."""
         width = self.token_width if of_tokens else self.width
         if self.dtype == "binary":
             return np.zeros((width + 7) // 8, dtype=np.uint8)
@@ -163,27 +217,16 @@ class Embedder(Predictor[BaseModel]):
             return np.zeros(width, dtype=np.int8)
         return np.full(width, np.nan, dtype=self.dtype)
 
-    def engine(
-        self, text_of: Callable[[Item], str], *, on_error: OnError = "keep"
-    ) -> Engine[Item, Array]:
-        """Return the engine that embeds items of any kind, given how to get their text."""
-        settings = self._settings(text_of)
-
-        def task(model: BaseModel) -> EmbedTask[Item]:
-            return EmbedTask(model, self._tokenizer, **settings)
-
-        return self._engine(task, on_error=on_error)
-
     def tokens_engine(
         self, text_of: Callable[[Item], str], *, on_error: OnError = "keep"
     ) -> Engine[Item, TokenEmbeddings]:
-        """Return the engine that embeds every token of items.
+        """Return the engine for the tokens of items of any kind, given how to get their text.
 
         Raises `UsageError` for more dimensions than a token has.
         """
         if self.token_width > self.config.dim:
             raise UsageError(
-                f"--dims {self.token_width}: the tokens of {self.name} have {self.config.dim} "
+                f"`dims` {self.token_width}: the tokens of {self.name} have {self.config.dim} "
                 "dimensions"
             )
         settings = self._settings(text_of) | {"finish": replace(self._finish, dense=())}
@@ -192,6 +235,11 @@ class Embedder(Predictor[BaseModel]):
             return EmbedTokensTask(model, self._tokenizer, **settings)
 
         return self._engine(task, on_error=on_error)
+
+    def _task(self, model: BaseModel, content_of: Callable[[Item], str]) -> EmbedTask[Item]:
+        return EmbedTask(model, self._tokenizer, **self._settings(content_of))
+
+    _content = staticmethod(checked_text)
 
     def _settings(self, text_of: Callable[[Item], str]) -> dict[str, Any]:
         def lowered(item: Item) -> str:
@@ -210,20 +258,20 @@ class Embedder(Predictor[BaseModel]):
     def _checked_layer(self, layer: int | None, pooling: str | None) -> int | None:
         last = self.config.n_layers
         if self._pooling.layers > last:
-            raise UsageError(f"--pooling {pooling}: {self.name} has {last} layers")
+            raise UsageError(f"`pooling` {pooling}: {self.name} has {last} layers")
         if layer is None:
             return None
         if self._pooling.layers > 1:
-            raise UsageError("--layer and --pooling last-K both choose layers; give one of them")
+            raise UsageError("`layer` and `pooling` last-K both choose layers; give one of them")
         if not -last - 1 <= layer <= last:
             raise UsageError(
-                f"--layer {layer}: {self.name} has the layers 1 to {last}, and 0, its embeddings"
+                f"`layer` {layer}: {self.name} has layers 1 to {last}, and 0, the embeddings"
             )
         return layer
 
     def _chosen_prompt(self, recipe: SentenceRecipe, prompt: str | None, name: str | None) -> str:
         if prompt is not None and name is not None:
-            raise UsageError("--prompt and --prompt-name both say what comes first; give one")
+            raise UsageError("`prompt` and `prompt_name` both set the prompt; give one of them")
         if prompt is not None:
             return prompt
         name = recipe.default_prompt if name is None else name
@@ -231,26 +279,5 @@ class Embedder(Predictor[BaseModel]):
             return ""
         if name not in recipe.prompts:
             known = ", ".join(recipe.prompts) or "none"
-            raise UsageError(f"--prompt-name {name!r}: the prompts of {self.name} are: {known}")
+            raise UsageError(f"`prompt_name` {name!r}: the prompts of {self.name} are: {known}")
         return recipe.prompts[name]
-
-
-def _read_dense(layer: DenseLayer, width: int) -> tuple[Callable[[Tensor], Tensor], int]:
-    """Return the layer as a function of vectors of `width`, and the width of what it gives."""
-    weights = read_file(layer.path)
-    weight, bias = weights.get("linear.weight"), weights.get("linear.bias")
-    if weight is None:
-        raise ModelError(f"{layer.path}: has no linear.weight; download the folder again")
-    if weight.shape[1:] != (width,) or (bias is not None and bias.shape != weight.shape[:1]):
-        raise ModelError(
-            f"{layer.path}: a layer of shape {tuple(weight.shape)} takes no vector of {width} "
-            "dimensions; download the folder again"
-        )
-    function = partial(
-        _dense, weight.float(), None if bias is None else bias.float(), layer.activation
-    )
-    return function, weight.size(0)
-
-
-def _dense(weight: Tensor, bias: Tensor | None, activation: str, x: Tensor) -> Tensor:
-    return _ACTIVATIONS[activation](torch.nn.functional.linear(x, weight, bias))

@@ -1,20 +1,19 @@
-"""A task whose first rows are checked: the int8 model has to say of them what fp32 says.
+"""The check of an int8 model: on the first rows of a run it has to agree with fp32.
 
-The sample is the first rows of a run, before any of them is done. They are run by both models, and
-each task says how far two of its values agree.
+The sample runs through both models before any row of it is done; each task says how far two of
+its values agree.
 """
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
 from itertools import islice
 from typing import Any, Generic, Protocol, TypeVar
 
-import torch
-
-from distilcli.engine.batching import Batch, Piece, cut_batches, pad
+from distilcli.engine.engine import Engine
 from distilcli.engine.task import Encoded, Task
 from distilcli.errors import ModelError, RowError
-from distilcli.tasks.sequences import or_error
 
 Item = TypeVar("Item")
 Item_contra = TypeVar("Item_contra", contravariant=True)
@@ -22,39 +21,37 @@ Value = TypeVar("Value")
 
 SAMPLE_ROWS = 128
 SAMPLE_TOKENS = 8_192
-"""A sample has so many rows, or so many tokens in at least `LEAST_ROWS` rows."""
+"""A sample is complete with this many rows, or tokens in at least `MIN_ROWS` rows."""
 
-LEAST_ROWS = 32
-_BATCH_TOKENS = 512
-_CPU = torch.device("cpu")
+MIN_ROWS = 32
 
 
 class ComparableTask(Task[Item_contra, Any, Any, Value], Protocol):
     """A task that can say how far two values of one row agree."""
 
     def agreement(self, first: Value, second: Value) -> float:
-        """Return the share of what two values say that is the same, 0 to 1."""
+        """Return the share on which two values agree, 0 to 1."""
 
 
 class Agreement:
-    """How far a model agreed with its fp32 original, over all runs, until the sample is full.
+    """How far an int8 model agreed with fp32, over all runs, until the sample is complete.
 
-    `least` is the share of what they say that has to be the same, 0 to 1. One row may differ by
-    more, unless it is 1: in a short sample a row is more than its share.
+    `required` is the mean share on which they must agree, 0 to 1. A single row may differ by
+    more, unless all of it is required: in a short sample one row is more than the share.
     """
 
-    def __init__(self, *, least: float) -> None:
-        self.least = least
+    def __init__(self, required: float) -> None:
+        self.required = required
         self.rows = 0
         self.agreed = 0.0
-        self.differing = 0  # rows of which less than `least` is the same
+        self.differing = 0  # rows that agree on less than `required`
         self.tokens = 0
         self.lock = threading.Lock()
 
     @property
     def is_complete(self) -> bool:
-        """Whether enough has been compared."""
-        has_tokens = self.tokens >= SAMPLE_TOKENS and self.rows >= LEAST_ROWS
+        """Whether enough rows were compared."""
+        has_tokens = self.tokens >= SAMPLE_TOKENS and self.rows >= MIN_ROWS
         return self.rows >= SAMPLE_ROWS or has_tokens
 
     @property
@@ -64,58 +61,57 @@ class Agreement:
 
     @property
     def is_enough(self) -> bool:
-        """Whether both said the same of enough."""
+        """Whether both models agreed on enough."""
         return self._is_enough_with(0)
 
     @property
     def can_be_enough(self) -> bool:
-        """Whether it is enough, or would be if what is still to be compared were all the same."""
+        """Whether it is enough if both models agree on all rows still to come."""
         return self._is_enough_with(0 if self.is_complete else SAMPLE_ROWS - self.rows)
 
     def add(self, share: float) -> None:
-        """Count a row of which `share` is the same."""
+        """Count a row on which both agree to this share."""
         self.rows += 1
         self.agreed += share
-        self.differing += share < self.least
+        self.differing += share < self.required
 
-    def _is_enough_with(self, same: int) -> bool:
-        """Say it of the rows so far and so many more that are the same."""
-        spares_one = self.least < 1 and self.differing <= 1
-        return spares_one or self.agreed + same >= self.least * (self.rows + same)
+    def _is_enough_with(self, agreeing: int) -> bool:
+        may_spare_one = self.required < 1 and self.differing <= 1
+        return may_spare_one or self.agreed + agreeing >= self.required * (self.rows + agreeing)
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return what was found as plain JSON values; empty where nothing was compared."""
+    def as_dict(self) -> dict[str, float]:
+        """Return the result as plain JSON values; empty if nothing was compared."""
         if self.share is None:
             return {}
         return {"agreement": self.share, "agreement_rows": self.rows}
 
 
 class VerifiedTask(Generic[Item, Value]):
-    """`task`, whose first rows `original` has to agree with; `name` is the model's.
+    """`task` on the int8 `engine`, whose first rows also run on the fp32 engine `original`.
 
-    `original` is let go of once the sample is complete, and `on_complete` is called. Raises
-    `ModelError` from `encode` where they can no longer agree on enough, and from `finish`, at the
-    end of the input, where they did not.
+    Once the sample is complete, `original` is dropped and `on_complete` called. Raises `ModelError`
+    from `encode` as soon as the models cannot agree on enough any more, and from `finish`, at the
+    end of the input, if they did not.
     """
 
     def __init__(
         self,
         task: ComparableTask[Item, Value],
-        original: ComparableTask[Item, Value],
+        engine: Engine[Item, Value],
+        original: Engine[Item, Value],
         agreement: Agreement,
         *,
         name: str,
-        pad_token_id: int,
         on_complete: Callable[[], None] = lambda: None,
     ) -> None:
-        self._task, self._agreement = task, agreement
-        self._original: ComparableTask[Item, Value] | None = original
+        self._engine, self._agreement, self._name = engine, agreement, name
+        self._original: Engine[Item, Value] | None = original
         self._on_complete = on_complete
-        self._name, self._pad_token_id = name, pad_token_id
+        self._task = task
         self.size, self.forward, self.decode = task.size, task.forward, task.decode
 
     def encode(self, items: Sequence[Item]) -> Sequence[Any]:
-        """Tokenize items; compare the models on the first of them."""
+        """Tokenize items, and compare the models on the first of them."""
         rows = self._task.encode(items)
         with self._agreement.lock:
             if self._original is not None and not self._agreement.is_complete:
@@ -128,15 +124,13 @@ class VerifiedTask(Generic[Item, Value]):
         return rows
 
     def finish(self) -> None:
-        """Judge what there was, where the input ended before the sample was complete."""
+        """Raise `ModelError` if the input ended before the models agreed on enough."""
         with self._agreement.lock:
             if not self._agreement.is_enough:
                 raise self._refusal()
 
-    def _sample(
-        self, items: Sequence[Item], rows: Sequence[Encoded | RowError]
-    ) -> Iterator[tuple[Item, Encoded]]:
-        """Yield the rows that are to be compared, until there are enough."""
+    def _sample(self, items: Sequence[Item], rows: Sequence[Encoded | RowError]) -> Iterator[Item]:
+        """Yield the items to compare, until the sample is complete."""
         usable = (
             (item, row)
             for item, row in zip(items, rows, strict=True)
@@ -144,47 +138,25 @@ class VerifiedTask(Generic[Item, Value]):
         )
         before = self._agreement.rows
         for count, (item, row) in enumerate(islice(usable, SAMPLE_ROWS - before), start=1):
-            yield item, row
+            yield item
             self._agreement.tokens += sum(map(len, row.pieces))
-            if self._agreement.tokens >= SAMPLE_TOKENS and before + count >= LEAST_ROWS:
+            if self._agreement.tokens >= SAMPLE_TOKENS and before + count >= MIN_ROWS:
                 return
 
-    def _compare(
-        self, original: ComparableTask[Item, Value], sample: list[tuple[Item, Encoded]]
-    ) -> None:
-        values = zip(self._values(self._task, sample), self._values(original, sample), strict=True)
-        for found, wanted in values:
-            if wanted is not None:
-                self._agreement.add(0.0 if found is None else self._task.agreement(found, wanted))
+    def _compare(self, original: Engine[Item, Value], sample: Sequence[Item]) -> None:
+        for int8, fp32 in zip(*(_values(e, sample) for e in (self._engine, original)), strict=True):
+            if fp32 is not None:
+                self._agreement.add(0.0 if int8 is None else self._task.agreement(int8, fp32))
 
     def _refusal(self) -> ModelError:
         return ModelError(
             f"{self._name}: int8 agrees with fp32 on {self._agreement.share:.1%} of "
-            f"{self._agreement.rows:,} rows, wanted are {self._agreement.least:.1%}; use "
-            "--precision fp32, or lower --min-agreement"
+            f"{self._agreement.rows:,} rows; {self._agreement.required:.1%} required; use "
+            "`precision` fp32, or lower `min_agreement`"
         )
 
-    def _values(
-        self, task: ComparableTask[Item, Value], sample: list[tuple[Item, Encoded]]
-    ) -> Iterator[Value | None]:
-        """Yield what the task makes of each row; None for a row that fails."""
-        pieces = [piece for _, row in sample for piece in row.pieces]
-        outputs = iter(self._outputs(task, pieces))
-        for item, row in sample:
-            value = or_error(task.decode, item, row, list(islice(outputs, len(row.pieces))))
-            yield None if isinstance(value, RowError) else value
 
-    def _outputs(self, task: ComparableTask[Item, Value], pieces: list[Piece]) -> list[Any]:
-        outputs: list[Any] = [None] * len(pieces)
-        with torch.inference_mode():
-            for places in cut_batches(
-                [len(piece) for piece in pieces], max_tokens=_BATCH_TOKENS, max_rows=None
-            ):
-                batch: Batch = pad(
-                    [pieces[place] for place in places],
-                    pad_token_id=self._pad_token_id,
-                    device=_CPU,
-                )
-                for place, output in zip(places, task.forward(batch), strict=True):
-                    outputs[place] = output
-        return outputs
+def _values(engine: Engine[Item, Value], items: Sequence[Item]) -> list[Value | None]:
+    """Return the value of each item, None for one that failed."""
+    with closing(replace(engine, on_error="keep").run(items)) as blocks:
+        return [outcome.value for block in blocks for outcome in block]

@@ -36,7 +36,7 @@ def candidate_ids(
     """
     if targets is not None:
         if whole_word:
-            raise UsageError("--targets says which tokens count; leave out --whole-word")
+            raise UsageError("`targets` lists the tokens that count; leave out `whole_word`")
         return _target_ids(tokenizer, targets)
     tokens = tokenizer.tokens
     if whole_word:
@@ -53,7 +53,7 @@ def _is_word(token: str) -> bool:
 
 def _target_ids(tokenizer: Tokenizer, targets: Sequence[str]) -> list[int]:
     if not targets:
-        raise UsageError("--targets names no token; give some with commas between them")
+        raise UsageError("`targets` names no token; give some, separated by commas")
     return list(dict.fromkeys(_target_id(tokenizer, target) for target in targets))
 
 
@@ -67,6 +67,6 @@ def _target_id(tokenizer: Tokenizer, target: str) -> int:
         return ids[0]
     pieces = " ".join(tokenizer.tokens[number] for number in ids) or "nothing"
     raise UsageError(
-        f"--targets: {target!r} is not one token of the vocabulary but {pieces}; "
+        f"`targets`: {target!r} is not one token of the vocabulary but {pieces}; "
         "name tokens, or use another word"
     )

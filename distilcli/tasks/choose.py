@@ -18,6 +18,7 @@ from distilcli.engine.batching import Batch
 from distilcli.engine.task import Encoded
 from distilcli.errors import RowError
 from distilcli.model.heads import MultipleChoice
+from distilcli.tasks.result import Result
 from distilcli.tasks.sequences import Framer, encode_each, no_number, or_error, pool_windows
 from distilcli.tasks.settings import LongTexts
 from distilcli.tokenizer.tokenizer import Tokenizer
@@ -29,14 +30,15 @@ Problem = tuple[str, Options]
 """A prompt and its options."""
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+@dataclass(frozen=True, slots=True, repr=False)
+class Choice(Result):
     """What the model chose for one prompt.
 
     `choice` is the option, `choice_index` its number, from 0, among those given, and `score` its
     probability. `scores` are those of all options, in their order; None where there was none.
     """
 
+    _shown = ("choice", "choice_index", "score")
     choice: str
     choice_index: int
     scores: tuple[float | None, ...]
@@ -125,7 +127,8 @@ class ChooseTask(Generic[Item]):
             None if option is None else next(probabilities) for option in encoded.options
         )
         best = max(range(len(scores)), key=lambda index: scores[index] or 0.0)
-        return Choice(encoded.options[best] or "", best, scores)
+        chosen = encoded.options[best] or ""
+        return Choice(chosen, best, scores, truncated=encoded.truncated)
 
     def agreement(self, first: Choice, second: Choice) -> float:
         """Compare the options that were chosen."""

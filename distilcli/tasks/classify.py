@@ -19,6 +19,7 @@ from distilcli.engine.batching import Batch
 from distilcli.engine.task import Encoded
 from distilcli.errors import RowError, UsageError
 from distilcli.model.heads import SequenceClassifier
+from distilcli.tasks.result import Result
 from distilcli.tasks.sequences import Framer, encode_each, no_number, or_error, pool_windows
 from distilcli.tasks.settings import LongTexts
 from distilcli.tokenizer.tokenizer import Tokenizer
@@ -30,12 +31,13 @@ Kind = Literal["single", "multi", "regression"]
 _HALF = 0.5
 _CLOSE = 0.02  # numbers of a regression that count as the same
 
-_KINDS: dict[str | None, Kind] = {
+KINDS: dict[str | None, Kind] = {
     None: "single",
     "single_label_classification": "single",
     "multi_label_classification": "multi",
     "regression": "regression",
 }
+"""The kind of a head by its `problem_type` in config.json."""
 
 
 def kind_of(config: ModelConfig, *, multi_label: bool = False) -> Kind:
@@ -44,22 +46,24 @@ def kind_of(config: ModelConfig, *, multi_label: bool = False) -> Kind:
     Raises `UsageError` where `multi_label` is asked of a head that gives plain numbers.
     """
     single = len(config.labels) == 1 and config.problem_type is None
-    kind = "regression" if single else _KINDS[config.problem_type]
+    kind = "regression" if single else KINDS[config.problem_type]
     if multi_label and kind == "regression":
-        raise UsageError("--multi-label: the model gives numbers, not labels; leave it out")
+        raise UsageError("`multi_label`: the model gives numbers, not labels; leave it out")
     return "multi" if multi_label else kind
 
 
-@dataclass(frozen=True, slots=True)
-class Classification:
+@dataclass(frozen=True, slots=True, repr=False)
+class Classification(Result):
     """What the model says of one row.
 
-    `scores` are one per label, in the order of `labels`: probabilities, or for regression plain
-    numbers, which have no labels.
+    `scores` has one number per label, in the order of `labels`: a probability, or for regression
+    the plain output, which has no label.
     """
 
+    _shown = ("label", "score")
     scores: tuple[float, ...]
     labels: tuple[str, ...] = ()
+    kind: Kind = "single"
 
     @property
     def label(self) -> str | None:
@@ -137,7 +141,7 @@ class ClassifyTask(Generic[Item]):
         scores = self._pooled(encoded, outputs)
         if not all(map(math.isfinite, scores)):
             raise no_number()
-        return Classification(tuple(scores), self._labels)
+        return Classification(tuple(scores), self._labels, self._kind, truncated=encoded.truncated)
 
     def agreement(self, first: Classification, second: Classification) -> float:
         """Compare the likeliest label, or each label's being above one half, or the numbers."""
@@ -189,7 +193,7 @@ class ClassificationColumns:
         if twice := sorted(name for name, count in Counter(self.names).items() if count > 1):
             raise UsageError(
                 f"the labels {', '.join(self._labels)} would give two columns {twice[0]!r}; "
-                "leave out --all-scores or --top-k, or rename the model's labels"
+                "leave out `all_scores` or `top_k`, or rename the model's labels"
             )
 
     @property

@@ -20,6 +20,7 @@ from distilcli.errors import RowError
 from distilcli.model.heads import BaseModel
 from distilcli.model.pooling import Pooling, pool
 from distilcli.rows.row import JsonText
+from distilcli.tasks.result import Result
 from distilcli.tasks.sequences import (
     Framer,
     encode_each,
@@ -76,13 +77,14 @@ def quantized(vectors: Tensor, dtype: Dtype) -> Array:
     return vectors.numpy().astype(dtype, copy=False)
 
 
-@dataclass(frozen=True, slots=True)
-class TokenEmbeddings:
+@dataclass(frozen=True, slots=True, repr=False)
+class TokenEmbeddings(Result):
     """The tokens of one text, special ones left out, with a vector each.
 
     `offsets` are characters of the text, from and to; `vectors` is (tokens, D).
     """
 
+    _shown = ("tokens",)
     tokens: list[str]
     offsets: list[tuple[int, int]]
     vectors: Array
@@ -242,7 +244,8 @@ class EmbedTokensTask(_TextTask[Item]):
             offsets.append((begin - start, end - start))
             rows.append(outputs[number][place])
         vectors = torch.stack(rows) if rows else torch.empty(0, outputs[0].size(-1))
-        return TokenEmbeddings(tokens, offsets, self._finish(_finite(vectors)))
+        finished = self._finish(_finite(vectors))
+        return TokenEmbeddings(tokens, offsets, finished, truncated=encoded.truncated)
 
     def agreement(self, first: TokenEmbeddings, second: TokenEmbeddings) -> float:
         """Return the cosine of the tokens' vectors, set end to end."""

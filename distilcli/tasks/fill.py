@@ -15,9 +15,10 @@ from torch import Tensor
 
 from distilcli.engine.batching import Batch, Piece
 from distilcli.engine.task import Encoded
-from distilcli.errors import RowError, UsageError
+from distilcli.errors import RowError
 from distilcli.model.heads import MaskedLanguageModel
 from distilcli.tasks.candidates import mask_id
+from distilcli.tasks.result import Brief, Result
 from distilcli.tasks.sequences import Framer, encode_each, most_context, no_number, or_error
 from distilcli.tasks.settings import LongTexts
 from distilcli.tokenizer.filled import FilledText, Span, filled_in
@@ -28,16 +29,17 @@ Ranked = list[tuple[int, float]]
 """Token ids with their probabilities, the likeliest first."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fill:
+@dataclass(frozen=True, slots=True, repr=False)
+class Fill(Brief):
     """A token for a mask, as the vocabulary spells it, and its probability there."""
 
+    _shown = ("token", "score")
     token: str
     score: float
 
 
-@dataclass(frozen=True, slots=True)
-class Filling:
+@dataclass(frozen=True, slots=True, repr=False)
+class Filling(Result):
     """What the model puts in the masks of one text.
 
     `filled` is the text with the best token in the place of each mask, and everything else as it
@@ -45,6 +47,7 @@ class Filling:
     order of the text, the likeliest first.
     """
 
+    _shown = ("filled", "score")
     filled: FilledText
     masks: tuple[tuple[Fill, ...], ...]
 
@@ -91,8 +94,6 @@ class FillTask(Generic[Item]):
 
         Fewer candidates than `top_k` are all given.
         """
-        if top_k < 1:
-            raise UsageError(f"--top-k {top_k} must be at least 1")
         self._model = model
         self._tokenizer = tokenizer
         self._mask = mask_id(tokenizer)
@@ -125,7 +126,7 @@ class FillTask(Generic[Item]):
         if beyond:
             raise RowError(
                 f"{beyond} of {len(masks)} {token} beyond the {self._framer.max_length} tokens "
-                "that are read; use --long window"
+                "that are read; use `long` window"
             )
         # From mask to mask the best window is the same or a later one: their order stays.
         places: dict[int, list[int]] = {}
@@ -176,7 +177,8 @@ class FillTask(Generic[Item]):
         if not all(math.isfinite(fill.score) for fills in masks for fill in fills):
             raise no_number()
         best = [fills[0].token for fills in masks]
-        return Filling(filled_in(encoded.text, encoded.spans, best), masks)
+        filled = filled_in(encoded.text, encoded.spans, best)
+        return Filling(filled, masks, truncated=encoded.truncated)
 
     def agreement(self, first: Filling, second: Filling) -> float:
         """Compare the best tokens of the masks."""

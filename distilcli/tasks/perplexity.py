@@ -19,6 +19,7 @@ from distilcli.errors import RowError
 from distilcli.model.heads import MaskedLanguageModel
 from distilcli.tasks.candidates import mask_id
 from distilcli.tasks.fill import positions_at
+from distilcli.tasks.result import Result
 from distilcli.tasks.sequences import Framer, encode_each, most_context, no_number, or_error
 from distilcli.tasks.settings import LongTexts
 from distilcli.tokenizer.tokenizer import Encoding, Tokenizer
@@ -30,10 +31,11 @@ _LARGEST = 700.0  # exp of more is no number
 _CLOSE = 0.02  # logs of perplexities that count as the same
 
 
-@dataclass(frozen=True, slots=True)
-class PseudoPerplexity:
+@dataclass(frozen=True, slots=True, repr=False)
+class PseudoPerplexity(Result):
     """How hard to foresee a text of `n_tokens` tokens is: 1 if each token was certain."""
 
+    _shown = ("pseudo_perplexity", "n_tokens")
     pseudo_perplexity: float
     n_tokens: int
 
@@ -91,7 +93,7 @@ class PerplexityTask(Generic[Item]):
             raise RowError("the text is empty; there is no token to foresee")
         if self._mask in encoding.ids:
             token = self._tokenizer.options.mask_token
-            raise RowError(f"the text has a {token}; --pseudo-perplexity is for whole texts")
+            raise RowError(f"the text has a {token}; `pseudo_perplexity` is for whole texts")
         windows, truncated = self._framer.windows(encoding)
         types = [self._framer.token_types(window) for window in windows]
         pieces: list[Piece] = [
@@ -120,7 +122,7 @@ class PerplexityTask(Generic[Item]):
         surprise = -math.fsum(outputs) / len(outputs)
         if not surprise < _LARGEST:
             raise no_number()
-        return PseudoPerplexity(math.exp(surprise), len(outputs))
+        return PseudoPerplexity(math.exp(surprise), len(outputs), truncated=encoded.truncated)
 
     def agreement(self, first: PseudoPerplexity, second: PseudoPerplexity) -> float:
         """Compare the logs of the perplexities, which are means over the tokens."""

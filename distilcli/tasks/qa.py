@@ -18,8 +18,9 @@ from torch import Tensor
 
 from distilcli.engine.batching import Batch, Piece
 from distilcli.engine.task import Encoded
-from distilcli.errors import RowError, UsageError
+from distilcli.errors import RowError
 from distilcli.model.heads import QuestionAnswerer
+from distilcli.tasks.result import Brief, Result
 from distilcli.tasks.sequences import Framer, encode_each, no_number, or_error
 from distilcli.tasks.settings import SPECIALS_OF_A_PAIR, LongTexts
 from distilcli.tasks.spans import Ranking, band, merged, ranked
@@ -35,27 +36,29 @@ MAX_ANSWER_LENGTH = 30
 """Tokens in an answer, as the official SQuAD script of BERT has it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+@dataclass(frozen=True, slots=True, repr=False)
+class Answer(Brief):
     """One answer: `text` is `context[start:end]`, or empty without a place for "no answer".
 
     `score` is its probability.
     """
 
+    _shown = ("text", "score", "start", "end")
     text: str
     score: float
     start: int | None = None
     end: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Answers:
+@dataclass(frozen=True, slots=True, repr=False)
+class Answers(Result):
     """What the model says of one question: answers, the best first, and how likely there is none.
 
     `ranked` begins with "no answer" only where a threshold was set and `no_answer_score` is above
     it, or where no span was short enough.
     """
 
+    _shown = ("answer", "score", "no_answer_score")
     ranked: tuple[Answer, ...]
     no_answer_score: float
 
@@ -131,13 +134,6 @@ class QaTask(Generic[Item]):
         no_answer_threshold: float | None = None,
     ) -> None:
         """Raise `UsageError` for settings that leave no context or no answer."""
-        for option, value, least in (
-            ("--stride", long_texts.stride, 0),
-            ("--max-answer-length", max_answer_length, 1),
-            ("--top-k", top_k, 1),
-        ):
-            if value < least:
-                raise UsageError(f"{option} {value} must be at least {least}")
         self._model = model
         self._tokenizer = tokenizer
         self._pair_of = pair_of
@@ -172,7 +168,7 @@ class QaTask(Generic[Item]):
         if self._framer.max_length - SPECIALS_OF_A_PAIR <= len(question):
             raise RowError(
                 f"the question takes {len(question)} of {self._framer.max_length} tokens and "
-                "leaves no room for the context; ask a shorter one or raise --max-length"
+                "leaves no room for the context; ask a shorter one or raise `max_length`"
             )
         windows, truncated = self._framer.windows(question, encoding, truncation="only_second")
         starts, ends = _edges(encoding.offsets)
@@ -237,7 +233,7 @@ class QaTask(Generic[Item]):
         threshold = self._no_answer_threshold
         if not found or (threshold is not None and none.score > threshold):
             found.insert(0, none)
-        return Answers(tuple(found[: self._top_k]), none.score)
+        return Answers(tuple(found[: self._top_k]), none.score, truncated=encoded.truncated)
 
     def agreement(self, first: Answers, second: Answers) -> float:
         """Compare the places of the best answers."""

@@ -66,11 +66,9 @@ class Framer:
         widest = self.max_length - SPECIALS_OF_A_PAIR
         if stride == DEFAULT_STRIDE >= widest:
             stride = widest // 2  # the usual overlap gives way to short windows
-        if stride < 0:
-            raise UsageError(f"--stride {stride} is negative; windows overlap by 0 tokens or more")
         if long_texts.long == "window" and not soft_stride and stride >= widest:
             raise UsageError(
-                f"--stride {stride} is not smaller than a window of {self.max_length} tokens"
+                f"`stride` {stride} is not smaller than a window of {self.max_length} tokens"
             )
         self._long_texts = replace(long_texts, stride=stride)
 

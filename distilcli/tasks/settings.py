@@ -1,8 +1,9 @@
-"""Settings that every task shares: how rows are batched, and what is done with long texts."""
+"""Settings that all tasks share: how rows are batched, and how long texts are handled."""
 
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from distilcli.errors import UsageError
 from distilcli.tokenizer.windows import DEFAULT_STRIDE, Long
@@ -13,7 +14,7 @@ SPECIALS_OF_A_PAIR = 3
 """The most special tokens of a sequence: `[CLS] a [SEP] b [SEP]`."""
 
 MIN_AGREEMENT = 0.99
-"""The share of a sample of rows on which an int8 model has to say what it says in fp32."""
+"""The share of a sample of rows on which an int8 model has to agree with fp32."""
 
 # About half a megabyte of activations a layer in fp32: what stays in a core's cache. An
 # accelerator wants its thousands of lanes filled instead.
@@ -22,15 +23,21 @@ _CPU_TOKENS, _ACCELERATOR_TOKENS = 512, 16_384
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BatchOptions:
-    """How rows are put into batches; what is None is chosen by the device.
+    """How rows are batched; None leaves a choice to the device.
 
-    `rows` bounds the rows of a batch, `tokens` its positions, padding included; `threads` counts
-    the workers on the CPU, each on a core of its own.
+    `rows` is the maximum of rows in a batch, `tokens` of positions, padding included; `threads`
+    is the number of workers on the CPU, each on its own core.
     """
 
     rows: int | None = None
     tokens: int | None = None
     threads: int | None = None
+
+    def __post_init__(self) -> None:
+        """Raise `UsageError` for numbers below 1."""
+        check_least("batch", self.rows, 1)
+        check_least("max_tokens", self.tokens, 1)
+        check_least("threads", self.threads, 1)
 
     def tokens_on(self, device_type: str) -> int:
         """Return the token budget of a batch on a device."""
@@ -39,10 +46,10 @@ class BatchOptions:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LongTexts:
-    """What is done with texts longer than the model reads: cut off, windowed, or an error.
+    """What to do with texts longer than the model reads: truncate, read in windows, or fail.
 
-    `max_length` counts the tokens of a sequence, specials included; `stride` those by which
-    windows overlap.
+    `max_length` is in tokens, special ones included; `stride` is the overlap of windows in
+    tokens.
     """
 
     long: Long = "truncate"
@@ -50,12 +57,30 @@ class LongTexts:
     stride: int = DEFAULT_STRIDE
     window_pooling: WindowPooling = "mean"
 
+    def __post_init__(self) -> None:
+        """Raise `UsageError` for unknown choices and negative numbers."""
+        check_choice("long", self.long, get_args(Long))
+        check_choice("window_pooling", self.window_pooling, get_args(WindowPooling))
+        check_least("stride", self.stride, 0)
+
+
+def check_choice(setting: str, value: str, choices: Collection[str]) -> None:
+    """Raise `UsageError` if a setting is not one of its choices."""
+    if value not in choices:
+        raise UsageError(f"`{setting}` {value!r} is unknown; take one of {', '.join(choices)}")
+
+
+def check_least(setting: str, value: float | None, least: float) -> None:
+    """Raise `UsageError` if a setting is below its least value."""
+    if value is not None and value < least:
+        raise UsageError(f"`{setting}` {value} must be at least {least}")
+
 
 def usable_length(*limits: int | None) -> int:
-    """Return the smallest of the limits that are known; raise `UsageError` if no text would fit."""
+    """Return the smallest known limit; raise `UsageError` if it leaves no room for text."""
     length = min(limit for limit in limits if limit is not None)
     if length <= SPECIALS_OF_A_PAIR:
-        raise UsageError(f"--max-length {length} leaves no room for text; raise it")
+        raise UsageError(f"`max_length` {length} leaves no room for text; raise it")
     return length
 
 

@@ -6,7 +6,7 @@ in overlapping windows; each word is taken from the one in which it has most con
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import accumulate
 from typing import Any, Generic, Literal, TypeVar
@@ -19,6 +19,7 @@ from distilcli.errors import RowError
 from distilcli.model.heads import TokenClassifier
 from distilcli.scores.entities import Span
 from distilcli.tasks.labels import LabelScheme
+from distilcli.tasks.result import Brief
 from distilcli.tasks.sequences import (
     Framer,
     encode_each,
@@ -39,13 +40,14 @@ OF_WORDS: tuple[Aggregation, ...] = ("first", "average", "max")
 """The aggregations that give each word one label."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entity:
+@dataclass(frozen=True, slots=True, repr=False)
+class Entity(Brief):
     """A stretch of a text, `text[start:end]`, and what it is.
 
     `score` is the mean probability of its words' labels (of its tokens' with "simple").
     """
 
+    _shown = ("text", "label", "start", "end", "score")
     text: str
     label: str
     start: int
@@ -53,18 +55,33 @@ class Entity:
     score: float
 
 
-@dataclass(frozen=True, slots=True)
-class Tagging:
-    """What the model says of one text.
+class Tagging(list[Entity]):
+    """The entities of one text, in order, and the label of each of its words.
 
-    `words` are ranges of characters, and `tags` their labels: None for a word that the model did
-    not see. Both are empty where the aggregation goes by tokens.
+    `words` are ranges of characters and `tags` their labels, None for a word that the model did
+    not read; both are empty if entities are made of tokens. `truncated` says whether the model
+    did not read the whole text.
     """
 
-    text: str
-    entities: tuple[Entity, ...]
-    words: tuple[Range, ...]
-    tags: tuple[str | None, ...]
+    def __init__(
+        self,
+        text: str,
+        entities: Iterable[Entity],
+        words: Sequence[Range],
+        tags: Sequence[str | None],
+        *,
+        truncated: bool = False,
+    ) -> None:
+        super().__init__(entities)
+        self.text = text
+        self.words = words
+        self.tags = tags
+        self.truncated = truncated
+
+    @property
+    def entities(self) -> tuple[Entity, ...]:
+        """The entities by themselves."""
+        return tuple(self)
 
 
 @dataclass(kw_only=True, slots=True)
@@ -196,7 +213,7 @@ class TagTask(Generic[Item]):
                 numbers[unit], scores[unit] = number, score
         entities = tuple(_entity(encoded, span, scores) for span in self._spans(numbers))
         if self._aggregation not in OF_WORDS:
-            return Tagging(encoded.text, entities, (), ())
+            return Tagging(encoded.text, entities, (), (), truncated=encoded.truncated)
         tags = tuple(
             self._scheme.labels[number]
             if number is not None
@@ -205,7 +222,8 @@ class TagTask(Generic[Item]):
             else self._scheme.outside
             for unit, number in enumerate(numbers)
         )
-        return Tagging(encoded.text, entities, tuple(encoded.units), tags)
+        words = tuple(encoded.units)
+        return Tagging(encoded.text, entities, words, tags, truncated=encoded.truncated)
 
     def agreement(self, first: Tagging, second: Tagging) -> float:
         """Compare the words' labels, or, where tokens have them, the entities."""

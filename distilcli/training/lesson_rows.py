@@ -5,12 +5,12 @@ from typing import Any
 
 from distilcli.scores.entities import OUTSIDE, parse_tag
 from distilcli.training.checks import CheckedRows
+from distilcli.training.datasets.base import Place
 from distilcli.training.datasets.choose import SolvedProblem
 from distilcli.training.datasets.classify import UNLABELLED, Examples
 from distilcli.training.datasets.embed import TextPair
 from distilcli.training.datasets.mlm import PlainTexts
 from distilcli.training.datasets.qa import Question
-from distilcli.training.datasets.reading import Place
 from distilcli.training.datasets.tag import TaggedSentences
 
 NAMES = ("train", "valid")

@@ -1,1 +1,1 @@
-"""Vectors in files: written as they come, searched where they lie."""
+"""Vectors in files: written as they come, searched without reading them into memory."""

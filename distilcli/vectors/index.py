@@ -1,48 +1,48 @@
-"""Vectors that were stored: a `.npy` or safetensors file, looked at a stretch at a time.
+"""An index of vectors: a `.npy` or safetensors file, or an array in memory, read in chunks.
 
-The file is mapped stretch by stretch and let go again, so that memory stays bounded whatever its
-size. What stands beside it says how the vectors were made and which rows they are of.
+A file is mapped one chunk at a time, so that memory stays bounded whatever its size. Its metadata
+(`.json`) says how the vectors were made, and its rows (`.rows.jsonl`) what they are of.
 """
 
 import ast
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from distilcli.checkpoint.json_file import read_json
 from distilcli.checkpoint.safetensors_header import read_header
 from distilcli.errors import InputError, ModelError
-from distilcli.vectors.writer import ABOUT_SUFFIX, ROWS_SUFFIX, TENSOR_NAME
+from distilcli.vectors.writer import METADATA_SUFFIX, ROWS_SUFFIX, TENSOR_NAME
 
 Array = np.ndarray[Any, Any]
 
-# As fp32. Mapping costs two milliseconds a stretch, whatever its size: at 64 MB that is a
-# twentieth of reading it, at 16 MB a quarter.
-_STRETCH_BYTES = 64 << 20
+# Of fp32. Mapping takes two milliseconds a chunk, whatever its size: at 64 MB that is a twentieth
+# of reading it, at 16 MB a quarter.
+_CHUNK_BYTES = 64 << 20
 _TYPES = {"F32": "<f4", "F16": "<f2", "I8": "|i1", "U8": "|u1"}
 _MATRIX = 2
-_HEADS = 1000  # how many lines are looked at for one that is not an error's
-_LONGEST_HEADER = 1 << 16  # what numpy itself reads without being told to
+_MAX_HEADS = 1000  # lines to look at for one that is not an error's
+_MAX_HEADER = 1 << 16  # numpy's own limit
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class VectorIndex:
-    """`count` vectors of `columns` stored numbers each, in `path` from byte `start` on.
+    """`count` vectors of `columns` stored numbers each; `read` gives those from one row to another.
 
-    `about` says how they were made; it is empty where nobody says. Vectors of signs have eight
-    dimensions in a stored number.
+    `path` is None for an array in memory. `about` says how the vectors were made; it is empty if
+    that is not known. Binary vectors have eight dimensions in a stored number.
     """
 
-    path: Path
-    start: int
+    path: Path | None
     count: int
     columns: int
     dtype: np.dtype[Any]
     about: Mapping[str, Any]
+    read: Callable[[int, int], Array]
 
     @property
     def is_binary(self) -> bool:
@@ -54,48 +54,50 @@ class VectorIndex:
         """The dimensions of a vector."""
         if not self.is_binary:
             return self.columns
-        bits, said = self.columns * 8, self.about.get("dims")
-        return said if isinstance(said, int) and bits - 8 < said <= bits else bits
+        bits, dims = self.columns * 8, self.about.get("dims")
+        return dims if isinstance(dims, int) and bits - 8 < dims <= bits else bits
 
-    def stretches(self, rows: int | None = None) -> Iterator[tuple[int, Array]]:
-        """Yield the number of a first vector, and with it so many as fp32 (n, width).
+    def chunks(self, rows: int | None = None) -> Iterator[tuple[int, Array]]:
+        """Yield chunks as fp32 (n, width), in order, each with the index of its first vector.
 
-        They come in order. The array is the caller's until the next one is asked for.
+        An array is valid until the next one is asked for.
         """
-        rows = rows or max(1, _STRETCH_BYTES // (4 * self.width))
-        row_bytes = self.columns * self.dtype.itemsize
+        rows = rows or max(1, _CHUNK_BYTES // (4 * self.width))
         for first in range(0, self.count, rows):
-            shape = (min(rows, self.count - first), self.columns)
-            mapped = np.memmap(
-                self.path, self.dtype, mode="r", offset=self.start + first * row_bytes, shape=shape
-            )
-            yield first, self._as_floats(mapped)
+            yield first, self._floats(self.read(first, min(first + rows, self.count)))
 
-    def _as_floats(self, mapped: Array) -> Array:
+    def _floats(self, stored: Array) -> Array:
         if self.is_binary:
-            signs = np.unpackbits(mapped, axis=1, count=self.width).astype(np.float32) * 2 - 1
-            signs[~mapped.any(axis=1)] = 0  # what stands for a vector that could not be had
+            signs = np.unpackbits(stored, axis=1, count=self.width).astype(np.float32) * 2 - 1
+            signs[~stored.any(axis=1)] = 0  # the blank of a row that failed
             return signs
-        return mapped.astype(np.float32, copy=False)
+        return stored.astype(np.float32, copy=False)
 
     def names(self) -> "VectorNames":
-        """Return what names the vectors; see there."""
+        """Return what names the vectors."""
         return VectorNames(self)
+
+    def damaged(self) -> InputError:
+        """Return the error for metadata that cannot be used."""
+        return InputError(
+            f"{self.path}{METADATA_SUFFIX} (metadata of the index) is damaged; "
+            "re-create the index with `distil embed`"
+        )
 
 
 class VectorNames:
-    """What names each vector: its id and text, from the file beside them.
+    """The id and text of each vector, from the rows file of an index; `columns` are their names.
 
-    Without such a file a vector's id is its number, from 1. Only where each line begins is kept.
-    `columns` are the names that a vector has.
+    Without that file the id of a vector is its number, from 1. Only the offset of each line is
+    kept in memory.
     """
 
     def __init__(self, stored: VectorIndex) -> None:
-        """Raise `InputError` where there are not as many lines as vectors."""
+        """Raise `InputError` if the rows file does not have a line per vector."""
         self._path = Path(f"{stored.path}{ROWS_SUFFIX}")
-        self._starts: Array | None = None
+        self._offsets: Array | None = None
         self.columns: tuple[str, ...] = ("id",)
-        if not self._path.is_file():
+        if stored.path is None or not self._path.is_file():
             return
         with self._path.open("rb") as file:
             lengths = np.fromiter(map(len, file), dtype=np.int64)
@@ -104,29 +106,47 @@ class VectorNames:
                 f"{self._path}: has {len(lengths):,} lines for {stored.count:,} vectors; "
                 "embed again"
             )
-        self._starts = np.cumsum(lengths) - lengths
+        self._offsets = np.cumsum(lengths) - lengths
         if stored.count:
-            heads = map(self.__getitem__, range(min(stored.count, _HEADS)))
+            heads = map(self.__getitem__, range(min(stored.count, _MAX_HEADS)))
             whole = next((named for named in heads if "error" not in named), self[0])
             self.columns = tuple(name for name in whole if name != "error")
 
-    def __getitem__(self, number: int) -> dict[str, Any]:
-        if self._starts is None:
-            return {"id": number + 1}
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        if self._offsets is None:
+            return {"id": index + 1}
         with self._path.open("rb") as file:
-            file.seek(self._starts[number])
+            file.seek(self._offsets[index])
             line = file.readline()
         try:
             found = json.loads(line)
         except (ValueError, RecursionError):
             found = None
         if not isinstance(found, dict):
-            raise InputError(f"{self._path}, line {number + 1}: is no JSON object; embed again")
+            raise InputError(f"{self._path}, line {index + 1}: is not a JSON object; embed again")
         return found
 
 
-def open_index(name: str) -> VectorIndex:
-    """Return the vectors stored in a file; raises `InputError` for what is no such file."""
+def index_of(vectors: Array, *, dims: int | None = None) -> VectorIndex:
+    """Return the index of an array (N, D); `dims` are the dimensions of binary vectors.
+
+    Raises `InputError` for an array that does not hold vectors.
+    """
+    if vectors.dtype == np.float64:
+        vectors = vectors.astype(np.float32)
+    count, columns = _checked_shape("the array", vectors.shape, vectors.dtype)
+    return VectorIndex(
+        path=None,
+        count=count,
+        columns=columns,
+        dtype=vectors.dtype,
+        about={"dims": dims},
+        read=lambda first, stop: vectors[first:stop],
+    )
+
+
+def open_index(name: str | Path) -> VectorIndex:
+    """Return the index in a file; raises `InputError` for a file that does not hold vectors."""
     path = Path(name)
     if path.suffix not in {".npy", ".safetensors"}:
         raise InputError(f"{name}: stored vectors are .npy or .safetensors files")
@@ -138,16 +158,35 @@ def open_index(name: str) -> VectorIndex:
         raise InputError(str(error)) from None
     except (OSError, ValueError, SyntaxError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f"{name}: holds no vectors that can be read: {error}") from None
+    count, columns = _checked_shape(f"{name}", shape, dtype)
+    if path.stat().st_size < start + count * columns * dtype.itemsize:
+        raise InputError(f"{name}: is shorter than its header says; embed again")
+    index = VectorIndex(
+        path=path,
+        count=count,
+        columns=columns,
+        dtype=dtype,
+        about={},
+        read=partial(_mapped, path, dtype, start, columns),
+    )
+    return replace(index, about=_metadata(index))
+
+
+def _checked_shape(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> tuple[int, int]:
     is_matrix = len(shape) == _MATRIX and all(type(n) is int and n >= 0 for n in shape)
     if not is_matrix or shape[1] == 0 or dtype.str not in _TYPES.values():
         raise InputError(
             f"{name}: holds {dtype} of shape {shape}; vectors are float32, float16, int8 or uint8 "
             "numbers in rows and columns"
         )
-    if path.stat().st_size < start + shape[0] * shape[1] * dtype.itemsize:
-        raise InputError(f"{name}: is shorter than its header says; embed again")
-    count, columns = shape
-    return VectorIndex(path, start, count, columns, dtype, _about(path))
+    return shape[0], shape[1]
+
+
+def _mapped(
+    path: Path, dtype: np.dtype[Any], start: int, columns: int, first: int, stop: int
+) -> Array:
+    offset = start + first * columns * dtype.itemsize
+    return np.memmap(path, dtype, mode="r", offset=offset, shape=(stop - first, columns))
 
 
 def _npy(path: Path) -> tuple[int, tuple[int, ...], np.dtype[Any]]:
@@ -155,7 +194,7 @@ def _npy(path: Path) -> tuple[int, tuple[int, ...], np.dtype[Any]]:
         version = np.lib.format.read_magic(file)
         size = 2 if version == (1, 0) else 4
         length = int.from_bytes(file.read(size), "little")
-        if length > _LONGEST_HEADER:
+        if length > _MAX_HEADER:
             raise ValueError(f"a header of {length:,} bytes")
         raw = ast.literal_eval(file.read(length).decode("latin-1"))
         if raw["fortran_order"]:
@@ -173,9 +212,12 @@ def _safetensors(path: Path) -> tuple[int, tuple[int, ...], np.dtype[Any]]:
     return found.begin, found.shape, np.dtype(_TYPES[found.dtype])
 
 
-def _about(path: Path) -> Mapping[str, Any]:
-    beside = Path(f"{path}{ABOUT_SUFFIX}")
-    if not beside.is_file():
+def _metadata(index: VectorIndex) -> Mapping[str, Any]:
+    path = Path(f"{index.path}{METADATA_SUFFIX}")
+    if not path.is_file():
         return {}
-    raw = read_json(beside, way_out="re-create the index", error=InputError)
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        raise index.damaged() from None
     return raw if isinstance(raw, dict) else {}

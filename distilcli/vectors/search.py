@@ -1,34 +1,40 @@
-"""Exact search in stored vectors: the nearest to a query, and pairs that are nearly the same.
+"""Exact search by cosine: the vectors nearest to a query, and pairs that are nearly the same.
 
-Nearness is the cosine. Every vector is looked at, a stretch of the file at a time; nothing is
-approximated and nothing but the best is kept. The cores are numpy's to use: its matrix product is
-as fast as memory can be read, and threads of our own around it made it slower.
+Every vector is compared, one chunk of the index at a time; nothing is approximated and only the
+best are kept. numpy uses the cores: its matrix product is as fast as memory can be read, and
+threads around it made it slower.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from distilcli.errors import InputError
 from distilcli.vectors.index import Array, VectorIndex
 
-_PAIR_ROWS = 2048  # rows a side of a block of pairs: 16 MB of scores
+_PAIR_ROWS = 2048  # rows per side of a block of pairs: 16 MB of scores
 _DIGITS = 6
-_SLACK = 1e-4  # how far the product of vectors that are said to be of length 1 may be off
+_SLACK = 1e-4  # how far products may be off for vectors that are normalized by their metadata
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One stored vector by its number, from 0, and its cosine with the query."""
+    """A stored vector by its index, its cosine with the query, and its id and text, if known."""
 
-    number: int
+    index: int
     score: float
+    row: Mapping[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        row = f", row={self.row}" if self.row else ""
+        return f"Hit(index={self.index}, score={self.score:.4g}{row})"
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two stored vectors by their numbers, the lower first, and their cosine."""
+    """Two stored vectors by their indices, the lower first, and their cosine."""
 
     first: int
     second: int
@@ -36,99 +42,100 @@ class Pair:
 
 
 def nearest(stored: VectorIndex, queries: Array, k: int) -> list[list[Hit]]:
-    """Return for each of `queries` (Q, width) the `k` nearest vectors, the nearest first.
+    """Return the `k` nearest vectors for each of `queries` (Q, width), the nearest first.
 
-    Of equals the first stored comes first; vectors that are not numbers, or all zero, have no
-    direction and are passed over. Raises `InputError` where the widths differ.
+    Of equal scores the first stored wins; vectors with NaN or infinity, or all zero, have no
+    direction and are passed over. Raises `InputError` if the widths differ.
     """
     if queries.shape[1] != stored.width:
         raise InputError(
-            f"{stored.path}: its vectors have {stored.width} dimensions, those of the query "
-            f"{queries.shape[1]}; search with the model that made them"
+            f"{stored.path or 'the array'}: its vectors have {stored.width} dimensions, those of "
+            f"the query {queries.shape[1]}; search with the model that made them"
         )
     queries = np.ascontiguousarray(_unit(queries.astype(np.float32)).T)  # (width, Q)
     best = [_Best(k) for _ in range(queries.shape[1])]
-    # Lengths take longer to find than the product itself. Where the file's maker says that they
-    # are 1, they are found only of vectors that can be among the best.
-    says_units = bool(stored.about.get("normalized")) and stored.dtype == np.float32
-    for first, vectors in stored.stretches():
+    # Norms take longer to compute than the product itself. If the metadata says that they are 1,
+    # they are computed only for vectors that can be among the best.
+    is_normalized = bool(stored.about.get("normalized")) and stored.dtype == np.float32
+    for first, vectors in stored.chunks():
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             products = vectors @ queries
-            lengths = None if says_units else _norms(vectors)[:, 0]
+            norms = None if is_normalized else _norms(vectors)[:, 0]
             for column, kept in enumerate(best):
                 scores = products[:, column]
-                if lengths is None:
-                    places = np.flatnonzero(scores > kept.floor_among(scores) - _SLACK)
-                    scores = scores[places] / _norms(vectors[places])[:, 0]
+                if norms is None:
+                    indices = np.flatnonzero(scores > kept.floor_among(scores) - _SLACK)
+                    scores = scores[indices] / _norms(vectors[indices])[:, 0]
                 else:
-                    places = np.arange(len(vectors))
-                    scores = scores / lengths
-                kept.offer(first + places, _tidy(scores))
+                    indices = np.arange(len(vectors))
+                    scores = scores / norms
+                kept.offer(first + indices, _rounded(scores))
     return [kept.hits() for kept in best]
 
 
 class _Best:
-    """The `k` best scores of a stream of them."""
+    """The `k` best of a stream of scores."""
 
     def __init__(self, k: int) -> None:
         self._k = k
-        self._numbers = np.empty(0, dtype=np.int64)
+        self._indices = np.empty(0, dtype=np.int64)
         self._scores = np.empty(0, dtype=np.float32)
 
     @property
     def floor(self) -> float:
-        """What a score must be above to be among the best."""
+        """The score to beat."""
         return float(self._scores[-1]) if len(self._scores) == self._k else -np.inf
 
     def floor_among(self, scores: Array) -> float:
-        """Return the same, if these scores are taken in too."""
+        """Return the score to beat once `scores` are taken in."""
         if len(scores) < self._k:
             return self.floor
-        # Vectors of zeros, whose product is 0, will turn out to be none.
+        # A product of 0 may be that of a vector of zeros, which does not count.
         scores = np.where(scores == 0, -np.inf, np.nan_to_num(scores, nan=-np.inf))
         ordered = np.partition(scores, len(scores) - self._k)
         return max(self.floor, float(ordered[-self._k]))
 
-    def offer(self, numbers: Array, scores: Array) -> None:
-        """Take in the scores of the vectors of these numbers, which ascend."""
-        places = np.flatnonzero(scores > self.floor)  # never true of NaN
-        if not len(places):
+    def offer(self, indices: Array, scores: Array) -> None:
+        """Take in the scores of the vectors at `indices`, which ascend."""
+        better = np.flatnonzero(scores > self.floor)  # never true of NaN
+        if not len(better):
             return
-        numbers = np.concatenate([self._numbers, numbers[places]])
-        merged = np.concatenate([self._scores, scores[places]])
+        indices = np.concatenate([self._indices, indices[better]])
+        merged = np.concatenate([self._scores, scores[better]])
         if len(merged) > 4 * self._k:
-            # The k-th best score, and all that equal it: the order below decides among them.
+            # The k-th best score and all equal to it: the order below decides among them.
             cut = np.partition(merged, len(merged) - self._k)[-self._k]
-            numbers, merged = numbers[merged >= cut], merged[merged >= cut]
-        order = np.lexsort((numbers, -merged))[: self._k]
-        self._numbers, self._scores = numbers[order], merged[order]
+            indices, merged = indices[merged >= cut], merged[merged >= cut]
+        order = np.lexsort((indices, -merged))[: self._k]
+        self._indices, self._scores = indices[order], merged[order]
 
     def hits(self) -> list[Hit]:
         """Return the best, the best first."""
-        return [
-            Hit(int(number), float(score))
-            for number, score in zip(self._numbers, self._scores, strict=True)
-        ]
+        return list(map(Hit, self._indices.tolist(), self._scores.tolist()))
 
 
 def near_duplicates(stored: VectorIndex, threshold: float) -> Iterator[Pair]:
-    """Yield every two vectors whose cosine is at least `threshold`, block by block.
+    """Yield every pair of vectors whose cosine is at least `threshold`, block by block.
 
-    Vectors that are not numbers, or all zero, are in no pair.
-    The work grows with the square of their number, the memory does not grow.
+    Vectors with NaN or infinity, or all zero, are in no pair. Time grows with the square of the
+    number of vectors, memory does not grow.
     """
-    for first, rows in stored.stretches(_PAIR_ROWS):
-        units = _unit(rows)
-        for second, others in stored.stretches(_PAIR_ROWS):
+    for first, rows in stored.chunks(_PAIR_ROWS):
+        for second, others in stored.chunks(_PAIR_ROWS):
             if second < first:
                 continue
-            with np.errstate(invalid="ignore"):
-                scores = _tidy(units @ _unit(others).T)
+            scores = cosines(rows, others)
             near = scores >= threshold
             if second == first:
                 near = np.triu(near, k=1)
             for row, column in np.argwhere(near):
                 yield Pair(first + int(row), second + int(column), float(scores[row, column]))
+
+
+def cosines(first: Array, second: Array) -> Array:
+    """Return the cosine of every pair of fp32 vectors (N, D) and (M, D) as (N, M)."""
+    with np.errstate(invalid="ignore"):
+        return _rounded(_unit(first) @ _unit(second).T)
 
 
 def _unit(vectors: Array) -> Array:
@@ -144,6 +151,6 @@ def _norms(vectors: Array) -> Array:
     return norms
 
 
-def _tidy(scores: Array) -> Array:
-    """Round cosines to what fp32 sums are good for, so that equal vectors have equal scores."""
+def _rounded(scores: Array) -> Array:
+    """Round cosines in place to the digits that fp32 sums keep: equal vectors get equal scores."""
     return np.round(scores, _DIGITS, out=scores).clip(-1, 1, out=scores)

@@ -1,9 +1,8 @@
-"""Vectors to files that numpy and safetensors read: the header first, then row after row.
+"""Write vectors to files that numpy and safetensors read: the header first, then row after row.
 
-How many vectors will come is not known when the header is written, so it is as long as it will
-ever need to be, and the number is put into it at the end. Beside `vectors.npy` stand
-`vectors.npy.rows.jsonl`, a line with the id and the text of every vector, in order, and
-`vectors.npy.json`, which says how they were made.
+The number of vectors is not known when the header is written, so the header has room for any
+number and is rewritten at the end. With `vectors.npy` come `vectors.npy.rows.jsonl`, a line with
+the id and text of each vector, and `vectors.npy.json`, metadata that says how they were made.
 """
 
 import json
@@ -23,9 +22,9 @@ if TYPE_CHECKING:
     import numpy as np
 
 ROWS_SUFFIX = ".rows.jsonl"
-ABOUT_SUFFIX = ".json"
+METADATA_SUFFIX = ".json"
 
-_NPY_HEADER = 128  # a multiple of 64, with room for twenty digits of rows
+_NPY_HEADER = 128  # a multiple of 64, with room for 20 digits of rows
 _SAFETENSORS_HEADER = 512
 TENSOR_NAME = "embeddings"
 _SAFETENSORS_TYPES = {"<f4": "F32", "<f2": "F16", "|i1": "I8", "|u1": "U8"}
@@ -54,15 +53,15 @@ HEADERS: dict[str, Callable[[int, int, str], bytes]] = {
     "npy": _npy_header,
     "safetensors": _safetensors_header,
 }
-"""The formats of vectors: functions from rows, columns and type to a header of fixed length."""
+"""A header of fixed length per format, from the number of rows and columns and the type."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class VectorColumns:
-    """Where a row's vector and what names it are: the column added, an id's and the text's.
+    """The columns with a row's vector, its id and its text.
 
-    Without `identity` the rows are numbered from 1. With `of_tokens` a row has a vector for each of
-    its `tokens`, at `offsets` in its text.
+    Without `identity` rows are numbered from 1. With `of_tokens` a row has a vector per token, and
+    columns `tokens` and `offsets` with each token's range in the text.
     """
 
     vector: str
@@ -72,11 +71,11 @@ class VectorColumns:
 
 
 def check_vector_files(path: str, *, force: bool) -> tuple[str, str, str]:
-    """Return the names of the files: how vectors were made, their rows, and they themselves.
+    """Return the names of the files to write: vectors, rows and metadata.
 
-    Raises `UsageError` where one of them may not be written.
+    Raises `UsageError` if one of them may not be written.
     """
-    names = (path + ABOUT_SUFFIX, path + ROWS_SUFFIX, path)
+    names = (path, path + ROWS_SUFFIX, path + METADATA_SUFFIX)
     for name in names:
         check_destination(name, force=force)
         if Path(name).exists() and not Path(name).is_file():
@@ -87,10 +86,10 @@ def check_vector_files(path: str, *, force: bool) -> tuple[str, str, str]:
 
 
 class VectorWriter(WholeOrNothing):
-    """Writes the vectors of blocks of rows; takes blocks as a writer of rows does.
+    """Writes the vectors of blocks of rows, in place of a row writer.
 
-    A row that failed gets `blank`, so that vectors and rows stay in step. `about` is what the
-    file beside says of how they were made. All three files appear whole or not at all.
+    A row that failed gets `blank`, so that vectors and rows stay aligned. `about` is the metadata.
+    All three files appear whole or not at all.
     """
 
     def __init__(
@@ -103,18 +102,18 @@ class VectorWriter(WholeOrNothing):
         about: Mapping[str, object],
         force: bool,
     ) -> None:
-        """Raise `UsageError` where a file may not be written, before any is."""
+        """Raise `UsageError`, before anything is written, if a file may not be."""
         names = check_vector_files(path, force=force)
         self._kind = kind
         self._columns = columns
         self._blank = blank
         self._about = about
         self._count = 0
-        self._seen = 0
+        self._row_number = 0
         self._outputs: list[FileOutput] = []
         try:
             self._outputs.extend(FileOutput(name, None) for name in names)
-            self._beside, self._rows, self._vectors = self._outputs
+            self._vectors, self._rows, self._metadata = self._outputs
             self._vectors.write_bytes(self._header())
         except BaseException:
             self.abort()
@@ -124,9 +123,9 @@ class VectorWriter(WholeOrNothing):
         return HEADERS[self._kind](self._count, len(self._blank), self._blank.dtype.str)
 
     def write_rows(self, block: Block) -> None:
-        """Write the vectors of rows, of each token of a row if there are several."""
+        """Write the vector of each row, or those of its tokens."""
         for row, additions in block:
-            self._seen += 1
+            self._row_number += 1
             value: Any = additions[self._columns.vector]
             if value is None:
                 self._write(self._blank, {**self._named(row), "error": additions["error"]})
@@ -153,19 +152,19 @@ class VectorWriter(WholeOrNothing):
 
     def _identity(self, row: Row) -> object:
         column = self._columns.identity
-        return self._seen if column is None else cell_value(row, column)
+        return self._row_number if column is None else cell_value(row, column)
 
     def close(self) -> None:
-        """Put the number of vectors into the header and give all files their names."""
+        """Write the number of vectors into the header and give all files their names."""
         self._vectors.rewrite_start(self._header())
         about = json.dumps({**self._about, "vectors": self._count}, indent=2, ensure_ascii=False)
-        self._beside.write(about + "\n")
-        for output in self._outputs:  # a full disk shows here, before any has its name
+        self._metadata.write(about + "\n")
+        for output in self._outputs:  # a full disk shows here, before any file has its name
             output.finish()
-        for output in self._outputs:
+        for output in reversed(self._outputs):  # the vectors last: then all is there
             output.commit()
 
     def abort(self) -> None:
-        """Give up: nothing is left of the files."""
+        """Leave nothing of the files."""
         for output in self._outputs:
             output.discard()

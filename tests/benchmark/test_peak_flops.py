@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from distilcli.benchmark import ceiling as module
+from distilcli.benchmark import peak_flops as module
 from distilcli.benchmark.peak_flops import Ceiling
 from distilcli.model.precision import Precision, has_bf16
 

@@ -13,7 +13,7 @@ from distilcli.predictors.embedder import Embedder
 from distilcli.tasks.settings import LongTexts
 from tests.commands._parse import delimited, json_lines
 from tests.console.conftest import Terminal, terminal
-from tests.tasks.test_embedder import write_recipe
+from tests.predictors.test_embedder import write_recipe
 
 __all__ = ["terminal"]
 
@@ -493,7 +493,7 @@ STORE = ("reviews.csv", "-o", "a.npy")
         ((*STORE, "--stats", "a.npy"), "cannot share a file"),
         ((*STORE, "--stats", "a.npy.json"), "cannot share a file"),
         ((*STORE, "--stats", "a.npy.rows.jsonl"), "cannot share a file"),
-        (("reviews.csv", "-o", "index.npy"), "already exists"),
+        (("reviews.csv", "-o", "index.npy"), "error: index.npy: already exists"),
         (("reviews.csv", "--dims", "33"), "have 32 dimensions"),
         (("reviews.csv", "--layer", "3"), "--layer 3"),
         (("reviews.csv", "--layer", "1", "--pooling", "last-2"), "both choose layers"),
@@ -596,7 +596,7 @@ def test_what_stands_beside_an_index_is_checked(distil: Distil, index: str, opti
     Path("index.npy.json").write_text(json.dumps({**described, "options": json.loads(options)}))
     code, _, err = distil("embed", "--search", "film", "--index", index)
     assert code == 3
-    assert "embed again" in err
+    assert "index.npy.json (metadata of the index) is damaged; re-create the index" in err
 
 
 def test_a_name_and_a_format_that_differ_are_refused(

@@ -24,19 +24,13 @@ _OF_EMBED = "dims layer pooling prompt prompt_name"
 _OF_ONE_TASK = "aggregation max_answer_length targets top_k whole_word all_scores multi_label"
 NEVER_GIVEN = {
     "bench": f"{_OF_EMBED} {_OF_ONE_TASK} force prefix long stride max_length min_agreement texts",
-    "evaluate": f"{_OF_EMBED} {_OF_ONE_TASK} texts",
+    "choose": "text_column",
+    "evaluate": f"{_OF_EMBED} {_OF_ONE_TASK} texts output output_format",
     "finetune": f"{_OF_ONE_TASK} calibrate threshold_search min_agreement long stride texts",
+    "qa": "text_column",
 }
 # Faults that are known.
-TO_MEND = {
-    "bench": "delimiter encoding input_format no_header",
-    "choose": "text_column window_pooling",
-    "evaluate": "output pseudo_perplexity",
-    "fill": "window_pooling",
-    "finetune": "alpha same_options prompt_column",
-    "qa": "text_column window_pooling",
-    "tag": "window_pooling",
-}
+TO_MEND = {"evaluate": "pseudo_perplexity", "finetune": "alpha same_options prompt_column"}
 
 # Modules whose messages still name flags and not settings.
 TO_CONVERT = """
@@ -51,25 +45,12 @@ console.evaluation
 console.summary
 console.tokens
 engine.workers
-evaluation.calibrate
-evaluation.of_model
-evaluation.of_predictions
-evaluation.prediction_columns
-evaluation.results.base
-evaluation.results.classify
-evaluation.results.multilabel
-evaluation.results.qa
-evaluation.tasks
-gold.cells
 model.device
 model.inference
 model.loading
 model.pooling
 model.precision
 model.surgery
-predictors.embedder
-predictors.int8_check
-predictors.tagger
 rows.formats
 rows.lines
 rows.output
@@ -78,14 +59,6 @@ rows.row
 rows.squad
 rows.tables
 rows.writer
-tasks.candidates
-tasks.classify
-tasks.fill
-tasks.perplexity
-tasks.problems
-tasks.qa
-tasks.sequences
-tasks.settings
 tokenizer.columns
 tokenizer.loading
 tokenizer.plot
@@ -93,24 +66,16 @@ tokenizer.rows
 tokenizer.training
 tokenizer.windows
 training.checks
-training.datasets.classify
-training.datasets.columns
-training.datasets.embed
-training.datasets.qa
-training.datasets.split
-training.datasets.tag
 training.distill.loss
 training.distill.setup
 training.distill.teacher_cache
 training.freezing
 training.init_model
 training.loop
-training.objectives.__init__
 training.options
 training.run
 training.run_folder
 training.run_place
-training.settings
 """.split()
 
 

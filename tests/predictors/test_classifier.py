@@ -46,9 +46,9 @@ def test_multi_label_is_a_matter_of_asking(tiny_folder: Path) -> None:
     assert sum(found(TEXTS)[0].scores) != pytest.approx(1)
 
 
-def test_one_text_is_not_taken_for_a_list_of_letters(classifier: Classifier) -> None:
-    with pytest.raises(TypeError, match="a list of texts"):
-        classifier("good")
+def test_one_text_gets_one_result(classifier: Classifier) -> None:
+    assert [classifier("good")] == classifier(["good"])
+    assert len(classifier(("good", "bad"))) == 2  # texts in a tuple, not a pair
 
 
 @pytest.mark.parametrize("item", [5, None, ("one",), ("one", None), ["one", "two"], b"one"])

@@ -1,4 +1,5 @@
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from distilcli.errors import ModelError, RowError, UsageError
+from distilcli.errors import InputError, ModelError, RowError, UsageError
 from distilcli.predictors.embedder import Embedder
 from distilcli.tasks.settings import BatchOptions, LongTexts
 
@@ -148,7 +149,7 @@ def test_dense_layers(make_model: Make) -> None:
 
 def test_dense_layers_that_do_not_fit(make_model: Make) -> None:
     folder = write_recipe(make_model(), dense=(31, 6))
-    with pytest.raises(ModelError, match="takes no vector of 32 dimensions"):
+    with pytest.raises(ModelError, match="does not take vectors of 32 dimensions"):
         embedder(folder)
     save_file({"other": torch.ones(1)}, folder / "1_Dense/model.safetensors")
     with pytest.raises(ModelError, match=r"no linear\.weight"):
@@ -304,7 +305,7 @@ def test_tokens_of_any_recipe(make_model: Make) -> None:
         assert close(one.vectors, other.vectors)
     assert loaded.blank(of_tokens=True).shape == (32,)
     assert loaded.about(of_tokens=True)["dims"] == 32
-    with pytest.raises(UsageError, match=r"--dims 40: the tokens of .* have 32"):
+    with pytest.raises(UsageError, match=r"`dims` 40: the tokens of .* have 32"):
         embedder(folder, dims=40).tokens(TEXTS)
 
 
@@ -359,15 +360,15 @@ def test_about(make_model: Make) -> None:
 @pytest.mark.parametrize(
     ("options", "why"),
     [
-        ({"dims": 33}, "--dims 33: the vectors of .* have 32 dimensions"),
-        ({"dims": 0}, "--dims 0"),
-        ({"layer": 3}, "--layer 3"),
-        ({"layer": -4}, "--layer -4"),
+        ({"dims": 33}, "`dims` 33: the vectors of .* have 32 dimensions"),
+        ({"dims": 0}, "`dims` 0"),
+        ({"layer": 3}, "`layer` 3"),
+        ({"layer": -4}, "`layer` -4"),
         ({"layer": 1, "pooling": "last-2"}, "both choose layers"),
         ({"pooling": "last-3"}, "has 2 layers"),
         ({"pooling": "median"}, "--pooling 'median' is not known"),
         ({"prompt": "a", "prompt_name": "b"}, "give one"),
-        ({"prompt_name": "b"}, "--prompt-name 'b': the prompts of .* are: none"),
+        ({"prompt_name": "b"}, "`prompt_name` 'b': the prompts of .* are: none"),
     ],
 )
 def test_options_that_make_no_sense(tiny_folder: Path, options: dict[str, Any], why: str) -> None:
@@ -395,7 +396,7 @@ def test_what_is_no_number(make_model: Make) -> None:
         embedder(folder).tokens(["a"])
 
 
-@pytest.mark.parametrize("texts", ["a text", [1], [None], [("a", "b")], [b"a"]])
+@pytest.mark.parametrize("texts", [5, [1], [None], [("a", "b")], [b"a"]])
 def test_what_is_no_text(tiny_folder: Path, texts: Any) -> None:
     with pytest.raises(TypeError):
         embedder(tiny_folder)(texts)
@@ -408,3 +409,72 @@ def test_texts_may_come_one_by_one(tiny_folder: Path) -> None:
         yield from TEXTS
 
     assert close(embedder(tiny_folder)(texts()), embedder(tiny_folder)(TEXTS))
+
+
+def test_similarity_is_the_cosine(tiny_folder: Path) -> None:
+    loaded = embedder(tiny_folder)
+    expected = unit(loaded(TEXTS)) @ unit(loaded(TEXTS[:2])).T
+    assert close(loaded.similarity(TEXTS, TEXTS[:2]), expected)
+    assert close(loaded.similarity(TEXTS, loaded(TEXTS[:2])), expected)
+    assert close(loaded.similarity(TEXTS, TEXTS[0]), expected[:, 0])
+    assert close(loaded.similarity(TEXTS[0], TEXTS), unit(loaded(TEXTS)) @ unit(loaded(TEXTS[0])))
+    number = loaded.similarity(TEXTS[0], TEXTS[1])
+    assert isinstance(number, float)
+    assert number == pytest.approx(expected[0, 1], abs=1e-5)
+    assert loaded.similarity("good", "good") == 1
+    assert loaded.similarity(TEXTS, []).shape == (len(TEXTS), 0)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "binary", "float16"])
+def test_similarity_of_other_number_formats(tiny_folder: Path, dtype: str) -> None:
+    loaded, whole = embedder(tiny_folder, dtype=dtype, dims=27), embedder(tiny_folder, dims=27)
+    assert close(loaded.similarity(TEXTS, TEXTS), whole.similarity(TEXTS, TEXTS))
+    stored = loaded(TEXTS)
+    if dtype == "binary":
+        signs = np.sign(whole(TEXTS))
+        assert close(loaded.similarity(stored, stored), unit(signs) @ unit(signs).T)
+    else:
+        coarse = unit(stored.astype(np.float32))
+        assert close(loaded.similarity(stored, stored[0]), coarse @ coarse[0])
+
+
+def test_search_in_an_array(tiny_folder: Path) -> None:
+    loaded = embedder(tiny_folder)
+    vectors = loaded(TEXTS)
+    hits = loaded.search(TEXTS[3], vectors, k=2)
+    assert hits[0].index == 3
+    assert (len(hits), hits[0].score, hits[0].row) == (2, 1, {})
+    assert loaded.search([TEXTS[3], TEXTS[0]], vectors, 2)[0] == hits
+    assert len(loaded.search(TEXTS[0], vectors.astype(np.float64))) == len(TEXTS)
+    binary = embedder(tiny_folder, dtype="binary", dims=27)
+    assert binary.search(TEXTS[1], binary(TEXTS), k=1)[0].index == 1
+    assert loaded.search([], vectors) == []
+
+
+def test_search_in_a_file(tiny_folder: Path, tmp_path: Path) -> None:
+    from distilcli.app import main
+
+    (tmp_path / "a.txt").write_text("\n".join(filter(None, TEXTS)) + "\n")
+    file = tmp_path / "a.npy"
+    assert main(["embed", str(tmp_path / "a.txt"), "-m", str(tiny_folder), "-o", str(file)]) == 0
+    loaded = embedder(tiny_folder)
+    (hit,) = loaded.search("i loved it !", file, k=1)
+    assert (hit.index, hit.score, hit.row) == (2, 1, {"id": 3, "text": "i loved it !"})
+    assert loaded.search("i loved it !", str(file), k=1) == [hit]
+    other = shutil.copytree(tiny_folder, tmp_path / "other")
+    with pytest.warns(UserWarning, match=r"a\.npy was made with the model .*tiny"):
+        embedder(other).search("good", file)
+    with pytest.raises(InputError, match="have 32 dimensions, those of the query 5"):
+        embedder(tiny_folder, dims=5).search("good", file)
+
+
+def test_what_cannot_be_searched(tiny_folder: Path, tmp_path: Path) -> None:
+    loaded = embedder(tiny_folder)
+    with pytest.raises(UsageError, match="`k` 0 must be at least 1"):
+        loaded.search("good", loaded(TEXTS), k=0)
+    with pytest.raises(InputError, match=r"the array: holds float32 of shape \(32,\)"):
+        loaded.search("good", loaded("good"))
+    with pytest.raises(InputError, match="no such file"):
+        loaded.search("good", tmp_path / "a.npy")
+    with pytest.raises(UsageError, match="`dtype` 'float64' is unknown"):
+        embedder(tiny_folder, dtype="float64")

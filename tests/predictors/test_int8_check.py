@@ -11,7 +11,7 @@ import pytest
 from distilcli.errors import ModelError
 from distilcli.model.int8 import weight_steps
 from distilcli.predictors.answerer import Answerer
-from distilcli.predictors.base import values_of
+from distilcli.predictors.base import values
 from distilcli.predictors.chooser import Chooser
 from distilcli.predictors.classifier import Classifier
 from distilcli.predictors.embedder import Embedder
@@ -89,7 +89,7 @@ def test_long_rows_fill_the_sample_earlier(
     tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("distilcli.predictors.int8_check.SAMPLE_TOKENS", 60)
-    monkeypatch.setattr("distilcli.predictors.int8_check.LEAST_ROWS", 4)
+    monkeypatch.setattr("distilcli.predictors.int8_check.MIN_ROWS", 4)
     classifier = Classifier(str(tiny_folder), device="cpu", precision="int8", min_agreement=0)
     classifier(["good bad " * 20] * 9)
     assert classifier.agreement.rows == 4
@@ -109,7 +109,7 @@ def test_long_rows_fill_the_sample_earlier(
     ],
 )
 def test_how_much_has_to_be_the_same(least: float, shares: list[float], is_enough: bool) -> None:
-    agreement = Agreement(least=least)
+    agreement = Agreement(least)
     for share in shares:
         agreement.add(share)
     assert agreement.is_enough is is_enough
@@ -117,7 +117,7 @@ def test_how_much_has_to_be_the_same(least: float, shares: list[float], is_enoug
 
 
 def test_a_sample_that_goes_on_is_refused_only_where_it_is_lost() -> None:
-    agreement = Agreement(least=0.9)
+    agreement = Agreement(0.9)
     for _ in range(3):
         agreement.add(0.0)
     assert not agreement.is_enough
@@ -144,7 +144,7 @@ def test_a_pipe_is_judged_at_its_end(tiny_folder: Path) -> None:
         while done < 3:
             done += len(next(blocks))
         seen.set()
-        with pytest.raises(ModelError, match=r"on 0\.0% of 4 rows, wanted are 50\.0%"):
+        with pytest.raises(ModelError, match=r"on 0\.0% of 4 rows; 50\.0% required"):
             list(blocks)
 
 
@@ -158,7 +158,7 @@ def test_rows_that_cannot_be_encoded_are_not_compared(tiny_folder: Path) -> None
 
     classifier = Classifier(str(tiny_folder), device="cpu", precision="int8", min_agreement=0)
     engine = classifier.engine(text_of, on_error="keep")
-    assert len(values_of(engine, ["good", "bad row", "poor film"])) == 2
+    assert len(list(values(engine, ["good", "bad row", "poor film"]))) == 2
     assert classifier.agreement.rows == 2
 
 
@@ -166,4 +166,4 @@ def test_what_was_checked_runs_as_before(tiny_folder: Path) -> None:
     classifier = Classifier(str(tiny_folder), device="cpu", precision="int8", min_agreement=0)
     first, second = classifier(TEXTS), classifier(TEXTS)
     assert first == second
-    assert values_of(classifier.engine(lambda text: (text, None)), TEXTS) == first
+    assert list(values(classifier.engine(lambda text: (text, None)), TEXTS)) == first

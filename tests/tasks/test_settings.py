@@ -18,7 +18,7 @@ def test_the_smallest_known_limit_counts() -> None:
 
 @pytest.mark.parametrize("limit", [3, 0, -1])
 def test_a_limit_without_room_for_text_is_refused(limit: int) -> None:
-    with pytest.raises(UsageError, match=f"--max-length {limit} leaves no room"):
+    with pytest.raises(UsageError, match=f"`max_length` {limit} leaves no room"):
         usable_length(limit, None, 512)
 
 
@@ -30,3 +30,12 @@ def test_only_the_cores_of_this_process_count() -> None:
         assert available_cores() == 1
     finally:
         os.sched_setaffinity(0, before)
+
+
+@pytest.mark.parametrize(
+    ("options", "setting"),
+    [({"rows": 0}, "batch"), ({"tokens": -1}, "max_tokens"), ({"threads": 0}, "threads")],
+)
+def test_batches_hold_at_least_one(options: dict[str, int], setting: str) -> None:
+    with pytest.raises(UsageError, match=f"^`{setting}` .* must be at least 1$"):
+        BatchOptions(**options)

@@ -1,8 +1,8 @@
 import pytest
+from distilcli.training.datasets.columns import Columns
 
 from distilcli.errors import UsageError
 from distilcli.training.config_toml import config_toml
-from distilcli.training.datasets.columns import Columns
 from distilcli.training.settings import LessonOptions, refuse_without_effect
 
 TASKS = ("classify", "multilabel", "regress", "tag", "qa", "mlm", "embed", "choose")

@@ -36,7 +36,7 @@ def save(path: Path, vectors: np.ndarray) -> str:
 
 
 def read(stored: VectorIndex, rows: int | None = None) -> np.ndarray:
-    parts = list(stored.stretches(rows))
+    parts = list(stored.chunks(rows))
     assert [first for first, _ in parts] == list(range(0, stored.count, rows or stored.count))
     return np.concatenate([np.array(part) for _, part in parts])
 
@@ -60,7 +60,7 @@ def test_what_other_programs_wrote(
     stored = open_index(save(tmp_path / f"a.{suffix}", vectors))
     assert (stored.count, stored.columns, stored.dtype) == (7, 5, vectors.dtype)
     assert stored.width == (40 if dtype == "uint8" else 5)
-    parts = list(stored.stretches(rows))
+    parts = list(stored.chunks(rows))
     assert all(part.dtype == np.float32 for _, part in parts)
     assert np.array_equal(np.concatenate([part for _, part in parts]), floats(vectors))
     assert [first for first, _ in parts] == list(range(0, 7, rows or 7))
@@ -83,7 +83,7 @@ def test_a_tensor_of_any_name_and_ours_among_several(tmp_path: Path) -> None:
 
 def test_no_vectors(tmp_path: Path) -> None:
     stored = open_index(save(tmp_path / "a.npy", numbers("float32", 0)))
-    assert (stored.count, stored.width, list(stored.stretches())) == (0, 5, [])
+    assert (stored.count, stored.width, list(stored.chunks())) == (0, 5, [])
     assert stored.names().columns == ("id",)
 
 
@@ -98,8 +98,8 @@ def test_no_more_is_mapped_than_was_asked(tmp_path: Path, monkeypatch: pytest.Mo
         return found  # type: ignore[no-any-return]
 
     monkeypatch.setattr(np, "memmap", watched)
-    monkeypatch.setattr(module, "_STRETCH_BYTES", 1000)
-    assert len(list(open_index(path).stretches())) == len(sizes) == 7
+    monkeypatch.setattr(module, "_CHUNK_BYTES", 1000)
+    assert len(list(open_index(path).chunks())) == len(sizes) == 7
     assert max(sizes) <= 1000
     assert sum(sizes) == 6400
 
@@ -131,7 +131,7 @@ def test_what_names_them(tmp_path: Path) -> None:
 def test_names_that_are_broken(tmp_path: Path, line: str) -> None:
     path = save(tmp_path / "a.npy", numbers("float32", 2))
     Path(f"{path}.rows.jsonl").write_text(f'{{"id": 1}}\n{line}\n')
-    with pytest.raises(InputError, match=r"a\.npy\.rows\.jsonl, line 2: is no JSON object"):
+    with pytest.raises(InputError, match=r"a\.npy\.rows\.jsonl, line 2: is not a JSON object"):
         open_index(path).names()[1]
 
 
@@ -144,7 +144,7 @@ def test_how_they_were_made(tmp_path: Path) -> None:
     beside.write_text("[1]")
     assert open_index(path).about == {}
     beside.write_text("{")
-    assert "a.npy.json: line 1, column 2: not JSON" in refusal(tmp_path / "a.npy")
+    assert "a.npy.json (metadata of the index) is damaged" in refusal(tmp_path / "a.npy")
 
 
 def header(text: str, *, length: int | None = None) -> bytes:

@@ -55,14 +55,14 @@ def assert_nearest(hits: list[Hit], scores: np.ndarray, k: int) -> None:
     order = [n for n in np.lexsort((np.arange(len(scores)), -rounded)) if not np.isnan(scores[n])]
     assert [hit.score for hit in hits] == pytest.approx(list(scores[order[:k]]), abs=CLOSE)
     assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
-    assert len({hit.number for hit in hits}) == len(hits)
+    assert len({hit.index for hit in hits}) == len(hits)
     for hit, following in pairwise(hits):
-        assert hit.score > following.score or hit.number < following.number
+        assert hit.score > following.score or hit.index < following.index
     for hit in hits:
-        assert scores[hit.number] == pytest.approx(hit.score, abs=CLOSE)
+        assert scores[hit.index] == pytest.approx(hit.score, abs=CLOSE)
     # Nothing clearly better, nor as good and stored before the last, was left out.
     if len(hits) == k:
-        left = set(order) - {hit.number for hit in hits}
+        left = set(order) - {hit.index for hit in hits}
         assert all(scores[n] <= hits[-1].score + CLOSE for n in left)
 
 
@@ -74,7 +74,7 @@ def test_nearest_is_what_brute_force_finds(tmp_path: Path, dtype: str, data: st.
     queries = data.draw(matrices("float32", 1, 3)).astype(np.float32)
     k = data.draw(st.integers(1, 50))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(index, "_STRETCH_BYTES", data.draw(st.integers(1, 200)))
+        patch.setattr(index, "_CHUNK_BYTES", data.draw(st.integers(1, 200)))
         found = nearest(keep(tmp_path, vectors), queries, k)
     scores = cosines(vectors, queries)
     assert len(found) == len(queries)
@@ -90,14 +90,14 @@ def test_of_equals_the_first_stored(tmp_path: Path) -> None:
     vectors[same] = vectors[5] * rng.choice([1, 2, 4], len(same))[:, None]
     for size in (1, 1000, 100_000, 1 << 24):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(index, "_STRETCH_BYTES", size)
+            patch.setattr(index, "_CHUNK_BYTES", size)
             (hits,) = nearest(keep(tmp_path, vectors), vectors[5:6], 30)
         assert hits == [Hit(int(number), 1.0) for number in same[:30]]
 
 
 @pytest.mark.parametrize("k", [1, 10, 3000])
 def test_many_vectors_and_queries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, k: int) -> None:
-    monkeypatch.setattr(index, "_STRETCH_BYTES", 5000)
+    monkeypatch.setattr(index, "_CHUNK_BYTES", 5000)
     rng = np.random.default_rng(1)
     vectors = rng.normal(size=(2500, WIDTH)).astype(np.float32) * rng.uniform(0.1, 9, (2500, 1))
     queries = rng.normal(size=(4, WIDTH)).astype(np.float32)
@@ -116,7 +116,7 @@ def test_what_has_no_direction_is_passed_over(tmp_path: Path, about: str) -> Non
     kept = keep(tmp_path, vectors)
     query = np.full((1, WIDTH), -1, np.float32)
     (hits,) = nearest(kept, query, 9)
-    assert [hit.number for hit in hits] == [0]
+    assert [hit.index for hit in hits] == [0]
     assert list(near_duplicates(kept, -1)) == []
     assert nearest(kept, query * 0, 9) == [[]]
 
@@ -177,13 +177,13 @@ def test_equal_vectors_have_a_cosine_of_one(tmp_path: Path) -> None:
 
 def test_one_block_at_a_time_is_looked_at(tmp_path: Path, monkeypatch: Any) -> None:
     sizes: set[int] = set()
-    cosine = search._tidy
+    cosine = search._rounded
 
     def watched(scores: np.ndarray) -> np.ndarray:
         sizes.add(scores.size)
         return cosine(scores)
 
-    monkeypatch.setattr(search, "_tidy", watched)
+    monkeypatch.setattr(search, "_rounded", watched)
     monkeypatch.setattr(search, "_PAIR_ROWS", 10)
     list(near_duplicates(keep(tmp_path, np.ones((95, 4), np.float32)), 2.0))
     assert max(sizes) == 100

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from distilcli.gold.columns import Columns
 from distilcli.rows.reader import open_rows
-from distilcli.training.datasets.columns import Columns
 from distilcli.training.lesson_rows import rows_of
 from distilcli.training.objectives import read_lesson
 from distilcli.training.settings import LessonOptions

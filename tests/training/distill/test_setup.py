@@ -23,7 +23,7 @@ from distilcli.training.objectives.embed import EmbedLesson
 from distilcli.training.settings import LessonOptions
 from tests.conftest import make_tiny
 from tests.training._finetune import finetune
-from tests.training.test_finetune import LABELS, LEARN, OPTIONS, accuracy, at_step, examples, tune
+from tests.training.test_run import LABELS, LEARN, OPTIONS, accuracy, at_step, examples, tune
 
 Make = Callable[..., Path]
 NARROW = {"sizes": {"dim": 16, "n_layers": 2, "n_heads": 2, "hidden_dim": 32}}

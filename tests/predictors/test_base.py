@@ -1,0 +1,212 @@
+"""What all predictors do alike: single items, streams, and settings that are refused."""
+
+import gc
+import itertools
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from distilcli import (
+    Answerer,
+    BatchOptions,
+    Chooser,
+    Classifier,
+    Embedder,
+    LongTexts,
+    MaskFiller,
+    RowError,
+    Tagger,
+    UsageError,
+)
+
+CPU = {"device": "cpu", "batches": BatchOptions(threads=2)}
+LONG = "good film " * 60
+
+CASES = [
+    (Classifier, "tiny_folder", ["a good film", "dull", LONG]),
+    (Embedder, "tiny_folder", ["a good film", "dull", LONG]),
+    (Tagger, "hand_tagger", ["a film movie", "dull", LONG]),
+    (Answerer, "qa_folder", [("what ?", "a good film"), ("why ?", "dull"), ("why ?", LONG)]),
+    (MaskFiller, "mlm_folder", ["[MASK] film", "a [MASK]", f"[MASK] {LONG}"]),
+    (Chooser, "choice_folder", [("a", ["good", "bad"]), ("b", ["no", "yes"]), (LONG, ["a", "b"])]),
+]
+each = pytest.mark.parametrize(
+    ("kind", "fixture", "items"), CASES, ids=[kind.__name__ for kind, _, _ in CASES]
+)
+
+
+def distil_threads() -> list[str]:
+    return [t.name for t in threading.enumerate() if t.name.startswith("distil-")]
+
+
+def same(one: Any, other: Any) -> bool:
+    return bool(np.array_equal(one, other)) if isinstance(one, np.ndarray) else one == other
+
+
+@each
+def test_one_item_gets_one_result(
+    request: pytest.FixtureRequest, kind: Callable[..., Any], fixture: str, items: list[Any]
+) -> None:
+    predictor = kind(str(request.getfixturevalue(fixture)), **CPU)
+    one, (other,) = predictor(items[0]), predictor(items[:1])
+    assert type(one) is type(other)
+    assert same(one, other)
+
+
+@each
+def test_a_stream_gives_what_a_list_gives(
+    request: pytest.FixtureRequest, kind: Callable[..., Any], fixture: str, items: list[Any]
+) -> None:
+    predictor = kind(str(request.getfixturevalue(fixture)), **CPU)
+    expected = predictor(items)
+    assert all(map(same, predictor.stream(items), expected))
+    assert len(list(predictor.stream(iter(items)))) == len(items)
+    assert list(predictor.stream([])) == []
+    assert not distil_threads()
+
+
+@pytest.mark.parametrize(
+    ("kind", "fixture", "items"), [case for case in CASES if case[0] is not Embedder]
+)
+def test_truncated_texts_are_marked(
+    request: pytest.FixtureRequest, kind: Callable[..., Any], fixture: str, items: list[Any]
+) -> None:
+    predictor = kind(
+        str(request.getfixturevalue(fixture)), long_texts=LongTexts(max_length=32), **CPU
+    )
+    assert [result.truncated for result in predictor(items)] == [False, False, True]
+
+
+def test_tokens_and_perplexities_are_marked_and_single(tiny_folder: Path, mlm_folder: Path) -> None:
+    short = LongTexts(max_length=16)
+    embedder = Embedder(str(tiny_folder), long_texts=short, **CPU)
+    assert [found.truncated for found in embedder.tokens(["good", LONG])] == [False, True]
+    assert embedder.tokens("good film").tokens == ["good", "film"]
+    filler = MaskFiller(str(mlm_folder), long_texts=short, **CPU)
+    assert [r.truncated for r in filler.pseudo_perplexity(["good", LONG])] == [False, True]
+    assert filler.pseudo_perplexity("good") == filler.pseudo_perplexity(["good"])[0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "fixture", "item"),
+    [
+        (Classifier, "tiny_folder", "one text"),
+        (Answerer, "qa_folder", ("one", "question")),
+        (Chooser, "choice_folder", ("one", ["problem", "only"])),
+    ],
+)
+def test_a_stream_needs_many_items(
+    request: pytest.FixtureRequest, kind: Callable[..., Any], fixture: str, item: Any
+) -> None:
+    predictor = kind(str(request.getfixturevalue(fixture)), **CPU)
+    with pytest.raises(TypeError, match=r"give many (texts|questions|problems) to stream, not one"):
+        predictor.stream(item)
+
+
+@pytest.fixture
+def classifier(tiny_folder: Path) -> Classifier:
+    return Classifier(str(tiny_folder), **CPU)
+
+
+def test_a_stream_reads_no_more_than_it_needs(classifier: Classifier) -> None:
+    read = 0
+
+    def endless() -> Iterator[str]:
+        nonlocal read
+        for read in itertools.count(1):  # noqa: B007
+            yield "good"
+
+    stream = classifier.stream(endless())
+    for _ in range(10):
+        next(stream)
+    time.sleep(0.3)
+    at_rest = read
+    time.sleep(0.2)
+    assert read == at_rest < 100_000
+    stream.close()
+    assert not distil_threads()
+
+
+def test_a_stream_does_not_wait_for_items_to_come(classifier: Classifier) -> None:
+    seen = threading.Event()
+
+    def slow() -> Iterator[str]:
+        yield "good"
+        assert seen.wait(60), "the first result waited for the second item"
+        yield "bad"
+
+    stream = classifier.stream(slow())
+    next(stream)
+    seen.set()
+    assert len(list(stream)) == 1
+
+
+def test_a_stream_that_is_dropped_ends_its_threads(classifier: Classifier) -> None:
+    for result in classifier.stream("good" for _ in itertools.count()):
+        assert result.label
+        break
+    del result
+    gc.collect()
+    assert not distil_threads()
+
+
+def test_a_stream_that_is_open_at_exit_ends_with_python(tiny_folder: Path) -> None:
+    code = f"""
+import atexit, itertools, threading
+atexit.register(lambda: print([t.name for t in threading.enumerate() if 'distil-w' in t.name]))
+from distilcli import Classifier
+stream = Classifier({str(tiny_folder)!r}, device="cpu").stream("good" for _ in itertools.count())
+print(next(stream).label is not None)
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (run.returncode, run.stderr, run.stdout) == (0, "", "True\n[]\n")
+
+
+def test_a_stream_gives_the_results_before_an_error(classifier: Classifier) -> None:
+    def texts() -> Iterator[Any]:
+        yield "good"
+        yield 5
+
+    stream = classifier.stream(texts())
+    assert next(stream).label
+    with pytest.raises(TypeError, match=r"give texts or pairs .* not 5"):
+        next(stream)
+    strict = Classifier(classifier.name, long_texts=LongTexts(long="error"), **CPU)
+    stream = strict.stream(["good", LONG, "bad"])
+    assert next(stream).label
+    with pytest.raises(RowError, match="the limit is 64"):
+        next(stream)
+    assert not distil_threads()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"device": "tpu"}, "--device tpu"),
+        ({"precision": "fp8"}, "`precision` 'fp8' is unknown; take one of fp32, tf32, bf16"),
+        ({"min_agreement": 0.9}, "`min_agreement` is for int8; add `precision` int8"),
+        ({"min_agreement": 99, "precision": "int8"}, "`min_agreement` 99 is not between 0 and 1"),
+    ],
+)
+def test_options_that_are_refused(tiny_folder: Path, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        Classifier(str(tiny_folder), **{**CPU, **options})
+    assert str(caught.value).startswith(message)
+
+
+def test_an_option_that_does_not_exist(tiny_folder: Path) -> None:
+    with pytest.raises(TypeError, match="'devise'"):
+        Classifier(str(tiny_folder), devise="cpu")  # type: ignore[call-arg]
+
+
+def test_a_predictor_shows_what_it_is(classifier: Classifier) -> None:
+    assert repr(classifier) == f"<Classifier: {classifier.described()}>"
