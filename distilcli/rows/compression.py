@@ -15,7 +15,11 @@ from distilcli.errors import InputError, UsageError
 CHUNK = 1 << 16
 # zstd returns everything its input expands to at once, and 4 bytes can become 128 KiB.
 _ZSTD_CHUNK = 1 << 10
-_GZIP_MAGIC = b"\x1f\x8b"
+_NOT_TEXT = {
+    b"\x1f\x8b": "gzip data; decompress it first (zcat FILE | distil …)",
+    b"PK\x03\x04": "an Excel workbook or another zip archive; export its sheet as CSV",
+}
+"""What files are that begin with these bytes."""
 
 
 def require_zstd() -> ModuleType:
@@ -55,8 +59,9 @@ def decompress(stream: io.RawIOBase, compression: str | None, name: str) -> Iter
 def _unpack(stream: io.RawIOBase, compression: str | None, name: str) -> Iterator[bytes]:
     if compression is None:
         chunk = stream.read(CHUNK)
-        if chunk and chunk.startswith(_GZIP_MAGIC):
-            raise InputError(f"{name}: is gzip data; decompress it first (zcat FILE | distil …)")
+        for magic, what in _NOT_TEXT.items():
+            if chunk and chunk.startswith(magic):
+                raise InputError(f"{name}: is {what}")
         while chunk:
             yield chunk
             chunk = stream.read(CHUNK)

@@ -211,8 +211,19 @@ def join(cells: Sequence[str], delimiter: str) -> str:
     # A blank line would be skipped; a tab-separated record over several lines needs all quotes.
     if not line or (delimiter == "\t" and _LINE_END.search(line)):
         return delimiter.join(map(_quote, cells)) + "\n"
-    quoted = (_quote(c) if delimiter in c or _SPECIAL.search(c) else c for c in cells)
+    quoted = (_quote(cell) if _needs_quotes(cell, delimiter) else cell for cell in cells)
     return delimiter.join(quoted) + "\n"
+
+
+def _needs_quotes(cell: str, delimiter: str) -> bool:
+    if delimiter == "\t" and '"' in cell and not _quotes_itself(cell):
+        cell = cell.replace('"', "")  # inch marks and the like go out as they came
+    return delimiter in cell or _SPECIAL.search(cell) is not None
+
+
+def _quotes_itself(cell: str) -> bool:
+    """Return whether the quotes of a tab-separated cell would be taken for quoting."""
+    return cell.startswith('"') and _closing_quote(cell, 1) in (-1, len(cell) - 1)
 
 
 def join_header(names: Sequence[str], delimiter: str) -> str:

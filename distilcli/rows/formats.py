@@ -10,7 +10,8 @@ from pathlib import PurePath
 
 from distilcli.errors import UsageError
 
-INPUT_FORMATS = ("csv", "tsv", "jsonl", "txt", "squad", "conll")
+INPUT_FORMATS = ("csv", "tsv", "jsonl", "json", "txt", "squad", "conll")
+JSON_FORMATS = ("jsonl", "json")
 OUTPUT_FORMATS = ("csv", "tsv", "jsonl", "json", "parquet")
 COMPRESSIONS = {".gz": "gzip", ".bz2": "bzip2", ".xz": "xz", ".zst": "zstd"}
 # The order breaks ties; a header without any delimiter gets the first.
@@ -47,7 +48,6 @@ def known_format(name: str, formats: Sequence[str], setting: str) -> str:
 def input_format_of(path: str) -> str:
     """Return the format of a file name's suffix; raise `UsageError` for any other suffix."""
     suffix, _ = split_suffixes(path)
-    suffix = "squad" if suffix == "json" else suffix
     if suffix not in INPUT_FORMATS:
         formats = ", ".join(INPUT_FORMATS)
         raise UsageError(f"{path}: format unknown from the name; give `input_format` ({formats})")
@@ -92,6 +92,8 @@ def sniff_format(first_line: str, text_column: str | None) -> tuple[str, str | N
         return "jsonl", None
     if line.startswith("-DOCSTART-"):
         return "conll", None
+    if line.lower().strip('"').startswith("sep="):
+        return "csv", None
     for delimiter, kind in (("\t", "tsv"), (",", "csv"), (";", "csv")):
         names = [name.strip('"') for name in line.split(delimiter)]
         usual = TEXT_COLUMNS if len(names) == 1 else (*TEXT_COLUMNS, *_PAIRED_COLUMNS)

@@ -10,7 +10,11 @@ from collections.abc import Mapping
 
 from distilcli.rows.row import JsonText, NumberText, Row
 
-DECODER = json.JSONDecoder(parse_int=NumberText, parse_float=NumberText, parse_constant=NumberText)
+DECODER = json.JSONDecoder(
+    parse_int=NumberText,
+    parse_float=NumberText,
+    parse_constant=lambda _: None,  # NaN and the infinities are missing values
+)
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 # Far below Python's recursion limit, so that whatever was read can also be written.
 _DEEPEST = 100
@@ -23,23 +27,26 @@ def parse_line(text: str, source: str, line: int) -> Row:
     A line that is not a JSON object gives a row with `error` set and its text in the column
     `raw`, so that it can be written out again.
     """
+    where = f"{source}: line {line}"
     try:
         value = DECODER.decode(text)
     except json.JSONDecodeError as error:
-        where = f"{source}: line {line}, column {error.colno}"
-        return _faulty(text, source, line, f"{where}: broken JSON: {error.msg}")
+        broken = f"{where}, column {error.colno}: broken JSON: {error.msg}"
+        return _faulty(text, source, line, broken)
     except RecursionError:
-        value = None
-        too_deep = True
-    else:
-        too_deep = text.count("[") + text.count("{") > _DEEPEST and _deeper(value, _DEEPEST)
-    where = f"{source}: line {line}"
-    if too_deep:
         return _faulty(text, source, line, f"{where}: JSON nested more than {_DEEPEST} deep")
+    return value_row(value, text, source, line)
+
+
+def value_row(value: object, raw: str, source: str, line: int) -> Row:
+    """Return the row of a JSON value whose text is `raw`, on one line; see `parse_line`."""
+    where = f"{source}: line {line}"
+    if raw.count("[") + raw.count("{") > _DEEPEST and _deeper(value, _DEEPEST):
+        return _faulty(raw, source, line, f"{where}: JSON nested more than {_DEEPEST} deep")
     if not isinstance(value, dict):
         kind = _KINDS.get(type(value), "null")
-        return _faulty(text, source, line, f"{where}: a JSON object is expected, not {kind}")
-    return Row(tuple(value), list(value.values()), source, line, raw=text)
+        return _faulty(raw, source, line, f"{where}: a JSON object is expected, not {kind}")
+    return Row(tuple(value), list(value.values()), source, line, raw=raw)
 
 
 def _faulty(text: str, source: str, line: int, error: str) -> Row:

@@ -46,7 +46,7 @@ def read_lines(chunks: Iterator[bytes], encoding: Encoding, source: str) -> Iter
     in the encoding, and for a line longer than `LONGEST` bytes.
     """
     if not encoding.by_line:
-        chunks = _as_utf8(chunks, encoding, source)
+        chunks = as_utf8(chunks, encoding, source)
         encoding = Encoding("utf-8", by_line=True)
     for number, line in enumerate(_split(chunks, source), start=1):
         content = line
@@ -86,7 +86,8 @@ def _split(chunks: Iterator[bytes], source: str) -> Iterator[bytes]:
         yield last
 
 
-def _as_utf8(chunks: Iterator[bytes], encoding: Encoding, source: str) -> Iterator[bytes]:
+def as_utf8(chunks: Iterator[bytes], encoding: Encoding, source: str) -> Iterator[bytes]:
+    """Yield the bytes as UTF-8, cut between characters; raise `InputError` for invalid bytes."""
     decoder = codecs.getincrementaldecoder(encoding.name)()
     line = 1
     for chunk in itertools.chain(chunks, [b""]):
@@ -109,7 +110,7 @@ def _as_utf8(chunks: Iterator[bytes], encoding: Encoding, source: str) -> Iterat
 
 def _invalid_byte(line: bytes, offset: int, encoding: Encoding, where: str) -> InputError:
     utf16 = line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    way_out = "utf-16" if utf16 else "latin-1"
+    way_out = "utf-16" if utf16 else "cp1252"
     return InputError(
         f"{where}: byte {offset + 1} of the line (0x{line[offset]:02x}) is not {encoding.name}; "
         f"if the file is not {encoding.name}, try `encoding` {way_out}"

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from distilcli.errors import InputError, UsageError, spelled
-from distilcli.rows.formats import INPUT_FORMATS, checked_delimiter, known_format
+from distilcli.rows.formats import INPUT_FORMATS, JSON_FORMATS, checked_delimiter, known_format
 from distilcli.rows.inputs import ByteSource, Input, find_inputs
 from distilcli.rows.lines import checked_encoding, read_lines
 from distilcli.rows.row import Row, default_text_column, find_column, find_usual_column
@@ -148,18 +148,20 @@ class RowSource:
 
     def _found_text_column(self) -> str:
         wanted = self._settings.text_column
-        if self.format == "jsonl" and not self.columns:
+        if self.format in JSON_FORMATS and not self.columns:
             return wanted or "text"
         if wanted is None:
-            has_header = self.delimiter is not None and not self._settings.no_header
             return default_text_column(
-                self.columns, self.name, complete=self.format != "jsonl", delimited=has_header
+                self.columns,
+                self.name,
+                complete=self.format not in JSON_FORMATS,
+                delimited=self.delimiter is not None and not self._settings.no_header,
             )
         return self.find_column(wanted)
 
     def find_column(self, wanted: str) -> str:
         """Return a column by its name (or path); raise `InputError` if the first input lacks it."""
-        return find_column(self.columns, wanted, self.name, dotted=self.format == "jsonl")
+        return find_column(self.columns, wanted, self.name, dotted=self.format in JSON_FORMATS)
 
     def usual_column(self, *usual: str, option: str, wanted: str | None = None) -> str:
         """Return the `wanted` column, else the first with a usual name, or that of plain text.
@@ -170,7 +172,7 @@ class RowSource:
             return self.find_column(wanted)
         if self.format == "txt" and len(self.columns) == 1:
             return self.columns[0]
-        if self.format == "jsonl" and not self.columns:
+        if self.format in JSON_FORMATS and not self.columns:
             return usual[0]
         return find_usual_column(self.columns, usual, self.name, option=option)
 
@@ -207,7 +209,7 @@ class RowSource:
                 table = open_table(source, file.chunks, self._settings)
             finally:
                 file.close()
-            if table.format != "jsonl":
+            if table.format not in JSON_FORMATS:
                 self._headers.append((source.name, table.columns))
             if table.delimiter is not None:
                 first = first or (source.name, table.columns)

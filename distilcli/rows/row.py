@@ -77,6 +77,8 @@ def find_column(columns: Sequence[str], wanted: str, source: str, *, dotted: boo
     """
     if wanted in columns or (dotted and wanted.partition(".")[0] in columns):
         return wanted
+    if bare := [name for name in columns if name.strip() == wanted.strip()]:
+        return bare[0]
     by_lower = {name.lower(): name for name in reversed(columns)}
     near = difflib.get_close_matches(wanted.lower(), by_lower, n=1)
     hint = f"; did you mean {by_lower[near[0]]!r}?" if near else ""
@@ -95,7 +97,7 @@ def default_text_column(
         return columns[0]
     for usual in TEXT_COLUMNS:
         for name in columns:
-            if name.lower() == usual:
+            if name.strip().lower() == usual:
                 return name
     way_out = "name it with `text_column`"
     if delimited and not (are_names(columns) and all(map(_is_name, columns))):
@@ -113,7 +115,7 @@ def find_usual_column(
     """
     for wanted in usual:
         for name in columns:
-            if name.lower() == wanted:
+            if name.strip().lower() == wanted:
                 return name
     raise InputError(
         f"no column {usual[0]!r} in {source}; name it with {option} {_listed(columns)}"
@@ -125,5 +127,9 @@ def _is_name(cell: str) -> bool:
 
 
 def _listed(columns: Sequence[str]) -> str:
-    names = [name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…" for name in columns]
-    return f"(columns: {listing(names, most=20)})"
+    return f"(columns: {listing(map(_shown, columns), most=20)})"
+
+
+def _shown(name: str) -> str:
+    short = name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…"
+    return short if name == name.strip() != "" else repr(short)

@@ -5,22 +5,27 @@ and is padded.
 """
 
 import itertools
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from distilcli.errors import InputError, UsageError
 from distilcli.rows.conll import sentences
 from distilcli.rows.delimited import Record, Records
-from distilcli.rows.formats import sniff_delimiter, sniff_format
+from distilcli.rows.formats import JSON_FORMATS, sniff_delimiter, sniff_format
 from distilcli.rows.inputs import Input
+from distilcli.rows.json_array import BEGINS_ARRAY, array_rows
 from distilcli.rows.jsonl import parse_line
-from distilcli.rows.lines import Encoding, read_lines
+from distilcli.rows.lines import Encoding, as_utf8, read_lines
 from distilcli.rows.row import Row
 from distilcli.rows.squad import squad_rows
 from distilcli.wording import count
 
 # A file that begins with so many faulty lines is not JSONL.
 _PATIENCE = 100
+_SEPARATOR_LINE = re.compile(r'"?sep=([^"\r\n])"?[\r\n]*', re.IGNORECASE)
+"""The line by which a spreadsheet names the delimiter."""
+_BLANK = b" \t\r\n\xef\xbb\xbf"  # with the byte order mark of UTF-8
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,9 @@ def open_table(source: Input, chunks: Iterator[bytes], settings: ReadSettings) -
 
     Raises `InputError` for an empty input and for one that is not in its format.
     """
+    head, chunks = _peek(chunks)
+    if source.format in (None, *JSON_FORMATS) and BEGINS_ARRAY.match(head.lstrip(_BLANK)):
+        return _array_table(chunks, source, settings)
     lines = read_lines(chunks, settings.encoding, source.name)
     first_line = next(lines, None)
     if first_line is None:
@@ -73,24 +81,59 @@ def open_table(source: Input, chunks: Iterator[bytes], settings: ReadSettings) -
     kind, delimiter = source.format, settings.delimiter
     if kind is None:
         kind, delimiter = _sniffed(first_line, settings)
+    if kind in ("csv", "tsv"):
+        return _open_delimited(kind, delimiter, first_line, lines, source.name, settings.no_header)
+    _check_no_table(source, kind, settings)
     lines = itertools.chain([first_line], lines)
-    is_delimited = kind not in {"txt", "jsonl", "squad", "conll"}
-    if not is_delimited and (settings.delimiter is not None or settings.no_header):
-        raise UsageError(
-            f"{source.name}: `delimiter` and `no_header` are for csv and tsv, not {kind}"
-        )
     if kind == "txt":
         return _text_table(lines, source.name)
     if kind == "jsonl":
-        return _jsonl_table(lines, source.name)
-    if kind == "squad":
+        return _json_table("jsonl", _jsonl_rows(lines, source.name))
+    if kind in ("json", "squad"):
         return Table("squad", None, *squad_rows("".join(lines), source.name))
-    if kind == "conll":
-        return Table("conll", None, *sentences(lines, source.name))
+    return Table("conll", None, *sentences(lines, source.name))
+
+
+def _open_delimited(
+    kind: str,
+    delimiter: str | None,
+    first_line: str,
+    lines: Iterator[str],
+    source: str,
+    no_header: bool,
+) -> Table:
+    if named := _SEPARATOR_LINE.fullmatch(first_line):
+        delimiter = delimiter or named[1]
+        first_line = "\n"  # blank lines are skipped, and counted
     if delimiter is None:
         delimiter = "\t" if kind == "tsv" else sniff_delimiter(first_line)
-    records = Records(lines, delimiter, source.name, stray_quotes=delimiter == "\t")
-    return _delimited_table(records, kind, delimiter, source.name, settings.no_header)
+    lines = itertools.chain([first_line], lines)
+    records = Records(lines, delimiter, source, stray_quotes=delimiter == "\t")
+    return _delimited_table(records, kind, delimiter, source, no_header)
+
+
+def _peek(chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
+    """Return the bytes up to the first chunk that is not blank, and all chunks."""
+    head = b""
+    for chunk in chunks:
+        head += chunk
+        if head.strip(_BLANK):
+            break
+    return head, itertools.chain([head] if head else [], chunks)
+
+
+def _check_no_table(source: Input, kind: str, settings: ReadSettings) -> None:
+    if settings.delimiter is not None or settings.no_header:
+        raise UsageError(
+            f"{source.name}: `delimiter` and `no_header` are for csv and tsv, not {kind}"
+        )
+
+
+def _array_table(chunks: Iterator[bytes], source: Input, settings: ReadSettings) -> Table:
+    _check_no_table(source, "json", settings)
+    texts = (chunk.decode() for chunk in as_utf8(chunks, settings.encoding, source.name))
+    first = next(texts, "").removeprefix("\ufeff")
+    return _json_table("json", array_rows(itertools.chain([first], texts), source.name))
 
 
 def _sniffed(first_line: str, settings: ReadSettings) -> tuple[str, str | None]:
@@ -109,22 +152,23 @@ def _text_table(lines: Iterator[str], source: str) -> Table:
     return Table("txt", None, columns, rows)
 
 
-def _jsonl_table(lines: Iterator[str], source: str) -> Table:
-    rows = (
-        parse_line(line.rstrip("\r\n"), source, number)
-        for number, line in enumerate(lines, start=1)
-        if line.strip(" \t\r\n")
-    )
+def _jsonl_rows(lines: Iterator[str], source: str) -> Iterator[Row]:
+    for number, line in enumerate(lines, start=1):
+        if line.strip(" \t\r\n"):
+            yield parse_line(line.rstrip("\r\n"), source, number)
+
+
+def _json_table(kind: str, rows: Iterator[Row]) -> Table:
+    """Return the table of rows whose columns are those of the first object."""
     peeked: list[Row] = []
     for row in rows:
         peeked.append(row)
         if row.error is None:
-            return Table("jsonl", None, row.columns, itertools.chain(peeked, rows))
+            return Table(kind, None, row.columns, itertools.chain(peeked, rows))
         if len(peeked) == _PATIENCE:
-            raise InputError(
-                f"{peeked[0].error}; nor is any of the {_PATIENCE - 1} lines after it JSON"
-            )
-    return Table("jsonl", None, (), iter(peeked))
+            others = f"the {_PATIENCE - 1} {'lines' if kind == 'jsonl' else 'elements'} after it"
+            raise InputError(f"{peeked[0].error}; nor is any of {others} a JSON object")
+    return Table(kind, None, (), iter(peeked))
 
 
 def _delimited_table(
@@ -156,8 +200,10 @@ def _row_maker(
 
     def row(record: Record) -> Row:
         cells = record.cells
-        if len(cells) == width and not record.unclosed:
-            return Row(columns, cells, source, record.line)
+        # Surplus cells that are empty hold nothing: spreadsheets end rows with delimiters.
+        fits = len(cells) == width or (len(cells) > width and not any(cells[width:]))
+        if fits and not record.unclosed:
+            return Row(columns, cells[:width], source, record.line)
         error = _misfit(record, columns, delimiter, expected)
         padded = [*cells[:width], *[""] * (width - len(cells))]
         return Row(columns, padded, source, record.line, error=f"{source}: {error}")

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from distilcli.checkpoint.json_file import read_json, read_object, read_text
-from distilcli.errors import InputError, ModelError
+from distilcli.errors import ModelError
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 9\n"
 
@@ -48,8 +48,3 @@ def test_each_fault_is_named_in_one_line(tmp_path: Path, content: bytes | None, 
 def test_what_cannot_be_read_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="cannot be read: "):
         read_text(tmp_path)
-
-
-def test_the_caller_names_the_way_out_and_the_error(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"a\.json: no such file; embed again$"):
-        read_json(tmp_path / "a.json", way_out="embed again", error=InputError)

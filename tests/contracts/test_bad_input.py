@@ -52,7 +52,7 @@ def test_a_folder(refused: Callable[..., str]) -> None:
 
 
 def test_an_unknown_suffix(refused: Callable[..., str]) -> None:
-    assert "give --input-format (csv, tsv, jsonl, txt, squad, conll)" in refused(
+    assert "give --input-format (csv, tsv, jsonl, json, txt, squad, conll)" in refused(
         2, put("a.doc", "text\na\n")
     )
 
@@ -142,7 +142,7 @@ def test_invalid_utf8(refused: Callable[..., str], name: str) -> None:
     first = '{"text": "good"}' if name == "a.jsonl" else "text"
     message = refused(3, put(name, first.encode() + b"\ncaf\xe9\n"))
     assert message.startswith(f"{name}: line 2: byte 4 of the line (0xe9) is not utf-8")
-    assert message.endswith("try --encoding latin-1")
+    assert message.endswith("try --encoding cp1252")
 
 
 def test_a_broken_json_line(distil: Distil, tiny_folder: Path, refused: Callable[..., str]) -> None:

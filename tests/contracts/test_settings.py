@@ -51,20 +51,6 @@ model.loading
 model.pooling
 model.precision
 model.surgery
-rows.formats
-rows.lines
-rows.output
-rows.reader
-rows.row
-rows.squad
-rows.tables
-rows.writer
-tokenizer.columns
-tokenizer.loading
-tokenizer.plot
-tokenizer.rows
-tokenizer.training
-tokenizer.windows
 """.split()
 
 

@@ -119,3 +119,18 @@ def test_agrees_with_pandas():
     text = 'id,text,n\n007,"a, ""b""\r\nc",1e5\nNA, d ,\n"","é😀\n\n",x\n'
     frame = pd.read_csv(io.StringIO(text, newline=""), dtype=str, keep_default_na=False)
     assert cells(text) == [list(frame.columns), *frame.to_numpy().tolist()]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ['5" screen\tx\n', '"Great" film\tx\n', 'a 3" and a 5"\t6"\n', '"a" or "b\t1\n'],
+)
+def test_quotes_of_a_file_without_quoting_are_written_as_they_were_read(line):
+    (record,) = Records(iter([line]), "\t", "a.tsv", stray_quotes=True)
+    assert join(record.cells, "\t") == line
+
+
+def test_quotes_that_would_be_taken_for_quoting_are_doubled():
+    assert join(['"', "x"], "\t") == '""""\tx\n'
+    assert join(['"whole"', 'b"'], "\t") == '"""whole"""\tb"\n'
+    assert join(['5"', "x"], ",") == '"5""",x\n'

@@ -5,10 +5,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from distilcli.errors import RowError
 from distilcli.rows.jsonl import as_cell, json_text, parse_line, splice
+from distilcli.rows.row import cell_text
 
+FLOATS = st.floats(allow_nan=False, allow_infinity=False)
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
     max_leaves=8,
 )
@@ -62,3 +69,14 @@ def test_cell_text(value, text):
 def test_numbers_within_nested_values_keep_their_spelling():
     row = parse_line('{"a": [1.0, {"b": 1E5, "c": 12345678901234567890123}]}', "f", 1)
     assert as_cell(row.cells[0]) == '[1.0,{"b":1E5,"c":12345678901234567890123}]'
+
+
+@pytest.mark.parametrize("constant", ["NaN", "Infinity", "-Infinity"])
+def test_numbers_that_json_lacks_are_missing_and_go_out_as_they_came(constant):
+    line = f'{{"text": {constant}, "n": [{constant}]}}'
+    row = parse_line(line, "a.jsonl", 3)
+    assert row.cells == [None, [None]]
+    assert [as_cell(cell) for cell in row.cells] == ["", "[null]"]
+    assert splice(row.raw, {"x": 1}, empty=False) == f'{line[:-1]}, "x": 1}}'
+    with pytest.raises(RowError, match=r"a\.jsonl: line 3: no value at 'text'"):
+        cell_text(row, "text")

@@ -137,7 +137,7 @@ def test_texts_are_rows():
         ({"paths": ["-"], "encoding": "utf-9"}, "`encoding` 'utf-9'"),
         ({"paths": ["-"], "encoding": "rot13"}, "`encoding` 'rot13'"),
         ({"paths": ["-"], "delimiter": "::"}, "one character"),
-        ({"paths": ["-"], "input_format": "xlsx"}, "csv, tsv, jsonl, txt"),
+        ({"paths": ["-"], "input_format": "xlsx"}, "csv, tsv, jsonl, json, txt"),
     ],
 )
 def test_settings_that_cannot_be_meant(arguments, message):
@@ -258,7 +258,7 @@ def test_an_invalid_byte_is_named_by_its_place(file):
         read(name)
     assert str(caught.value) == (
         "a.csv: line 3: byte 4 of the line (0xe9) is not utf-8; "
-        "if the file is not utf-8, try `encoding` latin-1"
+        "if the file is not utf-8, try `encoding` cp1252"
     )
     assert cells(name, encoding="latin-1") == [["ok"], ["café"]]
 
@@ -352,8 +352,8 @@ def test_no_such_column_lists_and_suggests(file):
     [
         (
             "a.tsv",
-            f"{'Oil and economy cloud outlook for stocks ' * 9}\tSci/Tech",
-            "`no_header` and `text_column` 1 (columns: Oil and economy cloud outlook for ",
+            f"{'Oil and economy cloud outlook,' * 9}\tSci/Tech",
+            "`no_header` and `text_column` 1 (columns: Oil and economy cloud outlook,Oil",
         ),
         ("a.csv", "3,good fun", "`no_header` and `text_column` 2 (columns: 3, good fun)"),
         ("a.csv", "-0.5;good fun", "`no_header` and `text_column` 2 (columns: -0.5, good fun)"),
@@ -623,3 +623,53 @@ def test_a_named_pipe_can_be_closed_while_somebody_waits_for_it(tmp_path):
         source.close()
     thread.join(10)
     assert not thread.is_alive()
+
+
+@pytest.mark.parametrize(("name", "delimiter"), [("a.csv", ","), ("a.csv", ";"), ("a.tsv", "\t")])
+def test_surplus_cells_that_are_empty_are_ignored(file, name, delimiter):
+    lines = ["text,label", "good,1,", "bad,0,,", "dull,2"]
+    content = "\n".join(lines).replace(",", delimiter)
+    assert cells(file(name, content)) == [["good", "1"], ["bad", "0"], ["dull", "2"]]
+
+
+def test_surplus_cells_with_content_are_an_error(file):
+    (row,) = read(file("a.csv", "text,label\ngood,1,,x\n"))
+    assert "4 cells where the header has 2" in row.error
+
+
+@pytest.mark.parametrize("line", ["sep=;", "SEP=;", '"sep=;"', "sep=;\r"])
+def test_the_delimiter_that_a_spreadsheet_names_is_used(file, monkeypatch, line):
+    content = f"{line}\ntext;label\na, b | c, d;1\n"
+    rows = read(file("a.csv", content))
+    assert [(row.line, row.columns, row.cells) for row in rows] == [
+        (3, ("text", "label"), ["a, b | c, d", "1"])
+    ]
+    pipe_in(monkeypatch, content)
+    assert cells("-") == [["a, b | c, d", "1"]]
+
+
+def test_a_named_delimiter_may_be_a_tab_and_yields_to_the_setting(file):
+    assert cells(file("a.csv", "sep=\t\ntext\tn\na,b\t1\n")) == [["a,b", "1"]]
+    assert cells(file("b.csv", "sep=;\ntext|n\na;b|1\n"), delimiter="|") == [["a;b", "1"]]
+
+
+@pytest.mark.parametrize(
+    ("name", "header"),
+    [("a.csv", " text , label"), ("a.tsv", "Text \t label "), ("b.csv", "n,\ttext")],
+)
+def test_blanks_around_the_names_of_columns_do_not_hide_them(file, name, header):
+    with open_rows([file(name, f"{header}\n")]) as source:
+        assert source.text_column.strip().lower() == "text"
+    if "label" in header:
+        with open_rows([file(name, f"{header}\n")], text_column="label") as source:
+            assert source.text_column in source.columns
+    source = open_rows([file(name, f"{header}\n")], text_column="x")
+    with source, pytest.raises(InputError, match=r"columns: .*'.*'"):
+        _ = source.text_column
+
+
+def test_a_workbook_under_another_name_is_named(file):
+    for name in ("a.csv", "a.txt", "a.jsonl"):
+        source = open_rows([file(name, b"PK\x03\x04\x14\x00\x06\x00")])
+        with source, pytest.raises(InputError, match="is an Excel workbook or another zip archive"):
+            list(source)
