@@ -30,7 +30,7 @@ NEVER_GIVEN = {
     "qa": "text_column",
 }
 # Faults that are known.
-TO_MEND = {"evaluate": "pseudo_perplexity", "finetune": "alpha same_options prompt_column"}
+TO_MEND: dict[str, str] = {}
 
 # Modules whose messages still name flags and not settings.
 TO_CONVERT = """
@@ -65,17 +65,6 @@ tokenizer.plot
 tokenizer.rows
 tokenizer.training
 tokenizer.windows
-training.checks
-training.distill.loss
-training.distill.setup
-training.distill.teacher_cache
-training.freezing
-training.init_model
-training.loop
-training.options
-training.run
-training.run_folder
-training.run_place
 """.split()
 
 
