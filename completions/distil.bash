@@ -111,17 +111,17 @@ _distil() {
         'evaluate')
             if [[ $options ]]; then
                 case $previous in
-                    --text-column | -c | --pair-column | --label-column | --label-separator | --options-column | --option-columns | --prefix | --min | --max | --by | --confidence | --map | --threshold | --limit | --input-format | --delimiter | --encoding | --max-length | --stride | --device | --min-agreement | --batch | --max-tokens | --threads) _distil_free; return ;;
-                    --task) _distil_words 'classify multilabel regress tag qa mlm embed choose'; return ;;
                     --errors | --stats) _distil_paths -f; return ;;
                     --format) _distil_words 'auto table tsv csv json'; return ;;
+                    --limit | --input-format | --delimiter | --encoding | --text-column | -c | --pair-column | --label-column | --label-separator | --options-column | --option-columns | --prefix | --min | --max | --by | --confidence | --map | --threshold | --max-length | --stride | --device | --min-agreement | --batch | --max-tokens | --threads) _distil_free; return ;;
                     --on-error) _distil_words 'stop skip'; return ;;
+                    --task) _distil_words 'classify multilabel regress tag qa mlm embed choose'; return ;;
                     --long) _distil_words 'truncate window error'; return ;;
                     --window-pooling) _distil_words 'mean max first'; return ;;
                     --precision) _distil_words 'fp32 tf32 bf16 fp16 int8'; return ;;
                 esac
                 if [[ $current == -* ]]; then
-                    _distil_words '--text-column -c --pair-column --label-column --label-separator --options-column --option-columns --prefix --task --min --max --by --confidence --map --threshold --threshold-search --calibrate --errors --force --format --limit --on-error --input-format --no-header --delimiter --encoding --long --max-length --stride --window-pooling --device --precision --min-agreement --offline --batch --max-tokens --threads --quiet -q --json --stats --help -h'; return
+                    _distil_words '--errors --force --format --limit --on-error --input-format --no-header --delimiter --encoding --text-column -c --pair-column --label-column --label-separator --options-column --option-columns --prefix --task --min --max --by --confidence --map --threshold --threshold-search --calibrate --long --max-length --stride --window-pooling --device --precision --min-agreement --offline --batch --max-tokens --threads --quiet -q --json --stats --help -h'; return
                 fi
             fi
             _distil_free ;;
@@ -146,7 +146,7 @@ _distil() {
                 case $previous in
                     --task) _distil_words 'classify multilabel regress tag qa mlm embed choose'; return ;;
                     --valid | --plot | --stats) _distil_paths -f; return ;;
-                    --valid-split | --text-column | -c | --pair-column | --label-column | --label-separator | --options-column | --option-columns | --input-format | --encoding | --delimiter | --limit | --student-layers | --student | --positions | --prune-heads | --max-length | --epochs | --learning-rate | --lr | --warmup | --weight-decay | --layer-decay | --clip | --token-budget | --accumulate | --freeze | --dropout | --label-smoothing | --augment | --average | --eval-every | --early-stopping | --seed | --temperature | --alpha-ce | --alpha-task | --alpha-cos | --alpha-hidden | --alpha-attention | --threads | --device) _distil_free; return ;;
+                    --valid-split | --text-column | -c | --pair-column | --label-column | --label-separator | --options-column | --option-columns | --input-format | --encoding | --delimiter | --limit | --student-layers | --student | --positions | --prune-heads | --max-length | --epochs | --learning-rate | --lr | --warmup | --weight-decay | --layer-decay | --clip | --max-tokens | --accumulate | --freeze | --dropout | --label-smoothing | --augment | --average | --eval-every | --early-stopping | --seed | --temperature | --alpha-ce | --alpha-task | --alpha-cos | --alpha-hidden | --alpha-attention | --device | --threads) _distil_free; return ;;
                     --model | -m | --teacher) _distil_words 'embed entities mini qa sentiment'; _distil_paths -d; return ;;
                     --position-growth) _distil_words 'copy interpolate'; return ;;
                     --schedule) _distil_words 'linear cosine'; return ;;
@@ -155,7 +155,7 @@ _distil() {
                     --teacher-cache | --output | -o) _distil_paths -d; return ;;
                 esac
                 if [[ $current == -* ]]; then
-                    _distil_words '--task --valid --valid-split --text-column -c --pair-column --label-column --label-separator --options-column --option-columns --input-format --encoding --delimiter --no-header --limit --model -m --fold --student-layers --student --positions --position-growth --prune-heads --max-length --epochs --learning-rate --lr --schedule --warmup --weight-decay --layer-decay --clip --token-budget --accumulate --gradient-checkpointing --freeze --dropout --class-weights --label-smoothing --augment --average --precision --eval-every --early-stopping --seed --teacher --teacher-cache --temperature --alpha-ce --alpha-task --alpha-cos --alpha-hidden --alpha-attention --output -o --plot --dry-run --threads --device --resume --force --stats --json --offline --quiet -q --help -h'; return
+                    _distil_words '--task --valid --valid-split --text-column -c --pair-column --label-column --label-separator --options-column --option-columns --input-format --encoding --delimiter --no-header --limit --model -m --fold --student-layers --student --positions --position-growth --prune-heads --max-length --epochs --learning-rate --lr --schedule --warmup --weight-decay --layer-decay --clip --max-tokens --accumulate --gradient-checkpointing --freeze --dropout --class-weights --label-smoothing --augment --average --precision --eval-every --early-stopping --seed --teacher --teacher-cache --temperature --alpha-ce --alpha-task --alpha-cos --alpha-hidden --alpha-attention --output -o --plot --resume --force --device --offline --threads --quiet -q --dry-run --json --stats --help -h'; return
                 fi
             fi
             _distil_paths -f ;;
