@@ -7,7 +7,7 @@ from typing import Any, Generic, ParamSpec, TypeVar
 
 from distilcli.engine.batching import Batch
 from distilcli.engine.task import Item, Task, Value
-from distilcli.rows.writer import Block
+from distilcli.rows.row_writer import Block
 from distilcli.tasks.files import Sink
 
 Given = ParamSpec("Given")

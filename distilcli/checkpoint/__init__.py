@@ -1,1 +1,1 @@
-"""Model folders without torch: where they are, what they hold, how they are described."""
+"""Model folders without torch: finding, reading and describing them."""

@@ -1,24 +1,23 @@
 """`config.json` of DistilBERT and BERT, read into one set of names and written back.
 
 DistilBERT's names are used throughout (`dim`, `n_layers`, `n_heads`, `hidden_dim`); BERT's are
-translated on the way in and out. Keys that this package does not interpret are kept, so that a
-saved folder says everything the loaded one said.
+translated on reading and writing. Keys that this package does not interpret are kept.
 """
 
-import json
 import math
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
+from distilcli.checkpoint.json_file import JsonObject, read_object
 from distilcli.errors import ModelError
 
 ModelType = Literal["distilbert", "bert"]
 
 TEMPERATURE = "calibration_temperature"
-"""The key of what a classifier's logits are divided by before they become probabilities.
+"""The key of the divisor of a classifier's logits.
 
-A bare `temperature` is what `transformers` says of generating text, and drops from other models.
+`transformers` uses a bare `temperature` for generating text, and drops it from other models.
 """
 
 # our name -> the key in config.json
@@ -58,7 +57,7 @@ _KEYS: dict[ModelType, dict[str, str]] = {
         "classifier_dropout": "classifier_dropout",
     },
 }
-# How weights are stored is the checkpoint's affair, not the model's.
+# How weights are stored concerns the checkpoint, not the model.
 _STORAGE_KEYS = {"dtype", "torch_dtype", "shared_weights"}
 _LABEL_KEYS = {"id2label", "label2id", "num_labels", "problem_type"}
 _OWN_KEYS = {"pruned_heads", TEMPERATURE}
@@ -73,11 +72,10 @@ _PROBLEM_TYPES = (
 class ModelConfig:
     """The shape and the settings of one model; the defaults are DistilBERT-base's.
 
-    `type_vocab_size` is 0 where there are no token-type embeddings. `labels` are in the order of
-    the classifier's outputs, empty for a model without a classification head. `temperature` is
-    what a classifier's logits are divided by, 1 unless it was calibrated. `pruned_heads` are the
-    attention heads that layers have lost, by their numbers before. `extra` holds the keys of
-    `config.json` that nothing here interprets.
+    `type_vocab_size` is 0 without token-type embeddings. `labels` are in the order of the
+    classifier's outputs, empty without a classification head. `temperature` divides a
+    classifier's logits; it is 1 unless calibrated. `pruned_heads` are the removed attention heads
+    of layers, by their original indices. `extra` holds keys of `config.json` not interpreted here.
     """
 
     model_type: ModelType = "distilbert"
@@ -103,10 +101,10 @@ class ModelConfig:
     problem_type: str | None = None
     temperature: float = 1.0
     pruned_heads: dict[int, tuple[int, ...]] = field(default_factory=dict)
-    extra: dict[str, Any] = field(default_factory=dict)
+    extra: JsonObject = field(default_factory=dict)
 
     def heads_of(self, layer: int) -> tuple[int, ...]:
-        """Return the numbers of the heads that `layer` has, those that it was built with less."""
+        """Return the original indices of the heads that `layer` still has."""
         pruned = self.pruned_heads.get(layer, ())
         return tuple(head for head in range(self.n_heads) if head not in pruned)
 
@@ -116,32 +114,16 @@ class ModelConfig:
 
 
 def read_config(path: Path) -> ModelConfig:
-    """Read `config.json`; raise `ModelError` naming the file and the key that is wrong."""
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ModelError(f"{path}: no such file; a model folder holds a config.json") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ModelError(f"{path}: cannot be read: {error}") from None
-    except json.JSONDecodeError as error:
-        raise ModelError(
-            f"{path}: line {error.lineno}, column {error.colno}: not JSON: {error.msg}"
-        ) from None
-    except ValueError as error:  # a number of thousands of digits
-        raise ModelError(f"{path}: not JSON that can be read: {error}") from None
-    except RecursionError:
-        raise ModelError(f"{path}: is nested too deep to be a model's config.json") from None
-    if not isinstance(raw, dict):
-        raise ModelError(f"{path}: holds no JSON object; is it a model's config.json?")
-    return parse_config(raw, source=str(path))
+    """Read `config.json`; raise `ModelError` naming the file and the wrong key."""
+    return parse_config(read_object(path), source=str(path))
 
 
-def parse_config(raw: dict[str, Any], *, source: str = "config.json") -> ModelConfig:
+def parse_config(raw: JsonObject, *, source: str = "config.json") -> ModelConfig:
     """Turn the content of a `config.json` into a `ModelConfig`; `source` names it in errors."""
     model_type = raw.get("model_type")
-    if model_type not in tuple(_KEYS):  # a tuple: the value may be anything, a list too
+    if model_type not in tuple(_KEYS):  # a tuple: the value may be unhashable
         raise ModelError(
-            f"{source}: model_type is {model_type!r}; this program runs 'distilbert' and 'bert'"
+            f"{source}: model_type is {model_type!r}; only 'distilbert' and 'bert' are supported"
         )
     keys = _KEYS[model_type]
     settings = {ours: raw[key] for ours, key in keys.items() if raw.get(key) is not None}
@@ -163,9 +145,9 @@ def parse_config(raw: dict[str, Any], *, source: str = "config.json") -> ModelCo
     return replace(config, pruned_heads=_pruned_heads(raw, config, source))
 
 
-def dump_config(config: ModelConfig) -> dict[str, Any]:
+def dump_config(config: ModelConfig) -> JsonObject:
     """Return the content of `config.json` for `config`, in the names of its `model_type`."""
-    raw: dict[str, Any] = {"model_type": config.model_type, **config.extra}
+    raw: JsonObject = {"model_type": config.model_type, **config.extra}
     for ours, key in _KEYS[config.model_type].items():
         raw[key] = getattr(config, ours)
     if config.labels:
@@ -182,15 +164,15 @@ def dump_config(config: ModelConfig) -> dict[str, Any]:
     return raw
 
 
-def _refuse_other_positions(raw: dict[str, Any], source: str) -> None:
+def _refuse_other_positions(raw: JsonObject, source: str) -> None:
     kind = raw.get("position_embedding_type", "absolute")
     if kind != "absolute":
         raise ModelError(
-            f"{source}: position_embedding_type is {kind!r}; only 'absolute' positions are run"
+            f"{source}: position_embedding_type is {kind!r}; only 'absolute' is supported"
         )
 
 
-def _labels(raw: dict[str, Any], source: str) -> tuple[str, ...]:
+def _labels(raw: JsonObject, source: str) -> tuple[str, ...]:
     id2label = raw.get("id2label")
     if id2label is None:
         count = raw.get("num_labels", 0)
@@ -206,10 +188,8 @@ def _labels(raw: dict[str, Any], source: str) -> tuple[str, ...]:
     return tuple(by_index[index] for index in range(len(by_index)))
 
 
-def _pruned_heads(
-    raw: dict[str, Any], config: ModelConfig, source: str
-) -> dict[int, tuple[int, ...]]:
-    """Read the heads that were pruned, {"layer": [head, …]}; a layer keeps at least one."""
+def _pruned_heads(raw: JsonObject, config: ModelConfig, source: str) -> dict[int, tuple[int, ...]]:
+    """Read pruned heads, {"layer": [head, …]}; a layer keeps at least one."""
     try:
         pruned = {
             int(layer): tuple(sorted({int(head) for head in heads}))
@@ -224,20 +204,20 @@ def _pruned_heads(
                 f"{config.n_layers} layers of {config.n_heads} heads, numbered from 0"
             )
         if len(heads) == config.n_heads:
-            raise ModelError(f"{source}: pruned_heads leaves layer {layer} no head")
+            raise ModelError(f"{source}: pruned_heads leaves layer {layer} without heads")
     return {layer: heads for layer, heads in pruned.items() if heads}
 
 
-def _problem_type(raw: dict[str, Any], source: str) -> str | None:
+def _problem_type(raw: JsonObject, source: str) -> str | None:
     problem_type: str | None = raw.get("problem_type")
     if problem_type is not None and problem_type not in _PROBLEM_TYPES:
         raise ModelError(
-            f"{source}: problem_type is {problem_type!r}; known are {', '.join(_PROBLEM_TYPES)}"
+            f"{source}: problem_type is {problem_type!r}; use one of {', '.join(_PROBLEM_TYPES)}"
         )
     return problem_type
 
 
-def _temperature(raw: dict[str, Any], source: str) -> float:
+def _temperature(raw: JsonObject, source: str) -> float:
     temperature = raw.get(TEMPERATURE)
     if temperature is None:
         return 1.0
@@ -270,14 +250,14 @@ def _check_values(config: ModelConfig, keys: dict[str, str], source: str) -> Non
         )
 
 
-def _broken_rule(value: Any, default: object, *, is_share: bool) -> str | None:
-    """Say what a value must be and is not; None where it is like `default` and in range."""
+def _broken_rule(value: object, default: object, *, is_share: bool) -> str | None:
+    """Return the rule that a value breaks; None if it has the type of `default` and is in range."""
     expected = (float, int) if isinstance(default, float) else type(default)
     if not isinstance(value, expected) or isinstance(value, bool) is not isinstance(default, bool):
         return f"be {_kind_name(default)}"
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    if not value >= 0:  # so that NaN is refused as well
+    if not value >= 0:  # NaN too
         return "not be negative"
     return "be between 0 and 1" if is_share and value > 1 else None
 

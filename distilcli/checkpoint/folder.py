@@ -1,21 +1,25 @@
-"""A model folder: which of its files are the configuration, the weights and the tokenizer."""
+"""A model folder: the files of its configuration, weights and tokenizer."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from distilcli.checkpoint.safetensors_header import INDEX_NAME, read_shard_index
 from distilcli.errors import ModelError
+from distilcli.wording import listing
 
 CONFIG_NAME = "config.json"
 SAFETENSORS_NAME = "model.safetensors"
 PYTORCH_NAME = "pytorch_model.bin"
+STATE_NAME = "training_state.pt"
+"""The state of an interrupted training run; a finished run removes it."""
 WEIGHT_NAMES = (SAFETENSORS_NAME, INDEX_NAME, PYTORCH_NAME)
-"""The names that weights go by, the preferred first."""
+"""The file names of weights, in order of preference."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFiles:
-    """The files of one model; what it does not have is None. `name` is what the user called it."""
+    """The files of one model, None if missing; `name` is what the user called it."""
 
     name: str
     folder: Path
@@ -29,7 +33,7 @@ class ModelFiles:
 
 @dataclass(frozen=True, slots=True)
 class TokenizerFiles:
-    """The files that make up the tokenizer of a model; what it does not have is None."""
+    """The files of a model's tokenizer, None if missing."""
 
     name: str
     folder: Path
@@ -41,11 +45,11 @@ class TokenizerFiles:
 
 
 def describe_tokenizer(name: str, folder: Path, *, beside: Path | None = None) -> TokenizerFiles:
-    """Find the files of the tokenizer in `folder`, or in the folder `beside`; none is required."""
+    """Find the files of the tokenizer in `folder`, else in `beside`; none is required."""
 
     def find(file_name: str) -> Path | None:
-        places = (folder / file_name, (beside or folder) / file_name)
-        return next((path for path in places if path.is_file()), None)
+        paths = (folder / file_name, (beside or folder) / file_name)
+        return next((path for path in paths if path.is_file()), None)
 
     return TokenizerFiles(
         name=name,
@@ -59,19 +63,17 @@ def describe_tokenizer(name: str, folder: Path, *, beside: Path | None = None) -
 
 
 def describe_folder(name: str, folder: Path, *, beside: Path | None = None) -> ModelFiles:
-    """Find the files of the model in `folder`; its tokenizer may lie in the folder `beside`.
+    """Find the files of the model in `folder`; its tokenizer may be in the folder `beside`.
 
-    Raises ModelError when it has no config.json, no weights, or not all of its shards.
+    Raises `ModelError` without a config.json, without weights, or if a shard is missing.
     """
     config_path = folder / CONFIG_NAME
     if not config_path.is_file():
-        raise ModelError(
-            f"{folder}: no {CONFIG_NAME} here, so this is no model; {_listing(folder)}"
-        )
+        raise ModelError(f"{folder}: {_not_a_model(folder)}")
     weight_files = find_weights(folder)
     if not weight_files:
         expected = ", ".join(WEIGHT_NAMES)
-        raise ModelError(f"{folder}: no weights (one of {expected}); {_listing(folder)}")
+        raise ModelError(f"{folder}: no weights (one of {expected}); {_content(folder)}")
     if missing := [path.name for path in weight_files if not path.is_file()]:
         raise ModelError(
             f"{folder}: {INDEX_NAME} names {', '.join(missing)}, which is not there; "
@@ -92,9 +94,9 @@ def describe_folder(name: str, folder: Path, *, beside: Path | None = None) -> M
 
 
 def find_weights(folder: Path) -> tuple[Path, ...]:
-    """Return the weight files of the preferred kind in `folder`, empty when there are none.
+    """Return the weight files of the preferred kind in `folder`; empty without weights.
 
-    Shards are returned as their index names them, whether they are there or not.
+    Shards are returned as named by their index, whether they exist or not.
     """
     found = next((name for name in WEIGHT_NAMES if (folder / name).is_file()), None)
     if found is None:
@@ -102,7 +104,18 @@ def find_weights(folder: Path) -> tuple[Path, ...]:
     return read_shard_index(folder / found) if found == INDEX_NAME else (folder / found,)
 
 
-def _listing(folder: Path, limit: int = 8) -> str:
+def _not_a_model(folder: Path) -> str:
+    """Say what a folder without a configuration is, and the way out."""
+    if (folder / STATE_NAME).is_file():
+        return "an unfinished training run; go on with it: distil finetune … --resume"
+    models = [path.name for path in folder.iterdir() if (path / CONFIG_NAME).is_file()]
+    if models:
+        # checkpoint-1000 comes after checkpoint-500.
+        last = max(models, key=lambda name: [part.zfill(20) for part in re.split(r"(\d+)", name)])
+        return f"no {CONFIG_NAME} here, but in {', '.join(sorted(models))}; give {folder / last}"
+    return f"no {CONFIG_NAME} here, so this is not a model; {_content(folder)}"
+
+
+def _content(folder: Path) -> str:
     names = sorted(path.name for path in folder.iterdir())
-    more = f" and {len(names) - limit} more" if len(names) > limit else ""
-    return f"it holds {', '.join(names[:limit])}{more}" if names else "the folder is empty"
+    return f"it holds {listing(names)}" if names else "the folder is empty"

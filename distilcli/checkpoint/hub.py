@@ -1,7 +1,7 @@
-"""Models of the Hugging Face hub: from its cache first, else the few files that a model needs.
+"""Models of the Hugging Face hub: from the cache, else only the files that a model needs.
 
-huggingface_hub does the work and honours HF_HOME, HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE; it
-takes a quarter of a second to import, so nobody waits for it who names a local model.
+huggingface_hub does the work and honours HF_HOME, HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE. It
+takes a quarter of a second to import, so it is not imported for local models.
 """
 
 import errno
@@ -25,16 +25,16 @@ _TIMEOUT = 10.0
 def snapshot(repo: str, revision: str | None, *, offline: bool, weights: bool = True) -> Path:
     """Return the folder with the files of model `repo` at `revision` (None: its main branch).
 
-    Without `weights` only the small files beside them are asked for. What is in the cache is
-    returned unasked; the rest is downloaded into it. Raises ModelError when the model is not
-    cached and cannot be had, without trying for long.
+    Without `weights` only the small files beside them are needed. A cached model is returned
+    without asking the hub; otherwise it is downloaded into the cache. Raises `ModelError`, without
+    trying for long, if that fails.
     """
     from huggingface_hub import constants
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
     name = repo if revision is None else f"{repo}@{revision}"
-    # The HTTP library beneath has changed twice; its errors are known by what this one inherits.
-    # RuntimeError is what the hub's transfer library raises.
+    # The HTTP library has changed twice; this class inherits from the errors of the current one.
+    # The hub's transfer library raises RuntimeError.
     hub_errors: tuple[type[Exception], ...] = (
         OSError,
         RuntimeError,
@@ -48,18 +48,18 @@ def snapshot(repo: str, revision: str | None, *, offline: bool, weights: bool = 
         if offline or constants.HF_HUB_OFFLINE:
             raise ModelError(
                 f"model '{name}' is not in the local cache and the network is off; "
-                "run once without --offline and HF_HUB_OFFLINE, or give a folder"
+                "run once without `offline` and HF_HUB_OFFLINE, or give a folder"
             )
         return _download(repo, revision, name, weights=weights)
     except hub_errors as error:
-        # A full disk is not the hub's fault.
+        # A full disk is reported elsewhere.
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             raise
         raise ModelError(_explain(error, repo, revision)) from error
 
 
 def _cached(repo: str, revision: str | None, *, weights: bool) -> Path | None:
-    """Return the cached snapshot if it has a configuration, and all weights or a tokenizer."""
+    """Return the cached snapshot if it has a config.json and all weights (or a tokenizer)."""
     from huggingface_hub import try_to_load_from_cache
 
     config = try_to_load_from_cache(repo, CONFIG_NAME, revision=revision)
@@ -85,7 +85,7 @@ def _download(repo: str, revision: str | None, name: str, *, weights: bool) -> P
     def fetch(*names: str) -> Path:
         return Path(snapshot_download(repo, revision=revision, allow_patterns=list(names)))
 
-    # The weights come last: until they are there, the cache does not count as complete.
+    # Weights come last: without them the cache does not count as complete.
     folder = fetch(CONFIG_NAME, *_TOKENIZER_NAMES, *SENTENCE_NAMES)
     if not (weights and best):
         return folder
@@ -98,7 +98,7 @@ def _download(repo: str, revision: str | None, name: str, *, weights: bool) -> P
 
 
 def _explain(error: Exception, repo: str, revision: str | None) -> str:
-    """Say in one line why the hub did not give the model, and the way out."""
+    """Return why the hub did not deliver the model, and the way out."""
     from huggingface_hub.errors import (
         GatedRepoError,
         HfHubHTTPError,
@@ -109,16 +109,16 @@ def _explain(error: Exception, repo: str, revision: str | None) -> str:
 
     model = f"model '{repo}'"
     if isinstance(error, HFValidationError):
-        return f"{model} is no valid hub id; write org/name or org/name@revision"
+        return f"{model} is not a valid hub id; write org/name or org/name@revision"
     if isinstance(error, GatedRepoError):
         return f"{model} is gated; accept its terms on the hub, then set HF_TOKEN"
     if isinstance(error, RevisionNotFoundError):
-        return f"{model} has no revision '{revision}' on the hub; leave it out to get the latest"
+        return f"{model} has no revision '{revision}' on the hub; omit it to get the latest"
     if isinstance(error, RepositoryNotFoundError):
         return f"{model} is not on the hub or is private; check its spelling, or set HF_TOKEN"
     if isinstance(error, HfHubHTTPError) and error.response is not None:
         status = error.response.status_code
-        return f"{model} was not given by the hub (HTTP {status}); try later, or give a folder"
+        return f"{model} could not be downloaded (HTTP {status}); try later, or give a folder"
     reason = next(iter(str(error).splitlines()), type(error).__name__)
     return (
         f"{model} is not in the local cache and the hub cannot be reached ({reason}); "

@@ -1,12 +1,11 @@
-"""From what a user calls a model to its files: a folder, a built-in name, or a hub id.
+"""From the name of a model to its files: a folder, a built-in name, or a hub id.
 
-What is on this machine is taken without a word to the network, and a name that was meant for
-this machine (a path, a misspelt built-in model) is refused without asking the network about it.
+Local models are found without the network, and a name that can only be local (a path, a misspelt
+built-in model) is refused without asking the hub.
 """
 
 import dataclasses
 import difflib
-import json
 import os
 import re
 from collections.abc import Iterable
@@ -20,12 +19,13 @@ from distilcli.checkpoint.folder import (
     describe_tokenizer,
 )
 from distilcli.checkpoint.hub import snapshot
+from distilcli.checkpoint.json_file import read_object
 from distilcli.errors import ModelError
 
 __all__ = ["BUILTIN_ROOT", "ModelFiles", "builtin_names", "locate"]
 
 BUILTIN_ROOT = Path(__file__).resolve().parent.parent / "builtin"
-"""Where the models of the package lie: a folder for each, and `shared` for what several use."""
+"""The models of the package: a folder for each, and `shared` for files of several."""
 
 _SHARED = "shared"
 _PART = r"[A-Za-z0-9_][\w.-]*"
@@ -42,9 +42,9 @@ def builtin_names() -> tuple[str, ...]:
 def locate(model: str, *, offline: bool = False) -> ModelFiles:
     """Find the files of `model`: a folder, a built-in name, `org/name` or `org/name@revision`.
 
-    A folder that holds a config.json wins over a built-in model of the same name. With `offline`
-    (or HF_HUB_OFFLINE=1) the network is not used. Raises ModelError when there is no such model
-    or it cannot be had.
+    A folder with a config.json takes precedence over a built-in model of the same name. With
+    `offline` (or HF_HUB_OFFLINE=1) the network is not used. Raises `ModelError` if the model is
+    not found or cannot be downloaded.
     """
     try:
         files = _locate_here(model)
@@ -55,16 +55,16 @@ def locate(model: str, *, offline: bool = False) -> ModelFiles:
     match = _HUB_ID.fullmatch(model)
     if match is None:
         raise ModelError(
-            f"model '{model}' is no folder and no built-in model, nor is it a hub id "
-            "like org/name or org/name@revision; check its spelling"
+            f"model '{model}' is not a folder, a built-in model or a hub id "
+            "(org/name or org/name@revision); check its spelling"
         )
     return describe_folder(model, snapshot(match["repo"], match["revision"], offline=offline))
 
 
 def locate_tokenizer(model: str, *, offline: bool = False) -> TokenizerFiles:
-    """Find the files of a model's tokenizer; of a hub's model the weights are left there.
+    """Find the files of a model's tokenizer; the weights of hub models are not downloaded.
 
-    A folder needs neither weights nor a config.json. Raises ModelError as `locate` does.
+    A folder needs neither weights nor a config.json. Raises `ModelError` as `locate` does.
     """
     folder = Path(os.path.expanduser(model))  # noqa: PTH111 - as in _locate_here
     files = describe_tokenizer(model, folder)
@@ -78,8 +78,8 @@ def locate_tokenizer(model: str, *, offline: bool = False) -> TokenizerFiles:
 
 
 def _locate_here(model: str) -> ModelFiles | None:
-    """Find a folder or a built-in model; None for what may be a hub id."""
-    # Not every shell expands the ~ of --model=~/x.
+    """Find a folder or a built-in model; return None for a possible hub id."""
+    # Not every shell expands the ~ of model=~/x.
     folder = Path(os.path.expanduser(model))  # noqa: PTH111 - Path's own fails on unknown users
     is_folder = bool(model) and folder.is_dir()
     if model in builtin_names() and not (is_folder and (folder / CONFIG_NAME).is_file()):
@@ -93,17 +93,17 @@ def _locate_here(model: str) -> ModelFiles | None:
 
 
 def _describe_builtin(name: str) -> ModelFiles:
-    """Find a built-in model's files: its own, and those it shares with others."""
+    """Find a built-in model's files: its own and those shared with others."""
     shared = BUILTIN_ROOT / _SHARED
     files = describe_folder(name, BUILTIN_ROOT / name, beside=shared)
-    shared_weights = json.loads(files.config_path.read_bytes()).get("shared_weights")
+    shared_weights = read_object(files.config_path).get("shared_weights")
     if shared_weights is None:
         return files
     return dataclasses.replace(files, weight_files=(*files.weight_files, shared / shared_weights))
 
 
 def _refuse_near_miss(model: str, folder: Path) -> None:
-    """Refuse a name that can only be a slip, with what was probably meant."""
+    """Refuse a name that can only be a typo, with the probable model."""
     if "/" not in model and (builtin := _nearest(model, builtin_names())):
         raise ModelError(f"there is no model '{model}'; did you mean the built-in '{builtin}'?")
     has_parent = len(folder.parts) > 1 and folder.parent.is_dir()

@@ -1,15 +1,13 @@
 """What `distil params` says: a model's files opened as far as their headers, and put in lines."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from distilcli.checkpoint.diff import compare, total_records
+from distilcli.checkpoint.json_file import JsonObject, read_object
 from distilcli.checkpoint.locate import ModelFiles, locate
 from distilcli.checkpoint.parameter_table import Anatomy, Grouping, dissect
 from distilcli.checkpoint.safetensors_header import CheckpointHeader, read_checkpoint_header
-from distilcli.errors import ModelError
 
 Record = Mapping[str, object]
 
@@ -19,7 +17,7 @@ class Description:
     """A model known by its configuration and the headers of its weights."""
 
     files: ModelFiles
-    config: Mapping[str, Any]
+    config: JsonObject
     header: CheckpointHeader
 
     def anatomy(self, by: Grouping = "module") -> Anatomy:
@@ -44,14 +42,7 @@ def describe(model: str, *, offline: bool = False) -> Description:
     Raises ModelError when it cannot be had, or a file of it is not as it should be.
     """
     files = locate(model, offline=offline)
-    try:
-        config = json.loads(files.config_path.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(
-            f"{files.config_path}: not a readable JSON file ({error}); download it again"
-        ) from error
-    if not isinstance(config, dict):
-        raise ModelError(f"{files.config_path}: not a JSON object; download it again")
+    config = read_object(files.config_path)
     return Description(files, config, read_checkpoint_header(files.weight_files))
 
 

@@ -1,8 +1,7 @@
-"""The header of a safetensors file: what tensors it holds, of what type and shape, and where.
+"""The header of a safetensors file: its tensors with their types, shapes and offsets.
 
-Nothing but the header is read, so a checkpoint of any size is described in milliseconds and
-without torch. A file is trusted only after every promise of the format has been checked, so
-that whoever reads the data afterwards can rely on the offsets.
+Only the header is read, so a checkpoint of any size is described in milliseconds and without
+torch. Every rule of the format is checked, so that readers of the data can rely on the offsets.
 """
 
 import json
@@ -12,6 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from distilcli.checkpoint.json_file import (
+    DOWNLOAD_AGAIN,
+    LFS_POINTER,
+    LFS_PULL,
+    read_object,
+)
 from distilcli.errors import ModelError
 
 HEADER_LIMIT = 100_000_000
@@ -29,8 +34,6 @@ DTYPE_BITS = {
 """Bits per element of every type the format names."""
 
 _LENGTH_BYTES = 8
-_POINTER_START = b"version https://git-lfs"
-_AGAIN = "download it again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,7 @@ class CheckpointHeader:
 def read_header(path: Path) -> CheckpointHeader:
     """Read and check the header of one safetensors file.
 
-    Raises ModelError when the file is not a whole, well-formed safetensors file.
+    Raises `ModelError` if the file is not a complete, well-formed safetensors file.
     """
     if path.suffix == ".bin":
         fault = "is a pickle, which has no header to read"
@@ -75,7 +78,7 @@ def read_header(path: Path) -> CheckpointHeader:
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
-            start = file.read(_LENGTH_BYTES + len(_POINTER_START))
+            start = file.read(_LENGTH_BYTES + len(LFS_POINTER))
             length = _header_length(path, start, size)
             file.seek(_LENGTH_BYTES)
             text = file.read(length)
@@ -93,7 +96,7 @@ def read_header(path: Path) -> CheckpointHeader:
 def read_checkpoint_header(files: Sequence[Path]) -> CheckpointHeader:
     """Read the headers of all files of a checkpoint as one.
 
-    Raises ModelError as `read_header` does, and when two files hold a tensor of the same name.
+    Raises `ModelError` as `read_header` does, and if two files hold a tensor of the same name.
     """
     tensors: dict[str, TensorInfo] = {}
     metadata: dict[str, str] = {}
@@ -109,18 +112,14 @@ def read_checkpoint_header(files: Sequence[Path]) -> CheckpointHeader:
 
 
 def read_shard_index(index: Path) -> tuple[Path, ...]:
-    """Return the shards that a `model.safetensors.index.json` names, in the order of their names.
+    """Return the shards named in a `model.safetensors.index.json`, sorted by name.
 
-    Raises ModelError when the index is malformed or names a file outside its folder. Whether the
-    shards exist is not asked: whoever downloads them must know their names first.
+    They need not exist yet. Raises `ModelError` if the index is malformed or names a file outside
+    its folder.
     """
-    try:
-        content = json.loads(index.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
-        _refuse(index, f"is not a readable JSON file ({error})", _AGAIN)
-    weight_map = content.get("weight_map") if isinstance(content, dict) else None
+    weight_map = read_object(index).get("weight_map")
     if not isinstance(weight_map, dict) or not weight_map:
-        _refuse(index, "has no 'weight_map' from tensor names to files", _AGAIN)
+        _refuse(index, "has no 'weight_map' from tensor names to files")
     for tensor, shard in weight_map.items():
         if not _is_plain_name(shard):
             fault = f"places tensor '{tensor}' in {shard!r}, which is not a file of this folder"
@@ -128,7 +127,7 @@ def read_shard_index(index: Path) -> tuple[Path, ...]:
     return tuple(index.parent / shard for shard in sorted(set(weight_map.values())))
 
 
-def _refuse(path: Path, fault: str, way_out: str) -> NoReturn:
+def _refuse(path: Path, fault: str, way_out: str = DOWNLOAD_AGAIN) -> NoReturn:
     raise ModelError(f"{path}: {fault}; {way_out}")
 
 
@@ -139,23 +138,22 @@ def _is_plain_name(name: object) -> bool:
 
 
 def _header_length(path: Path, start: bytes, size: int) -> int:
-    if start.startswith(_POINTER_START):
-        fault = "is a git-lfs pointer, not the weights"
-        _refuse(path, fault, "run 'git lfs pull' in its repository, or download the file itself")
+    if start.startswith(LFS_POINTER):
+        _refuse(path, "is a git-lfs pointer, not the weights", LFS_PULL)
     if size == 0:
-        _refuse(path, "is empty (an unfinished download)", _AGAIN)
+        _refuse(path, "is empty (an unfinished download)")
     if size < _LENGTH_BYTES:
-        _refuse(path, f"ends after {size} bytes, inside the header's length", _AGAIN)
+        _refuse(path, f"ends after {size} bytes, inside the header's length")
     length = int.from_bytes(start[:_LENGTH_BYTES], "little")
     brace = start[_LENGTH_BYTES : _LENGTH_BYTES + 1]
     if length > HEADER_LIMIT:
         fault = f"asks for a header of {length:,} bytes where safetensors allows {HEADER_LIMIT:,}"
-        _refuse(path, fault, f"it is not a safetensors file or is damaged: {_AGAIN}")
+        _refuse(path, fault, f"it is not a safetensors file or is damaged: {DOWNLOAD_AGAIN}")
     if length > size - _LENGTH_BYTES:
         fault = f"is cut short: the header needs {length:,} bytes, the file has {size:,}"
-        _refuse(path, fault, _AGAIN)
+        _refuse(path, fault)
     if brace != b"{":
-        _refuse(path, "is not a safetensors file (no JSON header)", _AGAIN)
+        _refuse(path, "is not a safetensors file (no JSON header)")
     return length
 
 
@@ -164,58 +162,58 @@ def _parse(path: Path, text: bytes) -> dict[str, object]:
         found: dict[str, object] = {}
         for key, value in pairs:
             if key in found:
-                _refuse(path, f"names {key!a} twice in its header", _AGAIN)
+                _refuse(path, f"names {key!a} twice in its header")
             found[key] = value
         return found
 
     try:
         entries = json.loads(text.decode("utf-8"), object_pairs_hook=unique)
     except (ValueError, RecursionError) as error:
-        _refuse(path, f"has a header that is not JSON ({error})", _AGAIN)
-    # The text opens with a brace, so whatever parses is an object.
+        _refuse(path, f"has a header that is not JSON ({error})")
+    # The text begins with a brace, so it is an object.
     return dict(entries)
 
 
 def _metadata(path: Path, found: object) -> dict[str, str]:
     if isinstance(found, dict) and all(isinstance(value, str) for value in found.values()):
         return found
-    _refuse(path, "has '__metadata__' that is not a map from text to text", _AGAIN)
+    _refuse(path, "has '__metadata__' that is not a map from text to text")
 
 
 def _tensor(path: Path, name: str, entry: object, data_start: int) -> TensorInfo:
     def numbers(key: str) -> tuple[int, ...]:
         values = entry.get(key) if isinstance(entry, dict) else None
-        # type() and not isinstance(): true and false are no sizes.
+        # type(), not isinstance(): true and false are not sizes.
         if not isinstance(values, list) or any(type(n) is not int or n < 0 for n in values):
-            _refuse(path, f"describes tensor '{name}' without whole numbers as '{key}'", _AGAIN)
+            _refuse(path, f"describes tensor '{name}' without whole numbers as '{key}'")
         return tuple(values)
 
-    # Names reach the terminal: control characters stay out.
+    # Names are printed: no control characters.
     if not name.isprintable():
-        _refuse(path, f"has a tensor name that cannot be printed: {name!a}", _AGAIN)
+        _refuse(path, f"has a tensor name that cannot be printed: {name!a}")
     shape, offsets = numbers("shape"), numbers("data_offsets")
     dtype = entry.get("dtype") if isinstance(entry, dict) else None
     if not isinstance(dtype, str) or dtype not in DTYPE_BITS:
         _refuse(path, f"stores tensor '{name}' as {dtype!r}, an unknown type", "convert it to F32")
     if len(offsets) != len(("begin", "end")):
-        _refuse(path, f"gives tensor '{name}' {len(offsets)} offsets instead of 2", _AGAIN)
+        _refuse(path, f"gives tensor '{name}' {len(offsets)} offsets instead of 2")
     begin, end = offsets
     if math.prod(shape) * DTYPE_BITS[dtype] != (end - begin) * 8:
         wanted = f"{dtype} of shape {list(shape)}"
-        _refuse(path, f"gives tensor '{name}' {end - begin:,} bytes for {wanted}", _AGAIN)
+        _refuse(path, f"gives tensor '{name}' {end - begin:,} bytes for {wanted}")
     return TensorInfo(name, dtype, shape, path, data_start + begin, data_start + end)
 
 
 def _check_layout(path: Path, infos: Sequence[TensorInfo], data_start: int, size: int) -> None:
-    """Refuse data that is not in one piece: no hole, no overlap, nothing after it."""
+    """Refuse data with a hole, an overlap or anything after it."""
     reached = data_start
     for info in infos:
         if info.begin != reached:
             kind = "overlaps the tensor before it" if info.begin < reached else "follows a hole"
-            _refuse(path, f"has data out of order: tensor '{info.name}' {kind}", _AGAIN)
+            _refuse(path, f"has data out of order: tensor '{info.name}' {kind}")
         reached = info.end
     if size < reached:
         fault = f"is cut short: {size:,} of {reached:,} bytes are there"
-        _refuse(path, fault, f"the download did not finish: {_AGAIN}")
+        _refuse(path, fault, f"the download did not finish: {DOWNLOAD_AGAIN}")
     if size > reached:
-        _refuse(path, f"has {size - reached:,} bytes after its last tensor", _AGAIN)
+        _refuse(path, f"has {size - reached:,} bytes after its last tensor")

@@ -1,26 +1,25 @@
-"""What a sentence-transformers folder says of its vectors, read and written without torch.
+"""The modules of a sentence-transformers folder, read and written without torch.
 
-Such a folder is a model with a chain of modules after it, listed in `modules.json`: how the
-hidden states of a text become one vector (`1_Pooling`), dense layers, normalisation; and the
-prompts that were put before texts in training (`config_sentence_transformers.json`).
+Such a folder is a model followed by the modules in `modules.json`: pooling of the hidden states
+into one vector (`1_Pooling`), dense layers and normalization; and the prompts put before texts in
+training (`config_sentence_transformers.json`).
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from distilcli.checkpoint.folder import PYTORCH_NAME, SAFETENSORS_NAME
+from distilcli.checkpoint.json_file import JsonObject, read_json, read_object
 from distilcli.errors import ModelError
 
 MODULES_NAME = "modules.json"
 SETTINGS_NAME = "config_sentence_transformers.json"
 LENGTHS_NAME = "sentence_bert_config.json"
 SENTENCE_NAMES = (MODULES_NAME, SETTINGS_NAME, LENGTHS_NAME)
-"""What sentence-transformers puts beside the files of a model."""
+"""The files that sentence-transformers adds to those of a model."""
 
-# The switches of older folders, in the order in which their parts are put side by side.
+# The switches of older folders, in the order in which their vectors are concatenated.
 _SWITCHES = {
     "pooling_mode_cls_token": "cls",
     "pooling_mode_max_tokens": "max",
@@ -42,7 +41,7 @@ _ACTIVATIONS = {"Tanh": "tanh", "Identity": "identity", "ReLU": "relu", "GELU": 
 
 @dataclass(frozen=True, slots=True)
 class DenseLayer:
-    """A linear layer after pooling: where its weights lie, and the name of its activation."""
+    """A linear layer after pooling: the path of its weights and the name of its activation."""
 
     path: Path
     activation: str
@@ -50,10 +49,10 @@ class DenseLayer:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SentenceRecipe:
-    """How texts become vectors; the default is what a plain model gets.
+    """How texts become vectors; the defaults are those of a plain model.
 
-    `pooling` names the modes whose results stand side by side. `max_length` counts tokens with
-    the special ones. A prompt counts in pooling unless `pools_prompt` is false.
+    `pooling` names the modes whose vectors are concatenated. `max_length` includes special
+    tokens. A prompt is pooled unless `pools_prompt` is false.
     """
 
     pooling: tuple[str, ...] = ("mean",)
@@ -67,7 +66,7 @@ class SentenceRecipe:
 
 
 def sentence_files(folder: Path) -> tuple[str, ...]:
-    """Return the names of the files that the modules of `folder` may have; none without modules."""
+    """Return the names of the files that the modules of `folder` may have."""
     if not (folder / MODULES_NAME).is_file():
         return ()
     parts = [module["path"] for module in _modules(folder)[1:] if module["path"]]
@@ -76,40 +75,40 @@ def sentence_files(folder: Path) -> tuple[str, ...]:
 
 
 def read_recipe(folder: Path) -> SentenceRecipe:
-    """Read the recipe of a model folder; one without `modules.json` gets the default.
+    """Read the recipe of a model folder; without `modules.json` it is the default.
 
-    Raises `ModelError` for a module that this program does not run, and broken files.
+    Raises `ModelError` for an unsupported module or a broken file.
     """
     if not (folder / MODULES_NAME).is_file():
         return SentenceRecipe()
-    settings: dict[str, Any] = {}
+    settings: JsonObject = {}
     dense: list[DenseLayer] = []
     for module in _modules(folder)[1:]:
         kind = module["type"].rpartition(".")[2]
-        place = folder / module["path"]
+        path = folder / module["path"]
         if settings.get("normalizes"):
             raise ModelError(f"{folder / MODULES_NAME}: the module {kind} comes after Normalize")
         if kind == "Pooling":
             if dense:
                 raise ModelError(f"{folder / MODULES_NAME}: the module Pooling comes after Dense")
-            settings |= _pooling(place / "config.json")
+            settings |= _pooling(path / "config.json")
         elif kind == "Dense":
-            dense.append(_dense(place))
+            dense.append(_dense(path))
         elif kind == "Normalize":
             settings["normalizes"] = True
-        elif kind != "Dropout":  # which does nothing outside training
+        elif kind != "Dropout":  # it does nothing outside training
             raise ModelError(
-                f"{folder / MODULES_NAME}: has the module {kind}; run are Pooling, Dense and "
+                f"{folder / MODULES_NAME}: has the module {kind}; supported are Pooling, Dense and "
                 "Normalize"
             )
     return SentenceRecipe(dense=tuple(dense), **settings, **_lengths(folder), **_prompts(folder))
 
 
-def recipe_files(recipe: SentenceRecipe, *, dim: int) -> dict[str, Any]:
-    """Return the JSON files, by their paths in a model's folder, that say what `recipe` says.
+def recipe_files(recipe: SentenceRecipe, *, dim: int) -> JsonObject:
+    """Return the JSON files of `recipe` by their paths in a model's folder.
 
-    `dim` is the width of the hidden states. The parts of several poolings stand side by side in
-    the order that sentence-transformers has always had, whatever theirs is in `recipe`.
+    `dim` is the width of the hidden states. Several poolings are concatenated in the order of
+    sentence-transformers, whatever their order in `recipe`.
     """
     kinds = ["Transformer", "Pooling", *(["Normalize"] if recipe.normalizes else [])]
     modules = [
@@ -143,25 +142,25 @@ def recipe_files(recipe: SentenceRecipe, *, dim: int) -> dict[str, Any]:
 
 def _modules(folder: Path) -> list[dict[str, str]]:
     path = folder / MODULES_NAME
-    modules = _read(path)
+    modules = read_json(path)
     if not isinstance(modules, list) or not modules:
-        raise ModelError(f"{path}: is no list of modules; download the folder again")
+        raise ModelError(f"{path}: not a list of modules; download it again")
     for module in modules:
         named = isinstance(module, dict) and isinstance(module.get("type"), str)
-        place = module.get("path") if named else None
-        if not isinstance(place, str) or Path(place).is_absolute() or ".." in Path(place).parts:
+        inside = module.get("path") if named else None
+        if not isinstance(inside, str) or Path(inside).is_absolute() or ".." in Path(inside).parts:
             raise ModelError(f"{path}: every module needs a type and a path inside the folder")
     first = modules[0]
     if first["type"].rpartition(".")[2] != "Transformer" or first["path"]:
         raise ModelError(
             f"{path}: its first module is {first['type']!r} in {first['path'] or '.'!r}; "
-            "a Transformer in the folder itself is expected"
+            "expected a Transformer in the folder itself"
         )
     return modules
 
 
-def _pooling(path: Path) -> dict[str, Any]:
-    raw = _read_object(path)
+def _pooling(path: Path) -> JsonObject:
+    raw = read_object(path)
     mode = raw.get("pooling_mode")
     if mode is None:
         found = [ours for switch, ours in _SWITCHES.items() if raw.get(switch) is True]
@@ -172,61 +171,45 @@ def _pooling(path: Path) -> dict[str, Any]:
             raise ModelError(f"{path}: pooling_mode {unknown[0]!r} is not one of {known}")
         found = [_MODES[name] for name in theirs]
     if not found:
-        raise ModelError(f"{path}: names no pooling mode that is known")
+        raise ModelError(f"{path}: names no known pooling mode")
     return {"pooling": tuple(found), "pools_prompt": raw.get("include_prompt", True) is not False}
 
 
 def _dense(folder: Path) -> DenseLayer:
-    raw = _read_object(folder / "config.json")
+    raw = read_object(folder / "config.json")
     name = str(raw.get("activation_function", "torch.nn.modules.activation.Tanh"))
     activation = _ACTIVATIONS.get(name.rpartition(".")[2])
     if activation is None:
         known = ", ".join(_ACTIVATIONS)
         raise ModelError(f"{folder / 'config.json'}: activation {name!r} is not one of {known}")
     if raw.get("use_residual"):
-        raise ModelError(f"{folder / 'config.json'}: use_residual is not run by this program")
+        raise ModelError(f"{folder / 'config.json'}: use_residual is not supported")
     if raw.get("module_input_name", "sentence_embedding") != "sentence_embedding":
-        raise ModelError(f"{folder / 'config.json'}: only a Dense after the pooling is run")
+        raise ModelError(f"{folder / 'config.json'}: only a Dense after the pooling is supported")
     for weights in (SAFETENSORS_NAME, PYTORCH_NAME):
         if (folder / weights).is_file():
             return DenseLayer(folder / weights, activation)
     raise ModelError(f"{folder}: the Dense layer has no weights ({SAFETENSORS_NAME})")
 
 
-def _lengths(folder: Path) -> dict[str, Any]:
+def _lengths(folder: Path) -> JsonObject:
     path = folder / LENGTHS_NAME
-    raw = _read_object(path) if path.is_file() else {}
+    raw = read_object(path) if path.is_file() else {}
     length = raw.get("max_seq_length")
     return {
         "max_length": length if type(length) is int and length > 0 else None,
-        # False is the default there and leaves it to the tokenizer.
+        # False is the default and leaves it to the tokenizer.
         "lowercases": True if raw.get("do_lower_case") is True else None,
     }
 
 
-def _prompts(folder: Path) -> dict[str, Any]:
+def _prompts(folder: Path) -> JsonObject:
     path = folder / SETTINGS_NAME
-    raw = _read_object(path) if path.is_file() else {}
+    raw = read_object(path) if path.is_file() else {}
     prompts = raw.get("prompts") or {}
     if not isinstance(prompts, dict) or not all(isinstance(text, str) for text in prompts.values()):
         raise ModelError(f"{path}: prompts must map names to texts")
     default = raw.get("default_prompt_name")
     if default is not None and (not isinstance(default, str) or default not in prompts):
-        raise ModelError(f"{path}: default_prompt_name {default!r} is none of its prompts")
+        raise ModelError(f"{path}: default_prompt_name {default!r} is not one of its prompts")
     return {"prompts": prompts, "default_prompt": default}
-
-
-def _read_object(path: Path) -> dict[str, Any]:
-    raw = _read(path)
-    if not isinstance(raw, dict):
-        raise ModelError(f"{path}: holds no JSON object; download the folder again")
-    return raw
-
-
-def _read(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ModelError(f"{path}: no such file; download the folder again") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"{path}: cannot be read: {error}; download the folder again") from None

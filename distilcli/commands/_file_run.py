@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from distilcli.engine import Engine, Outcome
     from distilcli.predictors.int8_check import Agreement
     from distilcli.rows import Row, RowSource
-    from distilcli.rows.writer import Block
+    from distilcli.rows.row_writer import Block
     from distilcli.stats import RunStats
     from distilcli.tasks.files import Sink
     from distilcli.vectors.writer import VectorWriter
@@ -233,7 +233,8 @@ def open_sink(
 ) -> Any:
     """Open the table or the writer that rows go to, and say if columns had to be renamed."""
     from distilcli.console.summary import Preview
-    from distilcli.rows.writer import AddedNames, open_writer
+    from distilcli.rows.row_writer import AddedNames
+    from distilcli.rows.writer import open_writer
 
     if output.is_table:
         names = AddedNames.chosen(source.columns, new_columns, output.prefix)

@@ -20,11 +20,12 @@ from distilcli.console import Console
 from distilcli.errors import UsageError
 
 if TYPE_CHECKING:
-    from distilcli.rows import RowSource
+    from distilcli.rows import Row, RowSource
+    from distilcli.rows.outcome import OnError, Outcome
     from distilcli.stats import RunStats
     from distilcli.tokenizer.compare import DifferenceCounts
     from distilcli.tokenizer.loading import EngineName
-    from distilcli.tokenizer.rows import Done, Lengths, OnError, TokenizeRows
+    from distilcli.tokenizer.rows import Lengths, TokenizeRows
     from distilcli.tokenizer.tokenizer import Tokenizer
     from distilcli.tokenizer.windows import Long, Truncation
 
@@ -153,7 +154,7 @@ class Run:
         stride = DEFAULT_STRIDE if stride is None else stride
         return Lengths(max_length, long or "truncate", stride, truncation)
 
-    def blocks(self, work: Any) -> "Iterator[list[Done[Any]]]":
+    def blocks(self, work: Any) -> "Iterator[list[Outcome[Row, Any]]]":
         """Return the rows as `work` leaves them, in blocks."""
         from distilcli.tokenizer.rows import work_ahead
 
@@ -184,7 +185,7 @@ def show_tokens(run: Run, lengths: "Lengths", *, pair_column: str | None, most: 
     """Show tokens over their ids; `most` rows if the user has not said how many."""
     from distilcli.console.tokens import TokenView
 
-    work = _tokenize_rows(run, lengths, pair_column, places=True)
+    work = _tokenize_rows(run, lengths, pair_column, offsets=True)
     view = TokenView(run.tokenizer)
     with run.source:
         for block in run.blocks(work):
@@ -206,7 +207,7 @@ def write_tokens(
         paired=pair_column is not None,
         windowed=lengths.long == "window",
     )
-    work = _tokenize_rows(run, lengths, pair_column, places=layout.need_places)
+    work = _tokenize_rows(run, lengths, pair_column, offsets=layout.need_offsets)
     return _write(run, run.blocks(work), names=layout.names, values=layout.values)
 
 
@@ -230,7 +231,7 @@ def describe_lengths(run: Run, *, pair_column: str | None, plot: str | None) -> 
     if plot is not None:
         check_plot(plot, force=run.output.force)
     statistics = LengthStatistics(run.tokenizer)
-    work = _tokenize_rows(run, Lengths(), pair_column, places=False)
+    work = _tokenize_rows(run, Lengths(), pair_column, offsets=False)
     with run.source:
         for block in run.blocks(work):
             statistics.add_all(done.value for done in block if done.value is not None)
@@ -262,7 +263,7 @@ def compare(run: Run, *, other: str) -> int:
         run.tokenizer, run.other_tokenizer(other), text_column=run.source.text_column
     )
     counts = DifferenceCounts()
-    blocks = counts.those_that_differ(run.blocks(work))
+    blocks = counts.differing(run.blocks(work))
     if run.output.is_table:
         from distilcli.console.tokens import DifferenceView
 
@@ -307,7 +308,7 @@ def train(run: Run, *, size: int) -> int:
 
 
 def _tokenize_rows(
-    run: Run, lengths: "Lengths", pair_column: str | None, *, places: bool
+    run: Run, lengths: "Lengths", pair_column: str | None, *, offsets: bool
 ) -> "TokenizeRows":
     from distilcli.tokenizer.rows import TokenizeRows
 
@@ -316,13 +317,13 @@ def _tokenize_rows(
         text_column=run.source.text_column,
         pair_column=None if pair_column is None else run.source.find_column(pair_column),
         lengths=lengths,
-        places=places,
+        offsets=offsets,
     )
 
 
 def _write(
     run: Run,
-    blocks: "Iterator[list[Done[Any]]]",
+    blocks: "Iterator[list[Outcome[Row, Any]]]",
     *,
     names: Sequence[str],
     values: Any,

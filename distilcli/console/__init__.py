@@ -10,6 +10,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
+from distilcli.errors import spelled
+
 TableFormat = Literal["auto", "table", "tsv", "csv", "json"]
 
 Record = Mapping[str, object]
@@ -53,7 +55,7 @@ class Console:
 
 
 def _to_stderr(line: str) -> None:
-    sys.stderr.write(line + "\n")
+    sys.stderr.write(spelled(line) + "\n")
 
 
 def _write_lines(records: Sequence[Record], delimiter: str) -> None:

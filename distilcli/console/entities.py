@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from distilcli.rows.row import Row
-    from distilcli.rows.writer import AddedNames
+    from distilcli.rows.row_writer import AddedNames
 
 # Dark on light, far enough apart to be told at a glance, and the same in every terminal.
 _COLORS = ("#a6e1fa", "#ffd166", "#b5e48c", "#f4acb7", "#cdb4db", "#ffb385", "#99d5c9", "#e0d68a")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from distilcli.engine.estimate import Estimate
     from distilcli.rows.row import Row
-    from distilcli.rows.writer import AddedNames
+    from distilcli.rows.row_writer import AddedNames
     from distilcli.stats import RunStats
     from distilcli.training.dry_run import TrainingEstimate
     from distilcli.training.findings import Finding

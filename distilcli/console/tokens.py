@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from distilcli.rows import Row
+    from distilcli.rows.outcome import Outcome
     from distilcli.tokenizer.compare import Compared, DifferenceCounts
-    from distilcli.tokenizer.rows import Done, Tokens
+    from distilcli.tokenizer.rows import Tokens
     from distilcli.tokenizer.statistics import LengthReport
     from distilcli.tokenizer.tokenizer import Tokenizer
     from distilcli.tokenizer.windows import Window
@@ -57,7 +58,7 @@ class TokenView:
         self._tokenizer = tokenizer
         self._console = _stdout()
 
-    def show(self, block: "Sequence[Done[Tokens]]") -> None:
+    def show(self, block: "Sequence[Outcome[Row, Tokens]]") -> None:
         """Show a block of rows, each under a line that says where it is from."""
         for done in block:
             if done.value is None:
@@ -65,7 +66,7 @@ class TokenView:
                 continue
             for number, window in enumerate(done.value.windows, start=1):
                 of = f", window {number} of {n}" if (n := len(done.value.windows)) > 1 else ""
-                self._show_window(done.row, done.value, window, of)
+                self._show_window(done.item, done.value, window, of)
 
     def _show_window(self, row: "Row", tokens: "Tokens", window: "Window", of: str) -> None:
         cells = list(self._cells(tokens, window))
@@ -176,7 +177,7 @@ class DifferenceView:
         self._left = ROWS_SHOWN
         self._console.print(_text(f"here: {here}\nthere: {there}", "dim"), soft_wrap=True)
 
-    def show(self, block: "Sequence[Done[Compared]]") -> None:
+    def show(self, block: "Sequence[Outcome[Row, Compared]]") -> None:
         """Show rows that differ, as long as there is room for them."""
         for done in block[: self._left]:
             if done.value is None:
@@ -185,7 +186,7 @@ class DifferenceView:
             table = _table("text", "here", "there", justify=("left", "left", "left"))
             for found in done.value.differences:
                 table.add_row(*_difference(found.text, found.here, found.there))
-            _print_titled(self._console, f"{done.row.source}, line {done.row.line}", table)
+            _print_titled(self._console, f"{done.item.source}, line {done.item.line}", table)
         self._left -= len(block[: self._left])
 
     def show_counts(self, counts: "DifferenceCounts") -> None:

@@ -11,19 +11,20 @@ length of the input, and no worker idles between two of them.
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, Generic, Literal
+from typing import Any, Generic
 
 import torch
 
 from distilcli.engine.feeder import Feeder
-from distilcli.engine.task import Encoded, Item, Outcome, Task, Value
+from distilcli.engine.task import Encoded, Item, Task, Value
 from distilcli.engine.window import Window
 from distilcli.engine.workers import Workers, workers_on
 from distilcli.errors import RowError
+from distilcli.rows.outcome import OnError, Outcome, settle
 from distilcli.rows.prefetch import ReadAhead
 from distilcli.stats import RunStats
 
-OnError = Literal["keep", "skip", "stop"]
+__all__ = ["Engine", "OnError"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,52 +101,22 @@ class Engine(Generic[Item, Value]):
             for part in (workers, read_ahead, feeder):
                 part.start()
             for window in _finished_windows(feeder, workers, in_flight=count + 1):
-                yield from self._decode(window, stats)
+                outcomes = (self._outcome(*row) for row in window.rows())
+                yield from settle(outcomes, on_error=self.on_error, stats=stats)
         finally:
             for part in (workers, read_ahead, feeder):
                 part.close()
             stats.finish()
 
-    def _decode(
-        self, window: Window[Item], stats: RunStats
-    ) -> Iterator[list[Outcome[Item, Value]]]:
-        """Yield the window's rows as one block, if any are left, and raise the row to stop at."""
-        block: list[Outcome[Item, Value]] = []
-        rows = failed = 0
-        stop: RowError | None = None
-        for item, row, outputs in window.rows():
-            rows += 1
-            result = self._result(item, row, outputs)
-            if not isinstance(result, RowError):
-                block.append(result)
-                continue
-            failed += 1
-            stats.note_error(str(result))
-            if self.on_error == "stop":
-                stop = result
-                break
-            if self.on_error == "keep":
-                block.append(Outcome(item, error=str(result)))
-        stats.add_rows(
-            rows,
-            failed=failed,
-            skipped=failed if self.on_error == "skip" else 0,
-            truncated=sum(outcome.truncated for outcome in block),
-        )
-        if block:
-            yield block
-        if stop is not None:
-            raise stop
-
-    def _result(
+    def _outcome(
         self, item: Item, row: Encoded | RowError, outputs: list[Any]
-    ) -> Outcome[Item, Value] | RowError:
+    ) -> Outcome[Item, Value]:
         if isinstance(row, RowError):
-            return row
+            return Outcome(item, error=str(row))
         try:
             value = self.task.decode(item, row, outputs)
         except RowError as error:
-            return error
+            return Outcome(item, error=str(error))
         return Outcome(item, value=value, truncated=row.truncated)
 
 

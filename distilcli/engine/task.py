@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from distilcli.engine.batching import Batch, Piece
 from distilcli.errors import RowError
@@ -46,13 +46,3 @@ class Task(Protocol[Item_contra, Coded, Output, Value_co]):
 
     def decode(self, item: Item_contra, encoded: Coded, outputs: Sequence[Output]) -> Value_co:
         """Turn the outputs of a row's pieces, in order, into its value; may raise RowError."""
-
-
-@dataclass(slots=True)
-class Outcome(Generic[Item, Value]):
-    """A row that is done: its value, or what was wrong with it."""
-
-    item: Item
-    value: Value | None = None
-    error: str | None = None
-    truncated: bool = False

@@ -1,13 +1,13 @@
 """A classifier's temperature: fitted on rows, and saved where `classify` finds it."""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 
 from distilcli.checkpoint.config import TEMPERATURE, read_config
 from distilcli.checkpoint.folder import CONFIG_NAME
+from distilcli.checkpoint.json_file import read_object
 from distilcli.checkpoint.locate import builtin_names
-from distilcli.errors import ModelError, UsageError
+from distilcli.errors import UsageError
 from distilcli.evaluation.results.base import Results
 from distilcli.evaluation.results.classify import ClassifyResults
 from distilcli.evaluation.results.multilabel import MultilabelResults
@@ -43,9 +43,5 @@ def save_calibrated(model: str, measured: Results) -> dict[str, float]:
 
 def save_temperature(path: Path, temperature: float) -> None:
     """Put the temperature into a `config.json`, which is replaced whole or not at all."""
-    try:
-        content: Mapping[str, object] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{path}: cannot be read: {error}") from None
-    text = json.dumps({**content, TEMPERATURE: temperature}, indent=2, ensure_ascii=False)
+    text = json.dumps({**read_object(path), TEMPERATURE: temperature}, indent=2, ensure_ascii=False)
     write_text(str(path), text + "\n")

@@ -15,7 +15,7 @@ from distilcli.evaluation.tasks import Task, task_of_columns
 from distilcli.gold import cells as gold
 from distilcli.rows.reader import RowSource, read_text
 from distilcli.rows.row import Row, cell_text, cell_value
-from distilcli.rows.writer import RENAMING
+from distilcli.rows.row_writer import RENAMING
 from distilcli.tasks.choose import Choice
 from distilcli.tasks.perplexity import PseudoPerplexity
 

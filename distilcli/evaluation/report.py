@@ -12,7 +12,7 @@ import numpy as np
 from distilcli.evaluation.results.base import Record, Results, Table
 from distilcli.evaluation.run import Outcome
 from distilcli.rows.row import Row
-from distilcli.rows.writer import RENAMING, Block
+from distilcli.rows.row_writer import RENAMING, Block
 from distilcli.scores.bootstrap import Interval
 
 _BLOCK_ROWS = 1000

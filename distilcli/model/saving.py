@@ -13,6 +13,7 @@ from torch import Tensor
 
 from distilcli.checkpoint.config import dump_config
 from distilcli.checkpoint.folder import ModelFiles
+from distilcli.checkpoint.json_file import read_object
 from distilcli.checkpoint.parameter_table import without_prefix
 from distilcli.errors import ResourceError
 from distilcli.model.heads import HEADS, BaseModel, TaskModel
@@ -60,8 +61,7 @@ def save_model(
             shutil.copyfile(path, folder / path.name)
         settings = folder / "tokenizer_config.json"
         if max_length is not None and settings.is_file():
-            stated = json.loads(settings.read_text(encoding="utf-8"))
-            write_json(settings, stated | {"model_max_length": max_length})
+            write_json(settings, read_object(settings) | {"model_max_length": max_length})
     except (OSError, SafetensorError) as error:
         raise ResourceError(f"{folder}: the model could not be saved: {error}") from None
 

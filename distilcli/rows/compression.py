@@ -1,4 +1,4 @@
-"""Compressed bytes in and out: gzip, bzip2, xz from the standard library, zstd as an extra."""
+"""Compressed bytes in and out: gzip, bzip2 and xz from the standard library, zstd as an extra."""
 
 import bz2
 import gzip
@@ -13,13 +13,13 @@ from typing import BinaryIO, cast
 from distilcli.errors import InputError, UsageError
 
 CHUNK = 1 << 16
-# zstd hands out all that its input expands to at once, and 4 bytes can become 128 KiB.
+# zstd returns everything its input expands to at once, and 4 bytes can become 128 KiB.
 _ZSTD_CHUNK = 1 << 10
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
 def require_zstd() -> ModuleType:
-    """Return the `zstandard` module; raise `UsageError` naming the extra where it is missing."""
+    """Return the `zstandard` module; raise `UsageError` naming the extra if it is missing."""
     try:
         return importlib.import_module("zstandard")
     except ImportError as error:
@@ -29,10 +29,10 @@ def require_zstd() -> ModuleType:
 
 
 def decompress(stream: io.RawIOBase, compression: str | None, name: str) -> Iterator[bytes]:
-    """Yield the bytes of `stream` as they come, unpacked.
+    """Yield the bytes of `stream` as they come, decompressed.
 
-    A chunk is what one read gives, so that a live pipe is never waited on for more. Raises
-    `InputError` where the stream is broken, truncated, or cannot be read.
+    A chunk is what one read returns: a live pipe never waits for more. Raises `InputError` if the
+    stream is broken, truncated or unreadable.
     """
     try:
         if compression == "zstd":
@@ -46,7 +46,7 @@ def decompress(stream: io.RawIOBase, compression: str | None, name: str) -> Iter
     except (gzip.BadGzipFile, zlib.error, lzma.LZMAError) as error:
         raise InputError(f"{name}: not valid {compression} data") from error
     except OSError as error:
-        # bz2 reports bad data as an OSError without a number.
+        # bz2 reports bad data as an OSError without errno.
         if error.errno is None:
             raise InputError(f"{name}: not valid {compression} data") from error
         raise InputError(f"{name}: cannot be read: {error.strerror}") from error
@@ -56,7 +56,7 @@ def _unpack(stream: io.RawIOBase, compression: str | None, name: str) -> Iterato
     if compression is None:
         chunk = stream.read(CHUNK)
         if chunk and chunk.startswith(_GZIP_MAGIC):
-            raise InputError(f"{name}: is gzip data; unpack it first (zcat FILE | distil …)")
+            raise InputError(f"{name}: is gzip data; decompress it first (zcat FILE | distil …)")
         while chunk:
             yield chunk
             chunk = stream.read(CHUNK)
@@ -95,9 +95,9 @@ def _unpack_zstd(stream: io.RawIOBase) -> Iterator[bytes]:
 
 
 def compressor(stream: BinaryIO, compression: str | None) -> BinaryIO:
-    """Return a stream whose bytes go packed into `stream`; closing it leaves `stream` open.
+    """Return a stream that compresses into `stream`; closing it leaves `stream` open.
 
-    No time and no file name is stored: the same rows give the same bytes.
+    It stores neither time nor file name, so the same rows give the same bytes.
     """
     if compression == "gzip":
         return cast("BinaryIO", gzip.GzipFile("", "wb", fileobj=stream, mtime=0))

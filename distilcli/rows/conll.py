@@ -1,13 +1,12 @@
-"""CoNLL: one word a line, a blank line after each sentence; lines to rows that keep them all.
+"""CoNLL: one word per line, a blank line after each sentence; a sentence becomes one row.
 
-The first column is the word, columns are separated by tabs or by blanks, as the first word's line
-has it. Lines that are no word's are kept where they stand: `-DOCSTART-` lines and comments. A
-comment begins with `#` and has another number of columns than words have; where it happens to
-have as many (`# id 5 domain=en`), it stands before the words of a sentence, begins with `# ` and
-has a `=` in it.
+The first column is the word; columns are separated by tabs or blanks, as in the first word's
+line. Other lines (`-DOCSTART-`, comments) are kept in place. A comment begins with `#` and has
+another number of columns than words; with the same number (`# id 5 domain=en`) it must stand
+before the words of a sentence, begin with `# ` and contain a `=`.
 
-A sentence is a row as soon as its blank line has come. What follows the last sentence, if it is
-more than blank lines, makes a row without words.
+A sentence is a row as soon as its blank line has come. Anything but blank lines after the last
+sentence makes a row without words.
 """
 
 import itertools
@@ -17,10 +16,11 @@ from dataclasses import dataclass, field
 
 from distilcli.errors import InputError
 from distilcli.rows.row import Row
+from distilcli.wording import count
 
 DOCUMENT_START = "-DOCSTART-"
 UNSEEN = "_"
-"""The label of a word that has none."""
+"""The tag of a word without one."""
 
 _BLANKS = re.compile("[ \t]+")
 _LONGEST_SENTENCE = 100_000
@@ -28,43 +28,43 @@ _LONGEST_SENTENCE = 100_000
 
 @dataclass(slots=True)
 class Sentence(Row):
-    """A row whose cells are its text, its words (`tokens`) and a list for each further column.
+    """A row whose cells are its text, its words (`tokens`) and a list per further column.
 
-    `lines` are as they came, with their line ends, of which a last one may be given one;
-    `places` are the numbers of those with words.
+    `lines` are the original lines, each with a line end; `word_lines` are the indices of those
+    that hold a word.
     """
 
     lines: Sequence[str] = ()
-    places: Sequence[int] = ()
+    word_lines: Sequence[int] = ()
     delimiter: str = " "
 
     @property
     def words(self) -> list[str]:
-        """The words, of which the text is made, joined by blanks."""
+        """The words; joined by blanks they are the text."""
         words: list[str] = self.cells[1]  # type: ignore[assignment]
         return words
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How the lines of one file are divided: what separates columns, and how many there are."""
+    """How the lines of a file split into columns: the separator and the number of columns."""
 
     delimiter: str
     width: int
 
     @classmethod
     def of(cls, line: str) -> "Shape":
-        """Take the shape of a word's line."""
+        """Return the shape of a word's line."""
         delimiter = "\t" if "\t" in line else " "
         return cls(delimiter, len(_cells(line, delimiter)))
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns of rows; those of the file have no names, so they are numbered."""
+        """The columns of rows; those of the file have no names, so they get numbers."""
         return ("text", "tokens", *(f"column_{n}" for n in range(2, self.width + 1)))
 
-    def is_aside(self, line: str, *, begun: bool) -> bool:
-        """Whether a line is no word's; `begun`: words of its sentence stand above it."""
+    def is_comment(self, line: str, *, begun: bool) -> bool:
+        """Whether a line holds no word; `begun`: its sentence has words above it."""
         if line.startswith(DOCUMENT_START):
             return True
         if not line.startswith("#"):
@@ -79,20 +79,19 @@ def _cells(line: str, delimiter: str) -> list[str]:
 
 @dataclass(slots=True)
 class _Collected:
-    """The lines of a sentence, as far as they have come."""
+    """The lines of a sentence so far."""
 
     lines: list[str] = field(default_factory=list)
-    places: list[int] = field(default_factory=list)
+    word_lines: list[int] = field(default_factory=list)
     rows: list[list[str]] = field(default_factory=list)
     first: int = 0
     error: str | None = None
 
 
 def sentences(lines: Iterator[str], source: str) -> tuple[tuple[str, ...], Iterator[Row]]:
-    """Return the columns of a file and the rows that its sentences are.
+    """Return the columns of a file and one row per sentence.
 
-    Reads no further than to the first word. A sentence with a line of another number of columns
-    comes out marked.
+    Reads up to the first word. A sentence with an odd number of columns in a line gets an `error`.
     """
     peeked: list[str] = []
     shape = Shape(" ", 1)
@@ -114,17 +113,17 @@ def _sentences(lines: Iterator[str], shape: Shape, source: str) -> Iterator[Row]
             if sentence.rows:
                 yield _row(sentence, shape, source)
                 sentence = _Collected()
-        elif not shape.is_aside(content, begun=bool(sentence.rows)):
+        elif not shape.is_comment(content, begun=bool(sentence.rows)):
             _take(sentence, content, number, shape, source)
     if any(line.strip() for line in sentence.lines):
         yield _row(sentence, shape, source)
 
 
 def _take(sentence: _Collected, content: str, number: int, shape: Shape, source: str) -> None:
-    """Add a word's line, the last of `lines`, to its sentence."""
+    """Add the last of `lines`, which holds a word, to its sentence."""
     cells = _cells(content, shape.delimiter)
     if len(cells) != shape.width and sentence.error is None:
-        columns = f"{len(cells)} column{'' if len(cells) == 1 else 's'}"
+        columns = count(len(cells), "column")
         sentence.error = (
             f"{source}: line {number}: {columns} where the first word has {shape.width}"
         )
@@ -134,7 +133,7 @@ def _take(sentence: _Collected, content: str, number: int, shape: Shape, source:
             "sentences end with one"
         )
     sentence.first = sentence.first or number
-    sentence.places.append(len(sentence.lines) - 1)
+    sentence.word_lines.append(len(sentence.lines) - 1)
     sentence.rows.append(cells[: shape.width] + [""] * (shape.width - len(cells)))
 
 
@@ -148,22 +147,22 @@ def _row(sentence: _Collected, shape: Shape, source: str) -> Sentence:
         sentence.first,
         error=sentence.error,
         lines=sentence.lines,
-        places=sentence.places,
+        word_lines=sentence.word_lines,
         delimiter=shape.delimiter,
     )
 
 
-def labelled(sentence: Sentence, tags: Sequence[str | None]) -> str:
-    """Return the lines of a sentence with a last column of labels, one a word.
+def tagged(sentence: Sentence, tags: Sequence[str | None]) -> str:
+    """Return the lines of a sentence with the tags, one per word, as a new last column.
 
-    The line that starts a document gets `O`, as the columns that it has are filled.
+    A `-DOCSTART-` line gets `O`, like its other columns.
     """
-    of_lines = dict(zip(sentence.places, tags, strict=True))
+    by_line = dict(zip(sentence.word_lines, tags, strict=True))
     return "".join(
-        _with_column(line, sentence.delimiter, of_lines.get(number, "O") or UNSEEN)
-        if number in of_lines or line.startswith(DOCUMENT_START)
+        _with_column(line, sentence.delimiter, by_line.get(index, "O") or UNSEEN)
+        if index in by_line or line.startswith(DOCUMENT_START)
         else line
-        for number, line in enumerate(sentence.lines)
+        for index, line in enumerate(sentence.lines)
     )
 
 
@@ -172,9 +171,9 @@ def _with_column(line: str, delimiter: str, cell: str) -> str:
     return f"{content}{delimiter}{cell}{line[len(content) :]}"
 
 
-def written_anew(words: Sequence[str], tags: Sequence[str | None]) -> str:
-    """Return words and their labels as a sentence, with its blank line."""
-    # A sign that the tokenizer drops may stand inside a word and count as a blank elsewhere.
+def sentence_text(words: Sequence[str], tags: Sequence[str | None]) -> str:
+    """Return words and their tags as the lines of a sentence, with its blank line."""
+    # A character that the tokenizer drops may be inside a word and be a blank to other readers.
     lines = ("_".join(word.split()) or UNSEEN for word in words)
     pairs = zip(lines, tags, strict=True)
     return "".join(f"{word} {tag or UNSEEN}\n" for word, tag in pairs) + "\n"

@@ -1,17 +1,18 @@
 r"""CSV and TSV: lines to records of cells, and cells back to lines.
 
 Our own splitter rather than the `csv` module, whose reader caps cells by a process-wide limit,
-fails on NUL bytes (Python 3.10), drops stray quotes, ends quietly inside an open quote and does
-not say on which line a record began. A line without quotes, the common case, is one `str.split`.
+fails on NUL bytes (Python 3.10), drops stray quotes, accepts an open quote at the end of the file
+and does not say where a record began. A line without quotes, the common case, is one `str.split`.
 
-Quotes matter only where they begin a cell; `""` inside stands for one. Nothing is dropped: a cell
-that goes on after its closing quote (`"so" they say`) is kept as written. Blank lines are skipped.
+A quote matters only at the start of a cell; `""` inside means one quote. Nothing is dropped: a
+cell that continues after its closing quote (`"so" they say`) is kept as written. Blank lines are
+skipped.
 
-Tab-separated files are often written without any quoting, with cells that happen to begin with a
-quote. There a quote counts only if it also closes right before a tab or the line's end. A quoted
-cell may still run over several lines, but a line that is a whole row by itself is a row, unless
-all cells of the longer record are quoted; `join` writes its rows so that this is never in doubt.
-(On a live pipe a row that begins with a stray quote is thus held until the next quote has come.)
+Tab-separated files are often written without quoting, and cells may happen to begin with a quote.
+There a quote counts only if it also closes right before a tab or the end of the line. A quoted
+cell may still span lines, but a line that is a whole row by itself is a row, unless all cells of
+the longer record are quoted; `join` writes rows so that this is never ambiguous. (So on a live
+pipe, a row that begins with a stray quote waits for the next quote.)
 """
 
 import re
@@ -23,14 +24,14 @@ from distilcli.errors import InputError
 from distilcli.rows.formats import DELIMITERS
 from distilcli.rows.lines import LONGEST
 
-# A byte order mark that opened the file would be taken for the file's own.
+# A byte order mark at the start of the first cell would be taken for the file's own.
 _SPECIAL = re.compile('["\r\n\ufeff]')
 _LINE_END = re.compile(r"[\r\n]")
 
 
 @dataclass(slots=True)
 class Record:
-    """The cells of one row and the line where it begins; `unclosed`: the last never closed."""
+    """The cells of one row and its first line; `unclosed`: the last cell's quote never closes."""
 
     line: int
     cells: list[str]
@@ -38,14 +39,14 @@ class Record:
 
 
 class _NotQuotedError(Exception):
-    """A quote that begins a cell turned out not to quote it."""
+    """A quote at the start of a cell does not quote it."""
 
 
 class Records:
     """Iterator over the records in `lines`; the first one, header or not, sets the width.
 
     With `stray_quotes` (the rule for tab-separated files, see above) a quote that does not quote
-    is content. Raises `InputError` where a record grows beyond `LONGEST` characters.
+    is content. Raises `InputError` for a record longer than `LONGEST` characters.
     """
 
     def __init__(
@@ -86,10 +87,10 @@ class Records:
     def _quoted(
         self, line: str, further: list[str], *, strict: bool = False, all_quoted: bool = False
     ) -> Record:
-        """Read a record by the standard rule; the lines it takes beyond `line` go to `further`.
+        """Read a record by the standard rule; lines it takes beyond `line` go to `further`.
 
-        `strict` raises `_NotQuotedError` at the first sign that the quotes do not quote, or with
-        `all_quoted` at the first cell without them.
+        `strict` raises `_NotQuotedError` at the first evidence that the quotes do not quote, and
+        with `all_quoted` at the first cell without quotes.
         """
         record = Record(self._line, [])
         position = 0
@@ -103,7 +104,7 @@ class Records:
                     return record
             after, stop = self._until_delimiter(line, stop)
             if not written or after:
-                # No quotes, or content beyond them: the cell is what is written.
+                # No quotes, or content after them: the cell is kept as written.
                 record.cells.append(written + after)
             else:
                 record.cells.append(_unquoted(written))
@@ -119,7 +120,7 @@ class Records:
     def _quoted_cell(
         self, line: str, start: int, further: list[str], record: Record
     ) -> tuple[str, str, int]:
-        """Return a quoted cell as written, the line on which it closes, and where it does."""
+        """Return a quoted cell as written, the line that closes it, and the position after it."""
         parts = ['"']
         size = len(line)
         while (end := _closing_quote(line, start)) < 0:
@@ -137,7 +138,7 @@ class Records:
         return "".join(parts), line, end + 1
 
     def _until_delimiter(self, line: str, start: int) -> tuple[str, int]:
-        """Return the text from `start` to the next delimiter or the line's end, and its end."""
+        """Return the text from `start` up to the next delimiter or line end, and its end."""
         stop = line.find(self._delimiter, start)
         if stop < 0:
             stop = len(line.rstrip("\r\n"))
@@ -146,11 +147,11 @@ class Records:
     def _endless(self, record: Record) -> InputError:
         return InputError(
             f"{self._source}: line {record.line}, column {len(record.cells) + 1}: a cell is longer "
-            f"than {LONGEST >> 20} MB; the quote that opens it is probably never closed"
+            f"than {LONGEST >> 20} MB; its opening quote is probably never closed"
         )
 
     def _lenient(self, line: str) -> Record:
-        """Read a record whose quotes may be mere content."""
+        """Read a record whose quotes may be content."""
         start = self._line
         cells, left_open = self._split_one_line(line)
         if left_open:
@@ -166,13 +167,13 @@ class Records:
             self._put_back.extendleft(reversed(further))
             self._line = start
         if len(cells) != self._width:
-            # A cell that begins with a stray quote and one, further on, that ends with one.
+            # One cell begins with a stray quote and a later one ends with one.
             plain = line.rstrip("\r\n").split(self._delimiter)
             cells = plain if len(plain) == self._width else cells
         return Record(start, cells)
 
     def _split_one_line(self, line: str) -> tuple[list[str], bool]:
-        """Split a line alone; also say whether a cell opens a quote that the line never closes."""
+        """Split one line; also return whether a cell opens a quote that the line never closes."""
         content = line.rstrip("\r\n")
         cells = []
         left_open = False
@@ -191,7 +192,7 @@ class Records:
 
 
 def _closing_quote(line: str, start: int) -> int:
-    """Return the position of the first quote that is not doubled, or -1."""
+    """Return the position of the first undoubled quote, or -1."""
     end = line.find('"', start)
     while end >= 0 and line.startswith('"', end + 1):
         end = line.find('"', end + 2)
@@ -203,11 +204,11 @@ def _unquoted(written: str) -> str:
 
 
 def join(cells: Sequence[str], delimiter: str) -> str:
-    r"""Return the cells as one record with its `\n`, quoted where reading back needs it."""
+    r"""Return the cells as one record with its `\n`, quoted where reading it back needs that."""
     line = delimiter.join(cells)
     if line and not _SPECIAL.search(line) and line.count(delimiter) == len(cells) - 1:
         return line + "\n"
-    # A blank line would be skipped; a tab-separated record over several lines needs all its quotes.
+    # A blank line would be skipped; a tab-separated record over several lines needs all quotes.
     if not line or (delimiter == "\t" and _LINE_END.search(line)):
         return delimiter.join(map(_quote, cells)) + "\n"
     quoted = (_quote(c) if delimiter in c or _SPECIAL.search(c) else c for c in cells)
@@ -215,7 +216,7 @@ def join(cells: Sequence[str], delimiter: str) -> str:
 
 
 def join_header(names: Sequence[str], delimiter: str) -> str:
-    """Return the header; quoted where a name could mislead whoever sniffs the delimiter."""
+    """Return the header, all quoted if a name could mislead delimiter sniffing."""
     if any(sign in name for sign in DELIMITERS for name in names):
         return delimiter.join(map(_quote, names)) + "\n"
     return join(names, delimiter)

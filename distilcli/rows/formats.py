@@ -1,7 +1,7 @@
-"""What a file is: its format and compression by suffix, or its first line where there is no name.
+"""The format and compression of a file, from its suffix, or from its first line without a name.
 
-Suffixes decide; only a stream without a name (standard input, a pipe) is sniffed, and by its
-first line alone, because on a live pipe nothing more may have come yet.
+Only a stream without a name (standard input, a pipe) is sniffed, and by its first line alone: on a
+live pipe nothing more may have come yet.
 """
 
 import re
@@ -13,20 +13,20 @@ from distilcli.errors import UsageError
 INPUT_FORMATS = ("csv", "tsv", "jsonl", "txt", "squad", "conll")
 OUTPUT_FORMATS = ("csv", "tsv", "jsonl", "json", "parquet")
 COMPRESSIONS = {".gz": "gzip", ".bz2": "bzip2", ".xz": "xz", ".zst": "zstd"}
-# The order breaks ties, and the first is what a header without any of them gets.
+# The order breaks ties; a header without any delimiter gets the first.
 DELIMITERS = (",", ";", "\t", "|")
 _PAIRED_COLUMNS = ("question", "context", "prompt", "options")
 TEXT_COLUMNS = ("text", "sentence", "review", "content", "body", "comment")
 
 _ALIASES = {"ndjson": "jsonl"}
-_LONGEST_NAME = 40
+LONGEST_NAME = 40
 _QUOTED = re.compile(r'"(?:[^"]|"")*(?:"|$)')
 
 
 def split_suffixes(path: str) -> tuple[str, str | None]:
-    """Return the format suffix of a file name, without its dot, and the compression peeled off.
+    """Return the format suffix of a file name, without its dot, and its compression.
 
-    `reviews.csv.gz` is `("csv", "gzip")`; a name without a suffix gives `""`.
+    `reviews.csv.gz` gives `("csv", "gzip")`; a name without a suffix gives `""`.
     """
     suffixes = [suffix.lower() for suffix in PurePath(path).suffixes]
     compression = COMPRESSIONS.get(suffixes[-1]) if suffixes else None
@@ -36,56 +36,56 @@ def split_suffixes(path: str) -> tuple[str, str | None]:
     return _ALIASES.get(last, last), compression
 
 
-def known_format(name: str, formats: Sequence[str], option: str) -> str:
-    """Return `name` as one of `formats`; raise `UsageError` naming the option otherwise."""
+def known_format(name: str, formats: Sequence[str], setting: str) -> str:
+    """Return `name` as one of `formats`; raise `UsageError` naming the setting otherwise."""
     known = _ALIASES.get(name.lower(), name.lower())
     if known not in formats:
-        raise UsageError(f"{option} {name!r} is not known; take one of {', '.join(formats)}")
+        raise UsageError(f"`{setting}` {name!r} is unknown; use one of {', '.join(formats)}")
     return known
 
 
 def input_format_of(path: str) -> str:
-    """Return the format that a file name's suffix says; raise `UsageError` if it says none."""
+    """Return the format of a file name's suffix; raise `UsageError` for any other suffix."""
     suffix, _ = split_suffixes(path)
     suffix = "squad" if suffix == "json" else suffix
     if suffix not in INPUT_FORMATS:
         formats = ", ".join(INPUT_FORMATS)
-        raise UsageError(f"{path}: format unknown from the name; give --input-format ({formats})")
+        raise UsageError(f"{path}: format unknown from the name; give `input_format` ({formats})")
     return suffix
 
 
 def output_format_of(path: str, further: Sequence[str] = ()) -> str:
-    """Return the format that an output file's suffix says; raise `UsageError` if it says none.
+    """Return the format of an output file's suffix, one of rows or `further`.
 
-    `further` are formats beyond those of rows.
+    Raises `UsageError` for any other suffix.
     """
     suffix, _ = split_suffixes(path)
     if suffix not in (*OUTPUT_FORMATS, *further):
-        formats = ", ".join((*OUTPUT_FORMATS, *further))
-        raise UsageError(f"{path}: format unknown from the name; give --format ({formats})")
+        suffixes = ", ".join(f".{name}" for name in (*OUTPUT_FORMATS, *further))
+        raise UsageError(f"{path}: format unknown from the name; end it in one of {suffixes}")
     return suffix
 
 
 def checked_delimiter(delimiter: str) -> str:
-    r"""Return the delimiter as one character; `\t` may be spelled out. Raise `UsageError`."""
+    r"""Return the delimiter as one character (`\t` may be spelled out) or raise `UsageError`."""
     character = {"\\t": "\t", "tab": "\t"}.get(delimiter, delimiter)
     if len(character) != 1 or character in '"\r\n':
-        raise UsageError(f"--delimiter {delimiter!r} must be one character (or \\t)")
+        raise UsageError(f"`delimiter` {delimiter!r} must be one character (or \\t)")
     return character
 
 
 def sniff_delimiter(header: str) -> str:
-    """Return the delimiter that a header line holds most often outside quotes, else a comma."""
+    """Return the most frequent delimiter of a header line outside quotes, a comma if none."""
     bare = _QUOTED.sub("", header)
     return max(DELIMITERS, key=bare.count)
 
 
 def sniff_format(first_line: str, text_column: str | None) -> tuple[str, str | None]:
-    """Guess the format of a nameless stream, and its delimiter, from its first line.
+    """Guess the format and delimiter of a nameless stream from its first line.
 
-    An object is JSONL, and a `-DOCSTART-` line begins CoNLL; a line that names the text column as
-    one of its cells is a header, unless other cells cannot be names; all else is plain text, so
-    that a sentence with commas never becomes a table.
+    An object is JSONL, and `-DOCSTART-` begins CoNLL. A line with the name of the text column
+    among its cells is a header, unless other cells cannot be names. Everything else is plain
+    text, so that a sentence with commas never becomes a table.
     """
     line = first_line.rstrip("\r\n")
     if line.lstrip().startswith("{"):
@@ -96,14 +96,14 @@ def sniff_format(first_line: str, text_column: str | None) -> tuple[str, str | N
         names = [name.strip('"') for name in line.split(delimiter)]
         usual = TEXT_COLUMNS if len(names) == 1 else (*TEXT_COLUMNS, *_PAIRED_COLUMNS)
         has_usual = any(name.lower() in usual for name in names)
-        if text_column in names or (has_usual and _are_names(names)):
+        if text_column in names or (has_usual and are_names(names)):
             return kind, delimiter
     return "txt", None
 
 
-def _are_names(cells: Sequence[str]) -> bool:
-    """Say whether cells look like a header's; the first may be empty, as over an index."""
+def are_names(cells: Sequence[str]) -> bool:
+    """Say whether cells look like a header; the first may be empty, as over an index."""
     return len(set(cells)) == len(cells) and all(
-        cell == cell.strip() and len(cell) <= _LONGEST_NAME and (cell or place == 0)
-        for place, cell in enumerate(cells)
+        cell == cell.strip() and len(cell) <= LONGEST_NAME and (cell or index == 0)
+        for index, cell in enumerate(cells)
     )

@@ -1,8 +1,9 @@
-"""What there is to read: paths, globs and standard input, checked before the first row."""
+"""The inputs of a run: paths, globs and standard input, checked before the first row."""
 
 import glob
 import io
 import os
+import re
 import select
 import sys
 from collections.abc import Iterator, Sequence
@@ -16,13 +17,15 @@ from distilcli.rows.formats import input_format_of, split_suffixes
 
 STDIN = "-"
 
+_URL = re.compile(r"(?:https?|ftp)://")
+
 
 @dataclass(frozen=True, slots=True)
 class Input:
     """One file or stream: its name for messages, and what is known without opening it.
 
-    `path` is None for standard input, `size` (bytes) None where it cannot be known, and `format`
-    None where only the first line can tell.
+    `path` is None for standard input, `size` (bytes) None if unknown, and `format` None if only
+    the first line can tell.
     """
 
     name: str
@@ -33,9 +36,9 @@ class Input:
 
 
 def find_inputs(paths: Sequence[str], input_format: str | None) -> list[Input]:
-    """Expand globs and check every path, without opening one.
+    """Expand globs and check every path without opening it.
 
-    Raises `InputError` for what is not there or not readable, `UsageError` for an unknown suffix.
+    Raises `InputError` for a missing or unreadable file, `UsageError` for an unknown suffix.
     """
     if "" in paths:
         raise UsageError("the name of a file to read is empty ('')")
@@ -51,9 +54,11 @@ def find_inputs(paths: Sequence[str], input_format: str | None) -> list[Input]:
 
 
 def _expanded(path: str) -> list[str]:
+    if _URL.match(path) and not os.path.lexists(path):
+        raise InputError(f"{path}: URLs are not read; pipe it in: curl -sL '{path}' | distil … -")
     if path == STDIN or not glob.has_magic(path) or os.path.lexists(path):
         return [path]
-    matches = sorted(glob.glob(path, recursive=True))  # noqa: PTH207  names stay as they were given
+    matches = sorted(glob.glob(path, recursive=True))  # noqa: PTH207  names stay as given
     if not matches:
         raise InputError(f"{path}: no file matches")
     return matches
@@ -83,7 +88,7 @@ def _checked(name: str, input_format: str | None) -> Input:
 
 
 class ByteSource:
-    """The bytes of an input as they come, unpacked; counts those read from the file itself."""
+    """The bytes of an input as they come, decompressed; counts those read from the file itself."""
 
     def __init__(self, source: Input) -> None:
         self._raw = _CountedBytes(source)
@@ -91,7 +96,7 @@ class ByteSource:
 
     @property
     def bytes_read(self) -> int:
-        """Bytes taken from the file so far, as they lie there."""
+        """Bytes read from the file so far, before decompression."""
         return self._raw.count
 
     def close(self) -> None:
@@ -100,10 +105,10 @@ class ByteSource:
 
 
 class _CountedBytes(io.RawIOBase):
-    """A raw stream that counts; one read gives what is there and waits for no more.
+    """A raw stream that counts its bytes; one read returns what is there and waits for no more.
 
-    Buffers have locks, and a thread that waits for a pipe would hold one for good: nobody could
-    close the stream, and Python, which flushes its own at the end, would abort. So there are none.
+    It has no buffer, because buffers have locks: a thread waiting for a pipe would hold one
+    forever, nobody could close the stream, and Python's flush at exit would abort.
     """
 
     def __init__(self, source: Input) -> None:
@@ -122,7 +127,7 @@ class _CountedBytes(io.RawIOBase):
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         while (size := self._stream.readinto(buffer)) is None:
-            select.select([self._stream], [], [])  # somebody made the pipe non-blocking
+            select.select([self._stream], [], [])  # the pipe is non-blocking
         self.count += size
         return size
 

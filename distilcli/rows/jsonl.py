@@ -1,7 +1,7 @@
 """JSON lines: text to rows whose numbers keep their spelling, and values to JSON text.
 
-A row that came as JSON goes out as the same bytes with the new keys set in before the closing
-brace (`splice`); it is never parsed and written anew.
+A row that came as JSON goes out as the same bytes, with the new keys inserted before the closing
+brace (`splice`).
 """
 
 import json
@@ -12,33 +12,33 @@ from distilcli.rows.row import JsonText, NumberText, Row
 
 DECODER = json.JSONDecoder(parse_int=NumberText, parse_float=NumberText, parse_constant=NumberText)
 _encode = json.JSONEncoder(ensure_ascii=False).encode
-# Far below Python's recursion limit, so that what was read can also be written.
+# Far below Python's recursion limit, so that whatever was read can also be written.
 _DEEPEST = 100
 _KINDS = {list: "an array", str: "a string", NumberText: "a number", bool: "a boolean"}
 
 
 def parse_line(text: str, source: str, line: int) -> Row:
-    """Return the row that a line of JSONL holds.
+    """Return the row of a line of JSONL.
 
-    A line that is not one JSON object gives a row with `error` set and its text in a column
+    A line that is not a JSON object gives a row with `error` set and its text in the column
     `raw`, so that it can be written out again.
     """
     try:
         value = DECODER.decode(text)
     except json.JSONDecodeError as error:
-        place = f"{source}: line {line}, column {error.colno}"
-        return _faulty(text, source, line, f"{place}: broken JSON: {error.msg}")
+        where = f"{source}: line {line}, column {error.colno}"
+        return _faulty(text, source, line, f"{where}: broken JSON: {error.msg}")
     except RecursionError:
         value = None
         too_deep = True
     else:
         too_deep = text.count("[") + text.count("{") > _DEEPEST and _deeper(value, _DEEPEST)
-    place = f"{source}: line {line}"
+    where = f"{source}: line {line}"
     if too_deep:
-        return _faulty(text, source, line, f"{place}: JSON nested more than {_DEEPEST} deep")
+        return _faulty(text, source, line, f"{where}: JSON nested more than {_DEEPEST} deep")
     if not isinstance(value, dict):
         kind = _KINDS.get(type(value), "null")
-        return _faulty(text, source, line, f"{place}: a JSON object is expected, not {kind}")
+        return _faulty(text, source, line, f"{where}: a JSON object is expected, not {kind}")
     return Row(tuple(value), list(value.values()), source, line, raw=text)
 
 
@@ -55,7 +55,7 @@ def _deeper(value: object, levels: int) -> bool:
 
 
 def splice(raw: str, additions: Mapping[str, object], *, empty: bool) -> str:
-    """Return the JSON object `raw` with `additions` as its last keys; all else stays as it is."""
+    """Return the JSON object `raw` with `additions` as its last keys and all else unchanged."""
     if not additions:
         return raw
     body = raw.rstrip(" \t")
@@ -73,10 +73,10 @@ def _members(items: Mapping[str, object]) -> str:
 
 
 def json_text(value: object) -> str:
-    """Return a value as compact JSON: what is JSON already as it is, our numbers rounded.
+    """Return a value as compact JSON; a `JsonText` stays as it is.
 
-    Floats are rounded to six significant digits, which is what single precision can promise;
-    those that JSON cannot hold (NaN, infinities) become `null`.
+    Floats are rounded to six significant digits, as much as single precision promises; NaN and
+    infinities become `null`.
     """
     if isinstance(value, JsonText):
         return value
@@ -93,12 +93,12 @@ def json_text(value: object) -> str:
 
 
 def float_text(value: float) -> str:
-    """Return a float's shortest spelling at six significant digits; `""` if it is not finite."""
+    """Return the shortest spelling of a float at six significant digits; `""` if not finite."""
     return repr(float(f"{value:.6g}")) if math.isfinite(value) else ""
 
 
 def as_cell(value: object) -> str:
-    """Return a value as the text of a CSV cell; null is empty, nested values are JSON."""
+    """Return a value as the text of a CSV cell: null is empty, nested values are JSON."""
     if value is None:
         return ""
     if isinstance(value, str):

@@ -1,9 +1,8 @@
-r"""Bytes to numbered lines of text: line ends, encodings, and where a wrong byte stands.
+r"""Bytes to lines of text: line ends, encodings, and the position of an invalid byte.
 
-Lines end in `\n`, `\r\n` or `\r`, and in nothing else: the other characters that
-`str.splitlines` breaks at are content. Bytes are cut into lines before they are decoded, so that
-an invalid byte can be named by its place; encodings in which a line end is not one byte (UTF-16)
-are first turned into UTF-8.
+Lines end in `\n`, `\r\n` or `\r` only; other characters that `str.splitlines` breaks at are
+content. Bytes are split into lines before they are decoded, so that an invalid byte can be named
+by its line; encodings whose line ends are not single bytes (UTF-16) are converted to UTF-8 first.
 """
 
 import codecs
@@ -13,27 +12,27 @@ from dataclasses import dataclass
 
 from distilcli.errors import InputError, UsageError
 
-# No honest cell is longer; what is longer is an unclosed quote, a binary file or a bomb.
+# A longer line is an unclosed quote, a binary file or a decompression bomb.
 LONGEST = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """A text encoding that is known to exist; `by_line` if its line ends are single bytes."""
+    """A text encoding that Python knows; `by_line` if its line ends are single bytes."""
 
     name: str
     by_line: bool
 
 
 def checked_encoding(name: str) -> Encoding:
-    """Look an encoding up by its name; raise `UsageError` if Python knows none such."""
-    signs = '\r\n\t,"'
+    """Return the encoding of a name; raise `UsageError` if Python does not know it."""
+    ascii_marks = '\r\n\t,"'
     try:
-        by_line = signs.encode(name) == signs.encode("ascii")
+        by_line = ascii_marks.encode(name) == ascii_marks.encode("ascii")
         canonical = codecs.lookup(name).name
     except (LookupError, UnicodeError) as error:
         raise UsageError(
-            f"--encoding {name!r} is not known; take utf-8, latin-1, cp1252, utf-16 or the like"
+            f"`encoding` {name!r} is unknown; use utf-8, cp1252, latin-1, utf-16 or another"
         ) from error
     if canonical == "utf-8-sig":
         return Encoding("utf-8", by_line=True)
@@ -41,10 +40,10 @@ def checked_encoding(name: str) -> Encoding:
 
 
 def read_lines(chunks: Iterator[bytes], encoding: Encoding, source: str) -> Iterator[str]:
-    """Yield each line with its line end; a byte order mark at the very beginning is dropped.
+    """Yield each line with its line end; a leading byte order mark is dropped.
 
-    A line is yielded as soon as its end has come. Raises `InputError` for bytes that the encoding
-    does not have, and for a line beyond `LONGEST` bytes.
+    A line is yielded as soon as its end has come. Raises `InputError` for bytes that are invalid
+    in the encoding, and for a line longer than `LONGEST` bytes.
     """
     if not encoding.by_line:
         chunks = _as_utf8(chunks, encoding, source)
@@ -97,21 +96,21 @@ def _as_utf8(chunks: Iterator[bytes], encoding: Encoding, source: str) -> Iterat
         except UnicodeDecodeError as error:
             decoder.setstate(before)
             good = decoder.decode(chunk[: max(0, error.start - len(before[0]))])
-            place = f"{source}: line {line + good.count(chr(10))}"
+            where = f"{source}: line {line + good.count(chr(10))}"
             raise InputError(
-                f"{place}: byte 0x{error.object[error.start]:02x} is not {encoding.name} "
-                f"({error.reason}); name the file's own encoding with --encoding"
+                f"{where}: byte 0x{error.object[error.start]:02x} is not {encoding.name} "
+                f"({error.reason}); set the `encoding` of the file"
             ) from error
         except UnicodeError as error:
-            raise InputError(f"{source}: {error}; try --encoding {encoding.name}-le") from error
+            raise InputError(f"{source}: {error}; try `encoding` {encoding.name}-le") from error
         line += text.count("\n")
         yield text.encode("utf-8")
 
 
-def _invalid_byte(line: bytes, offset: int, encoding: Encoding, place: str) -> InputError:
+def _invalid_byte(line: bytes, offset: int, encoding: Encoding, where: str) -> InputError:
     utf16 = line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     way_out = "utf-16" if utf16 else "latin-1"
     return InputError(
-        f"{place}: byte {offset + 1} of the line (0x{line[offset]:02x}) is not {encoding.name}; "
-        f"if the file is not {encoding.name}, try --encoding {way_out}"
+        f"{where}: byte {offset + 1} of the line (0x{line[offset]:02x}) is not {encoding.name}; "
+        f"if the file is not {encoding.name}, try `encoding` {way_out}"
     )

@@ -1,10 +1,10 @@
-"""Lists in cells: JSON, or parts with a sign between them."""
+"""Lists in cells: JSON, or parts with a separator."""
 
 import json
 
 
 def parsed(cell: str) -> object:
-    """Return what a cell holds as JSON, numbers as they are spelled; None where it is none."""
+    """Return the JSON value of a cell, numbers as spelled; None if it is not JSON."""
     try:
         return json.loads(cell, parse_int=str, parse_float=str)
     except (ValueError, RecursionError):
@@ -12,9 +12,9 @@ def parsed(cell: str) -> object:
 
 
 def words_of(value: object) -> list[str | None] | None:
-    """Return words, or what each is labelled with: a list, also as JSON, or blanks between them.
+    """Return words or their tags: a list, a list as JSON, or a text split at blanks.
 
-    None is a word or a label that is missing; None instead of a list is a cell without one.
+    A missing word or tag is None; None instead of a list means that the cell has none.
     """
     if isinstance(value, str):
         value = parsed(value) if value.lstrip().startswith("[") else value.split()
@@ -23,7 +23,7 @@ def words_of(value: object) -> list[str | None] | None:
 
 
 def listed(value: object, separator: str = ",") -> list[str]:
-    """Return the labels of a cell: a list, a list as JSON, or a text with signs between them."""
+    """Return the labels of a cell: a list, a list as JSON, or a text with separators."""
     if isinstance(value, str) and value.lstrip().startswith("["):
         found = parsed(value)
         value = found if isinstance(found, list) else value

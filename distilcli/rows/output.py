@@ -1,4 +1,4 @@
-"""Where rows go: a file that appears whole or not at all, or a stream, flushed as it goes."""
+"""Where rows go: a file that appears whole or not at all, or a stream that is flushed at once."""
 
 import contextlib
 import errno
@@ -20,13 +20,13 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Output(Protocol):
-    """A place for text: `commit` ends it well, `discard` leaves nothing half-written behind."""
+    """A destination of text: `commit` finishes it, `discard` leaves nothing half-written behind."""
 
     def write(self, text: str) -> None:
-        """Write the text as UTF-8; raises `ResourceError` when the place is full."""
+        """Write the text as UTF-8; raise `ResourceError` if it cannot be written."""
 
     def flush(self) -> None:
-        """Let what was written be seen, if it can be seen before the end."""
+        """Make what was written visible, if it can be seen before the end."""
 
     def commit(self) -> None:
         """Finish."""
@@ -36,12 +36,12 @@ class Output(Protocol):
 
 
 def to_bytes(text: str) -> bytes:
-    r"""Return UTF-8; a lone surrogate becomes `\udXXX`, in JSON the escape for just that."""
+    r"""Return UTF-8; a lone surrogate becomes `\udXXX`, its own escape in JSON."""
     return text.encode("utf-8", "backslashreplace")
 
 
 def check_destination(path: str, *, force: bool) -> None:
-    """Raise `UsageError` if a file cannot be written to `path`, before any work is done."""
+    """Raise `UsageError` if no file can be written to `path`, before any work is done."""
     if not path:
         raise UsageError("the name of a file to write is empty ('')")
     target = Path(path)
@@ -56,9 +56,9 @@ def check_destination(path: str, *, force: bool) -> None:
     if target.is_dir():
         raise UsageError(f"{path}: is a folder; name a file in it")
     if target.exists() and not force:
-        raise UsageError(f"{path}: already exists; use --force to replace it")
+        raise UsageError(f"{path}: already exists; use `force` to replace it")
     if not target.parent.is_dir():
-        raise UsageError(f"{path}: there is no folder {str(target.parent)!r}; make it first")
+        raise UsageError(f"{path}: there is no folder {str(target.parent)!r}; create it first")
     if not os.access(target.parent, os.W_OK):
         raise UsageError(f"{path}: no permission to write to the folder {str(target.parent)!r}")
     if split_suffixes(path)[1] == "zstd":
@@ -66,7 +66,7 @@ def check_destination(path: str, *, force: bool) -> None:
 
 
 def is_same_file(path: str | Path, other: str | Path) -> bool:
-    """Say whether two paths mean one file, there or not yet, links followed; never a device."""
+    """Return whether two paths are the same file, existing or not, links followed; no device is."""
     one, two = Path(path).resolve(), Path(other).resolve()
     if _is_device(one):
         return False
@@ -79,7 +79,7 @@ def _is_device(path: Path) -> bool:
 
 @contextlib.contextmanager
 def _explained(name: str) -> Iterator[None]:
-    """Turn what the system says about a write into one line; a broken pipe is let through."""
+    """Turn an `OSError` of a write into one line; a broken pipe is passed on."""
     try:
         yield
     except BrokenPipeError:
@@ -91,12 +91,12 @@ def _explained(name: str) -> Iterator[None]:
 
 
 class StreamOutput:
-    """Standard output or another open text stream, written to as UTF-8 and left open."""
+    """Standard output or another open text stream, written as UTF-8 and left open."""
 
     def __init__(self, stream: TextIO, name: str = "standard output") -> None:
         self._stream = stream
         self._name = name
-        # Not the text layer: it would put its own encoding and line ends.
+        # Not the text layer, which has its own encoding and line ends.
         self._bytes: BinaryIO | None = getattr(stream, "buffer", None)
         stream.flush()
 
@@ -118,13 +118,13 @@ class StreamOutput:
         self.flush()
 
     def discard(self) -> None:
-        """See `Output`: what is out is out."""
+        """See `Output`; what is out cannot be taken back."""
 
 
 def _write_all(stream: BinaryIO, data: bytes) -> None:
-    """Write to a stream that may be unbuffered (PYTHONUNBUFFERED), and then may take a part only.
+    """Write to a stream that may take only a part at once.
 
-    A signal that comes in the middle, a slow pipe, or one made non-blocking are such cases.
+    An unbuffered stream (PYTHONUNBUFFERED) does after a signal or on a slow or non-blocking pipe.
     """
     left = memoryview(data)
     while left:
@@ -138,27 +138,27 @@ def _write_all(stream: BinaryIO, data: bytes) -> None:
 class FileOutput:
     """A file written under a temporary name beside its own and renamed by `commit`.
 
-    Until then an existing file stays as it is; it may even be the input that is being read.
+    Until then an existing file is unchanged; it may even be the input that is being read.
     """
 
     def __init__(self, path: str, compression: str | None) -> None:
         self._name = path
         self._compression = compression
-        # A link is kept and the file behind it replaced.
+        # A link is kept; the file behind it is replaced.
         self._target = Path(path).resolve()
-        # A name as long as names can be leaves no room for more.
+        # A name of maximal length leaves no room for a suffix.
         name = f".{self._target.name[:50]}.{os.urandom(4).hex()}.part"
         self.temporary = self._target.with_name(name)
-        # Whoever is to commit or discard may never get it, if a signal ends the run right here.
+        # If a signal ends the run right here, nobody can commit or discard.
         weakref.finalize(self, self.temporary.unlink, missing_ok=True)
         with _explained(path):
-            # Opened by number, so that the file gets the mode that the user's umask says.
+            # Opened by descriptor, so that the umask decides the mode.
             flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
             self._file = cast("BinaryIO", os.fdopen(os.open(self.temporary, flags, 0o666), "wb"))
         self._packed = compressor(self._file, compression)
 
     def another(self) -> "FileOutput":
-        """Return a second temporary for the same file."""
+        """Return a second temporary file for the same destination."""
         return FileOutput(self._name, self._compression)
 
     def write(self, text: str) -> None:
@@ -168,29 +168,29 @@ class FileOutput:
 
     @property
     def file(self) -> BinaryIO:
-        """The file itself, for a library that writes its own bytes (see `explained`)."""
+        """The file itself, for a library that writes its own bytes (inside `explained`)."""
         return self._file
 
     def explained(self) -> contextlib.AbstractContextManager[None]:
-        """Return a context that turns what the system says about a write into one line."""
+        """Return a context that turns an `OSError` into one line."""
         return _explained(self._name)
 
     def write_bytes(self, data: bytes) -> None:
-        """Write what is no text."""
+        """Write bytes."""
         with _explained(self._name):
             self._packed.write(data)
 
     def rewrite_start(self, data: bytes) -> None:
-        """Write over the first bytes of a file that is not packed, as the last thing."""
+        """Overwrite the first bytes of an uncompressed file, as the last step."""
         with _explained(self._name):
             self._file.seek(0)
             self._file.write(data)
 
     def flush(self) -> None:
-        """See `Output`: nobody looks before the end."""
+        """See `Output`; nobody sees the file before the end."""
 
     def finish(self) -> None:
-        """Write out and close the temporary; it stays under its name."""
+        """Flush and close the temporary file, which keeps its name."""
         with _explained(self._name):
             if self._packed is not self._file:
                 self._packed.close()
@@ -214,7 +214,7 @@ class FileOutput:
     def discard(self) -> None:
         """See `Output`."""
         for stream in (self._packed, self._file):
-            # A full disk fails again when the buffers are emptied; the file goes anyway.
+            # On a full disk flushing fails again; the file is removed anyway.
             with contextlib.suppress(OSError, ValueError):
                 stream.close()
         self.temporary.unlink(missing_ok=True)
@@ -243,15 +243,15 @@ Kept = TypeVar("Kept", bound="WholeOrNothing")
 
 
 class WholeOrNothing(ABC):
-    """A context manager that keeps what was written only if all went well."""
+    """A context manager that keeps what was written only if no error occurred."""
 
     @abstractmethod
     def close(self) -> None:
-        """Finish, and give files their names."""
+        """Finish and give files their names."""
 
     @abstractmethod
     def abort(self) -> None:
-        """Give up: nothing is left of a file."""
+        """Give up; no file is left."""
 
     def __enter__(self: Kept) -> Kept:
         return self
@@ -273,7 +273,7 @@ class WholeOrNothing(ABC):
 
 
 def open_output(destination: str | TextIO, compression: str | None, *, force: bool) -> Output:
-    """Open a path, or take a stream; what is there but no file (a pipe, a device) is a stream."""
+    """Open a path, or wrap a stream; an existing pipe or device is a stream too."""
     if not isinstance(destination, str):
         return StreamOutput(destination)
     check_destination(destination, force=force)
@@ -283,7 +283,7 @@ def open_output(destination: str | TextIO, compression: str | None, *, force: bo
 
 
 def write_text(path: str, text: str) -> None:
-    """Write a small file whole or not at all, over one that is there; its name may pack it."""
+    """Replace a small file, whole or not at all; its suffix may say to compress it."""
     output = open_output(path, split_suffixes(path)[1], force=True)
     try:
         output.write(text)

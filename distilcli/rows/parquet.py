@@ -1,8 +1,8 @@
 """Rows to Parquet, with the extra `parquet`: the input's columns as text, the new ones typed.
 
 Parquet fixes its columns before the first row. So rows are held back until one has all its new
-values, whose types are then the columns'; and `error` and `truncated`, which only some rows have,
-are always there, empty where nothing befell.
+values, whose types become the columns' types; and `error` and `truncated`, which only some rows
+have, are always columns.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ from distilcli.errors import InputError, UsageError
 from distilcli.rows.jsonl import as_cell
 from distilcli.rows.output import FileOutput, Output
 from distilcli.rows.row import Row
-from distilcli.rows.writer import RENAMING, AddedNames, Block, RowWriter, unique_names
+from distilcli.rows.row_writer import RENAMING, AddedNames, Block, RowWriter, unique_names
 
 Cells = dict[str, object]
 
@@ -22,7 +22,7 @@ _MOST_WAITING = 20_000
 
 
 def require_pyarrow() -> tuple[Any, Any]:
-    """Return `pyarrow` and `pyarrow.parquet`; raise `UsageError` where they are missing."""
+    """Return `pyarrow` and `pyarrow.parquet`; raise `UsageError` if they are missing."""
     try:
         return importlib.import_module("pyarrow"), importlib.import_module("pyarrow.parquet")
     except ImportError as error:
@@ -32,15 +32,15 @@ def require_pyarrow() -> tuple[Any, Any]:
 
 
 class ParquetWriter(RowWriter):
-    """A Parquet file, a row group a block; numbers and vectors keep their type, lists are JSON."""
+    """A Parquet file, a row group per block; numbers and vectors stay typed, lists are JSON."""
 
     def __init__(
         self, output: Output, names: AddedNames, columns: Sequence[str], new_columns: Sequence[str]
     ) -> None:
-        """Raise `UsageError` where the output is no file, or pyarrow is missing."""
+        """Raise `UsageError` if the output is not a file or pyarrow is missing."""
         super().__init__(output, names)
         if not isinstance(output, FileOutput):
-            raise UsageError("Parquet is written to a file; add -o FILE.parquet")
+            raise UsageError("Parquet cannot be streamed; name an output file, FILE.parquet")
         self._arrow, self._parquet = require_pyarrow()
         self._output: FileOutput = output
         self._columns = tuple(columns)
@@ -75,7 +75,7 @@ class ParquetWriter(RowWriter):
             if surplus := cells.keys() - known:
                 raise InputError(
                     f"{row.source}: line {row.line}: has a column {min(surplus)!r} that the first "
-                    "rows had not, and Parquet fixes its columns; write JSONL"
+                    "rows lack, and Parquet fixes its columns; write JSONL"
                 )
         arrays = [
             self._array(field.type, [cells.get(field.name) for _, cells in self._waiting])
@@ -86,7 +86,7 @@ class ParquetWriter(RowWriter):
             self._writer.write_table(self._arrow.table(arrays, schema=self._schema))
 
     def _open(self) -> None:
-        """Fix the columns: the input's as text, the new ones by what the rows so far hold."""
+        """Fix the columns: the input's as text, the new ones by the values so far."""
         arrow = self._arrow
         inputs = dict.fromkeys(unique_names(self._columns))
         inputs |= dict.fromkeys(
@@ -130,7 +130,7 @@ class ParquetWriter(RowWriter):
     def abort(self) -> None:
         """See `RowWriter`."""
         if self._writer is not None:
-            # Its footer goes into a file that is thrown away, but a closed file it would not take.
+            # It writes a footer, so it must be closed before the file is.
             with contextlib.suppress(Exception):
                 self._writer.close()
         super().abort()

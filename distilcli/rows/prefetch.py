@@ -1,38 +1,38 @@
-"""Items pulled from an iterable on a thread of their own, a bounded stretch ahead.
+"""Read ahead: a thread pulls items from an iterable into a bounded buffer.
 
-A taker waits until there is as much as it may hold, so that the same items make the same windows
-in every run. A live source may block for hours, and whoever takes items must not block with it: of
-one the taker waits for one item, and then gets whatever else has come by now. Only while items
-keep arriving in quick succession does it linger a moment: a window of three rows is hardly worth
-sorting.
+`take` waits until the buffer is full, so that the same items make the same windows in every run.
+A live source may block for hours, and its consumer must not block with it: there `take` waits for
+one item and returns it with whatever else has come by then. It lingers a moment only while items
+keep arriving in quick succession, because sorting a window of three rows gains little.
 """
 
+import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
 
-
 _QUIET_SECONDS = 0.002  # no item for this long: the source has paused
-_LINGER_SECONDS = 0.02  # never keep a row that has come for longer than this
-_FAREWELL_SECONDS = 0.1  # a reader that is blocked in a pipe cannot be waited for
+_LINGER_SECONDS = 0.02  # a row that has come is never held longer than this
+_JOIN_SECONDS = 0.1  # a reader blocked in a pipe cannot be waited for
+_POLL_SECONDS = 0.2  # Windows delivers Ctrl-C only between waits
 
 
 class ReadAhead(Generic[Item]):
-    """A buffer of at most `max_rows` items, or of `max_size` characters and one item more."""
+    """A buffer of at most `max_rows` items, or of `max_size` characters and one more item."""
 
     def __init__(
         self,
         items: Iterable[Item],
         *,
-        size: Callable[[Item], int],
         max_rows: int,
-        max_size: int,
         live: bool,
+        size: Callable[[Item], int] = lambda _: 0,
+        max_size: int = sys.maxsize,
     ) -> None:
-        """Read from `items`, which come in their own time where they are `live`."""
+        """Read from `items`; with `live` they may take any time to come."""
         self._source = items
         self._live = live
         self._size = size
@@ -46,17 +46,22 @@ class ReadAhead(Generic[Item]):
         self._thread = threading.Thread(target=self._read, name="distil-reader", daemon=True)
 
     def start(self) -> None:
-        """Begin to pull items."""
+        """Start pulling items."""
         self._thread.start()
+
+    def __iter__(self) -> Iterator[list[Item]]:
+        """Yield what `take` returns until the end."""
+        while items := self.take():
+            yield items
 
     def take(self) -> list[Item]:
         """Wait for items and return all that have come; an empty list is the end.
 
-        Raises what the iterable raised, after the items that came before it have been taken.
+        Raises what the iterable raised, once the items before it have been taken.
         """
         with self._changed:
             while not (self._ended or self._full() or (self._live and self._waiting)):
-                self._changed.wait()
+                self._changed.wait(_POLL_SECONDS)
             if self._live:
                 self._linger()
             items, self._waiting, self._waiting_size = self._waiting, [], 0
@@ -72,13 +77,13 @@ class ReadAhead(Generic[Item]):
             return self._ended and not self._waiting
 
     def close(self) -> None:
-        """Stop pulling, drop what was not taken, and let a waiting `take` go."""
+        """Stop pulling, drop what was not taken, and release a waiting `take`."""
         with self._changed:
             self._ended = True
             self._waiting = []
             self._changed.notify_all()
         if self._thread.is_alive():
-            self._thread.join(_FAREWELL_SECONDS)
+            self._thread.join(_JOIN_SECONDS)
 
     def _linger(self) -> None:
         deadline = time.monotonic() + _LINGER_SECONDS
@@ -106,7 +111,7 @@ class ReadAhead(Generic[Item]):
             self._changed.notify_all()
 
     def _put(self, item: Item, size: int) -> bool:
-        """Add an item once there is room; False when nobody wants it any more."""
+        """Add an item once there is room; False after `close`."""
         with self._changed:
             while self._full() and not self._ended:
                 self._changed.wait()

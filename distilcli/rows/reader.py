@@ -1,8 +1,8 @@
-"""The one reader: files, pipes and texts to rows, one at a time and each as soon as it is there.
+"""The one reader: files, pipes and texts to rows, one at a time and each as soon as it comes.
 
-Nothing is opened before the first row or the columns are asked for; then every header is looked
-at once, so that a file that does not fit is found before any work is done. A row that cannot be
-used comes out marked (`Row.error`); what becomes of it is for the caller to say.
+Nothing is opened before the first row or the columns are needed. Then every header is read, so
+that a file that does not fit is found before any work is done. An unusable row has an `error`;
+the caller decides what happens to it.
 """
 
 import itertools
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
-from distilcli.errors import InputError, UsageError
+from distilcli.errors import InputError, UsageError, spelled
 from distilcli.rows.formats import INPUT_FORMATS, checked_delimiter, known_format
 from distilcli.rows.inputs import ByteSource, Input, find_inputs
 from distilcli.rows.lines import checked_encoding, read_lines
@@ -31,26 +31,25 @@ def open_rows(
     no_header: bool = False,
     limit: int | None = None,
 ) -> "RowSource":
-    """Return the rows of files, globs, standard input (`-`), or of those given as they are.
+    """Return the rows of files, globs and standard input (`-`), or of `texts` or `given` rows.
 
-    Given are `texts`, which make a column `text`, or rows of other columns.
+    `texts` make a column `text`. `text_column` is a name or, for JSONL, a dotted path; by default
+    a usual name is looked for. With `no_header` the columns of delimited files are `1`, `2`, ….
+    `limit` is the maximum number of rows. Blank lines are skipped, except in plain text, where
+    each line is a row.
 
-    `text_column` is a name or, for JSONL, a dotted path; left out, a usual name is looked for.
-    With `no_header` the columns of delimited files are called `1`, `2`, …. `limit` ends after so
-    many rows. Blank lines are skipped, except in plain text, where each line is a row.
-
-    All paths are checked here, none is opened: raises `InputError` for what cannot be read and
-    `UsageError` for settings that cannot be meant.
+    Checks all paths and opens none: raises `InputError` for what cannot be read and `UsageError`
+    for settings that make no sense.
     """
     if texts:
-        given = Given("--text", ("text",), [[text] for text in texts])
+        given = Given(spelled("`texts`"), ("text",), [[text] for text in texts])
     if not paths and given is None:
-        raise UsageError("there is nothing to read; give files, - for standard input, or --text")
+        raise UsageError("nothing to read; give files, - for standard input, or `texts`")
     if paths and given is not None:
         raise UsageError(f"files and {given.name} do not go together; give one of them")
     if given is not None and (input_format is not None or delimiter is not None or no_header):
         raise UsageError(
-            f"--input-format, --delimiter and --no-header are for files, not {given.name}"
+            f"`input_format`, `delimiter` and `no_header` are for files, not {given.name}"
         )
     settings = ReadSettings(
         text_column=text_column,
@@ -61,15 +60,15 @@ def open_rows(
     if given is not None:
         return RowSource((), given, settings, limit)
     if input_format is not None:
-        input_format = known_format(input_format, INPUT_FORMATS, "--input-format")
+        input_format = known_format(input_format, INPUT_FORMATS, "input_format")
     return RowSource(find_inputs(paths, input_format), None, settings, limit)
 
 
 class RowSource:
-    """The rows of a run, in order, to be iterated once; a context manager that closes its file.
+    """The rows of a run, in order, iterated once; a context manager that closes its file.
 
-    `columns`, `text_column`, `format` and `delimiter` are those of the first input, and read no
-    further than its first row, which is kept.
+    `columns`, `text_column`, `format` and `delimiter` are those of the first input; they read
+    only up to its first row, which is kept.
     """
 
     def __init__(
@@ -86,8 +85,8 @@ class RowSource:
         self._headers: list[tuple[str, tuple[str, ...]]] = []
         self._bytes: ByteSource | None = None
         self._bytes_before = 0
-        most = None if limit is None else min(limit, sys.maxsize)
-        self._rows = itertools.islice(self._all_rows(), most)
+        stop = None if limit is None else min(limit, sys.maxsize)
+        self._rows = itertools.islice(self._all_rows(), stop)
 
     def __iter__(self) -> Iterator[Row]:
         return self._rows
@@ -104,13 +103,13 @@ class RowSource:
         self.close()
 
     def close(self) -> None:
-        """Close the file that is being read."""
+        """Close the open file."""
         if self._bytes is not None:
             self._bytes.close()
 
     @property
     def name(self) -> str:
-        """What is read, for messages."""
+        """The name of the input, for messages."""
         if self._given is not None:
             return self._given.name
         others = len(self._inputs) - 1
@@ -118,12 +117,12 @@ class RowSource:
 
     @property
     def paths(self) -> list[Path]:
-        """The files that are read; standard input has no path."""
+        """The paths of the files; standard input has none."""
         return [source.path for source in self._inputs if source.path is not None]
 
     @property
     def is_stream(self) -> bool:
-        """Whether rows may come in their own time: standard input or a named pipe is read."""
+        """Whether rows may take any time to come: from standard input or a named pipe."""
         return any(source.size is None for source in self._inputs)
 
     @property
@@ -133,17 +132,17 @@ class RowSource:
 
     @property
     def format(self) -> str:
-        """The format of the first input; what is given without files counts as txt."""
+        """The format of the first input; rows given without files count as txt."""
         return self._first_table().format
 
     @property
     def delimiter(self) -> str | None:
-        """The delimiter of the first input; None if it is not a delimited file."""
+        """The delimiter of the first input; None if it is not delimited."""
         return self._first_table().delimiter
 
     @property
     def text_column(self) -> str:
-        """The column (or path) that holds the text; raises `InputError` if a file has none."""
+        """The column (or path) that holds the text; raises `InputError` if a file lacks it."""
         found = self._found_text_column()
         for name, columns in self._headers:
             if found not in columns:
@@ -158,19 +157,20 @@ class RowSource:
         if self.format == "jsonl" and not self.columns:
             return wanted or "text"
         if wanted is None:
-            is_table = self.format != "jsonl"
-            return default_text_column(self.columns, self.name, complete=is_table)
+            has_header = self.delimiter is not None and not self._settings.no_header
+            return default_text_column(
+                self.columns, self.name, complete=self.format != "jsonl", delimited=has_header
+            )
         return self.find_column(wanted)
 
     def find_column(self, wanted: str) -> str:
-        """Return another column by its name (or path), checked like the text column."""
+        """Return a column by its name (or path); raise `InputError` if the first input lacks it."""
         return find_column(self.columns, wanted, self.name, dotted=self.format == "jsonl")
 
     def usual_column(self, *usual: str, option: str, wanted: str | None = None) -> str:
-        """Return the column of the first usual name that there is, or the only one of plain text.
+        """Return the `wanted` column, else the first with a usual name, or that of plain text.
 
-        Or the one that is `wanted`, as `find_column` does. Raises `InputError` that names the
-        `option` by which another can be said.
+        Raises `InputError` naming the `option` that sets the column.
         """
         if wanted is not None:
             return self.find_column(wanted)
@@ -182,12 +182,12 @@ class RowSource:
 
     @property
     def bytes_read(self) -> int:
-        """Bytes read so far, as they lie in the files (packed if they are packed)."""
+        """Bytes read from the files so far, before decompression."""
         return self._bytes_before + (self._bytes.bytes_read if self._bytes else 0)
 
     @property
     def bytes_total(self) -> int | None:
-        """Bytes of all files; None where a stream or a text is among them."""
+        """Bytes of all files; None if a stream or a text is among the inputs."""
         sizes = [source.size for source in self._inputs if source.size is not None]
         return sum(sizes) if sizes and len(sizes) == len(self._inputs) else None
 
@@ -201,7 +201,7 @@ class RowSource:
         return self._first
 
     def _check_headers(self) -> None:
-        """Look at the header of every regular file, so that none fails after hours of work."""
+        """Check the header of every regular file, so that none fails after hours of work."""
         if len(self._inputs) == 1:
             return
         first: tuple[str, tuple[str, ...]] | None = None
@@ -240,13 +240,13 @@ class RowSource:
 
 
 def read_text(path: str, *, encoding: str = "utf-8") -> str:
-    """Return the whole text of a file, or of standard input (`-`), unpacked and decoded.
+    """Return the whole text of a file, or of standard input (`-`), decompressed and decoded.
 
     Raises `InputError` and `UsageError` as `open_rows` and its rows do.
     """
     source, *others = find_inputs([path], "txt")
     if others:
-        raise UsageError(f"{path}: {len(others) + 1} files match where one is meant; name one")
+        raise UsageError(f"{path}: {len(others) + 1} files match; name one")
     file = ByteSource(source)
     try:
         return "".join(read_lines(file.chunks, checked_encoding(encoding), source.name))

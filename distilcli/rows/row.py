@@ -1,34 +1,33 @@
-"""A row, and how its cells are found: by column name, or by a dotted path into JSON."""
+"""A row and its cells, found by column name or by a dotted path into JSON."""
 
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from distilcli.errors import InputError, RowError
-from distilcli.rows.formats import TEXT_COLUMNS
-
-_LISTED = 20
+from distilcli.rows.formats import LONGEST_NAME, TEXT_COLUMNS, are_names
+from distilcli.wording import listing
 
 
 class JsonText(str):
-    """A value that is JSON already and goes out as it is."""
+    """A value that is JSON already and goes out unchanged."""
 
     __slots__ = ()
 
 
 class NumberText(JsonText):
-    """A JSON number as it was written: `1.0`, `1e5` and 23 digits keep their spelling."""
+    """A JSON number as written: `1.0`, `1e5` and 23 digits keep their spelling."""
 
     __slots__ = ()
 
 
 @dataclass(slots=True)
 class Row:
-    """One row of the input, as it came.
+    """One row of the input.
 
-    `cells` stand in the order of `columns`: texts from delimited files, JSON values (numbers as
+    `cells` are in the order of `columns`: texts from delimited files, JSON values (numbers as
     `NumberText`) from JSONL. `line` is the physical line, from 1, where the row begins; `raw` the
-    text of a JSONL line without its line end. `error` says why the row cannot be used.
+    text of a JSONL line without its line end. `error` says why the row is unusable.
     """
 
     columns: tuple[str, ...]
@@ -42,23 +41,22 @@ class Row:
 def cell_text(row: Row, column: str) -> str:
     """Return the text of a row's cell; `column` may be a dotted path (`reviews.0.body`) in JSON.
 
-    Numbers give their spelling. Raises `RowError` where there is no value (missing or null), or
-    one that is not text.
+    Numbers keep their spelling. Raises `RowError` for a missing or null value, a list or an object.
     """
     value = cell_value(row, column)
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
-    place = f"{row.source}: line {row.line}"
+    where = f"{row.source}: line {row.line}"
     if value is None:
-        raise RowError(f"{place}: no value at {column!r}")
+        raise RowError(f"{where}: no value at {column!r}")
     kind = "an object" if isinstance(value, dict) else "a list"
-    raise RowError(f"{place}: the value at {column!r} is {kind}, not text")
+    raise RowError(f"{where}: the value at {column!r} is {kind}, not text")
 
 
 def cell_value(row: Row, column: str) -> object:
-    """Return a row's cell as it came, by name or dotted path; None where there is none."""
+    """Return a row's cell unchanged, by name or dotted path; None if there is none."""
     if column in row.columns:
         return row.cells[row.columns.index(column)]
     value: object = dict(zip(row.columns, row.cells, strict=True))
@@ -73,7 +71,7 @@ def cell_value(row: Row, column: str) -> object:
 
 
 def find_column(columns: Sequence[str], wanted: str, source: str, *, dotted: bool = False) -> str:
-    """Return `wanted` if it is one of `columns`, or with `dotted` a path that begins in one.
+    """Return `wanted` if it is one of `columns`, or with `dotted` a path that begins with one.
 
     Raises `InputError` that lists the columns and suggests the nearest.
     """
@@ -85,11 +83,13 @@ def find_column(columns: Sequence[str], wanted: str, source: str, *, dotted: boo
     raise InputError(f"no column {wanted!r} in {source}{hint} {_listed(columns)}")
 
 
-def default_text_column(columns: Sequence[str], source: str, *, complete: bool = True) -> str:
-    """Return the column that holds the text by its usual name, or the only one there is.
+def default_text_column(
+    columns: Sequence[str], source: str, *, complete: bool = True, delimited: bool = False
+) -> str:
+    """Return the text column: one with a usual name, or the only one.
 
-    Without `complete` there may be more columns in later rows, so that one alone says nothing.
-    Raises `InputError` where the columns do not say it.
+    Without `complete` later rows may have more columns, so that a single one says nothing. Raises
+    `InputError` where no column qualifies; `delimited` files may just lack a header.
     """
     if complete and len(columns) == 1:
         return columns[0]
@@ -97,17 +97,19 @@ def default_text_column(columns: Sequence[str], source: str, *, complete: bool =
         for name in columns:
             if name.lower() == usual:
                 return name
-    raise InputError(
-        f"no text column found in {source}; name it with --text-column {_listed(columns)}"
-    )
+    way_out = "name it with `text_column`"
+    if delimited and not (are_names(columns) and all(map(_is_name, columns))):
+        longest = max(range(len(columns)), key=lambda index: len(columns[index]))
+        way_out += f", or if line 1 is a row: `no_header` and `text_column` {longest + 1}"
+    raise InputError(f"no text column found in {source}; {way_out} {_listed(columns)}")
 
 
 def find_usual_column(
     columns: Sequence[str], usual: Sequence[str], source: str, *, option: str
 ) -> str:
-    """Return the column that has the first name of `usual` that there is, in whatever case.
+    """Return the column with the first name of `usual` that is there, ignoring case.
 
-    Raises `InputError` that lists the columns and names the `option` for another.
+    Raises `InputError` that lists the columns and names the `option` that sets the column.
     """
     for wanted in usual:
         for name in columns:
@@ -118,6 +120,10 @@ def find_usual_column(
     )
 
 
+def _is_name(cell: str) -> bool:
+    return not cell.replace(".", "").replace("-", "").isdecimal()
+
+
 def _listed(columns: Sequence[str]) -> str:
-    more = [f"and {len(columns) - _LISTED} more"] if len(columns) > _LISTED else []
-    return f"(columns: {', '.join([*columns[:_LISTED], *more])})"
+    names = [name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…" for name in columns]
+    return f"(columns: {listing(names, most=20)})"

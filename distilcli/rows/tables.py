@@ -1,7 +1,7 @@
-"""One input opened: its first line says what it is and which columns it has, then rows follow.
+"""One opened input: its first line tells its format and columns, then rows follow.
 
-The first line of a table is its header, and sets its width; a row that does not fit comes out
-marked, padded to the width, with what was left over in its error message.
+The header of a table sets its width; a row of another width has an `error` with its surplus cells
+and is padded.
 """
 
 import itertools
@@ -17,14 +17,15 @@ from distilcli.rows.jsonl import parse_line
 from distilcli.rows.lines import Encoding, read_lines
 from distilcli.rows.row import Row
 from distilcli.rows.squad import squad_rows
+from distilcli.wording import count
 
-# So many faulty lines at the start of a JSONL file say that it is not one.
+# A file that begins with so many faulty lines is not JSONL.
 _PATIENCE = 100
 
 
 @dataclass(frozen=True, slots=True)
 class ReadSettings:
-    """How the user says that the inputs are to be read."""
+    """How to read the inputs."""
 
     text_column: str | None
     encoding: Encoding
@@ -34,7 +35,7 @@ class ReadSettings:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """An opened input: what its first line told, and the rows that follow."""
+    """An opened input: its format, its columns and its rows."""
 
     format: str
     delimiter: str | None
@@ -44,14 +45,14 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """Rows given on the command line, by the options that `name` says."""
+    """Rows given without a file, by the options in `name`."""
 
     name: str
     columns: tuple[str, ...]
     cells: Sequence[Sequence[str]]
 
     def table(self) -> Table:
-        """Return them as a table; such rows have no format of their own and count as texts."""
+        """Return them as a table of format txt."""
         rows = (
             Row(self.columns, cells, self.name, line)
             for line, cells in enumerate(self.cells, start=1)
@@ -60,9 +61,9 @@ class Given:
 
 
 def open_table(source: Input, chunks: Iterator[bytes], settings: ReadSettings) -> Table:
-    """Read the first line of an input (for JSONL up to its first object) and return its table.
+    """Read the first line of an input (of JSONL up to its first object) and return its table.
 
-    Raises `InputError` where there is none, or where the file is not what it is said to be.
+    Raises `InputError` for an empty input and for one that is not in its format.
     """
     lines = read_lines(chunks, settings.encoding, source.name)
     first_line = next(lines, None)
@@ -75,7 +76,7 @@ def open_table(source: Input, chunks: Iterator[bytes], settings: ReadSettings) -
     is_delimited = kind not in {"txt", "jsonl", "squad", "conll"}
     if not is_delimited and (settings.delimiter is not None or settings.no_header):
         raise UsageError(
-            f"{source.name}: --delimiter and --no-header are for csv and tsv, not {kind}"
+            f"{source.name}: `delimiter` and `no_header` are for csv and tsv, not {kind}"
         )
     if kind == "txt":
         return _text_table(lines, source.name)
@@ -93,7 +94,7 @@ def open_table(source: Input, chunks: Iterator[bytes], settings: ReadSettings) -
 
 def _sniffed(first_line: str, settings: ReadSettings) -> tuple[str, str | None]:
     if settings.delimiter is not None or settings.no_header:
-        # Only a table has delimiters, and only a table can lack a header.
+        # Only a table has a delimiter or can lack a header.
         return "csv", settings.delimiter
     return sniff_format(first_line, settings.text_column)
 
@@ -149,7 +150,7 @@ def _delimited_table(
 def _row_maker(
     columns: tuple[str, ...], source: str, delimiter: str, expected: str
 ) -> Callable[[Record], Row]:
-    """Return the function that makes rows of records and marks those that do not fit."""
+    """Return the function that makes rows of records; those that do not fit get an `error`."""
     width = len(columns)
 
     def row(record: Record) -> Row:
@@ -164,14 +165,14 @@ def _row_maker(
 
 
 def _misfit(record: Record, columns: tuple[str, ...], delimiter: str, expected: str) -> str:
-    """Say what is wrong with a record, surplus cells included: nowhere else are they kept."""
+    """Describe what is wrong with a record, with its surplus cells, which are kept nowhere else."""
     found, width = len(record.cells), len(columns)
-    place = f"line {record.line}"
+    where = f"line {record.line}"
     if record.unclosed:
         column = columns[found - 1] if found <= width else str(found)
-        error = f"{place}, column {column!r}: a quote is opened and never closed"
+        error = f"{where}, column {column!r}: a quote is opened and never closed"
     else:
-        error = f"{place}: {found} cell{'' if found == 1 else 's'} where {expected}"
+        error = f"{where}: {count(found, 'cell')} where {expected}"
     if found <= width:
         return error
     surplus = ", ".join(map(repr, record.cells[width:]))

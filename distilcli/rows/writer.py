@@ -1,34 +1,30 @@
-"""The one writer: rows with their additions to CSV, TSV, JSONL or a JSON array.
+"""The one writer: rows with their additions to any output format.
 
 Every input column goes out first, in place and untouched, and the new ones after it. A file
 appears whole or not at all; a stream gets each block of rows at once. Additions that only some
-rows have (`error`, `truncated`) become columns when they turn up: a file's header is then
-rewritten at the end, while a stream's header is made from its first block; what comes later is
-counted in `unshown`, and the first errors among it are kept in `unshown_errors`.
+rows have (`error`, `truncated`) become columns when they turn up: a file's header is rewritten at
+the end, while a stream's header is made from its first block. What comes after that is counted in
+`unshown`, and its first errors are kept in `unshown_errors`.
 """
 
-import itertools
-from abc import abstractmethod
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
 from distilcli.errors import UsageError
 from distilcli.rows.compression import decompress
+from distilcli.rows.conll_writer import ConllWriter
 from distilcli.rows.delimited import Records, join, join_header
 from distilcli.rows.formats import OUTPUT_FORMATS, known_format, output_format_of, split_suffixes
 from distilcli.rows.jsonl import object_text, splice
 from distilcli.rows.layout import Layout
 from distilcli.rows.lines import checked_encoding, read_lines
-from distilcli.rows.output import FileOutput, Output, WholeOrNothing, open_output
+from distilcli.rows.output import FileOutput, Output, open_output
+from distilcli.rows.parquet import ParquetWriter
 from distilcli.rows.row import Row
+from distilcli.rows.row_writer import AddedNames, Block, RowWriter, unique_names
 
-RENAMING = "predicted_"
 _ERRORS_KEPT = 20
-
-Block = Sequence[tuple[Row, Mapping[str, object]]]
 
 
 def open_writer(
@@ -42,14 +38,14 @@ def open_writer(
     prefix: str = "",
     force: bool = False,
     conll: bool = False,
-) -> "RowWriter":
-    """Return a writer of rows that came with `columns` (format and delimiter as they were read).
+) -> RowWriter:
+    """Return a writer of rows that were read with `columns`, `input_format` and `delimiter`.
 
-    `destination` is a path or an open text stream. The format is `output_format`, else by the
-    path's suffix, else the input's own (texts go out as TSV, SQuAD's rows as JSONL). With `conll`
-    the new columns are those that a `ConllWriter` needs, so that rows may go out as CoNLL. If one
-    of `new_columns` is an input column already, all new ones are renamed. Raises `UsageError` for
-    a file that may not be written, before anything is.
+    `destination` is a path or an open text stream. The format is `output_format`, else that of
+    the path's suffix, else the input's own (texts become TSV, SQuAD becomes JSONL). With `conll`
+    the new columns are those of a `ConllWriter`, so that rows may be written as CoNLL. If one of
+    `new_columns` is an input column already, all new ones are renamed. Raises `UsageError` for a
+    file that cannot be written, before anything is.
     """
     if isinstance(destination, Path):
         destination = str(destination)
@@ -58,14 +54,10 @@ def open_writer(
     compression = split_suffixes(destination)[1] if isinstance(destination, str) else None
     output = open_output(destination, compression, force=force)
     if kind == "conll":
-        from distilcli.rows.conll_writer import ConllWriter  # noqa: PLC0415 (as Parquet's)
-
         return ConllWriter(output)
     if kind in ("jsonl", "json"):
         return JsonWriter(output, names, array=kind == "json")
     if kind == "parquet":
-        from distilcli.rows.parquet import ParquetWriter  # noqa: PLC0415 (it builds on this module)
-
         try:
             return ParquetWriter(output, names, columns, new_columns)
         except UsageError:
@@ -83,7 +75,7 @@ def _kind(
 ) -> str:
     further = ("conll",) if conll else ()
     if output_format is not None:
-        return known_format(output_format, (*OUTPUT_FORMATS, *further), "--format")
+        return known_format(output_format, (*OUTPUT_FORMATS, *further), "output_format")
     if isinstance(destination, str):
         return output_format_of(destination, further)
     if input_format in (*OUTPUT_FORMATS, *further):
@@ -91,84 +83,8 @@ def _kind(
     return "tsv" if input_format == "txt" else "jsonl"
 
 
-@dataclass(frozen=True, slots=True)
-class AddedNames:
-    """How added columns are called, so that they never stand for an input's own."""
-
-    prefix: str
-    renamed: bool
-    taken: frozenset[str]
-
-    @classmethod
-    def chosen(cls, columns: Sequence[str], new: Sequence[str], prefix: str) -> "AddedNames":
-        """Choose the prefix that keeps `new` apart from the input's `columns`.
-
-        Raises `UsageError` where even the renaming prefix leaves two of one name.
-        """
-        taken = frozenset(columns)
-        for candidate in (prefix, RENAMING + prefix):
-            clashing = [candidate + name for name in new if candidate + name in taken]
-            if not clashing:
-                return cls(candidate, candidate != prefix, taken)
-        raise UsageError(f"the input has a column {clashing[0]!r} already; give another --prefix")
-
-    def apply(self, row: Row, additions: Mapping[str, object]) -> dict[str, object]:
-        """Return `additions` under the names they get; a late clash is renamed by itself."""
-        named = {}
-        for key, value in additions.items():
-            name = self.prefix + key
-            while name in self.taken or name in row.columns:
-                name = RENAMING + name
-            named[name] = value
-        return named
-
-
-class RowWriter(WholeOrNothing):
-    """Writes blocks of rows; as a context manager it keeps the file only if all went well.
-
-    `prefix` is what added columns begin with, `renamed` whether a clash of names made it so, and
-    `unshown` counts the rows, by column, whose late additions a stream had no column for;
-    `unshown_errors` are the first of the errors among them, which name rows and surplus cells,
-    and `more_errors` counts the others.
-    """
-
-    def __init__(self, output: Output, names: AddedNames) -> None:
-        self._output = output
-        self._names = names
-        self.unshown: Counter[str] = Counter()
-        self.unshown_errors: list[str] = []
-        self.more_errors = 0
-
-    @property
-    def prefix(self) -> str:
-        """What the names of added columns begin with."""
-        return self._names.prefix
-
-    @property
-    def renamed(self) -> bool:
-        """Whether `prefix` was put because an added column had the name of an input column."""
-        return self._names.renamed
-
-    def write_rows(self, block: Block) -> None:
-        """Write rows, each with its additions by name; on a stream they are seen at once."""
-        self._write([(row, self._names.apply(row, additions)) for row, additions in block])
-        self._output.flush()
-
-    @abstractmethod
-    def _write(self, block: Block) -> None:
-        """Write rows whose additions have their final names."""
-
-    def close(self) -> None:
-        """Finish: what has no rows gets its header, and a file gets its name."""
-        self._output.commit()
-
-    def abort(self) -> None:
-        """Give up: nothing is left of a file."""
-        self._output.discard()
-
-
 class JsonWriter(RowWriter):
-    """JSON lines, or with `array` one JSON array with an element a line."""
+    """JSON lines, or with `array` a JSON array with one element per line."""
 
     def __init__(self, output: Output, names: AddedNames, *, array: bool) -> None:
         super().__init__(output, names)
@@ -199,18 +115,8 @@ class JsonWriter(RowWriter):
         super().close()
 
 
-def unique_names(columns: Sequence[str]) -> tuple[str, ...]:
-    """Return the names with `_2`, `_3`, … where one comes again: a JSON object has each once."""
-    names: list[str] = []
-    for column in columns:
-        numbered = (f"{column}_{number}" for number in itertools.count(2))
-        free = (name for name in itertools.chain([column], numbered) if name not in names)
-        names.append(next(name for name in free if name == column or name not in columns))
-    return tuple(names)
-
-
 class DelimitedWriter(RowWriter):
-    """CSV and TSV, whose header must know all columns before the first row."""
+    """CSV and TSV, whose header must name all columns before the first row."""
 
     def __init__(
         self,
@@ -268,7 +174,7 @@ class DelimitedWriter(RowWriter):
         super().close()
 
     def _with_full_header(self, written: FileOutput) -> FileOutput:
-        """Copy the rows under a header that has the late columns too, a row at a time."""
+        """Copy the rows, one at a time, under a header with the late columns too."""
         written.finish()
         whole = written.another()
         try:
@@ -285,7 +191,7 @@ class DelimitedWriter(RowWriter):
                 order = self._layout.order()
                 for record in records:
                     cells = record.cells + [""] * (len(order) - len(record.cells))
-                    whole.write(join([cells[place] for place in order], self._delimiter))
+                    whole.write(join([cells[index] for index in order], self._delimiter))
         except BaseException:
             whole.discard()
             raise

@@ -5,11 +5,11 @@ from contextlib import closing
 from typing import Protocol, TypeVar
 
 from distilcli.engine.engine import Engine
-from distilcli.engine.task import Outcome
 from distilcli.errors import RowError
 from distilcli.rows.conll import Sentence
+from distilcli.rows.outcome import Outcome
 from distilcli.rows.row import Row, cell_text
-from distilcli.rows.writer import Block
+from distilcli.rows.row_writer import Block
 from distilcli.stats import RunStats
 
 Value = TypeVar("Value")

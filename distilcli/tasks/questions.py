@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
-from distilcli.engine.task import Outcome
 from distilcli.errors import RowError
+from distilcli.rows.outcome import Outcome
 from distilcli.rows.row import Row, cell_text, cell_value
 from distilcli.tasks.qa import Answers, Pair
 

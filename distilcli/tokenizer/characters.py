@@ -1,14 +1,14 @@
-"""Which characters the tokenizer drops, strips and splits at, as the Rust engine has them frozen.
+"""The characters that the tokenizer drops, strips and splits at, as in the Rust engine.
 
-They are Unicode's general categories as of version 8: signs and marks that came later count as
-letters. With tables of our own the result does not depend on the Python that runs it.
+They are Unicode's general categories as of version 8; later punctuation and marks count as
+letters. With our own tables the result does not depend on the version of Python.
 """
 
 import re
 
 
-def _signs(ranges: str) -> re.Pattern[str]:
-    """Return the pattern of one character in `ranges`, which are code points in base 16."""
+def _chars(ranges: str) -> re.Pattern[str]:
+    """Return the pattern of one character in `ranges` of hexadecimal code points."""
     bounds = (part.split("-") for part in ranges.split())
     inside = "".join("-".join(f"\\U{int(bound, 16):08x}" for bound in pair) for pair in bounds)
     return re.compile(f"[{inside}]")
@@ -16,16 +16,16 @@ def _signs(ranges: str) -> re.Pattern[str]:
 
 WHITESPACE = "\t\n\r \xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B)))
 WHITESPACE += "\u2028\u2029\u202f\u205f\u3000"
-"""What separates words."""
+"""Characters that separate words."""
 
 OTHER_WHITESPACE = "\x0b\x0c\x85"
-"""What also separates words where texts are not cleaned of control characters."""
+"""Characters that also separate words if texts are not cleaned of control characters."""
 
 # The CJK ideographs, not kana or hangul; the gap before 2b920 is the Rust engine's own.
-CHINESE = _signs("3400-4dbf 4e00-9fff f900-faff 20000-2a6df 2a700-2b81f 2b920-2ceaf 2f800-2fa1f")
+CHINESE = _chars("3400-4dbf 4e00-9fff f900-faff 20000-2a6df 2a700-2b81f 2b920-2ceaf 2f800-2fa1f")
 
 # Control, format and private-use characters, surrogates, and the replacement character.
-REMOVED = _signs(
+REMOVED = _chars(
     """
     0-8 b-c e-1f 7f-9f ad 600-605 61c 6dd 70f 180e 200b-200f 202a-202e 2060-2064 2066-206f
     d800-f8ff feff fff9-fffb fffd 110bd 1bca0-1bca3 1d173-1d17a e0001 e0020-e007f f0000-ffffd
@@ -33,8 +33,8 @@ REMOVED = _signs(
     """
 )
 
-# Combining marks that take no room of their own (Mn).
-ACCENTS = _signs(
+# Nonspacing combining marks (Mn).
+ACCENTS = _chars(
     """
     300-36f 483-487 591-5bd 5bf 5c1-5c2 5c4-5c5 5c7 610-61a 64b-65f 670 6d6-6dc 6df-6e4
     6e7-6e8 6ea-6ed 711 730-74a 7a6-7b0 7eb-7f3 816-819 81b-823 825-827 829-82d 859-85b
@@ -64,8 +64,8 @@ ACCENTS = _signs(
     """
 )
 
-# Marks that are no accents by the above, but have an order among them (Unicode 9).
-OTHER_COMBINING = _signs(
+# Other marks with a canonical order (Unicode 9).
+OTHER_COMBINING = _chars(
     """
     8d4-8e1 1b44 1baa 1bf2-1bf3 1dfb 302e-302f a953 a9c0 111c0 11235 1134d 11442 11446 116b6
     11c3f 1d165-1d166 1d16d-1d172 1e000-1e006 1e008-1e018 1e01b-1e021 1e023-1e024 1e026-1e02a
@@ -73,13 +73,13 @@ OTHER_COMBINING = _signs(
     """
 )
 
-# Letters that are taken apart since later versions, but not here.
-COMPOSED_LATER = _signs(
+# Letters that decompose in later versions of Unicode only.
+COMPOSED_LATER = _chars(
     "105c9 105e4 11383 11385 1138e 11391 113c5 113c7-113c8 11938 16121-16128 16d68-16d6a"
 )
 
-# ASCII signs that are neither letter nor digit, and all of category P.
-PUNCTUATION = _signs(
+# ASCII characters that are neither letter nor digit, and all of category P.
+PUNCTUATION = _chars(
     """
     21-2f 3a-40 5b-60 7b-7e a1 a7 ab b6-b7 bb bf 37e 387 55a-55f 589-58a 5be 5c0 5c3 5c6
     5f3-5f4 609-60a 60c-60d 61b 61e-61f 66a-66d 6d4 700-70d 7f7-7f9 830-83e 85e 964-965 970

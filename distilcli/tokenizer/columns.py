@@ -1,4 +1,4 @@
-"""How the tokens of a row are laid out in columns."""
+"""The columns that hold the tokens of a row."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,15 +9,15 @@ from distilcli.tokenizer.rows import Tokens
 from distilcli.tokenizer.tokenizer import Tokenizer
 from distilcli.tokenizer.windows import Window
 
-# The encoder in C; the one that rounds our floats is many times slower, and here are none.
+# The encoder in C; there are no floats to round here.
 _encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 
 class TokenColumns:
-    """The tokens of a row as JSON lists, one to a column.
+    """The tokens of a row as JSON lists, one per column.
 
-    All are flat over the windows of a row; with `windowed` a column `windows` says from where to
-    where in them each window goes.
+    The lists are flat over the windows of a row; with `windowed` a column `windows` holds the
+    start and end of each window in them.
     """
 
     NAMES = ("n_tokens", "tokens", "ids", "offsets", "word_ids")
@@ -30,20 +30,20 @@ class TokenColumns:
         paired: bool = False,
         windowed: bool = False,
     ) -> None:
-        """Raise `UsageError` for a column that there is not."""
+        """Raise `UsageError` for an unknown column."""
         for name in chosen:
             if name not in self.NAMES:
-                raise UsageError(f"--columns {name!r} is not known; take {', '.join(self.NAMES)}")
+                raise UsageError(f"`columns` {name!r} is unknown; use {', '.join(self.NAMES)}")
         self.names = [*chosen, *["token_type_ids"] * paired, *["windows"] * windowed]
-        self._token_text = _Spelled(tokenizer.tokens)
+        self._token_json = _TokenJson(tokenizer.tokens)
 
     @property
-    def need_places(self) -> bool:
-        """Whether a column says where tokens stand."""
+    def need_offsets(self) -> bool:
+        """Whether a column needs offsets or words."""
         return "offsets" in self.names or "word_ids" in self.names
 
     def values(self, tokens: Tokens) -> dict[str, object]:
-        """Return the values of one row; `truncated` is among them if it was cut."""
+        """Return the values of one row, with `truncated` if it was."""
         values: dict[str, object] = {
             name: getattr(self, f"_{name}")(tokens.windows) for name in self.names
         }
@@ -55,8 +55,8 @@ class TokenColumns:
         return sum(len(window.input_ids) for window in windows)
 
     def _tokens(self, windows: Sequence[Window]) -> JsonText:
-        spelled = self._token_text
-        return _list(",".join([spelled[i] for i in window.input_ids]) for window in windows)
+        json_of = self._token_json
+        return _list(",".join([json_of[i] for i in window.input_ids]) for window in windows)
 
     def _ids(self, windows: Sequence[Window]) -> JsonText:
         return _list(_inside(window.input_ids) for window in windows)
@@ -79,20 +79,20 @@ class TokenColumns:
         return bounds
 
 
-class _Spelled(dict[int, str]):
-    """The tokens of ids as JSON, each spelled when first asked for."""
+class _TokenJson(dict[int, str]):
+    """The tokens of ids as JSON, encoded when first needed."""
 
     def __init__(self, tokens: Mapping[int, str]) -> None:
         super().__init__()
         self._tokens = tokens
 
-    def __missing__(self, number: int) -> str:
-        self[number] = spelled = json.dumps(self._tokens[number], ensure_ascii=False)
-        return spelled
+    def __missing__(self, token_id: int) -> str:
+        self[token_id] = encoded = json.dumps(self._tokens[token_id], ensure_ascii=False)
+        return encoded
 
 
 def _inside(values: Sequence[object]) -> str:
-    """Return what stands between the brackets of a list, as JSON without spaces."""
+    """Return the inside of a JSON list, without spaces."""
     return _encode(values)[1:-1]
 
 

@@ -1,4 +1,4 @@
-"""Where two tokenizers cut the same text differently."""
+"""Where two tokenizers split the same text differently."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -8,8 +8,8 @@ from typing import Any
 from distilcli.errors import RowError
 from distilcli.rows import Row, cell_text
 from distilcli.rows.jsonl import json_text
+from distilcli.rows.outcome import Outcome
 from distilcli.rows.row import JsonText
-from distilcli.tokenizer.rows import Done
 from distilcli.tokenizer.tokenizer import Encoding, Tokenizer
 
 _SHOWN = 10
@@ -17,7 +17,7 @@ _SHOWN = 10
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A stretch of text, from `start` to `end`, and its tokens by either tokenizer."""
+    """A span of text, from `start` to `end`, and its tokens by each tokenizer."""
 
     start: int
     end: int
@@ -28,7 +28,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """One text by both: how many tokens it has, and where they differ."""
+    """One text by both tokenizers: its numbers of tokens and its differences."""
 
     text: str
     n_tokens: int
@@ -44,15 +44,15 @@ class CompareRows:
         self._there = there
         self._text_column = text_column
 
-    def __call__(self, rows: Sequence[Row]) -> list[Done[Compared]]:
+    def __call__(self, rows: Sequence[Row]) -> list[Outcome[Row, Compared]]:
         """Return the rows in order, each with its value or its error."""
-        done = [Done[Compared](row, error=row.error) for row in rows]
+        done = [Outcome[Row, Compared](row, error=row.error) for row in rows]
         texts = []
         for item in done:
             text = ""
             if item.error is None:
                 try:
-                    text = cell_text(item.row, self._text_column)
+                    text = cell_text(item.item, self._text_column)
                 except RowError as error:
                     item.error = str(error)
             texts.append(text)
@@ -68,7 +68,7 @@ class CompareRows:
         if ours == theirs:
             return []
         found = []
-        for a, b in zip(*_in_step(ours, theirs), strict=True):
+        for a, b in zip(*_aligned(ours, theirs), strict=True):
             if a != b:
                 start = min(start for _, start, _ in a + b)
                 end = max(end for _, _, end in a + b)
@@ -82,13 +82,13 @@ Placed = list[tuple[str, int, int]]
 
 def _placed(tokenizer: Tokenizer, encoding: Encoding) -> Placed:
     return [
-        (tokenizer.tokens[number], start, end)
-        for number, (start, end) in zip(encoding.ids, encoding.offsets, strict=True)
+        (tokenizer.tokens[token_id], start, end)
+        for token_id, (start, end) in zip(encoding.ids, encoding.offsets, strict=True)
     ]
 
 
-def _in_step(here: Placed, there: Placed) -> tuple[list[Placed], list[Placed]]:
-    """Cut both at the places of the text where a token of either ends."""
+def _aligned(here: Placed, there: Placed) -> tuple[list[Placed], list[Placed]]:
+    """Split both at the positions of the text where tokens of both end."""
     ends = sorted({end for _, _, end in here} & {end for _, _, end in there})
     return _cut_at(here, ends), _cut_at(there, ends)
 
@@ -106,7 +106,7 @@ def _cut_at(placed: Placed, ends: Sequence[int]) -> list[Placed]:
 
 
 class DifferenceCounts:
-    """Counts what differs over all rows, and lays it out in the columns of each."""
+    """Counts the differences over all rows, and makes the columns of each row."""
 
     NAMES = ("n_differences", "n_tokens", "n_tokens_other", "differences")
 
@@ -127,10 +127,10 @@ class DifferenceCounts:
         self.differences += len(compared.differences)
         self._kinds.update((found.text, found.here, found.there) for found in compared.differences)
 
-    def those_that_differ(
-        self, blocks: Iterable[list[Done[Compared]]]
-    ) -> Iterator[list[Done[Compared]]]:
-        """Count all rows, and yield those that differ or failed."""
+    def differing(
+        self, blocks: Iterable[list[Outcome[Row, Compared]]]
+    ) -> Iterator[list[Outcome[Row, Compared]]]:
+        """Count all rows and yield those that differ or failed."""
         for block in blocks:
             for done in block:
                 if done.value is not None:
@@ -139,13 +139,13 @@ class DifferenceCounts:
 
     @property
     def frequent(self) -> list[dict[str, Any]]:
-        """The most frequent differences, with how often they came."""
+        """The most frequent differences with their counts."""
         return [
             {"text": text, "here": list(here), "there": list(there), "count": count}
             for (text, here, there), count in self._kinds.most_common(_SHOWN)
         ]
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """Return the counts as plain JSON values."""
         return {
             "rows": self.rows,

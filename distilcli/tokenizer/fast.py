@@ -1,26 +1,29 @@
 """The engine `fast`: the Rust tokenizer of the `tokenizers` package.
 
-It is built from the same vocabulary and options as the engine in plain Python, so that an option
-has the same effect in both. Truncation and special tokens are left to `windows.py`, so that every
-task cuts long texts in one way.
+It is built from the same vocabulary and options as the engine in plain Python, so that options
+have the same effect in both. Truncation and special tokens are left to `windows.py`, so that all
+tasks cut long texts alike.
 """
 
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 from distilcli.errors import ModelError
 from distilcli.tokenizer.options import TokenizerOptions
 from distilcli.tokenizer.tokenizer import Encoding, Tokenizer
 from distilcli.tokenizer.vocabulary import Vocabulary
 
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer as RustTokenizer
+
 _POOL = "TOKENIZERS_PARALLELISM"
 _POOL_IS_CHOSEN = _POOL in os.environ
 
 
 def use_all_cores() -> None:
-    """Let batches be tokenized on all cores from here on, unless the user has decided."""
+    """Tokenize batches on all cores from now on, unless the user has decided otherwise."""
     if not _POOL_IS_CHOSEN:
         os.environ[_POOL] = "true"
 
@@ -38,13 +41,13 @@ class FastTokenizer(Tokenizer):
         source: str,
         file: Path | None = None,
     ) -> None:
-        """Build the tokenizer, or take it from a `tokenizer.json` as it is.
+        """Build the tokenizer, or read it unchanged from a `tokenizer.json`.
 
-        Raises `ModelError` where the vocabulary lacks a special token.
+        Raises `ModelError` if the vocabulary lacks a special token.
         """
         backend = _build(vocabulary, options, source) if file is None else _read(file)
         super().__init__(backend.get_vocab(), options, source=source)
-        # The engine of the models runs its own threads; a second pool would fight them for cores.
+        # The model engine has its own threads; a second pool would compete for cores.
         os.environ.setdefault(_POOL, "false")
         self._backend = backend
 
@@ -54,10 +57,13 @@ class FastTokenizer(Tokenizer):
 
     def _plain_encodings(self, texts: Sequence[str]) -> list[Encoding]:
         encodings = self._backend.encode_batch(list(texts), add_special_tokens=False)
-        return [Encoding(found.ids, found.offsets, found.word_ids) for found in encodings]
+        return [
+            Encoding(found.ids, found.offsets, cast("list[int]", found.word_ids))
+            for found in encodings
+        ]
 
 
-def _build(vocabulary: Vocabulary, options: TokenizerOptions, source: str) -> Any:
+def _build(vocabulary: Vocabulary, options: TokenizerOptions, source: str) -> "RustTokenizer":
     from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers
 
     model = models.WordPiece(
@@ -90,18 +96,18 @@ def _build(vocabulary: Vocabulary, options: TokenizerOptions, source: str) -> An
         if backend.token_to_id(token.content) != number:
             raise ModelError(
                 f"{source}: the added token {token.content!r} has id {number}, which does not "
-                "follow the vocabulary; number added tokens on from its end"
+                "follow the vocabulary; number added tokens from its end"
             )
     return backend
 
 
-def _read(path: Path) -> Any:
+def _read(path: Path) -> "RustTokenizer":
     from tokenizers import Tokenizer
 
     try:
         backend = Tokenizer.from_file(str(path))
     except Exception as error:  # noqa: BLE001 - the package raises bare Exception
-        raise ModelError(f"{path}: is no tokenizer.json that can be read: {error}") from None
+        raise ModelError(f"{path}: cannot be read as a tokenizer.json: {error}") from None
     backend.no_truncation()
     backend.no_padding()
     return backend

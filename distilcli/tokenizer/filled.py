@@ -1,13 +1,13 @@
-"""Tokens put back into a text, in the place of its masks."""
+"""Tokens put into a text in place of its masks."""
 
 from collections.abc import Sequence
 
 Span = tuple[int, int]
-"""Characters of a text, from and to."""
+"""Characters of a text, from start to end."""
 
 
 class FilledText(str):
-    """A text whose masks are filled in; `spans` are the characters of each fill, from and to."""
+    """A text whose masks are filled in; `spans` are the characters of each fill."""
 
     spans: tuple[Span, ...]
 
@@ -20,9 +20,9 @@ def is_piece(token: str) -> bool:
 
 
 def filled_in(text: str, spans: Sequence[Span], tokens: Sequence[str]) -> FilledText:
-    """Return a text with a token in the place of each span.
+    """Return a text with a token in place of each span.
 
-    The `##` of a piece goes, and so do the blanks between it and the word before; line ends stay.
+    The `##` of a piece is removed, and so are the blanks before it, but not line ends.
     """
     filled, position = "", 0
     found = []

@@ -1,6 +1,6 @@
 """A tokenizer from a model's files: `tokenizer.json`, or `vocab.txt` with the files beside it.
 
-Whatever the files, they come down to a vocabulary and options, from which either engine is built.
+All of them are read into a vocabulary and options, from which either engine is built.
 """
 
 import itertools
@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from distilcli.checkpoint.folder import ModelFiles, TokenizerFiles
+from distilcli.checkpoint.json_file import JsonObject, read_object
 from distilcli.errors import ModelError
 from distilcli.tokenizer.fast import FastTokenizer
 from distilcli.tokenizer.options import (
     AddedToken,
     TokenizerOptions,
     added_token,
-    read_object,
     read_options,
 )
 from distilcli.tokenizer.tokenizer import Tokenizer
@@ -28,7 +28,7 @@ EngineName = Literal["fast", "wordpiece"]
 
 @dataclass(frozen=True, slots=True)
 class _Described:
-    """What a `tokenizer.json` says; `oddity` is what only the Rust engine can do."""
+    """The content of a `tokenizer.json`; `oddity` is what only the Rust engine supports."""
 
     vocabulary: Vocabulary
     options: TokenizerOptions
@@ -38,7 +38,7 @@ class _Described:
 def load_tokenizer(files: ModelFiles | TokenizerFiles, *, engine: EngineName = "fast") -> Tokenizer:
     """Build the tokenizer of a model; raise `ModelError` if its files cannot be used.
 
-    `tokenizer_config.json` wins over `tokenizer.json` where both name an option.
+    `tokenizer_config.json` overrides `tokenizer.json`.
     """
     path = files.tokenizer_json or files.vocab_txt
     if path is None:
@@ -61,7 +61,7 @@ def load_vocabulary(
 ) -> Tokenizer:
     """Build a tokenizer from a `vocab.txt` alone.
 
-    `cased` None lower-cases texts unless the vocabulary has capital letters.
+    With `cased` None, texts are lower-cased unless the vocabulary has capital letters.
     """
     vocabulary = read_vocabulary(path)
     lowers = not (has_capitals(vocabulary) if cased is None else cased)
@@ -77,13 +77,13 @@ def _engine(name: EngineName, described: _Described, path: Path) -> Tokenizer:
         return FastTokenizer(vocabulary, options, source=str(path), file=file)
     if described.oddity is not None:
         raise ModelError(
-            f"{path}: has {described.oddity}, which only the Rust engine can; use --engine fast"
+            f"{path}: has {described.oddity}, which needs the Rust engine; use `engine` fast"
         )
     return WordPieceTokenizer(vocabulary, options, source=str(path))
 
 
 def _with_special_tokens(options: TokenizerOptions, vocabulary: Vocabulary) -> TokenizerOptions:
-    """Add the special tokens that the files do not list, so that they are found in texts."""
+    """Add the special tokens that the files do not list, so that texts may contain them."""
     listed = {token.content for token in options.added_tokens.values()}
     missing = {
         vocabulary[content]: AddedToken(content)
@@ -131,8 +131,8 @@ def _vocabulary(raw: Any, path: Path) -> Vocabulary:
     return vocabulary
 
 
-def _steps(raw: dict[str, Any], model: dict[str, Any]) -> tuple[TokenizerOptions, str | None]:
-    """Return the options that the steps of a `tokenizer.json` stand for, and what they are not."""
+def _steps(raw: JsonObject, model: JsonObject) -> tuple[TokenizerOptions, str | None]:
+    """Return the options that the steps of a `tokenizer.json` amount to, and any oddity."""
     normalizer, splitter = _part(raw, "normalizer"), _part(raw, "pre_tokenizer").get("type")
     basic = normalizer.get("type") == "BertNormalizer"
     longest = model.get("max_input_chars_per_word", 100)
@@ -157,6 +157,6 @@ def _steps(raw: dict[str, Any], model: dict[str, Any]) -> tuple[TokenizerOptions
     return options, None
 
 
-def _part(raw: dict[str, Any], name: str) -> dict[str, Any]:
+def _part(raw: JsonObject, name: str) -> JsonObject:
     part = raw.get(name)
     return part if isinstance(part, dict) else {}

@@ -1,24 +1,33 @@
-"""The options of a BERT tokenizer, as `tokenizer_config.json` and its neighbours spell them."""
+"""The options of a BERT tokenizer, as spelled in `tokenizer_config.json` and related files."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
+from distilcli.checkpoint.json_file import JsonObject, read_object
 from distilcli.errors import ModelError
 
 ROLES = ("unk", "sep", "pad", "cls", "mask")
 
-_ABSURD_LENGTH = 100_000  # transformers writes 1e30 where a tokenizer has no limit
+Kind = TypeVar("Kind")
+
+_KINDS: dict[type, str] = {
+    bool: "true or false",
+    list: "a list",
+    dict: "an object",
+    str: "texts",
+}
+
+_ABSURD_LENGTH = 100_000  # transformers writes 1e30 for no limit
 
 
 @dataclass(frozen=True, slots=True)
 class AddedToken:
-    """A token that is found in the text before anything else is done to it.
+    """A token that is matched in the text before any other step.
 
-    `normalized` looks for it in the normalized text instead; `single_word` wants no letter or
-    digit beside it; `lstrip` and `rstrip` take the whitespace beside it along.
+    `normalized` matches it in the normalized text instead, `single_word` only without a letter or
+    digit beside it; `lstrip` and `rstrip` include the whitespace beside it.
     """
 
     content: str
@@ -31,11 +40,11 @@ class AddedToken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenizerOptions:
-    """What decides how a text becomes tokens, apart from the vocabulary.
+    """All that decides how a text becomes tokens, apart from the vocabulary.
 
-    `strip_accents` None follows `do_lower_case`. Words of `never_split` that stand between
-    whitespace are kept as they are; they, and everything else up to `do_split_on_punc`, count
-    only with `do_basic_tokenize`. `model_max_length` None means that nothing is known.
+    `strip_accents` None follows `do_lower_case`. Words of `never_split` between whitespace are
+    kept whole; they, and every option up to `do_split_on_punc`, need `do_basic_tokenize`.
+    `model_max_length` None means unknown.
     """
 
     do_basic_tokenize: bool = True
@@ -56,11 +65,11 @@ class TokenizerOptions:
 
     @property
     def strips_accents(self) -> bool:
-        """Whether accents go, once None is resolved."""
+        """Whether accents are stripped, with None resolved."""
         return self.do_lower_case if self.strip_accents is None else self.strip_accents
 
     def rules(self) -> tuple[object, ...]:
-        """Return what decides how plain words become tokens of a vocabulary."""
+        """Return the options that decide how plain words become tokens."""
         if not self.do_basic_tokenize:
             return ()
         return (
@@ -79,6 +88,7 @@ class TokenizerOptions:
 _FLAGS = (
     "do_basic_tokenize",
     "do_lower_case",
+    "strip_accents",
     "tokenize_chinese_chars",
     "do_split_on_punc",
     "clean_up_tokenization_spaces",
@@ -88,10 +98,10 @@ _FLAGS = (
 def read_options(
     *paths: Path | None, base: TokenizerOptions | None = None, max_length: int | None = None
 ) -> TokenizerOptions:
-    """Read options from JSON files, a later one winning over an earlier; None is no file.
+    """Read options from JSON files, later ones overriding earlier ones; a path may be None.
 
-    `base` holds what the files leave open, `max_length` what a missing or absurd
-    `model_max_length` becomes. Raises `ModelError` naming the file and the key that is wrong.
+    `base` holds the defaults, `max_length` replaces a missing or absurd `model_max_length`.
+    Raises `ModelError` naming the file and the key that is wrong.
     """
     options = base or TokenizerOptions()
     for path in paths:
@@ -102,36 +112,13 @@ def read_options(
     return options
 
 
-def read_object(path: Path) -> dict[str, Any]:
-    """Read a JSON object; raise `ModelError` naming the file, the line and the column."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except UnicodeDecodeError as error:
-        raise ModelError(
-            f"{path}: byte {error.start + 1} is not UTF-8; download the file again"
-        ) from None
-    except json.JSONDecodeError as error:
-        raise ModelError(
-            f"{path}: line {error.lineno}, column {error.colno}: not JSON: {error.msg}"
-        ) from None
-    except OSError as error:
-        raise ModelError(f"{path}: cannot be read: {error.strerror}") from None
-    except ValueError as error:  # a number of thousands of digits
-        raise ModelError(f"{path}: not JSON that can be read: {error}") from None
-    except RecursionError:
-        raise ModelError(f"{path}: is nested too deep; download the file again") from None
-    if not isinstance(content, dict):
-        raise ModelError(f"{path}: holds no JSON object; download the file again")
-    return content
-
-
-def _override(options: TokenizerOptions, raw: dict[str, Any], source: str) -> TokenizerOptions:
-    changes: dict[str, Any] = {}
+def _override(
+    options: TokenizerOptions, raw: Mapping[str, object], source: str
+) -> TokenizerOptions:
+    changes: JsonObject = {}
     for name in _FLAGS:
         if raw.get(name) is not None:
             changes[name] = _checked(raw[name], bool, name, source)
-    if "strip_accents" in raw and raw["strip_accents"] is not None:
-        changes["strip_accents"] = _checked(raw["strip_accents"], bool, "strip_accents", source)
     for role in ROLES:
         name = f"{role}_token"
         if raw.get(name) is not None:
@@ -148,17 +135,17 @@ def _override(options: TokenizerOptions, raw: dict[str, Any], source: str) -> To
     return replace(options, **changes)
 
 
-def _added_tokens(by_id: dict[str, Any], source: str) -> dict[int, AddedToken]:
+def _added_tokens(by_id: dict[str, object], source: str) -> dict[int, AddedToken]:
     tokens = {}
-    for number, raw in by_id.items():
-        if not number.isdecimal():
-            raise ModelError(f"{source}: added_tokens_decoder has {number!r} where an id belongs")
-        tokens[int(number)] = added_token(raw, f"added_tokens_decoder.{number}", source)
+    for key, raw in by_id.items():
+        if not key.isdecimal():
+            raise ModelError(f"{source}: added_tokens_decoder has {key!r} where an id belongs")
+        tokens[int(key)] = added_token(raw, f"added_tokens_decoder.{key}", source)
     return tokens
 
 
 def added_token(raw: object, name: str, source: str) -> AddedToken:
-    """Return a token written as text, or as an object with `content` and its flags."""
+    """Return a token that is written as text, or as an object with `content` and flags."""
     if isinstance(raw, str):
         return AddedToken(raw)
     if not isinstance(raw, dict) or not isinstance(raw.get("content"), str):
@@ -168,8 +155,7 @@ def added_token(raw: object, name: str, source: str) -> AddedToken:
     return AddedToken(raw["content"], **flags)
 
 
-def _checked(value: object, kind: type, name: str, source: str) -> Any:
+def _checked(value: object, kind: type[Kind], name: str, source: str) -> Kind:
     if isinstance(value, kind):
         return value
-    names = {bool: "true or false", list: "a list", dict: "an object", str: "texts"}
-    raise ModelError(f"{source}: {name} is {value!r}; it must be {names[kind]}")
+    raise ModelError(f"{source}: {name} is {value!r}; it must be {_KINDS[kind]}")

@@ -1,4 +1,4 @@
-"""The lengths of a file as a picture, drawn by matplotlib."""
+"""The lengths of a file as a histogram, drawn by matplotlib."""
 
 from pathlib import Path
 
@@ -10,26 +10,24 @@ PLOT_SUFFIXES = (".png", ".svg")
 
 
 def check_plot(path: str, *, force: bool, made: str | None = None) -> None:
-    """Raise `UsageError` if no picture can be drawn to `path`, before any work is done.
+    """Raise `UsageError` if no picture can be saved as `path`, before any work is done.
 
-    `made` is a folder that will be there by then, if it is not yet.
+    The folder `made` may be created later.
     """
     try:
         import matplotlib.figure  # noqa: F401
     except ImportError:
-        raise UsageError(
-            "--plot needs matplotlib; install it with: pip install 'distilcli[plot]'"
-        ) from None
+        raise UsageError("`plot` needs matplotlib: pip install 'distilcli[plot]'") from None
     if Path(path).suffix.lower() not in PLOT_SUFFIXES:
         raise UsageError(
-            f"{path}: --plot draws {' and '.join(PLOT_SUFFIXES)}; choose such a suffix"
+            f"{path}: `plot` draws {' and '.join(PLOT_SUFFIXES)} files; choose one of these"
         )
     if made is None or Path(made).exists() or not is_same_file(Path(path).parent, made):
         check_destination(path, force=force)
 
 
 def plot_lengths(report: LengthReport, path: str, *, title: str) -> None:
-    """Draw the histogram of lengths with the model's limit and the percentiles marked."""
+    """Draw the histogram of lengths, with the model's limit marked."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 4.5), layout="constrained")

@@ -1,31 +1,30 @@
 """Rows through a tokenizer: read ahead, tokenized in blocks on all cores, written in order."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Generic, Literal, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
-from distilcli.errors import InputError, RowError, UsageError
+from distilcli.errors import RowError, UsageError
 from distilcli.rows import Row, RowSource, cell_text
+from distilcli.rows.outcome import OnError, Outcome, settle
+from distilcli.rows.prefetch import ReadAhead
 from distilcli.rows.row import cell_value
-from distilcli.rows.writer import Block
+from distilcli.rows.row_writer import Block
 from distilcli.stats import RunStats
-from distilcli.tokenizer.ahead import Ahead
 from distilcli.tokenizer.tokenizer import Encoding, Tokenizer
 from distilcli.tokenizer.windows import Long, Truncation, Window, cut, frame_encodings
 
-OnError = Literal["keep", "skip", "stop"]
-
 _BLOCK_ROWS = 1024
+_BLOCKS_AHEAD = 2
 
 Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
 class Lengths:
-    """How long a sequence may be, and what becomes of longer ones.
+    """How long a sequence may be, and what happens to longer ones.
 
-    `max_length` None takes texts whole. `stride` tokens are shared by two windows.
+    `max_length` None sets no limit. Neighbouring windows share `stride` tokens.
     """
 
     max_length: int | None = None
@@ -38,22 +37,13 @@ class Lengths:
         windowed = self.max_length is not None and self.long == "window"
         if windowed and self.stride >= (self.max_length or 0) - 3:
             raise UsageError(
-                f"--stride {self.stride} is not smaller than a window of {self.max_length} tokens"
+                f"`stride` {self.stride} is not smaller than a window of {self.max_length} tokens"
             )
-
-
-@dataclass(slots=True)
-class Done(Generic[Value]):
-    """A row and what was made of it, or why nothing could be."""
-
-    row: Row
-    value: Value | None = None
-    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """The sequences of one row: one, or one for each window; and the texts they came from."""
+    """The texts of one row and their sequences: one, or one per window."""
 
     texts: tuple[str, str | None]
     windows: list[Window]
@@ -61,7 +51,7 @@ class Tokens:
 
 
 class TokenizeRows:
-    """Rows to their tokens. Without `places` neither offsets nor words are asked for: faster."""
+    """Rows to their tokens; without `offsets` only ids are computed, which is faster."""
 
     def __init__(
         self,
@@ -70,45 +60,45 @@ class TokenizeRows:
         text_column: str,
         pair_column: str | None = None,
         lengths: Lengths | None = None,
-        places: bool = True,
+        offsets: bool = True,
     ) -> None:
         self._tokenizer = tokenizer
         self._text_column = text_column
         self._pair_column = pair_column
         self._lengths = lengths or Lengths()
-        self._places = places
+        self._offsets = offsets
 
-    def __call__(self, rows: Sequence[Row]) -> list[Done[Tokens]]:
+    def __call__(self, rows: Sequence[Row]) -> list[Outcome[Row, Tokens]]:
         """Return the rows in order, each with its value or its error."""
-        done = [Done[Tokens](row, error=row.error) for row in rows]
-        texts = [self._texts(item) for item in done]
+        outcomes = [Outcome[Row, Tokens](row, error=row.error) for row in rows]
+        texts = [self._texts(outcome) for outcome in outcomes]
         firsts = self._encode([text for text, _ in texts])
         seconds = self._encode([pair or "" for _, pair in texts]) if self._pair_column else None
-        for number, item in enumerate(done):
-            if item.error is None:
-                second = None if seconds is None else seconds[number]
-                self._frame(item, texts[number], firsts[number], second)
-        return done
+        for index, outcome in enumerate(outcomes):
+            if outcome.error is None:
+                second = None if seconds is None else seconds[index]
+                self._frame(outcome, texts[index], firsts[index], second)
+        return outcomes
 
-    def _texts(self, item: Done[Tokens]) -> tuple[str, str | None]:
-        if item.error is not None:
+    def _texts(self, outcome: Outcome[Row, Tokens]) -> tuple[str, str | None]:
+        if outcome.error is not None:
             return "", None
         try:
-            text = cell_text(item.row, self._text_column)
-            pair = None if self._pair_column is None else cell_text(item.row, self._pair_column)
+            text = cell_text(outcome.item, self._text_column)
+            pair = None if self._pair_column is None else cell_text(outcome.item, self._pair_column)
         except RowError as error:
-            item.error = str(error)
+            outcome.error = str(error)
             return "", None
         return text, pair
 
     def _encode(self, texts: Sequence[str]) -> list[Encoding]:
-        if self._places:
+        if self._offsets:
             return self._tokenizer.encode(texts)
         return [Encoding(ids) for ids in self._tokenizer.ids(texts)]
 
     def _frame(
         self,
-        item: Done[Tokens],
+        outcome: Outcome[Row, Tokens],
         texts: tuple[str, str | None],
         first: Encoding,
         second: Encoding | None,
@@ -124,31 +114,31 @@ class TokenizeRows:
                 truncation=lengths.truncation,
             )
         except RowError as error:
-            item.error = f"{item.row.source}: line {item.row.line}: {error}"
+            outcome.error = f"{outcome.item.source}: line {outcome.item.line}: {error}"
             return
         windows = frame_encodings(first, second, cuts, special=self._tokenizer.special)
-        item.value = Tokens(texts, windows, cuts.truncated)
+        outcome.value = Tokens(texts, windows, cuts.truncated)
 
 
 class DecodeRows:
-    """Rows of token ids (a JSON list, or numbers between spaces or commas) to text."""
+    """Rows of token ids (a JSON list, or numbers separated by blanks or commas) to text."""
 
     def __init__(self, tokenizer: Tokenizer, *, ids_column: str) -> None:
         self._tokenizer = tokenizer
         self._ids_column = ids_column
 
-    def __call__(self, rows: Sequence[Row]) -> list[Done[str]]:
+    def __call__(self, rows: Sequence[Row]) -> list[Outcome[Row, str]]:
         """Return the rows in order, each with its value or its error."""
         return [self._decode(row) for row in rows]
 
-    def _decode(self, row: Row) -> Done[str]:
+    def _decode(self, row: Row) -> Outcome[Row, str]:
         if row.error is not None:
-            return Done(row, error=row.error)
+            return Outcome(row, error=row.error)
         try:
-            return Done(row, self._tokenizer.decode(self._ids(row)))
+            return Outcome(row, self._tokenizer.decode(self._ids(row)))
         except RowError as error:
-            place = f"{row.source}: line {row.line}, column {self._ids_column!r}"
-            return Done(row, error=f"{place}: {error}")
+            where = f"{row.source}: line {row.line}, column {self._ids_column!r}"
+            return Outcome(row, error=f"{where}: {error}")
 
     def _ids(self, row: Row) -> list[int]:
         value = cell_value(row, self._ids_column)
@@ -156,67 +146,62 @@ class DecodeRows:
             value = value.strip().removeprefix("[").removesuffix("]").replace(",", " ").split()
         if not isinstance(value, list):
             raise RowError("no ids here; a list of whole numbers is expected")
-        wrong = next((part for part in value if not _is_number(part)), None)
+        wrong = next((part for part in value if not _is_id(part)), None)
         if wrong is not None:
-            raise RowError(f"{str(wrong)[:40]!r} is no id; a list of whole numbers is expected")
+            raise RowError(f"{str(wrong)[:40]!r} is not an id; a list of whole numbers is expected")
         return [int(part) for part in value]
 
 
-def _is_number(part: object) -> bool:
+def _is_id(part: object) -> bool:
     return isinstance(part, str) and part.isascii() and part.isdigit()
 
 
 def work_ahead(
     source: RowSource,
-    work: Callable[[Sequence[Row]], list[Done[Value]]],
+    work: Callable[[Sequence[Row]], list[Outcome[Row, Value]]],
     *,
     on_error: OnError,
     stats: RunStats,
-) -> Iterator[list[Done[Value]]]:
-    """Yield the rows of `source` in blocks, worked on while the one before is being written.
+) -> Iterator[list[Outcome[Row, Value]]]:
+    """Yield the outcomes of `source` in blocks, tokenized while the block before is written.
 
-    Rows that failed come out with their error, unless they are skipped. With "stop" the first one
-    raises `InputError`, after the rows before it.
+    `settle` says what happens to rows that failed.
     """
+    rows = ReadAhead(source, max_rows=_BLOCK_ROWS, live=source.is_stream)
+    finished = ReadAhead(map(work, rows), max_rows=_BLOCKS_AHEAD, live=True)
     stats.start()
-    with ExitStack() as stack:
-        rows = stack.enter_context(Ahead(source, most=_BLOCK_ROWS))
-        worked = stack.enter_context(Ahead(map(work, rows), most=2))
-        for blocks in worked:
+    try:
+        for reader in (rows, finished):
+            reader.start()
+        for blocks in finished:
             for block in blocks:
-                failed = [item for item in block if item.error is not None]
-                skips = on_error == "skip"
-                stats.add_rows(len(block), failed=len(failed), skipped=len(failed) * skips)
-                if failed and on_error == "stop":
-                    yield block[: block.index(failed[0])]
-                    raise InputError(str(failed[0].error))
-                yield [item for item in block if item.error is None] if skips else block
-    stats.finish()
+                yield from settle(block, on_error=on_error, stats=stats)
+    finally:
+        for reader in (rows, finished):
+            reader.close()
+        stats.finish()
 
 
 class RowSink(Protocol):
-    """Where rows go with what was added to them."""
+    """Where rows go with their new columns."""
 
     def write_rows(self, block: Block) -> None:
         """Take a block of rows."""
 
 
 def write_all(
-    blocks: Iterator[list[Done[Value]]],
+    blocks: Iterator[list[Outcome[Row, Value]]],
     sink: RowSink,
     *,
     names: Sequence[str],
     values: Callable[[Value], Mapping[str, object]],
 ) -> None:
-    """Write rows with the `values` of what was made of them; a failed one has an `error`."""
-    empty: dict[str, object] = dict.fromkeys(names)
+    """Write rows with the `values` of their outcomes; a failed row gets an `error`."""
+
+    def additions(row: Outcome[Row, Value]) -> Mapping[str, object]:
+        if row.value is None:
+            return {**dict.fromkeys(names), "error": row.error}
+        return values(row.value)
+
     for block in blocks:
-        sink.write_rows(
-            [
-                (
-                    done.row,
-                    {**empty, "error": done.error} if done.value is None else values(done.value),
-                )
-                for done in block
-            ]
-        )
+        sink.write_rows([(row.item, additions(row)) for row in block])

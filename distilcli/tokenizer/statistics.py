@@ -1,14 +1,12 @@
-"""What the lengths of a file's texts say: what a limit would cut, and what padding would waste.
+"""Statistics of the lengths of a file's texts: what a limit would cut and padding would waste.
 
-Rows are counted as they come and none is kept: of lengths only how often each came, of unknown
-words the most frequent.
+No row is kept: only the count of each length, and the most frequent unknown words.
 """
 
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from distilcli.tokenizer.rows import Tokens
 from distilcli.tokenizer.tokenizer import Tokenizer
@@ -23,7 +21,7 @@ _WORDS_COUNTED = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Padding:
-    """The share of positions that is padding in batches of `rows`, as they come and sorted."""
+    """The share of padding in batches of `rows`, in input order and sorted by length."""
 
     rows: int
     in_order: float
@@ -32,7 +30,7 @@ class Padding:
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """How many rows have from `first` to `last` tokens."""
+    """The number of rows with `first` to `last` tokens."""
 
     first: int
     last: int
@@ -41,10 +39,10 @@ class Bin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LengthReport:
-    """The figures of a file; lengths are in tokens, special ones included.
+    """The statistics of a file; lengths are in tokens, special ones included.
 
-    `percentiles` are by percent; `keep_whole` says the max_length that cuts no more than the rest
-    of the percent. `unknown_words` are the most frequent, with their counts.
+    `percentiles` are by percent; `keep_whole` is the max_length that keeps that percentage of
+    rows whole. `unknown_words` are the most frequent, with their counts.
     """
 
     rows: int
@@ -63,23 +61,23 @@ class LengthReport:
 
     @property
     def share_over_limit(self) -> float:
-        """The share of rows that are longer than `limit`."""
+        """The share of rows longer than `limit`."""
         return self.rows_over_limit / self.rows if self.rows else 0.0
 
     @property
     def unknown_share(self) -> float:
-        """The share of tokens that are [UNK]; special tokens are not counted."""
-        texts_own = self.tokens - 2 * self.rows
-        return self.unknown_tokens / texts_own if texts_own else 0.0
+        """The share of [UNK] among the tokens, special tokens not counted."""
+        plain = self.tokens - 2 * self.rows
+        return self.unknown_tokens / plain if plain else 0.0
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return the figures as plain JSON values."""
+    def as_dict(self) -> dict[str, object]:
+        """Return the statistics as plain JSON values."""
         shares = {"share_over_limit": self.share_over_limit, "unknown_share": self.unknown_share}
         return {**asdict(self), **shares}
 
     def records(self) -> list[dict[str, object]]:
-        """Return the figures as a list of names and values."""
-        figures: dict[str, object] = {
+        """Return the statistics as a list of names and values."""
+        values: dict[str, object] = {
             "rows": self.rows,
             "tokens": self.tokens,
             "mean": round(self.mean, 1),
@@ -94,14 +92,14 @@ class LengthReport:
             "unknown_share": self.unknown_share,
         }
         for padding in self.padding:
-            figures[f"padding_{padding.rows}_in_order"] = padding.in_order
-            figures[f"padding_{padding.rows}_sorted"] = padding.sorted
-        figures |= {f"rows_{found.first}_{found.last}": found.rows for found in self.histogram}
-        return [{"name": name, "value": value} for name, value in figures.items()]
+            values[f"padding_{padding.rows}_in_order"] = padding.in_order
+            values[f"padding_{padding.rows}_sorted"] = padding.sorted
+        values |= {f"rows_{found.first}_{found.last}": found.rows for found in self.histogram}
+        return [{"name": name, "value": value} for name, value in values.items()]
 
 
 class LengthStatistics:
-    """Counts rows; `report` says what they come to."""
+    """Counts rows; `report` returns the statistics."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
@@ -128,7 +126,7 @@ class LengthStatistics:
             self._count_unknown_words(tokens.texts)
 
     def report(self) -> LengthReport:
-        """Return the figures so far."""
+        """Return the statistics so far."""
         lengths = sorted(self._lengths.items())
         rows = sum(count for _, count in lengths)
         tokens = sum(length * count for length, count in lengths)
@@ -161,12 +159,12 @@ class LengthStatistics:
                 if number == self._unk:
                     self._unknown[text[start:end]] += 1
         if len(self._unknown) > _WORDS_COUNTED:
-            # The rare ones go: those shown at the end are the most frequent.
+            # Rare words go; only the most frequent are shown at the end.
             self._unknown = Counter(dict(self._unknown.most_common(_WORDS_COUNTED // 2)))
 
 
 class _Batches:
-    """The padding of rows that are put into batches as they come."""
+    """The padding of rows batched in input order."""
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -189,7 +187,7 @@ class _Batches:
 
 
 def _sorted_waste(lengths: Sequence[tuple[int, int]], size: int) -> float:
-    """Return the padding share of batches cut from rows that are sorted by length."""
+    """Return the padding share of batches of rows sorted by length."""
     batches = _Batches(size)
     for length, count in lengths:
         for _ in range(count):
@@ -198,12 +196,12 @@ def _sorted_waste(lengths: Sequence[tuple[int, int]], size: int) -> float:
 
 
 def _percentile(lengths: Sequence[tuple[int, int]], rows: int, percent: int) -> int:
-    """Return the least length that `percent` of the rows do not exceed."""
-    wanted = math.ceil(rows * percent / 100)
+    """Return the smallest length that `percent` of the rows do not exceed."""
+    needed = math.ceil(rows * percent / 100)
     seen = 0
     for length, count in lengths:
         seen += count
-        if seen >= wanted:
+        if seen >= needed:
             return length
     return 0
 

@@ -1,6 +1,6 @@
-"""What both engines are: texts to ids, with the place of each token in its text, and back.
+"""The base of both engines: texts to ids, with the offsets of each token, and back.
 
-An engine tokenizes plain text; what is common to both stands here: words that are never split,
+An engine tokenizes plain text; this class handles what both share: words that are never split,
 lone surrogates, special ids and decoding.
 """
 
@@ -15,9 +15,9 @@ from distilcli.tokenizer.options import TokenizerOptions
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
-# What English writes without a space, as the original undoes it.
+# English without a space before punctuation and endings, as in the original.
 _CLEAN_UP = (
-    *((f" {sign}", sign) for sign in ".?!,"),
+    *((f" {mark}", mark) for mark in ".?!,"),
     (" ' ", "'"),
     *((f" {ending}", ending) for ending in ("n't", "'m", "'s", "'ve", "'re")),
 )
@@ -37,8 +37,8 @@ class SpecialIds:
 class Encoding:
     """The tokens of one text, without special tokens around them.
 
-    `offsets` are characters of the text as it was given, from and to; `word_ids` number the
-    words (and signs of punctuation) that the tokens are pieces of.
+    `offsets` are the start and end of each token in the original text; `word_ids` number the
+    words (and punctuation marks) that the tokens are pieces of.
     """
 
     ids: list[int] = field(default_factory=list)
@@ -49,7 +49,7 @@ class Encoding:
         return len(self.ids)
 
     def append(self, other: "Encoding", start: int) -> None:
-        """Add the tokens of the text that follows, whose first character is number `start`."""
+        """Append the tokens of the text that begins at character `start`."""
         first_word = self.word_ids[-1] + 1 if self.word_ids else 0
         self.ids += other.ids
         self.offsets += [(start + begin, start + end) for begin, end in other.offsets]
@@ -57,43 +57,43 @@ class Encoding:
 
 
 class Tokenizer(ABC):
-    """A tokenizer over one vocabulary. A lone surrogate is read as U+FFFD, the sign for just that.
+    """A tokenizer over one vocabulary. A lone surrogate is read as U+FFFD.
 
     `engine` is its name, `tokens` the text of every id, `max_length` the longest sequence that
-    its model takes (None where nobody says).
+    its model takes (None if unknown).
     """
 
     engine: str
 
     def __init__(self, ids: Mapping[str, int], options: TokenizerOptions, *, source: str) -> None:
-        """Take token ids, added ones too; raise `ModelError` where a special one is missing."""
+        """Take the ids of all tokens; raise `ModelError` if a special token is missing."""
         self.options = options
         self.source = source
         self.max_length = options.model_max_length
-        self.special = _special_ids(ids, options, source)
-        self.tokens: dict[int, str] = {number: token for token, number in ids.items()}
+        self.special = _find_special(ids, options, source)
+        self.tokens: dict[int, str] = {token_id: token for token, token_id in ids.items()}
         self.special_numbers = frozenset(
             ids[token] for token in options.special_tokens().values() if token in ids
-        ) | {number for number, token in options.added_tokens.items() if token.special}
+        ) | {token_id for token_id, token in options.added_tokens.items() if token.special}
         self._ids = ids
         self._kept_words = _between_whitespace(options)
 
     @property
     def mask(self) -> int | None:
-        """The id of the token that hides a word; None where the vocabulary has none."""
+        """The id of the mask token; None if the vocabulary has none."""
         return self.id_of(self.options.mask_token)
 
     @property
     def vocab_size(self) -> int:
-        """The number of rows that a table of embeddings needs: the highest id and one."""
+        """The number of rows of an embedding table: the highest id plus one."""
         return max(self.tokens) + 1
 
     def id_of(self, token: str) -> int | None:
-        """Return the id of a token as the vocabulary spells it; None if it has no such token."""
+        """Return the id of a token as the vocabulary spells it, or None."""
         return self._ids.get(token)
 
     def reads_as(self, other: "Tokenizer") -> bool:
-        """Say whether both make the same ids of a text: of one vocabulary, by the same rules."""
+        """Return whether both make the same ids of a text: same vocabulary, same rules."""
         return (
             self._ids == other._ids
             and self.special == other.special
@@ -119,12 +119,12 @@ class Tokenizer(ABC):
             return self._plain_encodings(_without_surrogates(texts))
 
     def decode(self, ids: Sequence[int], *, skip_special: bool = True) -> str:
-        """Return the text that ids stand for, as near as the tokens tell.
+        """Return the text of ids, as far as the tokens preserve it.
 
         Raises `RowError` for an id that is not in the vocabulary.
         """
         hidden = self.special_numbers - {self.special.unk} if skip_special else frozenset()
-        tokens = [self._token(number) for number in ids if number not in hidden]
+        tokens = [self._token(token_id) for token_id in ids if token_id not in hidden]
         text = " ".join(tokens).replace(" ##", "").strip()
         if self.options.clean_up_tokenization_spaces:
             for spaced, close in _CLEAN_UP:
@@ -133,33 +133,33 @@ class Tokenizer(ABC):
 
     @abstractmethod
     def _plain_ids(self, texts: Sequence[str]) -> list[list[int]]:
-        """See `ids`; there are no words to keep."""
+        """See `ids`; no words are kept whole."""
 
     @abstractmethod
     def _plain_encodings(self, texts: Sequence[str]) -> list[Encoding]:
-        """See `encode`; there are no words to keep."""
+        """See `encode`; no words are kept whole."""
 
-    def _token(self, number: int) -> str:
-        if number not in self.tokens:
+    def _token(self, token_id: int) -> str:
+        if token_id not in self.tokens:
             highest = self.vocab_size - 1
-            raise RowError(f"id {number} is not in the vocabulary (0 to {highest:,})")
-        return self.tokens[number]
+            raise RowError(f"id {token_id} is not in the vocabulary (0 to {highest:,})")
+        return self.tokens[token_id]
 
     def _encode_around(self, kept_words: re.Pattern[str], text: str) -> Encoding:
-        """Tokenize what stands around the words that are never split; keep those as tokens."""
+        """Tokenize the text around the words that are never split; keep those as tokens."""
         encoding = Encoding()
         for start, part, is_kept in _parts(kept_words, text):
             if is_kept:
-                number = self._ids.get(part, self.special.unk)
-                found = Encoding([number], [(0, len(part))], [0])
+                token_id = self._ids.get(part, self.special.unk)
+                found = Encoding([token_id], [(0, len(part))], [0])
             else:
                 (found,) = self._plain_encodings(_without_surrogates([part]))
             encoding.append(found, start)
         return encoding
 
 
-def _special_ids(ids: Mapping[str, int], options: TokenizerOptions, source: str) -> SpecialIds:
-    numbers = {}
+def _find_special(ids: Mapping[str, int], options: TokenizerOptions, source: str) -> SpecialIds:
+    found = {}
     for role, token in options.special_tokens().items():
         if role == "mask":
             continue
@@ -168,12 +168,12 @@ def _special_ids(ids: Mapping[str, int], options: TokenizerOptions, source: str)
                 f"{source}: the vocabulary has no {token}, which the model needs; "
                 f"add it, or name another {role}_token in tokenizer_config.json"
             )
-        numbers[role] = ids[token]
-    return SpecialIds(**numbers)
+        found[role] = ids[token]
+    return SpecialIds(**found)
 
 
 def _between_whitespace(options: TokenizerOptions) -> re.Pattern[str] | None:
-    """Return the pattern of the words that are never split; None where there are none."""
+    """Return the pattern of the words that are never split; None without such words."""
     if not (options.never_split and options.do_basic_tokenize):
         return None
     whitespace = WHITESPACE + OTHER_WHITESPACE
@@ -182,7 +182,7 @@ def _between_whitespace(options: TokenizerOptions) -> re.Pattern[str] | None:
 
 
 def _parts(pattern: re.Pattern[str], text: str) -> Iterator[tuple[int, str, bool]]:
-    """Cut a text at the matches of a pattern; yield (start, part, is a match)."""
+    """Split a text at the matches of a pattern; yield (start, part, is a match)."""
     position = 0
     for match in pattern.finditer(text):
         yield position, text[position : match.start()], False

@@ -1,4 +1,4 @@
-"""A new WordPiece vocabulary from texts, saved as the tokenizer files of a model."""
+"""Training: a WordPiece vocabulary from texts, saved as the tokenizer files of a model."""
 
 import json
 import os
@@ -14,33 +14,32 @@ from distilcli.tokenizer.options import TokenizerOptions
 from distilcli.tokenizer.vocabulary import Vocabulary
 from distilcli.tokenizer.wordpiece import BasicTokenizer
 
-_LEAST_FREQUENCY = 2
+_MIN_FREQUENCY = 2
 _AT_ONCE = 1000
 
 
 def train_vocabulary(texts: Iterable[str], *, size: int, options: TokenizerOptions) -> Vocabulary:
     """Learn a vocabulary of at most `size` tokens, the five special ones first.
 
-    The letters come next, as far as they fill no more than half of it; words with rarer letters
-    are left out. The same texts give the same vocabulary. Raises `InputError` where the texts
-    have no words.
+    The most frequent letters come next, in at most half of it; words with rarer letters are
+    dropped. The same texts give the same vocabulary. Raises `InputError` for texts without words.
     """
     from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
     special = [options.pad_token, options.unk_token, options.cls_token, options.sep_token]
     special.append(options.mask_token)
     words = count_words(texts, options)
-    letters = _frequent_letters(words, most=(size - len(special)) // 4)
+    letters = _frequent_letters(words, limit=(size - len(special)) // 4)
     if not letters:
         raise InputError("there are no words to learn a vocabulary from; give files with text")
     words = Counter({word: count for word, count in words.items() if letters.issuperset(word)})
     ordered = sorted(letters)
     trainer = trainers.WordPieceTrainer(
         vocab_size=size,
-        min_frequency=_LEAST_FREQUENCY,
+        min_frequency=_MIN_FREQUENCY,
         limit_alphabet=len(ordered),
-        # The trainer numbers letters as a hash table has them, and breaks ties by number:
-        # numbered here, they are always the same.
+        # The trainer would number letters in the order of a hash table and break ties by number;
+        # given as special tokens, they always get the same numbers.
         special_tokens=[*special, *ordered, *(f"##{letter}" for letter in ordered)],
         show_progress=False,
     )
@@ -52,38 +51,38 @@ def train_vocabulary(texts: Iterable[str], *, size: int, options: TokenizerOptio
 
 
 def count_words(texts: Iterable[str], options: TokenizerOptions) -> Counter[str]:
-    """Count the words of texts, normalized as `options` say."""
+    """Count the words of texts, normalized by `options`."""
     basic = BasicTokenizer(options)
     find_stretches = re.compile(f"[^{basic.whitespace}]+").findall
-    # Each stretch without whitespace is normalized once, however often it comes.
+    # Each stretch without whitespace is normalized only once.
     stretches: Counter[str] = Counter()
     for text in texts:
         stretches.update(find_stretches(text))
     words: Counter[str] = Counter()
     for stretch, count in stretches.items():
-        signs = basic.normalize(stretch)
-        for start, end in basic.words(signs.text, 0, len(signs.text)):
-            words[signs.text[start:end]] += count
+        text = basic.normalize(stretch).text
+        for start, end in basic.words(text, 0, len(text)):
+            words[text[start:end]] += count
     return words
 
 
-def _frequent_letters(words: Counter[str], *, most: int) -> set[str]:
+def _frequent_letters(words: Counter[str], *, limit: int) -> set[str]:
     counts: Counter[str] = Counter()
     for word, count in words.items():
         for letter in word:
             counts[letter] += count
-    return set(sorted(counts, key=lambda letter: (-counts[letter], letter))[:most])
+    return set(sorted(counts, key=lambda letter: (-counts[letter], letter))[:limit])
 
 
 def _repeated(words: Counter[str]) -> Iterator[str]:
-    """Yield every word as often as it was counted, many in one text."""
+    """Yield every word as often as it was counted, in texts of many."""
     for word, count in words.items():
         for start in range(0, count, _AT_ONCE):
             yield " ".join([word] * min(_AT_ONCE, count - start))
 
 
 def texts_of(source: RowSource) -> Iterator[str]:
-    """Yield the texts of all rows; raise `InputError` for a row that has none."""
+    """Yield the texts of all rows; raise `InputError` for a row without text."""
     column = source.text_column
     for row in source:
         if row.error is not None:
@@ -99,15 +98,15 @@ def check_folder(folder: Path, *, force: bool) -> None:
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder}: is a file; name a folder for the tokenizer")
     if folder.is_dir() and any(folder.iterdir()) and not force:
-        raise UsageError(f"{folder}: is not empty; use --force to replace the tokenizer in it")
+        raise UsageError(f"{folder}: is not empty; use `force` to replace the tokenizer in it")
     if not folder.absolute().parent.is_dir():
-        raise UsageError(f"{folder}: there is no folder '{folder.parent}'; make it first")
+        raise UsageError(f"{folder}: there is no folder '{folder.parent}'; create it first")
 
 
 def save_tokenizer(vocabulary: Vocabulary, options: TokenizerOptions, folder: Path) -> list[Path]:
-    """Write the tokenizer files that the hub's users know into `folder`; return their paths.
+    """Write the usual tokenizer files into `folder` and return their paths.
 
-    They are written aside and moved in one by one when all are there.
+    They are written to a temporary folder and moved when all are complete.
     """
     stage = folder.with_name(f".{folder.name}.{os.urandom(4).hex()}.part")
     try:

@@ -1,7 +1,8 @@
-"""A vocabulary: the tokens of a `vocab.txt`, one a line, whose line number (from 0) is the id."""
+"""A vocabulary: the tokens of a `vocab.txt`, one per line; the line number (from 0) is the id."""
 
 from pathlib import Path
 
+from distilcli.checkpoint.json_file import read_text
 from distilcli.errors import ModelError
 
 Vocabulary = dict[str, int]
@@ -9,22 +10,12 @@ Vocabulary = dict[str, int]
 
 
 def read_vocabulary(path: Path) -> Vocabulary:
-    """Read a `vocab.txt`; blank lines keep their number and have no token.
+    """Read a `vocab.txt`; blank lines count as lines but hold no token.
 
-    Raises `ModelError` where it is not UTF-8, is empty, or has a token twice.
+    Raises `ModelError` if it cannot be read, is empty or has a token twice.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ModelError(f"{path}: cannot be read: {error.strerror}") from None
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        place = len(content[: error.start].split(b"\n"))
-        wrong = f"byte 0x{content[error.start]:02x} is not UTF-8, which a vocabulary must be"
-        raise ModelError(f"{path}: line {place}: {wrong}") from None
     vocabulary: Vocabulary = {}
-    for number, line in enumerate(text.split("\n")):
+    for number, line in enumerate(read_text(path).split("\n")):
         token = line.removesuffix("\r")
         if token in vocabulary:
             first = vocabulary[token] + 1
@@ -40,5 +31,5 @@ def read_vocabulary(path: Path) -> Vocabulary:
 
 
 def has_capitals(vocabulary: Vocabulary) -> bool:
-    """Whether a vocabulary tells capital letters apart, which says not to lower-case texts."""
+    """Return whether a vocabulary has capital letters, so that texts are not lower-cased."""
     return any(token != token.lower() for token in vocabulary if not token.startswith("["))

@@ -1,12 +1,11 @@
 """Token ids to the sequences a model takes: special tokens, truncation, overlapping windows.
 
-One text becomes `[CLS] a [SEP]`, a pair `[CLS] a [SEP] b [SEP]` with token types 0 and 1. What
-does not fit in `max_length` is either cut off or read in windows that overlap by `stride` tokens;
-of a pair only one text is windowed, so that the other stands in every window: the second, unless
-the first is asked for.
+One text becomes `[CLS] a [SEP]`, a pair `[CLS] a [SEP] b [SEP]` with token types 0 and 1. Texts
+longer than `max_length` are truncated or split into windows that overlap by `stride` tokens. Of a
+pair only one text is windowed, by default the second; the other is whole in every window.
 
-How the texts are cut is decided on their lengths alone (`cut`); `frame` makes sequences of ids,
-`frame_encodings` windows that also know the place of each token in its text.
+`cut` decides from the lengths alone; `frame` makes sequences of ids, `frame_encodings` windows
+with the offsets of each token.
 """
 
 from collections.abc import Sequence
@@ -24,7 +23,7 @@ Windowed = Literal["first", "second"]
 
 @dataclass(frozen=True, slots=True)
 class Sequences:
-    """What the model sees of one row: one sequence, or a sequence for each window."""
+    """The sequences of one row: one, or one per window."""
 
     input_ids: list[list[int]]
     token_type_ids: list[list[int]] | None
@@ -36,8 +35,8 @@ class Window:
     """One sequence with its special tokens, token by token.
 
     Special tokens have the offsets (0, 0) and no word. `offsets` are characters of the first text
-    where `token_type_ids` is 0, of the second where it is 1; `word_ids` count each text's own.
-    `start` is the number, in its text, of the first token of the text that is windowed.
+    for token type 0, of the second for 1; `word_ids` count the words of each text. `start` is the
+    index of the first token of this window in the windowed text.
     """
 
     input_ids: list[int]
@@ -49,7 +48,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Cuts:
-    """Which tokens of the first and of the second text stand in each sequence."""
+    """The tokens of the first and of the second text in each sequence."""
 
     first: list[slice]
     second: list[slice] | None
@@ -67,7 +66,7 @@ def frame(
     truncation: Truncation = "longest_first",
     windowed: Windowed = "second",
 ) -> Sequences:
-    """Frame the token ids of a text, or of a pair, in special tokens within `max_length`.
+    """Frame the token ids of a text or a pair in special tokens, within `max_length`.
 
     Raises `RowError` as `cut` does.
     """
@@ -95,15 +94,15 @@ def frame(
 def frame_encodings(
     a: Encoding, b: Encoding | None, cuts: Cuts, *, special: SpecialIds
 ) -> list[Window]:
-    """Frame the tokens of a text, or of a pair, as `cuts` says."""
+    """Frame the tokens of a text or a pair as `cuts` says."""
     windows = []
-    for number, first in enumerate(cuts.first):
-        # Of two texts the one that is not windowed begins at 0.
-        start = first.start + (cuts.second[number].start if cuts.second else 0)
+    for index, first in enumerate(cuts.first):
+        # In a pair, the text that is not windowed starts at 0.
+        start = first.start + (cuts.second[index].start if cuts.second else 0)
         window = Window([special.cls], [0], [(0, 0)], [None], start)
         _extend(window, a, first, 0, special)
         if b is not None and cuts.second is not None:
-            _extend(window, b, cuts.second[number], 1, special)
+            _extend(window, b, cuts.second[index], 1, special)
         windows.append(window)
     return windows
 
@@ -130,8 +129,8 @@ def cut(
 ) -> Cuts:
     """Cut a text of `a` tokens, or a pair of `a` and `b`, to sequences of at most `max_length`.
 
-    `max_length` counts special tokens; None sets no limit. Raises `RowError` where a text is too
-    long and `long` is "error", or where what must stay whole leaves no room for the rest.
+    `max_length` counts special tokens; None sets no limit. Raises `RowError` if a text is too long
+    and `long` is "error", or if a text that must stay whole leaves no room for the other.
     """
     total = a + (b or 0)
     if max_length is None or total <= (room := max_length - (2 if b is None else 3)):
@@ -139,7 +138,7 @@ def cut(
     if long == "error":
         raise RowError(
             f"{total + max_length - room} tokens, the limit is {max_length}; "
-            "use --long truncate or --long window"
+            "use `long` truncate or window"
         )
     if long == "truncate":
         kept_a, kept_b = _kept(a, b, room, truncation)
@@ -152,7 +151,7 @@ def cut(
         kept = "first" if windowed == "second" else "second"
         raise RowError(
             f"the {kept} text of the pair takes {whole} of {max_length} tokens and leaves no "
-            f"room for windows over the {windowed}; use --long truncate"
+            f"room for windows over the {windowed}; use `long` truncate"
         )
     windows = _windows(sliding, room, stride)
     still = [slice(0, whole)] * len(windows)
@@ -160,24 +159,24 @@ def cut(
 
 
 def _windows(length: int, size: int, stride: int) -> list[slice]:
-    """Cut `length` tokens into windows of `size` that overlap by `stride`; the last is shorter."""
+    """Split `length` tokens into windows of `size` that overlap by `stride`."""
     starts = range(0, max(length - stride, 1), size - stride)
     return [slice(start, min(start + size, length)) for start in starts]
 
 
 def _kept(a: int, b: int | None, room: int, truncation: Truncation) -> tuple[int, int]:
-    """Return how many tokens of each text are kept, from the left."""
+    """Return the number of tokens kept of each text, from the left."""
     if b is None:
         return room, 0
     if truncation == "longest_first":
-        # One token at a time off the longer text ends either with the shorter one whole or with
-        # two halves; the longer text keeps the odd token.
+        # Removing one token at a time from the longer text leaves the shorter one whole, or two
+        # halves, of which the longer text gets the odd token.
         shorter = min(a, b, room // 2)
         return (room - shorter, shorter) if a > b else (shorter, room - shorter)
     whole, name = (b, "second") if truncation == "only_first" else (a, "first")
     if whole >= room:
         raise RowError(
             f"the {name} text of the pair takes {whole} tokens and leaves no room for the other; "
-            "use --truncation longest_first"
+            "use `truncation` longest_first"
         )
     return (room - whole, whole) if truncation == "only_first" else (whole, room - whole)

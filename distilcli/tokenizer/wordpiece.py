@@ -1,19 +1,18 @@
-"""BERT's tokenizer in plain Python: what it does, to be read, and fast enough to be used.
+"""BERT's tokenizer in plain Python, readable and fast enough to use.
 
 A text becomes tokens in four steps:
 
-1. added tokens such as [SEP] are found in the text and taken as they are;
-2. the rest is normalized sign by sign: control characters go, every ideograph stands alone,
-   accents are stripped and capitals lowered;
-3. it is cut into words at whitespace and around every sign of punctuation;
-4. a word is cut into the longest pieces that the vocabulary has, from the left: `##` marks those
-   that continue a word. A word that cannot be cut, or is too long, is [UNK] as a whole.
+1. added tokens such as [SEP] are found in the text and kept whole;
+2. the rest is normalized character by character: control characters are removed, every ideograph
+   is set apart, accents are stripped and capitals lowered;
+3. it is split into words at whitespace and around every punctuation mark;
+4. a word is split into the longest pieces in the vocabulary, from the left; `##` marks pieces
+   that continue a word. A word that cannot be split, or is too long, becomes [UNK].
 
-Every normalized sign knows the place in the text that it came from, so that a token can say from
-where to where it stands. A stretch without whitespace always gives the same pieces wherever it
-stands, so it is looked up before it is cut. The tables and the order of the steps are those of
-the Rust engine; the first BERT put lower-casing before the accents and composed characters
-(NFC), which makes a difference for a few letters outside ASCII.
+Every normalized character knows its position in the original text, which gives tokens their
+offsets. A stretch without whitespace always gives the same pieces, so they are cached. The tables
+and the order of the steps are those of the Rust engine; the first BERT lower-cased before
+stripping accents and composed characters (NFC), which matters for a few letters outside ASCII.
 """
 
 import re
@@ -36,19 +35,19 @@ from distilcli.tokenizer.tokenizer import Encoding, Tokenizer
 from distilcli.tokenizer.vocabulary import Vocabulary
 
 _CONTINUES = "##"
-_REMEMBERED = 100_000  # stretches of text whose tokens are kept in memory
-_LONGEST_REMEMBERED = 64  # longer ones hardly come twice
+_CACHED = 100_000  # stretches of text
+_LONGEST_CACHED = 64  # longer ones hardly come twice
 
 
 @dataclass(slots=True)
-class Signs:
-    """Normalized text: its signs, and for each one the place of the character it came from."""
+class Normalized:
+    """Normalized text, and the original position of each of its characters."""
 
     text: str
     origins: Sequence[int]
 
     def span(self, start: int, end: int) -> tuple[int, int]:
-        """Return from where to where in the original text the signs stand."""
+        """Return the start and end of characters in the original text."""
         return self.origins[start], self.origins[end - 1] + 1
 
 
@@ -65,63 +64,65 @@ class BasicTokenizer:
         else:
             self._word = re.compile(f"[^{self.whitespace}]+")
 
-    def normalize(self, text: str) -> Signs:
-        """Clean, set ideographs apart, strip accents, lower: one sign gives none, one or more."""
+    def normalize(self, text: str) -> Normalized:
+        """Clean, set ideographs apart, strip accents, lower."""
         if not self._options.do_basic_tokenize:
-            return Signs(text, range(len(text)))
+            return Normalized(text, range(len(text)))
         if text.isascii() and text.isprintable():
-            # Of the steps below only the last finds something to do here.
-            return Signs(text.lower() if self._options.do_lower_case else text, range(len(text)))
-        pairs = [(sign, place) for place, sign in enumerate(text) if not REMOVED.match(sign)]
+            # Only the last of the steps below applies.
+            return Normalized(
+                text.lower() if self._options.do_lower_case else text, range(len(text))
+            )
+        pairs = [(char, position) for position, char in enumerate(text) if not REMOVED.match(char)]
         if self._options.tokenize_chinese_chars:
             pairs = list(_set_apart(pairs))
         if self._options.strips_accents:
             pairs = [pair for pair in _decompose(pairs) if not ACCENTS.match(pair[0])]
         if self._options.do_lower_case:
-            # Sign by sign: a sigma at the end of a word is like every other.
-            pairs = [(low, place) for sign, place in pairs for low in sign.lower()]
-        return Signs("".join(sign for sign, _ in pairs), [place for _, place in pairs])
+            # Character by character: a final sigma is lowered like any other.
+            pairs = [(low, position) for char, position in pairs for low in char.lower()]
+        return Normalized("".join(char for char, _ in pairs), [position for _, position in pairs])
 
     def words(self, text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-        """Yield from where to where each word stands; a sign of punctuation is a word."""
+        """Yield the start and end of each word; a punctuation mark is a word."""
         return (match.span() for match in self._word.finditer(text, start, end))
 
 
 def _set_apart(pairs: Iterable[tuple[str, int]]) -> Iterator[tuple[str, int]]:
-    for sign, place in pairs:
-        if CHINESE.match(sign):
-            yield from ((" ", place), (sign, place), (" ", place))
+    for char, position in pairs:
+        if CHINESE.match(char):
+            yield from ((" ", position), (char, position), (" ", position))
         else:
-            yield sign, place
+            yield char, position
 
 
 def _decompose(pairs: Sequence[tuple[str, int]]) -> Iterator[tuple[str, int]]:
-    """Take letters and accents apart, accents in canonical order (NFD).
+    """Decompose letters and accents, accents in canonical order (NFD).
 
-    A sign that its letter brought along has the place of the sign before it. Signs that change
-    their order do not take their places along: so the Rust engine counts.
+    A mark that came out of its letter has the position of the character before it. Characters
+    that change their order leave their positions behind, as in the Rust engine.
     """
-    signs: list[tuple[str, bool]] = []
+    chars: list[tuple[str, bool]] = []
     for composed, _ in pairs:
         is_whole = COMPOSED_LATER.match(composed)
         parts = composed if is_whole else unicodedata.normalize("NFD", composed)
-        for number, sign in enumerate(parts):
-            position = len(signs)
-            if rank := _combining(sign):
-                while position and _combining(signs[position - 1][0]) > rank:
-                    position -= 1
-            signs.insert(position, (sign, number > 0))
-    places = (place for _, place in pairs)
-    place = 0
-    for sign, was_brought in signs:
-        place = place if was_brought else next(places)
-        yield sign, place
+        for part, char in enumerate(parts):
+            index = len(chars)
+            if rank := _combining(char):
+                while index and _combining(chars[index - 1][0]) > rank:
+                    index -= 1
+            chars.insert(index, (char, part > 0))
+    positions = (position for _, position in pairs)
+    position = 0
+    for char, came_along in chars:
+        position = position if came_along else next(positions)
+        yield char, position
 
 
-def _combining(sign: str) -> int:
-    """Return the rank of a mark among those on one letter; 0 for all else."""
-    known = ACCENTS.match(sign) or OTHER_COMBINING.match(sign)
-    return unicodedata.combining(sign) if known else 0
+def _combining(char: str) -> int:
+    """Return the canonical order of a combining mark; 0 for other characters."""
+    known = ACCENTS.match(char) or OTHER_COMBINING.match(char)
+    return unicodedata.combining(char) if known else 0
 
 
 class WordPiece:
@@ -139,7 +140,7 @@ class WordPiece:
         self._unk = unk
 
     def pieces(self, word: str) -> list[tuple[int, int, int]]:
-        """Return (id, start, end) of each piece, the longest from the left; else [UNK]."""
+        """Return (id, start, end) of each piece, the longest from the left, or [UNK]."""
         unknown = [(self._unk, 0, len(word))]
         if len(word) > self._longest_word:
             return unknown
@@ -158,25 +159,25 @@ class WordPiece:
 
 
 class AddedTokens:
-    """Step 1: tokens that are looked for in the text itself, the longest first."""
+    """Step 1: tokens that are matched in the text itself, the longest first."""
 
     def __init__(
         self, tokens: Mapping[int, AddedToken], *, normalize: Callable[[str], str] = str
     ) -> None:
         self._tokens = {normalize(token.content): (i, token) for i, token in tokens.items()}
         contents = sorted(self._tokens, key=len, reverse=True)
-        # Without tokens, a pattern that matches nothing.
+        # Without tokens, a pattern that never matches.
         self._pattern = re.compile("|".join(map(re.escape, contents)) or "(?!)")
 
     def __bool__(self) -> bool:
         return bool(self._tokens)
 
     def are_in(self, text: str) -> bool:
-        """Whether one of the tokens may be in the text."""
+        """Return whether one of the tokens may be in the text."""
         return self._pattern.search(text) is not None
 
     def split(self, text: str) -> Iterator[tuple[int, int, int | None]]:
-        """Cut a text at the tokens; yield (start, end, id), where plain text has no id."""
+        """Split a text at the tokens; yield (start, end, id); plain text has no id."""
         spaces = WHITESPACE + OTHER_WHITESPACE
         position = 0
         for match in self._pattern.finditer(text):
@@ -198,11 +199,11 @@ class AddedTokens:
 
 def _within_word(text: str, start: int, end: int) -> bool:
     beside = text[start - 1 : start] + text[end : end + 1]
-    return any(sign.isalnum() or sign == "_" for sign in beside)
+    return any(char.isalnum() or char == "_" for char in beside)
 
 
-class _Remembered(dict[str, Encoding]):
-    """The tokens of stretches without whitespace, cut when first asked for."""
+class _Cache(dict[str, Encoding]):
+    """The tokens of stretches without whitespace, split when first needed."""
 
     def __init__(self, cut: Callable[[str], Encoding]) -> None:
         super().__init__()
@@ -210,8 +211,8 @@ class _Remembered(dict[str, Encoding]):
 
     def __missing__(self, stretch: str) -> Encoding:
         encoding = self._cut(stretch)
-        if len(stretch) <= _LONGEST_REMEMBERED:
-            if len(self) >= _REMEMBERED:
+        if len(stretch) <= _LONGEST_CACHED:
+            if len(self) >= _CACHED:
                 self.clear()
             self[stretch] = encoding
         return encoding
@@ -223,7 +224,7 @@ class WordPieceTokenizer(Tokenizer):
     engine = "wordpiece"
 
     def __init__(self, vocabulary: Vocabulary, options: TokenizerOptions, *, source: str) -> None:
-        """Raise `ModelError` where the vocabulary lacks a special token."""
+        """Raise `ModelError` if the vocabulary lacks a special token."""
         added = options.added_tokens.items()
         ids = {**vocabulary, **{token.content: number for number, token in added}}
         super().__init__(ids, options, source=source)
@@ -237,7 +238,7 @@ class WordPieceTokenizer(Tokenizer):
             normalize=lambda content: self._basic.normalize(content).text,
         )
         self._stretch = re.compile(f"[^{self._basic.whitespace}]+")
-        self._known = _Remembered(self._cut)
+        self._known = _Cache(self._cut)
 
     def _plain_ids(self, texts: Sequence[str]) -> list[list[int]]:
         return [self._ids_of(text) for text in texts]
@@ -259,39 +260,39 @@ class WordPieceTokenizer(Tokenizer):
             if number is not None:
                 encoding.append(Encoding([number], [(0, end - start)], [0]), start)
             elif self._added_normalized:
-                # Such a token may reach over whitespace.
+                # Such a token may span whitespace.
                 encoding.append(self._cut(text[start:end]), start)
             else:
                 self._append_stretches(encoding, text, start, end)
         return encoding
 
     def _append_stretches(self, encoding: Encoding, text: str, start: int, end: int) -> None:
-        """Add the tokens of plain text, stretch by stretch: `Encoding.append`, unrolled."""
+        """Append the tokens of plain text, stretch by stretch: `Encoding.append`, unrolled."""
         ids, offsets, word_ids = encoding.ids, encoding.offsets, encoding.word_ids
         first_word = word_ids[-1] + 1 if word_ids else 0
         for match in self._stretch.finditer(text, start, end):
             known = self._known[match.group()]
             if not known.ids:
                 continue
-            place = match.start()
+            position = match.start()
             ids += known.ids
             for begin, stop in known.offsets:
-                offsets.append((place + begin, place + stop))
+                offsets.append((position + begin, position + stop))
             for word in known.word_ids:
                 word_ids.append(first_word + word)
             first_word = word_ids[-1] + 1
 
     def _cut(self, text: str) -> Encoding:
-        """Take text without added tokens through steps 2 to 4."""
-        signs = self._basic.normalize(text)
+        """Apply steps 2 to 4 to text without added tokens."""
+        normalized = self._basic.normalize(text)
         encoding = Encoding()
-        for start, end, number in self._added_normalized.split(signs.text):
+        for start, end, number in self._added_normalized.split(normalized.text):
             if number is not None:
-                encoding.append(Encoding([number], [signs.span(start, end)], [0]), 0)
+                encoding.append(Encoding([number], [normalized.span(start, end)], [0]), 0)
                 continue
-            for word_start, word_end in self._basic.words(signs.text, start, end):
-                pieces = self._wordpiece.pieces(signs.text[word_start:word_end])
-                offsets = [signs.span(word_start + a, word_start + b) for _, a, b in pieces]
+            for word_start, word_end in self._basic.words(normalized.text, start, end):
+                pieces = self._wordpiece.pieces(normalized.text[word_start:word_end])
+                offsets = [normalized.span(word_start + a, word_start + b) for _, a, b in pieces]
                 word = Encoding([piece for piece, _, _ in pieces], offsets, [0] * len(pieces))
                 encoding.append(word, 0)
         return encoding

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from distilcli.checkpoint.json_file import read_json
 from distilcli.checkpoint.safetensors_header import read_header
 from distilcli.errors import InputError, ModelError
 from distilcli.vectors.writer import ABOUT_SUFFIX, ROWS_SUFFIX, TENSOR_NAME
@@ -176,8 +177,5 @@ def _about(path: Path) -> Mapping[str, Any]:
     beside = Path(f"{path}{ABOUT_SUFFIX}")
     if not beside.is_file():
         return {}
-    try:
-        raw = json.loads(beside.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{beside}: cannot be read: {error}; embed again") from None
+    raw = read_json(beside, way_out="re-create the index", error=InputError)
     return raw if isinstance(raw, dict) else {}

@@ -17,7 +17,7 @@ from distilcli.rows.formats import split_suffixes
 from distilcli.rows.jsonl import object_text
 from distilcli.rows.output import FileOutput, WholeOrNothing, check_destination
 from distilcli.rows.row import Row, cell_value
-from distilcli.rows.writer import Block
+from distilcli.rows.row_writer import Block
 
 if TYPE_CHECKING:
     import numpy as np

@@ -187,8 +187,8 @@ def test_faults_of_a_bert_are_told_in_its_own_names() -> None:
     ("content", "message"),
     [
         (b'{"model_type": ', "line 1, column 16: not JSON"),
-        (b"[]", "no JSON object"),
-        (b"\xff\xfe", "cannot be read"),
+        (b"[]", "not a JSON object"),
+        (b"\xff\xfe", "line 1: byte 0xff is not UTF-8"),
         (b"[" * 200_000, "nested too deep"),
     ],
 )
@@ -202,7 +202,7 @@ def test_a_file_that_is_no_config_is_refused(tmp_path: Path, content: bytes, mes
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="no such file; a model folder holds"):
+    with pytest.raises(ModelError, match="no such file; download it again"):
         read_config(tmp_path / "config.json")
     with pytest.raises(ModelError, match="cannot be read"):
         read_config(tmp_path)
@@ -211,7 +211,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 def test_a_number_too_long_to_be_read_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "config.json"
     path.write_text(f'{{"model_type": "distilbert", "dim": {"9" * 5_000}}}')
-    with pytest.raises(ModelError, match=r"config\.json: not JSON that can be read"):
+    with pytest.raises(ModelError, match=r"config\.json: cannot be read as JSON"):
         read_config(path)
 
 
@@ -235,7 +235,7 @@ def test_pruned_heads_are_read_and_written_as_layers_of_heads() -> None:
         ({"3": [0]}, "names heads [0] of layer 3; there are 3 layers of 4 heads"),
         ({"0": [4]}, "names heads [4] of layer 0"),
         ({"0": [-1]}, "names heads [-1] of layer 0"),
-        ({"1": [0, 1, 2, 3]}, "leaves layer 1 no head"),
+        ({"1": [0, 1, 2, 3]}, "leaves layer 1 without heads"),
     ],
 )
 def test_heads_that_cannot_have_been_pruned_are_refused(pruned: Any, message: str) -> None:

@@ -51,7 +51,7 @@ def test_whole_numbers_are_always_finite(tmp_path: Path) -> None:
 
 
 def test_a_tensor_longer_than_one_stretch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(finite, "_STRETCH", 8)
+    monkeypatch.setattr(finite, "_CHUNK", 8)
     path = _file(tmp_path, "F32", LARGEST["F32"] * 6 + INFINITE["F32"])
     with pytest.raises(ModelError, match="not finite: 1 in"):
         require_finite(read_header(path))

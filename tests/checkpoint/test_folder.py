@@ -69,3 +69,22 @@ def test_a_folder_without_weights_says_what_is_expected(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(ModelError, match=r"model\.safetensors.*pytorch_model\.bin.*config\.json"):
         describe_folder("m", tmp_path)
+
+
+def test_an_unfinished_run_says_how_to_go_on(tmp_path: Path) -> None:
+    (tmp_path / "training_state.pt").touch()
+    with pytest.raises(ModelError, match="an unfinished training run; go on with it: distil finet"):
+        describe_folder("m", tmp_path)
+
+
+def test_a_folder_of_checkpoints_names_the_last(tmp_path: Path) -> None:
+    for name in ("checkpoint-500", "checkpoint-1000", "checkpoint-60"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").write_text("{}")
+    (tmp_path / "runs").mkdir()
+    with pytest.raises(ModelError) as caught:
+        describe_folder("m", tmp_path)
+    assert str(caught.value) == (
+        f"{tmp_path}: no config.json here, but in checkpoint-1000, checkpoint-500, checkpoint-60; "
+        f"give {tmp_path / 'checkpoint-1000'}"
+    )

@@ -78,7 +78,7 @@ def test_a_hub_that_does_not_answer() -> None:
 
 
 def test_a_name_that_the_hub_forbids() -> None:
-    with pytest.raises(ModelError, match="no valid hub id"):
+    with pytest.raises(ModelError, match="not a valid hub id"):
         snapshot("org/x--y", None, offline=False)
 
 

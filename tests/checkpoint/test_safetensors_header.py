@@ -179,7 +179,12 @@ def test_an_index_that_leaves_its_folder_is_refused(tmp_path: Path, shard: objec
         read_shard_index(index)
 
 
-@pytest.mark.parametrize("content", [[], {}, {"weight_map": {}}, {"weight_map": "a"}])
+def test_an_index_that_is_not_an_object_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"index\.json: not a JSON object; download it again"):
+        read_shard_index(_index(tmp_path, []))
+
+
+@pytest.mark.parametrize("content", [{}, {"weight_map": {}}, {"weight_map": "a"}])
 def test_an_index_without_a_map_is_refused(tmp_path: Path, content: object) -> None:
     with pytest.raises(ModelError, match="weight_map"):
         read_shard_index(_index(tmp_path, content))
@@ -188,5 +193,5 @@ def test_an_index_without_a_map_is_refused(tmp_path: Path, content: object) -> N
 def test_a_broken_index_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors.index.json"
     path.write_text("{")
-    with pytest.raises(ModelError, match="not a readable JSON file"):
+    with pytest.raises(ModelError, match=r"line 1, column 2: not JSON: .*; download it again"):
         read_shard_index(path)

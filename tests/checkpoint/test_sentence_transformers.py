@@ -99,7 +99,7 @@ def test_a_mode_that_is_unknown_is_refused(tmp_path: Path, mode: object) -> None
 
 
 def test_no_mode_at_all_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="names no pooling mode"):
+    with pytest.raises(ModelError, match="names no known pooling mode"):
         pooling_of(tmp_path, {"pooling_mode_mean_tokens": False})
 
 
@@ -176,8 +176,8 @@ def test_a_length_that_is_none_is_left_to_the_tokenizer(tmp_path: Path, length: 
 @pytest.mark.parametrize(
     ("modules", "why"),
     [
-        ([], "no list of modules"),
-        ({}, "no list of modules"),
+        ([], "not a list of modules"),
+        ({}, "not a list of modules"),
         ([TRANSFORMER, {"type": "a.Pooling"}], "a type and a path"),
         ([TRANSFORMER, "Pooling"], "a type and a path"),
         ([TRANSFORMER, {"path": "x"}], "a type and a path"),
@@ -218,12 +218,12 @@ def test_broken_json(tmp_path: Path, name: str, broken: str) -> None:
 
 
 def test_what_is_no_object(tmp_path: Path) -> None:
-    assert "no JSON object" in refusal(write(tmp_path, [TRANSFORMER], sentence_bert_config=[1]))
+    assert "not a JSON object" in refusal(write(tmp_path, [TRANSFORMER], sentence_bert_config=[1]))
 
 
 def test_what_is_no_utf8(tmp_path: Path) -> None:
     (tmp_path / "modules.json").write_bytes(b"\xff\xfe")
-    assert "cannot be read" in refusal(tmp_path)
+    assert "line 1: byte 0xff is not UTF-8" in refusal(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -231,8 +231,8 @@ def test_what_is_no_utf8(tmp_path: Path) -> None:
     [
         ({"prompts": ["a"]}, "must map names to texts"),
         ({"prompts": {"a": 1}}, "must map names to texts"),
-        ({"default_prompt_name": "query"}, "'query' is none of its prompts"),
-        ({"prompts": {"a": ""}, "default_prompt_name": ["a"]}, "none of its prompts"),
+        ({"default_prompt_name": "query"}, "'query' is not one of its prompts"),
+        ({"prompts": {"a": ""}, "default_prompt_name": ["a"]}, "not one of its prompts"),
     ],
 )
 def test_prompts_that_are_none(tmp_path: Path, settings: dict[str, Any], why: str) -> None:

@@ -114,12 +114,19 @@ def test_a_pickle_has_no_header(run: Run, tmp_path: Path) -> None:
     assert "convert it" in err
 
 
-@pytest.mark.parametrize("content", ["{", "[]", ""])
-def test_a_broken_configuration(run: Run, model: Path, content: str) -> None:
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        ("{", "line 1, column 2: not JSON"),
+        ("[]", "not a JSON object"),
+        ("", "line 1, column 1: not JSON"),
+    ],
+)
+def test_a_broken_configuration(run: Run, model: Path, content: str, fault: str) -> None:
     (model / "config.json").write_text(content)
     code, _, err = run(model)
     assert code == 4
-    assert "config.json: not a" in err
+    assert f"config.json: {fault}" in err
 
 
 def test_a_name_that_is_markup_or_no_ascii_is_shown_as_it_is(run: Run, tmp_path: Path) -> None:

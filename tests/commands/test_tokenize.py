@@ -157,9 +157,9 @@ def test_decoding_undoes_tokenizing(run: Run, tmp_path: Path) -> None:
     ("ids", "why"),
     [
         ("999999", "id 999999 is not in the vocabulary (0 to "),
-        ("[1, -2]", "'-2' is no id"),
-        ("1 x", "'x' is no id"),
-        ("1.5", "'1.5' is no id"),
+        ("[1, -2]", "'-2' is not an id"),
+        ("1 x", "'x' is not an id"),
+        ("1.5", "'1.5' is not an id"),
     ],
 )
 def test_ids_that_are_none(run: Run, ids: str, why: str) -> None:
@@ -235,7 +235,7 @@ def test_training_makes_a_tokenizer(run: Run, tmp_path: Path) -> None:
         (["--stride", "2"], "--stride does nothing without --long window"),
         (["--truncation", "only_first"], "without --pair-column"),
         (["--cased"], "--cased and --uncased go with --vocab"),
-        (["--columns", "id"], "--columns 'id' is not known"),
+        (["--columns", "id"], "--columns 'id' is unknown"),
         (["--train"], "needs a folder"),
         (["--stats", "--format", "jsonl"], "--stats is one document"),
         (["--long", "window", "--stride", "7", "--max-length", "8"], "--stride 7 is not smaller"),
@@ -271,7 +271,7 @@ def test_a_vocabulary_file(run: Run, model: Path, tmp_path: Path) -> None:
         ("vocab.txt", b"[UNK]\na\na\n", "line 3: 'a' is on line 2 already"),
         ("vocab.txt", b"[UNK]\n\xff\n", "line 2: byte 0xff is not UTF-8"),
         ("tokenizer.json", b'{"model": {"type": "BPE"}}', "its model is 'BPE'"),
-        ("tokenizer.json", b"\xff", "byte 1 is not UTF-8"),
+        ("tokenizer.json", b"\xff", "line 1: byte 0xff is not UTF-8"),
     ],
 )
 def test_a_model_that_cannot_be_used(

@@ -6,7 +6,7 @@ import pytest
 from distilcli.app import main
 from distilcli.console.answers import AnswersPreview
 from distilcli.rows.row import Row
-from distilcli.rows.writer import AddedNames
+from distilcli.rows.row_writer import AddedNames
 from tests.console.conftest import Terminal
 
 Terminals = Callable[..., tuple[Terminal, Terminal]]

@@ -2,7 +2,7 @@ from collections.abc import Callable
 
 from distilcli.console.choices import ChoicesPreview
 from distilcli.rows.row import Row
-from distilcli.rows.writer import AddedNames
+from distilcli.rows.row_writer import AddedNames
 from distilcli.tasks.choose import ChoiceColumns
 from tests.console.conftest import Terminal
 

@@ -4,7 +4,7 @@ import pytest
 
 from distilcli.console.fills import FillsPreview
 from distilcli.rows.row import Row
-from distilcli.rows.writer import AddedNames
+from distilcli.rows.row_writer import AddedNames
 from distilcli.tokenizer.filled import filled_in
 from tests.console.conftest import Terminal
 

@@ -14,7 +14,7 @@ from distilcli.console.summary import (
 )
 from distilcli.engine.estimate import Estimate
 from distilcli.rows.row import Row
-from distilcli.rows.writer import AddedNames
+from distilcli.rows.row_writer import AddedNames
 from distilcli.stats import RunStats
 from tests.console.conftest import Terminal
 

@@ -52,7 +52,7 @@ def test_damaged_files_are_input_errors(folder, suffix, damage):
 
 def test_gzip_data_under_another_name_are_told(folder):
     (folder / "a.csv").write_bytes(gzip.compress(TABLE))
-    with pytest.raises(InputError, match=r"a\.csv: is gzip data; unpack it first \(zcat"):
+    with pytest.raises(InputError, match=r"a\.csv: is gzip data; decompress it first \(zcat"):
         list(open_rows(["a.csv"]))
 
 

@@ -176,7 +176,7 @@ def test_conll_is_written_only_with_labels(file: File) -> None:
     with open_writer(out, columns=("text",), new_columns=["label"], input_format="conll") as writer:
         writer.write_rows([(Row(("text",), ["a"], "a.conll", 1), {"label": "good"})])
     assert out.getvalue() == '{"text": "a", "label": "good"}\n'
-    with pytest.raises(UsageError, match="--format 'conll' is not known"):
+    with pytest.raises(UsageError, match="`output_format` 'conll' is unknown"):
         open_writer(out, columns=(), new_columns=[], input_format="csv", output_format="conll")
 
 

@@ -32,5 +32,5 @@ def test_a_line_comes_before_the_next_bytes_are_asked_for():
 def test_encodings_are_known_by_name():
     assert checked_encoding("UTF8") == checked_encoding("utf-8-sig")
     assert not checked_encoding("utf-16").by_line
-    with pytest.raises(UsageError, match="--encoding 'latin-one' is not known"):
+    with pytest.raises(UsageError, match="`encoding` 'latin-one' is unknown"):
         checked_encoding("latin-one")

@@ -7,7 +7,8 @@ import pytest
 
 from distilcli.errors import InputError, UsageError
 from distilcli.rows.row import NumberText, Row
-from distilcli.rows.writer import RowWriter, open_writer
+from distilcli.rows.row_writer import RowWriter
+from distilcli.rows.writer import open_writer
 
 parquet = pytest.importorskip("pyarrow.parquet")
 
@@ -71,7 +72,7 @@ def test_a_column_that_comes_late_is_refused_and_nothing_is_left(tmp_path: Path)
 
 
 def test_a_stream_cannot_take_parquet() -> None:
-    with pytest.raises(UsageError, match=r"add -o FILE\.parquet"):
+    with pytest.raises(UsageError, match=r"name an output file, FILE\.parquet"):
         open_writer(
             sys.stdout, columns=(), new_columns=(), input_format="csv", output_format="parquet"
         )

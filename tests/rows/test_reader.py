@@ -83,6 +83,15 @@ def test_a_header_alone_is_no_error(file):
         assert list(source) == []
 
 
+@pytest.mark.parametrize("url", ["https://example.org/a.csv?x=1", "ftp://example.org/a.csv"])
+def test_a_url_is_refused_with_a_way_out(url):
+    with pytest.raises(InputError) as caught:
+        open_rows([url])
+    assert str(caught.value) == (
+        f"{url}: URLs are not read; pipe it in: curl -sL '{url}' | distil … -"
+    )
+
+
 def test_a_folder_is_refused_with_a_way_out(tmp_path):
     with pytest.raises(InputError, match=r"is a folder; name its files"):
         open_rows([str(tmp_path)])
@@ -111,22 +120,22 @@ def test_texts_are_rows():
     assert source.text_column == "text"
     assert source.bytes_total is None
     assert [(row.source, row.line, row.cells) for row in source] == [
-        ("--text", 1, ["one"]),
-        ("--text", 2, ["two\nlines"]),
+        ("`texts`", 1, ["one"]),
+        ("`texts`", 2, ["two\nlines"]),
     ]
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"paths": []}, "--text"),
+        ({"paths": []}, "`texts`"),
         ({"paths": ["-"], "texts": ["a"]}, "do not go together"),
         ({"texts": ["a"], "delimiter": ","}, "are for files"),
         ({"texts": ["a"], "no_header": True}, "are for files"),
         ({"texts": ["a"], "input_format": "csv"}, "are for files"),
         ({"paths": ["-", "-"]}, "only once"),
-        ({"paths": ["-"], "encoding": "utf-9"}, "--encoding 'utf-9'"),
-        ({"paths": ["-"], "encoding": "rot13"}, "--encoding 'rot13'"),
+        ({"paths": ["-"], "encoding": "utf-9"}, "`encoding` 'utf-9'"),
+        ({"paths": ["-"], "encoding": "rot13"}, "`encoding` 'rot13'"),
         ({"paths": ["-"], "delimiter": "::"}, "one character"),
         ({"paths": ["-"], "input_format": "xlsx"}, "csv, tsv, jsonl, txt"),
     ],
@@ -138,7 +147,7 @@ def test_settings_that_cannot_be_meant(arguments, message):
 
 def test_an_unknown_suffix_names_the_way_out(file):
     name = file("reviews.dat", "text\na\n")
-    with pytest.raises(UsageError, match="--input-format"):
+    with pytest.raises(UsageError, match="`input_format`"):
         open_rows([name])
     assert cells(name, input_format="csv") == [["a"]]
 
@@ -249,7 +258,7 @@ def test_an_invalid_byte_is_named_by_its_place(file):
         read(name)
     assert str(caught.value) == (
         "a.csv: line 3: byte 4 of the line (0xe9) is not utf-8; "
-        "if the file is not utf-8, try --encoding latin-1"
+        "if the file is not utf-8, try `encoding` latin-1"
     )
     assert cells(name, encoding="latin-1") == [["ok"], ["café"]]
 
@@ -260,14 +269,14 @@ def test_a_byte_order_mark_counts_among_the_bytes(file):
 
 
 def test_utf_16_by_mistake_is_suggested(file):
-    with pytest.raises(InputError, match="try --encoding utf-16"):
+    with pytest.raises(InputError, match="try `encoding` utf-16"):
         read(file("a.csv", "text\na\n".encode("utf-16")))
 
 
 def test_broken_utf_16_names_the_line(file):
     with pytest.raises(InputError, match="line 3: byte 0x"):
         read(file("a.csv", "text\na\n".encode("utf-16") + b"\x00\xdc\x00"), encoding="utf-16")
-    with pytest.raises(InputError, match="try --encoding utf-16-le"):
+    with pytest.raises(InputError, match="try `encoding` utf-16-le"):
         read(file("b.csv", "text\na\n".encode("utf-16-le")), encoding="utf-16")
 
 
@@ -334,8 +343,38 @@ def test_no_such_column_lists_and_suggests(file):
         "no column 'txet' in reviews.csv; did you mean 'text'? (columns: text, label)"
     )
     source = open_rows([file("b.csv", "x,y\n")])
-    with pytest.raises(InputError, match=r"--text-column \(columns: x, y\)"):
+    with pytest.raises(InputError, match=r"name it with `text_column` \(columns: x, y\)"):
         _ = source.text_column
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "expected"),
+    [
+        (
+            "a.tsv",
+            f"{'Oil and economy cloud outlook for stocks ' * 9}\tSci/Tech",
+            "`no_header` and `text_column` 1 (columns: Oil and economy cloud outlook for ",
+        ),
+        ("a.csv", "3,good fun", "`no_header` and `text_column` 2 (columns: 3, good fun)"),
+        ("a.csv", "-0.5;good fun", "`no_header` and `text_column` 2 (columns: -0.5, good fun)"),
+    ],
+)
+def test_a_header_that_looks_like_a_row_is_hinted_at(file, name, line, expected):
+    with (
+        open_rows([file(name, f"{line}\n{line}\n")]) as source,
+        pytest.raises(InputError) as caught,
+    ):
+        _ = source.text_column
+    assert f"name it with `text_column`, or if line 1 is a row: {expected}" in str(caught.value)
+
+
+@pytest.mark.parametrize("settings", [{"no_header": True}, {}])
+def test_columns_that_are_names_hint_at_no_missing_header(file, settings):
+    header = "1,2" if settings else "id,verdict"
+    source = open_rows([file("a.csv", f"{header}\n")], **settings)
+    with source, pytest.raises(InputError) as caught:
+        _ = source.text_column
+    assert "if line 1" not in str(caught.value)
 
 
 def test_the_first_key_of_jsonl_is_not_taken_for_the_only_one(file):

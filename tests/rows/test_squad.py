@@ -93,8 +93,8 @@ def test_a_question_without_a_text_is_one_row_that_failed(tmp_path: Path) -> Non
         ('{1: []}', "line 1, column 2: broken JSON: a key in quotes is expected"),
         ('{"data": []}\n{"data": []}\n', "line 2, column 1: broken JSON: more follows"),
         ('{"data": ' + "[" * 100_000, "broken JSON: it is nested too deep"),
-        ("[1, 2]", "is no SQuAD JSON: it holds a list"),
-        ('"text"', "is no SQuAD JSON: it holds no object"),
+        ("[1, 2]", "is not SQuAD JSON: it is a list"),
+        ('"text"', "is not SQuAD JSON: it is not an object"),
         ('{"rows": [], "a": 1}', "there is no list at 'data' (keys: rows, a)"),
         ('{"data": {"a": []}}', "there is no list at 'data' (keys: data)"),
         ('{"data": [{"title": "T"}]}', "article 1 has no list at 'paragraphs'"),
@@ -139,5 +139,5 @@ def test_a_whole_file_as_a_text(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file"):
         read_text(str(tmp_path / "b.txt"))
     write(tmp_path, "x", "b.txt")
-    with pytest.raises(UsageError, match="2 files match where one is meant"):
+    with pytest.raises(UsageError, match="2 files match; name one"):
         read_text(str(tmp_path / "*.txt"))

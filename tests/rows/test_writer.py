@@ -193,7 +193,7 @@ def test_a_prefix_of_the_users_own(folder):
 
 def test_a_second_clash_asks_for_a_prefix(folder):
     (folder / "in.csv").write_text("text,label,predicted_label\n")
-    with pytest.raises(UsageError, match="'predicted_label' already; give another --prefix"):
+    with pytest.raises(UsageError, match="'predicted_label' already; give another `prefix`"):
         convert(["in.csv"], "out.csv", new=["label"])
     assert names(folder) == ["in.csv"]
 
@@ -270,7 +270,7 @@ ROW = (Row(("t",), ["x"], "f", 2), {"n": 1})
 
 def test_an_existing_file_needs_force(folder):
     (folder / "out.csv").write_text("old")
-    with pytest.raises(UsageError, match=r"out\.csv: already exists; use --force"):
+    with pytest.raises(UsageError, match=r"out\.csv: already exists; use `force`"):
         open_table("out.csv")
     with open_table("out.csv", force=True) as writer:
         writer.write_rows([ROW])
@@ -318,8 +318,8 @@ def test_a_replaced_file_keeps_its_mode_and_its_link(folder):
     [
         ("no/out.csv", "there is no folder 'no'"),
         (".", "is a folder"),
-        ("out.dat", "give --format"),
-        ("out", "give --format"),
+        ("out.dat", "end it in one of .csv"),
+        ("out", "end it in one of .csv"),
     ],
 )
 def test_where_no_file_can_be_written(folder, path, message):
@@ -332,7 +332,7 @@ def test_the_format_can_be_given(folder):
     with open_table(folder / "out", output_format="jsonl") as writer:
         writer.write_rows([ROW])
     assert (folder / "out").read_text() == '{"t": "x", "n": 1}\n'
-    with pytest.raises(UsageError, match="--format 'xml'"):
+    with pytest.raises(UsageError, match="`output_format` 'xml'"):
         open_table("out.x", output_format="xml")
 
 
@@ -341,7 +341,7 @@ def test_check_destination(folder):
     check_destination(os.devnull, force=False)
     (folder / "old.csv").write_text("")
     check_destination("old.csv", force=True)
-    with pytest.raises(UsageError, match="--force"):
+    with pytest.raises(UsageError, match="`force`"):
         check_destination("old.csv", force=False)
 
 

@@ -7,8 +7,9 @@ import torch
 
 from distilcli.engine.batching import Batch, Piece
 from distilcli.engine.engine import Engine
-from distilcli.engine.task import Encoded, Outcome
+from distilcli.engine.task import Encoded
 from distilcli.errors import RowError
+from distilcli.rows.outcome import Outcome
 from distilcli.rows.reader import open_rows
 from distilcli.rows.row import Row
 from distilcli.stats import RunStats

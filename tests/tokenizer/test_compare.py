@@ -46,7 +46,7 @@ def test_counts() -> None:
     rows = [Row(("text",), [text], "test", 1) for text in ("New", "the", "New")]
     counts = DifferenceCounts()
     work = CompareRows(UNCASED, CASED, text_column="text")
-    (block,) = counts.those_that_differ([work(rows)])
+    (block,) = counts.differing([work(rows)])
     assert len(block) == 2
     assert (counts.rows, counts.rows_that_differ, counts.differences) == (3, 2, 2)
     assert counts.frequent == [

@@ -148,7 +148,7 @@ def test_what_only_the_rust_engine_can(
         ({"tokenizer_json": {"model": {"type": "Unigram", "vocab": []}}}, "its model is 'Unigram'"),
         ({"tokenizer_json": {}}, "its model is None"),
         ({"tokenizer_json": "{"}, "line 1, column 2: not JSON"),
-        ({"tokenizer_json": "[]"}, "no JSON object"),
+        ({"tokenizer_json": "[]"}, "not a JSON object"),
         ({"tokenizer_json": {"model": {"type": "WordPiece", "vocab": []}}}, "map tokens to ids"),
         ({"tokenizer_json": {"model": {"type": "WordPiece", "vocab": {"a": "1"}}}}, "to ids"),
         (
@@ -233,7 +233,7 @@ def test_capitals_in_the_vocabulary_say_that_it_is_cased(tmp_path: Path) -> None
     [
         ('{"do_lower_case": "yes"}', "do_lower_case is 'yes'; it must be true or false"),
         ('{"cls_token": {"x": 1}}', "cls_token is .*; it must be a text or have a content"),
-        (f'{{"model_max_length": {"9" * 5_000}}}', "not JSON that can be read"),
+        (f'{{"model_max_length": {"9" * 5_000}}}', "cannot be read as JSON"),
         ("[" * 100_000, "nested too deep"),
     ],
 )
@@ -302,3 +302,11 @@ def test_a_tokenizer_of_another_vocabulary_reads_otherwise(
     longer = load(write_files(vocab_txt=vocab_text + "another\n"))
     assert not plain.reads_as(longer)
     assert not longer.reads_as(plain)
+
+
+@pytest.mark.parametrize("name", ["vocab.txt", "tokenizer.json", "tokenizer_config.json"])
+def test_a_git_lfs_pointer_is_named_as_one(write_files: Files, vocab_text: str, name: str) -> None:
+    folder = write_files(vocab_txt=vocab_text)
+    (folder / name).write_text("version https://git-lfs.github.com/spec/v1\nsize 9\n")
+    with pytest.raises(ModelError, match=f"{name}: is a git-lfs pointer"):
+        load_tokenizer(describe_tokenizer("m", folder))

@@ -21,7 +21,7 @@ def test_a_picture(tmp_path: Path) -> None:
     plot_lengths(of_lengths([3, 9, 40], limit=16), str(path), title="$rows$ of a_b")
     picture = path.read_text()
     assert picture.count("<path") > 3
-    with pytest.raises(UsageError, match="--force"):
+    with pytest.raises(UsageError, match="`force`"):
         check_plot(str(path), force=False)
-    with pytest.raises(UsageError, match="choose such a suffix"):
+    with pytest.raises(UsageError, match="choose one of these"):
         check_plot(str(tmp_path / "lengths.pdf"), force=False)

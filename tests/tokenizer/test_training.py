@@ -69,7 +69,7 @@ def test_a_row_that_cannot_be_learned_from(tmp_path: Path) -> None:
 
 def test_where_it_cannot_be_saved(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(UsageError, match="use --force"):
+    with pytest.raises(UsageError, match="use `force`"):
         check_folder(tmp_path, force=False)
     check_folder(tmp_path, force=True)
     with pytest.raises(UsageError, match="is a file"):

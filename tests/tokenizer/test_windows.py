@@ -96,7 +96,7 @@ def test_of_a_pair_the_first_text_is_windowed_where_that_is_asked_for() -> None:
 
 
 def test_too_long_is_an_error_where_that_is_asked_for() -> None:
-    with pytest.raises(RowError, match="12 tokens, the limit is 11; use --long truncate"):
+    with pytest.raises(RowError, match="12 tokens, the limit is 11; use `long` truncate or window"):
         frame(A, None, special=SPECIAL, max_length=11, long="error")
     with pytest.raises(RowError, match="19 tokens, the limit is 18"):
         frame(A, B, special=SPECIAL, max_length=18, long="error")

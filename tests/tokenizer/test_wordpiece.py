@@ -109,7 +109,7 @@ def test_what_was_cut_before_is_remembered_and_right() -> None:
 
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("distilcli.tokenizer.wordpiece._REMEMBERED", 4)
+    monkeypatch.setattr("distilcli.tokenizer.wordpiece._CACHED", 4)
     engine = tokenizer()
     texts = [f"t{number}" for number in range(50)]
     expected = [tokenizer().ids([text])[0] for text in texts]

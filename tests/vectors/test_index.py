@@ -144,7 +144,7 @@ def test_how_they_were_made(tmp_path: Path) -> None:
     beside.write_text("[1]")
     assert open_index(path).about == {}
     beside.write_text("{")
-    assert "a.npy.json: cannot be read" in refusal(tmp_path / "a.npy")
+    assert "a.npy.json: line 1, column 2: not JSON" in refusal(tmp_path / "a.npy")
 
 
 def header(text: str, *, length: int | None = None) -> bytes:

@@ -1,0 +1,100 @@
+"""The base of all row writers: blocks of rows in, columns added under names that do not clash."""
+
+import itertools
+from abc import abstractmethod
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from distilcli.errors import UsageError
+from distilcli.rows.output import Output, WholeOrNothing
+from distilcli.rows.row import Row
+
+RENAMING = "predicted_"
+
+Block = Sequence[tuple[Row, Mapping[str, object]]]
+
+
+@dataclass(frozen=True, slots=True)
+class AddedNames:
+    """The names of added columns, which never hide an input column."""
+
+    prefix: str
+    renamed: bool
+    taken: frozenset[str]
+
+    @classmethod
+    def chosen(cls, columns: Sequence[str], new: Sequence[str], prefix: str) -> "AddedNames":
+        """Choose the prefix that keeps `new` apart from the input's `columns`.
+
+        Raises `UsageError` if even the renaming prefix leaves a clash.
+        """
+        taken = frozenset(columns)
+        for candidate in (prefix, RENAMING + prefix):
+            clashing = [candidate + name for name in new if candidate + name in taken]
+            if not clashing:
+                return cls(candidate, candidate != prefix, taken)
+        raise UsageError(f"the input has a column {clashing[0]!r} already; give another `prefix`")
+
+    def apply(self, row: Row, additions: Mapping[str, object]) -> dict[str, object]:
+        """Return `additions` under their final names; a late clash is renamed alone."""
+        named = {}
+        for key, value in additions.items():
+            name = self.prefix + key
+            while name in self.taken or name in row.columns:
+                name = RENAMING + name
+            named[name] = value
+        return named
+
+
+class RowWriter(WholeOrNothing):
+    """Writes blocks of rows; as a context manager it keeps the file only if no error occurred.
+
+    `prefix` is what added columns begin with, `renamed` whether a clash of names chose it.
+    `unshown` counts rows by column whose late additions a stream had no column for;
+    `unshown_errors` are the first errors among them, and `more_errors` counts the others.
+    """
+
+    def __init__(self, output: Output, names: AddedNames) -> None:
+        self._output = output
+        self._names = names
+        self.unshown: Counter[str] = Counter()
+        self.unshown_errors: list[str] = []
+        self.more_errors = 0
+
+    @property
+    def prefix(self) -> str:
+        """The prefix of added columns."""
+        return self._names.prefix
+
+    @property
+    def renamed(self) -> bool:
+        """Whether `prefix` was set because an added column had the name of an input column."""
+        return self._names.renamed
+
+    def write_rows(self, block: Block) -> None:
+        """Write rows, each with its additions by name; a stream shows them at once."""
+        self._write([(row, self._names.apply(row, additions)) for row, additions in block])
+        self._output.flush()
+
+    @abstractmethod
+    def _write(self, block: Block) -> None:
+        """Write rows whose additions have their final names."""
+
+    def close(self) -> None:
+        """Finish: without rows write the header alone, and give the file its name."""
+        self._output.commit()
+
+    def abort(self) -> None:
+        """Give up; no file is left."""
+        self._output.discard()
+
+
+def unique_names(columns: Sequence[str]) -> tuple[str, ...]:
+    """Return the names, repeated ones with `_2`, `_3`, …, as JSON objects need them unique."""
+    names: list[str] = []
+    for column in columns:
+        numbered = (f"{column}_{number}" for number in itertools.count(2))
+        free = (name for name in itertools.chain([column], numbered) if name not in names)
+        names.append(next(name for name in free if name == column or name not in columns))
+    return tuple(names)

@@ -1,0 +1,38 @@
+import pytest
+
+from distilcli.wording import count, duration, listing, mebibytes, percent
+
+
+def test_counts_have_their_plural() -> None:
+    assert count(0, "row") == "0 rows"
+    assert count(1, "row") == "1 row"
+    assert count(1_503, "row") == "1,503 rows"
+    assert count(1, "answer is", "answers are") == "1 answer is"
+    assert count(2, "answer is", "answers are") == "2 answers are"
+
+
+def test_long_lists_are_cut_short() -> None:
+    assert listing(["a"]) == "a"
+    assert listing("abc", most=2) == "a, b, c"
+    assert listing("abcd", most=2) == "a, b and 2 more"
+    assert listing(map(str, range(75))).endswith("7 and 67 more")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.0401, "40 ms"),
+        (1, "1.0 s"),
+        (59.5, "59.5 s"),
+        (61, "1 min 01 s"),
+        (3_599.9, "1 h 00 min"),
+        (7_260, "2 h 01 min"),
+    ],
+)
+def test_durations(seconds: float, words: str) -> None:
+    assert duration(seconds) == words
+
+
+def test_sizes_and_shares() -> None:
+    assert mebibytes(3 << 20) == "3 MiB"
+    assert [percent(share) for share in (0, 0.0011, 0.52)] == ["0%", "<1%", "52%"]
