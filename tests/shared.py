@@ -1,4 +1,4 @@
-"""Where data lies that is not part of the project; tests that want it are skipped without it."""
+"""Data that is not part of the project; tests use it where it is present."""
 
 import os
 from pathlib import Path

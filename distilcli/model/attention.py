@@ -73,7 +73,7 @@ class SelfAttention(nn.Module):
 
     def split_heads(self, x: Tensor) -> Tensor:
         """Split (B, T, H*S) into (B, H, T, S)."""
-        return x.unflatten(2, (len(self.heads), self.head_dim)).transpose(1, 2)
+        return torch.unflatten(x, 2, (len(self.heads), self.head_dim)).transpose(1, 2)
 
 
 def mask_bias_of(attention_mask: Tensor | None, dtype: torch.dtype) -> Tensor | None:

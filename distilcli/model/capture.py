@@ -81,7 +81,7 @@ def _run_layers(
     mask_bias = mask_bias_of(attention_mask, x.dtype)
     hidden_states: list[Tensor] = [x]
     kept: list[Tensor] = []
-    for block in transformer.layer:
+    for block in transformer.blocks:
         if attentions:
             x, probabilities = transformer.run(partial(_with_probabilities, block), x, mask_bias)
             kept.append(probabilities)

@@ -18,10 +18,7 @@ def sinusoidal_positions(n_positions: int, dim: int) -> Tensor:
     position = torch.arange(n_positions, dtype=torch.float64)[:, None]
     column = torch.arange(dim, dtype=torch.float64)[None, :]
     angle = position / 10_000.0 ** (2 * (column // 2) / dim)
-    table = torch.empty(n_positions, dim, dtype=torch.float64)
-    table[:, 0::2] = angle[:, 0::2].sin()
-    table[:, 1::2] = angle[:, 1::2].cos()
-    return table.float()
+    return torch.where(column % 2 == 0, angle.sin(), angle.cos()).float()
 
 
 class Embeddings(nn.Module):
@@ -40,12 +37,10 @@ class Embeddings(nn.Module):
         self.dropout = Dropout(config.dropout)
 
     def forward(self, input_ids: Tensor, token_type_ids: Tensor | None = None) -> Tensor:
-        """Embed (B, T) ids into (B, T, D); absent token types count as 0."""
+        """Embed (B, T) ids into (B, T, D); the default token type is 0."""
         x = self.word_embeddings(input_ids) + self.position_embeddings.weight[: input_ids.size(1)]
         if self.token_type_embeddings is not None:
-            if token_type_ids is None:
-                x = x + self.token_type_embeddings.weight[0]
-            else:
-                x = x + self.token_type_embeddings(token_type_ids)
+            table = self.token_type_embeddings
+            x = x + (table.weight[0] if token_type_ids is None else table(token_type_ids))
         normalised: Tensor = self.dropout(self.LayerNorm(x))
         return normalised

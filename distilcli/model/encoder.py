@@ -1,16 +1,15 @@
 """The encoder of DistilBERT and BERT: embeddings, then post-norm transformer blocks.
 
-Here are the feed-forward network, the block `LayerNorm(x + sublayer(x))` and the stack. Embeddings
-and attention are in `embeddings.py` and `attention.py`, task heads in `heads.py`. Other ways to
-compute the same are swapped in as modules: int8 (`int8.py`), packed weights (`prepacked.py`), rows
-without padding (`varlen.py`), every layer's output (`capture.py`).
+Embeddings and attention are in `embeddings.py` and `attention.py`, task heads in `heads.py`. Other
+ways to compute the same are swapped in as modules: int8 (`int8.py`), packed weights
+(`prepacked.py`), rows without padding (`varlen.py`), every layer's output (`capture.py`).
 
 Attribute names are the keys of a DistilBERT checkpoint, so its state dict loads unchanged.
 Shapes: B rows, T tokens, D = dim, F = hidden_dim.
 """
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -42,7 +41,7 @@ class FeedForward(nn.Module):
         Chunks bound the (B, T, F) intermediate and change nothing else.
         """
         if self.chunk_size:
-            chunks = x.split(self.chunk_size, dim=1)
+            chunks = torch.split(x, self.chunk_size, dim=1)
             return torch.cat([self._chunk(chunk) for chunk in chunks], dim=1)
         return self._chunk(x)
 
@@ -85,12 +84,17 @@ class Transformer(nn.Module):
         self.layer = nn.ModuleList(Block(config, layer=layer) for layer in range(config.n_layers))
         self.gradient_checkpointing = False
 
+    @property
+    def blocks(self) -> list[Block]:
+        """The items of `layer`, which torch types as mere modules."""
+        return cast("list[Block]", list(self.layer))
+
     def forward(
         self, x: Tensor, attention_mask: Tensor | None = None, *, first_token_only: bool = False
     ) -> Tensor:
         """Map (B, T, D) through every block, the last for the first token only if asked."""
         mask_bias, last = mask_bias_of(attention_mask, x.dtype), len(self.layer) - 1
-        for depth, block in enumerate(self.layer):
+        for depth, block in enumerate(self.blocks):
             x = self.run(block, x, mask_bias, first_token_only and depth == last)
         return x
 

@@ -4,7 +4,7 @@ What comes out is for inference alone: its linear maps no longer have weights th
 """
 
 import copy
-from typing import TypeVar, cast
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from distilcli.errors import ResourceError
 from distilcli.model.device import padded_test_batch
-from distilcli.model.encoder import Block
 from distilcli.model.heads import TaskModel
 from distilcli.model.int8 import Int8Attention, Int8FeedForward
 from distilcli.model.precision import Precision, dtype_of, require_precision
@@ -89,22 +88,18 @@ def _is_near(found: Tensor, wanted: Tensor) -> bool:
     return bool((found - wanted).abs().max() <= _TOLERANCE * wanted.abs().max())
 
 
-def _blocks(model: TaskModel) -> list[Block]:
-    return [cast("Block", block) for block in model.distilbert.transformer.layer]
-
-
 def _quantised(model: Model) -> Model:
     """Copy the modules of a model, but none of its tensors, with int8 in its blocks."""
     tensors = [*model.parameters(), *model.buffers()]
     quantised = copy.deepcopy(model, {id(tensor): tensor for tensor in tensors})
-    for block in _blocks(quantised):
+    for block in quantised.distilbert.transformer.blocks:
         block.attention = Int8Attention(block.attention)
         block.ffn = Int8FeedForward(block.ffn)
     return quantised.eval()
 
 
 def _pack(model: TaskModel) -> None:
-    for block in _blocks(model):
+    for block in model.distilbert.transformer.blocks:
         for name in ("q_lin", "k_lin", "v_lin", "out_lin"):
             setattr(block.attention, name, PackedLinear(getattr(block.attention, name)))
         network = block.ffn

@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Literal, cast, get_args
+from typing import Literal, get_args
 
 import torch
 import torch.nn.functional as F
@@ -17,7 +17,6 @@ from distilcli.checkpoint.config import ModelConfig
 from distilcli.errors import ModelError, UsageError
 from distilcli.model.attention import SelfAttention
 from distilcli.model.embeddings import sinusoidal_positions
-from distilcli.model.encoder import Block
 from distilcli.model.heads import TaskModel
 from distilcli.model.keys import PREFIX
 
@@ -98,7 +97,7 @@ def prune_heads(model: TaskModel, heads: Mapping[int, Iterable[int]]) -> None:
             pruned[layer] = tuple(sorted(gone))
     _set_config(model, replace(config, pruned_heads=pruned))
     for layer in heads:
-        block = cast("Block", model.distilbert.transformer.layer[layer])
+        block = model.distilbert.transformer.blocks[layer]
         _keep(block.attention, model.config.heads_of(layer))
 
 

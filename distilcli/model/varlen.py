@@ -33,7 +33,7 @@ class VarlenTransformer(Transformer):
             return super().forward(x, first_token_only=first_token_only)
         rows, last = VariableLengths(attention_mask), len(self.layer) - 1
         x = rows.join(x)
-        for depth, block in enumerate(self.layer):
+        for depth, block in enumerate(self.blocks):
             querying = rows.first_tokens(x) if first_token_only and depth == last else x
             context = rows.attend(*block.attention.project(querying, x))
             x = block.after_attention(querying, block.attention.merge(context))
@@ -98,7 +98,8 @@ class VariableLengths:
     def _pad_heads(self, x: Tensor) -> Tensor:
         """Return (1, H, N, S) as (B, H, T, S), zeros for padding."""
         heads_last = x.transpose(1, 2)
-        return self.pad(heads_last.flatten(2)).unflatten(2, heads_last.shape[2:]).transpose(1, 2)
+        padded = self.pad(heads_last.flatten(2))
+        return torch.unflatten(padded, 2, heads_last.shape[2:]).transpose(1, 2)
 
 
 def has_kernel(x: Tensor) -> bool:

@@ -1,38 +1,36 @@
-"""Hidden states of a frozen encoder, computed once: a head then trains in seconds.
+"""Hidden states of a frozen encoder, computed once, so that a head trains in seconds.
 
-Only for heads on the first token, which need one vector per sequence. The vectors are those of
-evaluation, without dropout, in fp32. Those of the training rows are computed before the first step,
-always in the same batches, so that a resumed run has the same bits; those of other rows when they
-are first needed.
+Only for heads on the first token: one vector per sequence is cheap to keep. The vectors are those
+of evaluation: fp32, without dropout. Those of the training rows are computed before the first
+step, always in the same batches, so that a resumed run has the same bits; those of other rows when
+they are first needed.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from distilcli.engine.batching import cut_batches, pad
 from distilcli.model.encoder import Encoder
 from distilcli.model.heads import FirstTokenModel
-from distilcli.training.objectives import AnyObjective
+from distilcli.training.objectives.base import Objective
 
 _PASS_BUDGET = 2_048  # tokens in a batch; no gradients are kept
 
 
 def cache_features(
     model: FirstTokenModel,
-    objective: AnyObjective,
+    objective: Objective,
     device: torch.device,
     *,
     on_pass: Callable[[int, int], None],
 ) -> None:
-    """Run the frozen encoder of `model` once over each sequence of `objective`.
+    """Swap the frozen encoder of `model` for one that reads each sequence of `objective` once.
 
-    `on_pass` is called with the number of sequences done, and of all.
+    `on_pass` gets the number of sequences read so far, and of all.
     """
-    encoder = model.to(device).distilbert
-    features = _Features(encoder)
+    encoder = CachingEncoder(model.to(device).distilbert)
     examples = objective.examples(range(len(objective.sizes)), epoch=0)
     pieces = [piece for example in examples for piece in example.pieces]
     done = 0
@@ -42,57 +40,69 @@ def cache_features(
             pad_token_id=model.config.pad_token_id,
             device=device,
         )
-        features(padded.input_ids, padded.attention_mask, padded.token_type_ids)
+        encoder(
+            *(padded.input_ids, padded.attention_mask, padded.token_type_ids), first_token_only=True
+        )
         done += len(batch)
         on_pass(done, len(pieces))
-    encoder.forward = features  # type: ignore[method-assign]
+    model.distilbert = encoder
 
 
-class _Features:
-    """Replaces the forward pass of an encoder whose first token is needed."""
+class CachingEncoder(Encoder):
+    """Stands in for an encoder, with the same weights."""
 
     def __init__(self, encoder: Encoder) -> None:
-        self._encoder = encoder
-        self._forward: Callable[..., Tensor] = encoder.forward
-        self._known: dict[bytes, Tensor] = {}
+        nn.Module.__init__(self)
+        self.config, self.training = encoder.config, encoder.training
+        self.embeddings, self.transformer = encoder.embeddings, encoder.transformer
+        self.pooler = encoder.pooler
+        self._features: dict[bytes, Tensor] = {}
 
-    def __call__(
+    def forward(
         self,
         input_ids: Tensor,
         attention_mask: Tensor | None = None,
         token_type_ids: Tensor | None = None,
-        **_: Any,
+        *,
+        first_token_only: bool = False,
     ) -> Tensor:
-        """Return the hidden state of the first token (B, 1, D) of (B, T) ids."""
+        """Return what the encoder returns; states of first tokens (B, 1, D) are remembered."""
+        if not first_token_only:
+            return super().forward(input_ids, attention_mask, token_type_ids)
         keys = _keys(input_ids, attention_mask, token_type_ids)
-        if any(key not in self._known for key in keys):
-            found = self._computed(input_ids, attention_mask, token_type_ids)
-            for key, row in zip(keys, found, strict=True):
-                self._known.setdefault(key, row)
-        return torch.stack([self._known[key] for key in keys])
+        if any(key not in self._features for key in keys):
+            computed = self._compute(input_ids, attention_mask, token_type_ids)
+            for key, row in zip(keys, computed, strict=True):
+                self._features.setdefault(key, row)
+        return torch.stack([self._features[key] for key in keys])
 
-    def _computed(self, *inputs: Tensor | None) -> Tensor:
-        was_training = self._encoder.training
-        self._encoder.eval()
-        device = inputs[0].device.type if inputs[0] is not None else "cpu"
-        # Ordinary tensors in fp32, both in an evaluation and in a step.
+    def _compute(
+        self, input_ids: Tensor, attention_mask: Tensor | None, token_type_ids: Tensor | None
+    ) -> Tensor:
+        was_training = self.training
+        self.eval()
+        # Ordinary fp32 tensors, whether an evaluation or a training step comes first.
         with (
             torch.inference_mode(mode=False),
             torch.no_grad(),
-            torch.autocast(device, enabled=False),
+            torch.autocast(input_ids.device.type, enabled=False),
         ):
-            found = self._forward(*inputs, first_token_only=True)
-        self._encoder.train(was_training)
-        return found
+            states = super().forward(
+                input_ids, attention_mask, token_type_ids, first_token_only=True
+            )
+        self.train(was_training)
+        return states
 
 
-def _keys(*tensors: Tensor | None) -> list[bytes]:
-    """Return the bytes that identify each row of ids, without its padding."""
-    input_ids, mask, types = (None if t is None else t.cpu().numpy() for t in tensors)
-    assert input_ids is not None  # noqa: S101
-    lengths = [input_ids.shape[1]] * len(input_ids) if mask is None else mask.sum(axis=1).tolist()
+def _keys(
+    input_ids: Tensor, attention_mask: Tensor | None, token_type_ids: Tensor | None
+) -> list[bytes]:
+    """Return a key for each row of ids and token types, without its padding."""
+    tensors = [input_ids] if token_type_ids is None else [input_ids, token_type_ids]
+    arrays = [tensor.cpu().numpy() for tensor in tensors]
+    rows, width = input_ids.shape
+    lengths = [width] * rows if attention_mask is None else attention_mask.sum(1).tolist()
     return [
-        input_ids[row, :length].tobytes()
-        + (b"" if types is None else types[row, :length].tobytes())
+        b"".join(array[row, :length].tobytes() for array in arrays)
         for row, length in enumerate(lengths)
     ]

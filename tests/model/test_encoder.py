@@ -41,7 +41,7 @@ def ids(rows: int = 3, tokens: int = 9) -> Tensor:
 def test_feed_forward_in_chunks_gives_the_same(chunk: int) -> None:
     whole, chunked = encoder(), encoder(chunk_size_feed_forward=chunk)
     with torch.inference_mode():
-        torch.testing.assert_close(chunked(ids()), whole(ids()), atol=1e-6, rtol=0)
+        torch.testing.assert_close(chunked(ids()), whole(ids()), atol=1e-5, rtol=0)
 
 
 def test_chunks_bound_what_the_feed_forward_sees_at_once() -> None:
@@ -132,7 +132,7 @@ def test_blocks_normalise_after_they_add() -> None:
 
 
 def test_an_unknown_activation_is_named_with_the_known_ones() -> None:
-    with pytest.raises(ModelError, match=r"'mish' is not known; known are gelu, .*relu"):
+    with pytest.raises(ModelError, match=r"unknown activation 'mish'; known are gelu, .*relu"):
         encoder(activation="mish")
 
 

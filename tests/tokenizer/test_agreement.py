@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 
+from distilcli import builtin
 from distilcli.tokenizer.fast import FastTokenizer
 from distilcli.tokenizer.loading import load_vocabulary
 from distilcli.tokenizer.options import AddedToken, TokenizerOptions
@@ -14,6 +15,7 @@ from distilcli.tokenizer.wordpiece import WordPieceTokenizer
 from tests.shared import shared_vocabularies
 from tests.tokenizer._texts import SPECIAL, VOCABULARY, texts
 
+BUILT_IN = Path(builtin.__file__).parent / "shared" / "vocab.txt"
 ADDED = {VOCABULARY[token]: AddedToken(token) for token in SPECIAL}
 
 
@@ -111,8 +113,10 @@ def test_a_normalized_token_reaches_over_spaces() -> None:
     assert encoding.ids.count(len(VOCABULARY)) == 2
 
 
-@pytest.mark.parametrize("path", shared_vocabularies(), ids=lambda path: path.parent.name)
-def test_vocabularies_of_the_hub(path: Path) -> None:
+@pytest.mark.parametrize(
+    "path", [BUILT_IN, *shared_vocabularies()], ids=lambda path: path.parent.name
+)
+def test_real_vocabularies(path: Path) -> None:
     fast, ours = load_vocabulary(path), load_vocabulary(path, engine="wordpiece")
 
     @settings(max_examples=100, deadline=None)
@@ -121,8 +125,3 @@ def test_vocabularies_of_the_hub(path: Path) -> None:
         check_agreement(fast, ours, text)
 
     check()
-
-
-@pytest.mark.skipif(bool(shared_vocabularies()), reason="they are there")
-def test_vocabularies_of_the_hub_are_missing() -> None:
-    pytest.skip("no shared/data/vocabs beside the repository, nor under $DISTIL_SHARED")

@@ -120,10 +120,24 @@ def test_a_run_goes_on_with_as_many_threads_as_it_began_with(tmp_path: Path) -> 
 def test_a_run_saved_on_the_cpu_goes_on_on_cuda(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Run(tmp_path).trainer._save_state()
+    with pytest.raises(KeyboardInterrupt):
+        Run(tmp_path, on_progress=at_step(3, interrupt)).begin()
+    cuda = torch.device("cuda")
+    restored: list[tuple[object, ...]] = []
+    monkeypatch.setattr(torch.cuda, "set_rng_state", lambda *given: restored.append(given))
     run = Run(tmp_path)
-    monkeypatch.setattr(run.trainer, "_device", torch.device("cuda"))
-    run.trainer.resume(run.folder.load_state())
+    monkeypatch.setattr(run.trainer, "_device", cuda)
+    state = run.folder.load_state()
+    run.trainer.resume(state)
+    assert run.trainer._progress.step == 3
+    assert torch.equal(torch.get_rng_state(), state["rng"])
+    assert all(
+        torch.equal(weight, state["model"][name]) for name, weight in weights(run.model).items()
+    )
+    # There is no state of CUDA's generator to restore; a run saved on CUDA has one.
+    assert restored == []
+    run.trainer.resume(state | {"cuda_rng": "state"})
+    assert restored == [("state", cuda)]
 
 
 def test_the_time_of_a_run_is_that_of_all_its_parts(
