@@ -11,7 +11,7 @@ from distilcli.console import Console
 from distilcli.errors import UsageError
 
 if TYPE_CHECKING:
-    from distilcli.console.summary import Preview
+    from distilcli.console.preview import Preview
     from distilcli.engine import Engine, Outcome
     from distilcli.predictors.int8_check import Agreement
     from distilcli.rows import Row, RowSource
@@ -171,7 +171,7 @@ def run_over_files(
         raise
     note_unshown(console, sink)
     if not report.as_json:
-        show_summary(console, stats, counts, counted=counted)
+        show_summary(console, stats, counts, counted=counted, output=output.path)
     about = {**about, **told_agreement(console, agreement)}
     write_report({**about, "counts": dict(counts.most_common()), **stats.as_dict()}, report)
     return EXIT_SOME_ROWS_FAILED if stats.failed else 0
@@ -232,7 +232,7 @@ def open_sink(
     preview: "Callable[..., Preview] | None" = None,
 ) -> Any:
     """Open the table or the writer that rows go to, and say if columns had to be renamed."""
-    from distilcli.console.summary import Preview
+    from distilcli.console.preview import Preview
     from distilcli.rows.writer import AddedNames, open_writer
 
     if output.is_table:

@@ -22,7 +22,7 @@ from distilcli.console import Console
 from distilcli.errors import UsageError
 
 if TYPE_CHECKING:
-    from distilcli.console.summary import Preview
+    from distilcli.console.preview import Preview
     from distilcli.engine import Engine, Outcome
     from distilcli.predictors.base import Predictor
     from distilcli.rows import Given, Row, RowSource
