@@ -80,7 +80,7 @@ def _distribution(counts: Counter[str], counted: str, whole: int) -> "Table":
     table.add_column(counted, justify="right", no_wrap=True)
     table.add_column("share", justify="right", no_wrap=True)
     table.add_column("", no_wrap=True, overflow="crop")
-    most = max(_MIN_LABELS, min(_MAX_LABELS, terminal_size().lines // 4))
+    most = max(_MIN_LABELS, min(_MAX_LABELS, terminal_size().lines // 5))
     for label, number in counts.most_common(most):
         share = number / max(1, whole)
         shown = Text(bar(share, _BAR_WIDTH), "cyan")
