@@ -242,7 +242,6 @@ def describe_lengths(run: Run, *, pair_column: str | None, plot: str | None) -> 
     else:
         run.console.show(
             report.records(),
-            footer=(),
             document=report.as_dict(),
             title="",
             table_format="json" if run.output.format == "json" else _lines_format(run.output),

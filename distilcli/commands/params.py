@@ -1,4 +1,4 @@
-"""`distil params`: what a model is made of, from the headers of its weights alone."""
+"""`distil params`: the parameters of a model, from the headers of its weights."""
 
 from typing import Annotated, Literal
 
@@ -15,16 +15,16 @@ def params(
         typer.Option(
             "--diff",
             metavar="OTHER",
-            help="Show instead the tensors in which MODEL and OTHER differ.",
+            help="Compare MODEL with OTHER: totals, then the tensors that differ.",
         ),
     ] = None,
     by: Annotated[
         Literal["module", "layer", "tensor"],
-        typer.Option("--by", help="What a line stands for."),
+        typer.Option("--by", help="What each line counts."),
     ] = "module",
     check: Annotated[
         bool,
-        typer.Option("--check", help="Read all weights and fail if one is infinite or no number."),
+        typer.Option("--check", help="Read all weights and fail if any is infinite or NaN."),
     ] = False,
     table_format: FormatOption = "auto",
     offline: OfflineOption = False,
@@ -32,8 +32,8 @@ def params(
 ) -> None:
     """Count the parameters of a model, with BERT-base's beside them.
 
-    Only the header of a safetensors file is read, so the size of the model does not matter.
-    The last line is the total. Ratios are to BERT-base without a head (109,482,240 parameters).
+    Only the headers of safetensors files are read, so it is fast for models of any size. The last
+    line is the total. Ratios are to BERT-base without a head (109,482,240 parameters).
     """
     from distilcli.checkpoint.finite import require_finite
     from distilcli.checkpoint.report import describe, difference_report, parameter_report
@@ -51,9 +51,10 @@ def params(
     )
     console.show(
         report.records,
-        footer=report.footer,
         document=report.document,
         title=report.title,
         table_format=table_format,
+        optional=report.optional,
+        cropped=diff is not None,
     )
     console.note(*report.notes)

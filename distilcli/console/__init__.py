@@ -39,27 +39,28 @@ class Console:
         self,
         records: Sequence[Record],
         *,
-        footer: Sequence[Record] = (),
         document: Record,
         title: str,
         table_format: TableFormat = "auto",
         optional: Sequence[str] = (),
+        cropped: bool = False,
     ) -> None:
-        """Write records, all with the same keys, to stdout, and `footer` below them.
+        """Write records, all with the same keys, to stdout; as JSON, `document` instead.
 
-        JSON is of `document` instead. A narrow terminal gets no columns that are `optional`.
+        A narrow terminal does without the columns that are `optional`; with `cropped`, a terminal
+        gets as many records as it has room for.
         """
         if table_format == "json":
             sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
         elif is_table(table_format):
             from distilcli.console.tables import print_table
 
-            rows = [[*record.values()] for record in (*records, *footer)]
-            names = [name.replace("_", " ") for name in (*records, *footer)[0]]
+            rows = [[*record.values()] for record in records]
+            names = [name.replace("_", " ") for name in records[0]]
             shown = [name.replace("_", " ") for name in optional]
-            print_table(title, names, rows, optional=shown)
+            print_table(title, names, rows, optional=shown, cropped=cropped)
         else:
-            _write_lines([*records, *footer], "," if table_format == "csv" else "\t")
+            _write_lines(records, "," if table_format == "csv" else "\t")
 
 
 def is_table(table_format: TableFormat) -> bool:

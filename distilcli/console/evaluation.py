@@ -33,7 +33,6 @@ def show_evaluation(
         ]
     console.show(
         records,
-        footer=(),
         document=report.as_dict(),
         title=f"{report.rows:,} rows" if report.rows != 1 else "1 row",
         table_format=table_format,
@@ -42,12 +41,12 @@ def show_evaluation(
         return
     for table in report.tables:
         if table.records:
-            console.show(table.records, footer=(), document={}, title=table.title,
+            console.show(table.records, document={}, title=table.title,
                          table_format="table")  # fmt: skip
     if report.slices:
         left = len(report.slices) - _MOST_SLICES
         shown = [one.record() for one in report.slices[:_MOST_SLICES]]
-        console.show(shown, footer=(), document={}, title=f"by {by}", table_format="table")
+        console.show(shown, document={}, title=f"by {by}", table_format="table")
         if left > 0:
             console.note(f"{left:,} more slices; --format tsv or json has them all")
 

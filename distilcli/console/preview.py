@@ -160,9 +160,11 @@ class Preview:
                 if for_texts + widths[name] + _GAP <= room:
                     chosen.add(name)
                     room -= widths[name] + _GAP
-        share = room // max(1, len(texts)) - _GAP
-        for name in texts:
+        # Short texts leave what they do not need to long ones.
+        for index, name in enumerate(sorted(texts, key=lambda name: widths[name])):
+            share = room // (len(texts) - index) - _GAP
             widths[name] = max(8, share if self._live else min(widths[name], share))
+            room -= widths[name] + _GAP
         return {name: widths[name] for name in names if name in chosen}
 
     def _natural_width(self, name: str) -> int:

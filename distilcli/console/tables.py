@@ -10,7 +10,8 @@ from distilcli.wording import listing
 BAR = "━"
 _BAR_WIDTH = 12
 _GAP = 2  # spaces between two columns
-_MIN_COLUMNS = 4
+_MIN_COLUMNS, _MIN_ROWS = 4, 5
+_OTHER_LINES = 8  # title, header, notes and the prompt
 _SHORT_TEXT, _LONG_TEXT = 20, 60  # longer text is folded to keep columns, also optional ones
 _NUMBER_STARTS = "0123456789+-<"
 _UNLIMITED = 10_000
@@ -26,15 +27,21 @@ def print_table(
     styles: Mapping[int, str] | None = None,
     optional: Sequence[str] = (),
     last_apart: bool = False,
+    cropped: bool = False,
 ) -> None:
     """Print rows under `names`; a column without a name holds bars.
 
     `styles` are of rows, by index. On a terminal, columns without room are left out and named
     below the table: first empty and `optional` ones, then bars, then from the right.
+    With `cropped`, the rows beyond the height of the terminal are left out and counted.
     """
     from rich.table import Table
     from rich.text import Text
 
+    most = max(_MIN_ROWS, terminal_size().lines - _OTHER_LINES)
+    more = len(rows) - most if cropped and sys.stdout.isatty() else 0
+    if more > 0:
+        rows = rows[:most]
     cells = [[for_people(cell) for cell in row] for row in rows]
     is_number = [bool(name) and _holds_numbers(rows, at) for at, name in enumerate(names)]
     empty = [n for at, n in enumerate(names) if n and all(row[at] is None for row in rows)]
@@ -57,6 +64,8 @@ def print_table(
     console = stdout(None if sys.stdout.isatty() else _UNLIMITED)
     console.print(Text(title, "bold"))
     console.print(table)
+    if more > 0:
+        console.print(Text(f"… and {more:,} more; --format csv has them all", "dim"))
     if hidden := [name for at, name in enumerate(names) if name and at not in columns]:
         rest = f"columns not shown: {listing(hidden)}; a wider terminal or --format csv has them"
         console.print(Text(f"… {rest}", "dim"))

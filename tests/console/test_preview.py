@@ -175,3 +175,12 @@ def test_colours_only_where_they_are_wanted(
     failed = (Row(COLUMNS, ["1", "a", "x", "1999"], "a.csv", 2), {"label": None, "error": "bad"})
     _preview([failed])
     assert bool(_COLOUR.search(out.getvalue() + err.getvalue())) is not bool(setting)
+
+
+def test_a_short_text_leaves_its_room_to_a_long_one(terminal: Terminals) -> None:
+    out, _ = terminal(80)
+    names = AddedNames.chosen(["question", "context"], ["score"], "")
+    row = Row(("question", "context"), ["who?", "word " * 11], "a.csv", 2)
+    with Preview(names, text_columns=["question", "context"]) as preview:
+        preview.write_rows([(row, {"score": 0.5})])
+    assert "…" not in out.plain

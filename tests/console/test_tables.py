@@ -74,3 +74,14 @@ def test_a_cell_cannot_speak_to_the_terminal(terminal: Terminals) -> None:
     Console().show([{"label": "\x1b[2J[red]a\nb"}], document={}, title="")
     assert "\x1b[2J" not in out.getvalue()
     assert "\ufffd[2J[red]a b" in out.plain
+
+
+def test_a_cropped_table_fits_the_height_of_the_terminal(terminal: Terminals) -> None:
+    records = [{"name": f"tensor {n}"} for n in range(83)]
+    out, _ = terminal(80, 24)
+    Console().show(records, document={}, title="", cropped=True)
+    assert len(out.plain.splitlines()) == 19
+    assert out.plain.splitlines()[-1] == "… and 67 more; --format csv has them all"
+    out, _ = terminal(80, 24)
+    Console().show(records, document={}, title="")
+    assert "tensor 82" in out.plain

@@ -3,6 +3,7 @@ from collections.abc import Callable
 
 import pytest
 
+from distilcli.app import main
 from distilcli.console import Console
 from distilcli.console.terminal import printable, terminal_size
 from tests.console.conftest import Terminal
@@ -51,3 +52,12 @@ def test_printable_text_keeps_its_length() -> None:
     text = "a\tb\x1b[0m\n\u202e好"
     assert printable(text) == "a b\ufffd[0m \ufffd好"
     assert len(printable(text)) == len(text)
+
+
+def test_errors_wrap_at_words(terminal: Terminals) -> None:
+    _, err = terminal(40)
+    assert main(["params", "no/such/folder/with/a/long/name/anywhere"]) == 4
+    lines = err.getvalue().splitlines()
+    assert len(lines) > 1
+    assert lines[0].startswith("distil: error: ")
+    assert all(line.startswith("  ") for line in lines[1:])
