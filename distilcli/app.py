@@ -4,18 +4,19 @@ Nothing heavy is imported before a command runs: `distil --help` costs what Type
 """
 
 import errno
+import inspect
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from distilcli import __version__
-from distilcli.errors import DistilError, ResourceError, UsageError
+from distilcli.errors import DistilError, ResourceError, UsageError, settings_spelled
 from distilcli.interrupt import exit_on_signals
 
 PROGRAM = "distil"
@@ -103,14 +104,27 @@ for _name, _summary in COMMANDS.items():
     app.command(_name, short_help=_summary)(_stand_in)
 
 
-def _load(name: str) -> None:
-    """Put the command itself where its stand-in is; a name that is none is left to Typer."""
-    if name not in COMMANDS:
-        return
-    command = getattr(import_module(f"distilcli.commands.{name}"), name)
+def _load(name: str) -> Callable[..., Any]:
+    """Put a command in the place of its stand-in, and return it."""
+    command: Callable[..., Any] = getattr(import_module(f"distilcli.commands.{name}"), name)
     for place in app.registered_commands:
-        if place.name == name and place.callback is not command:
+        if place.name == name:
             place.callback = command
+    return command
+
+
+def flags_of(command: Callable[..., Any]) -> dict[str, str]:
+    """Return how each parameter of a command is written on the command line."""
+    flags = {}
+    for name, parameter in inspect.signature(command).parameters.items():
+        for each in getattr(parameter.annotation, "__metadata__", ()):
+            if isinstance(each, typer.models.ArgumentInfo):
+                flags[name] = (each.metavar or name.upper()).strip("[].")
+            elif isinstance(each, typer.models.OptionInfo):
+                # Typer takes the first spelling in Annotated for the default.
+                spelling = each.default if isinstance(each.default, str) else f"--{name}"
+                flags[name] = spelling.partition("/")[0].replace("_", "-")
+    return flags
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -120,17 +134,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
         # A table may hold a sign that the terminal's encoding has not: data go out as UTF-8 bytes.
         sys.stdout.reconfigure(errors="backslashreplace")
-    try:
-        # That one command is about all of them.
-        for name in COMMANDS if given[:1] == ["completions"] else given[:1]:
-            _load(name)
-        with exit_on_signals():
-            code = app(given or ["--help"], prog_name=PROGRAM, standalone_mode=False)
-        # What is still buffered may meet a closed pipe or a full disk: find out here.
-        sys.stdout.flush()
-    except BaseException as error:  # noqa: BLE001 - the one place where every error ends
-        return _end(error)
-    return code if isinstance(code, int) else 0
+    flags: dict[str, str] = {}
+    with settings_spelled(flags):
+        try:
+            # The script of completions describes all commands.
+            for name in COMMANDS if given[:1] == ["completions"] else given[:1]:
+                if name in COMMANDS:
+                    flags.update(flags_of(_load(name)))
+            with exit_on_signals():
+                code = app(given or ["--help"], prog_name=PROGRAM, standalone_mode=False)
+            # What is still buffered may meet a closed pipe or a full disk: find out here.
+            sys.stdout.flush()
+        except BaseException as error:  # noqa: BLE001 - the one place where every error ends
+            return _end(error)
+        return code if isinstance(code, int) else 0
 
 
 def _open_closed_streams() -> None:

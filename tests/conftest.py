@@ -148,12 +148,19 @@ def make_model(vocab: list[str], tmp_path: Path) -> Callable[..., Path]:
 def distil(
     capsys: pytest.CaptureFixture[str],
 ) -> Callable[..., tuple[int, str, str]]:
-    """Return a function that runs `distil` in this process: exit code, stdout, stderr."""
-    from distilcli.app import main
+    """Return a function that runs `distil` in this process: exit code, stdout, stderr.
+
+    Whatever the command says must name its own options only.
+    """
+    from distilcli.app import COMMANDS, main
+    from tests.contracts._settings import foreign_options
 
     def run(*arguments: object) -> tuple[int, str, str]:
         capsys.readouterr()
         code = main([str(argument) for argument in arguments])
-        return (code, *capsys.readouterr())
+        out, err = capsys.readouterr()
+        if arguments[0] in COMMANDS and "No such option" not in err:
+            assert foreign_options(str(arguments[0]), err) == [], err
+        return code, out, err
 
     return run

@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager
 from typing import Literal
 
 from distilcli import downloads
+from distilcli.errors import spelled
 
 TableFormat = Literal["auto", "table", "tsv", "csv", "json"]
 
@@ -69,7 +70,8 @@ def is_table(table_format: TableFormat) -> bool:
 
 
 def write_line(line: str) -> None:
-    """Write a line to stderr; a terminal gets it broken at words."""
+    """Write a line to stderr, its settings spelled as flags; a terminal has it broken at words."""
+    line = spelled(line)
     if sys.stderr.isatty():
         from distilcli.console.terminal import wrapped
 

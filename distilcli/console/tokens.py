@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from distilcli.console.terminal import printable, stdout
+from distilcli.errors import spelled
 from distilcli.wording import count
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ def _figures(report: "LengthReport") -> "Iterator[tuple[str, str]]":
     over = f"{report.rows_over_limit:,} ({report.share_over_limit:.1%})"
     yield f"over {report.limit:,}, the model's limit", over
     for percent, length in report.keep_whole.items():
-        yield f"--max-length that keeps {percent} % whole", f"{length:,}"
+        yield spelled(f"`max_length` that keeps {percent} % whole"), f"{length:,}"
     yield "unknown tokens", f"{report.unknown_tokens:,} ({report.unknown_share:.3%})"
 
 

@@ -114,8 +114,8 @@ def show_training(
 
 def show_interrupted(console: Console, folder: str, *, can_resume: bool, forced: bool) -> None:
     """Say how to go on after a training run was interrupted."""
-    instead = " instead of --force" if forced else ""
-    resume = f"repeat the command with --resume{instead} to go on"
+    instead = " instead of `force`" if forced else ""
+    resume = f"repeat the command with `resume`{instead} to go on"
     console.warn(f"interrupted; {folder}: {resume if can_resume else 'nothing is saved yet'}")
 
 

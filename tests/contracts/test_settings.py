@@ -1,0 +1,173 @@
+"""A message names the options of the command that gives it, and no others."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from distilcli.app import COMMANDS
+from tests.contracts._reach import PACKAGE, reached, strings_of
+from tests.contracts._settings import (
+    all_settings,
+    command_lines_in,
+    flags_in,
+    flags_of_command,
+    foreign_options,
+    settings_in,
+)
+
+SURFACE = ("distilcli.app", "distilcli.commands", "distilcli.completion")
+
+# What a command can reach and leaves as it is, so that no message of it is about that.
+_OF_TOKENIZE = "engine truncation"
+_OF_EMBED = "dims layer pooling prompt prompt_name"
+_OF_ONE_TASK = "aggregation max_answer_length targets top_k whole_word all_scores multi_label"
+NEVER_GIVEN = {
+    "bench": f"{_OF_EMBED} {_OF_ONE_TASK} force prefix long stride max_length min_agreement texts",
+    "evaluate": f"{_OF_EMBED} {_OF_ONE_TASK} texts",
+    "finetune": f"{_OF_ONE_TASK} calibrate threshold_search min_agreement long stride texts",
+}
+# Faults that are known.
+TO_MEND = {
+    "bench": "delimiter encoding input_format no_header",
+    "choose": "text_column window_pooling",
+    "evaluate": "output pseudo_perplexity",
+    "fill": "window_pooling",
+    "finetune": "alpha same_options prompt_column",
+    "qa": "text_column window_pooling",
+    "tag": "window_pooling",
+}
+
+# Modules whose messages still name flags and not settings.
+TO_CONVERT = """
+benchmark.dataset
+benchmark.gates
+benchmark.profiling
+benchmark.runner
+benchmark.sweep
+console.evaluation
+engine.workers
+evaluation.calibrate
+evaluation.of_model
+evaluation.of_predictions
+evaluation.prediction_columns
+evaluation.results.base
+evaluation.results.classify
+evaluation.results.multilabel
+evaluation.results.qa
+evaluation.tasks
+gold.cells
+model.device
+model.inference
+model.loading
+model.pooling
+model.precision
+model.surgery
+predictors.embedder
+predictors.int8_check
+predictors.tagger
+rows.formats
+rows.lines
+rows.output
+rows.reader
+rows.row
+rows.squad
+rows.tables
+rows.writer
+tasks.candidates
+tasks.classify
+tasks.fill
+tasks.perplexity
+tasks.problems
+tasks.qa
+tasks.sequences
+tasks.settings
+tokenizer.columns
+tokenizer.loading
+tokenizer.plot
+tokenizer.rows
+tokenizer.training
+tokenizer.windows
+training.checks
+training.datasets.classify
+training.datasets.columns
+training.datasets.embed
+training.datasets.qa
+training.datasets.split
+training.datasets.tag
+training.distill.loss
+training.distill.setup
+training.distill.teacher_cache
+training.freezing
+training.init_model
+training.loop
+training.objectives.__init__
+training.options
+training.run
+training.run_folder
+training.run_place
+training.settings
+""".split()
+
+
+def _strings(path: Path) -> list[tuple[int, str]]:
+    return list(strings_of(ast.parse(path.read_text(encoding="utf-8"))))
+
+
+def _library() -> dict[str, Path]:
+    paths = {
+        ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts): path
+        for path in sorted(PACKAGE.rglob("*.py"))
+    }
+    return {name: path for name, path in paths.items() if not name.startswith(SURFACE)}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_can_name_no_option_but_its_own(command: str) -> None:
+    excused = {*f"{_OF_TOKENIZE} {NEVER_GIVEN.get(command)} {TO_MEND.get(command)}".split()}
+    excused |= {flags_of_command(other).get(name, "") for name in excused for other in COMMANDS}
+    excused |= {"--alpha"}
+    foreign = [
+        f"{unit.module}, line {unit.line}: {name}"
+        for unit in reached(f"distilcli.commands.{command}", command)
+        if not unit.module.startswith("distilcli.completion")
+        for text in unit.strings
+        for name in foreign_options(command, text)
+        if name not in excused
+    ]
+    assert foreign == []
+
+
+@pytest.mark.parametrize("name", _library())
+def test_the_library_names_settings_and_not_flags(name: str) -> None:
+    found = [
+        f"line {line}: {flag}"
+        for line, text in _strings(_library()[name])
+        for flag in flags_in(text)
+    ]
+    if found and name.removeprefix("distilcli.") in TO_CONVERT:
+        pytest.skip(f"to be converted: {found}")
+    assert found == []
+
+
+def test_a_setting_is_one_of_some_command() -> None:
+    unknown = [
+        f"{name}, line {line}: {setting}"
+        for name, path in _library().items()
+        for line, text in _strings(path)
+        for setting in settings_in(text)
+        if setting not in all_settings() and not name.endswith("model_card")  # Markdown
+    ]
+    assert unknown == []
+
+
+def test_a_command_line_that_is_shown_can_be_typed() -> None:
+    wrong = [
+        f"{path.name}, line {line}: distil {command} has no {flag}"
+        for path in sorted(PACKAGE.rglob("*.py"))
+        for line, text in _strings(path)
+        for command, flags in command_lines_in(text)
+        for flag in flags
+        if foreign_options(command, flag)
+    ]
+    assert wrong == []
