@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, TypeAlias
 
 from distilcli.console.terminal import printable, stdout, terminal_size
-from distilcli.errors import spelled
 from distilcli.wording import listing
 
 BAR = "━"
@@ -66,11 +65,11 @@ def print_table(
     console.print(Text(title, "bold"))
     console.print(table)
     if more > 0:
-        rest = f"… and {more:,} more; `table_format` csv has them all"
-        console.print(Text(spelled(rest), "dim"))
+        rest = f"… and {more:,} more; the csv format has them all"
+        console.print(Text(rest, "dim"))
     if hidden := [name for at, name in enumerate(names) if name and at not in columns]:
-        rest = f"columns not shown: {listing(hidden)}; a wider terminal or `table_format` csv has them"
-        console.print(Text(spelled(f"… {rest}"), "dim"))
+        rest = f"columns not shown: {listing(hidden)}; a wider terminal or the csv format has them"
+        console.print(Text(f"… {rest}", "dim"))
 
 
 def for_people(cell: object) -> str:

@@ -108,7 +108,7 @@ def show_training(
     steps = count(summary["steps"], "step")
     console.note(
         f"best {', '.join(_scores(best))} after {best['step']:,} of {steps}",
-        f"the model is in {folder}; try: distil {command} FILE --model {folder}",
+        f"the model is in {folder}; try: distil {command} FILE -m {folder}",
     )
 
 

@@ -81,7 +81,7 @@ def test_a_cropped_table_fits_the_height_of_the_terminal(terminal: Terminals) ->
     out, _ = terminal(80, 24)
     Console().show(records, document={}, title="", cropped=True)
     assert len(out.plain.splitlines()) == 19
-    assert out.plain.splitlines()[-1] == "… and 67 more; `table_format` csv has them all"
+    assert out.plain.splitlines()[-1] == "… and 67 more; the csv format has them all"
     out, _ = terminal(80, 24)
     Console().show(records, document={}, title="")
     assert "tensor 82" in out.plain

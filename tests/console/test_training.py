@@ -67,6 +67,6 @@ def test_how_training_ended(capsys: pytest.CaptureFixture[str]) -> None:
     show_interrupted(Console(quiet=True), "m", can_resume=False, forced=False)
     assert capsys.readouterr().err.splitlines() == [
         "distil: best accuracy 0.9123, macro f1 0.9000 after 1,000 of 2,000 steps",
-        "distil: the model is in m; try: distil classify FILE --model m",
+        "distil: the model is in m; try: distil classify FILE -m m",
         "distil: warning: interrupted; m: nothing is saved yet",
     ]
