@@ -1,7 +1,6 @@
-"""What `distil bench` is told of what to measure, and of what must hold."""
+"""The options of `distil bench`: what to measure, and the gates."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -20,7 +19,7 @@ _FAIL_OVER = "5%"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BenchOptions:
-    """Which model is measured, at which sizes, and how long."""
+    """The model, the sizes, and how long they are measured."""
 
     model: Annotated[
         str,
@@ -28,29 +27,29 @@ class BenchOptions:
             "--model",
             "-m",
             metavar="MODEL",
-            help="A built-in model, a folder, a hub id (@revision), or the shape distilbert-base "
-            "or bert-base with random weights.",
+            help="A built-in model, a folder, a hub id (@revision), or distilbert-base or "
+            "bert-base: random weights in that shape.",
         ),
     ] = "distilbert-base"
     versus: Annotated[
         str | None,
         typer.Option(
-            "--vs", metavar="MODEL", help="Measure this one by turns with it, and give ratios."
+            "--vs", metavar="MODEL", help="A rival, measured alternately; shows ratios to it."
         ),
     ] = None
     device: options.DeviceOption = "auto"
-    seq: Annotated[int | None, typer.Option("--seq", min=1, help="Tokens in a sequence (128).")] = (
+    seq: Annotated[int | None, typer.Option("--seq", min=1, help="Tokens per sequence (128).")] = (
         None
     )
     batch: Annotated[
-        int | None, typer.Option("--batch", min=1, help="Sequences in a batch (1).")
+        int | None, typer.Option("--batch", min=1, help="Sequences per batch (1).")
     ] = None
     precision: Annotated[
         str,
         typer.Option(
             "--precision",
             metavar="LIST",
-            help="One of fp32, tf32, bf16, fp16, int8, or several with commas between them.",
+            help="fp32, tf32, bf16, fp16 or int8; several with commas.",
         ),
     ] = "fp32"
     sweep: Annotated[
@@ -58,7 +57,7 @@ class BenchOptions:
         typer.Option(
             "--sweep",
             metavar="SIZES",
-            help="Every pair of such sizes: 'seq=32,128,512 batch=1,8,32'.",
+            help="Measure every pair of sizes, e.g. 'seq=32,128,512 batch=1,8,32'.",
         ),
     ] = None
     dataset: Annotated[
@@ -66,22 +65,22 @@ class BenchOptions:
         typer.Option(
             "--dataset",
             metavar="FILE",
-            help="Measure instead a whole run over these rows, by stage, from reading to writing.",
+            help="Measure a whole run over these rows, from reading to writing, by stage.",
         ),
     ] = None
     text_column: options.TextColumnOption = None
     limit: options.LimitOption = None
     rounds: Annotated[
         int | None,
-        typer.Option("--rounds", min=1, help="Rounds in which the models take turns (5)."),
+        typer.Option("--rounds", min=1, help="Rounds in which the models alternate (5)."),
     ] = None
     seconds: Annotated[
         float | None,
         typer.Option(
             "--seconds",
             min=0,
-            help="How long each setting is measured, for latency and for the rate; there are at "
-            "least 10 timings (3).",
+            help="Seconds per setting, once for latency and once for the rate (3); at least 10 "
+            "timings are made.",
         ),
     ] = None
     threads: options.ThreadsOption = None
@@ -90,40 +89,32 @@ class BenchOptions:
         typer.Option(
             "--profile",
             metavar="DIR",
-            help="Show which operators take the time, and write a trace for chrome://tracing "
-            "into this folder (or file .json).",
+            help="Show the time by operator, and write a trace for chrome://tracing to this folder "
+            "(or .json file).",
         ),
     ] = None
     offline: options.OfflineOption = False
 
     def check(self) -> None:
-        """Raise `UsageError` for options that cannot be meant together."""
-        of_rows = {"--text-column": self.text_column, "--limit": self.limit}
-        of_sizes = {
-            "--vs": self.versus,
-            "--seq": self.seq,
-            "--batch": self.batch,
-            "--sweep": self.sweep,
-            "--rounds": self.rounds,
-            "--seconds": self.seconds,
-            "--profile": self.profile,
-        }
+        """Raise `UsageError` for options that contradict each other or have no effect."""
         if self.dataset is None:
-            if given := _given(of_rows):
-                raise UsageError(f"{given} is for rows; add --dataset FILE")
-        elif given := _given(of_sizes):
-            raise UsageError(f"{given} is for batches of random ids; leave it out with --dataset")
+            if given := _given(self, "text_column", "limit"):
+                raise UsageError(f"`{given}` is for rows; add `dataset` FILE")
+        elif given := _given(
+            self, "versus", "seq", "batch", "sweep", "rounds", "seconds", "profile"
+        ):
+            raise UsageError(f"`{given}` is for batches of random ids; leave out `dataset` or it")
         if self.seconds is not None and not math.isfinite(self.seconds):
-            raise UsageError(f"--seconds {self.seconds} never ends; give a number of seconds")
+            raise UsageError(f"`seconds` {self.seconds} never ends; give a number of seconds")
         if self.versus == self.model:
-            raise UsageError(f"--vs {self.versus}: that is the model itself; name another")
+            raise UsageError(f"`versus` {self.versus}: that is the model itself; name another")
         if self.limit == 0:
-            raise UsageError("--limit 0 leaves nothing to measure")
+            raise UsageError("`limit` 0 leaves nothing to measure")
 
     def plan(self) -> "Plan":
-        """Return what is measured; raise `UsageError` for sizes that cannot be read."""
+        """Return what to measure; raise `UsageError` for malformed sizes."""
         from distilcli.benchmark.measure import Effort
-        from distilcli.benchmark.profiling import check_trace_place
+        from distilcli.benchmark.profiling import check_trace_target
         from distilcli.benchmark.runner import Plan
         from distilcli.benchmark.sweep import parse_precisions, parse_sweep
 
@@ -140,11 +131,11 @@ class BenchOptions:
             offline=self.offline,
         )
         if plan.profile is not None:
-            check_trace_place(plan.profile, settings=len(plan.sizes) * len(plan.precisions))
+            check_trace_target(plan.profile, settings=len(plan.sizes) * len(plan.precisions))
         return plan
 
     def dataset_plan(self, dataset: str) -> "DatasetPlan":
-        """Return which rows are run and how."""
+        """Return which rows to run and how."""
         from distilcli.benchmark.dataset import DatasetPlan
         from distilcli.benchmark.sweep import parse_precisions
 
@@ -162,12 +153,12 @@ class BenchOptions:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GateOptions:
-    """What must hold, or the exit code is 7."""
+    """The gates: if one fails, the exit code is 7."""
 
     compare: Annotated[
         str | None,
         typer.Option(
-            "--compare", metavar="FILE", help="An older benchmark, from --json, to set this beside."
+            "--compare", metavar="FILE", help="An older benchmark, from --stats, to compare with."
         ),
     ] = None
     fail_over: Annotated[
@@ -175,8 +166,8 @@ class GateOptions:
         typer.Option(
             "--fail-over",
             metavar="SHARE",
-            help="With --compare: exit with 7 if a p50 is longer, or a rate lower, by more than "
-            "this (5%).",
+            help="With --compare: exit with 7 if a p50 is longer or a rate lower by more than this "
+            "(5%).",
         ),
     ] = None
     most_p95_ms: Annotated[
@@ -185,20 +176,20 @@ class GateOptions:
     ] = None
 
     def check(self, *, of_dataset: bool) -> None:
-        """Raise `UsageError` for options that cannot be meant together."""
-        given = _given({"--compare": self.compare, "--max-p95-ms": self.most_p95_ms})
-        if of_dataset and given:
-            raise UsageError(f"{given} is for batches of random ids; leave it out with --dataset")
+        """Raise `UsageError` for options that contradict each other or have no effect."""
+        if of_dataset and (given := _given(self, "compare", "most_p95_ms")):
+            raise UsageError(f"`{given}` is for batches of random ids; leave out `dataset` or it")
         if self.fail_over is not None and self.compare is None:
-            raise UsageError("--fail-over is for --compare; name an older benchmark")
+            raise UsageError("`fail_over` is for `compare`; name an older benchmark")
 
     @property
     def share(self) -> float:
-        """How much slower a setting may be, 0.05 for 5 %; raises `UsageError` for no share."""
+        """How much slower a setting may be, 0.05 for 5 %; raises `UsageError` for other texts."""
         from distilcli.benchmark.sweep import parse_share
 
         return parse_share(self.fail_over or _FAIL_OVER)
 
 
-def _given(values: Mapping[str, object]) -> str | None:
-    return next((name for name, value in values.items() if value is not None), None)
+def _given(options: object, *names: str) -> str | None:
+    """Return the first of these options that was given."""
+    return next((name for name in names if getattr(options, name) is not None), None)

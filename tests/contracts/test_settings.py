@@ -40,11 +40,6 @@ TO_MEND = {
 
 # Modules whose messages still name flags and not settings.
 TO_CONVERT = """
-benchmark.dataset
-benchmark.gates
-benchmark.profiling
-benchmark.runner
-benchmark.sweep
 console.evaluation
 engine.workers
 evaluation.calibrate
