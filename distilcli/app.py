@@ -4,54 +4,52 @@ Nothing heavy is imported before a command runs: `distil --help` costs what Type
 """
 
 import errno
-import inspect
 import io
 import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
 from distilcli import __version__
+from distilcli.commands._declare import as_shown, flags_of
+from distilcli.commands._help import Command, overview, program_help
 from distilcli.errors import DistilError, ResourceError, UsageError, settings_spelled
 from distilcli.interrupt import exit_on_signals
 
 PROGRAM = "distil"
 EXIT_BUG, EXIT_INTERRUPTED, EXIT_PIPE_CLOSED = 1, 130, 141
 
-_EXAMPLES = """Examples:
 
-  distil classify reviews.csv    label every row with the built-in model
+class Registered(NamedTuple):
+    """A command: what help says of it, its module (imported when it is run) and its topic."""
 
-  distil finetune rows.csv -o m  a model of your own from rows with labels
+    summary: str
+    module: str
+    topic: str
 
-  distil params                  what the built-in model is made of
 
-  distil params org/name --diff sentiment
+COMMANDS: dict[str, Registered] = {}
+"""Every command by its name."""
 
-Exit codes: 0 done, 2 usage, 3 input, 4 model, 5 resources, 6 some rows failed, 7 a gate failed,
-130 interrupted, 141 pipe closed, 143 terminated."""
-
-# Plain help: with rich it takes twice as long, and says the same. The help option is our own, and
-# there are none for completion, because an option that Typer finds unset makes it import pydantic:
-# 100 ms to show the help of a command.
+# Typer's own help takes longer and says less. There are no options for completion, because an
+# option that Typer finds unset makes it import pydantic: 100 ms to show the help of a command.
 app = typer.Typer(
     name=PROGRAM,
     add_completion=False,
     add_help_option=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    epilog=_EXAMPLES,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
-def _show_help(context: typer.Context, wanted: bool) -> None:
+def _show_help(wanted: bool) -> None:
     if wanted:
-        typer.echo(context.get_help())
+        typer.echo(program_help(COMMANDS))
         raise typer.Exit
 
 
@@ -72,59 +70,54 @@ def root(
     show_help: Annotated[
         bool,
         typer.Option(
-            "--help", "-h", callback=_show_help, is_eager=True, help="Show this message and exit."
+            "--help", "-h", callback=_show_help, is_eager=True, help="Show this help and exit."
         ),
     ] = False,
 ) -> None:
-    """DistilBERT at work on files: label text, train your own model, see what it sees."""
-
-
-COMMANDS = {
-    "bench": "Measure how fast a model is here, and what it costs.",
-    "classify": "Label the rows of files, with scores.",
-    "choose": "Choose between the options of a prompt.",
-    "completions": "Print the script by which bash, zsh or fish complete on Tab.",
-    "embed": "Turn texts into vectors, and search in them.",
-    "evaluate": "Measure a model, or predictions, against what was expected.",
-    "fill": "Fill in the masked words of texts.",
-    "finetune": "Train your own model for one of eight tasks, or distil one.",
-    "params": "Count the parameters of a model.",
-    "qa": "Answer questions from their contexts.",
-    "tag": "Find names and other entities in the rows of files.",
-    "tokenize": "Show the tokens that a model sees of a text.",
-}
-"""What help says of each command; the module of that name is imported when it is asked for."""
+    """Run DistilBERT over files."""
 
 
 def _stand_in() -> None:
-    """Hold the place of a command in the list of help."""
+    """Hold the place of a command until it is run."""
 
 
-for _name, _summary in COMMANDS.items():
-    app.command(_name, short_help=_summary)(_stand_in)
+def register(name: str, summary: str, module: str, *, topic: str = "Other commands") -> None:
+    """Add a command: the function `name` of a module, which is imported when the command runs."""
+    COMMANDS[name] = Registered(summary, module, topic)
+    app.command(name, cls=Command, short_help=summary)(_stand_in)
+
+
+for _topic, _commands in {
+    "Label and read texts": {
+        "classify": "Classify texts, with scores.",
+        "tag": "Find names and other entities.",
+        "qa": "Answer questions from their contexts.",
+        "choose": "Choose between the options of a prompt.",
+        "fill": "Fill in masked words.",
+    },
+    "Vectors and search": {"embed": "Turn texts into vectors, and search them."},
+    "Models of your own": {
+        "finetune": "Train a model for one of eight tasks, or distil one.",
+        "evaluate": "Measure a model or its predictions against gold labels.",
+    },
+    "Look closer": {
+        "tokenize": "Show how a model tokenizes texts.",
+        "params": "Count the parameters of a model.",
+        "bench": "Measure speed and memory on this machine.",
+    },
+    "Shell": {"completions": "Print the completion script for bash, zsh or fish."},
+}.items():
+    for _name, _summary in _commands.items():
+        register(_name, _summary, f"distilcli.commands.{_name}", topic=_topic)
 
 
 def _load(name: str) -> Callable[..., Any]:
     """Put a command in the place of its stand-in, and return it."""
-    command: Callable[..., Any] = getattr(import_module(f"distilcli.commands.{name}"), name)
+    command: Callable[..., Any] = getattr(import_module(COMMANDS[name].module), name)
     for place in app.registered_commands:
         if place.name == name:
             place.callback = command
     return command
-
-
-def flags_of(command: Callable[..., Any]) -> dict[str, str]:
-    """Return how each parameter of a command is written on the command line."""
-    flags = {}
-    for name, parameter in inspect.signature(command).parameters.items():
-        for each in getattr(parameter.annotation, "__metadata__", ()):
-            if isinstance(each, typer.models.ArgumentInfo):
-                flags[name] = (each.metavar or name.upper()).strip("[].")
-            elif isinstance(each, typer.models.OptionInfo):
-                # Typer takes the first spelling in Annotated for the default.
-                spelling = each.default if isinstance(each.default, str) else f"--{name}"
-                flags[name] = spelling.partition("/")[0].replace("_", "-")
-    return flags
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -137,12 +130,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     flags: dict[str, str] = {}
     with settings_spelled(flags):
         try:
-            # The script of completions describes all commands.
-            for name in COMMANDS if given[:1] == ["completions"] else given[:1]:
-                if name in COMMANDS:
-                    flags.update(flags_of(_load(name)))
+            if not given:
+                sys.stdout.write(overview() + "\n")
+            elif given[:1] == ["completions"]:  # its script describes all commands
+                for name in COMMANDS:
+                    _load(name)
+            elif given[0] in COMMANDS:
+                command = _load(given[0])
+                flags.update(flags_of(command))
+                given = [given[0], *as_shown(command, given[1:])]
+            else:
+                from distilcli.commands._suggest import refuse_unknown  # noqa: PLC0415 - rare
+
+                refuse_unknown(given[0], COMMANDS)
             with exit_on_signals():
-                code = app(given or ["--help"], prog_name=PROGRAM, standalone_mode=False)
+                code = app(given, prog_name=PROGRAM, standalone_mode=False) if given else 0
             # What is still buffered may meet a closed pipe or a full disk: find out here.
             sys.stdout.flush()
         except BaseException as error:  # noqa: BLE001 - the one place where every error ends
@@ -158,7 +160,7 @@ def _open_closed_streams() -> None:
 
 
 def _end(error: BaseException) -> int:
-    """Say on stderr, in one line, why the run ends; return the exit code."""
+    """Say on stderr why the run ends, and return the exit code."""
     if isinstance(error, SystemExit):
         # Typer turns a closed pipe into an exit.
         if not isinstance(error.__context__, BrokenPipeError):
@@ -186,12 +188,11 @@ def _as_failure(error: BaseException) -> DistilError | None:
     if isinstance(error, DistilError):
         return error
     if isinstance(error, typer.TyperException):
-        context = getattr(error, "ctx", None)
-        command = context.command_path if context else PROGRAM
-        message = error.format_message().replace("Value error, ", "").rstrip(".")
-        return UsageError(f"{message}; see '{command} --help'")
+        from distilcli.commands._suggest import plain_usage_error  # noqa: PLC0415 - rare
+
+        return UsageError(plain_usage_error(error, PROGRAM))
     if isinstance(error, MemoryError) or _is_allocation_failure(error):
-        return ResourceError("memory does not suffice; free some, or try smaller batches")
+        return ResourceError("out of memory; free some, or use smaller batches")
     if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
         where = f"{error.filename}: " if error.filename else ""
         return ResourceError(f"{where}no space left on the disk; free some and run again")

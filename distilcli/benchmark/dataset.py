@@ -4,9 +4,9 @@ It classifies with a model that has labels and embeds with any other, and writes
 temporary file. A shape gets a classifier's head with random weights.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -41,11 +41,10 @@ _LABELS = ("negative", "positive")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DatasetPlan:
-    """The rows to run, the model, and how it runs."""
+    """The rows to run, the model, and how it runs; `reading` are settings of `open_rows`."""
 
     file: str
-    text_column: str | None = None
-    limit: int | None = None
+    reading: Mapping[str, Any] = field(default_factory=dict)
     model: str
     device: str = "auto"
     precisions: Sequence[Precision] = ("fp32",)
@@ -54,9 +53,9 @@ class DatasetPlan:
 
     def open(self) -> RowSource:
         """Open the rows; raise `InputError` or `UsageError` if they cannot be read."""
-        source = open_rows([self.file], text_column=self.text_column, limit=self.limit)
+        source = open_rows([self.file], **self.reading)
         if source.is_stream:
-            raise UsageError(f"`dataset` {self.file}: a benchmark reads only files; name one")
+            raise UsageError(f"`dataset` {self.file}: a benchmark reads files only; name one")
         return source
 
 

@@ -1,117 +1,95 @@
-"""The options of `distil bench`: what to measure, and the gates."""
+"""The options of `distil bench`: what to measure, and the thresholds that must hold."""
 
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-import typer
-
-from distilcli.commands import _options as options
+from distilcli.commands._declare import GivenOptions, opt
+from distilcli.commands._option_groups import Compute, RowsIn
 from distilcli.errors import UsageError
 
 if TYPE_CHECKING:
     from distilcli.benchmark.dataset import DatasetPlan
     from distilcli.benchmark.runner import Plan
 
-_FAIL_OVER = "5%"
+MODEL_TYPE = Annotated[
+    str,
+    opt(
+        "A built-in model, a folder, a hub id (org/name@revision), or distilbert-base or "
+        "bert-base for that shape with random weights.",
+        "--model",
+        "-m",
+        metavar="MODEL",
+    ),
+]
+PRECISION_TYPE = Annotated[
+    str, opt("fp32, tf32, bf16, fp16 or int8; several with commas.", metavar="LIST")
+]
+BATCH_TYPE = Annotated[
+    int | None, opt("Sequences per batch (default: 1).", topic="Measurement", min=1)
+]
+
+_OF_ROWS = ("text_column", "limit", "input_format", "no_header", "delimiter", "encoding")
+_OF_BATCHES = (
+    "versus", "seq", "batch", "sweep", "rounds", "seconds", "profile", "compare", "max_p95_ms",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class BenchOptions:
-    """The model, the sizes, and how long they are measured."""
+class Measurement:
+    """What to measure, and for how long."""
 
-    model: Annotated[
-        str,
-        typer.Option(
-            "--model",
-            "-m",
-            metavar="MODEL",
-            help="A built-in model, a folder, a hub id (@revision), or distilbert-base or "
-            "bert-base: random weights in that shape.",
-        ),
-    ] = "distilbert-base"
-    versus: Annotated[
-        str | None,
-        typer.Option(
-            "--vs", metavar="MODEL", help="A rival, measured alternately; shows ratios to it."
-        ),
-    ] = None
-    device: options.DeviceOption = "auto"
-    seq: Annotated[int | None, typer.Option("--seq", min=1, help="Tokens per sequence (128).")] = (
-        None
-    )
-    batch: Annotated[
-        int | None, typer.Option("--batch", min=1, help="Sequences per batch (1).")
-    ] = None
-    precision: Annotated[
-        str,
-        typer.Option(
-            "--precision",
-            metavar="LIST",
-            help="fp32, tf32, bf16, fp16 or int8; several with commas.",
-        ),
-    ] = "fp32"
+    topic: ClassVar[str] = "Measurement"
+
+    seq: Annotated[int | None, opt("Tokens per sequence (default: 128).", min=1)] = None
     sweep: Annotated[
         str | None,
-        typer.Option(
-            "--sweep",
-            metavar="SIZES",
-            help="Measure every pair of sizes, e.g. 'seq=32,128,512 batch=1,8,32'.",
+        opt("Measure all pairs of sizes: 'seq=32,128,512 batch=1,8,32'.", metavar="SIZES"),
+    ] = None
+    versus: Annotated[
+        str | None,
+        opt("Alternate with another model, and give ratios.", "--vs", metavar="MODEL"),
+    ] = None
+    rounds: Annotated[
+        int | None, opt("Rounds in which the models alternate (default: 5).", min=1)
+    ] = None
+    seconds: Annotated[
+        float | None,
+        opt(
+            "Time per setting, for latency and for the rate; at least 10 timings (default: 3).",
+            min=0,
+        ),
+    ] = None
+    profile: Annotated[
+        str | None,
+        opt(
+            "Show the time by operator, and write a trace for chrome://tracing to this folder "
+            "(or .json file).",
+            metavar="DIR",
         ),
     ] = None
     dataset: Annotated[
         str | None,
-        typer.Option(
-            "--dataset",
+        opt(
+            "Measure a whole run over these rows instead, by stage, from reading to writing.",
+            topic="Input",
             metavar="FILE",
-            help="Measure a whole run over these rows, from reading to writing, by stage.",
         ),
     ] = None
-    text_column: options.TextColumnOption = None
-    limit: options.LimitOption = None
-    rounds: Annotated[
-        int | None,
-        typer.Option("--rounds", min=1, help="Rounds in which the models alternate (5)."),
-    ] = None
-    seconds: Annotated[
-        float | None,
-        typer.Option(
-            "--seconds",
-            min=0,
-            help="Seconds per setting, once for latency and once for the rate (3); at least 10 "
-            "timings are made.",
-        ),
-    ] = None
-    threads: options.ThreadsOption = None
-    profile: Annotated[
-        str | None,
-        typer.Option(
-            "--profile",
-            metavar="DIR",
-            help="Show the time by operator, and write a trace for chrome://tracing to this folder "
-            "(or .json file).",
-        ),
-    ] = None
-    offline: options.OfflineOption = False
 
-    def check(self) -> None:
-        """Raise `UsageError` for options that contradict each other or have no effect."""
+    def check(self, given: GivenOptions, model: str) -> None:
+        """Raise `UsageError` for options that do not go together."""
         if self.dataset is None:
-            if given := _given(self, "text_column", "limit"):
-                raise UsageError(f"`{given}` is for rows; add `dataset` FILE")
-        elif given := _given(
-            self, "versus", "seq", "batch", "sweep", "rounds", "seconds", "profile"
-        ):
-            raise UsageError(f"`{given}` is for batches of random ids; leave out `dataset` or it")
+            given.refuse(_OF_ROWS, "is for rows; add `dataset` FILE")
+        else:
+            given.refuse(_OF_BATCHES, "is for batches of random ids; leave it out with `dataset`")
         if self.seconds is not None and not math.isfinite(self.seconds):
             raise UsageError(f"`seconds` {self.seconds} never ends; give a number of seconds")
-        if self.versus == self.model:
+        if self.versus == model:
             raise UsageError(f"`versus` {self.versus}: that is the model itself; name another")
-        if self.limit == 0:
-            raise UsageError("`limit` 0 leaves nothing to measure")
 
-    def plan(self) -> "Plan":
+    def plan(self, compute: Compute) -> "Plan":
         """Return what to measure; raise `UsageError` for malformed sizes."""
         from distilcli.benchmark.measure import Effort
         from distilcli.benchmark.profiling import check_trace_target
@@ -120,76 +98,65 @@ class BenchOptions:
 
         effort: dict[str, Any] = {"rounds": self.rounds, "seconds": self.seconds}
         plan = Plan(
-            model=self.model,
+            model=compute.model,
             rival=self.versus,
-            device=self.device,
-            precisions=parse_precisions(self.precision),
-            sizes=parse_sweep(self.sweep, seq=self.seq, batch=self.batch),
-            threads=self.threads,
+            device=compute.device,
+            precisions=parse_precisions(compute.precision),
+            sizes=parse_sweep(self.sweep, seq=self.seq, batch=compute.batch),
+            threads=compute.threads,
             effort=Effort(**{name: value for name, value in effort.items() if value is not None}),
             profile=None if self.profile is None else Path(self.profile),
-            offline=self.offline,
+            offline=compute.offline,
         )
         if plan.profile is not None:
             check_trace_target(plan.profile, settings=len(plan.sizes) * len(plan.precisions))
         return plan
 
-    def dataset_plan(self, dataset: str) -> "DatasetPlan":
-        """Return which rows to run and how."""
-        from distilcli.benchmark.dataset import DatasetPlan
-        from distilcli.benchmark.sweep import parse_precisions
 
-        return DatasetPlan(
-            file=dataset,
-            text_column=self.text_column,
-            limit=self.limit,
-            model=self.model,
-            device=self.device,
-            precisions=parse_precisions(self.precision),
-            threads=self.threads,
-            offline=self.offline,
-        )
+def dataset_plan(
+    file: str, rows: RowsIn, text_column: str | None, compute: Compute
+) -> "DatasetPlan":
+    """Return which rows to run and how."""
+    from distilcli.benchmark.dataset import DatasetPlan
+    from distilcli.benchmark.sweep import parse_precisions
+
+    if rows.limit == 0:
+        raise UsageError("`limit` 0 leaves nothing to measure")
+    return DatasetPlan(
+        file=file,
+        reading={**rows.reading(), "text_column": text_column},
+        model=compute.model,
+        device=compute.device,
+        precisions=parse_precisions(compute.precision),
+        threads=compute.threads,
+        offline=compute.offline,
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class GateOptions:
+class Gates:
     """The gates: if one fails, the exit code is 7."""
 
+    topic: ClassVar[str] = "Thresholds"
+
     compare: Annotated[
-        str | None,
-        typer.Option(
-            "--compare", metavar="FILE", help="An older benchmark, from --stats, to compare with."
-        ),
+        str | None, opt("Show changes since an older benchmark (its --stats).", metavar="FILE")
     ] = None
     fail_over: Annotated[
         str | None,
-        typer.Option(
-            "--fail-over",
+        opt(
+            "With --compare: exit with 7 if a p50 is longer, or a rate lower, by more than this "
+            "(default: 5%).",
             metavar="SHARE",
-            help="With --compare: exit with 7 if a p50 is longer or a rate lower by more than this "
-            "(5%).",
         ),
     ] = None
-    most_p95_ms: Annotated[
-        float | None,
-        typer.Option("--max-p95-ms", metavar="MS", min=0, help="Exit with 7 if a p95 is longer."),
+    max_p95_ms: Annotated[
+        float | None, opt("Exit with 7 if a p95 is longer.", metavar="MS", min=0)
     ] = None
-
-    def check(self, *, of_dataset: bool) -> None:
-        """Raise `UsageError` for options that contradict each other or have no effect."""
-        if of_dataset and (given := _given(self, "compare", "most_p95_ms")):
-            raise UsageError(f"`{given}` is for batches of random ids; leave out `dataset` or it")
-        if self.fail_over is not None and self.compare is None:
-            raise UsageError("`fail_over` is for `compare`; name an older benchmark")
 
     @property
     def share(self) -> float:
         """How much slower a setting may be, 0.05 for 5 %; raises `UsageError` for other texts."""
         from distilcli.benchmark.sweep import parse_share
 
-        return parse_share(self.fail_over or _FAIL_OVER)
-
-
-def _given(options: object, *names: str) -> str | None:
-    """Return the first of these options that was given."""
-    return next((name for name in names if getattr(options, name) is not None), None)
+        return parse_share(self.fail_over or "5%")

@@ -1,22 +1,23 @@
-"""What a command over files does around its task: where rows go, what people see, how it ends."""
+"""A run over files: rows in, a task's engine, rows or vectors out, what people see, how it ends."""
 
+import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
+from distilcli.commands._declare import GivenOptions
+from distilcli.commands._option_groups import Compute, LongTexts, Report, RowsIn, RowsOut
 from distilcli.console import Console
-from distilcli.errors import UsageError
 
 if TYPE_CHECKING:
     from distilcli.console.preview import Preview
     from distilcli.engine import Engine, Outcome
+    from distilcli.predictors.base import Predictor
     from distilcli.predictors.int8_check import Agreement
-    from distilcli.rows import Row, RowSource
+    from distilcli.rows import Given, Row, RowSource
     from distilcli.rows.writer import Block
-    from distilcli.stats import RunStats
     from distilcli.tasks.files import Sink
     from distilcli.vectors.writer import VectorWriter
 
@@ -41,170 +42,139 @@ class Columns(Protocol[Value_contra]):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class OutputOptions:
-    """Where rows go and how they are written; `further` formats are the command's own."""
+class FileOptions:
+    """The options of every command that runs a model over files."""
 
-    path: str | None
-    format: str
-    prefix: str
-    force: bool
-    further: tuple[str, ...] = ()
+    rows: RowsIn
+    out: RowsOut
+    long: LongTexts
+    compute: Compute
+    report: Report
+    given: GivenOptions = field(default_factory=GivenOptions)
 
-    def check(self) -> None:
-        """Raise `UsageError` for a file that may not be written, before any work is done."""
-        from distilcli.rows import check_destination
-        from distilcli.rows.formats import output_format_of
+    def predictor_settings(self) -> dict[str, Any]:
+        """Return what every predictor takes."""
+        return {**self.compute.settings(), "long_texts": self.long.settings()}
 
-        if self.path is not None:
-            if self.format == "table":
-                raise UsageError("--format table is for the terminal; leave --output out")
-            check_destination(self.path, force=self.force)
-            kind = (
-                output_format_of(self.path, self.further) if self.format == "auto" else self.format
-            )
-            if kind == "parquet":
-                from distilcli.rows.parquet import require_pyarrow
+    def open_rows(
+        self, text_column: str | None = None, *, given: "Given | None" = None
+    ) -> "RowSource":
+        """Check where everything goes, then open the rows.
 
-                require_pyarrow()
-
-    @property
-    def is_table(self) -> bool:
-        """Whether people get a table instead of rows."""
-        return self.format == "table" or (self.format == "auto" and self.is_terminal)
-
-    @property
-    def is_terminal(self) -> bool:
-        """Whether what goes out is seen at once by people."""
-        return self.path is None and sys.stdout.isatty()
+        Raises `UsageError` for a file that may not be written and `InputError` for one that
+        cannot be read, before any work is done.
+        """
+        self.out.check()
+        self.report.check(output=self.out.output)
+        source = self.rows.open(text_column, given=given)
+        self.report.check(source.paths)
+        return source
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ReportOptions:
-    """How the summary is given."""
+class FileRun(Generic[Value]):
+    """One run of a predictor over rows.
 
-    stats_file: str | None
-    as_json: bool
-
-    def check(self, *, output: str | None = None) -> None:
-        """Raise `UsageError` for a file that cannot be written, before any work is done."""
-        from distilcli.rows import check_destination, is_same_file
-
-        if self.stats_file is None:
-            return
-        check_destination(self.stats_file, force=True)
-        if output is not None and is_same_file(self.stats_file, output):
-            raise UsageError(f"{output}: rows and --stats cannot share a file; name two")
-
-    def spare(self, inputs: Sequence[Path]) -> None:
-        """Raise `UsageError` if the statistics would be written over a file that is read."""
-        from distilcli.rows import is_same_file
-
-        if self.stats_file is None:
-            return
-        for path in inputs:
-            if is_same_file(self.stats_file, path):
-                raise UsageError(f"{path}: --stats would replace this input; name another file")
-
-
-def run_over_files(
-    console: Console,
-    source: "RowSource",
-    engine: "Engine[Row, Value]",
-    columns: Columns[Value],
-    *,
-    text_columns: Sequence[str],
-    stats: "RunStats",
-    about: Mapping[str, object],
-    output: OutputOptions,
-    report: ReportOptions,
-    preview: "Callable[..., Preview] | None" = None,
-    open_vectors: "Callable[[], VectorWriter] | None" = None,
-    on_block: "Callable[[list[Outcome[Row, Value]]], None] | None" = None,
-    counted: str = "rows",
-    agreement: "Agreement | None" = None,
-) -> int:
-    """Carry every row through the engine to where it goes; return the exit code.
-
-    `text_columns` are those that the model reads; `about` says in the statistics what was run.
-    With `open_vectors` the values go there and no rows are written. `on_block` sees each block of
-    rows after it is written; `counted` are the things that have the labels in the summary.
-    `agreement` is with the fp32 model, where that was asked.
+    `text_columns` are those that the model reads; `preview` is the table that a terminal gets.
+    With `open_vectors` the values go there and no rows are written. `on_block` sees each block
+    of rows after it is written; `counted` are the things that have the labels in the summary.
     """
-    from distilcli.console.progress import rows_progress
-    from distilcli.console.summary import show_summary
-    from distilcli.tasks.files import run_files
 
-    counts: Counter[str] = Counter()
-    # Rows that scroll by and a line that is drawn again and again do not share a terminal.
-    scrolls = output.is_terminal and (source.is_stream or not output.is_table)
+    command: str
+    options: FileOptions
+    source: "RowSource"
+    predictor: "Predictor[Any]"
+    engine: "Engine[Row, Value]"
+    columns: Columns[Value]
+    text_columns: Sequence[str]
+    preview: "Callable[..., Preview] | None" = None
+    open_vectors: "Callable[[], VectorWriter] | None" = None
+    on_block: "Callable[[list[Outcome[Row, Value]]], None] | None" = None
+    counted: str = "rows"
 
-    def count(block: "list[Outcome[Row, Value]]") -> None:
-        for outcome in block:
-            if outcome.value is not None:
-                counts.update(columns.counted(outcome.value))
-        if on_block is not None:
-            on_block(block)
+    def run(self) -> int:
+        """Run every row and return the exit code; with --dry-run, only say what it would take."""
+        predictor, source = self.predictor, self.source
+        named = ", ".join(map(repr, self.text_columns))
+        plural = "s" if len(self.text_columns) > 1 else ""
+        read = "" if source.format == "txt" else f", text column{plural} {named}"
+        self.options.report.console.note(predictor.described() + read)
+        about: dict[str, object] = {
+            "command": self.command,
+            "model": predictor.name,
+            "precision": predictor.precision,
+            "input": source.name,
+        }
+        return self._estimate(about) if self.options.report.dry_run else self._run(about)
 
-    sink: Any = None
-    try:
-        with (
-            source,
-            open_vectors()
-            if open_vectors
-            else open_sink(console, source, columns.names, output, text_columns, preview) as sink,
-            rows_progress(console, stats, source, shown=not scrolls),
-        ):
-            run_files(
+    def _estimate(self, about: dict[str, object]) -> int:
+        from distilcli.console.summary import show_estimate
+        from distilcli.engine.estimate import estimate
+
+        report = self.options.report
+        with self.source:
+            expected = estimate(self.engine, self.source)
+        if not report.json_summary:
+            show_estimate(report.console, expected)
+        write_report({**about, **expected.as_dict()}, report)
+        return 0
+
+    def _run(self, about: dict[str, object]) -> int:
+        from distilcli.console.progress import rows_progress
+        from distilcli.console.summary import show_summary
+        from distilcli.stats import RunStats
+        from distilcli.tasks.files import run_files
+
+        source, out, report = self.source, self.options.out, self.options.report
+        console = report.console
+        stats = RunStats(device=self.predictor.device, load_seconds=self.predictor.load_seconds)
+        counts: Counter[str] = Counter()
+
+        def count(block: "list[Outcome[Row, Value]]") -> None:
+            for outcome in block:
+                if outcome.value is not None:
+                    counts.update(self.columns.counted(outcome.value))
+            if self.on_block is not None:
+                self.on_block(block)
+
+        # Rows that scroll by and a line that is redrawn do not share a terminal.
+        scrolls = out.is_terminal and (source.is_stream or not out.is_table)
+        sink: Any = None
+        try:
+            with (
                 source,
-                engine,
-                _Unbroken(sink),
-                names=columns.names,
-                values=columns.values,
-                stats=stats,
-                on_block=count,
-                live=source.is_stream,
-            )
-    except KeyboardInterrupt:
+                self._open_sink(console) as sink,
+                rows_progress(console, stats, source, shown=not scrolls),
+            ):
+                run_files(
+                    source,
+                    self.engine,
+                    _Unbroken(sink),
+                    names=self.columns.names,
+                    values=self.columns.values,
+                    stats=stats,
+                    on_block=count,
+                    live=source.is_stream,
+                )
+        except KeyboardInterrupt:
+            note_unshown(console, sink)
+            kept = f"{out.output} was not written" if out.output else "those are out, whole"
+            console.warn(f"interrupted after {stats.rows:,} rows; {kept}; run again to start over")
+            raise
         note_unshown(console, sink)
-        kept = f"{output.path} was not written" if output.path else "those are out, whole"
-        console.warn(f"interrupted after {stats.rows:,} rows; {kept}; run again to start over")
-        raise
-    note_unshown(console, sink)
-    if not report.as_json:
-        show_summary(console, stats, counts, counted=counted, output=output.path)
-    about = {**about, **told_agreement(console, agreement)}
-    write_report({**about, "counts": dict(counts.most_common()), **stats.as_dict()}, report)
-    return EXIT_SOME_ROWS_FAILED if stats.failed else 0
+        if not report.json_summary:
+            show_summary(console, stats, counts, counted=self.counted, output=out.output)
+        about |= noted_agreement(console, self.predictor.agreement)
+        write_report({**about, "counts": dict(counts.most_common()), **stats.as_dict()}, report)
+        return EXIT_SOME_ROWS_FAILED if stats.failed else 0
 
-
-def told_agreement(console: Console, agreement: "Agreement | None") -> dict[str, Any]:
-    """Say how far a model in int8 agreed with fp32, and return it for the report."""
-    if agreement is None or agreement.share is None:
-        return {}
-    console.note(
-        f"int8 agrees with fp32 on {agreement.share:.1%} of the first {agreement.rows:,} rows"
-    )
-    return agreement.as_dict()
-
-
-def estimate_over_files(
-    console: Console,
-    source: "RowSource",
-    engine: "Engine[Row, Any]",
-    *,
-    about: Mapping[str, object],
-    report: ReportOptions,
-) -> int:
-    """Say what a run would take, and run nothing; return the exit code."""
-    from distilcli.console.summary import show_estimate
-    from distilcli.engine.estimate import estimate
-
-    with source:
-        expected = estimate(engine, source)
-    if not report.as_json:
-        show_estimate(console, expected)
-    write_report({**about, **expected.as_dict()}, report)
-    return 0
+    def _open_sink(self, console: Console) -> Any:
+        if self.open_vectors is not None:
+            return self.open_vectors()
+        return open_sink(
+            console, self.source, self.columns.names, self.options.out,
+            text_columns=self.text_columns, preview=self.preview,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,11 +193,22 @@ class _Unbroken:
             raise KeyboardInterrupt
 
 
+def noted_agreement(console: Console, agreement: "Agreement | None") -> dict[str, Any]:
+    """Say how far a model in int8 agreed with fp32, and return it for the report."""
+    if agreement is None or agreement.share is None:
+        return {}
+    console.note(
+        f"int8 agrees with fp32 on {agreement.share:.1%} of the first {agreement.rows:,} rows"
+    )
+    return agreement.as_dict()
+
+
 def open_sink(
     console: Console,
     source: "RowSource",
     new_columns: Sequence[str],
-    output: OutputOptions,
+    out: RowsOut,
+    *,
     text_columns: Sequence[str] = (),
     preview: "Callable[..., Preview] | None" = None,
 ) -> Any:
@@ -235,37 +216,35 @@ def open_sink(
     from distilcli.console.preview import Preview
     from distilcli.rows.writer import AddedNames, open_writer
 
-    if output.is_table:
-        names = AddedNames.chosen(source.columns, new_columns, output.prefix)
-        is_live = source.is_stream and output.is_terminal
+    if out.is_table:
+        names = AddedNames.chosen(source.columns, new_columns, out.prefix)
+        is_live = source.is_stream and out.is_terminal
         sink: Any = (preview or Preview)(names, text_columns=text_columns, live=is_live)
         renamed, prefix = names.renamed, names.prefix
     else:
         sink = open_writer(
-            output.path or sys.stdout,
+            out.output or sys.stdout,
             columns=source.columns,
             new_columns=new_columns,
             input_format=source.format,
             delimiter=source.delimiter,
-            output_format=None if output.format == "auto" else output.format,
-            prefix=output.prefix,
-            force=output.force,
-            conll="conll" in output.further,
+            output_format=None if out.output_format == "auto" else out.output_format,
+            prefix=out.prefix,
+            force=out.force,
+            conll="conll" in out.formats,
         )
         renamed, prefix = sink.renamed, sink.prefix
     if renamed:
-        console.note(
-            f"the input has columns of these names already: the new ones begin with {prefix!r}"
-        )
+        console.note(f"the input has columns of these names: the new ones begin with {prefix!r}")
     return sink
 
 
 def note_unshown(console: Console, sink: Any) -> None:
-    """Warn of late columns that a stream's header had no room for, and tell the errors there."""
+    """Warn of columns and errors that came too late for the header of a stream."""
     for column, rows in getattr(sink, "unshown", {}).items():
         console.warn(
             f"column {column!r} came after the header had gone out, values not shown: {rows:,}; "
-            "write to a file with -o, or use --format jsonl"
+            "write to a file with `output`, or use `output_format` jsonl"
         )
     for error in getattr(sink, "unshown_errors", ()):
         console.warn(error)
@@ -273,11 +252,9 @@ def note_unshown(console: Console, sink: Any) -> None:
         console.warn(f"… and {more:,} more")
 
 
-def write_report(content: dict[str, object], report: ReportOptions) -> None:
-    """Give a summary as JSON: to stderr, to a file, or not at all."""
-    import json
-
-    if report.as_json:
+def write_report(content: dict[str, object], report: Report) -> None:
+    """Write a summary as JSON: to stderr, to a file, or not at all."""
+    if report.json_summary:
         sys.stderr.write(json.dumps(content, ensure_ascii=False) + "\n")
     if report.stats_file is not None:
         from distilcli.rows.output import write_text

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from distilcli.commands import _options as options
-from distilcli.commands._file_run import ReportOptions
+from distilcli.commands import _option_groups as options
+from distilcli.commands._declare import listed
 from distilcli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class RowsToLearn:
             pair=self.pair_column,
             label=self.label_column,
             options=self.options_column,
-            option_list=tuple(options.listed(self.option_columns or "")),
+            option_list=tuple(listed(self.option_columns or "")),
             separator=self.label_separator,
         )
 
@@ -285,9 +285,11 @@ class RunPlace:
     quiet: options.QuietOption = False
 
     @property
-    def report(self) -> ReportOptions:
+    def report(self) -> options.Report:
         """How the summary is given."""
-        return ReportOptions(stats_file=self.stats_file, as_json=self.json_summary)
+        return options.Report(
+            quiet=self.quiet, json_summary=self.json_summary, stats_file=self.stats_file
+        )
 
     def check(self) -> None:
         """Raise `UsageError` for options that do not go together, or a place that is taken."""

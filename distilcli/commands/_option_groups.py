@@ -1,271 +1,314 @@
-"""What every command that runs a model over files is told, written once.
+"""Options that several commands share, and the groups in which commands take them as objects."""
 
-`over_files` gives a command the options of `RunOptions` beside its own, so that its function
-takes them as one object.
-"""
-
-import inspect
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from distilcli.commands import _options as options
-from distilcli.commands._file_run import (
-    Columns,
-    OutputOptions,
-    ReportOptions,
-    estimate_over_files,
-    run_over_files,
-)
-from distilcli.commands._grouped import parameters_of, shown_as
-from distilcli.console import Console
+from distilcli.commands._declare import Also, GivenOptions, argument, opt
+from distilcli.console import Console, TableFormat
 from distilcli.errors import UsageError
 
 if TYPE_CHECKING:
-    from distilcli.console.preview import Preview
-    from distilcli.engine import Engine, Outcome
-    from distilcli.predictors.base import Predictor
-    from distilcli.rows import Given, Row, RowSource
-    from distilcli.tasks.settings import BatchOptions, LongTexts
-    from distilcli.vectors.writer import VectorWriter
+    from distilcli.rows import RowSource
+    from distilcli.tasks.settings import LongTexts as LongTextSettings
 
-Own = ParamSpec("Own")
-Value = TypeVar("Value")
+FormatOption = Annotated[
+    TableFormat,
+    opt(
+        "Format of the result (auto: a table on a terminal, else TSV).", "--format", topic="Output"
+    ),
+]
+QuietOption = Annotated[bool, opt("No notes on stderr.", "--quiet", "-q", topic="Report")]
+OfflineOption = Annotated[bool, opt("Never use the network.", topic="Model")]
+TextColumnOption = Annotated[
+    str | None,
+    opt(
+        "Column with the text; a dotted path in JSONL (default: the first of text, sentence, "
+        "review, content, body, comment).",
+        "--text-column",
+        "-c",
+        topic="Input",
+        metavar="NAME",
+    ),
+    Also("--question-column", "--prompt-column"),
+]
+PairColumnOption = Annotated[
+    str | None,
+    opt("Column with a second text, for pairs.", topic="Input", metavar="NAME"),
+    Also("--context-column"),
+]
+OptionsColumnOption = Annotated[
+    str | None,
+    opt(
+        "Column with the list of options, as JSON in CSV (default: options).",
+        topic="Input",
+        metavar="NAME",
+    ),
+]
+OptionColumnsOption = Annotated[
+    str | None,
+    opt("Columns with one option each: a,b,c.", topic="Input", metavar="NAMES"),
+]
+InputFormatOption = Annotated[
+    str | None,
+    opt("csv, tsv, jsonl, txt, squad or conll (default: by suffix).", metavar="FORMAT"),
+]
+EncodingOption = Annotated[str, opt("Encoding of the input.", metavar="NAME")]
+DelimiterOption = Annotated[str | None, opt("CSV delimiter (default: detected).", metavar="CHAR")]
+NoHeaderOption = Annotated[
+    bool, opt("The first line is data; the columns are named 1, 2, 3 and so on.")
+]
+LimitOption = Annotated[int | None, opt("Read only the first N rows.", min=0)]
+ForceOption = Annotated[bool, opt("Overwrite existing files.", topic="Output")]
+MaxLengthOption = Annotated[
+    int | None,
+    opt("Tokens per sequence (default: the model's maximum).", topic="Long texts", min=8),
+]
+ThreadsOption = Annotated[int | None, opt("CPU cores to use (default: all).", topic="Speed", min=1)]
+DeviceOption = Annotated[
+    str, opt("auto, cpu, cuda, cuda:N or mps.", topic="Model", metavar="DEVICE")
+]
+StrideOption = Annotated[
+    int | None,
+    opt("Tokens that adjacent windows share (default: 128).", topic="Long texts", min=0),
+]
+StatsOption = Annotated[
+    str | None,
+    opt("Write the summary as JSON to FILE.", "--stats", topic="Report", metavar="FILE"),
+]
+JsonOption = Annotated[
+    bool, opt("Print the summary to stderr as one line of JSON.", "--json", topic="Report")
+]
+
+
+def check_outputs(outputs: Mapping[str, str | None], inputs: Iterable[str | Path] = ()) -> None:
+    """Raise `UsageError` for outputs, by their settings, that share a file or replace an input."""
+    from distilcli.rows import is_same_file
+
+    named = [(setting, path) for setting, path in outputs.items() if path not in {None, "-"}]
+    read = [path for path in inputs if path is not None]
+    for position, (setting, path) in enumerate(named):
+        for other in read:
+            if is_same_file(str(path), other):
+                raise UsageError(
+                    f"{other}: `{setting}` would replace this input; name another file"
+                )
+        for other_setting, other in named[:position]:
+            if is_same_file(str(path), str(other)):
+                raise UsageError(
+                    f"{path}: `{other_setting}` and `{setting}` cannot share a file; name two"
+                )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class RunOptions:
-    """Rows in, rows out, long texts, and how it runs; each field is an option of that name.
+class RowsIn:
+    """Which rows are read, and how."""
 
-    But for `formats`: those that the command writes beyond those of rows.
-    """
+    topic: ClassVar[str] = "Input"
 
-    formats: tuple[str, ...] = ()
+    files: Annotated[
+        list[str] | None,
+        argument(
+            "CSV, TSV, JSONL, SQuAD JSON, CoNLL or text files, also .gz .bz2 .xz .zst; globs; "
+            "- for standard input.",
+            "[FILES]...",
+        ),
+    ] = None
+    texts: Annotated[
+        list[str] | None, opt("A text instead of files.", "--text", metavar="TEXT")
+    ] = None
+    limit: LimitOption = None
+    on_error: Annotated[
+        Literal["keep", "skip", "stop"],
+        opt("Unusable rows: keep them with an error column, skip them, or stop."),
+    ] = "keep"
+    input_format: InputFormatOption = None
+    no_header: NoHeaderOption = False
+    delimiter: DelimiterOption = None
+    encoding: EncodingOption = "utf-8"
 
-    files: options.FilesArgument = None
-    texts: options.TextsOption = None
-    model: options.ModelOption
-    output: options.OutputOption = None
-    output_format: str = "auto"
-    prefix: options.PrefixOption = ""
-    force: options.ForceOption = False
-    input_format: options.InputFormatOption = None
-    encoding: options.EncodingOption = "utf-8"
-    delimiter: options.DelimiterOption = None
-    no_header: options.NoHeaderOption = False
-    limit: options.LimitOption = None
-    on_error: options.OnErrorOption = "keep"
-    long: options.LongOption = "truncate"
-    max_length: options.MaxLengthOption = None
-    stride: options.StrideOption = None
-    batch: options.BatchOption = None
-    max_tokens: options.MaxTokensOption = None
-    threads: options.ThreadsOption = None
-    device: options.DeviceOption = "auto"
-    precision: options.PrecisionOption = "fp32"
-    min_agreement: options.MinAgreementOption = None
-    dry_run: options.DryRunOption = False
-    stats_file: options.StatsOption = None
-    json_summary: options.JsonOption = False
-    offline: options.OfflineOption = False
-    quiet: options.QuietOption = False
+    def reading(self) -> dict[str, Any]:
+        """Return how files are read."""
+        names = ("input_format", "no_header", "delimiter", "encoding", "limit")
+        return {name: getattr(self, name) for name in names}
 
-    @property
-    def destination(self) -> OutputOptions:
-        """Where rows go."""
-        return OutputOptions(
-            path=self.output,
-            format=self.output_format,
-            prefix=self.prefix,
-            force=self.force,
-            further=self.formats,
-        )
+    def open(self, text_column: str | None = None, **others: Any) -> "RowSource":
+        """Open the rows, with `others` of the settings of `open_rows`.
 
-    @property
-    def vector_format(self) -> str | None:
-        """The format of the file of vectors that is asked for; None where rows go out."""
-        from distilcli.vectors.writer import HEADERS
-
-        return self.written_format if self.written_format in HEADERS else None
-
-    @property
-    def written_format(self) -> str:
-        """The format that --format or the name of the output says; auto where neither does."""
-        from distilcli.rows.formats import split_suffixes
-
-        if self.output_format != "auto" or self.output is None:
-            return self.output_format
-        return split_suffixes(self.output)[0]
-
-    @property
-    def report(self) -> ReportOptions:
-        """How the summary is given."""
-        return ReportOptions(stats_file=self.stats_file, as_json=self.json_summary)
-
-    @property
-    def console(self) -> Console:
-        """The voice of the run."""
-        return Console(quiet=self.quiet)
-
-    @property
-    def batches(self) -> "BatchOptions":
-        """How rows are put into batches."""
-        from distilcli.tasks.settings import BatchOptions
-
-        return BatchOptions(rows=self.batch, tokens=self.max_tokens, threads=self.threads)
-
-    @property
-    def computing(self) -> dict[str, Any]:
-        """What every predictor is told of where and how its model computes.
-
-        Raises `UsageError` for options that cannot be meant together.
-        """
-        from distilcli.tasks.settings import MIN_AGREEMENT
-
-        if self.min_agreement is not None and self.precision != "int8":
-            raise UsageError("--min-agreement is for int8; add --precision int8")
-        return {
-            "device": self.device,
-            "precision": self.precision,
-            "min_agreement": (MIN_AGREEMENT if self.min_agreement is None else self.min_agreement),
-            "offline": self.offline,
-            "batches": self.batches,
-        }
-
-    def open_rows(
-        self, text_column: str | None = None, *, given: "Given | None" = None
-    ) -> "RowSource":
-        """Check where everything goes, then open what is read; `given` are rows without files.
-
-        Raises `UsageError` for a file that may not be written and `InputError` for one that
-        cannot be read, before any work is done.
+        Raises `InputError` for what cannot be read.
         """
         from distilcli.rows import open_rows
 
-        self.destination.check()
-        self.report.check(output=self.output)
-        source = open_rows(
-            self.files or (),
-            texts=self.texts or (),
-            given=given,
-            input_format=self.input_format,
-            text_column=text_column,
-            encoding=self.encoding,
-            delimiter=self.delimiter,
-            no_header=self.no_header,
-            limit=self.limit,
-        )
-        self.report.spare(source.paths)
-        return source
+        settings = {**self.reading(), "text_column": text_column, **others}
+        return open_rows(self.files or (), texts=self.texts or (), **settings)
 
-    def long_texts(self, window_pooling: str | None = None) -> "LongTexts":
-        """Return what is done with long texts; raise `UsageError` for windows there are not."""
-        from distilcli.tasks.settings import LongTexts
 
+def rows_format_option(*further: str) -> Any:
+    """Return the type of --format for a command that writes rows, and `further` formats."""
+    return Annotated[
+        Literal.__getitem__(("auto", "table", "csv", "tsv", "jsonl", "json", "parquet", *further)),
+        opt("Format of the rows (auto: a table on a terminal, else as the input).", "--format"),
+    ]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RowsOut:
+    """Where rows go and how they are written; `formats` are the command's own."""
+
+    topic: ClassVar[str] = "Output"
+
+    output: Annotated[
+        str | None,
+        opt("Write the rows to FILE; its suffix is the format.", "--output", "-o", metavar="FILE"),
+    ] = None
+    output_format: rows_format_option() = "auto"  # type: ignore[valid-type]
+    prefix: Annotated[str, opt("Prefix for the names of new columns.")] = ""
+    force: ForceOption = False
+    formats: tuple[str, ...] = ()
+
+    def check(self) -> None:
+        """Raise `UsageError` for a file that may not be written."""
+        from distilcli.rows import check_destination
+        from distilcli.rows.formats import output_format_of
+
+        if self.output is None:
+            return
+        if self.output_format == "table":
+            raise UsageError("`output_format` table is for the terminal; leave out `output`")
+        check_destination(self.output, force=self.force)
+        kind = self.output_format
+        if kind == "auto":
+            kind = output_format_of(self.output, self.formats)
+        if kind == "parquet":
+            from distilcli.rows.parquet import require_pyarrow
+
+            require_pyarrow()
+
+    @property
+    def is_table(self) -> bool:
+        """Whether people get a table instead of rows."""
+        return self.output_format == "table" or (self.output_format == "auto" and self.is_terminal)
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether the output is seen at once by people."""
+        return self.output is None and sys.stdout.isatty()
+
+    @property
+    def written_format(self) -> str:
+        """The format that --format or the suffix of the output names, else auto."""
+        from distilcli.rows.formats import split_suffixes
+
+        named = self.output_format == "auto" and self.output is not None
+        return split_suffixes(str(self.output))[0] if named else str(self.output_format)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LongTexts:
+    """What is done with texts longer than the model reads."""
+
+    topic: ClassVar[str] = "Long texts"
+
+    long: Annotated[
+        Literal["truncate", "window", "error"],
+        opt("Texts that are too long: truncate them, read them in windows, or fail the row."),
+    ] = "truncate"
+    max_length: MaxLengthOption = None
+    stride: StrideOption = None
+    window_pooling: Annotated[
+        Literal["mean", "max", "first"] | None,
+        opt("How to combine the results of a text's windows (default: mean)."),
+    ] = None
+
+    def settings(self) -> "LongTextSettings":
+        """Return what predictors take; raise `UsageError` for settings of windows without any."""
+        from distilcli.tasks.settings import LongTexts as LongTextSettings
+
+        of_windows = {"stride": self.stride, "window_pooling": self.window_pooling}
+        chosen = {name: value for name, value in of_windows.items() if value is not None}
         if self.long != "window":
-            for option, value in (
-                ("--stride", self.stride),
-                ("--window-pooling", window_pooling),
-            ):
-                if value is not None:
-                    raise UsageError(f"{option} is for windows; add --long window")
-        given = {
-            "max_length": self.max_length,
-            "stride": self.stride,
-            "window_pooling": window_pooling,
+            GivenOptions(chosen).refuse(of_windows, "is for windows; add `long` window")
+        return LongTextSettings(long=self.long, max_length=self.max_length, **chosen)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Compute:
+    """Which model runs, and where and how."""
+
+    topic: ClassVar[str] = "Model"
+
+    model: Annotated[
+        str,
+        opt(
+            "A built-in model, a folder or a hub id (org/name@revision).",
+            "--model",
+            "-m",
+            metavar="MODEL",
+        ),
+    ]
+    device: DeviceOption = "auto"
+    precision: Annotated[
+        Literal["fp32", "tf32", "bf16", "fp16", "int8"],
+        opt("Number format; int8 and bf16 on CPUs; bf16, fp16 and tf32 on GPUs."),
+    ] = "fp32"
+    min_agreement: Annotated[
+        float | None,
+        opt(
+            "Stop if int8 agrees with fp32 on less than this share of the first rows "
+            "(default: 0.99).",
+            min=0,
+            max=1,
+        ),
+    ] = None
+    offline: OfflineOption = False
+    batch: Annotated[int | None, opt("Maximum rows per batch.", topic="Speed", min=1)] = None
+    max_tokens: Annotated[
+        int | None,
+        opt("Maximum tokens per batch (default: 512 on CPUs, else 16384).", topic="Speed", min=8),
+        Also("--token-budget"),
+    ] = None
+    threads: ThreadsOption = None
+
+    def settings(self) -> dict[str, Any]:
+        """Return what predictors take; raise `UsageError` for settings that do not go together."""
+        from distilcli.tasks.settings import MIN_AGREEMENT, BatchOptions
+
+        if self.min_agreement is not None and self.precision != "int8":
+            raise UsageError("`min_agreement` is for int8; add `precision` int8")
+        return {
+            "device": self.device,
+            "precision": self.precision,
+            "min_agreement": MIN_AGREEMENT if self.min_agreement is None else self.min_agreement,
+            "offline": self.offline,
+            "batches": BatchOptions(rows=self.batch, tokens=self.max_tokens, threads=self.threads),
         }
-        chosen = {name: value for name, value in given.items() if value is not None}
-        return LongTexts(long=self.long, **chosen)  # type: ignore[arg-type]
-
-    def carry(
-        self,
-        command: str,
-        source: "RowSource",
-        predictor: "Predictor[Any]",
-        engine: "Engine[Row, Value]",
-        columns: Columns[Value],
-        *,
-        text_columns: Sequence[str],
-        preview: "Callable[..., Preview] | None" = None,
-        open_vectors: "Callable[[], VectorWriter] | None" = None,
-        on_block: "Callable[[list[Outcome[Row, Value]]], None] | None" = None,
-        counted: str = "rows",
-    ) -> int:
-        """Run every row of `source` and return the exit code; --dry-run says what it would take.
-
-        `text_columns` are those that the model reads; `preview` is what a terminal gets to see,
-        a table if left out. With `open_vectors` the values go there and no rows are written.
-        `on_block` sees each block of rows after it is written.
-        `counted` are the things that have the labels in the summary.
-        """
-        from distilcli.stats import RunStats
-
-        named = ", ".join(map(repr, text_columns))
-        plural = "s" if len(text_columns) > 1 else ""
-        read = "" if source.format == "txt" else f", text column{plural} {named}"
-        self.console.note(predictor.described() + read)
-        about = {
-            "command": command,
-            "model": predictor.name,
-            "precision": predictor.precision,
-            "input": source.name,
-        }
-        if self.dry_run:
-            return estimate_over_files(
-                self.console, source, engine, about=about, report=self.report
-            )
-        return run_over_files(
-            self.console,
-            source,
-            engine,
-            columns,
-            text_columns=text_columns,
-            stats=RunStats(device=predictor.device, load_seconds=predictor.load_seconds),
-            about=about,
-            output=self.destination,
-            report=self.report,
-            preview=preview,
-            open_vectors=open_vectors,
-            on_block=on_block,
-            counted=counted,
-            agreement=predictor.agreement,
-        )
 
 
-def over_files(
-    *, formats: Sequence[str] = (), **defaults: object
-) -> Callable[[Callable[Concatenate[RunOptions, Own], int]], Callable[..., int]]:
-    """Return the decorator that adds the options of `RunOptions` to those of a command.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Report:
+    """What people are told of the run."""
 
-    `formats` are those it writes beyond those of rows, `defaults` what it takes where an option
-    is left out. Typer reads a function's
-    signature, so the one it is shown lists them all: files first, then the command's own.
-    """
+    topic: ClassVar[str] = "Report"
 
-    def decorate(command: Callable[Concatenate[RunOptions, Own], int]) -> Callable[..., int]:
-        shared = _parameters(defaults, formats)
-        names = [parameter.name for parameter in shared]
-        _, *own = inspect.signature(command).parameters.values()
-        inputs, others = shared[:_INPUTS], shared[_INPUTS:]
+    quiet: QuietOption = False
+    dry_run: Annotated[
+        bool, opt("Count rows and tokens and estimate time and memory; run nothing.")
+    ] = False
+    json_summary: JsonOption = False
+    stats_file: StatsOption = None
 
-        def run(*args: Any, **given: Any) -> int:
-            shared_given = {name: given.pop(name) for name in names}
-            run_options = RunOptions(formats=tuple(formats), **shared_given)
-            return command(run_options, *args, **given)
+    @property
+    def console(self) -> Console:
+        """The console of the run."""
+        return Console(quiet=self.quiet)
 
-        return shown_as(run, command, [*inputs, *own, *others])
+    def check(self, inputs: Sequence[str | Path] = (), **outputs: str | None) -> None:
+        """Raise `UsageError` if the statistics cannot be written, or not beside `outputs`."""
+        from distilcli.rows import check_destination
 
-    return decorate
-
-
-_INPUTS = 3  # files, texts and the model come before a command's own options
-
-
-def _parameters(defaults: dict[str, object], formats: Sequence[str]) -> list[inspect.Parameter]:
-    found = []
-    for each in parameters_of(RunOptions)[1:]:  # formats is no option
-        parameter = each.replace(default=defaults.get(each.name, each.default))
-        if each.name == "output_format":
-            parameter = parameter.replace(annotation=options.rows_format_option(*formats))
-        found.append(parameter)
-    return found
+        if self.stats_file not in {None, "-"}:
+            check_destination(str(self.stats_file), force=True)
+        check_outputs({**outputs, "stats_file": self.stats_file})
+        check_outputs({"stats_file": self.stats_file}, inputs)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from distilcli.commands import _options as options
+from distilcli.commands import _option_groups as options
 from distilcli.errors import UsageError
 
 if TYPE_CHECKING:

@@ -6,16 +6,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import typer
-
+from distilcli.commands._declare import GivenOptions
 from distilcli.commands._file_run import (
     EXIT_SOME_ROWS_FAILED,
-    OutputOptions,
-    ReportOptions,
     note_unshown,
     open_sink,
     write_report,
 )
+from distilcli.commands._option_groups import Report, RowsOut
 from distilcli.console import Console
 from distilcli.errors import UsageError
 
@@ -28,57 +26,47 @@ if TYPE_CHECKING:
     from distilcli.tokenizer.tokenizer import Tokenizer
     from distilcli.tokenizer.windows import Long, Truncation
 
-# The options that have a meaning in each mode; any other is refused there.
-_ROWS_IN = ("files", "texts", "text_column", "input_format", "encoding", "delimiter", "no_header")
-_EVERYWHERE = (*_ROWS_IN, "limit", "quiet")
+# The options that have an effect in each mode.
+_EVERYWHERE = (
+    "files", "texts", "text_column", "input_format", "encoding", "delimiter", "no_header", "limit",
+    "quiet",
+)  # fmt: skip
 _MODEL = ("model", "vocab", "cased", "engine", "offline", "on_error")
 _ROWS_OUT = ("output", "output_format", "prefix", "force", "json_summary")
 _CUTTING = ("pair_column", "columns", "max_length", "long", "stride", "truncation")
 _MODES: dict[str | None, tuple[str, ...]] = {
     None: (*_MODEL, *_ROWS_OUT, *_CUTTING),
-    "decode": ("decodes", *_MODEL, *_ROWS_OUT),
-    "stats": ("stats", "plot", *_MODEL, "pair_column", "output_format", "force"),
-    "diff": ("diff", *_MODEL, *_ROWS_OUT),
-    "train": ("trains", "vocab_size", "cased", "output", "force"),
+    "decodes": (*_MODEL, *_ROWS_OUT),
+    "statistics": ("plot", *_MODEL, "pair_column", "output_format", "force"),
+    "diff": (*_MODEL, *_ROWS_OUT),
+    "trains": ("vocab_size", "cased", "output", "force"),
 }
 
 
-def check_options(context: typer.Context, modes: Sequence[str]) -> None:
-    """Raise `UsageError` for two modes at once, or an option that would do nothing here."""
-    if len(modes) > 1:
-        raise UsageError(f"--{modes[0]} and --{modes[1]} do not go together; choose one")
+def check_options(given: GivenOptions, long: str | None) -> str | None:
+    """Return the mode; raise `UsageError` for two of them or an option without effect."""
+    modes = [name for name in _MODES if name in given]
+    given.at_most_one(*map(str, modes))
     mode = modes[0] if modes else None
-    given = {
-        str(parameter.name): parameter.opts[0]
-        for parameter in context.command.params
-        if getattr(context.get_parameter_source(str(parameter.name)), "name", "") == "COMMANDLINE"
-    }
-    for name, flag in given.items():
-        if name not in (*_EVERYWHERE, *_MODES[mode]):
-            raise UsageError(f"{flag} does nothing {_elsewhere(name, mode)}")
-    if "stride" in given and context.params["long"] != "window":
-        raise UsageError("--stride does nothing without --long window; add it")
-    if "truncation" in given and "pair_column" not in given:
-        raise UsageError("--truncation does nothing without --pair-column; add it")
-    if "vocab" in given and "model" in given:
-        raise UsageError("--vocab is instead of --model; give one of them")
-    if "cased" in given and not given.keys() & {"vocab", "trains"}:
-        raise UsageError("--cased and --uncased go with --vocab or --train; a model knows its own")
-
-
-def _elsewhere(option: str, mode: str | None) -> str:
-    """Say why an option does nothing in a mode, and where it does something."""
-    homes = [f"--{name}" for name, options in _MODES.items() if name and option in options]
-    if mode is None and homes:
-        return f"without {' or '.join(homes)}; add it"
-    return f"with --{mode}; leave it out"
+    for name in sorted(given - {*_EVERYWHERE, *_MODES[mode], mode}):
+        homes = [f"`{home}`" for home, names in _MODES.items() if home and name in names]
+        if mode is None and homes:
+            given.refuse([name], f"has no effect without {' or '.join(homes)}; add it")
+        given.refuse([name], f"has no effect with `{mode}`; leave it out")
+    if long != "window":
+        given.refuse(["stride"], "has no effect without `long` window; add it")
+    if "pair_column" not in given:
+        given.refuse(["truncation"], "has no effect without `pair_column`; add it")
+    given.at_most_one("vocab", "model")
+    if not given & {"vocab", "trains"}:
+        given.refuse(["cased"], "goes with `vocab` or `trains`; a model knows its own")
+    return mode
 
 
 @dataclass(kw_only=True)
 class Run:
     """The rows, the tokenizer and the destination of one run of the command."""
 
-    console: Console
     source: "RowSource"
     model: str
     vocab: str | None
@@ -86,12 +74,17 @@ class Run:
     engine: "EngineName"
     offline: bool
     on_error: "OnError"
-    output: OutputOptions
-    json_summary: bool
+    out: RowsOut
+    report: Report
+
+    @cached_property
+    def console(self) -> Console:
+        """The console of the run."""
+        return self.report.console
 
     @cached_property
     def tokenizer(self) -> "Tokenizer":
-        """The tokenizer, loaded when first asked for; a note says which it is."""
+        """The tokenizer, loaded on first use; a note says which it is."""
         from distilcli.tokenizer.fast import use_all_cores
 
         use_all_cores()
@@ -113,7 +106,7 @@ class Run:
         return RunStats()
 
     def other_tokenizer(self, name: str) -> "Tokenizer":
-        """Return what the tokenizer is compared with: an engine, a `vocab.txt` or a model."""
+        """Return the tokenizer to compare with: an engine, a `vocab.txt` or a model."""
         if name in ("fast", "wordpiece"):
             engine: EngineName = "fast" if name == "fast" else "wordpiece"
             if self.vocab is not None:
@@ -142,14 +135,14 @@ class Run:
         stride: int | None,
         truncation: "Truncation",
     ) -> "Lengths":
-        """Return the limit that the options mean: none unless they name one."""
+        """Return the limit that the options set, none by default."""
         from distilcli.tokenizer.rows import Lengths
         from distilcli.tokenizer.windows import DEFAULT_STRIDE
 
         if long is not None and max_length is None:
             max_length = self.tokenizer.max_length
             if max_length is None:
-                raise UsageError(f"--long needs --max-length: {self.vocab} does not say a limit")
+                raise UsageError(f"`long` needs `max_length`: {self.vocab} has no limit of its own")
         stride = DEFAULT_STRIDE if stride is None else stride
         return Lengths(max_length, long or "truncate", stride, truncation)
 
@@ -173,15 +166,15 @@ class Run:
             "seconds": round(stats.seconds, 3),
             **counts,
         }
-        write_report(summary, ReportOptions(stats_file=None, as_json=self.json_summary))
-        if not self.json_summary:
+        write_report(summary, self.report)
+        if not self.report.json_summary:
             failed = f", {stats.failed:,} failed" if stats.failed else ""
             self.console.note(f"{stats.rows:,} rows{failed} in {stats.seconds:.1f} s")
         return EXIT_SOME_ROWS_FAILED if stats.failed else 0
 
 
 def show_tokens(run: Run, lengths: "Lengths", *, pair_column: str | None, most: int | None) -> int:
-    """Show tokens over their ids; `most` rows if the user has not said how many."""
+    """Show tokens over their ids; `most` rows unless the user asked for a number."""
     from distilcli.console.tokens import TokenView
 
     work = _tokenize_rows(run, lengths, pair_column, places=True)
@@ -190,7 +183,7 @@ def show_tokens(run: Run, lengths: "Lengths", *, pair_column: str | None, most: 
         for block in run.blocks(work):
             view.show(block)
     if run.stats.rows == most:
-        run.console.note(f"{most} rows are shown at most; --limit N shows N, a pipe gets all")
+        run.console.note(f"{most} rows are shown at most; `limit` N shows N, a pipe gets all")
     return run.finish()
 
 
@@ -220,22 +213,24 @@ def decode(run: Run, *, has_column: bool) -> int:
 
 
 def describe_lengths(run: Run, *, pair_column: str | None, plot: str | None) -> int:
-    """Count all rows and write the figures: a table, lines, JSON, and a picture if wanted."""
+    """Count all rows and write the statistics: a table, lines or JSON, and a plot if asked."""
     from distilcli.tokenizer.plot import check_plot, plot_lengths
     from distilcli.tokenizer.rows import Lengths
     from distilcli.tokenizer.statistics import LengthStatistics
 
-    if run.output.format == "jsonl":
-        raise UsageError("--stats is one document; take --format json, csv, tsv or table")
+    if run.out.output_format == "jsonl":
+        raise UsageError(
+            "`statistics` is one document; use `output_format` json, csv, tsv or table"
+        )
     if plot is not None:
-        check_plot(plot, force=run.output.force)
+        check_plot(plot, force=run.out.force)
     statistics = LengthStatistics(run.tokenizer)
     work = _tokenize_rows(run, Lengths(), pair_column, places=False)
     with run.source:
         for block in run.blocks(work):
             statistics.add_all(done.value for done in block if done.value is not None)
     report = statistics.report()
-    if run.output.is_table:
+    if run.out.is_table:
         from distilcli.console.tokens import show_lengths
 
         show_lengths(report, source=run.source.name)
@@ -244,7 +239,7 @@ def describe_lengths(run: Run, *, pair_column: str | None, plot: str | None) -> 
             report.records(),
             document=report.as_dict(),
             title="",
-            table_format="json" if run.output.format == "json" else _lines_format(run.output),
+            table_format=_document_format(run.out),
         )
     if plot is not None:
         plot_lengths(report, plot, title=f"Tokens in the rows of {run.source.name}")
@@ -253,7 +248,7 @@ def describe_lengths(run: Run, *, pair_column: str | None, plot: str | None) -> 
 
 
 def compare(run: Run, *, other: str) -> int:
-    """Write the rows that another tokenizer cuts differently, and say how many there are."""
+    """Write the rows that another tokenizer splits differently, and say how many there are."""
     from distilcli.tokenizer.compare import CompareRows, DifferenceCounts
 
     here, there = _names(run, other)
@@ -262,7 +257,7 @@ def compare(run: Run, *, other: str) -> int:
     )
     counts = DifferenceCounts()
     blocks = counts.those_that_differ(run.blocks(work))
-    if run.output.is_table:
+    if run.out.is_table:
         from distilcli.console.tokens import DifferenceView
 
         view = DifferenceView(here, there)
@@ -290,10 +285,10 @@ def train(run: Run, *, size: int) -> int:
         train_vocabulary,
     )
 
-    if run.output.path is None:
-        raise UsageError("--train needs a folder for the new tokenizer; name it with -o")
-    folder = Path(run.output.path)
-    check_folder(folder, force=run.output.force)
+    if run.out.output is None:
+        raise UsageError("`trains` needs a folder for the new tokenizer; name it with `output`")
+    folder = Path(run.out.output)
+    check_folder(folder, force=run.out.force)
     options = TokenizerOptions(do_lower_case=not run.cased, model_max_length=512)
     with run.source:
         vocabulary = train_vocabulary(texts_of(run.source), size=size, options=options)
@@ -330,17 +325,17 @@ def _write(
     """Write blocks of rows to where they go; return the exit code."""
     from distilcli.tokenizer.rows import write_all
 
-    with run.source, open_sink(run.console, run.source, names, run.output) as sink:
+    with run.source, open_sink(run.console, run.source, names, run.out) as sink:
         write_all(blocks, sink, names=names, values=values)
     note_unshown(run.console, sink)
     return run.finish(**(counts.as_dict() if counts else {}))
 
 
 def _names(run: Run, other: str) -> tuple[str, str]:
-    """Say what is compared: two engines of one model, or two models."""
+    """Return the names of what is compared: two engines of one model, or two models."""
     is_engine = other in ("fast", "wordpiece")
     return (run.engine if is_engine else run.vocab or run.model), other
 
 
-def _lines_format(output: OutputOptions) -> Literal["csv", "tsv"]:
-    return "csv" if output.format == "csv" else "tsv"
+def _document_format(out: RowsOut) -> Literal["json", "csv", "tsv"]:
+    return out.output_format if out.output_format in {"json", "csv"} else "tsv"

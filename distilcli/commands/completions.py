@@ -1,26 +1,30 @@
-"""`distil completions`: scripts by which a shell completes the commands and their options."""
+"""`distil completions`: scripts with which a shell completes the commands and their options."""
 
 import sys
 from typing import Annotated, Literal
 
 import typer
 
+from distilcli.commands._declare import argument
+
 
 def completions(
     context: typer.Context,
     shell: Annotated[
-        Literal["bash", "zsh", "fish"], typer.Argument(metavar="SHELL", help="Whose script.")
+        Literal["bash", "zsh", "fish"],
+        argument("Shell to print the script for.", "SHELL", topic="Shell"),
     ],
 ) -> None:
-    """Print the script that lets a shell complete commands, options and their values on Tab.
+    """Print the script with which a shell completes commands, options and values on Tab.
 
-    The script knows them all by itself: Tab starts no Python. Renew it after an upgrade.
+    The script contains all of them, so Tab never starts Python. Renew it after an upgrade.
 
-    bash: distil completions bash > ~/.distil.bash, and in ~/.bashrc: source ~/.distil.bash
+    bash: add "source ~/.distil.bash" to ~/.bashrc. zsh: DIR is a folder of $fpath.
 
-    zsh: distil completions zsh > DIR/_distil, where DIR is a folder of $fpath.
-
-    fish: distil completions fish > ~/.config/fish/completions/distil.fish
+    Examples:
+      distil completions bash > ~/.distil.bash
+      distil completions zsh > DIR/_distil
+      distil completions fish > ~/.config/fish/completions/distil.fish
     """
     from distilcli.completion import SCRIPTS, read_interface
 

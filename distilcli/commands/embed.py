@@ -1,109 +1,109 @@
 """`distil embed`: texts to vectors, and exact search in those that were stored."""
 
-from collections.abc import Mapping, Set
 from typing import Annotated, Literal
 
-import typer
-
-from distilcli.commands import _options as options
+from distilcli.commands._declare import GivenOptions, opt, options
 from distilcli.commands._embed_modes import (
     Vectors,
     embed_rows,
     near_duplicates,
     search,
     store,
+    vector_format,
 )
-from distilcli.commands._option_groups import RunOptions, over_files
+from distilcli.commands._file_run import FileOptions
+from distilcli.commands._option_groups import TextColumnOption, rows_format_option
 from distilcli.errors import UsageError
 
-_MAKING = {
-    "--pooling", "--normalize", "--dims", "--layer", "--prompt", "--prompt-name",
-    "--window-pooling",
-}  # fmt: skip
+_READING = ("text_column", "id_column", "dry_run", "limit")
+_MAKING = (
+    "pooling", "normalize", "dims", "layer", "prompt", "prompt_name", "window_pooling",
+    "model", "device", "precision", "min_agreement", "batch", "max_tokens", "threads",
+)  # fmt: skip
 
 
-@over_files(formats=("npy", "safetensors"), model=None)
+@options(
+    topic="Vectors",
+    types={"output_format": rows_format_option("npy", "safetensors")},
+    formats=("npy", "safetensors"),
+    model=None,
+)
 def embed(
-    run: RunOptions,
-    text_column: options.TextColumnOption = None,
+    common: FileOptions,
+    text_column: TextColumnOption = None,
     pooling: Annotated[
         str | None,
-        typer.Option(
-            "--pooling",
-            help="How tokens become one vector: mean, cls, max, mean-sqrt, weighted, last-token, "
-            "or last-4 (the mean over 4 layers). Left out: as the model says, else mean.",
+        opt(
+            "How tokens become one vector: mean, cls, max, mean-sqrt, weighted, last-token, or "
+            "last-4 (mean over 4 layers) (default: the model's own, else mean)."
         ),
     ] = None,
     normalize: Annotated[
-        bool | None,
-        typer.Option("--normalize/--no-normalize", help="Vectors of length 1, or as they come."),
+        bool | None, opt("Scale vectors to length 1, or not.", "--normalize/--no-normalize")
     ] = None,
     dims: Annotated[
-        int | None,
-        typer.Option("--dims", min=1, help="Only the first so many dimensions (Matryoshka)."),
+        int | None, opt("Keep only the first N dimensions (Matryoshka).", min=1)
     ] = None,
     layer: Annotated[
-        int | None,
-        typer.Option("--layer", help="The layer to pool: 1 to the last, 0 the embeddings, -1 …"),
+        int | None, opt("Layer to pool: 1 to the last, 0 for the embeddings, -1 …")
     ] = None,
-    tokens: Annotated[
-        bool, typer.Option("--tokens", help="A vector for every token of a text.")
-    ] = False,
+    tokens: Annotated[bool, opt("One vector per token instead of one per text.")] = False,
     dtype: Annotated[
         Literal["float32", "float16", "int8", "binary"],
-        typer.Option("--dtype", help="The numbers of a vector; binary: signs, eight to a byte."),
+        opt("Number format of the vectors; binary packs eight signs into a byte."),
     ] = "float32",
-    prompt: Annotated[
-        str | None, typer.Option("--prompt", help="A text put before every text ('query: ').")
-    ] = None,
+    prompt: Annotated[str | None, opt("Prefix for every text, such as 'query: '.")] = None,
     prompt_name: Annotated[
-        str | None, typer.Option("--prompt-name", help="The same, by its name in the model.")
-    ] = None,
-    id_column: Annotated[
-        str | None,
-        typer.Option(
-            "--id-column",
-            metavar="NAME",
-            help="What names a row beside stored vectors; left out, its number.",
-        ),
+        str | None, opt("The prefix that the model has under this name.", metavar="NAME")
     ] = None,
     queries: Annotated[
         list[str] | None,
-        typer.Option(
-            "--search", metavar="QUERY", help="Find the nearest of the stored vectors to a text."
+        opt(
+            "Find the stored vectors nearest to QUERY.", "--search", topic="Search", metavar="QUERY"
         ),
     ] = None,
     index: Annotated[
         str | None,
-        typer.Option("--index", metavar="FILE", help="Stored vectors: .npy or .safetensors."),
+        opt("Stored vectors: .npy or .safetensors.", topic="Search", metavar="FILE"),
     ] = None,
     top_k: Annotated[
-        int | None, typer.Option("--top-k", "-k", min=1, help="With --search: how many (10).")
+        int | None,
+        opt("Hits per query (default: 10).", "--top-k", "-k", topic="Search", min=1),
     ] = None,
     threshold: Annotated[
         float | None,
-        typer.Option(
+        opt(
+            "Find pairs of rows at least this similar, in files or an --index.",
             "--near-duplicates",
+            topic="Search",
             metavar="COSINE",
             min=-1,
             max=1,
-            help="Pairs of rows at least so near, of files or of an --index.",
         ),
     ] = None,
-    window_pooling: options.WindowPoolingOption = None,
+    id_column: Annotated[
+        str | None,
+        opt(
+            "Column that identifies rows in stored vectors (default: the row number).",
+            topic="Input",
+            metavar="NAME",
+        ),
+    ] = None,
 ) -> int:
-    """Turn texts into vectors, and find the nearest to a query.
+    """Turn texts into vectors, store them and search them.
 
-    A pipe gets the rows with a column embedding (a JSON list). -o vectors.npy (or .safetensors)
-    stores the vectors as they come, with ids and texts in vectors.npy.rows.jsonl beside them;
-    --search looks through such a file without reading it into memory.
+    A pipe gets rows with a column embedding (a JSON list). -o vectors.npy (or .safetensors)
+    stores the vectors, with ids and texts in vectors.npy.rows.jsonl; --search reads such a file
+    without loading it into memory.
 
-    Examples: distil embed reviews.csv -o reviews.npy ·
-    distil embed --search "battery died" --index reviews.npy -k 5 ·
-    distil embed reviews.csv --near-duplicates 0.95
+    Examples:
+      distil embed reviews.csv -o reviews.npy
+      distil embed --search "battery died" --index reviews.npy -k 5
+      distil embed reviews.csv --near-duplicates 0.95
     """
+    _check(common, pooling)
     vectors = Vectors(
-        run=run,
+        common=common,
         pooling=pooling,
         normalize=normalize,
         dims=dims,
@@ -111,26 +111,6 @@ def embed(
         dtype=dtype,
         prompt=prompt,
         prompt_name=prompt_name,
-        window_pooling=window_pooling,
-    )
-    _check(
-        run,
-        {
-            "--search": queries,
-            "--near-duplicates": threshold,
-            "--index": index,
-            "--top-k": top_k,
-            "--tokens": tokens or None,
-            "--id-column": id_column,
-            "--text-column": text_column,
-            "--window-pooling": window_pooling,
-            "--pooling": pooling,
-            "--normalize": normalize,
-            "--dims": dims,
-            "--layer": layer,
-            "--prompt": prompt,
-            "--prompt-name": prompt_name,
-        },
     )
     if queries:
         return search(vectors, queries, index=index, k=top_k or 10)
@@ -138,62 +118,40 @@ def embed(
         return near_duplicates(
             vectors, threshold, index=index, text_column=text_column, identity=id_column
         )
-    if run.vector_format is not None:
+    if vector_format(common.out) is not None:
         code, _ = store(vectors, text_column=text_column, identity=id_column, of_tokens=tokens)
         return code
-    if id_column is not None:
-        raise UsageError("--id-column is for stored vectors (-o FILE.npy); rows keep all columns")
+    common.given.refuse(["id_column"], "is for stored vectors (`output` FILE.npy); leave it out")
     return embed_rows(vectors, text_column=text_column, of_tokens=tokens)
 
 
-def _check(run: RunOptions, own: Mapping[str, object]) -> None:
-    """Raise `UsageError` for options that belong to what is not done."""
-    given = {name for name, value in own.items() if value is not None}
-    searches = given & {"--search", "--near-duplicates"}
-    if len(searches) > 1:
-        raise UsageError("--search and --near-duplicates are two things; give one of them")
-    if "--tokens" in given:
-        _check_tokens(own, given)
-    if "--index" in given and not searches:
-        raise UsageError("--index is for --search and --near-duplicates; add one of them")
-    if "--top-k" in given and "--search" not in given:
-        raise UsageError("--top-k is for --search; add a query")
-    if run.prefix and (searches or run.vector_format):
-        raise UsageError("--prefix names the new columns of rows; here are none")
-    for mode in searches:
-        if run.vector_format is not None:
-            raise UsageError(f"{mode} gives rows; a {run.vector_format} file holds vectors only")
-        if "--index" in given:
-            _check_index(mode, run, given)
+def _check(common: FileOptions, pooling: str | None) -> None:
+    """Raise `UsageError` for options that do not go together."""
+    given = common.given
+    given.at_most_one("queries", "threshold")
+    mode = next((name for name in ("queries", "threshold") if name in given), None)
+    stored_as = vector_format(common.out)
+    if "tokens" in given:
+        _check_tokens(given, pooling, mode)
+    if mode is None:
+        given.refuse(["index"], "is for `queries` and `threshold`; add one of them")
+    if mode != "queries":
+        given.refuse(["top_k"], "is for `queries`; add one")
+    if mode or stored_as:
+        given.refuse(["prefix"], "names new columns of rows, and none are written; leave it out")
+    if mode and stored_as:
+        raise UsageError(f"`{mode}` gives rows; a {stored_as} file holds vectors only")
+    if mode and "index" in given:
+        if common.rows.files or common.rows.texts:
+            raise UsageError(f"`{mode}` searches `index`; leave out the files, or embed them")
+        given.refuse(_READING, "is for files to embed, not for an `index`; leave it out")
+        if mode == "threshold":
+            given.refuse(_MAKING, "is for making vectors; those of `index` exist; leave it out")
 
 
-def _check_index(mode: str, run: RunOptions, given: Set[str]) -> None:
-    if run.files or run.texts:
-        raise UsageError(f"{mode} looks through --index; leave out the files, or embed them")
-    reading = given & {"--text-column", "--id-column"}
-    reading |= {"--dry-run"} if run.dry_run else set()
-    reading |= {"--limit"} if run.limit is not None else set()
-    if reading:
-        raise UsageError(f"{min(reading)} is for files that are embedded, not for an --index")
-    computing = {
-        "--model": run.model is not None,
-        "--device": run.device != "auto",
-        "--precision": run.precision != "fp32",
-        "--min-agreement": run.min_agreement is not None,
-        "--batch": run.batch is not None,
-        "--max-tokens": run.max_tokens is not None,
-        "--threads": run.threads is not None,
-    }
-    making = given & _MAKING | {name for name, is_given in computing.items() if is_given}
-    if making and mode == "--near-duplicates":
-        raise UsageError(f"{min(making)} is for making vectors; those of an --index are made")
-
-
-def _check_tokens(own: Mapping[str, object], given: Set[str]) -> None:
-    if given & {"--search", "--near-duplicates"}:
-        raise UsageError("--tokens gives a vector for each token; searching goes by whole texts")
-    pooling = own["--pooling"]
-    if (pooling is not None and not str(pooling).startswith("last-")) or pooling == "last-token":
-        raise UsageError(f"--tokens pools nothing; leave out --pooling {pooling}")
-    if "--window-pooling" in given:
-        raise UsageError("--tokens pools nothing; leave out --window-pooling")
+def _check_tokens(given: GivenOptions, pooling: str | None, mode: str | None) -> None:
+    if mode is not None:
+        raise UsageError(f"`tokens` gives a vector per token; `{mode}` compares whole texts")
+    given.refuse(["window_pooling"], "has no effect with `tokens`; leave it out")
+    if pooling is not None and (pooling == "last-token" or not pooling.startswith("last-")):
+        raise UsageError(f"`pooling` {pooling} has no effect with `tokens`; leave it out")

@@ -1,54 +1,46 @@
-"""`distil fill`: words in the place of the masks of every row of files."""
+"""`distil fill`: words for the masks in every row of files."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-import typer
-
-from distilcli.commands import _options as options
-from distilcli.commands._option_groups import RunOptions, over_files
-from distilcli.errors import UsageError
+from distilcli.commands._declare import listed, opt, options
+from distilcli.commands._file_run import FileOptions, FileRun
+from distilcli.commands._option_groups import TextColumnOption
 
 
-@over_files(long="window")
+@options(topic="Masks", leave_out={"window_pooling"}, long="window")
 def fill(
-    run: RunOptions,
-    text_column: options.TextColumnOption = None,
+    common: FileOptions,
+    text_column: TextColumnOption = None,
     top_k: Annotated[
-        int | None,
-        typer.Option("--top-k", min=1, help="How many tokens a mask gets, likeliest first (5)."),
+        int | None, opt("Tokens per mask, most likely first (default: 5).", min=1)
     ] = None,
     targets: Annotated[
-        str | None,
-        typer.Option(
-            "--targets", metavar="TOKENS", help="Only these tokens, with commas between them."
-        ),
+        str | None, opt("Consider only these tokens: a,b,c.", metavar="TOKENS")
     ] = None,
     whole_word: Annotated[
-        bool,
-        typer.Option(
-            "--whole-word", help="Only whole words: no pieces (##s), no signs, no special tokens."
-        ),
+        bool, opt("Consider only whole words: no ##pieces, punctuation or special tokens.")
     ] = False,
     pseudo_perplexity: Annotated[
         bool,
-        typer.Option(
-            "--pseudo-perplexity",
-            help="Fill nothing: say how well each text is foreseen, each token masked in turn.",
-        ),
+        opt("Fill nothing; score how well each text is predicted, masking one token at a time."),
     ] = False,
 ) -> int:
-    """Fill in the [MASK]s of texts: the likeliest words for each, with probabilities.
+    """Fill in the [MASK]s of texts with the most likely words and their probabilities.
 
-    Rows get the filled text, the product of the best tokens' probabilities, and all of them as a
-    list for each mask. Several masks are scored one by one, with the others masked. Long texts
-    are read in windows that share at most half of their tokens.
+    Rows get the filled text, the product of the best tokens' probabilities, and a list of tokens
+    for each mask. Each mask is scored with the others still masked. Long texts are read in
+    windows that share at most half of their tokens.
 
-    Examples: distil fill -m MODEL --text "I [MASK] this film." · distil fill gaps.csv -m MODEL
-    --targets good,bad · distil fill lines.txt -m MODEL --pseudo-perplexity
+    Examples:
+      distil fill -m MODEL --text "I [MASK] this film."
+      distil fill gaps.csv -m MODEL --targets good,bad
+      distil fill lines.txt -m MODEL --pseudo-perplexity
     """
     if pseudo_perplexity:
-        _refuse_fills(top_k=top_k, targets=targets, whole_word=whole_word)
-    source = run.open_rows(text_column)
+        common.given.refuse(
+            ("top_k", "targets", "whole_word"), "is for masks; leave it out or `pseudo_perplexity`"
+        )
+    source = common.open_rows(text_column)
     text_column = source.text_column
 
     from distilcli.console.fills import FillsPreview
@@ -58,37 +50,20 @@ def fill(
     from distilcli.tasks.perplexity import PerplexityColumns
 
     filler = MaskFiller(
-        run.model,
+        common.compute.model,
         top_k=top_k or 5,
-        targets=None if targets is None else options.listed(targets),
+        targets=None if targets is None else listed(targets),
         whole_word=whole_word,
-        **run.computing,
-        long_texts=run.long_texts(),
+        **common.predictor_settings(),
     )
-    text_of = text_from(text_column)
-    if pseudo_perplexity:
-        return run.carry(
-            "fill",
-            source,
-            filler,
-            filler.perplexity_engine(text_of, on_error=run.on_error),
-            PerplexityColumns(),
-            text_columns=[text_column],
-        )
-    return run.carry(
-        "fill",
-        source,
-        filler,
-        filler.engine(text_of, on_error=run.on_error),
-        FillColumns(),
+    engine_of: Any = filler.perplexity_engine if pseudo_perplexity else filler.engine
+    return FileRun[Any](
+        command="fill",
+        options=common,
+        source=source,
+        predictor=filler,
+        engine=engine_of(text_from(text_column), on_error=common.rows.on_error),
+        columns=PerplexityColumns() if pseudo_perplexity else FillColumns(),
         text_columns=[text_column],
-        preview=FillsPreview,
-    )
-
-
-def _refuse_fills(**given: object) -> None:
-    """Raise `UsageError` for options that say how masks are filled."""
-    for name, value in given.items():
-        if value:
-            option = f"--{name.replace('_', '-')}"
-            raise UsageError(f"--pseudo-perplexity fills nothing; leave out {option}")
+        preview=None if pseudo_perplexity else FillsPreview,
+    ).run()

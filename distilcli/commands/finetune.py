@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 
 import typer
 
+from distilcli.commands._declare import options
 from distilcli.commands._file_run import write_report
 from distilcli.commands._finetune_options import LearningOptions, RowsToLearn, RunPlace
-from distilcli.commands._grouped import grouped
 from distilcli.commands._start_options import StartOptions, TeacherOptions
 from distilcli.console import Console
 
@@ -18,7 +18,7 @@ _NAMES_COLUMNS = {"tag", "qa", "embed", "choose"}
 _HOW_TO_BEGIN = {"--resume", "--force"}
 
 
-@grouped(RowsToLearn, StartOptions, LearningOptions, TeacherOptions, RunPlace)
+@options(topic="Task")
 def finetune(
     rows: RowsToLearn,
     start: StartOptions,
@@ -39,8 +39,10 @@ def finetune(
     unbroken run. --freeze encoder reads each text once, for tasks of whole texts, and learns the
     head in seconds. With --teacher the model learns from a bigger one as well.
 
-    Examples: distil finetune reviews.csv -o my-model · distil finetune train.conll -o my-tagger
-    --task tag · distil finetune texts.csv -o small --teacher big-model
+    Examples:
+      distil finetune reviews.csv -o my-model
+      distil finetune train.conll -o my-tagger --task tag
+      distil finetune texts.csv -o small --teacher big-model
     """
     from distilcli.training.run_place import check_place
     from distilcli.training.settings import refuse_without_effect
@@ -51,7 +53,7 @@ def finetune(
     if not place.dry_run:
         check_place(Path(place.output), resume=place.resume, force=place.force)
     train_rows, valid_rows = rows.open()
-    place.report.spare([*train_rows.paths, *(valid_rows.paths if valid_rows else [])])
+    place.report.check([*train_rows.paths, *(valid_rows.paths if valid_rows else [])])
     # A wrong name is told before torch is loaded.
     column = "" if task in _NAMES_COLUMNS else f"; text column {train_rows.text_column!r}"
 

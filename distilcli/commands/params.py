@@ -2,38 +2,35 @@
 
 from typing import Annotated, Literal
 
-import typer
-
-from distilcli.commands._options import FormatOption, ModelArgument, OfflineOption, QuietOption
+from distilcli.commands._declare import argument, opt, options
+from distilcli.commands._option_groups import FormatOption, OfflineOption, QuietOption
 from distilcli.console import Console
 
 
+@options(topic="Parameters")
 def params(
-    model: ModelArgument = "sentiment",
+    model: Annotated[
+        str, argument("A built-in model, a folder or a hub id (org/name@revision).", "MODEL")
+    ] = "sentiment",
     diff: Annotated[
         str | None,
-        typer.Option(
-            "--diff",
-            metavar="OTHER",
-            help="Compare MODEL with OTHER: totals, then the tensors that differ.",
-        ),
+        opt("Compare MODEL with OTHER: totals, then the tensors that differ.", metavar="OTHER"),
     ] = None,
-    by: Annotated[
-        Literal["module", "layer", "tensor"],
-        typer.Option("--by", help="What each line counts."),
-    ] = "module",
-    check: Annotated[
-        bool,
-        typer.Option("--check", help="Read all weights and fail if any is infinite or NaN."),
-    ] = False,
+    by: Annotated[Literal["module", "layer", "tensor"], opt("What each line counts.")] = "module",
+    check: Annotated[bool, opt("Read all weights and fail if one is infinite or NaN.")] = False,
     table_format: FormatOption = "auto",
     offline: OfflineOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Count the parameters of a model, with BERT-base's beside them.
+    """Count the parameters of a model and compare them with BERT-base.
 
     Only the headers of safetensors files are read, so it is fast for models of any size. The last
     line is the total. Ratios are to BERT-base without a head (109,482,240 parameters).
+
+    Examples:
+      distil params
+      distil params org/name --by layer
+      distil params org/name --diff sentiment
     """
     from distilcli.checkpoint.finite import require_finite
     from distilcli.checkpoint.report import describe, difference_report, parameter_report

@@ -2,10 +2,17 @@
 
 from typing import Annotated, Literal
 
-import typer
-
-from distilcli.commands import _options as options
-from distilcli.commands._file_run import OutputOptions
+from distilcli.commands._declare import Also, GivenOptions, listed, opt, options
+from distilcli.commands._option_groups import (
+    MaxLengthOption,
+    OfflineOption,
+    PairColumnOption,
+    Report,
+    RowsIn,
+    RowsOut,
+    StrideOption,
+    TextColumnOption,
+)
 from distilcli.commands._tokenize_modes import (
     Run,
     check_options,
@@ -16,140 +23,115 @@ from distilcli.commands._tokenize_modes import (
     train,
     write_tokens,
 )
-from distilcli.console import Console
 from distilcli.console.tokens import ROWS_SHOWN
 
 
+@options(topic="Tokens", leave_out={"dry_run", "stats_file"})
 def tokenize(
-    context: typer.Context,
-    files: options.FilesArgument = None,
-    texts: options.TextsOption = None,
-    model: options.ModelOption = "sentiment",
-    vocab: Annotated[
+    rows: RowsIn,
+    out: RowsOut,
+    report: Report,
+    given: GivenOptions,
+    text_column: TextColumnOption = None,
+    pair_column: PairColumnOption = None,
+    columns: Annotated[
+        str, opt("New columns to write.", metavar="NAMES")
+    ] = "n_tokens,tokens,ids,offsets,word_ids",
+    decodes: Annotated[
+        bool, opt("Turn ids (column ids) into text (column decoded).", "--decode")
+    ] = False,
+    statistics: Annotated[
+        bool, opt("Show lengths, unknown words and padding of the file instead."), Also("--stats")
+    ] = False,
+    plot: Annotated[
         str | None,
-        typer.Option("--vocab", metavar="FILE", help="A vocab.txt instead of a model."),
+        opt("With --statistics: draw the lengths (.png or .svg).", metavar="FILE"),
+    ] = None,
+    diff: Annotated[
+        str | None,
+        opt(
+            "Show the rows that OTHER tokenizes differently: a model, a vocab.txt, fast or "
+            "wordpiece.",
+            metavar="OTHER",
+        ),
+    ] = None,
+    trains: Annotated[
+        bool, opt("Learn a vocabulary from the files into the folder of -o.", "--train")
+    ] = False,
+    vocab_size: Annotated[int, opt("With --train: maximum number of tokens.", min=100)] = 30_522,
+    model: Annotated[
+        str,
+        opt(
+            "A built-in model, a folder or a hub id (org/name@revision).",
+            "--model",
+            "-m",
+            topic="Model",
+            metavar="MODEL",
+        ),
+    ] = "sentiment",
+    vocab: Annotated[
+        str | None, opt("A vocab.txt instead of a model.", topic="Model", metavar="FILE")
     ] = None,
     cased: Annotated[
         bool | None,
-        typer.Option(
+        opt(
+            "Keep case and accents, or not (default: as the capitals in --vocab suggest; with "
+            "--train: uncased).",
             "--cased/--uncased",
-            help="Keep capitals and accents, or lower and strip them. With --vocab; left out, "
-            "capitals in the vocabulary decide. With --train: uncased.",
-            show_default=False,
+            topic="Model",
         ),
     ] = None,
     engine: Annotated[
         Literal["fast", "wordpiece"],
-        typer.Option("--engine", help="The Rust tokenizer, or our own in plain Python."),
+        opt("The Rust tokenizer, or our own in plain Python.", topic="Model"),
     ] = "fast",
-    text_column: options.TextColumnOption = None,
-    pair_column: options.PairColumnOption = None,
-    columns: Annotated[
-        str,
-        typer.Option("--columns", metavar="NAMES", help="Which new columns, between commas."),
-    ] = "n_tokens,tokens,ids,offsets,word_ids",
-    max_length: Annotated[
-        int | None,
-        typer.Option(
-            "--max-length",
-            min=8,
-            help="Tokens in a sequence; left out, the model's limit with --long, else none.",
-        ),
-    ] = None,
+    offline: OfflineOption = False,
     long: Annotated[
         Literal["truncate", "window", "error"] | None,
-        typer.Option(
-            "--long",
-            help="Texts over the limit: cut, windowed, or an error. Left out, texts stay whole.",
+        opt(
+            "Texts that are too long: truncate them, read them in windows, or fail the row "
+            "(default: keep them whole).",
+            topic="Long texts",
         ),
     ] = None,
-    stride: options.StrideOption = None,
+    max_length: MaxLengthOption = None,
+    stride: StrideOption = None,
     truncation: Annotated[
         Literal["longest_first", "only_first", "only_second"],
-        typer.Option("--truncation", help="Which text of a pair is cut."),
+        opt("Which text of a pair to truncate.", topic="Long texts"),
     ] = "longest_first",
-    decodes: Annotated[
-        bool, typer.Option("--decode", help="Ids in (column ids), text out (column decoded).")
-    ] = False,
-    stats: Annotated[
-        bool,
-        typer.Option("--stats", help="Lengths, unknown words and padding of the file instead."),
-    ] = False,
-    plot: Annotated[
-        str | None,
-        typer.Option("--plot", metavar="FILE", help="With --stats: draw the lengths (.png, .svg)."),
-    ] = None,
-    diff: Annotated[
-        str | None,
-        typer.Option(
-            "--diff",
-            metavar="OTHER",
-            help="The rows that OTHER cuts differently: a model, a vocab.txt, fast or wordpiece.",
-        ),
-    ] = None,
-    trains: Annotated[
-        bool, typer.Option("--train", help="Learn a vocabulary from the files; -o names a folder.")
-    ] = False,
-    vocab_size: Annotated[
-        int, typer.Option("--vocab-size", min=100, help="With --train: how many tokens at most.")
-    ] = 30_522,
-    output: options.OutputOption = None,
-    output_format: options.RowsFormatOption = "auto",
-    prefix: options.PrefixOption = "",
-    force: options.ForceOption = False,
-    input_format: options.InputFormatOption = None,
-    encoding: options.EncodingOption = "utf-8",
-    delimiter: options.DelimiterOption = None,
-    no_header: options.NoHeaderOption = False,
-    limit: options.LimitOption = None,
-    on_error: options.OnErrorOption = "keep",
-    json_summary: options.JsonOption = False,
-    offline: options.OfflineOption = False,
-    quiet: options.QuietOption = False,
 ) -> int:
-    """Show what a model sees of a text: tokens, ids, the place and the word of each.
+    """Show how a model tokenizes texts: tokens, ids, offsets and words.
 
     A terminal gets tokens over their ids; a pipe gets the rows with n_tokens, tokens, ids,
-    offsets (characters of the text) and word_ids after their own columns, as JSON lists. Texts
-    are not cut unless --long or --max-length says so.
+    offsets (in characters) and word_ids after their own columns, as JSON lists. Texts are not
+    truncated unless --long or --max-length says so.
 
-    Examples: distil tokenize --text "Tokenization, unravelled" ·
-    distil tokenize reviews.csv --stats · distil tokenize reviews.csv --diff wordpiece ·
-    distil tokenize corpus.txt --train --vocab-size 8000 -o my-tokenizer
+    Examples:
+      distil tokenize --text "Tokenization, unravelled"
+      distil tokenize reviews.csv --statistics
+      distil tokenize reviews.csv --diff wordpiece
+      distil tokenize corpus.txt --train --vocab-size 8000 -o my-tokenizer
     """
-    modes = {"decode": decodes, "stats": stats, "diff": diff is not None, "train": trains}
-    check_options(context, [name for name, is_on in modes.items() if is_on])
-    destination = OutputOptions(path=output, format=output_format, prefix=prefix, force=force)
-    shows = destination.is_table and not any(modes.values())
-    most = ROWS_SHOWN if shows and limit is None else None
-    from distilcli.rows import open_rows
-
+    mode = check_options(given, long)
+    shows = out.is_table and mode is None
+    most = ROWS_SHOWN if shows and rows.limit is None else None
     run = Run(
-        console=Console(quiet=quiet),
-        source=open_rows(
-            files or (),
-            texts=texts or (),
-            input_format=input_format,
-            text_column=text_column,
-            encoding=encoding,
-            delimiter=delimiter,
-            no_header=no_header,
-            limit=limit if most is None else most,
-        ),
+        source=rows.open(text_column, limit=rows.limit if most is None else most),
         model=model,
         vocab=vocab,
         cased=cased,
         engine=engine,
         offline=offline,
-        on_error=on_error,
-        output=destination,
-        json_summary=json_summary,
+        on_error=rows.on_error,
+        out=out,
+        report=report,
     )
     if trains:
         return train(run, size=vocab_size)
-    if stats:
+    if statistics:
         return describe_lengths(run, pair_column=pair_column, plot=plot)
-    destination.check()
+    out.check()
     if decodes:
         return decode(run, has_column=text_column is not None)
     if diff is not None:
@@ -157,6 +139,4 @@ def tokenize(
     lengths = run.lengths(max_length=max_length, long=long, stride=stride, truncation=truncation)
     if shows:
         return show_tokens(run, lengths, pair_column=pair_column, most=most)
-    return write_tokens(
-        run, lengths, pair_column=pair_column, columns=columns.replace(" ", "").split(",")
-    )
+    return write_tokens(run, lengths, pair_column=pair_column, columns=listed(columns))

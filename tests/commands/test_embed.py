@@ -13,7 +13,7 @@ from distilcli.predictors.embedder import Embedder
 from distilcli.tasks.settings import LongTexts
 from tests.commands._parse import delimited, json_lines
 from tests.console.conftest import Terminal, terminal
-from tests.tasks.test_embedder import write_recipe
+from tests.predictors.test_embedder import write_recipe
 
 __all__ = ["terminal"]
 

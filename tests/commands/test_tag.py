@@ -118,7 +118,7 @@ def test_what_goes_by_tokens_is_no_conll(
         code, out, err = distil("tag", *arguments, "-m", hand_tagger, "--aggregation", "simple")
         assert (code, out) == (2, "")
         assert err == (
-            "distil: error: --aggregation simple goes by tokens, and CoNLL by words; take first, "
+            "distil: error: --aggregation simple works by token and CoNLL by word; use first, "
             "average or max\n"
         )
     code, _, err = distil("tag", conll_file, "-m", hand_tagger, "-c", "text")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import distilcli
 
+DECLARE = {"opt", "argument", "Also"}
 PACKAGE = Path(distilcli.__file__).parent
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
@@ -84,10 +85,16 @@ def _defined(node: ast.stmt) -> list[str]:
 
 
 def strings_of(tree: ast.AST) -> Iterator[tuple[int, str]]:
-    """Yield line and text of each string but docstrings; an f-string has … for its gaps."""
+    """Yield line and text of each string but docstrings and those that declare options.
+
+    An f-string has … for its gaps.
+    """
     parts = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
-        if isinstance(node, ast.JoinedStr):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in DECLARE:
+            parts.update(map(id, ast.walk(node)))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr) and id(node) not in parts:
             parts.update(map(id, node.values))
             texts = [
                 str(each.value) if isinstance(each, ast.Constant) else "…" for each in node.values

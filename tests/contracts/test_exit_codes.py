@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from distilcli import app as module
-from distilcli.app import app, main
+from distilcli.app import COMMANDS, app, main, register
 from distilcli.errors import (
     DistilError,
     GateError,
@@ -28,14 +28,16 @@ _raised: list[BaseException] = []
 def _stub() -> Iterator[None]:
     """Register a command that raises what a test puts into `_raised`."""
 
-    @app.command("stub")
-    def stub() -> None:
-        if _raised:
-            raise _raised.pop()
-
+    register("stub", "Raise.", __name__)
     yield
+    del COMMANDS["stub"]
     app.registered_commands.pop()
     _raised.clear()
+
+
+def stub() -> None:
+    if _raised:
+        raise _raised.pop()
 
 
 def _end(error: BaseException) -> int:
@@ -70,9 +72,9 @@ def test_errors_that_users_see(
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (MemoryError(), "memory does not suffice"),
-        (RuntimeError("DefaultCPUAllocator: can't allocate memory: ..."), "memory does not"),
-        (RuntimeError("could not create a memory object"), "memory does not suffice; free some"),
+        (MemoryError(), "out of memory"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: ..."), "out of memory"),
+        (RuntimeError("could not create a memory object"), "out of memory; free some"),
         (OSError(errno.ENOSPC, "No space left on device", "out.csv"), "out.csv: no space left"),
         (OSError(errno.EDQUOT, "Disk quota exceeded"), "no space left"),
     ],
@@ -119,8 +121,8 @@ def test_a_command_may_choose_its_code(code: int) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["stub", "--no-such"], "No such option: --no-such"),
-        (["no-such"], "No such command 'no-such'"),
+        (["stub", "--no-such"], "distil stub has no option --no-such; see 'distil stub --help'"),
+        (["no-such"], "no command 'no-such'; see 'distil --help'"),
         (["stub", "extra"], "unexpected extra argument"),
         (["params", "--by", "x"], "'x' is not one of 'module', 'layer', 'tensor'"),
     ],
@@ -140,9 +142,9 @@ def test_a_closed_pipe(when: str, tmp_path: Path) -> None:
     lines = 100_000 if when == "while writing" else 1
     code = (
         "import sys, distilcli.app as a\n"
-        "@a.app.command()\n"
         "def stub():\n"
         f"    for _ in range({lines}): sys.stdout.write('line\\n')\n"
+        "a.register('stub', 'Write.', '__main__')\n"
         "sys.exit(a.main(['stub']))"
     )
     reader, writer = os.pipe()

@@ -24,19 +24,13 @@ _OF_EMBED = "dims layer pooling prompt prompt_name"
 _OF_ONE_TASK = "aggregation max_answer_length targets top_k whole_word all_scores multi_label"
 NEVER_GIVEN = {
     "bench": f"{_OF_EMBED} {_OF_ONE_TASK} force prefix long stride max_length min_agreement texts",
-    "evaluate": f"{_OF_EMBED} {_OF_ONE_TASK} texts",
+    "choose": "text_column",
+    "evaluate": f"{_OF_EMBED} {_OF_ONE_TASK} texts output output_format",
     "finetune": f"{_OF_ONE_TASK} calibrate threshold_search min_agreement long stride texts",
+    "qa": "text_column",
 }
 # Faults that are known.
-TO_MEND = {
-    "bench": "delimiter encoding input_format no_header",
-    "choose": "text_column window_pooling",
-    "evaluate": "output pseudo_perplexity",
-    "fill": "window_pooling",
-    "finetune": "alpha same_options prompt_column",
-    "qa": "text_column window_pooling",
-    "tag": "window_pooling",
-}
+TO_MEND = {"evaluate": "pseudo_perplexity", "finetune": "alpha same_options prompt_column"}
 
 # Modules whose messages still name flags and not settings.
 TO_CONVERT = """

@@ -54,7 +54,7 @@ def test_params_reads_headers_alone(tmp_path: Path) -> None:
 def test_tokenize_never_loads_torch(tmp_path: Path) -> None:
     vocabulary = tmp_path / "vocab.txt"
     vocabulary.write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\na\n")
-    for mode in ([], ["--stats"], ["--diff", "wordpiece"], ["--format", "table"]):
+    for mode in ([], ["--statistics"], ["--diff", "wordpiece"], ["--format", "table"]):
         loaded = _loaded_by("tokenize", "--vocab", str(vocabulary), "--text", "a b", *mode)
         assert not loaded & {"torch", "pandas", "numpy", "safetensors", "huggingface_hub"}
 
@@ -85,4 +85,4 @@ def test_a_command_loads_no_other() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = {name.rpartition(".")[2] for name in done.stderr.split()}
-    assert loaded == {"params", "_options"}
+    assert loaded == {"params", "_declare", "_help", "_option_groups"}
