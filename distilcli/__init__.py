@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from distilcli.predictors.mask_filler import MaskFiller
     from distilcli.predictors.tagger import Tagger
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = [
     "Answerer",
     "Chooser",

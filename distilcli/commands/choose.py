@@ -49,15 +49,18 @@ def choose(
     """
     common.given.at_most_one("same_options", "options_column", "option_columns")
     source = common.open_rows(given=_given(common.rows, prompt, _checked(same_options)))
-    from distilcli.tasks.problems import find_options, find_prompt
+    from distilcli.tasks.problems import find_options
+    from distilcli.tasks.spec import TASKS
 
-    prompt_column = find_prompt(source, prompt_column)
+    usual = TASKS["choose"].text_columns
+    prompt_column = source.usual_column(*usual, option="`prompt_column`", wanted=prompt_column)
     if prompt is not None or not same_options:
         columns, options_of = find_options(
             source,
             prompt_column,
             options_column=options_column,
-            option_columns=None if option_columns is None else listed(option_columns),
+            option_columns=listed(option_columns),
+            otherwise="give `same_options` twice or more",
         )
     else:
         columns, options_of = [], lambda _: same_options

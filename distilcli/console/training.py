@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from distilcli.console import Console
 from distilcli.console.progress import live_bar, watched
-from distilcli.training.history import scores_of
+from distilcli.training.run_files import scores_of
 from distilcli.wording import count, duration, mebibytes
 
 if TYPE_CHECKING:
+    from distilcli.training.data_checks import Finding
     from distilcli.training.dry_run import TrainingEstimate
-    from distilcli.training.findings import Finding
     from distilcli.training.loop import Progress
 
 _LARGE_CACHE = 1e9
@@ -76,7 +76,7 @@ def training_view(console: Console) -> Iterator[TrainingView]:
 
 def show_findings(console: Console, findings: "Sequence[Finding]") -> None:
     """Warn of faults in the training rows."""
-    from distilcli.training.findings import finding_lines
+    from distilcli.training.data_checks import finding_lines
 
     console.note(*finding_lines(findings))
 

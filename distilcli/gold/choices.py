@@ -1,10 +1,10 @@
-"""The right options of problems, as rows say them: by text, by letter or by number, all in one way.
+"""Right options of problems, given by text, by letter or by index, the same way in all rows.
 
-The first of these that fits every row is the one. Where the options are not known, texts stand for
-themselves.
+The first of these ways that fits every row counts. If the options are not known, a text stands for
+itself.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from string import ascii_uppercase
 
@@ -16,52 +16,57 @@ from distilcli.tasks.choose import Options
 class Solution:
     """What a row says of its right option, with the row's place for messages.
 
-    `numbers` are those of the option, from 0, by each way of saying it, None where that does not
-    fit; there are none where the options are not known.
+    `indices` are those of the option, from 0, read each way, None where a way does not fit; empty
+    if the options are not known.
     """
 
     answer: str
     place: str
-    numbers: tuple[int | None, ...] = ()
+    indices: tuple[int | None, ...] = ()
 
 
 def solution_of(answer: str, options: Options | None, *, place: str) -> Solution:
     """Return what an answer says of the right one of the options.
 
-    Raises `InputError` where it is none of them by any way; None is no option.
+    Raises `InputError` if it is none of them, read any way; None is not an option.
     """
     answer = answer.strip()
     if options is None:
         return Solution(answer, place)
-    numbers = tuple(way(options, answer) for way in (_by_text, _by_letter, _by_number))
-    solution = Solution(answer, place, numbers)
-    if not any(number is not None for number in numbers):
+    by_index = int(answer) if answer.isdecimal() else None
+    indices = (
+        _by_text(options, answer),
+        _existing(options, _letter(answer)),
+        _existing(options, by_index),
+    )
+    solution = Solution(answer, place, indices)
+    if not any(index is not None for index in indices):
         raise _unfit(solution)
     return solution
 
 
 def right_options(solutions: Sequence[Solution]) -> list[int]:
-    """Return the number of each right option, from 0, of rows whose options are known.
+    """Return the index of each right option, of rows whose options are known.
 
-    Raises `InputError` for the first row that does not say it as the others do.
+    Raises `InputError` for the first row that does not give it the way the others do.
     """
     furthest = 0
-    for numbers in zip(*(solution.numbers for solution in solutions), strict=True):
-        found = [number for number in numbers if number is not None]
+    for indices in zip(*(solution.indices for solution in solutions), strict=True):
+        found = [index for index in indices if index is not None]
         if len(found) == len(solutions):
             return found
-        furthest = max(furthest, numbers.index(None))
+        furthest = max(furthest, indices.index(None))
     if not solutions:
         return []
-    raise _unfit(solutions[furthest], ", as the same in all rows")
+    raise _unfit(solutions[furthest], ", and must be the same in all rows")
 
 
 def right_choices(solutions: Sequence[Solution], chosen: Collection[str]) -> Sequence[int | str]:
-    """Return the number of each right option, or its text where the options are not known.
+    """Return the index of each right option, or its text if the options are not known.
 
-    Letters are then letters if none is the text of an option that was `chosen`.
+    Letters then count as letters if none is the text of an option that was `chosen`.
     """
-    if not solutions or solutions[0].numbers:
+    if not solutions or solutions[0].indices:
         return right_options(solutions)
     answers = [solution.answer for solution in solutions]
     if all(answer.isdecimal() for answer in answers):
@@ -75,11 +80,8 @@ def right_choices(solutions: Sequence[Solution], chosen: Collection[str]) -> Seq
 def _unfit(solution: Solution, why: str = "") -> InputError:
     return InputError(
         f"{solution.place}: {solution.answer!r} is neither the text of an option, nor its letter "
-        f"(A, B, …), nor its number (from 0){why}"
+        f"(A, B, …), nor its index (from 0){why}"
     )
-
-
-Way = Callable[[Options, str], int | None]
 
 
 def _by_text(options: Options, answer: str) -> int | None:
@@ -87,19 +89,11 @@ def _by_text(options: Options, answer: str) -> int | None:
     return texts.index(answer) if answer in texts else None
 
 
-def _by_letter(options: Options, answer: str) -> int | None:
-    return _existing(options, _letter(answer))
-
-
-def _by_number(options: Options, answer: str) -> int | None:
-    return _existing(options, int(answer) if answer.isdecimal() else None)
-
-
 def _letter(answer: str) -> int | None:
     is_one = len(answer) == 1 and answer.upper() in ascii_uppercase
     return ascii_uppercase.index(answer.upper()) if is_one else None
 
 
-def _existing(options: Options, number: int | None) -> int | None:
-    is_there = number is not None and number < len(options) and options[number] is not None
-    return number if is_there else None
+def _existing(options: Options, index: int | None) -> int | None:
+    exists = index is not None and index < len(options) and options[index] is not None
+    return index if exists else None

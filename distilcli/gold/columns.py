@@ -1,13 +1,85 @@
-"""What columns are usually called, by what they hold; the first name that a file has is taken."""
+"""Which columns of a file hold the text, the second text and the gold labels of a task."""
 
-from distilcli.rows.formats import TEXT_COLUMNS
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-LABEL_COLUMNS = ("label", "labels", "category", "class", "sentiment", "target", "intent", "topic")
-SEVERAL_COLUMNS = ("labels", "label", "categories", "tags", "topics")
-NUMBER_COLUMNS = ("score", "label", "target", "value", "similarity")
-ANSWER_COLUMNS = ("answers", "answer")
-WORD_COLUMNS = ("tokens", "words")
-TAG_COLUMNS = ("ner_tags", "tags", "labels")
-FIRST_COLUMNS = ("sentence1", "text1", "anchor", "query", "question", *TEXT_COLUMNS)
-SECOND_COLUMNS = ("sentence2", "text2", "positive", "passage", "answer", "pair")
-CHOICE_COLUMNS = ("label", "answer", "gold", "answerkey", "target")
+from distilcli.errors import InputError
+from distilcli.rows.reader import RowSource
+from distilcli.tasks.spec import TaskSpec
+
+_OF_WORDS = "ForTokenClassification"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Columns:
+    """The columns that the user named; None takes the first usual one of the task.
+
+    `pair_column` holds the second text of a pair, or the context of a question. The options of a
+    prompt are a list in `options_column`, or one in each of `option_columns`. `label_separator`
+    is what separates the labels of a cell that may have several.
+    """
+
+    text_column: str | None = None
+    pair_column: str | None = None
+    label_column: str | None = None
+    options_column: str | None = None
+    option_columns: tuple[str, ...] = ()
+    label_separator: str | None = None
+
+
+def text_column(source: RowSource, task: TaskSpec, columns: Columns) -> str:
+    """Return the column with the text, or with what is the task's first text."""
+    if not task.text_columns:
+        return source.text_column
+    return _usual(source, task.text_columns, "text_column", columns.text_column)
+
+
+def pair_column(source: RowSource, task: TaskSpec, columns: Columns) -> str | None:
+    """Return the column with the second text; None where the task needs none and none is named."""
+    if task.pair_columns:
+        return _usual(source, task.pair_columns, "pair_column", columns.pair_column)
+    return None if columns.pair_column is None else source.find_column(columns.pair_column)
+
+
+def _usual(source: RowSource, usual: Sequence[str], setting: str, wanted: str | None) -> str:
+    return source.usual_column(*usual, option=f"`{setting}`", wanted=wanted)
+
+
+def gold_column(
+    source: RowSource,
+    task: TaskSpec,
+    columns: Columns,
+    *,
+    taken: Sequence[str | None] = (),
+    may_be_missing: bool = False,
+) -> str:
+    """Return the column with the gold labels, answers or numbers; never one of `taken`.
+
+    One that may be missing need not be in the first row. Raises `InputError` if it is not found.
+    """
+    wanted = columns.label_column
+    if wanted is not None:
+        return wanted if may_be_missing else source.find_column(wanted)
+    free = [name for name in source.columns if name not in taken]
+    if source.format == "conll":
+        if task.head != _OF_WORDS:
+            raise InputError(f"{source.name}: CoNLL has a label for each word; give `task` tag")
+        found = next((name for name in reversed(free) if name not in {"text", "tokens"}), None)
+    else:
+        by_lower = {name.lower(): name for name in reversed(free)}
+        found = next((by_lower[name] for name in task.gold_columns if name in by_lower), None)
+    if found is not None:
+        return found
+    if may_be_missing or (source.format == "jsonl" and not source.columns):
+        return task.gold_columns[0]
+    raise _not_found(source, taken)
+
+
+def _not_found(source: RowSource, taken: Sequence[str | None]) -> InputError:
+    if source.format == "conll":
+        return InputError(f"{source.name}: has one column, words without labels")
+    named = ", ".join(repr(name) for name in taken if name is not None)
+    return InputError(
+        f"{source.name}: no label column{f' beside {named}' if named else ''}; name it with "
+        f"`label_column` (columns: {', '.join(source.columns)})"
+    )

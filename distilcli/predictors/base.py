@@ -10,13 +10,14 @@ from distilcli.checkpoint.locate import locate
 from distilcli.engine.engine import Engine, OnError
 from distilcli.engine.workers import workers_on
 from distilcli.model.device import place
+from distilcli.model.hardware import available_cores
 from distilcli.model.heads import TaskModel
 from distilcli.model.inference import for_inference
 from distilcli.model.int8 import has_kernel
 from distilcli.model.loading import check_tokenizer, load_model
 from distilcli.model.precision import Precision
 from distilcli.predictors.int8_check import Agreement, ComparableTask, VerifiedTask
-from distilcli.tasks.settings import BatchOptions, LongTexts, available_cores
+from distilcli.tasks.settings import BatchOptions, LongTexts
 from distilcli.tokenizer.loading import load_tokenizer
 
 Head = TypeVar("Head", bound=TaskModel)

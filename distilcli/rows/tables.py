@@ -44,19 +44,20 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """Rows given on the command line, by the options that `name` says."""
+    """Rows that are in memory; `name` says in messages where they come from."""
 
     name: str
     columns: tuple[str, ...]
-    cells: Sequence[Sequence[str]]
+    cells: Sequence[Sequence[object]]
+    format: str = "txt"
 
     def table(self) -> Table:
-        """Return them as a table; such rows have no format of their own and count as texts."""
+        """Return them as a table."""
         rows = (
             Row(self.columns, cells, self.name, line)
             for line, cells in enumerate(self.cells, start=1)
         )
-        return Table("txt", None, self.columns, rows)
+        return Table(self.format, None, self.columns, rows)
 
 
 def open_table(source: Input, chunks: Iterator[bytes], settings: ReadSettings) -> Table:

@@ -17,6 +17,7 @@ from torch import Tensor
 from distilcli.engine.batching import Batch, Piece
 from distilcli.engine.task import Encoded
 from distilcli.errors import RowError
+from distilcli.model.capture import forward_all
 from distilcli.model.heads import BaseModel
 from distilcli.model.pooling import Pooling, pool
 from distilcli.rows.row import JsonText
@@ -157,7 +158,7 @@ class _TextTask(ABC, Generic[Item]):
         if self._layer is None and self._pooling.layers == 1:
             found: Tensor = encoder(*inputs, first_token_only=first_only)
             return found
-        states: tuple[Tensor, ...] = encoder.forward_all(*inputs).hidden_states
+        states = forward_all(encoder, *inputs).hidden_states
         if self._layer is not None:
             return states[self._layer]
         return torch.stack(states[-self._pooling.layers :]).mean(dim=0)

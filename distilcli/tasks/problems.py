@@ -1,18 +1,12 @@
-"""Multiple-choice problems in rows: where the prompt stands, and where its options."""
+"""Multiple-choice problems read from rows: a prompt and its options."""
 
 from collections.abc import Callable, Sequence
 
 from distilcli.errors import InputError, RowError, UsageError
-from distilcli.rows.formats import TEXT_COLUMNS
 from distilcli.rows.lists import parsed
 from distilcli.rows.reader import RowSource
 from distilcli.rows.row import Row, cell_text, cell_value
 from distilcli.tasks.choose import Options, Problem
-
-
-def find_prompt(source: RowSource, wanted: str | None) -> str:
-    """Return the column with the prompt: `wanted`, or one with a usual name."""
-    return source.usual_column("prompt", *TEXT_COLUMNS, option="--prompt-column", wanted=wanted)
 
 
 def find_options(
@@ -20,22 +14,23 @@ def find_options(
     prompt_column: str,
     *,
     options_column: str | None,
-    option_columns: Sequence[str] | None,
+    option_columns: Sequence[str] = (),
+    otherwise: str = "name it with `options_column`",
 ) -> tuple[list[str], Callable[[Row], Options]]:
     """Return the columns with options, and the function that takes them from a row.
 
-    They stand in a list in `options_column` (left out: the usual one), or in `option_columns`, one
-    in each. Raises `InputError` for a column that is not there, `UsageError` for a single one.
+    They are a list in `options_column`, by default `options`, or one in each of `option_columns`.
+    `otherwise` is the way out for a file without such a column. Raises `InputError` for a column
+    that does not exist, `UsageError` for a single one.
     """
-    if option_columns is not None:
+    if option_columns:
         columns = [source.find_column(name) for name in option_columns]
         if len(columns) < 2:  # noqa: PLR2004
-            named = ",".join(option_columns)
-            raise UsageError(f"--option-columns {named!r}: name at least two columns")
+            raise UsageError(f"`option_columns` {option_columns[0]!r}: name at least two columns")
         return columns, options_from_columns(columns)
-    column = source.usual_column("options", option="--options-column", wanted=options_column)
+    column = source.usual_column("options", option="`options_column`", wanted=options_column)
     if column == prompt_column:
-        raise InputError(f"{source.name}: has no column with options; give --option twice or more")
+        raise InputError(f"{source.name}: no column with options; {otherwise}")
     return [column], options_from_list(column)
 
 
@@ -65,7 +60,7 @@ def options_from_list(column: str) -> Callable[[Row], Options]:
         if isinstance(value, list) and all(isinstance(option, str) for option in value):
             return value
         raise RowError(
-            f"{row.source}: line {row.line}: the value at {column!r} is no JSON list of texts "
+            f"{row.source}: line {row.line}: the value at {column!r} is not a JSON list of texts "
             '(["one", "two"])'
         )
 

@@ -1,6 +1,5 @@
 """Settings that every task shares: how rows are batched, and what is done with long texts."""
 
-import os
 from dataclasses import dataclass
 from typing import Literal
 
@@ -57,10 +56,3 @@ def usable_length(*limits: int | None) -> int:
     if length <= SPECIALS_OF_A_PAIR:
         raise UsageError(f"--max-length {length} leaves no room for text; raise it")
     return length
-
-
-def available_cores() -> int:
-    """Count the cores that this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

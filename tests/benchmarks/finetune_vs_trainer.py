@@ -131,15 +131,15 @@ class Ours:
         from distilcli.tokenizer.loading import load_tokenizer
         from distilcli.training.init_model import StartingPoint, start_model
         from distilcli.training.loop import Trainer
-        from distilcli.training.objectives.classify import ClassifyLesson
+        from distilcli.training.objectives.classify import ClassifyObjective
         from distilcli.training.options import TrainingOptions
         from distilcli.training.run_folder import RunFolder
 
         keep_freed_memory()  # as the command does
         files = describe_folder("model", self._model)
-        lesson = ClassifyLesson(self._rows, self._rows)
+        lesson = ClassifyObjective(self._rows, self._rows)
         model = start_model(StartingPoint(files=files), lesson)
-        objective = lesson.objective(model, load_tokenizer(files), max_length=512)
+        objective = lesson.prepare(model, load_tokenizer(files), max_length=512)
         self.tokens = sum(objective.sizes)
         self.budget = self.budget or budget_for(objective.sizes)
         ends: list[float] = []
@@ -154,7 +154,7 @@ class Ours:
             on_progress=lambda _: ends.append(perf_counter()),
         )
         # The steps alone: no evaluation, and nothing is written.
-        for _, batches in trainer.remaining_steps():
+        for _, batches in trainer.steps.after(0):
             trainer.step(batches)
         return ends[-1] - ends[0]
 

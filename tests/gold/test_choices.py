@@ -1,7 +1,7 @@
 import pytest
 
 from distilcli.errors import InputError
-from distilcli.evaluation.results.choose import Chosen
+from distilcli.evaluation.results.choose import ChooseResults
 from distilcli.gold.choices import Solution, right_choices, right_options, solution_of
 from distilcli.tasks.choose import Choice
 
@@ -52,6 +52,6 @@ def test_without_options_letters_are_letters_unless_they_are_texts() -> None:
 
 def test_what_was_chosen_is_right_by_letter() -> None:
     values = [Choice("cat", 1, (0.1, 0.9)), Choice("dog", 0, (0.8, 0.2))]
-    found = Chosen.of(said(("B", ["dog", "cat"]), ("B", ["dog", "cat"])), values)
+    found = ChooseResults.of(said(("B", ["dog", "cat"]), ("B", ["dog", "cat"])), values)
     assert found.right.tolist() == [True, False]
     assert found.expected == ["1", "1"]

@@ -259,9 +259,8 @@ def test_each_head_has_the_dropout_that_its_family_gives_it(
 
 @CONFIGS
 @KINDS
-@pytest.mark.parametrize("masking", [False, True])
 def test_gradient_checkpointing_gives_the_same_gradients(
-    kind: type[TaskModel], config: ModelConfig, masking: bool
+    kind: type[TaskModel], config: ModelConfig
 ) -> None:
     found = []
     for checkpointing in (False, True):
@@ -271,29 +270,14 @@ def test_gradient_checkpointing_gives_the_same_gradients(
         model.distilbert.transformer.layer[0].ffn.register_forward_hook(
             lambda *_, passes=passes: passes.append(1)
         )
-        factors = torch.full((2, 4), 0.5, requires_grad=True) if masking else None
         torch.manual_seed(5)  # the same dropout
-        output = model(ids(), mask(), head_mask=factors)
+        output = model(ids(), mask())
         (output * torch.linspace(0, 1, output.numel()).view_as(output)).sum().backward()
         assert len(passes) == (2 if checkpointing else 1)
-        learned = [*model.parameters(), *([factors] if factors is not None else [])]
-        found.append([parameter.grad for parameter in learned])
+        found.append([parameter.grad for parameter in model.parameters()])
     assert all(gradient is not None for gradient in found[0])
     for plain, checkpointed in zip(*found, strict=True):
         torch.testing.assert_close(checkpointed, plain, atol=1e-6, rtol=1e-5)
-
-
-@CONFIGS
-@KINDS
-def test_a_head_mask_reaches_the_encoder_of_every_head(
-    kind: type[TaskModel], config: ModelConfig
-) -> None:
-    model = built(kind, config)
-    plain = model(ids(), mask())
-    ones = model(ids(), mask(), head_mask=torch.ones(2, 4))
-    torch.testing.assert_close(ones, plain, atol=1e-6, rtol=0)
-    silent = model(ids(), mask(), head_mask=torch.zeros(2, 4))
-    assert not torch.allclose(silent, plain, atol=1e-3)
 
 
 @CONFIGS

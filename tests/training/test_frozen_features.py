@@ -11,16 +11,16 @@ from distilcli.model.encoder import Encoder
 from distilcli.predictors.chooser import Chooser
 from distilcli.training.datasets.classify import Examples
 from distilcli.training.datasets.mlm import PlainTexts
-from distilcli.training.objectives.base import Lesson
-from distilcli.training.objectives.classify import ClassifyLesson
-from distilcli.training.objectives.mlm import MlmLesson
-from distilcli.training.objectives.multilabel import MultilabelLesson
-from distilcli.training.objectives.regress import RegressLesson
-from distilcli.training.settings import LessonOptions
+from distilcli.training.objectives import AnyObjective
+from distilcli.training.objectives.classify import ClassifyObjective
+from distilcli.training.objectives.mlm import MlmObjective
+from distilcli.training.objectives.multilabel import MultilabelObjective
+from distilcli.training.objectives.regress import RegressObjective
+from distilcli.training.options import ObjectiveOptions
 from tests.training.objectives._toy import assert_exact_resume, learn
-from tests.training.objectives.test_choose import ChooseLesson, problems
-from tests.training.objectives.test_embed import RECIPE, EmbedLesson, scored
-from tests.training.objectives.test_tag import TagLesson, sentences
+from tests.training.objectives.test_choose import ChooseObjective, problems
+from tests.training.objectives.test_embed import RECIPE, EmbedObjective, scored
+from tests.training.objectives.test_tag import TagObjective, sentences
 
 Make = Callable[..., Path]
 TEXTS = ["a good film", "it was bad", "a great book and i loved it", "dull", "fun ! " * 4] * 6
@@ -32,10 +32,10 @@ def rows(labels: list[Any], names: tuple[str, ...] = ()) -> Examples[Any]:
 
 
 LESSONS: list[Any] = [
-    ClassifyLesson(rows(LABELS, ("bad", "good")), rows(LABELS, ("bad", "good"))),
-    MultilabelLesson(*[rows([(label,) for label in LABELS], ("bad", "good"))] * 2),
-    RegressLesson(*[rows([float(label) for label in LABELS])] * 2),
-    ChooseLesson(problems(20, seed=1), problems(20, seed=2)),
+    ClassifyObjective(rows(LABELS, ("bad", "good")), rows(LABELS, ("bad", "good"))),
+    MultilabelObjective(*[rows([(label,) for label in LABELS], ("bad", "good"))] * 2),
+    RegressObjective(*[rows([float(label) for label in LABELS])] * 2),
+    ChooseObjective(problems(20, seed=1), problems(20, seed=2)),
 ]
 
 
@@ -65,7 +65,7 @@ def test_the_same_is_learned_as_without_a_memory(
     quick = sum(passes)
     passes.clear()
     with monkeypatch.context() as patch:
-        patch.setattr("distilcli.training.run.remember_features", lambda *_, **__: None)
+        patch.setattr("distilcli.training.run.cache_features", lambda *_, **__: None)
         learn(folder, lesson, tmp_path / "slow", **options)
     # Each text is read once, not in every epoch and every evaluation.
     assert quick < sum(passes) / 3
@@ -109,7 +109,7 @@ def test_how_far_the_one_pass_is_is_told_before_the_first_step(
 
 def test_texts_that_vary_are_read_anew(make_model: Make, tmp_path: Path, passes: list[int]) -> None:
     train = rows(LABELS, ("bad", "good"))
-    lesson = ClassifyLesson(train, train, LessonOptions(augment=0.3))
+    lesson = ClassifyObjective(train, train, ObjectiveOptions(augment=0.3))
     learn(make_model(head="BaseModel"), lesson, tmp_path / "run", freeze="encoder", epochs=3)
     assert sum(passes) >= 3 * 2 * len(TEXTS)
 
@@ -117,13 +117,13 @@ def test_texts_that_vary_are_read_anew(make_model: Make, tmp_path: Path, passes:
 @pytest.mark.parametrize(
     "lesson",
     [
-        TagLesson(sentences(20, seed=1), sentences(9, seed=2)),
-        MlmLesson(PlainTexts(["the film was good"] * 20), PlainTexts(["the film was good"] * 5)),
+        TagObjective(sentences(20, seed=1), sentences(9, seed=2)),
+        MlmObjective(PlainTexts(["the film was good"] * 20), PlainTexts(["the film was good"] * 5)),
     ],
     ids=lambda lesson: lesson.task,
 )
 def test_other_heads_learn_on_a_frozen_encoder_too(
-    make_model: Make, tmp_path: Path, lesson: Lesson
+    make_model: Make, tmp_path: Path, lesson: AnyObjective
 ) -> None:
     folder = make_model(head="BaseModel")
     learn(folder, lesson, tmp_path / "run", freeze="encoder", epochs=1)
@@ -133,6 +133,6 @@ def test_other_heads_learn_on_a_frozen_encoder_too(
 
 
 def test_an_encoder_alone_cannot_be_frozen(make_model: Make, tmp_path: Path) -> None:
-    lesson = EmbedLesson(scored(9, seed=1), scored(9, seed=2), RECIPE)
+    lesson = EmbedObjective(scored(9, seed=1), scored(9, seed=2), RECIPE)
     with pytest.raises(UsageError, match="--freeze encoder: leaves nothing that learns"):
         learn(make_model(head="BaseModel"), lesson, tmp_path / "run", freeze="encoder")

@@ -8,15 +8,16 @@ import torch
 from distilcli.checkpoint.config import read_config
 from distilcli.checkpoint.folder import describe_folder
 from distilcli.errors import UsageError
+from distilcli.model.capture import forward_all
 from distilcli.model.heads import SequenceClassifier
 from distilcli.model.loading import load_model
 from distilcli.training.datasets.classify import Examples
 from distilcli.training.init_model import StartingPoint, parse_sizes, start_model, starting_point
-from distilcli.training.objectives.classify import ClassifyLesson
+from distilcli.training.objectives.classify import ClassifyObjective
 
 Make = Callable[..., Path]
 LABELS = ("negative", "positive")
-LESSON = ClassifyLesson(
+LESSON = ClassifyObjective(
     Examples(["a", "b"], None, [0, 1], LABELS), Examples(["a", "b"], None, [0, 1], LABELS)
 )
 
@@ -42,7 +43,7 @@ def test_layers_and_head_of_a_distilbert_are_kept(make_model: Make) -> None:
     teacher = load_model(describe_folder("m", folder), SequenceClassifier).model
     student = started(folder, layers=(0,))
     ids = torch.tensor([[2, 7, 8, 3]])
-    states = teacher.distilbert.forward_all(ids).hidden_states
+    states = forward_all(teacher.distilbert, ids).hidden_states
     assert torch.equal(student.distilbert(ids), states[1])
     assert torch.equal(student.classifier.weight, teacher.classifier.weight)
     assert student.config.n_layers == 1
@@ -57,7 +58,7 @@ def test_layers_of_a_bert_become_those_of_a_distilbert(make_model: Make) -> None
     student = started(folder, fold=True, layers=(0,))
     assert student.config.model_type == "distilbert"
     ids, mask = torch.tensor([[2, 7, 8, 3], [2, 9, 3, 0]]), torch.tensor([[1] * 4, [1, 1, 1, 0]])
-    states = teacher.distilbert.forward_all(ids, mask).hidden_states
+    states = forward_all(teacher.distilbert, ids, mask).hidden_states
     torch.testing.assert_close(student.distilbert(ids, mask), states[1], atol=1e-5, rtol=0)
 
 
@@ -139,7 +140,7 @@ def test_layers_that_are_no_numbers_are_refused(make_model: Make, text: str) -> 
 def test_a_lesson_sets_a_new_model_up(make_model: Make) -> None:
     told: list[tuple[object, bool]] = []
 
-    class Eager(ClassifyLesson):
+    class Eager(ClassifyObjective):
         def set_up(self, model: Any, *, keeps_head: bool) -> None:
             told.append((model, keeps_head))
 

@@ -16,7 +16,7 @@ from distilcli.tasks.settings import BatchOptions
 from distilcli.training.datasets.classify import Examples
 from distilcli.training.init_model import StartingPoint, start_model
 from distilcli.training.loop import Progress
-from distilcli.training.objectives.classify import ClassifyLesson
+from distilcli.training.objectives.classify import ClassifyObjective
 from distilcli.training.options import TrainingOptions
 from tests.conftest import WORDS
 from tests.training._finetune import finetune
@@ -41,8 +41,8 @@ def examples(count: int, *, seed: int, names: tuple[str, ...] = LABELS) -> Examp
     return Examples(texts, None, labels, names)
 
 
-def lesson(names: tuple[str, ...]) -> ClassifyLesson:
-    return ClassifyLesson(examples(8, seed=3, names=names), examples(8, seed=4, names=names))
+def lesson(names: tuple[str, ...]) -> ClassifyObjective:
+    return ClassifyObjective(examples(8, seed=3, names=names), examples(8, seed=4, names=names))
 
 
 TRAIN, VALID = examples(160, seed=1), examples(60, seed=2)
@@ -59,7 +59,7 @@ def tune(model: Path, folder: Path, **settings: Any) -> dict[str, Any]:
         max_length=settings.pop("max_length"),
     )
     train, valid = settings.pop("train"), settings.pop("valid")
-    return finetune(start, ClassifyLesson(train, valid), folder=folder, **settings)
+    return finetune(start, ClassifyObjective(train, valid), folder=folder, **settings)
 
 
 def accuracy(folder: Path, rows: Examples = VALID) -> float:

@@ -1,26 +1,27 @@
-"""Multiple-choice problems with the option that is right."""
+"""Multiple-choice problems with their right options."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from distilcli.errors import InputError, RowError
-from distilcli.gold.choices import Solution, right_options, solution_of
-from distilcli.gold.columns import CHOICE_COLUMNS
+from distilcli.errors import RowError
+from distilcli.gold import cells
+from distilcli.gold.choices import Solution, right_options
+from distilcli.gold.columns import gold_column, text_column
 from distilcli.rows.reader import RowSource
-from distilcli.rows.row import Row, cell_text, cell_value
+from distilcli.rows.row import Row
 from distilcli.tasks.choose import Problem, check_options
-from distilcli.tasks.problems import find_options, find_prompt, problems_from
+from distilcli.tasks.problems import find_options, problems_from
+from distilcli.tasks.spec import TASKS
+from distilcli.training.datasets.base import DatasetOptions, Place, place_of, read_each
 from distilcli.training.datasets.classify import UNLABELLED
-from distilcli.training.datasets.columns import Columns, find_label_column
-from distilcli.training.datasets.reading import Place, place_of
-from distilcli.training.datasets.split import set_aside
+from distilcli.training.datasets.split import split
 
 
 @dataclass(frozen=True, slots=True)
 class SolvedProblem:
-    """A prompt, its options (None where there is none in its place), and the right one's number.
+    """A prompt, its options (None in a place without one), and the index of the right one.
 
-    `answer` is UNLABELLED where nobody said which is right. `place` is where the row stands.
+    `answer` is UNLABELLED if the row does not say which is right. `place` is that of the row in
+    its file.
     """
 
     prompt: str
@@ -34,77 +35,58 @@ class SolvedProblem:
         return self.prompt, self.options
 
 
-def read_problems(
-    train: RowSource,
-    valid: RowSource | None,
-    *,
-    columns: Columns,
-    share: float,
-    seed: int,
-    taught: bool = False,
+def read_dataset(
+    train: RowSource, valid: RowSource | None, options: DatasetOptions
 ) -> tuple[list[SolvedProblem], list[SolvedProblem]]:
-    """Read problems to learn from and problems to validate on.
+    """Read training and validation problems; without `valid` a share is set aside.
 
-    Without `valid`, a `share` of the problems is set aside. Where the lesson is `taught`, problems
-    to learn from may lack their answers. Raises `InputError` for rows that cannot be learned from.
+    Problems of a model that is taught may lack their answers. Raises `InputError` for rows that
+    cannot be learned from.
     """
-    rows = _read(train, columns, may_lack_answers=taught)
-    if valid is None:
-        return set_aside(rows, share=share, seed=seed, is_labelled=_is_solved)
-    return rows, _read(valid, columns)
-
-
-def _is_solved(problem: SolvedProblem) -> bool:
-    return problem.answer != UNLABELLED
+    rows = _read(train, options, taught=options.taught)
+    if valid is not None:
+        return rows, _read(valid, options)
+    return split(
+        rows,
+        share=options.share,
+        seed=options.seed,
+        stratum_of=lambda row: None if row.answer == UNLABELLED else True,
+    )
 
 
 def _read(
-    source: RowSource, columns: Columns, *, may_lack_answers: bool = False
+    source: RowSource, options: DatasetOptions, *, taught: bool = False
 ) -> list[SolvedProblem]:
-    prompt = find_prompt(source, columns.text)
-    _, options_of = find_options(
+    task, columns = TASKS["choose"], options.columns
+    prompt = text_column(source, task, columns)
+    taken, options_of = find_options(
         source,
         prompt,
-        options_column=columns.options,
-        option_columns=columns.option_list or None,
+        options_column=columns.options_column,
+        option_columns=columns.option_columns,
     )
-    answer = find_label_column(
-        source, CHOICE_COLUMNS, columns.label, may_be_missing=may_lack_answers
-    )
+    label = gold_column(source, task, columns, taken=[prompt, *taken], may_be_missing=taught)
     problem_of = problems_from(prompt, options_of)
-    rows: list[Row] = []
-    problems: list[Problem] = []
-    solutions: list[Solution | None] = []
-    for row in source:
-        try:
-            problems.append(_checked(problem_of, row))
-            solutions.append(_solution(row, problems[-1], answer, may_be_missing=may_lack_answers))
-        except RowError as error:
-            raise InputError(str(error)) from None
-        rows.append(row)
-    if not rows:
-        raise InputError(f"{source.name}: has no problems to learn from")
-    numbers = iter(right_options([solution for solution in solutions if solution is not None]))
+    solution_of = cells.choice_of(label, options_of)
+    read_solution = cells.if_any(label, solution_of) if taught else solution_of
+
+    def solved(row: Row) -> tuple[Problem, Solution | None, Place]:
+        problem = problem_of(row)
+        _check(row, problem)
+        return problem, read_solution(row), place_of(row)
+
+    rows = read_each(source, solved, what="problems")
+    indices = iter(right_options([solution for _, solution, _ in rows if solution is not None]))
     return [
         SolvedProblem(
-            prompt,
-            tuple(options),
-            UNLABELLED if solution is None else next(numbers),
-            place_of(row),
+            prompt, tuple(options), UNLABELLED if solution is None else next(indices), place
         )
-        for row, (prompt, options), solution in zip(rows, problems, solutions, strict=True)
+        for (prompt, options), solution, place in rows
     ]
 
 
-def _solution(row: Row, problem: Problem, column: str, *, may_be_missing: bool) -> Solution | None:
-    if may_be_missing and (cell_value(row, column) is None or not cell_text(row, column).strip()):
-        return None
-    place = f"{row.source}: line {row.line}, column {column!r}"
-    return solution_of(cell_text(row, column), problem[1], place=place)
-
-
-def _checked(problem_of: Callable[[Row], Problem], row: Row) -> Problem:
-    prompt, options = problem_of(row)
+def _check(row: Row, problem: Problem) -> None:
+    prompt, options = problem
     place = f"{row.source}: line {row.line}"
     if not prompt.strip():
         raise RowError(f"{place}: the prompt is empty")
@@ -112,4 +94,3 @@ def _checked(problem_of: Callable[[Row], Problem], row: Row) -> Problem:
         check_options(options)
     except RowError as error:
         raise RowError(f"{place}: {error}") from None
-    return prompt, options

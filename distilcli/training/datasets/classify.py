@@ -1,33 +1,34 @@
-"""Labelled rows: read with their labels, checked, and split for validation."""
+"""Texts with one label each; and what reading whole texts shares, whatever their labels are."""
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
-import pandas as pd
-
-from distilcli.errors import InputError, RowError
-from distilcli.gold.columns import LABEL_COLUMNS
+from distilcli.errors import InputError
+from distilcli.gold import cells
+from distilcli.gold.columns import gold_column, pair_column
+from distilcli.gold.labels import LabelError, label_indices, ordered
 from distilcli.rows.reader import RowSource
-from distilcli.rows.row import Row, cell_text, cell_value
-from distilcli.training.datasets.reading import Place, place_of
-from distilcli.training.datasets.unknown_labels import refuse_unknown
+from distilcli.rows.row import Row, cell_text
+from distilcli.tasks.spec import TASKS
+from distilcli.training.datasets.base import DatasetOptions, Place, place_of, read_each
+from distilcli.training.datasets.split import split
 
 Label = TypeVar("Label")
-
-_NUMBER = re.compile(r"[-+]?\d+")
+Gold = TypeVar("Gold")
 
 UNLABELLED = -100
 """The index of a row without a label, which torch's losses pass over."""
 
+_MIN_ROWS_TO_DOUBT = 10
+
 
 @dataclass(frozen=True, slots=True)
 class Examples(Generic[Label]):
-    """Texts (with a second text each, for pairs) and what each one is labelled with.
+    """Texts (with a second text each, for pairs) and their labels.
 
-    That is the index of its label in `label_names`; or the indices of several; or, where there
-    are no names, a number. `places` are where the rows stand.
+    A label is an index into `label_names`, or several; without names it is a number. `places` are
+    those of the rows in their files.
     """
 
     texts: list[str]
@@ -37,172 +38,110 @@ class Examples(Generic[Label]):
     places: Sequence[Place] | None = field(default=None, compare=False)
 
 
-def read_examples(
-    train: RowSource,
-    valid: RowSource | None,
-    *,
-    label_column: str | None,
-    pair_column: str | None,
-    share: float,
-    seed: int,
-    known: Sequence[str],
-    taught: bool = False,
-) -> tuple[Examples[int], Examples[int]]:
-    """Read rows to learn from and rows to validate on.
+@dataclass(frozen=True, slots=True)
+class LabelledText(Generic[Gold]):
+    """One row as it was read; `gold` is None if it has no label."""
 
-    Without `valid`, a `share` of each label's rows is set aside. `known` are the labels of the
-    model to start from; where the lesson is `taught`, they are the teacher's, and rows to learn
-    from may have no label. Raises `InputError` for rows that cannot be learned from.
+    text: str
+    pair: str | None
+    gold: Gold | None
+    place: Place
+
+
+def read_dataset(
+    train: RowSource, valid: RowSource | None, options: DatasetOptions
+) -> tuple[Examples[int], Examples[int]]:
+    """Read training and validation rows; without `valid` a share of each label's is set aside.
+
+    Raises `InputError` for rows that cannot be learned from.
     """
-    columns: dict[str, Any] = {"label_column": label_column, "pair_column": pair_column}
-    label_of = label_if_any if taught else label_text
-    train_frame = read_frame(train, **columns, label_of=label_of, may_lack_labels=taught)
-    names = tuple(known) if taught and known else label_names(train_frame, known=known)
+
+    def read(source: RowSource, *, taught: bool = False) -> list[LabelledText[str]]:
+        column = find_gold(source, "classify", options, taught=taught)
+        return read_texts(source, column, cells.label_of(column), options, taught=taught)
+
+    rows = read(train, taught=options.taught)
+    names = options.known if options.taught else ()
+    names = names or _label_names(rows, train, options)
     if valid is None:
-        labelled = train_frame[train_frame["label"] != ""]
-        _, valid_frame = split(labelled, share=share, seed=seed)
-        train_frame = train_frame.drop(valid_frame.index)
+        rows, aside = split(
+            rows, share=options.share, seed=options.seed, stratum_of=lambda row: row.gold
+        )
     else:
-        valid_frame = read_frame(valid, **columns)
-    return (
-        as_examples(train_frame, names, source=train.name, taught=taught),
-        as_examples(valid_frame, names, source=(valid or train).name, taught=taught),
+        aside = read(valid)
+    return tuple(  # type: ignore[return-value]
+        _indexed(part, names, source=source.name, taught=options.taught)
+        for part, source in ((rows, train), (aside, valid or train))
     )
 
 
-def label_text(row: Row, column: str) -> str:
-    """Return the one label of a row, without blanks around it; `RowError` for an empty cell."""
-    label = cell_text(row, column).strip()
-    if not label:
-        raise RowError(
-            f"{row.source}: line {row.line}, column {column!r}: the label is empty; "
-            "every row to learn from needs one"
-        )
-    return label
+def find_gold(source: RowSource, task: str, options: DatasetOptions, *, taught: bool) -> str:
+    """Return the column with the labels; rows of a model that is `taught` may lack it."""
+    columns = options.columns
+    taken = [source.text_column, columns.pair_column]
+    return gold_column(source, TASKS[task], columns, taken=taken, may_be_missing=taught)
 
 
-def label_if_any(row: Row, column: str) -> str:
-    """Return the label of a row; an empty text where there is none."""
-    return "" if cell_value(row, column) is None else cell_text(row, column).strip()
-
-
-def read_frame(
+def read_texts(
     source: RowSource,
+    column: str,
+    gold_of: cells.Reader[Gold],
+    options: DatasetOptions,
     *,
-    label_column: str | None,
-    pair_column: str | None,
-    label_of: Callable[[Row, str], Any] = label_text,
-    usual: Sequence[str] = LABEL_COLUMNS,
-    may_lack_labels: bool = False,
-) -> pd.DataFrame:
-    """Read every row into a frame of `text`, `label`, `place` and, for pairs, `pair`.
+    taught: bool,
+) -> list[LabelledText[Gold]]:
+    """Read every row with its label, which it may lack if the model is `taught`.
 
-    `label_column` None takes the first column with one of the `usual` names; `label_of` reads its
-    cells. Rows that `may_lack_labels` need no such column. Raises `InputError` naming the file and
-    the line of the first row that cannot be learned from.
+    Raises `InputError` for the first row that cannot be learned from.
     """
-    label = _label_column(source, label_column, usual, may_be_missing=may_lack_labels)
-    wanted = {"text": source.text_column}
-    if pair_column is not None:
-        wanted["pair"] = source.find_column(pair_column)
-    cells: dict[str, list[Any]] = {name: [] for name in (*wanted, "label", "place")}
-    for row in source:
-        if row.error is not None:
-            raise InputError(row.error)
-        try:
-            for name, column in wanted.items():
-                cells[name].append(cell_text(row, column))
-            cells["label"].append(label_of(row, label))
-            cells["place"].append(place_of(row))
-        except RowError as error:
-            raise InputError(str(error)) from None
-    frame: pd.DataFrame = pd.DataFrame(cells)
-    if frame.empty:
-        raise InputError(f"{source.name}: has no rows to learn from")
-    return frame
+    text, pair = source.text_column, pair_column(source, TASKS["classify"], options.columns)
+    read_gold: cells.Reader[Gold | None] = cells.if_any(column, gold_of) if taught else gold_of
 
+    def text_of(row: Row) -> LabelledText[Gold]:
+        second = None if pair is None else cell_text(row, pair)
+        return LabelledText(cell_text(row, text), second, read_gold(row), place_of(row))
 
-def label_names(frame: pd.DataFrame, *, known: Sequence[str] = ()) -> tuple[str, ...]:
-    """Return the labels of a frame in the order that a model's outputs will have.
-
-    The order of `known`, a model's labels, is kept if they are the same ones; else the order is
-    that of the alphabet, or of numbers. Raises `InputError` where there is one label only.
-    """
-    names = set(frame["label"]) - {""}
-    if len(names) < 2:  # noqa: PLR2004
-        source, _ = frame["place"].iloc[0]
-        raise InputError(
-            f"{source}: every row has the label {''.join(names)!r}; a classifier needs at least "
-            "two; name another --label-column, or give rows with others"
-        )
-    if names == set(known):
-        return tuple(known)
-    if all(_NUMBER.fullmatch(name) for name in names):
-        # 7 and 07 are two labels of one value: the text decides between them.
-        return tuple(sorted(names, key=lambda name: (int(name), name)))
-    return tuple(sorted(names))
-
-
-def split(frame: pd.DataFrame, *, share: float, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Set a share of every label's rows aside for validation; return (train, valid).
-
-    The order of rows is kept. Raises `InputError` where the share leaves a part empty.
-    """
-    if frame.empty:
-        raise InputError("no row has a label to validate on; give a validation file with --valid")
-    valid = frame.groupby("label").sample(frac=share, random_state=seed).sort_index()
-    train = frame.drop(valid.index)
-    if valid.empty or train.empty:
-        raise InputError(
-            f"{len(frame)} rows are too few to set {share:.0%} of each label aside; "
-            "give a validation file with --valid"
-        )
-    return train, valid
-
-
-def as_examples(
-    frame: pd.DataFrame, names: tuple[str, ...], *, source: str, taught: bool = False
-) -> Examples[int]:
-    """Turn labels into their places in `names`; raise `InputError` for one that has none."""
-    used = set(frame["label"]) - {""}
-    number = numbered(names, used, source=source, taught=taught) | {"": UNLABELLED}
-    return with_labels(frame, [number[label] for label in frame["label"]], names)
-
-
-def numbered(
-    names: Sequence[str], used: set[str], *, source: str, taught: bool = False
-) -> dict[str, int]:
-    """Return the index of every label; raise `InputError` for one in use that has none."""
-    refuse_unknown(used, names, source=source, taught=taught)
-    return {name: index for index, name in enumerate(names)}
+    return read_each(source, text_of, what="rows")
 
 
 def with_labels(
-    frame: pd.DataFrame, labels: list[Label], names: tuple[str, ...] = ()
+    rows: Sequence[LabelledText[Gold]], labels: list[Label], names: Sequence[str] = ()
 ) -> Examples[Label]:
-    """Return the texts of a frame with these labels."""
+    """Return the texts of rows with these labels."""
+    pairs = [row.pair for row in rows if row.pair is not None]
     return Examples(
-        texts=frame["text"].tolist(),
-        pairs=frame["pair"].tolist() if "pair" in frame else None,
+        texts=[row.text for row in rows],
+        pairs=pairs or None,
         labels=labels,
-        label_names=names,
-        places=frame["place"].tolist(),
+        label_names=tuple(names),
+        places=[row.place for row in rows],
     )
 
 
-def _label_column(
-    source: RowSource, wanted: str | None, usual: Sequence[str], *, may_be_missing: bool
-) -> str:
-    if wanted is not None:
-        return wanted if may_be_missing else source.find_column(wanted)
-    columns = source.columns
-    by_lower = {name.lower(): name for name in reversed(columns)}
-    found = next((by_lower[name] for name in usual if name in by_lower), None)
-    if found is None and may_be_missing:
-        return usual[0]  # later rows may have it, where each names its own columns
-    if found is None:
-        raise InputError(
-            f"no label column found in {source.name}; name it with --label-column "
-            f"(columns: {', '.join(columns)})"
+def _label_names(
+    rows: Sequence[LabelledText[str]], source: RowSource, options: DatasetOptions
+) -> tuple[str, ...]:
+    """Return the labels in use; raise `InputError` if there is one, or another for each row."""
+    labels = [row.gold for row in rows if row.gold is not None]
+    names = set(labels)
+    if len(names) < 2:  # noqa: PLR2004
+        raise LabelError(
+            f"{source.name}: every row has the label {''.join(names)!r}; a classifier needs at "
+            "least two; name another `label_column`, or give rows with others"
         )
-    return found
+    if len(names) == len(labels) > _MIN_ROWS_TO_DOUBT:
+        column = find_gold(source, "classify", options, taught=options.taught)
+        raise InputError(
+            f"{source.name}: {column!r} has {len(names):,} values in {len(labels):,} rows: is it "
+            "the label? If not, name another `label_column`"
+        )
+    return ordered(names, options.known)
+
+
+def _indexed(
+    rows: Sequence[LabelledText[str]], names: Sequence[str], *, source: str, taught: bool
+) -> Examples[int]:
+    used = {row.gold for row in rows if row.gold is not None}
+    index = label_indices(names, used, source=source, taught=taught)
+    labels = [UNLABELLED if row.gold is None else index[row.gold] for row in rows]
+    return with_labels(rows, labels, names)

@@ -1,24 +1,25 @@
-"""Pairs of texts that belong together, or that have a number that says how much."""
+"""Pairs of texts that belong together, or that have a number that says how similar they are."""
 
 from dataclasses import dataclass, field, replace
 
 from distilcli.errors import InputError
-from distilcli.gold.columns import FIRST_COLUMNS, SECOND_COLUMNS
+from distilcli.gold.cells import number_of
+from distilcli.gold.columns import Columns, pair_column, text_column
 from distilcli.rows.reader import RowSource
 from distilcli.rows.row import Row, cell_text
-from distilcli.training.datasets.columns import Columns
-from distilcli.training.datasets.reading import Place, place_of, read_each
-from distilcli.training.datasets.regress import number
-from distilcli.training.datasets.split import set_aside
+from distilcli.tasks.spec import TASKS
+from distilcli.training.datasets.base import DatasetOptions, Place, place_of, read_each
+from distilcli.training.datasets.split import split
 
+_TASK = TASKS["embed"]
 _SCORE_COLUMNS = ("score", "similarity")
 
 
 @dataclass(frozen=True, slots=True)
 class TextPair:
-    """Two texts, and how much alike they are on the data's scale; None: they belong together.
+    """Two texts and their similarity on the data's scale, None if they belong together.
 
-    A text without a second one is there for a teacher alone. `place` is where the row stands.
+    A text without a second one is for a teacher alone. `place` is that of the row in its file.
     """
 
     first: str
@@ -32,35 +33,27 @@ class TextPair:
         return [self.first] if self.second is None else [self.first, self.second]
 
 
-def read_pairs(
-    train: RowSource,
-    valid: RowSource | None,
-    *,
-    columns: Columns,
-    share: float,
-    seed: int,
-    taught: bool = False,
+def read_dataset(
+    train: RowSource, valid: RowSource | None, options: DatasetOptions
 ) -> tuple[list[TextPair], list[TextPair]]:
-    """Read pairs to learn from and pairs to validate on.
+    """Read training and validation pairs; without `valid` a share is set aside.
 
-    They have a score where a label column is named, or a column is called score or similarity.
-
-    Without `valid`, a `share` of the pairs is set aside. Where the lesson is `taught`, rows to
-    learn from may be single texts. Raises `InputError` for rows that cannot be learned from.
+    They have a score if a label column is named, or a column is called score or similarity. The
+    training rows of a model that is taught may be single texts. Raises `InputError` for rows that
+    cannot be learned from.
     """
-    alone = taught and valid is not None and not _has_pairs(train, columns.pair)
+    columns = options.columns
+    alone = options.taught and valid is not None and not _has_pairs(train, columns)
     scored = valid if alone and valid is not None else train
-    columns = replace(columns, label=columns.label or _score_column(scored))
-    rows = _read_texts(train, columns.text) if alone else _read(train, columns)
+    columns = replace(columns, label_column=columns.label_column or _score_column(scored))
+    rows = _read_texts(train, columns) if alone else _read(train, columns)
     if valid is None:
-        rows, aside = set_aside(rows, share=share, seed=seed)
+        rows, aside = split(rows, share=options.share, seed=options.seed)
     else:
         aside = _read(valid, columns)
     for pairs, source in ((rows, train), (aside, valid or train)):
-        if pairs is rows and alone:
-            continue
-        scores = {pair.score for pair in pairs}
-        if columns.label is not None and len(scores) == 1:
+        scores = {pair.score for pair in pairs if pair.second is not None}
+        if columns.label_column is not None and len(scores) == 1:
             raise InputError(
                 f"{source.name}: every pair has the score {scores.pop():g}; there is nothing to "
                 "rank"
@@ -73,32 +66,33 @@ def _score_column(source: RowSource) -> str | None:
     return next((by_lower[name] for name in _SCORE_COLUMNS if name in by_lower), None)
 
 
-def _has_pairs(source: RowSource, pair_column: str | None) -> bool:
-    usual = any(name.lower() in SECOND_COLUMNS for name in source.columns)
-    return usual or pair_column in source.columns
+def _has_pairs(source: RowSource, columns: Columns) -> bool:
+    usual = any(name.lower() in _TASK.pair_columns for name in source.columns)
+    return usual or columns.pair_column in source.columns
 
 
-def _read_texts(source: RowSource, text_column: str | None) -> list[TextPair]:
-    name = source.usual_column(*FIRST_COLUMNS, option="--text-column", wanted=text_column)
+def _read_texts(source: RowSource, columns: Columns) -> list[TextPair]:
+    column = text_column(source, _TASK, columns)
 
     def text_of(row: Row) -> TextPair:
-        return TextPair(cell_text(row, name), None, place=place_of(row))
+        return TextPair(cell_text(row, column), None, place=place_of(row))
 
     return read_each(source, text_of, what="texts")
 
 
 def _read(source: RowSource, columns: Columns) -> list[TextPair]:
-    first = source.usual_column(*FIRST_COLUMNS, option="--text-column", wanted=columns.text)
-    second = source.usual_column(*SECOND_COLUMNS, option="--pair-column", wanted=columns.pair)
+    first = text_column(source, _TASK, columns)
+    second = pair_column(source, _TASK, columns) or ""
     if first == second:
         raise InputError(
             f"{source.name}: the first and the second text are both in {first!r}; "
-            "name the second with --pair-column"
+            "name the second with `pair_column`"
         )
-    score = None if columns.label is None else source.find_column(columns.label)
+    label = columns.label_column
+    score_of = None if label is None else number_of(source.find_column(label))
 
     def pair_of(row: Row) -> TextPair:
         texts = cell_text(row, first), cell_text(row, second)
-        return TextPair(*texts, None if score is None else number(row, score), place_of(row))
+        return TextPair(*texts, None if score_of is None else score_of(row), place_of(row))
 
     return read_each(source, pair_of, what="pairs")

@@ -1,4 +1,4 @@
-"""Plain texts, to learn from as they are."""
+"""Plain texts, for masked-language modelling."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -6,39 +6,46 @@ from dataclasses import dataclass, field
 from distilcli.errors import InputError
 from distilcli.rows.reader import RowSource
 from distilcli.rows.row import Row, cell_text
-from distilcli.training.datasets.reading import Place, place_of, read_each
-from distilcli.training.datasets.split import set_aside
+from distilcli.training.datasets.base import DatasetOptions, Place, place_of, read_each
+from distilcli.training.datasets.split import split
 
 
 @dataclass(frozen=True, slots=True)
 class PlainTexts:
-    """Texts as they are, empty ones too, and where they stand."""
+    """Texts, empty ones too, and the places of their rows."""
 
     texts: list[str]
     places: Sequence[Place] | None = field(default=None, compare=False)
 
     @property
     def used(self) -> list[str]:
-        """The texts from which something can be learned: those that are not empty."""
+        """The texts to learn from: those that are not empty."""
         return [text for text in self.texts if text.strip()]
 
 
-def read_texts(
-    train: RowSource, valid: RowSource | None, *, share: float, seed: int
-) -> tuple[PlainTexts, PlainTexts]:
-    """Read texts to learn from and texts to validate on.
+Placed = tuple[str, Place]
 
-    Without `valid`, a `share` of the texts is set aside, of those that are not empty. Raises
-    `InputError` for rows that cannot be read, and where all are empty.
+
+def read_dataset(
+    train: RowSource, valid: RowSource | None, options: DatasetOptions
+) -> tuple[PlainTexts, PlainTexts]:
+    """Read training and validation texts; without `valid` a share of the texts is set aside.
+
+    Raises `InputError` for rows that cannot be read, and if all are empty.
     """
     rows = _read(train)
-    if valid is not None:
-        return _plain(rows), _plain(_read(valid))
-    kept, aside = set_aside(rows, share=share, seed=seed, is_labelled=lambda row: row[0].strip())
-    return _plain(kept), _plain(aside)
-
-
-Placed = tuple[str, Place]
+    if valid is None:
+        rows, aside = split(
+            rows, share=options.share, seed=options.seed,
+            stratum_of=lambda row: True if row[0].strip() else None,
+        )  # fmt: skip
+    else:
+        aside = _read(valid)
+    first, second = (
+        PlainTexts([text for text, _ in part], [place for _, place in part])
+        for part in (rows, aside)
+    )
+    return first, second
 
 
 def _read(source: RowSource) -> list[Placed]:
@@ -51,7 +58,3 @@ def _read(source: RowSource) -> list[Placed]:
     if not any(text.strip() for text, _ in rows):
         raise InputError(f"{source.name}: has no texts to learn from")
     return rows
-
-
-def _plain(rows: Sequence[Placed]) -> PlainTexts:
-    return PlainTexts([text for text, _ in rows], [place for _, place in rows])

@@ -1,7 +1,7 @@
-"""Rows set aside for validation, when no file is given for it."""
+"""Training rows set aside for validation."""
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import TypeVar
 
 from distilcli.errors import InputError
@@ -9,28 +9,43 @@ from distilcli.errors import InputError
 Row = TypeVar("Row")
 
 
-def set_aside(
+def split(
     rows: Sequence[Row],
     *,
     share: float,
     seed: int,
-    is_labelled: Callable[[Row], object] = lambda _: True,
+    stratum_of: Callable[[Row], Hashable] = lambda _: True,
+    group_of: Callable[[Row], Hashable] | None = None,
+    unit: str = "row",
 ) -> tuple[list[Row], list[Row]]:
-    """Set a `share` of the rows aside, at least one; return (those to learn from, those aside).
+    """Set a `share` of the rows of every stratum aside; return (training rows, those set aside).
 
-    Only rows with a label may be set aside. The order of rows is kept. Raises `InputError` where
-    no such row would be left.
+    Rows of one group stay together. A row with the stratum None is never set aside, nor is its
+    group. The order of rows is kept. At least one `unit` (row or group) is set aside if there is
+    but one stratum. Raises `InputError` if a part would be empty.
     """
-    labelled = [place for place, row in enumerate(rows) if is_labelled(row)]
-    if not labelled:
-        raise InputError("no row has a label to validate on; give --valid a file")
-    count = max(1, round(share * len(labelled)))
-    if count >= len(labelled):
-        raise InputError(
-            f"{len(labelled)} rows are too few to set {share:.0%} aside; give --valid a file"
-        )
-    aside = set(random.Random(seed).sample(labelled, count))
+    groups: dict[Hashable, list[int]] = {}
+    for index, row in enumerate(rows):
+        groups.setdefault(index if group_of is None else group_of(row), []).append(index)
+    strata: dict[Hashable, list[list[int]]] = {}
+    for indices in groups.values():
+        of_group = [stratum_of(rows[index]) for index in indices]
+        if None not in of_group:
+            strata.setdefault(of_group[0], []).append(indices)
+    if not strata:
+        raise InputError(f"no {unit} has a label to validate on; give a `valid` file")
+    chooser, aside = random.Random(seed), set[int]()
+    for candidates in strata.values():
+        count = round(share * len(candidates))
+        count = max(1, count) if len(strata) == 1 else count
+        for indices in chooser.sample(candidates, count):
+            aside.update(indices)
+    total = sum(map(len, strata.values()))
+    if not aside or aside.issuperset(i for group in strata.values() for g in group for i in g):
+        units = f"1 {unit} is" if total == 1 else f"{total:,} {unit}s are"
+        each = " of each label" if len(strata) > 1 else ""
+        raise InputError(f"{units} too few to set {share:.0%}{each} aside; give a `valid` file")
     return (
-        [row for place, row in enumerate(rows) if place not in aside],
-        [rows[place] for place in sorted(aside)],
+        [row for index, row in enumerate(rows) if index not in aside],
+        [rows[index] for index in sorted(aside)],
     )

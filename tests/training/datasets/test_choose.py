@@ -5,20 +5,16 @@ from typing import Any
 import pytest
 
 from distilcli.errors import InputError, UsageError
+from distilcli.gold.columns import Columns
 from distilcli.rows.reader import open_rows
-from distilcli.training.datasets.choose import SolvedProblem, read_problems
-from distilcli.training.datasets.columns import Columns
+from distilcli.training.datasets.base import DatasetOptions
+from distilcli.training.datasets.choose import SolvedProblem, read_dataset
 
 
 def read(path: Path, content: str, **columns: Any) -> list[SolvedProblem]:
     path.write_text(content, encoding="utf-8")
-    train, valid = read_problems(
-        open_rows([str(path)]),
-        open_rows([str(path)]),
-        columns=Columns(**columns),
-        share=0.1,
-        seed=0,
-    )
+    options = DatasetOptions(columns=Columns(**columns))
+    train, valid = read_dataset(open_rows([str(path)]), open_rows([str(path)]), options)
     assert train == valid
     return train
 
@@ -57,7 +53,7 @@ def test_all_rows_say_it_in_one_way(tmp_path: Path) -> None:
 
 def test_a_column_for_each_option(tmp_path: Path) -> None:
     content = "sent,e0,e1,e2,gold\np,a,,b,2\n"
-    found = read(tmp_path / "a.csv", content, text="sent", option_list=("e0", "e1", "e2"))
+    found = read(tmp_path / "a.csv", content, text_column="sent", option_columns=("e0", "e1", "e2"))
     assert found == [SolvedProblem("p", ("a", None, "b"), 2)]
 
 
@@ -72,9 +68,12 @@ def test_a_column_for_each_option(tmp_path: Path) -> None:
         ({"prompt": "p", "options": ["a"], "label": 0}, "line 1: 1 option; there must be at least"),
         ({"prompt": "p", "options": ["a", " "], "label": 0}, "line 1: option 1 .* is empty"),
         ({"prompt": " ", "options": ["a", "b"], "label": 0}, "line 1: the prompt is empty"),
-        ({"prompt": "p", "options": "a, b", "label": 0}, "'options' is no JSON list of texts"),
-        ({"prompt": "p", "options": ["a", "b"]}, "no column 'label' in .*--label-column"),
-        ({"prompt": "p", "label": 0}, "no column 'options' in .*--options-column"),
+        ({"prompt": "p", "options": "a, b", "label": 0}, "'options' is not a JSON list of texts"),
+        (
+            {"prompt": "p", "options": ["a", "b"]},
+            "no label column beside .*'options'; .*`label_column`",
+        ),
+        ({"prompt": "p", "label": 0}, "no column 'options' in .*`options_column`"),
     ],
 )
 def test_rows_that_cannot_be_learned_are_named(
@@ -93,6 +92,6 @@ def test_the_first_row_that_does_not_fit_is_named(tmp_path: Path) -> None:
 
 def test_an_answer_where_there_is_no_option(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"line 2, column 'gold': '1' is neither the text of an"):
-        read(tmp_path / "a.csv", "prompt,x,y,z,gold\np,a,,b,1\n", option_list=("x", "y", "z"))
+        read(tmp_path / "a.csv", "prompt,x,y,z,gold\np,a,,b,1\n", option_columns=("x", "y", "z"))
     with pytest.raises(UsageError, match="name at least two columns"):
-        read(tmp_path / "a.csv", "prompt,x,gold\np,a,0\n", option_list=("x",))
+        read(tmp_path / "a.csv", "prompt,x,gold\np,a,0\n", option_columns=("x",))

@@ -1,21 +1,13 @@
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from distilcli.errors import InputError
+from distilcli.gold.columns import Columns
 from distilcli.rows.reader import open_rows
-from distilcli.training.datasets.classify import (
-    UNLABELLED,
-    as_examples,
-    label_names,
-    read_examples,
-    read_frame,
-    split,
-)
+from distilcli.training.datasets.base import DatasetOptions
+from distilcli.training.datasets.classify import UNLABELLED, Examples, read_dataset
 
 
 def write(path: Path, text: str) -> str:
@@ -23,62 +15,82 @@ def write(path: Path, text: str) -> str:
     return str(path)
 
 
-def frame_of(labels: list[str]) -> pd.DataFrame:
-    texts = [f"t{n}" for n in range(len(labels))]
-    return pd.DataFrame({"text": texts, "label": labels, "place": [("f", 1)] * len(labels)})
+def read(path: str, valid: str | None = None, **given: Any) -> Any:
+    """Read training rows and validation rows; without `valid` those are the same."""
+    columns = Columns(**{name: given.pop(name) for name in list(given) if "column" in name})
+    options = DatasetOptions(columns=columns, **given)
+    return read_dataset(open_rows([path]), open_rows([valid or path]), options)
 
 
-def read(path: str, **columns: Any) -> pd.DataFrame:
-    return read_frame(open_rows([path]), **{"label_column": None, "pair_column": None, **columns})
+def rows_with(labels: list[str]) -> str:
+    return "text,label\n" + "".join(f"t{n},{label}\n" for n, label in enumerate(labels))
+
+
+def names_of(examples: Examples[int]) -> list[str]:
+    return [examples.label_names[index] for index in examples.labels]
 
 
 def test_texts_and_labels_are_read_as_text(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", "id,Label,text\n1,007,NA\n2,1e5,\n")
-    assert read(path).to_dict("list") == {
-        "text": ["NA", ""],
-        "label": ["007", "1e5"],
-        "place": [(path, 2), (path, 3)],
-    }
+    found, _ = read(path)
+    assert (found.texts, names_of(found)) == (["NA", ""], ["007", "1e5"])
+    assert (found.pairs, found.places) == (None, [(path, 2), (path, 3)])
 
 
-def test_blanks_around_a_label_are_none_of_it(tmp_path: Path) -> None:
-    frame = read(write(tmp_path / "a.csv", "text,label\nx, yes\ny,yes \nz,no\n"))
-    assert frame["label"].tolist() == ["yes", "yes", "no"]
+def test_blanks_around_a_label_do_not_count(tmp_path: Path) -> None:
+    found, _ = read(write(tmp_path / "a.csv", "text,label\nx, yes\ny,yes \nz,no\n"))
+    assert names_of(found) == ["yes", "yes", "no"]
 
 
 def test_columns_are_found_by_name_or_by_path(tmp_path: Path) -> None:
-    line = '{"text": "a", "other": "b", "meta": {"stars": 5}}\n'
-    frame = read(write(tmp_path / "a.jsonl", line), label_column="meta.stars", pair_column="other")
-    cells = frame.drop(columns="place").to_dict("list")
-    assert cells == {"text": ["a"], "label": ["5"], "pair": ["b"]}
+    lines = [f'{{"text": "a", "other": "b", "meta": {{"stars": {n}}}}}\n' for n in (5, 4)]
+    path = write(tmp_path / "a.jsonl", "".join(lines))
+    found, _ = read(path, label_column="meta.stars", pair_column="other")
+    assert (found.texts, found.pairs, names_of(found)) == (["a", "a"], ["b", "b"], ["5", "4"])
 
 
 def test_the_first_usual_label_column_is_taken(tmp_path: Path) -> None:
-    frame = read(write(tmp_path / "a.csv", "text,sentiment,category\nx,no,yes\n"))
-    assert frame["label"].tolist() == ["yes"]
+    path = write(tmp_path / "a.csv", "text,sentiment,category\nx,no,yes\ny,no,maybe\n")
+    assert names_of(read(path)[0]) == ["yes", "maybe"]
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("text,label\na,x\nb,\n", "a.csv: line 3, column 'label': the label is empty"),
-        ("text,label\na,x\nb,  \n", "line 3, column 'label': the label is empty"),
+        ("text,label\na,x\nb,\n", "a.csv: line 3, column 'label': no value"),
+        ("text,label\na,x\nb,  \n", "line 3, column 'label': no value; every row needs one"),
         ("text,label\na,x,y\n", "line 2: 3 cells where the header has 2"),
         ("text,label\n", "has no rows to learn from"),
-        ("text,mood\na,x\n", "no label column found in .*a.csv; name it with --label-column"),
+        ("text,mood\na,x\n", "a.csv: no label column beside 'text'; name it with `label_column`"),
+        ("text,label\na,x\nb,x\n", "a.csv: every row has the label 'x'; a classifier needs"),
     ],
 )
 def test_rows_that_cannot_be_learned_are_named(tmp_path: Path, content: str, message: str) -> None:
     with pytest.raises(InputError, match=message) as caught:
         read(write(tmp_path / "a.csv", content))
+    assert type(caught.value) is InputError
     assert "\n" not in str(caught.value)
 
 
 def test_a_missing_value_is_an_error_of_the_input(tmp_path: Path) -> None:
     path = write(tmp_path / "a.jsonl", '{"text": "a", "label": "x"}\n{"text": "b"}\n')
-    with pytest.raises(InputError, match="line 2: no value at 'label'") as caught:
+    with pytest.raises(InputError, match="line 2, column 'label': no value") as caught:
         read(path)
     assert type(caught.value) is InputError
+
+
+def test_conll_is_for_another_task(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="CoNLL has a label for each word; give `task` tag$"):
+        read(write(tmp_path / "a.conll", "EU B-ORG\nis O\n"))
+
+
+def test_a_column_with_another_value_in_each_row_is_doubted(tmp_path: Path) -> None:
+    rows = "".join(f"{n},text {n}\n" for n in range(1_503))
+    path = write(tmp_path / "a.csv", "id,text\n" + rows)
+    with pytest.raises(InputError, match=r"'id' has 1,503 values in 1,503 rows: is it the label\?"):
+        read(path, label_column="id")
+    few = write(tmp_path / "b.csv", rows_with(list("abcdef")))
+    assert read(few)[0].label_names == tuple("abcdef")
 
 
 @pytest.mark.parametrize(
@@ -93,76 +105,36 @@ def test_a_missing_value_is_an_error_of_the_input(tmp_path: Path) -> None:
         (["--5", "-", "1"], (), ("-", "--5", "1")),
     ],
 )
-def test_labels_are_ordered(labels: list[str], known: tuple[str, ...], expected: Any) -> None:
-    assert label_names(frame_of(labels), known=known) == expected
+def test_labels_are_ordered(
+    tmp_path: Path, labels: list[str], known: tuple[str, ...], expected: Any
+) -> None:
+    found, _ = read(write(tmp_path / "a.csv", rows_with(labels)), known=known)
+    assert found.label_names == expected
+    assert names_of(found) == labels
 
 
-def test_one_label_cannot_be_learned() -> None:
-    with pytest.raises(InputError, match="every row has the label 'x'"):
-        label_names(frame_of(["x", "x"]))
+def test_a_label_that_is_new_in_validation_is_named(tmp_path: Path) -> None:
+    train = write(tmp_path / "a.csv", rows_with(["a", "b"]))
+    with pytest.raises(InputError, match=r"v.csv: has the label 'z', .*\(theirs: a, b\)"):
+        read(train, write(tmp_path / "v.csv", rows_with(["a", "z"])))
 
 
-def test_labels_become_numbers_in_their_order() -> None:
-    frame = frame_of(["b", "a", "b"]).assign(pair=["p", "q", "r"])
-    found = as_examples(frame, ("a", "b"), source="f")
-    assert (found.texts, found.pairs) == (["t0", "t1", "t2"], ["p", "q", "r"])
-    assert (found.labels, found.label_names) == ([1, 0, 1], ("a", "b"))
-    assert as_examples(frame_of(["a"]), ("a",), source="f").pairs is None
+def test_a_share_of_every_label_is_set_aside(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", rows_with(["a", "a", "b"] * 10))
+    options = DatasetOptions(share=0.2)
+    train, valid = read_dataset(open_rows([path]), None, options)
+    assert sorted(names_of(valid)) == ["a"] * 4 + ["b"] * 2
+    assert sorted(train.texts + valid.texts) == sorted(f"t{n}" for n in range(30))
+    assert (train, valid) == read_dataset(open_rows([path]), None, options)
 
 
-def test_a_label_that_is_new_in_validation_is_named() -> None:
-    with pytest.raises(InputError, match=r"^v.csv: has the label 'z', .*\(theirs: a, b\)"):
-        as_examples(frame_of(["a", "z"]), ("a", "b"), source="v.csv")
+def test_too_few_rows_to_split_are_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", rows_with(["a", "a", "b", "b"]))
+    with pytest.raises(InputError, match=r"4 rows are too few to set 10% of each label aside"):
+        read_dataset(open_rows([path]), None, DatasetOptions())
 
 
-@given(
-    st.lists(st.sampled_from("aab"), min_size=20, max_size=80).filter(
-        lambda labels: min(labels.count("a"), labels.count("b")) >= 5
-    ),
-    st.integers(0, 5),
-)
-def test_a_split_takes_its_share_of_every_label(labels: list[str], seed: int) -> None:
-    frame = frame_of(labels)
-    train, valid = split(frame, share=0.2, seed=seed)
-    assert sorted([*train["text"], *valid["text"]]) == sorted(frame["text"])
-    for part in (train, valid):
-        assert part.index.is_monotonic_increasing
-    for label in "ab":
-        expected = labels.count(label) * 0.2
-        assert abs((valid["label"] == label).sum() - expected) <= 0.5
-    again = split(frame, share=0.2, seed=seed)
-    assert valid.equals(again[1])
-
-
-def test_another_seed_sets_other_rows_aside() -> None:
-    frame = frame_of(["a", "b"] * 50)
-    assert not split(frame, share=0.2, seed=0)[1].equals(split(frame, share=0.2, seed=1)[1])
-
-
-@pytest.mark.parametrize("share", [0.1, 1.0])
-def test_too_few_rows_to_split_are_refused(share: float) -> None:
-    with pytest.raises(InputError, match=r"4 rows are too few .* give a validation file"):
-        split(frame_of(["a", "a", "b", "b"]), share=share, seed=0)
-
-
-def test_files_become_examples(tmp_path: Path) -> None:
-    train = write(tmp_path / "t.csv", "text,label\na,no\nb,yes\nc,no\n")
-    valid = write(tmp_path / "v.csv", "label,text\nyes,d\n")
-    options: dict[str, Any] = {
-        "label_column": None, "pair_column": None, "share": 0.4, "seed": 0, "known": ("yes", "no"),
-    }  # fmt: skip
-    first, second = read_examples(open_rows([train]), open_rows([valid]), **options)
-    assert (first.texts, first.labels) == (["a", "b", "c"], [1, 0, 1])
-    assert (second.texts, second.labels) == (["d"], [0])
-    first, second = read_examples(open_rows([train]), None, **options)
-    assert sorted(first.texts + second.texts) == ["a", "b", "c"]
-    assert second.texts
-
-
-TAUGHT: dict[str, Any] = {
-    "label_column": None, "pair_column": None, "share": 0.5, "seed": 0,
-    "known": ("yes", "no", "perhaps"), "taught": True,
-}  # fmt: skip
+TAUGHT: dict[str, Any] = {"share": 0.5, "known": ("yes", "no", "perhaps"), "taught": True}
 
 
 def taught(
@@ -174,14 +146,15 @@ def taught(
         open_rows(paths),
         None if valid is None else open_rows([write(tmp_path / "v.csv", valid)]),
     ]
-    return read_examples(*sources, **{**TAUGHT, **options})
+    columns = Columns(label_column=options.pop("label_column", None))
+    return read_dataset(*sources, DatasetOptions(columns=columns, **{**TAUGHT, **options}))
 
 
 def test_a_teacher_gives_the_labels_and_its_rows_may_have_none(tmp_path: Path) -> None:
     first, second = taught(tmp_path, "text,label\na,no\nb,\nc,  \nd,yes\n", "text,label\ne,no\n")
     assert first.labels == [1, UNLABELLED, UNLABELLED, 0]
     assert (second.labels, second.label_names) == ([1], ("yes", "no", "perhaps"))
-    with pytest.raises(InputError, match=r"v.csv: line 2, column 'label': the label is empty"):
+    with pytest.raises(InputError, match=r"v.csv: line 2, column 'label': no value"):
         taught(tmp_path, "text,label\na,no\n", "text,label\ne,\n")
 
 
@@ -199,7 +172,7 @@ def test_rows_without_a_label_column_are_unlabelled(tmp_path: Path) -> None:
     assert taught(tmp_path, "a\nb\n", valid, name="t.txt")[0].labels == [UNLABELLED] * 2
     named = taught(tmp_path, "text\na\n", "text,mood\ne,no\n", label_column="mood")
     assert [part.labels for part in named] == [[UNLABELLED], [1]]
-    with pytest.raises(InputError, match=r"no row has a label to validate on; give .* --valid"):
+    with pytest.raises(InputError, match="no row has a label to validate on; give a `valid` file"):
         taught(tmp_path, "text\na\nb\n", None)
 
 

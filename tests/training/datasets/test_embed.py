@@ -4,16 +4,18 @@ from typing import Any
 import pytest
 
 from distilcli.errors import InputError
+from distilcli.gold.columns import Columns
 from distilcli.rows.reader import open_rows
-from distilcli.training.datasets.columns import Columns
-from distilcli.training.datasets.embed import TextPair, read_pairs
+from distilcli.training.datasets.base import DatasetOptions
+from distilcli.training.datasets.embed import TextPair, read_dataset
 
 
 def read(path: Path, content: str, valid: Path | None = None, **settings: Any) -> Any:
     path.write_text(content, encoding="utf-8")
     split = {name: settings.pop(name, default) for name, default in (("share", 0.5), ("seed", 0))}
     sources = open_rows([str(path)]), open_rows([str(valid)]) if valid else None
-    return read_pairs(*sources, columns=Columns(**settings), **split)
+    columns = Columns(**{f"{name}_column": value for name, value in settings.items()})
+    return read_dataset(*sources, DatasetOptions(columns=columns, **split))
 
 
 def test_pairs_by_usual_names_and_by_given_ones(tmp_path: Path) -> None:
@@ -51,12 +53,12 @@ def test_a_share_of_the_rows_is_set_aside(tmp_path: Path) -> None:
     ("text", "settings", "message"),
     [
         ("text1,text2\n", {}, "has no pairs to learn from"),
-        ("text1,text2\na,b\n", {}, "1 rows are too few"),
-        ("text1\na\n", {}, "no column 'sentence2' in .*; name it with --pair-column"),
+        ("text1,text2\na,b\n", {}, "1 row is too few"),
+        ("text1\na\n", {}, "no column 'sentence2' in .*; name it with `pair_column`"),
         ("text1,text2\na,b\n", {"pair": "text1"}, "both in 'text1'; name the second"),
-        ("text1,text2,s\na,b,x\n", {"label": "s"}, "line 2, column 's': 'x' is no number"),
-        ("text1,text2,s\na,b,inf\n", {"label": "s"}, "'inf' is no number"),
-        ("text1,text2,s\na,b,\n", {"label": "s"}, "'' is no number"),
+        ("text1,text2,s\na,b,x\n", {"label": "s"}, "line 2, column 's': 'x' is not a number"),
+        ("text1,text2,s\na,b,inf\n", {"label": "s"}, "'inf' is not a number"),
+        ("text1,text2,s\na,b,\n", {"label": "s"}, "line 2, column 's': no value"),
         ("text1,text2,s\na,b,1\nc,d,1\n", {"label": "s"}, "every pair has the score 1;"),
         ("text1,text2,s\na,b\n", {}, "line 2: 2 cells where the header has 3"),
         ("text1,text2\na,b\n", {"label": "score"}, "no column 'score'"),

@@ -5,18 +5,18 @@ from typing import Any
 import pytest
 
 from distilcli.errors import InputError
+from distilcli.gold.columns import Columns
 from distilcli.rows.reader import open_rows
-from distilcli.training.datasets.multilabel import read_multilabel
+from distilcli.training.datasets.base import DatasetOptions
+from distilcli.training.datasets.multilabel import read_dataset
 
 
 def read(path: Path, content: str, **settings: Any) -> Any:
     path.write_text(content, encoding="utf-8")
-    named = {
-        "label_column": None, "pair_column": None, "separator": ",", "share": 0.5, "seed": 0,
-        "known": (), **settings,
-    }  # fmt: skip
-    valid = named.pop("valid", path)
-    return read_multilabel(open_rows([str(path)]), valid and open_rows([str(valid)]), **named)
+    valid = settings.pop("valid", path)
+    columns = Columns(label_separator=settings.pop("separator", None))
+    options = DatasetOptions(columns=columns, **{"share": 0.5, **settings})
+    return read_dataset(open_rows([str(path)]), valid and open_rows([str(valid)]), options)
 
 
 def test_a_cell_with_a_sign_between_labels(tmp_path: Path) -> None:
@@ -58,8 +58,16 @@ def test_a_share_is_set_aside_with_the_labels_of_all(tmp_path: Path) -> None:
     [
         ("a.csv", "text,label\nx,\ny,\n", "no row has a label; there is nothing to learn"),
         ("a.csv", "text,label\n", "has no rows to learn from"),
-        ("a.jsonl", '{"text": "x", "label": [["a"]]}\n', "line 1: .* is no list of labels"),
-        ("a.jsonl", '{"text": "x", "label": {"a": 1}}\n', "line 1: .* is no list of labels"),
+        (
+            "a.jsonl",
+            '{"text": "x", "label": [["a"]]}\n',
+            "'label': not a list of labels",
+        ),
+        (
+            "a.jsonl",
+            '{"text": "x", "label": {"a": 1}}\n',
+            "'label': not a list of labels",
+        ),
     ],
 )
 def test_rows_that_cannot_be_learned_are_named(

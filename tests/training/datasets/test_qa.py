@@ -5,14 +5,18 @@ from typing import Any
 import pytest
 
 from distilcli.errors import InputError
+from distilcli.gold.columns import Columns
 from distilcli.rows.reader import open_rows
-from distilcli.training.datasets.columns import Columns
-from distilcli.training.datasets.qa import MISSING, Question, read, read_questions
+from distilcli.training.datasets.base import DatasetOptions
+from distilcli.training.datasets.qa import MISSING, Question, read_dataset
 
 
 def rows(path: Path, content: str, **columns: Any) -> list[Question]:
     path.write_text(content, encoding="utf-8")
-    return read(open_rows([str(path)]), Columns(**columns))
+    options = DatasetOptions(columns=Columns(**columns))
+    train, valid = read_dataset(open_rows([str(path)]), open_rows([str(path)]), options)
+    assert train == valid
+    return train
 
 
 def squad(*questions: dict[str, Any], context: str = "the film was dull") -> str:
@@ -76,7 +80,7 @@ def test_answers_are_read_as_evaluate_reads_them(tmp_path: Path, answers: Any) -
 
 def test_columns_by_their_names(tmp_path: Path) -> None:
     content = '{"q": "what", "c": "bad film", "a": "film"}\n'
-    found = rows(tmp_path / "a.jsonl", content, text="q", pair="c", label="a")
+    found = rows(tmp_path / "a.jsonl", content, text_column="q", pair_column="c", label_column="a")
     assert found == [Question("what", "bad film", ("film",), 4)]
 
 
@@ -84,9 +88,7 @@ def test_the_questions_of_some_contexts_are_set_aside(tmp_path: Path) -> None:
     lines = [f"q{n},context {n // 3},context\n" for n in range(30)]
     path = tmp_path / "a.csv"
     path.write_text("question,context,answer\n" + "".join(lines))
-    train, valid = read_questions(
-        open_rows([str(path)]), None, columns=Columns(), share=0.2, seed=0
-    )
+    train, valid = read_dataset(open_rows([str(path)]), None, DatasetOptions(share=0.2))
     assert (len(train), len(valid)) == (24, 6)
     assert not {q.context for q in train} & {q.context for q in valid}
 
@@ -95,11 +97,17 @@ def test_the_questions_of_some_contexts_are_set_aside(tmp_path: Path) -> None:
     ("content", "message"),
     [
         ("question,context,answer\n", "has no questions to learn from"),
-        ("question,answer\nx,c\n", "no column 'context' in .*; name it with --pair-column"),
-        ("context,answer\nx,c\n", "no column 'question' in .*; name it with --text-column"),
-        ("question,context\nx,c\n", "no column 'answers' in .*; name it with --label-column"),
+        ("question,answer\nx,c\n", "no column 'context' in .*; name it with `pair_column`"),
+        ("context,answer\nx,c\n", "no column 'question' in .*; name it with `text_column`"),
+        (
+            "question,context\nx,c\n",
+            "no label column beside .*; name it with `label_column`",
+        ),
         ("question,context,answer\nx,c\n", "line 2: 2 cells where the header has 3"),
-        ("question,context,answer,start\nx,a b,a,one\n", "line 2, column 'start': 'one' is no"),
+        (
+            "question,context,answer,start\nx,a b,a,one\n",
+            "column 'start': 'one' is not a whole",
+        ),
     ],
 )
 def test_rows_that_cannot_be_learned_are_named(tmp_path: Path, content: str, message: str) -> None:
@@ -122,5 +130,5 @@ def test_an_answer_that_is_none_is_named(tmp_path: Path, answers: Any) -> None:
 def test_one_context_is_too_few_to_set_any_aside(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("question,context,answer\nx,a b,a\ny,a b,b\n")
-    with pytest.raises(InputError, match="1 contexts are too few to set 50% aside"):
-        read_questions(open_rows([str(path)]), None, columns=Columns(), share=0.5, seed=0)
+    with pytest.raises(InputError, match="1 context is too few to set 50% aside"):
+        read_dataset(open_rows([str(path)]), None, DatasetOptions(share=0.5))

@@ -5,19 +5,21 @@ from typing import Any
 import pytest
 
 from distilcli.errors import InputError
+from distilcli.gold.columns import Columns
 from distilcli.rows.reader import open_rows
-from distilcli.training.datasets.columns import Columns
-from distilcli.training.datasets.tag import TaggedSentences, read_tagged
+from distilcli.training.datasets.base import DatasetOptions
+from distilcli.training.datasets.tag import TaggedSentences, read_dataset
 
 CONLL = "-DOCSTART- O\n\nEU B-ORG\nis O\n\nHere O\n\nParis B-LOC\n"
 
 
 def read(path: Path, content: str, **settings: Any) -> tuple[TaggedSentences, TaggedSentences]:
     path.write_text(content, encoding="utf-8")
-    columns = Columns(text=settings.pop("text", None), label=settings.pop("label", None))
-    named = {"columns": columns, "share": 0.4, "seed": 0, "known": (), **settings}
-    valid = named.pop("valid", None)
-    return read_tagged(open_rows([str(path)]), valid and open_rows([str(valid)]), **named)
+    text, label = settings.pop("text", None), settings.pop("label", None)
+    columns = Columns(text_column=text, label_column=label)
+    valid = settings.pop("valid", None)
+    options = DatasetOptions(columns=columns, **{"share": 0.4, **settings})
+    return read_dataset(open_rows([str(path)]), valid and open_rows([str(valid)]), options)
 
 
 def line(words: object, tags: object, columns: tuple[str, str] = ("tokens", "tags")) -> str:
@@ -94,11 +96,11 @@ def test_a_share_is_set_aside(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.jsonl", line(["a", "b"], ["O"]), "line 1: has 2 words and 1 labels"),
-        ("a.jsonl", line("a b", ["O"]), "line 1: has 2 words and 1 labels"),
-        ("a.jsonl", line([None], ["O"]), "line 1: the value at 'tokens' is no list of words"),
-        ("a.jsonl", line(["a"], {"b": 1}), "line 1: the value at 'tags' is no list of labels"),
-        ("a.jsonl", line(["a", "b"], ["O", None]), "line 1, column 'tags': a word has no label"),
+        ("a.jsonl", line(["a", "b"], ["O"]), "line 1, column 'tags': 1 tags for 2 words"),
+        ("a.jsonl", line("a b", ["O"]), "line 1, column 'tags': 1 tags for 2 words"),
+        ("a.jsonl", line([None], ["O"]), "line 1, column 'tokens': not a list of words"),
+        ("a.jsonl", line(["a"], {"b": 1}), "line 1, column 'tags': not a list of tags"),
+        ("a.jsonl", line(["a", "b"], ["O", None]), "line 1, column 'tags': a word has no tag"),
         (
             "a.jsonl",
             line(["a"], ["O"]),
@@ -107,15 +109,19 @@ def test_a_share_is_set_aside(tmp_path: Path) -> None:
         (
             "a.conll",
             "EU B-ORG 0\nis O 0\n",
-            r"column 'column_3': every .* '0'; name another --label-column \(column_2\), or give",
+            r"column 'column_3': every .* '0'; name another `label_column` \(column_2\), or give",
         ),
         ("a.jsonl", line([], []), "has no sentences to learn from"),
-        ("a.jsonl", '{"text": "a"}\n', "no column 'tokens' in .*; name it with --text-column"),
-        ("a.jsonl", '{"tokens": ["a"]}\n', "no column 'ner_tags' in .*--label-column"),
+        ("a.jsonl", '{"text": "a"}\n', "no column 'tokens' in .*; name it with `text_column`"),
+        (
+            "a.jsonl",
+            '{"tokens": ["a"]}\n',
+            "no label column beside 'tokens'; .*`label_column`",
+        ),
         ("a.conll", "EU\nis\n", "has one column, words without labels"),
         ("a.conll", "EU O\nis\n", "line 2: 1 column where the first word has 2"),
-        ("a.txt", "EU B-ORG\nis O\n", "is read as plain text.*give --input-format conll"),
-        ("a.conll", "EU O\nis B-X\n", "1 rows are too few to set 40% aside"),
+        ("a.txt", "EU B-ORG\nis O\n", "plain text has no tags.*give `input_format` conll"),
+        ("a.conll", "EU O\nis B-X\n", "1 row is too few to set 40% aside"),
     ],
 )
 def test_rows_that_cannot_be_learned_are_named(

@@ -9,13 +9,10 @@ import pytest
 
 from distilcli.errors import InputError
 from distilcli.rows.reader import open_rows
-from distilcli.training.datasets.choose import read_problems
+from distilcli.training.datasets import choose, multilabel, qa, regress, tag
+from distilcli.training.datasets.base import DatasetOptions
 from distilcli.training.datasets.classify import UNLABELLED
-from distilcli.training.datasets.columns import Columns
-from distilcli.training.datasets.multilabel import WITHOUT, read_multilabel
-from distilcli.training.datasets.qa import read_questions
-from distilcli.training.datasets.regress import read_numbers
-from distilcli.training.datasets.tag import read_tagged
+from distilcli.training.datasets.multilabel import WITHOUT
 
 NAMES = ("O", "B-PER", "I-PER", "B-LOC")
 VALID = "Ann B-PER\nsang O\n\nOslo B-LOC\nslept O\n"
@@ -27,11 +24,11 @@ def source(path: Path, text: str) -> Any:
 
 
 def tagged(tmp_path: Path, name: str, text: str, valid: str | None = VALID, **options: Any) -> Any:
-    settings = {"columns": Columns(), "share": 0.5, "seed": 0, "known": NAMES, "taught": True}
-    return read_tagged(
+    settings = {"share": 0.5, "known": NAMES, "taught": True, **options}
+    return tag.read_dataset(
         source(tmp_path / name, text),
         None if valid is None else source(tmp_path / "v.conll", valid),
-        **{**settings, **options},
+        DatasetOptions(**settings),
     )
 
 
@@ -59,7 +56,7 @@ def test_json_rows_may_have_tags_or_not(tmp_path: Path) -> None:
     first, _ = tagged(tmp_path, "t.jsonl", "\n".join(lines))
     some = [3, UNLABELLED]
     assert first.labels == [[UNLABELLED] * 2, [UNLABELLED], [3], some, some, [UNLABELLED]]
-    with pytest.raises(InputError, match="no column 'ner_tags'"):
+    with pytest.raises(InputError, match="no label column beside 'tokens'"):
         tagged(tmp_path, "t.jsonl", "\n".join(lines), taught=False)
 
 
@@ -68,7 +65,7 @@ def test_only_labelled_sentences_are_set_aside(tmp_path: Path) -> None:
     first, second = tagged(tmp_path, "t.jsonl", "\n".join(lines[1:]), None)
     assert second.labels == [[1], [1]]
     assert sorted(first.labels) == [[UNLABELLED]] * 3 + [[1]] * 2
-    with pytest.raises(InputError, match="no row has a label to validate on; give --valid a file"):
+    with pytest.raises(InputError, match="no row has a label to validate on; give a `valid` file"):
         tagged(tmp_path, "t.conll", "Ann\n\nBob\n", None)
 
 
@@ -92,11 +89,11 @@ SQUAD = json.dumps(
 
 
 def asked(tmp_path: Path, name: str, text: str, valid: str | None = ANSWERED, **more: Any) -> Any:
-    settings = {"columns": Columns(), "share": 0.5, "seed": 0, "taught": True}
-    return read_questions(
+    settings = {"share": 0.5, "taught": True, **more}
+    return qa.read_dataset(
         source(tmp_path / name, text),
         None if valid is None else source(tmp_path / "v.jsonl", valid),
-        **{**settings, **more},
+        DatasetOptions(**settings),
     )
 
 
@@ -113,7 +110,7 @@ def test_questions_may_lack_their_answers(tmp_path: Path, name: str, text: str) 
     assert (question.pair, question.answers) == (("who?", "Ann sang"), ())
     assert question.start == UNLABELLED
     assert valid.start == 0
-    with pytest.raises(InputError, match="no column 'answers'"):
+    with pytest.raises(InputError, match="no label column beside 'question', 'context'"):
         asked(tmp_path, name, text, taught=False)
 
 
@@ -139,22 +136,23 @@ def test_only_contexts_with_answers_are_set_aside(tmp_path: Path) -> None:
     assert len(second) in {1, 2}
     assert "Ann 0" not in {question.context for question in second}
     assert len(first) + len(second) == 6
-    with pytest.raises(InputError, match="no context has answers to validate on; give --valid"):
+    with pytest.raises(InputError, match="no context has a label to validate on; give a `valid`"):
         asked(tmp_path, "t.jsonl", without, None)
 
 
 def of_texts(
     read: Any, tmp_path: Path, name: str, text: str, valid: str | None, **more: Any
 ) -> Any:
-    settings = {"label_column": None, "pair_column": None, "share": 0.5, "seed": 0, "taught": True}
+    settings = {"share": 0.5, "taught": True, **more}
     return read(
         source(tmp_path / name, text),
         None if valid is None else source(tmp_path / f"v-{name}", valid),
-        **{**settings, **more},
+        DatasetOptions(**settings),
     )
 
 
-SEVERAL = {"separator": ",", "known": ("a", "b")}
+def several(*given: Any) -> Any:
+    return of_texts(multilabel.read_dataset, *given, known=("a", "b"))
 
 
 def test_a_row_may_not_say_which_labels_it_has(tmp_path: Path) -> None:
@@ -166,51 +164,53 @@ def test_a_row_may_not_say_which_labels_it_has(tmp_path: Path) -> None:
         '{"text": "w", "labels": ["b"]}',
     ]
     text = "\n".join(lines)
-    first, second = of_texts(read_multilabel, tmp_path, "t.jsonl", text, lines[4], **SEVERAL)
+    first, second = several(tmp_path, "t.jsonl", text, lines[4])
     assert first.labels == [WITHOUT, WITHOUT, (), (), (1,)]
     assert first.label_names == second.label_names == ("a", "b")
-    first, second = of_texts(read_multilabel, tmp_path, "t.jsonl", text, None, **SEVERAL)
+    first, second = several(tmp_path, "t.jsonl", text, None)
     assert WITHOUT not in second.labels
     assert len(second.labels) == 2
-    (row,) = of_texts(
-        read_multilabel, tmp_path, "t.csv", "text\nx\n", "text,label\ny,a\n", **SEVERAL
-    )[0].labels
+    (row,) = several(tmp_path, "t.csv", "text\nx\n", "text,label\ny,a\n")[0].labels
     assert row == WITHOUT
     with pytest.raises(InputError, match="has the label 'c', which the teacher does not have"):
-        of_texts(read_multilabel, tmp_path, "t.csv", "text,label\nx,c\ny,a\n", None, **SEVERAL)
+        several(tmp_path, "t.csv", "text,label\nx,c\ny,a\n", None)
 
 
 def test_a_row_may_have_no_number(tmp_path: Path) -> None:
     text = "text,score\ns,\nt,1\nu, \nv,2.5\nw,4\nx,8\n"
     first, second = of_texts(
-        read_numbers, tmp_path, "t.csv", text, text.replace(",\n", ",3\n").replace(", \n", ",3\n")
+        regress.read_dataset,
+        tmp_path,
+        "t.csv",
+        text,
+        text.replace(",\n", ",3\n").replace(", \n", ",3\n"),
     )
     assert [None if math.isnan(it) else it for it in first.labels] == [None, 1, None, 2.5, 4, 8]
     assert second.labels == [3, 1, 3, 2.5, 4, 8]
-    first, second = of_texts(read_numbers, tmp_path, "t.csv", text, None)
+    first, second = of_texts(regress.read_dataset, tmp_path, "t.csv", text, None)
     assert len(second.labels) == 2
     assert not any(map(math.isnan, second.labels))
     assert sum(map(math.isnan, first.labels)) == 2
     (row,) = of_texts(
-        read_numbers,
+        regress.read_dataset,
         tmp_path,
         "u.csv",
         "text\nx\n",
         text.replace(",\n", ",3\n").replace(", \n", ",3\n"),
     )[0].labels
     assert math.isnan(row)
-    with pytest.raises(InputError, match="line 2, column 'score': 'x' is no number"):
-        of_texts(read_numbers, tmp_path, "t.csv", "text,score\ns,x\n", None)
-    with pytest.raises(InputError, match="line 2, column 'score': '' is no number"):
-        of_texts(read_numbers, tmp_path, "t.csv", text, None, taught=False)
+    with pytest.raises(InputError, match="line 2, column 'score': 'x' is not a number"):
+        of_texts(regress.read_dataset, tmp_path, "t.csv", "text,score\ns,x\n", None)
+    with pytest.raises(InputError, match="line 2, column 'score': no value"):
+        of_texts(regress.read_dataset, tmp_path, "t.csv", text, None, taught=False)
 
 
 def solved(tmp_path: Path, name: str, text: str, valid: str | None, **more: Any) -> Any:
-    settings = {"columns": Columns(), "share": 0.5, "seed": 0, "taught": True}
-    return read_problems(
+    settings = {"share": 0.5, "taught": True, **more}
+    return choose.read_dataset(
         source(tmp_path / name, text),
         None if valid is None else source(tmp_path / "v.jsonl", valid),
-        **{**settings, **more},
+        DatasetOptions(**settings),
     )
 
 
@@ -228,7 +228,7 @@ def test_a_problem_may_lack_its_answer(tmp_path: Path) -> None:
     first, second = solved(tmp_path, "t.jsonl", text, None)
     assert len(second) == 1
     assert second[0].answer in {0, 1}
-    with pytest.raises(InputError, match="no column 'label'"):
+    with pytest.raises(InputError, match="no label column beside 'prompt', 'options'"):
         solved(tmp_path, "t.jsonl", text, None, taught=False)
-    with pytest.raises(InputError, match="no row has a label to validate on; give --valid a file"):
+    with pytest.raises(InputError, match="no row has a label to validate on; give a `valid` file"):
         solved(tmp_path, "t.jsonl", lines[0], None)

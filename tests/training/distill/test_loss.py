@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from distilcli.errors import UsageError
+from distilcli.model.capture import forward_all
 from distilcli.model.surgery import prune_heads
 from distilcli.training.datasets.classify import UNLABELLED
-from distilcli.training.distill.loss import Distillation, DistillationOptions, map_layers
+from distilcli.training.distill.loss import Distillation, map_layers
 from distilcli.training.distill.teacher import Teacher
 from distilcli.training.loop import Trainer
 from distilcli.training.objectives.classify import LabelledExample
-from distilcli.training.options import TrainingOptions
+from distilcli.training.options import DistillationOptions, TrainingOptions
 from distilcli.training.run_folder import RunFolder
 from tests.training._runs import Rows
 from tests.training._teaching import ROWS, STUDENT, TEACHER, Pair, TeachableToy
@@ -35,8 +36,8 @@ EQUAL = Rows(
 def states(pair: Pair, indices: list[int]) -> tuple[Any, Any, Tensor]:
     """What student and teacher compute of rows of equal lengths."""
     ids = torch.tensor([EQUAL.pieces[index].input_ids for index in indices])
-    ours = pair.student.eval().distilbert.forward_all(ids, attentions=True)
-    theirs = pair.teacher_model.distilbert.forward_all(ids, attentions=True)
+    ours = forward_all(pair.student.eval().distilbert, ids, attentions=True)
+    theirs = forward_all(pair.teacher_model.distilbert, ids, attentions=True)
     return ours, theirs, ids
 
 

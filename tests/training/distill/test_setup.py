@@ -14,16 +14,15 @@ from distilcli.checkpoint.sentence_transformers import SentenceRecipe
 from distilcli.errors import ModelError, UsageError
 from distilcli.training.datasets.classify import UNLABELLED, Examples
 from distilcli.training.datasets.embed import TextPair
-from distilcli.training.distill.loss import DistillationOptions
-from distilcli.training.distill.setup import TeachingPlan
+from distilcli.training.distill.setup import DistillationPlan
 from distilcli.training.distill.teacher import Teacher
 from distilcli.training.init_model import StartingPoint
-from distilcli.training.objectives.classify import ClassifyLesson
-from distilcli.training.objectives.embed import EmbedLesson
-from distilcli.training.settings import LessonOptions
+from distilcli.training.objectives.classify import ClassifyObjective
+from distilcli.training.objectives.embed import EmbedObjective
+from distilcli.training.options import DistillationOptions, ObjectiveOptions
 from tests.conftest import make_tiny
 from tests.training._finetune import finetune
-from tests.training.test_finetune import LABELS, LEARN, OPTIONS, accuracy, at_step, examples, tune
+from tests.training.test_run import LABELS, LEARN, OPTIONS, accuracy, at_step, examples, tune
 
 Make = Callable[..., Path]
 NARROW = {"sizes": {"dim": 16, "n_layers": 2, "n_heads": 2, "hidden_dim": 32}}
@@ -57,9 +56,9 @@ def learn(
     """Train a student of a teacher."""
     return finetune(
         StartingPoint(files=describe_folder(str(model), model), **(start or {})),
-        ClassifyLesson(train, valid),
+        ClassifyObjective(train, valid),
         folder=folder,
-        teaching=TeachingPlan(
+        teacher=DistillationPlan(
             files=describe_folder("teacher", teacher),
             options=DistillationOptions(**(weights or {})),
             cache=cache,
@@ -194,13 +193,13 @@ def test_vectors_of_another_recipe_are_other_answers(
     pairs = [TextPair("good film", "great book"), TextPair("bad", "poor , dull")] * 3
     recipe = SentenceRecipe(pooling=("mean",))
     for number, pooling in enumerate(("mean", "cls", "mean")):
-        lesson = EmbedLesson(pairs, pairs, replace(recipe, pooling=(pooling,)))
+        lesson = EmbedObjective(pairs, pairs, replace(recipe, pooling=(pooling,)))
         finetune(
             StartingPoint(files=describe_folder("m", tiny_folder)),
             lesson,
             options=replace(SHORT, epochs=1),
             folder=tmp_path / str(number),
-            teaching=TeachingPlan(files=describe_folder("t", teacher), cache=cache),
+            teacher=DistillationPlan(files=describe_folder("t", teacher), cache=cache),
             device="cpu",
         )
     assert len(list(cache.iterdir())) == 2
@@ -210,13 +209,13 @@ def test_rows_that_are_drawn_otherwise_have_other_answers(
     tiny_folder: Path, teacher: Path, tmp_path: Path
 ) -> None:
     for number, seed in enumerate((1, 2, 1)):
-        lesson = ClassifyLesson(TRAIN, VALID, LessonOptions(augment=0.3, seed=seed))
+        lesson = ClassifyObjective(TRAIN, VALID, ObjectiveOptions(augment=0.3, seed=seed))
         finetune(
             StartingPoint(files=describe_folder("m", tiny_folder)),
             lesson,
             options=replace(SHORT, seed=seed),
             folder=tmp_path / str(number),
-            teaching=TeachingPlan(files=describe_folder("t", teacher), cache=tmp_path / "cache"),
+            teacher=DistillationPlan(files=describe_folder("t", teacher), cache=tmp_path / "cache"),
             device="cpu",
         )
     assert [len(list(kept.iterdir())) for kept in (tmp_path / "cache").iterdir()] == [2, 2]
@@ -258,13 +257,13 @@ def test_a_run_interrupted_before_its_first_step_ends_as_an_unbroken_one(
 ) -> None:
     """Rows that vary have a pass in every epoch: it is interrupted in the first and the second."""
     monkeypatch.setattr("distilcli.training.distill.teacher_cache._PASS_BUDGET", 128)
-    lesson = ClassifyLesson(TRAIN, VALID, LessonOptions(augment=0.3))
+    lesson = ClassifyObjective(TRAIN, VALID, ObjectiveOptions(augment=0.3))
 
     def run(name: str, **settings: Any) -> Any:
         return finetune(
             StartingPoint(files=describe_folder("m", tiny_folder)), lesson, options=SHORT,
             folder=tmp_path / name, device="cpu",
-            teaching=TeachingPlan(files=describe_folder("t", teacher), cache=tmp_path / f"c{name}"),
+            teacher=DistillationPlan(files=describe_folder("t", teacher), cache=tmp_path / f"c{name}"),
             **settings,
         )  # fmt: skip
 

@@ -14,11 +14,11 @@ from distilcli.errors import ModelError
 from distilcli.predictors.embedder import Embedder
 from distilcli.training.datasets.embed import TextPair
 from distilcli.training.objectives.embed import (
-    EmbedLesson,
-    _found,
+    EmbedObjective,
+    _retrieval,
     ranking_loss,
-    recipe_to_learn,
     same_texts,
+    trainable_recipe,
 )
 from tests.conftest import WORDS
 from tests.training.objectives._toy import learn, objective_of
@@ -57,7 +57,7 @@ def test_scored_pairs_are_ranked_by_the_saved_model(
     valid = scored(80, seed=2)
     folder = make_model(head="BaseModel", model_type=model_type)
     before = cosines(folder, valid, normalize=True)
-    lesson = EmbedLesson(scored(300, seed=1), valid, RECIPE)
+    lesson = EmbedObjective(scored(300, seed=1), valid, RECIPE)
     summary = learn(folder, lesson, tmp_path / "run", dropout=0.0)
     assert summary["metric"] == "spearman"
     wanted = [pair.score for pair in valid]
@@ -84,7 +84,7 @@ def correlation(one: Any, other: Any) -> float:
 
 def test_partners_are_found(make_model: Make, tmp_path: Path) -> None:
     folder = make_model(head="BaseModel")
-    lesson = EmbedLesson(matching(200, seed=1), matching(9, seed=2), RECIPE)
+    lesson = EmbedObjective(matching(200, seed=1), matching(9, seed=2), RECIPE)
     objective, _ = objective_of(folder, lesson)
     before = objective.scores(torch.device("cpu"))
     summary = learn(folder, lesson, tmp_path / "run", dropout=0.0)
@@ -102,7 +102,7 @@ def test_the_folder_says_how_its_vectors_are_made(make_model: Make, tmp_path: Pa
     for name, content in recipe_files(recipe, dim=32).items():
         (source / name).parent.mkdir(exist_ok=True)
         (source / name).write_text(json.dumps(content))
-    lesson = EmbedLesson(scored(20, seed=1), scored(9, seed=2), recipe_to_learn(source))
+    lesson = EmbedObjective(scored(20, seed=1), scored(9, seed=2), trainable_recipe(source))
     learn(source, lesson, tmp_path / "run", epochs=1)
     found = read_recipe(tmp_path / "run")
     # Side by side in the order that has always been theirs.
@@ -113,7 +113,7 @@ def test_the_folder_says_how_its_vectors_are_made(make_model: Make, tmp_path: Pa
 
 
 def test_a_plain_model_gets_the_mean_and_unit_length(make_model: Make) -> None:
-    recipe = recipe_to_learn(make_model())
+    recipe = trainable_recipe(make_model())
     assert (recipe.pooling, recipe.normalizes) == (("mean",), True)
 
 
@@ -127,7 +127,7 @@ def test_dense_modules_are_refused(make_model: Make) -> None:
         (folder / name / "config.json").write_text(json.dumps(content))
     (folder / "2_Dense" / "model.safetensors").touch()
     with pytest.raises(ModelError, match="has a Dense module after its pooling"):
-        recipe_to_learn(folder)
+        trainable_recipe(folder)
 
 
 def test_the_ranking_loss_is_small_only_in_the_right_order() -> None:
@@ -144,7 +144,7 @@ def test_the_ranking_loss_is_small_only_in_the_right_order() -> None:
 
 def test_the_loss_of_partners_is_cross_entropy_over_the_batch(make_model: Make) -> None:
     pairs = [TextPair("a film", "a movie"), TextPair("the book", "a story"), TextPair("x", "y")]
-    objective, _ = objective_of(make_model(head="BaseModel"), EmbedLesson(pairs, pairs, RECIPE))
+    objective, _ = objective_of(make_model(head="BaseModel"), EmbedObjective(pairs, pairs, RECIPE))
     examples = objective.examples([0, 1, 2], epoch=0)
     vectors = torch.randn(6, 8, generator=torch.Generator().manual_seed(1))
     unit = torch.nn.functional.normalize(vectors)
@@ -171,7 +171,7 @@ def test_the_same_text_is_no_negative_of_itself() -> None:
 
 def test_texts_are_the_same_if_they_are_to_the_model(make_model: Make) -> None:
     pairs = [TextPair("A film", "Good"), TextPair("the book", "good")]
-    objective, _ = objective_of(make_model(head="BaseModel"), EmbedLesson(pairs, pairs, RECIPE))
+    objective, _ = objective_of(make_model(head="BaseModel"), EmbedObjective(pairs, pairs, RECIPE))
     one, other = objective.examples([0, 1], epoch=0)
     assert one.numbers[1] == other.numbers[1]
     assert one.numbers[0] != other.numbers[0]
@@ -179,18 +179,18 @@ def test_texts_are_the_same_if_they_are_to_the_model(make_model: Make) -> None:
 
 def test_finding_counts_a_tie_against_the_right_one() -> None:
     same = np.ones((3, 2), dtype=np.float32)
-    assert _found(["a", "b", "c"], same, same) == {"accuracy": 0, "mrr": pytest.approx(1 / 3)}
+    assert _retrieval(["a", "b", "c"], same, same) == {"accuracy": 0, "mrr": pytest.approx(1 / 3)}
     # Texts that are the same are no rivals.
-    assert _found(["a", "a", "a"], same, same) == {"accuracy": 1, "mrr": 1}
+    assert _retrieval(["a", "a", "a"], same, same) == {"accuracy": 1, "mrr": 1}
     units = np.eye(3, dtype=np.float32)
-    assert _found(["a", "b", "c"], units, units)["accuracy"] == 1
-    assert _found(["a", "b", "c"], units, units[[1, 0, 2]])["accuracy"] == pytest.approx(1 / 3)
+    assert _retrieval(["a", "b", "c"], units, units)["accuracy"] == 1
+    assert _retrieval(["a", "b", "c"], units, units[[1, 0, 2]])["accuracy"] == pytest.approx(1 / 3)
 
 
 def test_vectors_that_are_all_one_rank_nothing(
     make_model: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lesson = EmbedLesson(scored(9, seed=1), scored(9, seed=2), RECIPE)
+    lesson = EmbedObjective(scored(9, seed=1), scored(9, seed=2), RECIPE)
     objective, model = objective_of(make_model(head="BaseModel"), lesson)
     with torch.no_grad():
         model.distilbert.transformer.layer[-1].output_layer_norm.weight.zero_()

@@ -14,7 +14,7 @@ from distilcli.predictors.mask_filler import MaskFiller
 from distilcli.tokenizer.loading import load_tokenizer
 from distilcli.tokenizer.tokenizer import Tokenizer
 from distilcli.training.datasets.mlm import PlainTexts
-from distilcli.training.objectives.mlm import Masking, MlmLesson
+from distilcli.training.objectives.mlm import Masking, MlmObjective
 from tests.training.objectives._toy import assert_exact_resume, batch_of, learn, objective_of
 
 Make = Callable[..., Path]
@@ -35,7 +35,7 @@ def tokenizer(tiny_folder: Path) -> Tokenizer:
 
 
 def test_the_saved_model_fills_in(make_model: Make, tmp_path: Path) -> None:
-    lesson = MlmLesson(texts(200, seed=1), texts(40, seed=2))
+    lesson = MlmObjective(texts(200, seed=1), texts(40, seed=2))
     folder = make_model(head="BaseModel")
     objective, _ = objective_of(folder, lesson)
     before = objective.scores(torch.device("cpu"))["perplexity"]
@@ -47,7 +47,7 @@ def test_the_saved_model_fills_in(make_model: Make, tmp_path: Path) -> None:
 
 
 def test_an_interrupted_run_ends_as_an_unbroken_one(make_model: Make, tmp_path: Path) -> None:
-    lesson = MlmLesson(texts(60, seed=1), texts(9, seed=2))
+    lesson = MlmObjective(texts(60, seed=1), texts(9, seed=2))
     assert_exact_resume(make_model(head="BaseModel"), lesson, tmp_path)
 
 
@@ -96,7 +96,9 @@ def test_what_is_hidden_is_drawn_from_seed_epoch_and_row(make_model: Make) -> No
     folder, lines = make_model(head="BaseModel"), ["the film was good and the plot was dull"] * 3
 
     def hidden(*, seed: int = 0, epoch: int = 0) -> list[list[int]]:
-        objective, _ = objective_of(folder, MlmLesson(PlainTexts(lines), PlainTexts(lines), seed))
+        objective, _ = objective_of(
+            folder, MlmObjective(PlainTexts(lines), PlainTexts(lines), seed)
+        )
         examples = objective.examples([0, 1, 2], epoch=epoch)
         return [example.pieces[0].input_ids for example in examples]
 
@@ -107,14 +109,14 @@ def test_what_is_hidden_is_drawn_from_seed_epoch_and_row(make_model: Make) -> No
 
 
 def test_long_texts_are_learned_in_windows(make_model: Make) -> None:
-    lesson = MlmLesson(PlainTexts(["good " * 100, "bad", ""]), PlainTexts(["good"]))
+    lesson = MlmObjective(PlainTexts(["good " * 100, "bad", ""]), PlainTexts(["good"]))
     objective, _ = objective_of(make_model(head="BaseModel"), lesson, max_length=32)
     assert objective.sizes == [32, 32, 32, 12, 3]
 
 
 def test_perplexity_is_exp_of_the_loss(make_model: Make) -> None:
     lines = texts(7, seed=1)
-    objective, model = objective_of(make_model(head="BaseModel"), MlmLesson(lines, lines))
+    objective, model = objective_of(make_model(head="BaseModel"), MlmObjective(lines, lines))
     examples = objective._valid
     with torch.no_grad():
         outputs = objective.outputs(model, batch_of(examples), examples)
@@ -128,7 +130,7 @@ def test_perplexity_is_exp_of_the_loss(make_model: Make) -> None:
 def test_a_fresh_head_is_tied_to_the_embeddings(make_model: Make, tmp_path: Path) -> None:
     from safetensors.torch import load_file
 
-    lesson = MlmLesson(texts(20, seed=1), texts(5, seed=2))
+    lesson = MlmObjective(texts(20, seed=1), texts(5, seed=2))
     learn(make_model(head="BaseModel"), lesson, tmp_path / "run", epochs=1)
     weights = load_file(tmp_path / "run" / "model.safetensors")
     assert "vocab_projector.bias" in weights
@@ -136,7 +138,7 @@ def test_a_fresh_head_is_tied_to_the_embeddings(make_model: Make, tmp_path: Path
 
 
 def test_texts_without_words_cannot_validate(make_model: Make) -> None:
-    lesson = MlmLesson(PlainTexts(["good"]), PlainTexts(["\u4e00"]))
+    lesson = MlmObjective(PlainTexts(["good"]), PlainTexts(["\u4e00"]))
     with pytest.raises(InputError, match="to validate on have no words"):
         objective_of(make_model(head="BaseModel"), lesson)
 

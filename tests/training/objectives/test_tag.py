@@ -8,8 +8,8 @@ import torch
 
 from distilcli.predictors.tagger import Tagger
 from distilcli.training.datasets.tag import TaggedSentences
-from distilcli.training.objectives.tag import TagLesson
-from distilcli.training.settings import LessonOptions
+from distilcli.training.objectives.tag import TagObjective
+from distilcli.training.options import ObjectiveOptions
 from tests.training.objectives._toy import batch_of, learn, objective_of, weights_of
 
 Make = Callable[..., Path]
@@ -34,7 +34,7 @@ def sentences(count: int, *, seed: int) -> TaggedSentences:
 
 
 def test_the_saved_model_tags(make_model: Make, tmp_path: Path) -> None:
-    lesson = TagLesson(sentences(80, seed=1), sentences(20, seed=2))
+    lesson = TagObjective(sentences(80, seed=1), sentences(20, seed=2))
     folder = make_model(head="BaseModel")
     summary = learn(folder, lesson, tmp_path / "run", dropout=0.0, epochs=16, token_budget=128)
     assert summary["metric"] == "f1"
@@ -54,7 +54,7 @@ def test_a_word_is_learned_at_its_first_token(make_model: Make) -> None:
     # `unliked` is three pieces; the tokenizer drops a zero-width sign, which has no token.
     words = [["unliked", "film", "\u200b", "works"]]
     rows = TaggedSentences(words, [[0, 1, 2, 0]], NAMES)
-    objective, _ = objective_of(make_model(head="BaseModel"), TagLesson(rows, rows))
+    objective, _ = objective_of(make_model(head="BaseModel"), TagObjective(rows, rows))
     (example,) = objective.examples([0], epoch=0)
     # [CLS] un ##like ##d film works [SEP]
     assert example.places == [(0, 1), (0, 4), (0, 5)]
@@ -66,7 +66,7 @@ def test_a_long_sentence_is_learned_in_windows_each_word_once(make_model: Make) 
     words = ["film", "book", "the"] * 20
     rows = TaggedSentences([words], [[number % 3 for number in range(60)]], NAMES)
     objective, model = objective_of(
-        make_model(head="BaseModel"), TagLesson(rows, rows), max_length=16
+        make_model(head="BaseModel"), TagObjective(rows, rows), max_length=16
     )
     (example,) = objective.examples([0], epoch=0)
     assert len(example.pieces) > 4
@@ -83,8 +83,8 @@ def test_a_long_sentence_is_learned_in_windows_each_word_once(make_model: Make) 
 
 def test_smoothing_changes_what_is_learned(make_model: Make, tmp_path: Path) -> None:
     rows, folder = sentences(9, seed=1), make_model(head="BaseModel")
-    learn(folder, TagLesson(rows, rows), tmp_path / "plain", epochs=1)
-    lesson = TagLesson(rows, rows, LessonOptions(label_smoothing=0.2))
+    learn(folder, TagObjective(rows, rows), tmp_path / "plain", epochs=1)
+    lesson = TagObjective(rows, rows, ObjectiveOptions(label_smoothing=0.2))
     learn(folder, lesson, tmp_path / "smooth", epochs=1)
     assert weights_of(tmp_path / "plain") != weights_of(tmp_path / "smooth")
 
