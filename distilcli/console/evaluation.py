@@ -1,4 +1,4 @@
-"""What an evaluation found, for people as tables and for programs as lines or JSON."""
+"""Evaluation reports: tables for people, lines or JSON for programs."""
 
 import sys
 from typing import TYPE_CHECKING
@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 from distilcli.console import Console, TableFormat
 
 if TYPE_CHECKING:
+    from distilcli.evaluation.evaluation import Outcome
     from distilcli.evaluation.report import Report
     from distilcli.evaluation.results.base import Record
-    from distilcli.evaluation.run import Outcome
 
 _MOST_SLICES = 20
 
@@ -16,9 +16,9 @@ _MOST_SLICES = 20
 def show_evaluation(
     console: Console, report: "Report", *, by: str | None, table_format: TableFormat
 ) -> None:
-    """Write a report to stdout: on a terminal tables, else a line for each figure.
+    """Write a report to stdout: tables on a terminal, else a line for each metric.
 
-    With slices, lines begin with the slice, empty for all rows, and the number of its rows.
+    With slices, a line begins with the slice, empty for all rows, and its number of rows.
     """
     is_table = table_format == "table" or (table_format == "auto" and sys.stdout.isatty())
     records = report.records()
@@ -34,7 +34,7 @@ def show_evaluation(
     console.show(
         records,
         document=report.as_dict(),
-        title=f"{report.rows:,} rows" if report.rows != 1 else "1 row",
+        title=_rows(report.rows),
         table_format=table_format,
     )
     if not is_table:
@@ -48,18 +48,26 @@ def show_evaluation(
         shown = [one.record() for one in report.slices[:_MOST_SLICES]]
         console.show(shown, document={}, title=f"by {by}", table_format="table")
         if left > 0:
-            console.note(f"{left:,} more slices; --format tsv or json has them all")
+            console.note(f"and {left:,} more; all with --format tsv or json")
 
 
-def tell_of_rows(console: Console, outcome: "Outcome") -> None:
-    """Say how many rows were left out without a label, and how many have an empty text."""
+def show_row_notes(console: Console, outcome: "Outcome") -> None:
+    """Say how many rows have no gold label, an empty text, or were in the model's training."""
     if outcome.unlabelled:
-        console.note(f"rows without what is expected, left out: {outcome.unlabelled:,}")
+        console.note(f"{_rows(outcome.unlabelled)} skipped without a gold label")
     if outcome.empty:
-        console.warn(f"rows with an empty text, which count all the same: {outcome.empty:,}")
+        console.warn(f"{_rows(outcome.empty)} evaluated with an empty text")
+    if outcome.seen:
+        count, were = len(outcome.results), "was" if outcome.seen == 1 else "were"
+        which = "this row" if count == 1 else f"{outcome.seen:,} of these {count:,} rows"
+        console.warn(f"{which} {were} in its training")
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count:,} rows"
 
 
 def _sliced(name: str, rows: int, records: "list[Record]", *, like: "Record") -> "list[Record]":
-    """Return the lines of a slice, with the columns of a line that is `like` them."""
+    """Return the lines of a slice, with the columns of the line `like`."""
     empty = dict.fromkeys(like)
     return [{"slice": name, "rows": rows, **empty, **record} for record in records]

@@ -14,35 +14,31 @@ from distilcli.evaluation.results.multilabel import MultilabelResults
 from distilcli.rows.output import check_destination, write_text
 
 
-def check_calibration(model: str, task: str) -> None:
-    """Raise `UsageError` for what cannot be calibrated: it takes a classifier in a folder."""
-    if task not in {"classify", "multilabel"}:
-        raise UsageError(f"--calibrate is for labels with probabilities, not for {task}")
+def check_calibration(model: str) -> None:
+    """Raise `UsageError` for a model that cannot be written to."""
     path = Path(model).expanduser() / CONFIG_NAME
     if not path.is_file():
-        kind = "a built-in model" if model in builtin_names() else "no folder of yours"
-        raise UsageError(
-            f"--calibrate: {model} is {kind} and is not written to; give a model's folder"
-        )
+        kind = "a built-in model" if model in builtin_names() else "not a folder of yours"
+        raise UsageError(f"`calibrate`: {model} is {kind}, so it stays as it is; give a folder")
     check_destination(str(path), force=True)
 
 
-def save_calibrated(model: str, measured: Results) -> dict[str, float]:
-    """Fit the temperature on what a model gave and save it; return what to say of it.
+def save_calibrated(model: str, results: Results) -> dict[str, float]:
+    """Fit the temperature on the results of a model and save it; return it as a metric.
 
-    The model's logits were divided by the temperature that it had: the new one is their product.
-    Labels stay as they are; for one label of several, so does their order.
+    The logits were divided by the temperature that the model had: the new one is the product.
+    Labels do not change, nor does the order of the labels of a row.
     """
-    if not isinstance(measured, ClassifyResults | MultilabelResults):
-        raise UsageError("--calibrate is for labels with probabilities")
+    if not isinstance(results, ClassifyResults | MultilabelResults):
+        raise UsageError("`calibrate` is for labels with probabilities")
     path = Path(model).expanduser() / CONFIG_NAME
-    temperature = measured.temperature() * read_config(path).temperature
+    temperature = results.temperature() * read_config(path).temperature
     save_temperature(path, temperature)
     return {"temperature": temperature}
 
 
 def save_temperature(path: Path, temperature: float) -> None:
-    """Put the temperature into a `config.json`, which is replaced whole or not at all."""
+    """Write the temperature to a `config.json`, which is replaced atomically."""
     try:
         content: Mapping[str, object] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""Gates: figures that must not be lower, or higher, than was asked for."""
+"""Gates: metrics that must not be below a minimum or above a maximum."""
 
 import difflib
 import math
@@ -11,24 +11,24 @@ from distilcli.errors import GateError, UsageError
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """One condition: the figure `metric` is at least (`min`) or at most (`max`) `value`."""
+    """One condition: `metric` is at least (`min`) or at most (`max`) `value`."""
 
     kind: Literal["min", "max"]
     metric: str
     value: float
 
-    def holds(self, figure: float) -> bool:
-        """Whether a figure is good enough; one that is undefined is not."""
-        return figure >= self.value if self.kind == "min" else figure <= self.value
+    def holds(self, found: float) -> bool:
+        """Whether what was found is good enough; NaN is not."""
+        return found >= self.value if self.kind == "min" else found <= self.value
 
 
 def parse_gates(
-    least: Sequence[str], most: Sequence[str], *, known: Sequence[str]
+    minimum: Sequence[str], maximum: Sequence[str], *, known: Sequence[str]
 ) -> tuple[Gate, ...]:
-    """Read gates written `METRIC=VALUE`; raise `UsageError` for one that cannot be meant."""
+    """Read gates written `METRIC=VALUE`; raise `UsageError` for one that makes no sense."""
     return (
-        *(_parsed("min", text, known) for text in least),
-        *(_parsed("max", text, known) for text in most),
+        *(_parsed("min", text, known) for text in minimum),
+        *(_parsed("max", text, known) for text in maximum),
     )
 
 
@@ -39,21 +39,21 @@ def _parsed(kind: Literal["min", "max"], text: str, known: Sequence[str]) -> Gat
     except ValueError:
         value = math.nan
     if not sign or math.isnan(value):
-        raise UsageError(f"--{kind} {text!r}: write a metric and a number, such as accuracy=0.9")
+        raise UsageError(f"`{kind}imum` {text!r}: write METRIC=VALUE, such as accuracy=0.9")
     if metric not in known:
         near = difflib.get_close_matches(metric, known, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
-        raise UsageError(f"--{kind} {text}: {hint}the metrics here are {', '.join(known)}")
+        raise UsageError(f"`{kind}imum` {text}: {hint}the metrics here are {', '.join(known)}")
     return Gate(kind, metric, value)
 
 
-def check_gates(gates: Sequence[Gate], figures: Mapping[str, float]) -> None:
+def check_gates(gates: Sequence[Gate], metrics: Mapping[str, float]) -> None:
     """Raise `GateError` that names every gate that does not hold."""
     failed = []
     for gate in gates:
-        figure = figures.get(gate.metric, math.nan)
-        if not gate.holds(figure):
-            found = "undefined" if math.isnan(figure) else f"{figure:.4f}"
+        value = metrics.get(gate.metric, math.nan)
+        if not gate.holds(value):
+            found = "undefined" if math.isnan(value) else f"{value:.4f}"
             bound = "at least" if gate.kind == "min" else "at most"
             failed.append(f"{gate.metric} is {found}, not {bound} {gate.value:g}")
     if failed:

@@ -1,4 +1,4 @@
-"""What an evaluation found: figures, where they may lie, slices, and the rows gone wrong."""
+"""The report of an evaluation: metrics, their intervals, slices, and the rows that went wrong."""
 
 import itertools
 import math
@@ -9,8 +9,8 @@ from types import MappingProxyType
 
 import numpy as np
 
+from distilcli.evaluation.evaluation import Outcome
 from distilcli.evaluation.results.base import Record, Results, Table
-from distilcli.evaluation.run import Outcome
 from distilcli.rows.row import Row
 from distilcli.rows.writer import RENAMING, Block
 from distilcli.scores.bootstrap import Interval
@@ -20,37 +20,41 @@ _BLOCK_ROWS = 1000
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """The figures of the `rows` that have one value, the slice's `name`, in some column."""
+    """The metrics of the `rows` with one value, the `name` of the slice, in some column."""
 
     name: str
     rows: int
-    figures: Mapping[str, float]
+    metrics: Mapping[str, float]
 
     def record(self) -> Record:
-        """Return everything as one record; a figure that is undefined is None."""
-        return _all_known({"slice": self.name, "rows": self.rows, **self.figures})
+        """Return everything as one record; an undefined metric is None."""
+        return _all_known({"slice": self.name, "rows": self.rows, **self.metrics})
 
     def records(self) -> list[Record]:
-        """Return a record for each figure, as the report has them; there are no intervals."""
-        return [{"metric": name, "value": _known(value)} for name, value in self.figures.items()]
+        """Return a record for each metric, as in the report, without intervals."""
+        return [{"metric": name, "value": _known(value)} for name, value in self.metrics.items()]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Report:
-    """`figures` by metric, each with its interval if there are any; `tables` for people."""
+    """`metrics` by name, each with its interval if there are any; `tables` are for people.
+
+    `seen` of the rows were in the training of the model; None if that is not known.
+    """
 
     rows: int
-    figures: Mapping[str, float]
+    metrics: Mapping[str, float]
     intervals: Mapping[str, Interval] = field(default_factory=dict)
     tables: Sequence[Table] = ()
     slices: Sequence[Slice] = ()
     details: Mapping[str, object] = field(default_factory=dict)
+    seen: int | None = None
 
     def records(self) -> list[Record]:
-        """Return a record for each figure: metric, value, and the ends of its interval."""
+        """Return a record for each metric: name, value, and the ends of its interval."""
         return [
             {"metric": name, "value": _known(value), **self._ends(name)}
-            for name, value in self.figures.items()
+            for name, value in self.metrics.items()
         ]
 
     def _ends(self, name: str) -> Record:
@@ -63,10 +67,11 @@ class Report:
         return {name: list(map(_known, ends)) for name, ends in self.intervals.items()}
 
     def as_dict(self) -> dict[str, object]:
-        """Return everything as plain JSON values; a figure that is undefined is None."""
+        """Return everything as plain JSON values; an undefined metric is None."""
         return {
             "evaluated_rows": self.rows,
-            "metrics": {name: _known(value) for name, value in self.figures.items()},
+            **({} if self.seen is None else {"rows_seen_in_training": self.seen}),
+            "metrics": {name: _known(value) for name, value in self.metrics.items()},
             **({"intervals": self._all_ends()} if self.intervals else {}),
             **{table.name: [_all_known(one) for one in table.records] for table in self.tables},
             **({"slices": [one.record() for one in self.slices]} if self.slices else {}),
@@ -82,49 +87,49 @@ def report_of(
     added: Mapping[str, float] = MappingProxyType({}),
     seed: int = 0,
 ) -> Report:
-    """Return what was found; the largest of its slices come first.
-
-    `added` are figures from elsewhere.
-    """
-    measured = outcome.measured
+    """Return the report, the largest slices first; `added` are metrics from elsewhere."""
+    results = outcome.results
     return Report(
-        rows=len(measured),
-        figures={**measured.figures(), **(measured.search() if search else {}), **added},
-        intervals=measured.intervals(confidence=confidence, seed=seed) if confidence else {},
-        tables=measured.tables(),
-        slices=_slices(measured, outcome.slices),
-        details=measured.details(),
+        rows=len(results),
+        metrics={**results.metrics(), **(results.search() if search else {}), **added},
+        intervals=results.intervals(confidence=confidence, seed=seed) if confidence else {},
+        tables=results.tables(),
+        slices=_slices(results, outcome.slices),
+        details=results.details(),
+        seen=outcome.seen,
     )
 
 
-def _slices(measured: Results, names: Sequence[str]) -> list[Slice]:
-    numbers = np.array(names, dtype=object)
+def _slices(results: Results, names: Sequence[str]) -> list[Slice]:
+    of_rows = np.array(names, dtype=object)
     return [
-        Slice(name, count, measured.figures(np.flatnonzero(numbers == name)))
+        Slice(name, count, results.metrics(np.flatnonzero(of_rows == name)))
         for name, count in Counter(names).most_common()
     ]
 
 
 def worst_rows(outcome: Outcome) -> Iterator[Block]:
-    """Yield the rows gone wrong, the worst first, with what they got, in blocks for a writer."""
-    measured = outcome.measured
-    order = measured.worst().tolist()
+    """Yield the rows that went wrong, the worst first, in blocks for a writer."""
+    results = outcome.results
+    order = results.worst().tolist()
     for start in range(0, len(order), _BLOCK_ROWS):
-        yield [_fault(measured, outcome.rows, row) for row in order[start : start + _BLOCK_ROWS]]
+        yield [
+            _with_error(results, outcome.rows, row) for row in order[start : start + _BLOCK_ROWS]
+        ]
 
 
 def free_prefix(columns: Sequence[str], new: Sequence[str]) -> str:
-    """Return what the names of `new` columns begin with, so that none is one of `columns`.
+    """Return a prefix with which none of the `new` columns is one of `columns`.
 
-    The columns may come from a run of this kind, so that the usual prefix is taken too.
+    The columns may come from an earlier evaluation, so that the usual prefix is taken as well.
     """
     further = ("evaluated_" * times for times in itertools.count(1))
     prefixes = itertools.chain(("", RENAMING), further)
     return next(prefix for prefix in prefixes if not any(prefix + name in columns for name in new))
 
 
-def _fault(measured: Results, rows: Sequence[Row], row: int) -> tuple[Row, Record]:
-    return rows[row], dict(zip(measured.fault_names, measured.fault(row), strict=True))
+def _with_error(results: Results, rows: Sequence[Row], row: int) -> tuple[Row, Record]:
+    return rows[row], dict(zip(results.error_columns, results.error_row(row), strict=True))
 
 
 def _known(value: float) -> float | None:

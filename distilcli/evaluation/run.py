@@ -1,122 +1,160 @@
-"""An evaluation before and after it is run: rows with values in, what was measured of them out."""
+"""`evaluate`: a model, or predictions in a file, against gold labels."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
-from distilcli.engine.engine import OnError
-from distilcli.errors import InputError
-from distilcli.evaluation.results.base import Results
-from distilcli.evaluation.tasks import Task
-from distilcli.gold.cells import UnlabelledError
-from distilcli.predictors.int8_check import Agreement
-from distilcli.rows.reader import RowSource
-from distilcli.rows.row import Row, cell_text, cell_value
+from distilcli.errors import UsageError
+from distilcli.evaluation.evaluation import EvaluationOptions
+from distilcli.evaluation.files import is_answers, is_predictions
+from distilcli.evaluation.of_model import ModelSubject, open_model
+from distilcli.evaluation.of_predictions import PredictionsSubject, open_predictions
+from distilcli.evaluation.report import Report, report_of
+from distilcli.gold.columns import Columns
+from distilcli.rows.reader import RowSource, open_rows
 from distilcli.stats import RunStats
-from distilcli.tasks.settings import LongTexts
+from distilcli.tasks.settings import LongTexts, WindowPooling
+from distilcli.tasks.spec import TaskSpec, refuse_without_effect
+from distilcli.tokenizer.windows import Long
+
+_OF_PREDICTIONS = ("prefix",)
+_OF_MODELS = (
+    *("text_column", "pair_column", "calibrate"),
+    *("long", "max_length", "stride", "window_pooling"),
+    *("batch", "max_tokens", "threads", "device", "precision"),
+)
+
+Subject = ModelSubject | PredictionsSubject
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class EvaluationOptions:
-    """What is said of columns, and of how a model runs; None takes what is usual.
+def evaluate(
+    subject: str,
+    data: str | Sequence[str] | None = None,
+    *,
+    task: str | None = None,
+    text_column: str | None = None,
+    pair_column: str | None = None,
+    label_column: str | None = None,
+    options_column: str | None = None,
+    option_columns: Sequence[str] = (),
+    label_separator: str | None = None,
+    label_map: Mapping[str, str] | None = None,
+    prefix: str | None = None,
+    threshold: float | None = None,
+    threshold_search: bool = False,
+    confidence: float | None = None,
+    by: str | None = None,
+    on_error: Literal["stop", "skip"] = "stop",
+    limit: int | None = None,
+    long: Long | None = None,
+    max_length: int | None = None,
+    stride: int | None = None,
+    window_pooling: WindowPooling | None = None,
+    **predictor: Any,
+) -> Report:
+    """Measure a model on rows with gold labels, or the predictions in a file against them.
 
-    `computing` are the arguments of a predictor that say where and how its model computes; `names`
-    maps labels of the rows to those of the model; `separator` stands between the labels of a cell
-    with several. `threshold` is for several labels, and for "no answer". With `limited` not all
-    rows are read, so that predictions may be left over.
+    `subject` is a model (a folder, a hub id or a built-in name) or a file of predictions; `data`
+    are files with the gold labels, which predictions may have in their own rows. The task is that
+    of the model's head or of the columns with predictions. The other settings are those of
+    `distil evaluate`; `predictor` are keyword arguments of the task's predictor, such as `device`,
+    `precision` and `batches`. Raises `DistilError` as the command does.
     """
+    columns = Columns(
+        text_column=text_column,
+        pair_column=pair_column,
+        label_column=label_column,
+        options_column=options_column,
+        option_columns=tuple(option_columns),
+        label_separator=label_separator,
+    )
+    paths = [data] if isinstance(data, str) else list(data or ())
+    source = open_rows(paths, text_column=text_column, limit=limit) if paths else None
+    predictions = None
+    if is_predictions(subject, has_data=bool(paths)) and not is_answers(subject):
+        # Predictions that are matched by ids may be in another order.
+        predictions = open_rows([subject], limit=limit if source is None else None)
+    opened = open_subject(
+        subject, predictions, source,
+        task=task, prefix=prefix, pair_column=pair_column, offline=bool(predictor.get("offline")),
+    )  # fmt: skip
+    given: dict[str, object] = {name: getattr(columns, name) for name in Columns.__slots__}
+    given |= {
+        "label_map": label_map or None, "prefix": prefix, "threshold": threshold,
+        "threshold_search": threshold_search, "long": long, "max_length": max_length,
+        "stride": stride, "window_pooling": window_pooling, **predictor,
+    }  # fmt: skip
+    check_settings(opened, given)
+    long_texts = long_texts_of(
+        opened.task, long=long, max_length=max_length, stride=stride, window_pooling=window_pooling
+    )
+    evaluation = opened.evaluation(
+        EvaluationOptions(
+            columns=columns,
+            prefix=prefix,
+            label_map=label_map or {},
+            threshold=threshold,
+            limited=limit is not None,
+            on_error=on_error,
+            predictor={**predictor, "long_texts": long_texts},
+        )
+    )
+    by = None if by is None else evaluation.source.find_column(by)
+    with evaluation.source:
+        stats = RunStats(device=evaluation.device)
+        outcome = evaluation.run(stats, by=by, on_error=on_error)
+    return report_of(outcome, confidence=confidence, search=threshold_search)
 
-    text_column: str | None = None
-    pair_column: str | None = None
-    label_column: str | None = None
-    options_column: str | None = None
-    option_columns: tuple[str, ...] = ()
-    names: Mapping[str, str] = field(default_factory=dict)
-    separator: str = ","
-    threshold: float | None = None
-    limited: bool = False
-    on_error: OnError = "stop"
-    computing: Mapping[str, Any] = field(default_factory=dict)
-    long_texts: LongTexts | None = None
 
+def open_subject(
+    subject: str,
+    predictions: RowSource | None,
+    data: RowSource | None,
+    *,
+    task: str | None,
+    prefix: str | None,
+    pair_column: str | None,
+    offline: bool,
+) -> Subject:
+    """Find out what is evaluated, and on which task; no model is loaded yet.
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Evaluation:
-    """How rows become figures.
-
-    `source` has the rows with what is expected of them, which `expected_of` reads; `values` yields
-    every row that is done with its value, and `measure` compares the two lists. `described` says
-    what is evaluated; `text_columns` are those that a model reads; `agreement` is that of a model
-    in int8 with fp32.
+    Raises `DistilError` if there is no such model, or if nothing says what was predicted.
     """
-
-    task: Task
-    name: str
-    described: str
-    source: RowSource
-    values: Callable[[RunStats], Iterator[tuple[Row, Any]]]
-    expected_of: Callable[[Row], Any]
-    measure: Callable[[list[Any], list[Any]], Results]
-    text_columns: Sequence[str] = ()
-    device: str = "cpu"
-    load_seconds: float | None = None
-    agreement: Agreement | None = None
-
-    def run(
-        self,
-        stats: RunStats,
-        *,
-        by: str | None = None,
-        keep_rows: bool = False,
-        on_error: OnError = "stop",
-    ) -> "Outcome":
-        """Carry every row through; `by` is the column of slices, `keep_rows` keeps the rows.
-
-        Raises `InputError` for a row that nothing is expected of, unless `on_error` is to skip it,
-        and where there is no row.
-        """
-        expected, values, slices, rows = [], [], [], []
-        unlabelled = empty = 0
-        for row, value in self.values(stats):
-            try:
-                expected.append(self.expected_of(row))
-            except UnlabelledError as error:
-                if on_error != "skip":
-                    raise
-                stats.add_rows(0, failed=1, skipped=1)
-                stats.note_error(str(error))
-                unlabelled += 1
-                continue
-            values.append(value)
-            empty += any(_is_empty(row, column) for column in self.text_columns)
-            if by is not None:
-                slices.append(_slice(row, by))
-            if keep_rows:
-                rows.append(row)
-        if not values:
-            raise InputError(f"{self.source.name}: has no rows to evaluate")
-        return Outcome(self.measure(expected, values), slices, rows, unlabelled, empty)
+    if data is None or is_predictions(subject, has_data=True):
+        return open_predictions(subject, predictions, data, task=task, prefix=prefix)
+    return open_model(subject, data, task=task, pair_column=pair_column, offline=offline)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What was measured; the slice that each row is of, and the rows, where they were asked for.
+def check_settings(subject: Subject, given: Mapping[str, object]) -> None:
+    """Raise `UsageError` for a setting that was given and has no effect on the subject."""
+    of_model = isinstance(subject, ModelSubject)
+    others = _OF_PREDICTIONS if of_model else _OF_MODELS
+    kind = "predictions in a file, not for a model" if of_model else "a model, not for predictions"
+    for setting in others:
+        if given.get(setting) not in (None, False, ()):
+            raise UsageError(f"`{setting}` is for {kind}")
+    refuse_without_effect(subject.task.name, given)
 
-    `unlabelled` rows were left out, for nothing is expected of them; `empty` ones have an empty
-    text and count all the same.
+
+def long_texts_of(
+    task: TaskSpec,
+    *,
+    long: Long | None,
+    max_length: int | None,
+    stride: int | None,
+    window_pooling: WindowPooling | None,
+) -> LongTexts:
+    """Return how long texts are read; what is None is as in the task's command.
+
+    Raises `UsageError` for a setting of windows without windows.
     """
-
-    measured: Results
-    slices: Sequence[str]
-    rows: Sequence[Row]
-    unlabelled: int = 0
-    empty: int = 0
-
-
-def _is_empty(row: Row, column: str) -> bool:
-    value = cell_value(row, column)
-    return isinstance(value, str) and not value.strip()
-
-
-def _slice(row: Row, by: str) -> str:
-    return "" if cell_value(row, by) is None else cell_text(row, by)
+    given = {
+        "max_length": task.max_length if max_length is None else max_length,
+        "stride": stride,
+        "window_pooling": window_pooling,
+    }
+    long = long or task.long
+    for setting in ("stride", "window_pooling"):
+        if long != "window" and given[setting] is not None:
+            raise UsageError(f"`{setting}` is for windows; add `long` window")
+    chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    return LongTexts(long=long, **chosen)

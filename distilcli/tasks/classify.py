@@ -28,31 +28,32 @@ Texts = tuple[str, str | None]
 Kind = Literal["single", "multi", "regression"]
 
 _HALF = 0.5
-_CLOSE = 0.02  # numbers of a regression that count as the same
+_CLOSE = 0.02  # relative difference of regression outputs that count as equal
 
-_KINDS: dict[str | None, Kind] = {
+KINDS: dict[str | None, Kind] = {
     None: "single",
     "single_label_classification": "single",
     "multi_label_classification": "multi",
     "regression": "regression",
 }
+"""The kind of a head by its `problem_type` in config.json."""
 
 
 def kind_of(config: ModelConfig, *, multi_label: bool = False) -> Kind:
-    """Say how the head's outputs are meant; one output without a word about it is regression.
+    """Return the kind of a head; a single output without a `problem_type` is regression.
 
-    Raises `UsageError` where `multi_label` is asked of a head that gives plain numbers.
+    Raises `UsageError` for `multi_label` with a head that gives plain numbers.
     """
     single = len(config.labels) == 1 and config.problem_type is None
-    kind = "regression" if single else _KINDS[config.problem_type]
+    kind = "regression" if single else KINDS[config.problem_type]
     if multi_label and kind == "regression":
-        raise UsageError("--multi-label: the model gives numbers, not labels; leave it out")
+        raise UsageError("`multi_label`: the model gives numbers, not labels; leave it out")
     return "multi" if multi_label else kind
 
 
 @dataclass(frozen=True, slots=True)
 class Classification:
-    """What the model says of one row.
+    """The prediction for one row.
 
     `scores` are one per label, in the order of `labels`: probabilities, or for regression plain
     numbers, which have no labels.
@@ -91,7 +92,7 @@ class ClassifyTask(Generic[Item]):
         kind: Kind,
         long_texts: LongTexts,
     ) -> None:
-        """Raise `UsageError` for lengths that leave no text, or windows that would never end."""
+        """Raise `UsageError` for lengths without room for text, or a stride as long as a window."""
         self._model = model
         self._tokenizer = tokenizer
         self._texts_of = texts_of
@@ -107,7 +108,7 @@ class ClassifyTask(Generic[Item]):
         return 0 if isinstance(texts, RowError) else len(texts[0]) + len(texts[1] or "")
 
     def encode(self, items: Sequence[Item]) -> list[Encoded | RowError]:
-        """Tokenize items at once; an item whose texts cannot be had gives its `RowError`."""
+        """Tokenize items at once; an item whose texts cannot be read gives its `RowError`."""
         return encode_each(items, self._texts_of, self._encode_texts)
 
     def _encode_texts(self, texts: Sequence[Texts]) -> list[Encoded | RowError]:
@@ -133,14 +134,14 @@ class ClassifyTask(Generic[Item]):
     def decode(
         self, item: Item, encoded: Encoded, outputs: Sequence[list[float]]
     ) -> Classification:
-        """Pool the scores of an item's windows; raises `RowError` where one is not a number."""
+        """Pool the scores of an item's windows; raise `RowError` if one is not a number."""
         scores = self._pooled(encoded, outputs)
         if not all(map(math.isfinite, scores)):
             raise no_number()
         return Classification(tuple(scores), self._labels)
 
     def agreement(self, first: Classification, second: Classification) -> float:
-        """Compare the likeliest label, or each label's being above one half, or the numbers."""
+        """Compare the likeliest labels, the labels above one half, or the numbers."""
         if self._kind == "single":
             return float(first.label == second.label)
         pairs = zip(first.scores, second.scores, strict=True)
@@ -161,7 +162,7 @@ class ClassifyTask(Generic[Item]):
 
 
 class ClassificationColumns:
-    """How a classification is laid out in the columns of a row.
+    """The columns of a classification.
 
     One label of several: `label`, `score`, then `label_2`, `score_2`, … up to `top_k`. Several
     labels: `labels` and `scores`, those at or above `threshold`, the likeliest first. Regression:
@@ -178,7 +179,7 @@ class ClassificationColumns:
         all_scores: bool = False,
         threshold: float = 0.5,
     ) -> None:
-        """Raise `UsageError` where two columns would have the same name."""
+        """Raise `UsageError` if two columns would have the same name."""
         self._labels = tuple(labels)
         self._kind = kind
         self._top_k = min(top_k, len(labels))
@@ -189,7 +190,7 @@ class ClassificationColumns:
         if twice := sorted(name for name, count in Counter(self.names).items() if count > 1):
             raise UsageError(
                 f"the labels {', '.join(self._labels)} would give two columns {twice[0]!r}; "
-                "leave out --all-scores or --top-k, or rename the model's labels"
+                "leave out `all_scores` or `top_k`, or rename the model's labels"
             )
 
     @property

@@ -1,4 +1,4 @@
-"""Settings that every task shares: how rows are batched, and what is done with long texts."""
+"""Settings that every task shares: batches and long texts."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -12,19 +12,19 @@ SPECIALS_OF_A_PAIR = 3
 """The most special tokens of a sequence: `[CLS] a [SEP] b [SEP]`."""
 
 MIN_AGREEMENT = 0.99
-"""The share of a sample of rows on which an int8 model has to say what it says in fp32."""
+"""The share of a sample of rows on which an int8 model must agree with fp32."""
 
-# About half a megabyte of activations a layer in fp32: what stays in a core's cache. An
-# accelerator wants its thousands of lanes filled instead.
+# About half a megabyte of activations per layer in fp32, which stays in the cache of a core. An
+# accelerator needs enough work for its thousands of lanes instead.
 _CPU_TOKENS, _ACCELERATOR_TOKENS = 512, 16_384
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BatchOptions:
-    """How rows are put into batches; what is None is chosen by the device.
+    """How rows are batched; None is chosen by the device.
 
-    `rows` bounds the rows of a batch, `tokens` its positions, padding included; `threads` counts
-    the workers on the CPU, each on a core of its own.
+    `rows` is the maximum of rows in a batch, `tokens` that of positions, padding included;
+    `threads` is the number of workers on the CPU, each on its own core.
     """
 
     rows: int | None = None
@@ -38,10 +38,10 @@ class BatchOptions:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LongTexts:
-    """What is done with texts longer than the model reads: cut off, windowed, or an error.
+    """How texts longer than the model reads are handled: truncated, windowed, or an error.
 
-    `max_length` counts the tokens of a sequence, specials included; `stride` those by which
-    windows overlap.
+    `max_length` counts the tokens of a sequence, specials included; `stride` is the overlap of
+    windows in tokens.
     """
 
     long: Long = "truncate"
@@ -51,8 +51,8 @@ class LongTexts:
 
 
 def usable_length(*limits: int | None) -> int:
-    """Return the smallest of the limits that are known; raise `UsageError` if no text would fit."""
+    """Return the smallest known limit; raise `UsageError` if no text would fit."""
     length = min(limit for limit in limits if limit is not None)
     if length <= SPECIALS_OF_A_PAIR:
-        raise UsageError(f"--max-length {length} leaves no room for text; raise it")
+        raise UsageError(f"`max_length` {length} leaves no room for text; raise it")
     return length

@@ -24,8 +24,9 @@ class TaskSpec:
     where no column is named; without `text_columns` that is the text column of every command.
     `predicted` are the columns of its predictions, the leading one first, and each of `signatures`
     is a set of columns by which a file of its predictions is recognised. `settings` are those that
-    not every task has. `has_labels` says whether a model of it has labels to name. The card of a
-    trained model has the `pipeline_tag`, the `purpose` and the `example`.
+    not every task has. `has_labels` says whether a model of it has labels to name. A task without
+    `dataset` and `objective` cannot be learned; the card of a model that has learned one has its
+    `pipeline_tag`, `purpose` and `example`.
     """
 
     name: str
@@ -44,16 +45,18 @@ class TaskSpec:
     search_metrics: tuple[str, ...] = ()
     settings: frozenset[str] = frozenset()
     has_labels: bool = False
-    pipeline_tag: str
-    purpose: str
-    example: str
     predictor: str
-    dataset: str
-    objective: str
     results: str
+    dataset: str = ""
+    objective: str = ""
+    pipeline_tag: str = ""
+    purpose: str = ""
+    example: str = ""
 
     def load(self, reference: str) -> Any:
-        """Import what "module:attribute" refers to."""
+        """Import what "module:attribute" refers to; raise `UsageError` for an empty reference."""
+        if not reference:
+            raise UsageError(f"the task {self.name} cannot be learned, only run and evaluated")
         module, _, name = reference.partition(":")
         return getattr(import_module(module), name)
 

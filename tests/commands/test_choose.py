@@ -51,7 +51,7 @@ def test_choices_are_those_of_the_library(
     for row, expected in zip(rows, choices(choice_folder), strict=False):
         assert_same(row, expected)
     assert rows[2]["error"] == "1 option; there must be at least two to choose from"
-    assert rows[3]["error"].startswith(f"{csv_file}: line 5: the value at 'options' is no JSON")
+    assert rows[3]["error"].startswith(f"{csv_file}: line 5: the value at 'options' is not a JSON")
     assert rows[3]["choice"] == rows[3]["scores"] == ""
     assert "text columns 'prompt', 'options'" in err
 
@@ -99,7 +99,7 @@ def test_the_same_options_for_every_row(
     assert counts.keys() <= {"good", "bad"}
     code, out, err = distil(*run)
     assert (code, out) == (3, "")
-    assert "has no column with options; give --option twice or more" in err
+    assert "no column with options; give --option twice or more" in err
 
 
 def test_lists_and_paths_of_jsonl(distil: Distil, choice_folder: Path, tmp_path: Path) -> None:

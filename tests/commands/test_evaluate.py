@@ -216,8 +216,8 @@ def test_perfect_answers_by_ids(distil: Distil, tmp_path: Path) -> None:
     ("answers", "words"),
     [
         ({"1": "a", "2": ""}, "has no prediction for the id '3'"),
-        ({"1": "a", "2": "", "3": "b", "4": "c"}, "1 ids are not in"),
-        ({"1": 5}, "is no object of answers by ids"),
+        ({"1": "a", "2": "", "3": "b", "4": "c"}, "1 id is not in"),
+        ({"1": 5}, "not an object of answers by ids"),
     ],
 )
 def test_ids_that_do_not_match(
@@ -326,7 +326,7 @@ def test_another_sign_between_labels(distil: Distil, tiny_folder: Path, tmp_path
     assert figures(distil(*run)[1])["accuracy"] == 0.5
     code, _, err = distil("evaluate", tiny_folder, found, "--label-separator", "|")
     assert code == 2
-    assert "--label-separator is for multilabel, not for classify" in err
+    assert "--label-separator has no effect on the task classify, only on multilabel" in err
 
 
 def test_intervals(distil: Distil, tiny_folder: Path, reviews: Path) -> None:
@@ -433,30 +433,38 @@ def test_a_temperature_is_saved_and_used(
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["sentiment", "{data}", "--calibrate"], 2, "a built-in model and is not written to"),
-        (["{data}", "--calibrate"], 2, "is a file of predictions"),
-        (["{qa}", "{squad}", "--calibrate"], 2, "not for qa"),
-        (["{model}"], 2, "name rows to evaluate it on"),
-        (["{model}", "{data}", "--threshold", "0.5"], 2, "--threshold is for multilabel, qa"),
+        (["sentiment", "{data}", "--calibrate"], 2, "a built-in model, so it stays as it is"),
+        (["{data}", "--calibrate"], 2, "--calibrate is for a model, not for predictions"),
+        (
+            ["{qa}", "{squad}", "--calibrate"],
+            2,
+            "--calibrate has no effect on the task qa, only on classify and multilabel",
+        ),
+        (["{model}"], 2, "is a model: also give the data to evaluate it on"),
+        (
+            ["{model}", "{data}", "--threshold", "0.5"],
+            2,
+            "--threshold has no effect on the task classify, only on multilabel and qa",
+        ),
         (["{qa}", "{squad}", "--by", "nope"], 3, "no column 'nope'"),
-        (["{tag}", "{conll}", "--threshold-search"], 2, "not for tag"),
+        (["{tag}", "{conll}", "--threshold-search"], 2, "no effect on the task tag"),
         (["{model}", "{data}", "--confidence", "95"], 2, "give a share between 0 and 1"),
         (["{model}", "{data}", "--map", "zero"], 2, "write LABEL=NAME"),
         (["{model}", "{data}", "--map", "0=bad"], 2, "the model has no label 'bad'"),
         (["{model}", "{data}", "--label-column", "source"], 3, "the model has no label 'a'"),
         (["{model}", "{data}", "--label-column", "lable"], 3, "did you mean 'label'?"),
-        (["{model}", "{text}"], 3, "has no column with what is expected"),
+        (["{model}", "{text}"], 3, "no label column beside"),
         (["{model}", "{data}", "--task", "regress"], 2, "is for another task"),
         (["{qa}", "{unanswered}"], 3, "no answer is given"),
         (["{base}", "{data}"], 4, "has no head that could be evaluated"),
         (["{base}", "{data}", "--task", "classify"], 4, "has no trained classification head"),
         (["nothing.csv"], 3, "nothing.csv: no such file"),
-        (["{data}", "{text}"], 3, "has no column with what is expected"),
+        (["{data}", "{text}"], 3, "text.csv: no label column; name it with --label-column"),
         (["{short}", "{data}"], 3, "has 2 rows and"),
         (["{text}"], 3, "no column says what was predicted"),
-        (["{data}", "--task", "qa"], 3, "has no column 'answer'"),
-        (["{data}"], 3, "has no predictions beside 'label'; name a model (distil evaluate MODEL "),
-        (["{short}"], 3, "no column with what is expected beside 'label', 'score'"),
+        (["{data}", "--task", "qa"], 3, "no column 'answer' with predictions"),
+        (["{data}"], 3, "no predictions beside 'label'; name a model (distil evaluate MODEL "),
+        (["{short}"], 3, "no label column beside 'label', 'score'"),
         (["{model}", "{data}", "--limit", "0"], 3, "has no rows to evaluate"),
     ],
 )
@@ -537,11 +545,11 @@ def test_rows_without_a_label_are_left_out(
     more = written(tmp_path / "more.csv", reviews.read_text() + "good sound,,a\nno plot, ,b\n")
     code, out, err = distil("evaluate", tiny_folder, more, "-q")
     assert (code, out) == (3, "")
-    assert "line 8, column 'label': is empty" in err
+    assert "line 8, column 'label': no value" in err
     _, labelled, _ = distil("evaluate", tiny_folder, reviews)
     code, out, err = distil("evaluate", tiny_folder, more, "--on-error", "skip", "--json")
     assert (code, out) == (6, labelled)
-    assert "rows without what is expected, left out: 2" in err
+    assert "2 rows skipped without a gold label" in err
     summary = json.loads(err.splitlines()[-1])
     assert (summary["rows"], summary["evaluated_rows"]) == (8, 6)
     predictions = tmp_path / "out.csv"
@@ -560,7 +568,7 @@ def test_empty_texts_are_told(
     more = written(tmp_path / "more.csv", reviews.read_text() + ",negative,a\n ,negative,b\n")
     code, _, err = distil("evaluate", tiny_folder, more, "-q")
     assert code == 0
-    assert err == "distil: warning: rows with an empty text, which count all the same: 2\n"
+    assert err == "distil: warning: 2 rows evaluated with an empty text\n"
     assert distil("evaluate", tiny_folder, reviews, "-q")[2] == ""
 
 

@@ -2,11 +2,14 @@
 
 import csv
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from distilcli.gold.fingerprints import row_keys
 from tests.commands._parse import delimited, json_lines
 
 Distil = Callable[..., tuple[int, str, str]]
@@ -113,12 +116,32 @@ def test_a_score_that_could_be_a_probability_needs_those_of_all_labels(
         ("file", ("--batch", "2"), "--batch is for a model"),
         ("file", ("--device", "cpu"), "--device is for a model"),
         ("file", ("-c", "text"), "--text-column is for a model"),
-        ("file", ("--task", "regress", "--map", "a=b"), "--map is for classify, multilabel, not"),
-        ("file", ("--options-column", "text"), "--options-column is for choose, not for classify"),
-        ("file", ("--option-columns", "text"), "--option-columns is for choose"),
+        (
+            "file",
+            ("--task", "regress", "--map", "a=b"),
+            "--map has no effect on the task regress, only on classify and multilabel",
+        ),
+        (
+            "file",
+            ("--options-column", "text"),
+            "--options-column has no effect on the task classify, only on choose",
+        ),
+        (
+            "file",
+            ("--option-columns", "text"),
+            "--option-columns has no effect on the task classify",
+        ),
         ("model", ("--prefix", "p_"), "--prefix is for predictions in a file"),
-        ("model", ("--task", "mlm", "--label-column", "label"), "--label-column is for classify"),
-        ("model", ("--task", "tag", "--window-pooling", "max"), "--window-pooling is for"),
+        (
+            "model",
+            ("--task", "mlm", "--label-column", "label"),
+            "--label-column has no effect on the task mlm, only on classify, ",
+        ),
+        (
+            "model",
+            ("--task", "tag", "--window-pooling", "max"),
+            "--window-pooling has no effect on the task tag",
+        ),
     ],
     ids=str,
 )
@@ -132,3 +155,89 @@ def test_options_without_effect_are_refused(
     assert (code, out) == (2, "")
     assert words in err
     assert err.count("\n") == 1
+
+
+def test_maps_of_labels_add_up_and_must_agree(distil: Distil, tmp_path: Path) -> None:
+    data = tmp_path / "found.csv"
+    data.write_text("label,gold\nx,a\ny,b\nx,c\n")
+    run = ("evaluate", data, "--label-column", "gold", "--map", "a=x,c=x", "--map", "b=y")
+    code, out, err = distil(*run)
+    assert code == 0, err
+    assert figures(out)["accuracy"] == "1.0000"
+    code, out, err = distil(*run, "--map", "a=y", "-q")
+    assert (code, out) == (2, "")
+    assert err == "distil: error: --map: a is both x and y; give it one name\n"
+
+
+def test_options_in_a_single_column_are_refused(
+    distil: Distil, choice_folder: Path, tmp_path: Path
+) -> None:
+    data = tmp_path / "problems.csv"
+    data.write_text("prompt,a,b,label\nthe film was,good,bad,A\n")
+    given = ("--task", "choose", "--option-columns", "a", "-q")
+    subjects = [("evaluate", choice_folder, data, *given)]
+    predictions = tmp_path / "out.csv"
+    predictions.write_text("choice,choice_index,a,label\ngood,0,good,A\n")
+    subjects.append(("evaluate", predictions, *given))
+    subjects.append(("finetune", data, "-o", tmp_path / "run", *given))
+    subjects.append(("choose", data, "-m", choice_folder, "--option-columns", "a", "-q"))
+    for command in subjects:
+        code, _, err = distil(*command)
+        assert code == 2
+        assert "--option-columns 'a': name at least two columns" in err
+
+
+def test_a_word_without_a_tag_is_refused_or_skipped(
+    distil: Distil, hand_tagger: Path, tmp_path: Path
+) -> None:
+    rows: list[dict[str, object]] = [
+        {"tokens": ["film", "."], "tags": ["B-ART", None]},
+        {"tokens": ["book"], "tags": ["O"]},
+    ]
+    data = rows_in(tmp_path / "dev.jsonl", rows)
+    code, out, err = distil("evaluate", hand_tagger, data, "-q")
+    assert (code, out) == (3, "")
+    assert "line 1, column 'tags': a word has no tag; each needs one" in err
+    code, out, _ = distil("evaluate", hand_tagger, data, "--on-error", "skip", "--format", "json")
+    assert (code, json.loads(out)["evaluated_rows"]) == (6, 1)
+
+
+def test_rows_that_the_model_was_trained_on_are_counted(
+    distil: Distil, tiny_folder: Path, tmp_path: Path
+) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(tiny_folder, model)
+    texts = ["the film was good", "a dull plot", "i loved it", ""]
+    keys = np.sort(row_keys(["The  film was GOOD", "poor sound", "i loved it", ""]))
+    rows: list[dict[str, object]] = [{"text": text, "label": "positive"} for text in texts]
+    data = rows_in(tmp_path / "rows.jsonl", rows)
+    run = ("evaluate", model, data, "--format", "json", "-q")
+    assert "rows_seen_in_training" not in json.loads(distil(*run)[1])
+    np.save(model / "training_rows.npy", keys)
+    code, out, err = distil(*run)
+    assert code == 0
+    assert json.loads(out)["rows_seen_in_training"] == 2
+    assert "distil: warning: 2 of these 4 rows were in its training\n" in err
+    np.save(model / "training_rows.npy", keys[:1])
+    assert "in its training" not in distil(*run)[2]
+
+
+def test_pairs_and_sentences_of_the_training_are_counted(
+    distil: Distil, qa_folder: Path, hand_tagger: Path, choice_folder: Path, tmp_path: Path
+) -> None:
+    problem = {"prompt": "the film was", "options": ["good", "very bad"], "label": 0}
+    question = {"question": "what", "context": "the film", "answers": ["film"]}
+    cases = [
+        (qa_folder, question, ("what", "the film")),
+        (hand_tagger, {"tokens": ["film", "."], "tags": ["O", "O"]}, ("film .", None)),
+        (choice_folder, problem, ("the film was", "good\nvery bad")),
+    ]
+    for folder, row, (first, second) in cases:
+        model = tmp_path / folder.name
+        shutil.copytree(folder, model)
+        keys = row_keys([first], None if second is None else [second])
+        np.save(model / "training_rows.npy", keys)
+        data = rows_in(tmp_path / "rows.jsonl", [row])
+        code, _, err = distil("evaluate", model, data, "-q")
+        assert code == 0, err
+        assert "warning: this row was in its training" in err

@@ -262,7 +262,7 @@ def test_what_is_refused(run: Distil, arguments: list[str], code: int, words: st
     ("content", "words"),
     [
         ("text,label\n", "has no rows to learn from"),
-        ("text,label\ngood,\n", "line 2, column 'label': the label is empty"),
+        ("text,label\ngood,\n", "line 2, column 'label': no value"),
         ("text,label\ngood\n", "line 2: 1 cell where the header has 2"),
         ("text,label\ngood,a\ncaf\xe9,b\n", "line 3: byte 4"),
     ],

@@ -16,7 +16,7 @@ COMMON = {"--help", "--version"}
 @cache
 def flags_of_command(name: str) -> dict[str, str]:
     """Return how each setting of a command is written."""
-    return flags_of(getattr(import_module(f"distilcli.commands.{name}"), name))
+    return flags_of(getattr(import_module(COMMANDS[name].module), name))
 
 
 @cache

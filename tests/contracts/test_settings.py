@@ -30,22 +30,12 @@ NEVER_GIVEN = {
     "qa": "text_column",
 }
 # Faults that are known.
-TO_MEND = {"evaluate": "pseudo_perplexity", "finetune": "alpha same_options prompt_column"}
+TO_MEND = {"finetune": "alpha"}
 
 # Modules whose messages still name flags and not settings.
 TO_CONVERT = """
 console.evaluation
 engine.workers
-evaluation.calibrate
-evaluation.of_model
-evaluation.of_predictions
-evaluation.prediction_columns
-evaluation.results.base
-evaluation.results.classify
-evaluation.results.multilabel
-evaluation.results.qa
-evaluation.tasks
-gold.cells
 model.device
 model.inference
 model.loading
@@ -63,14 +53,6 @@ rows.row
 rows.squad
 rows.tables
 rows.writer
-tasks.candidates
-tasks.classify
-tasks.fill
-tasks.perplexity
-tasks.problems
-tasks.qa
-tasks.sequences
-tasks.settings
 tokenizer.columns
 tokenizer.loading
 tokenizer.plot
@@ -78,24 +60,16 @@ tokenizer.rows
 tokenizer.training
 tokenizer.windows
 training.checks
-training.datasets.classify
-training.datasets.columns
-training.datasets.embed
-training.datasets.qa
-training.datasets.split
-training.datasets.tag
 training.distill.loss
 training.distill.setup
 training.distill.teacher_cache
 training.freezing
 training.init_model
 training.loop
-training.objectives.__init__
 training.options
 training.run
 training.run_folder
 training.run_place
-training.settings
 """.split()
 
 

@@ -16,11 +16,11 @@ def test_gates_are_read() -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("accuracy", "write a metric and a number"),
-        ("accuracy=high", "write a metric and a number"),
-        ("accuracy=nan", "write a metric and a number"),
+        ("accuracy", "write METRIC=VALUE, such as accuracy=0.9"),
+        ("accuracy=high", "write METRIC=VALUE, such as accuracy=0.9"),
+        ("accuracy=nan", "write METRIC=VALUE, such as accuracy=0.9"),
         ("acuracy=0.9", "did you mean 'accuracy'? the metrics here are accuracy, ece"),
-        ("zzz=1", "--min zzz=1: the metrics here are accuracy, ece"),
+        ("zzz=1", "`minimum` zzz=1: the metrics here are accuracy, ece"),
     ],
 )
 def test_a_gate_that_cannot_be_meant(text: str, words: str) -> None:

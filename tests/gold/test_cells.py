@@ -1,8 +1,9 @@
 import pytest
 
 from distilcli.errors import InputError
-from distilcli.evaluation.of_model import words_from
 from distilcli.gold import cells as gold
+from distilcli.gold.cells import UnlabelledError
+from distilcli.rows.conll import Sentence
 from distilcli.rows.row import Row
 
 
@@ -35,39 +36,46 @@ def test_answers_that_are_none(value: object) -> None:
         gold.answers_of("label")(row(value))
 
 
-@pytest.mark.parametrize("value", ["a,  b", '["a", "b"]', ["a", "b"]])
+@pytest.mark.parametrize("value", ["a,  b", '["a", "b"]', ["a", "b"], ["a", "b", "a"]])
 def test_several_labels(value: object) -> None:
-    assert gold.labels_of("label", labels=None, names={})(row(value)) == ["a", "b"]
+    assert gold.labels_of("label")(row(value)) == ["a", "b"]
 
 
-def test_no_label_of_several() -> None:
-    assert gold.labels_of("label", labels=("a",), names={})(row("")) == []
+@pytest.mark.parametrize("value", ["", [], "[]", None])
+def test_no_label_of_several(value: object) -> None:
+    assert gold.labels_of("label")(row(value)) == []
 
 
-def test_another_sign_between_labels() -> None:
-    reader = gold.labels_of("label", labels=None, names={}, separator="|")
-    assert reader(row("a, b |c")) == ["a, b", "c"]
+@pytest.mark.parametrize("value", [[["a"]], ["a", True], ["a", None], {"a": 1}, True])
+def test_what_is_not_a_list_of_labels_is_refused_and_not_made_a_text(value: object) -> None:
+    with pytest.raises(InputError, match=r"data.csv: line 7, column 'label': not a list of labels"):
+        gold.labels_of("label")(row(value))
+
+
+def test_another_separator_of_labels() -> None:
+    assert gold.labels_of("label", separator="|")(row("a, b |c")) == ["a, b", "c"]
 
 
 def test_a_label_that_the_model_does_not_have() -> None:
-    reader = gold.label_of("label", labels=("negative", "positive"), names={})
-    assert reader(row(" positive ")) == "positive"
+    labels, names = ("negative", "positive"), {"1": "positive"}
+    broken = row("x")
+    assert gold.checked_label(broken, "label", "positive", labels, names) == "positive"
+    assert gold.checked_label(broken, "label", "1", labels, names) == "positive"
+    assert gold.checked_label(broken, "label", "x", None, names) == "x"
     with pytest.raises(InputError) as raised:
-        reader(row("Positve"))
+        gold.checked_label(broken, "label", "Positve", labels, names)
     assert "line 7, column 'label'" in str(raised.value)
     assert "did you mean 'positive'? (its labels: negative, positive)" in str(raised.value)
-    assert "--map Positve=LABEL" in str(raised.value)
-
-
-def test_labels_by_other_names() -> None:
-    reader = gold.label_of("label", labels=("negative", "positive"), names={"1": "positive"})
-    assert reader(row("1")) == "positive"
+    assert "map it with `label_map` Positve=LABEL" in str(raised.value)
 
 
 @pytest.mark.parametrize("value", ["", " ", None])
 def test_a_label_that_is_missing(value: object) -> None:
-    with pytest.raises(InputError, match=r"data\.csv: line 7"):
-        gold.label_of("label", labels=None, names={})(row(value))
+    for reader in (gold.label_of("label"), gold.number_of("label")):
+        with pytest.raises(UnlabelledError, match=r"data\.csv: line 7, column 'label': no value"):
+            reader(row(value))
+        assert gold.if_any("label", reader)(row(value)) is None
+    assert gold.label_of("label")(row(" positive ")) == "positive"
 
 
 @pytest.mark.parametrize("value", ["high", "nan", "inf", ""])
@@ -77,17 +85,32 @@ def test_a_number_that_is_none(value: str) -> None:
     assert gold.number_of("label")(row("4.5")) == 4.5
 
 
-@pytest.mark.parametrize("value", ["B-X O", '["B-X", "O"]', ["B-X", None]])
+@pytest.mark.parametrize("value", ["B-X O", '["B-X", "O"]', ["B-X", "O"]])
 def test_tags(value: object) -> None:
     assert gold.tags_of("label")(row(value)) == ["B-X", "O"]
 
 
+@pytest.mark.parametrize("value", [["B-X", None], ["B-X", ""]])
+def test_a_word_without_a_tag(value: object) -> None:
+    with pytest.raises(UnlabelledError, match="line 7, column 'label': a word has no tag"):
+        gold.tags_of("label")(row(value))
+    assert gold.tags_of("label", missing="O")(row(value)) == ["B-X", "O"]
+
+
+def test_tags_that_are_missing() -> None:
+    reader = gold.tags_of("label", words_column="tokens")
+    for value in (None, ""):
+        with pytest.raises(UnlabelledError, match="no value; every row needs tags"):
+            reader(Row(("tokens", "label"), ["Anna left", value], "data.csv", 7))
+    assert reader(Row(("tokens", "label"), ["", ""], "data.csv", 7)) == []
+
+
 @pytest.mark.parametrize("words", ["Anna left", '["Anna", "left"]', ["Anna", "left"]])
 def test_there_is_a_tag_for_each_word(words: object) -> None:
-    reader = gold.tags_of("label", words="tokens")
+    reader = gold.tags_of("label", words_column="tokens")
     columns = ("tokens", "label")
     assert reader(Row(columns, [words, "B-X O"], "data.csv", 7)) == ["B-X", "O"]
-    with pytest.raises(InputError, match="line 7, column 'label': 3 labels for 2 words"):
+    with pytest.raises(InputError, match="line 7, column 'label': 3 tags for 2 words"):
         reader(Row(columns, [words, "B-X O O"], "data.csv", 7))
 
 
@@ -96,7 +119,7 @@ def test_a_choice_is_one_of_the_options_of_its_row() -> None:
         return ["two", "four", None]
 
     reader = gold.choice_of("label", options)
-    assert [reader(row(right)).numbers for right in ("four", "1", "b")] == [
+    assert [reader(row(right)).indices for right in ("four", "1", "b")] == [
         (1, None, None),
         (None, None, 1),
         (None, 1, None),
@@ -114,5 +137,16 @@ def test_a_broken_row_says_what_is_wrong_with_it() -> None:
 
 
 @pytest.mark.parametrize("value", [["a", ""], '["a", ""]'])
-def test_a_word_without_letters_is_no_other_word(value: object) -> None:
-    assert words_from("label")(row(value)) == ["a", ""]
+def test_an_empty_word_is_a_word(value: object) -> None:
+    assert gold.words_in(row(value), "label") == ["a", ""]
+
+
+@pytest.mark.parametrize("value", [["a", None], '["a", 1', {"a": 1}, None])
+def test_what_is_not_a_list_of_words(value: object) -> None:
+    with pytest.raises(InputError, match="line 7, column 'label': not a list of words"):
+        gold.words_in(row(value), "label")
+
+
+def test_the_words_of_a_sentence() -> None:
+    sentence = Sentence(("text", "tokens"), ["a b", ["a", "b"]], "data.conll", 7)
+    assert gold.words_in(sentence, "text") == ["a", "b"]

@@ -205,10 +205,10 @@ def test_rows_that_cannot_be_read_keep_their_places(tiny: Setup) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"long": "window", "stride": 61}, "--stride 61 is not smaller than a window of 64"),
-        ({"long": "window", "max_length": 8, "stride": 5}, "--stride 5 is not smaller"),
-        ({"stride": -1}, "--stride -1 is negative"),
-        ({"max_length": 3}, "--max-length 3 leaves no room"),
+        ({"long": "window", "stride": 61}, "`stride` 61 is not smaller than a window of 64"),
+        ({"long": "window", "max_length": 8, "stride": 5}, "`stride` 5 is not smaller"),
+        ({"stride": -1}, "`stride` -1 is negative"),
+        ({"max_length": 3}, "`max_length` 3 leaves no room"),
     ],
 )
 def test_settings_that_cannot_work_are_refused(
@@ -331,7 +331,9 @@ def test_equal_scores_rank_in_the_models_order() -> None:
 
 def test_two_columns_of_one_name_are_refused() -> None:
     ClassificationColumns("123", "single", all_scores=True)
-    with pytest.raises(UsageError, match="two columns 'score_2'; leave out --all-scores or --top"):
+    with pytest.raises(
+        UsageError, match="two columns 'score_2'; leave out `all_scores` or `top_k`"
+    ):
         ClassificationColumns("123", "single", all_scores=True, top_k=2)
 
 

@@ -131,7 +131,7 @@ def test_targets_are_the_only_ones_and_keep_their_probabilities(mlm_folder: Path
     ],
 )
 def test_targets_that_are_no_tokens(mlm_folder: Path, targets: list[str], message: str) -> None:
-    with pytest.raises(UsageError, match=f"^--targets:? .*{message}"):
+    with pytest.raises(UsageError, match=f"^`targets`:? .*{message}"):
         filler(mlm_folder, targets=targets)
 
 
@@ -143,7 +143,7 @@ def test_whole_words_are_words(tmp_path: Path, vocab: list[str]) -> None:
     out = {token for token in vocab if token.startswith(("##", "[")) or token in set(",.!?'\"--")}
     assert tokens == set(vocab) - out - {"--"}
     assert {"3rd", "été", "0"} < tokens
-    with pytest.raises(UsageError, match="leave out --whole-word"):
+    with pytest.raises(UsageError, match="leave out `whole_word`"):
         filler(tmp_path, whole_word=True, targets=["good"])
 
 
@@ -176,7 +176,7 @@ def test_a_mask_is_filled_from_the_window_with_most_context(mlm_folder: Path) ->
 
 def test_a_mask_beyond_the_cut_is_an_error(mlm_folder: Path) -> None:
     cut = filler(mlm_folder, long_texts=LongTexts(long="truncate", max_length=16))
-    with pytest.raises(RowError, match=r"1 of 2 \[MASK\] beyond the 16 tokens .*--long window"):
+    with pytest.raises(RowError, match=r"1 of 2 \[MASK\] beyond the 16 tokens .*`long` window"):
         cut([f"[MASK] {LONG} [MASK]"])
     (found,) = cut([f"[MASK] {LONG}"])
     assert found.filled.endswith(LONG)
@@ -331,7 +331,7 @@ def test_what_is_no_list_of_texts(mlm_folder: Path, texts: Any) -> None:
 
 
 def test_at_least_one_fill(mlm_folder: Path) -> None:
-    with pytest.raises(UsageError, match="--top-k 0"):
+    with pytest.raises(UsageError, match="`top_k` 0"):
         filler(mlm_folder, top_k=0)(["a [MASK]"])
 
 

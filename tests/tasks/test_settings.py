@@ -16,5 +16,5 @@ def test_the_smallest_known_limit_counts() -> None:
 
 @pytest.mark.parametrize("limit", [3, 0, -1])
 def test_a_limit_without_room_for_text_is_refused(limit: int) -> None:
-    with pytest.raises(UsageError, match=f"--max-length {limit} leaves no room"):
+    with pytest.raises(UsageError, match=f"`max_length` {limit} leaves no room"):
         usable_length(limit, None, 512)

@@ -1,16 +1,23 @@
-"""What every kind of evaluation can say of its rows: figures, tables of parts, the worst rows."""
+"""What the results of every task have: metrics, tables of parts, the rows that went wrong."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from distilcli.errors import UsageError
+import numpy as np
+
+from distilcli.errors import InputError, UsageError
+from distilcli.evaluation.evaluation import Comparison, Evaluation, EvaluationOptions
+from distilcli.evaluation.prediction_columns import PredictedColumns, Prediction
+from distilcli.gold import cells
+from distilcli.rows.reader import RowSource
+from distilcli.rows.row import Row
 from distilcli.scores.bootstrap import Interval, intervals
 from distilcli.scores.precision_recall import Array, PrecisionRecall
 
 Rows = Array | slice
-"""Some rows, by their numbers; a number may come again."""
+"""Some rows, by their indices; an index may be repeated."""
 
 EVERY = slice(None)
 
@@ -19,7 +26,7 @@ Record = dict[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Figures by parts, one a record, all with the same keys; programs know it by its `name`."""
+    """Metrics by parts, a record for each, all with the same keys; programs know it by `name`."""
 
     name: str
     title: str
@@ -27,26 +34,44 @@ class Table:
 
 
 class Results(ABC):
-    """Rows with what was expected and what was given; N counts them.
+    """Rows with their gold labels and predictions; N counts them.
 
-    `fault_names` are the columns that a row gone wrong gets.
+    `error_columns` are added to a row that went wrong.
     """
 
-    fault_names: ClassVar[tuple[str, ...]] = ("predicted", "expected", "score")
+    error_columns: ClassVar[tuple[str, ...]] = ("predicted", "expected", "score")
+
+    @classmethod
+    def of_model(cls, model: str, source: RowSource, options: EvaluationOptions) -> Evaluation:
+        """Load a model, to run over the rows of `source`."""
+        raise UsageError("a model cannot be evaluated on this task; give a file of predictions")
+
+    @classmethod
+    @abstractmethod
+    def comparison(cls, source: RowSource, column: str, options: EvaluationOptions) -> Comparison:
+        """Return the reader of the gold column, and what compares its values with predictions.
+
+        The latter is called with all gold values and what `read_prediction` returned, in two lists.
+        """
+
+    @classmethod
+    def read_prediction(cls, columns: PredictedColumns, row: Row) -> Prediction:
+        """Return what was predicted for a row of predictions: a label if not said otherwise."""
+        return Prediction(cells.label_of(columns.first)(row))
 
     @abstractmethod
     def __len__(self) -> int: ...
 
     @abstractmethod
-    def figures(self, rows: Rows = EVERY) -> dict[str, float]:
-        """Return the figures of some rows, by the names of the metrics; NaN where undefined."""
+    def metrics(self, rows: Rows = EVERY) -> dict[str, float]:
+        """Return the metrics of some rows by name; NaN if undefined."""
 
     def intervals(self, *, confidence: float, seed: int = 0) -> dict[str, Interval]:
-        """Return for each figure where it lies with this confidence, by drawing rows again."""
-        return intervals(self.figures, len(self), confidence=confidence, seed=seed)
+        """Return the confidence interval of each metric, from drawing rows again."""
+        return intervals(self.metrics, len(self), confidence=confidence, seed=seed)
 
     def tables(self) -> list[Table]:
-        """Return the figures of parts: labels, types, and the like."""
+        """Return the metrics of parts: labels, types, and the like."""
         return []
 
     def details(self) -> dict[str, object]:
@@ -54,19 +79,19 @@ class Results(ABC):
         return {}
 
     def search(self) -> dict[str, float]:
-        """Return the best threshold and what it is worth; `UsageError` where there is none."""
-        raise UsageError("--threshold-search: these rows have nothing that a threshold could cut")
+        """Return the best threshold and its metric; raise `UsageError` if there is none."""
+        raise UsageError("`threshold_search`: these rows have nothing to set a threshold on")
 
-    @abstractmethod
     def worst(self) -> Array:
-        """Return the numbers of the rows that went wrong, the worst first."""
+        """Return the indices of the rows that went wrong, the worst first."""
+        return np.array([], dtype=int)
 
     @abstractmethod
-    def fault(self, row: int) -> tuple[object, ...]:
-        """Return what a row that went wrong gets in the columns `fault_names`."""
+    def error_row(self, row: int) -> tuple[object, ...]:
+        """Return what a row that went wrong gets in the `error_columns`."""
 
 
-def shares(first: Mapping[str, object], scores: PrecisionRecall) -> Record:
+def precision_recall_record(first: Mapping[str, object], scores: PrecisionRecall) -> Record:
     """Return the record of one part, named by `first`."""
     return {
         **first,
@@ -75,3 +100,30 @@ def shares(first: Mapping[str, object], scores: PrecisionRecall) -> Record:
         "f1": scores.f1,
         "support": scores.support,
     }
+
+
+def probabilities_of(
+    source: str, predictions: Sequence[Prediction], predicted: set[str], gold: set[str]
+) -> dict[str, Array]:
+    """Return the probabilities (N,) of each label; none if a predicted label has none.
+
+    A column `score_NAME` of a label that nobody names may be something else, and is left out unless
+    its values could be probabilities. Raises `InputError` if those of a label are not all numbers.
+    """
+    scores = [prediction.scores or {} for prediction in predictions]
+    names = sorted({name for one in scores for name in one})
+    found = {name: np.array([one.get(name, np.nan) for one in scores]) for name in names}
+    for name in (predicted | gold) & set(found):
+        if np.isnan(found[name]).any():
+            raise InputError(f"{source}: the scores of the label {name!r} are not all numbers")
+    kept = {
+        name: column
+        for name, column in found.items()
+        if name in predicted | gold or ((column >= 0) & (column <= 1)).all()
+    }
+    return kept if predicted <= set(kept) else {}
+
+
+def column_of(numbers: Sequence[float | None]) -> Array | None:
+    """Return numbers as an array, None if one is missing."""
+    return None if None in numbers else np.array(numbers, dtype=float)

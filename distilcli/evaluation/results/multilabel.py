@@ -1,13 +1,26 @@
-"""Any number of labels for each row, as they were expected and as they were given."""
+"""Multi-label results: any number of labels per row, gold and predicted."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
 from distilcli.errors import UsageError
-from distilcli.evaluation.results.base import EVERY, Results, Rows, Table, shares
+from distilcli.evaluation.evaluation import Comparison, Evaluation, EvaluationOptions
+from distilcli.evaluation.prediction_columns import PredictedColumns, Prediction
+from distilcli.evaluation.results.base import (
+    EVERY,
+    Results,
+    Rows,
+    Table,
+    precision_recall_record,
+    probabilities_of,
+)
+from distilcli.evaluation.results.classify import classifier_evaluation
+from distilcli.gold import cells
+from distilcli.rows.reader import RowSource
+from distilcli.rows.row import Row
 from distilcli.scores.calibration import (
     expected_calibration_error,
     fit_sigmoid_temperature,
@@ -23,13 +36,13 @@ THRESHOLD = 0.5
 
 @dataclass(frozen=True)
 class MultilabelResults(Results):
-    """Which of `labels` rows have: `expected` and `predicted`, booleans (N, labels).
+    """Which of `labels` each row has: `gold` and `predicted`, booleans (N, labels).
 
-    `probabilities` (N, labels) are those that each label applies; None where they are not known.
+    `probabilities` (N, labels) are those that each label applies; None if unknown.
     """
 
     labels: tuple[str, ...]
-    expected: Array
+    gold: Array
     predicted: Array
     probabilities: Array | None = None
 
@@ -37,22 +50,70 @@ class MultilabelResults(Results):
     def of(
         cls,
         labels: Sequence[str],
-        expected: Sequence[Sequence[str]],
+        gold: Sequence[Sequence[str]],
         values: Sequence[Classification],
         *,
         threshold: float = THRESHOLD,
     ) -> "MultilabelResults":
-        """Take what a classifier of these labels gave, against the names of each row's labels."""
+        """Compare what a classifier of these labels returned with the names of the gold labels."""
         probabilities = np.array([value.scores for value in values]).reshape(-1, len(labels))
-        wanted = indicators(labels, expected)
-        return cls(tuple(labels), wanted, probabilities >= threshold, probabilities)
+        known = indicators(labels, gold)
+        return cls(tuple(labels), known, probabilities >= threshold, probabilities)
+
+    @classmethod
+    def of_model(cls, model: str, source: RowSource, options: EvaluationOptions) -> Evaluation:
+        """See `Results`."""
+        threshold = THRESHOLD if options.threshold is None else options.threshold
+        return classifier_evaluation(
+            "multilabel", model, source, options,
+            gold_of=partial(_labels_of, options=options),
+            measure=lambda labels: partial(cls.of, labels, threshold=threshold),
+        )  # fmt: skip
+
+    @classmethod
+    def comparison(cls, source: RowSource, column: str, options: EvaluationOptions) -> Comparison:
+        """See `Results`."""
+        measure = partial(cls.of_predictions, source.name, threshold=options.threshold)
+        return _labels_of(column, None, options=options), measure
+
+    @classmethod
+    def read_prediction(cls, columns: PredictedColumns, row: Row) -> Prediction:
+        """See `Results`."""
+        return Prediction(cells.labels_of(columns.first)(row), scores=columns.scores(row))
+
+    @classmethod
+    def of_predictions(
+        cls,
+        source: str,
+        gold: list[list[str]],
+        predictions: list[Prediction],
+        *,
+        threshold: float | None,
+    ) -> "MultilabelResults":
+        """Compare labels by name; the labels are those that appear on either side."""
+        used = {label for prediction in predictions for label in prediction.value}
+        known = {label for labels in gold for label in labels}
+        columns = probabilities_of(source, predictions, used, known)
+        labels = tuple(sorted({*columns, *used, *known}))
+        predicted = indicators(labels, [prediction.value for prediction in predictions])
+        probabilities = None
+        if labels and set(columns) == set(labels):
+            probabilities = np.stack([columns[name] for name in labels], axis=1)
+        if threshold is not None:
+            if probabilities is None:
+                raise UsageError(
+                    "`threshold` needs the probabilities of all labels; predict them with "
+                    "`distil classify --all-scores`"
+                )
+            predicted = probabilities >= threshold
+        return cls(labels, indicators(labels, gold), predicted, probabilities)
 
     def __len__(self) -> int:
-        return len(self.expected)
+        return len(self.gold)
 
-    def figures(self, rows: Rows = EVERY) -> dict[str, float]:
+    def metrics(self, rows: Rows = EVERY) -> dict[str, float]:
         """See `Results`; accuracy counts rows with exactly their labels, precision decisions."""
-        scores = multi_label_scores(self.expected[rows], self.predicted[rows])
+        scores = multi_label_scores(self.gold[rows], self.predicted[rows])
         found = {
             "accuracy": scores.accuracy,
             "precision": scores.micro.precision,
@@ -61,8 +122,8 @@ class MultilabelResults(Results):
             "macro_f1": scores.macro.f1,
         }
         if self.probabilities is not None and self._levels is not None:
-            found["auc"] = macro_roc_auc(self.expected[rows], self._levels[rows])
-            bins = reliability(self.probabilities[rows].ravel(), self.expected[rows].ravel())
+            found["auc"] = macro_roc_auc(self.gold[rows], self._levels[rows])
+            bins = reliability(self.probabilities[rows].ravel(), self.gold[rows].ravel())
             found["ece"] = expected_calibration_error(bins)
         return found
 
@@ -73,49 +134,65 @@ class MultilabelResults(Results):
         return np.stack([levels(column) for column in self.probabilities.T], axis=1)
 
     def tables(self) -> list[Table]:
-        """Return the figures of each label."""
-        scores = multi_label_scores(self.expected, self.predicted)
+        """Return the metrics of each label."""
+        scores = multi_label_scores(self.gold, self.predicted)
         named = zip(self.labels, scores.labels, strict=True)
         return [
-            Table("labels", "by label", [shares({"label": label}, one) for label, one in named])
+            Table(
+                "labels",
+                "by label",
+                [precision_recall_record({"label": label}, one) for label, one in named],
+            )
         ]
 
     def search(self) -> dict[str, float]:
-        """Return the threshold, one for all labels, that is best for micro-F1."""
+        """Return the threshold, one for all labels, with the best micro-F1."""
         if self.probabilities is None:
-            raise UsageError("--threshold-search needs the probabilities of all labels")
-        threshold, f1 = best_f1_threshold(self.expected.ravel(), self.probabilities.ravel())
+            raise UsageError("`threshold_search` needs the probabilities of all labels")
+        threshold, f1 = best_f1_threshold(self.gold.ravel(), self.probabilities.ravel())
         return {"best_threshold": threshold, "best_micro_f1": f1}
 
     def temperature(self) -> float:
-        """Return the temperature that would make the probabilities believable."""
+        """Return the temperature at which the probabilities are calibrated."""
         if self.probabilities is None:
-            raise UsageError("--calibrate needs the probabilities of all labels")
-        return fit_sigmoid_temperature(self.probabilities, self.expected)
+            raise UsageError("`calibrate` needs the probabilities of all labels")
+        return fit_sigmoid_temperature(self.probabilities, self.gold)
 
     def worst(self) -> Array:
-        """Return the rows without exactly their labels, the surest of a wrong decision first."""
-        wrong = np.flatnonzero((self.expected != self.predicted).any(axis=1))
+        """Return the rows without exactly their labels, the most confident mistake first."""
+        wrong = np.flatnonzero((self.gold != self.predicted).any(axis=1))
         return wrong[np.argsort(-self._distances[wrong], kind="stable")]
 
     @cached_property
     def _distances(self) -> Array:
-        """How far the farthest probability of each row is from what it should be."""
+        """The largest error of a probability in each row."""
         given = self.predicted if self.probabilities is None else self.probabilities
-        distances: Array = np.abs(given.astype(float) - self.expected).max(axis=1)
+        distances: Array = np.abs(given.astype(float) - self.gold).max(axis=1)
         return distances
 
-    def fault(self, row: int) -> tuple[object, ...]:
-        """See `Results`; the score is how far the worst probability is off."""
+    def error_row(self, row: int) -> tuple[object, ...]:
+        """See `Results`; the score is the largest error of a probability."""
         predicted = [self.labels[index] for index in np.flatnonzero(self.predicted[row])]
-        expected = [self.labels[index] for index in np.flatnonzero(self.expected[row])]
-        return predicted, expected, float(self._distances[row])
+        gold = [self.labels[index] for index in np.flatnonzero(self.gold[row])]
+        return predicted, gold, float(self._distances[row])
 
 
 def indicators(labels: Sequence[str], names: Sequence[Sequence[str]]) -> Array:
-    """Return which of `labels` each row's names are, booleans (rows, labels)."""
-    number = {label: index for index, label in enumerate(labels)}
+    """Return which of `labels` each row has, given their names; booleans (rows, labels)."""
+    index = {label: position for position, label in enumerate(labels)}
     found = np.zeros((len(names), len(labels)), dtype=bool)
     for row, chosen in enumerate(names):
-        found[row, [number[name] for name in chosen]] = True
+        found[row, [index[name] for name in chosen]] = True
     return found
+
+
+def _labels_of(
+    column: str, labels: Sequence[str] | None, *, options: EvaluationOptions
+) -> cells.Reader[list[str]]:
+    read = cells.labels_of(column, separator=options.columns.label_separator)
+
+    def gold_of(row: Row) -> list[str]:
+        names = options.label_map
+        return [cells.checked_label(row, column, label, labels, names) for label in read(row)]
+
+    return gold_of

@@ -1,4 +1,4 @@
-"""A number for each row, as it was expected and as it was given."""
+"""Regression results: a number per row, gold and predicted."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -6,63 +6,71 @@ from functools import cached_property
 
 import numpy as np
 
+from distilcli.evaluation.evaluation import Comparison, Evaluation, EvaluationOptions
+from distilcli.evaluation.prediction_columns import PredictedColumns, Prediction
 from distilcli.evaluation.results.base import EVERY, Results, Rows
+from distilcli.evaluation.results.classify import classifier_evaluation
+from distilcli.gold import cells
+from distilcli.rows.reader import RowSource
+from distilcli.rows.row import Row
 from distilcli.scores.precision_recall import Array
-from distilcli.scores.regression import pearson, ranks, regression_scores, spearman
+from distilcli.scores.regression import regression_scores
 
 
 @dataclass(frozen=True)
 class RegressResults(Results):
-    """`expected` and `predicted` (N,), of one unit."""
+    """`gold` and `predicted` (N,), in one unit."""
 
-    expected: Array
+    gold: Array
     predicted: Array
 
     @classmethod
-    def of(cls, expected: Sequence[float], values: Sequence[float]) -> "RegressResults":
-        """Take numbers as they came."""
-        return cls(np.array(expected, dtype=float), np.array(values, dtype=float))
+    def of(cls, gold: Sequence[float], values: Sequence[float]) -> "RegressResults":
+        """Compare predicted numbers with gold ones."""
+        return cls(np.array(gold, dtype=float), np.array(values, dtype=float))
+
+    @classmethod
+    def of_model(cls, model: str, source: RowSource, options: EvaluationOptions) -> Evaluation:
+        """See `Results`."""
+        return classifier_evaluation(
+            "regress", model, source, options,
+            gold_of=lambda column, _: cells.number_of(column),
+            measure=lambda _: lambda gold, values: cls.of(gold, [value.score for value in values]),
+        )  # fmt: skip
+
+    @classmethod
+    def comparison(cls, source: RowSource, column: str, options: EvaluationOptions) -> Comparison:
+        """See `Results`."""
+        return cells.number_of(column), lambda gold, found: cls.of(
+            gold, [one.value for one in found]
+        )
+
+    @classmethod
+    def read_prediction(cls, columns: PredictedColumns, row: Row) -> Prediction:
+        """See `Results`."""
+        return Prediction(cells.number_of(columns.first)(row))
 
     def __len__(self) -> int:
-        return len(self.expected)
+        return len(self.gold)
 
-    def figures(self, rows: Rows = EVERY) -> dict[str, float]:
+    def metrics(self, rows: Rows = EVERY) -> dict[str, float]:
         """See `Results`."""
-        return asdict(regression_scores(self.expected[rows], self.predicted[rows]))
+        return asdict(regression_scores(self.gold[rows], self.predicted[rows]))
 
     @cached_property
     def _distances(self) -> Array:
-        distances: Array = np.abs(self.predicted - self.expected)
+        distances: Array = np.abs(self.predicted - self.gold)
         return distances
 
     def worst(self) -> Array:
-        """Return the rows that are off, the farthest first."""
+        """Return the rows with an error, the largest first."""
         order = np.argsort(-self._distances, kind="stable")
         return order[self._distances[order] > 0]
 
-    def fault(self, row: int) -> tuple[object, ...]:
-        """See `Results`; the score is how far it is off."""
+    def error_row(self, row: int) -> tuple[object, ...]:
+        """See `Results`; the score is the error."""
         return (
             float(self.predicted[row]),
-            float(self.expected[row]),
+            float(self.gold[row]),
             float(self._distances[row]),
         )
-
-
-@dataclass(frozen=True)
-class EmbedResults(RegressResults):
-    """Cosines of pairs of texts as `predicted`, against numbers of any unit.
-
-    Only their order and their proportions compare; how far a row is off is how far its rank is,
-    as a share of all rows.
-    """
-
-    def figures(self, rows: Rows = EVERY) -> dict[str, float]:
-        """See `Results`."""
-        expected, predicted = self.expected[rows], self.predicted[rows]
-        return {"pearson": pearson(expected, predicted), "spearman": spearman(expected, predicted)}
-
-    @cached_property
-    def _distances(self) -> Array:
-        distances: Array = np.abs(ranks(self.predicted) - ranks(self.expected)) / len(self)
-        return distances

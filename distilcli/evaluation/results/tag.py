@@ -1,14 +1,23 @@
-"""A label for each word of sentences, against the labels that are right."""
+"""Tagging results: a tag for each word of sentences, gold and predicted."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
-from distilcli.evaluation.results.base import EVERY, Results, Rows, Table, shares
+from distilcli.errors import InputError
+from distilcli.evaluation.evaluation import Comparison, Evaluation, EvaluationOptions, of_predictor
+from distilcli.evaluation.prediction_columns import PredictedColumns, Prediction
+from distilcli.evaluation.results.base import EVERY, Results, Rows, Table, precision_recall_record
+from distilcli.gold import cells
+from distilcli.gold.columns import gold_column, text_column
+from distilcli.predictors.tagger import Tagger
+from distilcli.rows.reader import RowSource
+from distilcli.rows.row import Row
 from distilcli.scores.entities import OUTSIDE, EntityCounts, entity_counts
 from distilcli.scores.precision_recall import Array
+from distilcli.tasks.spec import TASKS
 from distilcli.tasks.tag import Tagging
 
 Tags = Sequence[str]
@@ -16,24 +25,61 @@ Tags = Sequence[str]
 
 @dataclass(frozen=True)
 class TagResults(Results):
-    """`expected` and `predicted` labels, one a word, sentence by sentence."""
+    """`gold` and `predicted` tags, one a word, sentence by sentence."""
 
-    expected: Sequence[Tags]
+    gold: Sequence[Tags]
     predicted: Sequence[Tags]
 
     @classmethod
-    def of(cls, expected: Sequence[Tags], values: Sequence[Tagging]) -> "TagResults":
-        """Take what a tagger gave; a word that it did not see is in no entity."""
-        return cls(expected, [[tag or OUTSIDE for tag in value.tags] for value in values])
+    def of(cls, gold: Sequence[Tags], values: Sequence[Tagging]) -> "TagResults":
+        """Compare what a tagger returned; a word that it did not see is in no entity."""
+        return cls(gold, [[tag or OUTSIDE for tag in value.tags] for value in values])
+
+    @classmethod
+    def of_model(cls, model: str, source: RowSource, options: EvaluationOptions) -> Evaluation:
+        """See `Results`."""
+        spec, columns = TASKS["tag"], options.columns
+        words = text_column(source, spec, columns)
+        column = gold_column(source, spec, columns, taken=[words])
+        tagger = Tagger(model, **options.predictor)
+        words_of: cells.Reader[list[str]] = partial(cells.words_in, column=words)
+        engine = tagger.engine(words_of, on_error=options.on_error)
+        return of_predictor(
+            "tag", tagger, source, engine,
+            gold_of=cells.tags_of(column, words_column=words), measure=cls.of, text_columns=[words],
+        )  # fmt: skip
+
+    @classmethod
+    def comparison(cls, source: RowSource, column: str, options: EvaluationOptions) -> Comparison:
+        """See `Results`."""
+        return cells.tags_of(column), partial(cls.of_predictions, source.name)
+
+    @classmethod
+    def read_prediction(cls, columns: PredictedColumns, row: Row) -> Prediction:
+        """See `Results`."""
+        return Prediction(cells.tags_of(columns.first, missing=OUTSIDE)(row))
+
+    @classmethod
+    def of_predictions(
+        cls, source: str, gold: list[list[str]], predictions: list[Prediction]
+    ) -> "TagResults":
+        """Compare tags with predicted ones; raise `InputError` for another number of them."""
+        predicted = [prediction.value for prediction in predictions]
+        for row, (right, tags) in enumerate(zip(gold, predicted, strict=True), start=1):
+            if len(right) != len(tags):
+                raise InputError(
+                    f"{source}: row {row}: {len(tags)} tags are predicted for {len(right)} words"
+                )
+        return cls(gold, predicted)
 
     def __len__(self) -> int:
-        return len(self.expected)
+        return len(self.gold)
 
     @cached_property
     def _counts(self) -> EntityCounts:
-        return entity_counts(self.expected, self.predicted)
+        return entity_counts(self.gold, self.predicted)
 
-    def figures(self, rows: Rows = EVERY) -> dict[str, float]:
+    def metrics(self, rows: Rows = EVERY) -> dict[str, float]:
         """See `Results`; over all entities together, accuracy over words."""
         scores = self._counts.scores(rows)
         return {
@@ -44,24 +90,28 @@ class TagResults(Results):
         }
 
     def tables(self) -> list[Table]:
-        """Return the figures of each type."""
+        """Return the metrics of each type."""
         types = self._counts.scores().types
         return [
-            Table("types", "by type", [shares({"type": name}, one) for name, one in types.items()])
+            Table(
+                "types",
+                "by type",
+                [precision_recall_record({"type": name}, one) for name, one in types.items()],
+            )
         ]
 
     @cached_property
-    def _faults(self) -> Array:
-        """How many entities each sentence misses, or has too many."""
+    def _errors(self) -> Array:
+        """How many entities each sentence misses or has too many."""
         hits, found, support = self._counts.counts.sum(axis=1).T
-        faults: Array = found + support - 2 * hits
-        return faults
+        errors: Array = found + support - 2 * hits
+        return errors
 
     def worst(self) -> Array:
-        """Return the sentences with entities gone wrong, the most of them first."""
-        order = np.argsort(-self._faults, kind="stable")
-        return order[self._faults[order] > 0]
+        """Return the sentences with wrong entities, the most of them first."""
+        order = np.argsort(-self._errors, kind="stable")
+        return order[self._errors[order] > 0]
 
-    def fault(self, row: int) -> tuple[object, ...]:
+    def error_row(self, row: int) -> tuple[object, ...]:
         """See `Results`; the score counts entities that are missing or too many."""
-        return list(self.predicted[row]), list(self.expected[row]), int(self._faults[row])
+        return list(self.predicted[row]), list(self.gold[row]), int(self._errors[row])

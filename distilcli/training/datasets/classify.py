@@ -78,7 +78,7 @@ def read_dataset(
 def find_gold(source: RowSource, task: str, options: DatasetOptions, *, taught: bool) -> str:
     """Return the column with the labels; rows of a model that is `taught` may lack it."""
     columns = options.columns
-    taken = [source.text_column, columns.pair_column]
+    taken = [source.text_column]
     return gold_column(source, TASKS[task], columns, taken=taken, may_be_missing=taught)
 
 

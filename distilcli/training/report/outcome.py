@@ -111,7 +111,7 @@ def draw(
             picture,
             labels=best.labels,
             confusion=best.scores().confusion,
-            reliability=reliability(best.confidences, best.expected == best.predicted),
+            reliability=reliability(best.confidences, best.gold == best.predicted),
         )
     plot_run(picture, path)
 

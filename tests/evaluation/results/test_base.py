@@ -6,22 +6,23 @@ import numpy as np
 import pytest
 
 from distilcli.errors import UsageError
+from distilcli.evaluation.evaluation import Outcome
 from distilcli.evaluation.report import report_of
 from distilcli.evaluation.results.base import Results
 from distilcli.evaluation.results.choose import ChooseResults
 from distilcli.evaluation.results.classify import ClassifyResults
+from distilcli.evaluation.results.embed import EmbedResults
 from distilcli.evaluation.results.mlm import MlmResults
 from distilcli.evaluation.results.multilabel import MultilabelResults
 from distilcli.evaluation.results.qa import QaResults
-from distilcli.evaluation.results.regress import EmbedResults, RegressResults
+from distilcli.evaluation.results.regress import RegressResults
 from distilcli.evaluation.results.tag import TagResults
-from distilcli.evaluation.run import Outcome
-from distilcli.evaluation.tasks import METRICS, Task
 from distilcli.gold.choices import Solution
 from distilcli.tasks.choose import Choice
 from distilcli.tasks.classify import Classification
 from distilcli.tasks.perplexity import PseudoPerplexity
 from distilcli.tasks.qa import Answer, Answers
+from distilcli.tasks.spec import TASKS
 from distilcli.tasks.tag import Tagging
 
 
@@ -58,7 +59,7 @@ CHOSEN = ChooseResults.of(
 )
 FORESEEN = MlmResults.of([PseudoPerplexity(2.0, 3), PseudoPerplexity(16.0, 1)])
 NUMBERS = RegressResults.of([1.0, 2.0, 3.0], [1.0, 4.0, 2.5])
-EVERY: dict[Task, Results] = {
+EVERY: dict[str, Results] = {
     "classify": LABELLED,
     "multilabel": SEVERAL,
     "regress": NUMBERS,
@@ -70,39 +71,39 @@ EVERY: dict[Task, Results] = {
 }
 
 
-@pytest.mark.parametrize("task", METRICS)
-def test_figures_are_those_that_gates_know(task: Task) -> None:
-    assert tuple(EVERY[task].figures()) == METRICS[task]
+@pytest.mark.parametrize("task", EVERY)
+def test_figures_are_those_that_gates_know(task: str) -> None:
+    assert tuple(EVERY[task].metrics()) == TASKS[task].metrics
 
 
-@pytest.mark.parametrize("task", METRICS)
-def test_all_rows_drawn_are_all_rows(task: Task) -> None:
+@pytest.mark.parametrize("task", EVERY)
+def test_all_rows_drawn_are_all_rows(task: str) -> None:
     measured = EVERY[task]
-    drawn = measured.figures(np.arange(len(measured)))
-    assert drawn == pytest.approx(measured.figures(), nan_ok=True)
+    drawn = measured.metrics(np.arange(len(measured)))
+    assert drawn == pytest.approx(measured.metrics(), nan_ok=True)
 
 
-@pytest.mark.parametrize("task", METRICS)
-def test_a_fault_fills_its_columns(task: Task) -> None:
+@pytest.mark.parametrize("task", EVERY)
+def test_a_fault_fills_its_columns(task: str) -> None:
     measured = EVERY[task]
     order = measured.worst().tolist()
     assert order
-    assert all(len(measured.fault(row)) == len(measured.fault_names) for row in order)
+    assert all(len(measured.error_row(row)) == len(measured.error_columns) for row in order)
 
 
-@pytest.mark.parametrize("task", METRICS)
-def test_an_interval_for_each_figure(task: Task) -> None:
+@pytest.mark.parametrize("task", EVERY)
+def test_an_interval_for_each_figure(task: str) -> None:
     found = EVERY[task].intervals(confidence=0.9)
-    assert tuple(found) == METRICS[task]
+    assert tuple(found) == TASKS[task].metrics
     assert all(math.isnan(low) or low <= high for low, high in found.values())
 
 
 def test_labels() -> None:
-    figures = LABELLED.figures()
-    assert figures["accuracy"] == 0.5
-    assert figures["auc"] == 0.5  # of 4 pairs (0.8, 0.4 against 0.9, 0.3) 2 are in order
+    metrics = LABELLED.metrics()
+    assert metrics["accuracy"] == 0.5
+    assert metrics["auc"] == 0.5  # of 4 pairs (0.8, 0.4 against 0.9, 0.3) 2 are in order
     assert LABELLED.worst().tolist() == [2, 1]  # the surest first
-    assert LABELLED.fault(2) == ("yes", "no", 0.9)
+    assert LABELLED.error_row(2) == ("yes", "no", 0.9)
     assert LABELLED.search() == {"best_threshold": 0.4, "best_f1": pytest.approx(0.8)}
     names = [table.name for table in LABELLED.tables()]
     assert names == ["labels", "confusion"]
@@ -110,42 +111,42 @@ def test_labels() -> None:
 
 def test_labels_without_probabilities() -> None:
     bare = ClassifyResults(("no", "yes"), np.array([0, 1]), np.array([1, 1]))
-    assert set(METRICS["classify"]) - set(bare.figures()) == {"auc", "ece"}
+    assert set(TASKS["classify"].metrics) - set(bare.metrics()) == {"auc", "ece"}
     assert bare.worst().tolist() == [0]
-    assert bare.fault(0) == ("yes", "no", None)
-    with pytest.raises(UsageError, match="--threshold-search wants two labels"):
+    assert bare.error_row(0) == ("yes", "no", None)
+    with pytest.raises(UsageError, match="`threshold_search` needs two labels"):
         bare.search()
-    with pytest.raises(UsageError, match="--calibrate needs"):
+    with pytest.raises(UsageError, match="`calibrate` needs"):
         bare.temperature()
 
 
 def test_several_labels() -> None:
-    figures = SEVERAL.figures()
+    metrics = SEVERAL.metrics()
     # given: a b, a, none; expected: a, a b, none
-    assert figures["accuracy"] == pytest.approx(1 / 3)
-    assert figures["micro_f1"] == pytest.approx(2 / 3)
+    assert metrics["accuracy"] == pytest.approx(1 / 3)
+    assert metrics["micro_f1"] == pytest.approx(2 / 3)
     assert SEVERAL.worst().tolist() == [0, 1]  # 0.8 too much, then 0.6 too little
-    assert SEVERAL.fault(1) == (["a"], ["a", "b"], pytest.approx(0.6))
+    assert SEVERAL.error_row(1) == (["a"], ["a", "b"], pytest.approx(0.6))
     assert SEVERAL.search() == {"best_threshold": 0.4, "best_micro_f1": pytest.approx(6 / 7)}
 
 
 def test_the_threshold_of_several_labels_counts() -> None:
     strict = MultilabelResults.of(("a", "b"), [["a"]], [of(0.9, 0.8)], threshold=0.85)
-    assert strict.figures()["accuracy"] == 1.0
+    assert strict.metrics()["accuracy"] == 1.0
 
 
 def test_numbers() -> None:
     assert NUMBERS.worst().tolist() == [1, 2]
-    assert NUMBERS.fault(1) == (4.0, 2.0, 2.0)
+    assert NUMBERS.error_row(1) == (4.0, 2.0, 2.0)
 
 
 def test_answers() -> None:
-    assert ANSWERED.figures() == {
+    assert ANSWERED.metrics() == {
         "exact_match": pytest.approx(1 / 3),
         "f1": pytest.approx((1 + 0 + 2 / 3) / 3),
     }
     assert ANSWERED.worst().tolist() == [1, 2]
-    assert ANSWERED.fault(1) == ("bird", [], 0.3)
+    assert ANSWERED.error_row(1) == ("bird", [], 0.3)
     (table,) = ANSWERED.tables()
     assert [record["rows"] for record in table.records] == [2, 1]
     assert ANSWERED.search() == {
@@ -156,31 +157,31 @@ def test_answers() -> None:
 
 def test_no_answer_is_given_above_the_threshold() -> None:
     answered = QaResults.of(ANSWERED.golds, [answer("cat", 0.9, 0.5)] * 3, threshold=0.4)
-    assert answered.figures()["f1"] == pytest.approx(1 / 3)
+    assert answered.metrics()["f1"] == pytest.approx(1 / 3)
     with pytest.raises(UsageError, match="no_answer_score"):
-        QaResults([["a"]], ["a"], threshold=0.4).figures()
+        QaResults([["a"]], ["a"], threshold=0.4).metrics()
 
 
 def test_tags() -> None:
-    assert TAGGED.figures()["f1"] == 0.5
+    assert TAGGED.metrics()["f1"] == 0.5
     assert TAGGED.worst().tolist() == [1]
-    assert TAGGED.fault(1) == (["B-X", "O"], ["B-Y", "O"], 2)
+    assert TAGGED.error_row(1) == (["B-X", "O"], ["B-Y", "O"], 2)
 
 
 def test_choices() -> None:
-    assert CHOSEN.figures()["accuracy"] == pytest.approx(2 / 3)
+    assert CHOSEN.metrics()["accuracy"] == pytest.approx(2 / 3)
     assert CHOSEN.worst().tolist() == [1]
-    assert CHOSEN.fault(1) == ("b", "0", 0.6)
+    assert CHOSEN.error_row(1) == ("b", "0", 0.6)
 
 
 def test_perplexity_is_over_all_tokens() -> None:
     # log2: 1 for each of three tokens, 4 for one
-    assert FORESEEN.figures() == {"perplexity": pytest.approx(2 ** (7 / 4))}
+    assert FORESEEN.metrics() == {"perplexity": pytest.approx(2 ** (7 / 4))}
     assert FORESEEN.worst().tolist() == [1, 0]
 
 
 def test_slices_are_figures_of_their_rows() -> None:
     report = report_of(Outcome(LABELLED, ["x", "y", "x", "x"], []))
     assert [(one.name, one.rows) for one in report.slices] == [("x", 3), ("y", 1)]
-    assert report.slices[1].figures["accuracy"] == 0.0
+    assert report.slices[1].metrics["accuracy"] == 0.0
     assert report.as_dict()["slices"][1]["auc"] is None  # type: ignore[index]

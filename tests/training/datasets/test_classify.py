@@ -80,7 +80,7 @@ def test_a_missing_value_is_an_error_of_the_input(tmp_path: Path) -> None:
 
 
 def test_conll_is_for_another_task(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="CoNLL has a label for each word; give `task` tag$"):
+    with pytest.raises(InputError, match=r"CoNLL has a label for each word; give `task` tag$"):
         read(write(tmp_path / "a.conll", "EU B-ORG\nis O\n"))
 
 

@@ -1,0 +1,201 @@
+"""An evaluation before it is run, rows with their predictions, and its outcome."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from distilcli.checkpoint.locate import locate
+from distilcli.engine.engine import Engine, OnError
+from distilcli.errors import InputError
+from distilcli.gold.cells import Reader, UnlabelledError
+from distilcli.gold.columns import Columns
+from distilcli.gold.fingerprints import EMPTY, Keys, row_keys
+from distilcli.predictors.base import Predictor
+from distilcli.predictors.int8_check import Agreement
+from distilcli.rows.reader import RowSource
+from distilcli.rows.row import Row, cell_text, cell_value
+from distilcli.stats import RunStats
+
+if TYPE_CHECKING:
+    from distilcli.evaluation.results.base import Results
+
+TRAINING_ROWS = "training_rows.npy"
+"""The file of a run folder with the sorted keys of its training rows."""
+
+Predicted = Iterator[tuple[Row, Any]]
+Measure = Callable[[list[Any], list[Any]], "Results"]
+Comparison = tuple[Reader[Any], Measure]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EvaluationOptions:
+    """What is read of the rows, and how a model runs over them.
+
+    The names of columns with predictions begin with `prefix`; `label_map` maps labels of the data
+    to labels of the model. `threshold` is the lowest probability of one of several labels, or the
+    highest of "no answer". With `limited` only some rows are read, so predictions may be left over.
+    `predictor` are keyword arguments of the task's predictor.
+    """
+
+    columns: Columns = field(default_factory=Columns)
+    prefix: str | None = None
+    label_map: Mapping[str, str] = field(default_factory=dict)
+    threshold: float | None = None
+    limited: bool = False
+    on_error: OnError = "stop"
+    predictor: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Evaluation:
+    """Rows, their predictions, and how both become results.
+
+    `gold_of` reads the gold label of a row of `source`, `values` yields each row with what was
+    predicted for it, and `measure` compares the two lists. `described` says in words what is
+    evaluated. A model reads `text_columns`, or what `texts_of` takes from a row; the keys of its
+    training rows are in the folder `trained_in`. `agreement` is that of an int8 model with fp32.
+    """
+
+    task: str
+    name: str
+    described: str
+    source: RowSource
+    values: Callable[[RunStats], Predicted]
+    gold_of: Reader[Any]
+    measure: Measure
+    text_columns: Sequence[str] = ()
+    texts_of: Callable[[Row], Sequence[str]] | None = None
+    trained_in: Path | None = None
+    device: str = "cpu"
+    load_seconds: float | None = None
+    agreement: Agreement | None = None
+
+    def run(
+        self,
+        stats: RunStats,
+        *,
+        by: str | None = None,
+        keep_rows: bool = False,
+        on_error: OnError = "stop",
+    ) -> "Outcome":
+        """Go through all rows; `by` is the column of slices, `keep_rows` keeps the rows.
+
+        Raises `InputError` for a row without a gold label, unless `on_error` is to skip it, and if
+        there is no row.
+        """
+        gold, values, slices, rows = [], [], [], []
+        texts: list[Sequence[str]] = []
+        trained_on = _training_keys(self.trained_in)
+        unlabelled = empty = 0
+        for row, value in self.values(stats):
+            try:
+                gold.append(self.gold_of(row))
+            except UnlabelledError as error:
+                if on_error != "skip":
+                    raise
+                stats.add_rows(0, failed=1, skipped=1)
+                stats.note_error(str(error))
+                unlabelled += 1
+                continue
+            values.append(value)
+            empty += any(_is_empty(row, column) for column in self.text_columns)
+            if trained_on is not None:
+                texts.append(self._texts(row))
+            if by is not None:
+                slices.append("" if cell_value(row, by) is None else cell_text(row, by))
+            if keep_rows:
+                rows.append(row)
+        if not values:
+            raise InputError(f"{self.source.name}: has no rows to evaluate")
+        seen = None if trained_on is None else _seen(texts, trained_on)
+        return Outcome(self.measure(gold, values), slices, rows, unlabelled, empty, seen)
+
+    def _texts(self, row: Row) -> Sequence[str]:
+        if self.texts_of is not None:
+            return self.texts_of(row)
+        values = [cell_value(row, column) for column in self.text_columns]
+        return [" ".join(map(str, v)) if isinstance(v, list) else str(v or "") for v in values]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The results; the slice of each row, and the rows, if they were asked for.
+
+    `unlabelled` rows have no gold label and are not in the results, `empty` ones have an empty text
+    and are. `seen` rows were in the model's training; None if that is not known.
+    """
+
+    results: "Results"
+    slices: Sequence[str]
+    rows: Sequence[Row]
+    unlabelled: int = 0
+    empty: int = 0
+    seen: int | None = None
+
+
+def of_predictor(
+    task: str,
+    predictor: Predictor[Any],
+    source: RowSource,
+    values: Engine[Row, Any] | Callable[[RunStats], Predicted],
+    *,
+    gold_of: Reader[Any],
+    measure: Measure,
+    text_columns: Sequence[str],
+    texts_of: Callable[[Row], Sequence[str]] | None = None,
+) -> Evaluation:
+    """Return the evaluation of a loaded model; `values` is its engine, or yields its values."""
+    return Evaluation(
+        task=task,
+        name=predictor.name,
+        described=predictor.described(),
+        source=source,
+        values=partial(run_engine, values, source) if isinstance(values, Engine) else values,
+        gold_of=gold_of,
+        measure=measure,
+        text_columns=text_columns,
+        texts_of=texts_of,
+        trained_in=locate(predictor.name, offline=True).folder,
+        device=predictor.device,
+        load_seconds=predictor.load_seconds,
+        agreement=predictor.agreement,
+    )
+
+
+def run_engine(
+    engine: Engine[Any, Any], items: Iterable[Any], stats: RunStats
+) -> Iterator[tuple[Any, Any]]:
+    """Yield each item that has a value, with the value."""
+    with closing(engine.run(items, stats=stats)) as blocks:
+        for block in blocks:
+            for outcome in block:
+                if outcome.value is not None:
+                    yield outcome.item, outcome.value
+
+
+def _training_keys(folder: Path | None) -> Keys | None:
+    path = None if folder is None else folder / TRAINING_ROWS
+    if path is None or not path.is_file():
+        return None
+    try:
+        keys: Keys = np.load(path)
+    except (OSError, ValueError):
+        return None
+    return keys if keys.dtype == np.uint64 else None
+
+
+def _seen(texts: Sequence[Sequence[str]], trained_on: Keys) -> int:
+    firsts = [first for first, *_ in texts]
+    seconds = [second for _, *others in texts for second in others]
+    keys = row_keys(firsts, seconds or None)
+    return int((np.isin(keys, trained_on) & (keys != EMPTY)).sum())
+
+
+def _is_empty(row: Row, column: str) -> bool:
+    value = cell_value(row, column)
+    return value == [] or (isinstance(value, str) and not value.strip())

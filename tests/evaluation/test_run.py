@@ -1,0 +1,79 @@
+"""`evaluate` for Python gives the report of the command, and refuses what the command refuses."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from distilcli.errors import InputError, UsageError
+from distilcli.evaluation.run import evaluate
+
+MakeModel = Callable[..., Path]
+
+ROWS = [("the film was good", "positive"), ("a dull plot", "negative"), ("i loved it", "negative")]
+
+
+@pytest.fixture
+def reviews(tmp_path: Path) -> str:
+    path = tmp_path / "reviews.csv"
+    path.write_text("text,label\n" + "".join(f"{text},{label}\n" for text, label in ROWS))
+    return str(path)
+
+
+def test_the_report_is_that_of_the_command(
+    distil: Callable[..., Any], tiny_folder: Path, reviews: str
+) -> None:
+    report = evaluate(str(tiny_folder), reviews, device="cpu")
+    code, out, _ = distil("evaluate", tiny_folder, reviews, "--format", "json")
+    assert code == 0
+    assert report.as_dict() == json.loads(out)
+    assert report.rows == 3
+
+
+def test_settings_of_every_kind(tiny_folder: Path, reviews: str) -> None:
+    report = evaluate(
+        str(tiny_folder), [reviews], label_map={"positive": "negative"}, by="label", limit=2,
+        confidence=0.9, max_length=16, precision="fp32", device="cpu",
+    )  # fmt: skip
+    assert report.rows == 2
+    assert [part.name for part in report.slices] == ["positive", "negative"]
+    assert report.intervals
+
+
+def test_predictions_with_their_gold_labels(tmp_path: Path) -> None:
+    path = tmp_path / "found.csv"
+    path.write_text("label,gold\na,a\nb,a\n")
+    assert evaluate(str(path), label_column="gold").metrics["accuracy"] == 0.5
+
+
+def test_rows_of_another_task_are_refused(qa_folder: Path, reviews: str) -> None:
+    with pytest.raises(InputError, match="no column 'question'"):
+        evaluate(str(qa_folder), reviews)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"threshold": 0.5}, "`threshold` has no effect on the task classify, only on multilabel"),
+        ({"prefix": "p"}, "`prefix` is for predictions in a file, not for a model"),
+        ({"stride": 4}, "`stride` is for windows; add `long` window"),
+        ({"task": "ner"}, "`task` ner: the tasks are classify"),
+    ],
+)
+def test_settings_that_make_no_sense(
+    tiny_folder: Path, reviews: str, settings: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        evaluate(str(tiny_folder), reviews, **settings)
+
+
+def test_a_model_needs_data(tiny_folder: Path) -> None:
+    with pytest.raises(UsageError, match=r"is a model: also give the data to evaluate it on$"):
+        evaluate(str(tiny_folder))
+
+
+def test_settings_of_a_model_are_refused_for_predictions(reviews: str) -> None:
+    with pytest.raises(UsageError, match="`device` is for a model, not for predictions"):
+        evaluate(reviews, reviews, device="cpu")
