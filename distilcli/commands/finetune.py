@@ -45,7 +45,7 @@ def finetune(
       distil finetune texts.csv -o small --teacher big-model
     """
     from distilcli.tasks.spec import task_spec
-    from distilcli.training.options import RunOptions
+    from distilcli.training.run_options import RunOptions
 
     settings = RunOptions.of(task, changed(rows, start, learning, teacher))
     run_output.check(report)

@@ -29,7 +29,7 @@ def open_data(data: Data, *, name: str, **settings: Any) -> RowSource:
         return open_rows([str(data)], **settings)
     if is_files(data):
         return open_rows(list(map(str, data)), **settings)
-    records: list[Any] = data.to_dict("records") if hasattr(data, "to_dict") else list(data)  # type: ignore[arg-type]
+    records: list[Any] = data.to_dict("records") if hasattr(data, "to_dict") else list(data)
     if not all(isinstance(record, Mapping) for record in records):
         raise UsageError(f"{name}: give paths, or rows as mappings from column to value")
     columns = tuple(dict.fromkeys(str(column) for record in records for column in record))
@@ -39,7 +39,11 @@ def open_data(data: Data, *, name: str, **settings: Any) -> RowSource:
 
 
 def _cell(value: object) -> Any:
-    """Return a value as cells have it: numbers as text, NaN as None."""
+    """Return a value as cells have it: numbers as text, NaN as None, also within lists."""
+    if isinstance(value, Mapping):
+        return {key: _cell(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_cell(part) for part in value]
     if isinstance(value, bool) or not isinstance(value, Number):
         return value
     return None if value != value else str(value)  # noqa: PLR0124

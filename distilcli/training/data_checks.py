@@ -5,13 +5,14 @@ Texts are compared without case and white space. Every check is one pass over th
 
 import difflib
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence, Sized
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from distilcli.errors import InputError
 from distilcli.training.label_typos import find_typos
+from distilcli.wording import count as counted
 
 if TYPE_CHECKING:
     from distilcli.tokenizer.tokenizer import Tokenizer
@@ -167,16 +168,18 @@ def check_labels(
         message = f"{train.name}: every row has the label {label!r}; at least two are needed"
         found.append(Finding("one label", message, len(train.texts), is_error=True))
     if typos := find_typos(counts):
-        message = f"{_counted(typos, 'label looks', 'labels look')} like a typo"
+        message = f"{counted(len(typos), 'label looks', 'labels look')} like a typo"
         examples = tuple(
-            f"{train.place_of_label(label)}: {label!r} ({_rows(counts[label])}), did you mean "
-            f"{meant!r} ({_rows(counts[meant])})?"
+            f"{train.place_of_label(label)}: {label!r} ({counted(counts[label], 'row')}), did you "
+            f"mean {meant!r} ({counted(counts[meant], 'row')})?"
             for label, meant in list(typos.items())[:_MAX_EXAMPLES]
         )
         found.append(Finding("label typo", message, len(typos), examples))
     if small := sorted((count, label) for label, count in counts.items() if count < min_rows):
-        message = f"{_counted(small, 'label has', 'labels have')} fewer than {min_rows} rows"
-        examples = tuple(f"{label!r}: {_rows(count)}" for count, label in small[:_MAX_EXAMPLES])
+        message = f"{counted(len(small), 'label has', 'labels have')} fewer than {min_rows} rows"
+        examples = tuple(
+            f"{label!r}: {counted(count, 'row')}" for count, label in small[:_MAX_EXAMPLES]
+        )
         found.append(Finding("small label", message, len(small), examples))
     if valid is not None and (finding := _unknown_labels(valid, known)):
         found.append(finding)
@@ -207,14 +210,15 @@ def check_answers(rows: CheckedRows) -> list[Finding]:
     found = []
     if missing:
         every = len(missing) == total
-        message = f"{rows.name}: {_counted(missing, 'answer is', 'answers are')} not in the context"
+        message = (
+            f"{rows.name}: {counted(len(missing), 'answer is', 'answers are')} not in the context"
+        )
         if every:
             message = f"{rows.name}: no answer is in its context; check the columns of both"
         found.append(Finding("missing answer", message, len(missing), _first(missing), every))
     if moved:
-        message = (
-            f"{rows.name}: {_counted(moved, 'answer is', 'answers are')} elsewhere in the context"
-        )
+        answers = counted(len(moved), "answer is", "answers are")
+        message = f"{rows.name}: {answers} elsewhere in the context"
         found.append(Finding("moved answer", message, len(moved), _first(moved)))
     return found
 
@@ -227,7 +231,7 @@ def check_lengths(rows: CheckedRows, lengths: Sequence[int], limit: int) -> list
     lost, total = sum(lengths[index] - limit for index in over), sum(lengths)
     longest = sorted(over, key=lambda index: -lengths[index])[:_MAX_EXAMPLES]
     message = (
-        f"{rows.name}: {_counted(over, 'row is', 'rows are')} cut at {limit:,} tokens: "
+        f"{rows.name}: {counted(len(over), 'row is', 'rows are')} cut at {limit:,} tokens: "
         f"{lost:,} of {total:,} tokens are lost ({lost / total:.1%})"
     )
     examples = tuple(f"{rows.place(index)}: {lengths[index]:,} tokens" for index in longest)
@@ -240,7 +244,7 @@ def _empty_texts(rows: CheckedRows) -> Finding | None:
     empty = [index for index, texts in enumerate(both) if not all(map(str.strip, texts))]
     if not empty:
         return None
-    message = f"{rows.name}: {_counted(empty, 'row has', 'rows have')} an empty text"
+    message = f"{rows.name}: {counted(len(empty), 'row has', 'rows have')} an empty text"
     if every := len(empty) == len(rows.texts):
         also = "" if rows.pairs is None else " and `pair_column`"
         message = f"{rows.name}: every row has an empty text; check `text_column`{also}"
@@ -249,13 +253,13 @@ def _empty_texts(rows: CheckedRows) -> Finding | None:
 
 
 def _duplicates(train: CheckedRows, pairs: Sequence[tuple[int, int]]) -> Finding:
-    message = _counted(pairs, "training row is a duplicate", "training rows are duplicates")
+    message = counted(len(pairs), "training row is a duplicate", "training rows are duplicates")
     return Finding("duplicate", message, len(pairs), _repetitions(train, train, pairs))
 
 
 def _leaks(train: CheckedRows, valid: CheckedRows, pairs: Sequence[tuple[int, int]]) -> Finding:
     message = (
-        f"{_counted(pairs, 'validation row', 'validation rows')} "
+        f"{counted(len(pairs), 'validation row', 'validation rows')} "
         f"({len(pairs) / len(valid.texts):.1%}) {'is' if len(pairs) == 1 else 'are'} also in the "
         "training rows, which makes scores too good"
     )
@@ -277,7 +281,9 @@ def _contradictions(train: CheckedRows, pairs: Sequence[tuple[int, int]]) -> Fin
     def described(index: int) -> str:
         return f"{', '.join(map(repr, labels[index])) or 'no label'} ({train.place(index)})"
 
-    message = f"{_counted(pairs, 'text has', 'texts have')} different labels in the training rows"
+    message = (
+        f"{counted(len(pairs), 'text has', 'texts have')} different labels in the training rows"
+    )
     examples = tuple(
         f"{_excerpt(train.texts[index])}: {described(earlier)}, {described(index)}"
         for earlier, index in pairs[:_MAX_EXAMPLES]
@@ -293,8 +299,10 @@ def _unknown_labels(valid: CheckedRows, known: Collection[str]) -> Finding | Non
     for label, count in counts.most_common(_MAX_EXAMPLES):
         near = difflib.get_close_matches(label, known, n=1)
         hint = f", did you mean {near[0]!r}?" if near else ""
-        examples.append(f"{valid.place_of_label(label)}: {label!r} ({_rows(count)}){hint}")
-    message = f"{valid.name}: {_counted(counts, 'label is', 'labels are')} not in the training rows"
+        examples.append(f"{valid.place_of_label(label)}: {label!r} ({counted(count, 'row')}){hint}")
+    message = (
+        f"{valid.name}: {counted(len(counts), 'label is', 'labels are')} not in the training rows"
+    )
     return Finding("unknown label", message, len(counts), tuple(examples), is_error=True)
 
 
@@ -322,11 +330,3 @@ def _first(examples: Sequence[str]) -> tuple[str, ...]:
 def _excerpt(text: str) -> str:
     words = " ".join(text.split())
     return repr(words if len(words) <= _EXCERPT else words[: _EXCERPT - 1] + "…")
-
-
-def _counted(things: Sized, one: str, more: str) -> str:
-    return f"{len(things):,} {one if len(things) == 1 else more}"
-
-
-def _rows(count: int) -> str:
-    return f"{count:,} row" + ("" if count == 1 else "s")

@@ -15,7 +15,8 @@ from distilcli.training.datasets.base import DatasetOptions
 from distilcli.training.distill.setup import DistillationPlan
 from distilcli.training.init_model import StartingPoint, parse_sizes, starting_point
 from distilcli.training.objectives import AnyObjective, read_objective
-from distilcli.training.options import RunOptions, TrainingOptions
+from distilcli.training.options import TrainingOptions
+from distilcli.training.run_options import RunOptions
 
 _DEFAULT_SHARE = 0.1
 

@@ -25,16 +25,16 @@ from distilcli.training.frozen_features import cache_features
 from distilcli.training.init_model import start_model
 from distilcli.training.loop import Progress, Trainer
 from distilcli.training.objectives.base import Trainable
-from distilcli.training.options import RunOptions
 from distilcli.training.plan import RunPlan, plan_run
 from distilcli.training.report.outcome import RunFacts, card_of, draw, measure_best, public_id
 from distilcli.training.run_files import check_folder
 from distilcli.training.run_folder import RunFolder
+from distilcli.training.run_options import RunOptions
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from distilcli.training.options import FinetuneOptions
+    from distilcli.training.run_options import FinetuneOptions
 
 OnPass = Callable[[str, int, int], None]
 

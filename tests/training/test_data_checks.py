@@ -67,9 +67,9 @@ def test_sound_rows_have_no_findings() -> None:
 
 def test_no_rows_are_an_error() -> None:
     assert only(check_texts(rows([]))) == Finding(
-        "no rows", "train.csv: holds no rows", 1, is_error=True
+        "no rows", "train.csv: has no rows", 1, is_error=True
     )
-    assert only(check_texts(rows(["a"]), rows([], name="v.csv"))).message == "v.csv: holds no rows"
+    assert only(check_texts(rows(["a"]), rows([], name="v.csv"))).message == "v.csv: has no rows"
     assert check_labels(rows([], "")) == []
 
 
@@ -87,7 +87,7 @@ def test_empty_texts_are_counted_and_nothing_else_is_said_of_them() -> None:
 def test_nothing_but_empty_texts_is_an_error() -> None:
     finding = only(check_texts(rows(["", " "])))
     assert finding.is_error
-    assert "check --text-column" in finding.message
+    assert "check `text_column`" in finding.message
 
 
 def test_an_empty_second_text_is_one_too() -> None:
@@ -99,7 +99,7 @@ def test_an_empty_second_text_is_one_too() -> None:
     )
     finding = only(check_texts(rows(["a"], pairs=[""])))
     assert finding.is_error
-    assert "check --text-column and --pair-column" in finding.message
+    assert "check `text_column` and `pair_column`" in finding.message
 
 
 def test_rows_are_named_by_file_and_line_where_these_are_known() -> None:
@@ -112,7 +112,7 @@ def test_duplicates_and_contradictions() -> None:
     duplicate, contradiction = check_texts(rows(texts, "pnpnn"))
     assert duplicate == Finding(
         "duplicate",
-        "2 training rows are there more than once",
+        "2 training rows are duplicates",
         2,
         (
             "train.csv: row 3: 'good FILM', as train.csv: row 1",
@@ -143,7 +143,7 @@ def test_leaks_are_told_with_their_share() -> None:
     valid = rows(["X ", "y", "z", "w"], name="v.csv")
     finding = only(check_texts(rows(["a", "x"]), valid))
     assert (finding.kind, finding.count, finding.is_error) == ("leak", 1, False)
-    assert finding.message.startswith("1 row to validate on (25.0%) is a training row too")
+    assert finding.message.startswith("1 validation row (25.0%) is also in the training rows")
 
 
 SMALL_TEXTS = st.lists(st.text("aAß ", max_size=4), max_size=12)
@@ -176,7 +176,7 @@ def test_a_label_with_a_typing_error_is_named_with_what_was_meant() -> None:
     typo, small = check_labels(labelled(*labels))
     assert typo == Finding(
         "label typo",
-        "1 label looks like a typing error",
+        "1 label looks like a typo",
         1,
         ("train.csv: row 41: 'postive' (2 rows), did you mean 'positive' (20 rows)?",),
     )
@@ -344,7 +344,7 @@ def test_answers(find: Find) -> None:
     ]
     valid = [Question("why", "a film", ("film",), 2)]
     assert find(QaObjective(rows, valid)) == {"missing answer": 1, "moved answer": 1}
-    with pytest.raises(InputError, match="and no other is; check the columns"):
+    with pytest.raises(InputError, match="no answer is in its context; check the columns"):
         find(QaObjective(rows[2:], valid))
 
 
@@ -352,15 +352,15 @@ def test_what_is_left_out_is_counted(find: Find) -> None:
     texts = MlmObjective(PlainTexts(["good", " ", ""], [("t.txt", line) for line in (1, 2, 3)]),
                       PlainTexts(["bad"]))  # fmt: skip
     assert find(texts) == {"empty text": 2}
-    assert texts.describe() == "from 1 texts, is validated on 1"
+    assert texts.describe() == "1 text, validated on 1"
     rows = [Question("who", " ", (), None), Question("what", "a film", ("film",), 2)]
     asked = QaObjective(rows, [Question("why", "a film", ("film",), 2)])
     assert find(asked) == {"empty text": 1}
-    assert asked.describe() == "from 1 questions, is validated on 1"
+    assert asked.describe() == "1 question, validated on 1"
     sentences = TaggedSentences([["good"], []], [[0], []], ("O", "B-X"))
     tagged = TagObjective(sentences, TaggedSentences([["bad"]], [[1]], ("O", "B-X")))
     assert find(tagged)["empty text"] == 1
-    assert tagged.describe().startswith("from 1 sentences, is validated on 1; ")
+    assert tagged.describe().startswith("1 sentence, validated on 1; ")
 
 
 def test_pairs_texts_and_problems(find: Find) -> None:

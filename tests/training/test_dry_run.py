@@ -63,7 +63,7 @@ class Slow:
         return Targets(torch.zeros(0), [], [])
 
 
-def test_a_teacher_is_cached_teacher_for_all_epochs(
+def test_a_teacher_is_asked_once_for_all_epochs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run, teacher = Run(tmp_path, epochs=50), Slow()

@@ -134,5 +134,5 @@ def test_other_heads_learn_on_a_frozen_encoder_too(
 
 def test_an_encoder_alone_cannot_be_frozen(make_model: Make, tmp_path: Path) -> None:
     lesson = EmbedObjective(scored(9, seed=1), scored(9, seed=2), RECIPE)
-    with pytest.raises(UsageError, match="--freeze encoder: leaves nothing that learns"):
+    with pytest.raises(UsageError, match="`freeze` encoder: leaves nothing to train"):
         learn(make_model(head="BaseModel"), lesson, tmp_path / "run", freeze="encoder")

@@ -103,7 +103,7 @@ def test_sizes_are_read() -> None:
     "text", ["", "dim", "dim=", "dim=0", "dim=-3", "dim=1.5", "width=3", "dim=3,", "dim=9999999"]
 )
 def test_sizes_that_cannot_be_are_refused(text: str) -> None:
-    with pytest.raises(UsageError, match=r"--student .*: write NAME=COUNT .* dim, n_layers"):
+    with pytest.raises(UsageError, match=r"`student` .*: give NAME=COUNT, .* dim, n_layers"):
         parse_sizes(text)
 
 
@@ -112,10 +112,12 @@ def test_a_width_that_the_heads_do_not_divide_is_refused(make_model: Make) -> No
     with pytest.raises(UsageError) as caught:
         started(folder, sizes={"n_heads": 3})
     assert str(caught.value) == (
-        "--student n_heads=3: 3 heads do not divide a width of 32; give a number that does, or "
-        "leave n_heads out"
+        "`student` n_heads=3: a width of 32 is not divisible by 3 heads; give another n_heads, or "
+        "none"
     )
-    with pytest.raises(UsageError, match="--student dim=40,n_heads=7: 7 heads do not divide"):
+    with pytest.raises(
+        UsageError, match="`student` dim=40,n_heads=7: a width of 40 is not divisible by 7 heads"
+    ):
         started(folder, sizes={"n_layers": 1, "n_heads": 7, "dim": 40})
 
 
@@ -133,7 +135,7 @@ def test_heads_that_are_left_out_are_as_wide_as_distilberts_or_nearly(
 
 @pytest.mark.parametrize("text", ["", "0,", "a", "0;2", "-1", "0-3", "0,,2", "0, 2"])
 def test_layers_that_are_no_numbers_are_refused(make_model: Make, text: str) -> None:
-    with pytest.raises(UsageError, match="write numbers with commas between, as 0,2,4"):
+    with pytest.raises(UsageError, match="give numbers separated by commas, as 0,2,4"):
         point(None, make_model(), student_layers=text)
 
 

@@ -91,7 +91,7 @@ def model_card(record: RunRecord) -> str:
         _data(record),
         *(["## Labels", _labels(record)] if record.train.labels else []),
         "## Training",
-        _command(record.command),
+        *([_command(record.command)] if record.command else []),
         _environment(record),
     ]
     return "\n\n".join(parts) + "\n"

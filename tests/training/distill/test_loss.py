@@ -302,11 +302,14 @@ def test_the_defaults_are_those_of_the_paper() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"temperature": 0.0}, "--temperature is 0"),
-        ({"temperature": math.inf}, "--temperature is inf; it must be finite"),
-        ({"alpha_ce": -1.0}, "--alpha-ce is -1.0; it must be finite, 0 or more"),
-        ({"alpha_hidden": math.nan}, "--alpha-hidden is nan"),
-        ({"alpha_ce": 0.0, "alpha_task": 0.0, "alpha_cos": 0.0}, "every --alpha is 0"),
+        ({"temperature": 0.0}, "`temperature` is 0"),
+        ({"temperature": math.inf}, "`temperature` is inf; it must be finite"),
+        ({"alpha_ce": -1.0}, "`alpha_ce` is -1.0; it must be finite, 0 or more"),
+        ({"alpha_hidden": math.nan}, "`alpha_hidden` is nan"),
+        (
+            {"alpha_ce": 0.0, "alpha_task": 0.0, "alpha_cos": 0.0},
+            "`alpha_ce` and all other weights are 0",
+        ),
     ],
 )
 def test_weights_that_cannot_be_are_refused(settings: dict[str, float], message: str) -> None:

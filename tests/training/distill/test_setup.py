@@ -226,7 +226,7 @@ def test_rows_that_are_drawn_otherwise_have_other_answers(
 
 
 def test_attention_is_not_kept(tiny_folder: Path, teacher: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="--teacher-cache keeps no attention"):
+    with pytest.raises(UsageError, match="`teacher_cache` cannot keep attention"):
         learn(
             tiny_folder, teacher, tmp_path / "run", cache=tmp_path / "c",
             weights={"alpha_attention": 1.0},
@@ -263,7 +263,9 @@ def test_a_run_interrupted_before_its_first_step_ends_as_an_unbroken_one(
         return finetune(
             StartingPoint(files=describe_folder("m", tiny_folder)), lesson, options=SHORT,
             folder=tmp_path / name, device="cpu",
-            teacher=DistillationPlan(files=describe_folder("t", teacher), cache=tmp_path / f"c{name}"),
+            teacher=DistillationPlan(
+                files=describe_folder("t", teacher), cache=tmp_path / f"c{name}"
+            ),
             **settings,
         )  # fmt: skip
 
@@ -339,7 +341,7 @@ def test_a_teacher_of_another_kind_is_refused(
     make_model: Make, tiny_folder: Path, tmp_path: Path, kind: str, named: str
 ) -> None:
     message = refused(tiny_folder, make_model(labels=LABELS, problem_type=kind), tmp_path)
-    assert f"the teacher's head is for {named}, the student's for one label" in message
+    assert f"the teacher predicts {named}, the student one label" in message
 
 
 @pytest.mark.parametrize("head", ["BaseModel", "QuestionAnswerer", "MaskedLanguageModel"])
@@ -364,14 +366,16 @@ def test_a_teacher_of_another_vocabulary_is_refused(
     words = (teacher / "vocab.txt").read_text().split("\n")
     words[10], words[11] = words[11], words[10]
     (teacher / "vocab.txt").write_text("\n".join(words))
-    assert "has another vocabulary than the student" in refused(tiny_folder, teacher, tmp_path)
+    assert "the teacher's tokenizer is not the student's" in refused(tiny_folder, teacher, tmp_path)
 
 
 def test_a_teacher_that_tells_capitals_apart_is_refused(
     make_model: Make, tiny_folder: Path, tmp_path: Path
 ) -> None:
     teacher = other_tokenizer(make_model("teacher", labels=LABELS), do_lower_case=False)
-    assert "or other rules for letters" in refused(tiny_folder, teacher, tmp_path)
+    assert "start from a model with the same vocabulary and case" in refused(
+        tiny_folder, teacher, tmp_path
+    )
     # What is no matter for the tokens is no reason.
     teacher = other_tokenizer(teacher, do_lower_case=True, clean_up_tokenization_spaces=False)
     learn(tiny_folder, teacher, tmp_path / "run", options=replace(SHORT, epochs=1))
@@ -382,7 +386,7 @@ def test_a_teacher_that_reads_less_than_the_student_is_refused(
 ) -> None:
     teacher = other_tokenizer(make_model("teacher", labels=LABELS), model_max_length=20)
     message = refused(tiny_folder, teacher, tmp_path)
-    assert "the teacher reads 20 tokens, the student 64; give --max-length 20" in message
+    assert "the teacher reads 20 tokens, the student 64; set `max_length` to 20" in message
     learn(
         tiny_folder, teacher, tmp_path / "run", start={"max_length": 20},
         options=replace(SHORT, epochs=1),

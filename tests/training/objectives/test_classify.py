@@ -47,7 +47,7 @@ def test_balanced_labels_weigh_the_same_together(make_model: Make) -> None:
     lesson = ClassifyObjective(ROWS, ROWS, ObjectiveOptions(class_weights="balanced"))
     assert lesson.weights() == [pytest.approx(20 / 2 / 8), pytest.approx(20 / 2 / 12)]
     rare = replace(ROWS, labels=[0] * 20)
-    assert replace(lesson, train=rare).weights() == [0.5, 10]
+    assert ClassifyObjective(rare, ROWS).weights() == [0.5, 10]
     objective, _ = objective_of(make_model(head="BaseModel"), lesson)
     outputs, wanted = torch.tensor([[0.3, -0.4]]), torch.tensor([0])
     torch.testing.assert_close(

@@ -173,8 +173,8 @@ def test_texts_are_the_same_if_they_are_to_the_model(make_model: Make) -> None:
     pairs = [TextPair("A film", "Good"), TextPair("the book", "good")]
     objective, _ = objective_of(make_model(head="BaseModel"), EmbedObjective(pairs, pairs, RECIPE))
     one, other = objective.examples([0, 1], epoch=0)
-    assert one.numbers[1] == other.numbers[1]
-    assert one.numbers[0] != other.numbers[0]
+    assert one.ids[1] == other.ids[1]
+    assert one.ids[0] != other.ids[0]
 
 
 def test_finding_counts_a_tie_against_the_right_one() -> None:
@@ -209,7 +209,7 @@ def test_the_command_from_pairs_to_vectors(
     run = ("finetune", "pairs.csv", "-m", folder, "--task", "embed", *columns, "--epochs", 1)
     code, _, err = distil(*run, "-o", "scored", "--device", "cpu")
     assert code == 0, err
-    assert "learns from 54 pairs with scores, is validated on 6; vectors: mean, normalized" in err
+    assert "on 54 pairs, validated on 6; loss: CoSENT; vectors: mean, normalized" in err
     assert "distil embed FILE -m scored" in err
     unscored = [line.partition(",")[2] for line in lines]
     Path("pairs.csv").write_text("one,other\n" + "".join(unscored))

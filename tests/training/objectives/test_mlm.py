@@ -15,6 +15,7 @@ from distilcli.tokenizer.loading import load_tokenizer
 from distilcli.tokenizer.tokenizer import Tokenizer
 from distilcli.training.datasets.mlm import PlainTexts
 from distilcli.training.objectives.mlm import Masking, MlmObjective
+from distilcli.training.options import ObjectiveOptions
 from tests.training.objectives._toy import assert_exact_resume, batch_of, learn, objective_of
 
 Make = Callable[..., Path]
@@ -66,7 +67,7 @@ def test_words_are_hidden_whole_and_in_the_right_shares(tokenizer: Tokenizer) ->
         assert len(window) == len(piece)
         places = window.places
         assert 0.1 <= len(places) / len(ids) <= 0.15 + 1 / len(ids)
-        assert example.hidden == [piece.input_ids[place] for place in places]
+        assert window.hidden == [piece.input_ids[place] for place in places]
         for place in range(len(piece)):
             if place not in places:
                 assert window.input_ids[place] == piece.input_ids[place]
@@ -87,7 +88,7 @@ def test_a_short_text_has_one_word_hidden_and_an_empty_one_none(tokenizer: Token
     (ids,) = tokenizer.ids(["film"])
     example = Masking(tokenizer).hide(Piece([special.cls, *ids, special.sep]), random.Random(0))
     assert example is not None
-    assert example.hidden == ids
+    assert example.pieces[0].hidden == ids
     unknown = Piece([special.cls, special.unk, special.sep])
     assert Masking(tokenizer).hide(unknown, random.Random(0)) is None
 
@@ -97,7 +98,7 @@ def test_what_is_hidden_is_drawn_from_seed_epoch_and_row(make_model: Make) -> No
 
     def hidden(*, seed: int = 0, epoch: int = 0) -> list[list[int]]:
         objective, _ = objective_of(
-            folder, MlmObjective(PlainTexts(lines), PlainTexts(lines), seed)
+            folder, MlmObjective(PlainTexts(lines), PlainTexts(lines), ObjectiveOptions(seed=seed))
         )
         examples = objective.examples([0, 1, 2], epoch=epoch)
         return [example.pieces[0].input_ids for example in examples]
@@ -117,7 +118,7 @@ def test_long_texts_are_learned_in_windows(make_model: Make) -> None:
 def test_perplexity_is_exp_of_the_loss(make_model: Make) -> None:
     lines = texts(7, seed=1)
     objective, model = objective_of(make_model(head="BaseModel"), MlmObjective(lines, lines))
-    examples = objective._valid
+    examples = objective._masked_valid
     with torch.no_grad():
         outputs = objective.outputs(model, batch_of(examples), examples)
     units = sum(map(objective.units, examples))
@@ -139,7 +140,7 @@ def test_a_fresh_head_is_tied_to_the_embeddings(make_model: Make, tmp_path: Path
 
 def test_texts_without_words_cannot_validate(make_model: Make) -> None:
     lesson = MlmObjective(PlainTexts(["good"]), PlainTexts(["\u4e00"]))
-    with pytest.raises(InputError, match="to validate on have no words"):
+    with pytest.raises(InputError, match="the validation texts have no words"):
         objective_of(make_model(head="BaseModel"), lesson)
 
 
@@ -151,7 +152,7 @@ def test_the_command_reads_plain_lines(
     run = ("finetune", "lines.txt", "-m", make_model(head="BaseModel"), "--task", "mlm")
     code, _, err = distil(*run, "-o", "m", "--epochs", 1, "--device", "cpu")
     assert code == 0, err
-    assert "learns from 27 texts, is validated on 3" in err
+    assert "on 27 texts, validated on 3" in err
     assert "try: distil fill FILE -m m" in err
     code, out, _ = distil("fill", "-m", "m", "--text", "the [MASK] was dull", "--device", "cpu")
     assert code == 0

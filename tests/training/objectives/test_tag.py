@@ -57,7 +57,7 @@ def test_a_word_is_learned_at_its_first_token(make_model: Make) -> None:
     objective, _ = objective_of(make_model(head="BaseModel"), TagObjective(rows, rows))
     (example,) = objective.examples([0], epoch=0)
     # [CLS] un ##like ##d film works [SEP]
-    assert example.places == [(0, 1), (0, 4), (0, 5)]
+    assert example.positions == [(0, 1), (0, 4), (0, 5)]
     assert example.labels == [0, 1, 0]
     assert objective.units(example) == 3
 
@@ -72,7 +72,7 @@ def test_a_long_sentence_is_learned_in_windows_each_word_once(make_model: Make) 
     assert len(example.pieces) > 4
     assert objective.sizes == [16 * len(example.pieces)]
     assert example.labels == rows.labels[0]
-    read = [example.pieces[window].input_ids[place] for window, place in example.places]
+    read = [example.pieces[window].input_ids[place] for window, place in example.positions]
     film, book, the = read[:3]
     assert read == [film, book, the] * 20
     with torch.no_grad():
@@ -103,7 +103,7 @@ def test_the_command(
     run = ("-m", make_model(head="BaseModel"), "--task", "tag", "--epochs", 1, "--device", "cpu")
     code, _, err = distil("finetune", "train.conll", *run, "-o", "m")
     assert code == 0, err
-    assert "learns from 18 sentences, is validated on 2; labels: O, B-THING, I-THING" in err
+    assert "on 18 sentences, validated on 2; labels: O, B-THING, I-THING" in err
     assert "try: distil tag FILE -m m" in err
     code, out, _ = distil("tag", "-m", "m", "--text", "the book", "--device", "cpu")
     assert (code, bool(out)) == (0, True)
