@@ -71,7 +71,7 @@ class FileOptions:
         return source
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)  # slots would break FileRun[Any](...)
 class FileRun(Generic[Value]):
     """One run of a predictor over rows.
 
