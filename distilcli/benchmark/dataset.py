@@ -56,7 +56,7 @@ class DatasetPlan:
         """Open the rows; raise `InputError` or `UsageError` if they cannot be read."""
         source = open_rows([self.file], **self.reading)
         if source.is_stream:
-            raise UsageError(f"`dataset` {self.file}: a benchmark reads files only; name one")
+            raise UsageError(f"`dataset` {self.file}: a benchmark reads only files; name one")
         return source
 
 

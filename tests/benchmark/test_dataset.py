@@ -29,7 +29,7 @@ def rows(tmp_path: Path) -> Path:
 
 
 def test_every_stage_has_its_time(rows: Path, tiny_folder: Path) -> None:
-    plan = DatasetPlan(file=str(rows), model=str(tiny_folder), device="cpu", limit=20)
+    plan = DatasetPlan(file=str(rows), model=str(tiny_folder), device="cpu", reading={"limit": 20})
     (found,) = run_dataset(plan, note=nothing, warn=nothing).results
     assert (found.rows, found.failed_rows) == (20, 0)
     assert found.done == "rows are classified by the model's head"
@@ -140,7 +140,7 @@ def test_rows_that_cannot_be_read(tmp_path: Path, tiny_folder: Path, rows: Path)
     with pytest.raises(InputError, match="no such file"):
         refused(tmp_path / "no.csv")
     with pytest.raises(InputError, match="other"):
-        refused(rows, text_column="other")
+        refused(rows, reading={"text_column": "other"})
     with pytest.raises(UsageError, match="reads only files"):
         refused("-")
     empty = tmp_path / "empty.csv"
