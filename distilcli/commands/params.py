@@ -36,6 +36,7 @@ def params(
     from distilcli.checkpoint.report import describe, difference_report, parameter_report
 
     console = Console(quiet=quiet)
+    console.show_downloads()
     described = describe(model, offline=offline)
     console.note(f"model: {described.files.name}")
     if check:

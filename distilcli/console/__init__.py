@@ -20,11 +20,14 @@ Record = Mapping[str, object]
 
 
 class Console:
-    """Prints for one command, downloads included; with `quiet` only warnings and data."""
+    """Prints for one command; with `quiet` only data and warnings."""
 
     def __init__(self, *, quiet: bool = False) -> None:
         self.quiet = quiet
-        downloads.show = downloads.unseen if quiet else _download_bar
+
+    def show_downloads(self) -> None:
+        """Show a bar for each download of a model from now on, unless quiet."""
+        downloads.show = downloads.unseen if self.quiet else _download_bar
 
     def note(self, *messages: str) -> None:
         """Write useful facts to stderr, a line each."""

@@ -42,7 +42,7 @@ def show_evaluation(
         shown = [one.record() for one in report.slices[:_MOST_SLICES]]
         console.show(shown, document={}, title=f"by {by}", table_format="table")
         if left > 0:
-            console.note(f"and {left:,} more; all with --format tsv or json")
+            console.note(f"and {left:,} more; all with `table_format` tsv or json")
 
 
 def show_row_notes(console: Console, outcome: "Outcome") -> None:

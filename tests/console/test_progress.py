@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from distilcli import downloads
+from distilcli.app import main
 from distilcli.console import Console
 from distilcli.console.progress import download_bar, rows_progress
 from distilcli.rows.reader import RowSource, open_rows
@@ -96,18 +97,28 @@ def test_how_far_a_download_is(terminal: Terminals) -> None:
 
 def test_downloads_are_shown_unless_it_is_quiet(terminal: Terminals) -> None:
     _, err = terminal(80)
-    Console(quiet=True)
+    Console(quiet=True).show_downloads()
     with downloads.show("org/model") as tell:
         tell(1, 2)
     assert err.getvalue() == ""
-    Console()
+    Console().show_downloads()
     with downloads.show("org/model") as tell:
         tell(1, 2)
         wait_for(err, "50%")
 
 
 def test_a_log_has_no_bar_of_a_download(capsys: pytest.CaptureFixture[str]) -> None:
-    Console()
+    Console().show_downloads()
     with downloads.show("org/model") as tell:
         tell(1, 2)
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("command", ["params", "classify --text a -m", "tokenize --text a -m"])
+@pytest.mark.parametrize("quiet", [True, False])
+def test_commands_show_downloads(
+    monkeypatch: pytest.MonkeyPatch, tiny_folder: Path, command: str, quiet: bool
+) -> None:
+    monkeypatch.setattr(downloads, "show", downloads.unseen)
+    assert main([*command.split(), str(tiny_folder), *["-q"] * quiet]) == 0
+    assert (downloads.show is downloads.unseen) is quiet

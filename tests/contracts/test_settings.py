@@ -34,7 +34,6 @@ TO_MEND = {"finetune": "alpha"}
 
 # Modules whose messages still name flags and not settings.
 TO_CONVERT = """
-console.evaluation
 engine.workers
 model.device
 model.inference
