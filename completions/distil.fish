@@ -28,7 +28,7 @@ complete --command distil --condition '__distil_runs bench' --long-option sweep 
 complete --command distil --condition '__distil_runs bench' --long-option vs --exclusive --arguments 'embed entities mini qa sentiment (__fish_complete_directories)' --description 'Alternate with another model, and give ratios'
 complete --command distil --condition '__distil_runs bench' --long-option rounds --exclusive --description 'Rounds in which the models alternate (default: 5)'
 complete --command distil --condition '__distil_runs bench' --long-option seconds --exclusive --description 'Time per setting, for latency and for the rate; at least 10 timings (default: 3)'
-complete --command distil --condition '__distil_runs bench' --long-option profile --exclusive --arguments '(__fish_complete_directories)' --description 'Show which operators take the time, and write a trace for chrome://tracing into this folder (or file .json)'
+complete --command distil --condition '__distil_runs bench' --long-option profile --exclusive --arguments '(__fish_complete_directories)' --description 'Show the time by operator, and write a trace for chrome://tracing to this folder (or .json file)'
 complete --command distil --condition '__distil_runs bench' --long-option dataset --require-parameter --force-files --description 'Measure a whole run over these rows instead, by stage, from reading to writing'
 complete --command distil --condition '__distil_runs bench' --long-option model --short-option m --exclusive --arguments 'embed entities mini qa sentiment (__fish_complete_directories)' --description 'A built-in model, a folder, a hub id (org/name@revision), or distilbert-base or bert-base for that shape with random weights'
 complete --command distil --condition '__distil_runs bench' --long-option device --exclusive --description 'auto, cpu, cuda, cuda:N or mps'
@@ -308,7 +308,7 @@ complete --command distil --condition '__distil_runs finetune' --long-option sta
 complete --command distil --condition '__distil_runs finetune' --long-option help --short-option h --description 'Show this message and exit'
 complete --command distil --condition '__distil_runs finetune' --force-files
 
-complete --command distil --condition '__distil_runs params' --long-option diff --require-parameter --force-files --arguments 'embed entities mini qa sentiment' --description 'Show the tensors in which MODEL and OTHER differ instead'
+complete --command distil --condition '__distil_runs params' --long-option diff --require-parameter --force-files --arguments 'embed entities mini qa sentiment' --description 'Compare MODEL with OTHER: totals, then the tensors that differ'
 complete --command distil --condition '__distil_runs params' --long-option by --exclusive --keep-order --arguments 'module layer tensor' --description 'What each line counts'
 complete --command distil --condition '__distil_runs params' --long-option check --description 'Read all weights and fail if one is infinite or NaN'
 complete --command distil --condition '__distil_runs params' --long-option format --exclusive --keep-order --arguments 'auto table tsv csv json' --description 'Format of the result (auto: a table on a terminal, else TSV)'
