@@ -1,4 +1,4 @@
-"""Which files hold predictions, told by their names; free of torch."""
+"""Which files hold predictions, by their names; free of torch."""
 
 from pathlib import Path
 

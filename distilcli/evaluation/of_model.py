@@ -41,7 +41,7 @@ def open_model(
 ) -> ModelSubject:
     """Find a model and, without a `task`, the one that its head is for.
 
-    Raises `ModelError` if there is no such model, or if it has no head to be evaluated.
+    Raises `ModelError` if the model does not exist or has no head to be evaluated.
     """
     if task is not None:
         return ModelSubject(name, task_spec(task), source)

@@ -124,7 +124,7 @@ def open_subject(
 ) -> Subject:
     """Find out what is evaluated, and on which task; no model is loaded yet.
 
-    Raises `DistilError` if there is no such model, or if nothing says what was predicted.
+    Raises `DistilError` if the model does not exist, or if nothing says what was predicted.
     """
     if data is None or is_predictions(subject, has_data=True):
         return open_predictions(subject, predictions, data, task=task, prefix=prefix)

@@ -1,4 +1,4 @@
-"""Rows told by their texts, in 8 bytes each: which rows of a file are in another one.
+"""Keys of rows by their texts, 8 bytes each, to find rows of one file in another.
 
 Texts that differ in case and white space alone are the same.
 """

@@ -363,3 +363,32 @@ def test_statistics_never_replace_rows_to_learn_from(run: Distil, name: str) -> 
     assert code == 2
     assert "--stats would replace this input" in err
     assert Path(name).read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "options", "message"),
+    [
+        ("x.conll", "EU B-ORG\nis O\n", (), "CoNLL has a label for each word; give --task tag"),
+        (
+            "x.csv", "prompt,label\np,A\n", ("--task", "choose"),
+            "no column 'options' in x.csv; name it with --options-column",
+        ),
+        (
+            "x.csv", "words,options,label\np,[],A\n", ("--task", "choose"),
+            "no column 'prompt' in x.csv; name it with --text-column",
+        ),
+        (
+            "x.jsonl", '{"question": "q", "context": "c", "answers": null}\n', ("--task", "qa"),
+            "no answer is given; an empty list says that there is none",
+        ),
+    ],
+)  # fmt: skip
+def test_the_way_out_is_an_option_of_finetune(
+    distil: Distil, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    name: str, content: str, options: tuple[str, ...], message: str,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    Path(name).write_text(content)
+    code, out, err = distil("finetune", name, "-o", "run", *options, "-q")
+    assert (code, out) == (3, "")
+    assert message in err
