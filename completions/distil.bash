@@ -111,17 +111,17 @@ _distil() {
         'evaluate')
             if [[ $options ]]; then
                 case $previous in
-                    --text-column | -c | --pair-column | --label-column | --label-separator | --options-column | --option-columns | --prefix | --min | --max | --by | --confidence | --map | --threshold | --limit | --input-format | --delimiter | --encoding | --max-length | --stride | --device | --min-agreement | --batch | --max-tokens | --threads) _distil_free; return ;;
-                    --task) _distil_words 'classify multilabel regress tag qa mlm embed choose'; return ;;
                     --errors | --stats) _distil_paths -f; return ;;
                     --format) _distil_words 'auto table tsv csv json'; return ;;
+                    --limit | --input-format | --delimiter | --encoding | --text-column | -c | --pair-column | --label-column | --label-separator | --options-column | --option-columns | --prefix | --min | --max | --by | --confidence | --map | --threshold | --max-length | --stride | --device | --min-agreement | --batch | --max-tokens | --threads) _distil_free; return ;;
                     --on-error) _distil_words 'stop skip'; return ;;
+                    --task) _distil_words 'classify multilabel regress tag qa mlm embed choose'; return ;;
                     --long) _distil_words 'truncate window error'; return ;;
                     --window-pooling) _distil_words 'mean max first'; return ;;
                     --precision) _distil_words 'fp32 tf32 bf16 fp16 int8'; return ;;
                 esac
                 if [[ $current == -* ]]; then
-                    _distil_words '--text-column -c --pair-column --label-column --label-separator --options-column --option-columns --prefix --task --min --max --by --confidence --map --threshold --threshold-search --calibrate --errors --force --format --limit --on-error --input-format --no-header --delimiter --encoding --long --max-length --stride --window-pooling --device --precision --min-agreement --offline --batch --max-tokens --threads --quiet -q --json --stats --help -h'; return
+                    _distil_words '--errors --force --format --limit --on-error --input-format --no-header --delimiter --encoding --text-column -c --pair-column --label-column --label-separator --options-column --option-columns --prefix --task --min --max --by --confidence --map --threshold --threshold-search --calibrate --long --max-length --stride --window-pooling --device --precision --min-agreement --offline --batch --max-tokens --threads --quiet -q --json --stats --help -h'; return
                 fi
             fi
             _distil_free ;;
