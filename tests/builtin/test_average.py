@@ -29,7 +29,7 @@ def test_the_mean_of_three_runs_is_a_model(make_model: Callable[..., Path], tmp_
 
 def test_runs_of_two_shapes_have_no_mean(make_model: Callable[..., Path], tmp_path: Path) -> None:
     runs = [make_model("two"), make_model("three", n_layers=3)]
-    with pytest.raises(ModelError, match=r"three: is of another shape than .*two"):
+    with pytest.raises(ModelError, match=r"three: has another architecture than .*two"):
         average(runs, tmp_path / "mean")
     assert not (tmp_path / "mean").exists()
 
@@ -40,5 +40,5 @@ def test_nothing_is_overwritten_and_one_run_is_too_few(
     run = make_model()
     with pytest.raises(UsageError, match="exists; give another folder"):
         average([run, run], run)
-    with pytest.raises(UsageError, match="two runs or more"):
+    with pytest.raises(UsageError, match="at least two runs"):
         average([run], tmp_path / "mean")

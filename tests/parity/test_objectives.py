@@ -102,7 +102,7 @@ def test_tag(make_model: Make, model_type: str) -> None:
     loss, examples = ready(folder, TagObjective(rows, rows))
     labels = torch.full_like(batch_of(examples).input_ids, IGNORED)
     for row, example in enumerate(examples):
-        for (_, place), label in zip(example.places, example.labels, strict=True):
+        for (_, place), label in zip(example.positions, example.labels, strict=True):
             labels[row, place] = label
     expected = theirs("TokenClassification", folder, examples, labels=labels)
     torch.testing.assert_close(loss, expected)
@@ -134,7 +134,7 @@ def test_mlm(make_model: Make, model_type: str) -> None:
     loss, examples = ready(folder, MlmObjective(PlainTexts(TEXTS), PlainTexts(TEXTS)))
     labels = torch.full_like(batch_of(examples).input_ids, IGNORED)
     for row, example in enumerate(examples):
-        labels[row, example.pieces[0].places] = torch.tensor(example.hidden)
+        labels[row, example.pieces[0].places] = torch.tensor(example.pieces[0].hidden)
     torch.testing.assert_close(loss, theirs("MaskedLM", folder, examples, labels=labels))
 
 

@@ -1,7 +1,9 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from distilcli.training.batches import epoch_batches
+from distilcli.training.batches import StepPlan, epoch_batches
+from distilcli.training.options import TrainingOptions
 
 LENGTHS = st.lists(st.integers(1, 60), max_size=200)
 
@@ -44,3 +46,21 @@ def test_rows_of_like_length_go_together_and_lengths_are_mixed_over_the_epoch() 
     longest = [max(lengths[i] for i in batch) for batch in batches]
     assert longest != sorted(longest)
     assert longest != sorted(longest, reverse=True)
+
+
+def test_a_plan_goes_on_after_any_step() -> None:
+    plan = StepPlan([4] * 25, TrainingOptions(epochs=2, token_budget=12, accumulate=2))
+    steps = list(plan.after(0))
+    assert len(steps) == plan.total == len(plan.of_epoch(0)) + len(plan.of_epoch(1))
+    assert sorted(i for epoch, step in steps if epoch for batch in step for i in batch) == list(
+        range(25)
+    )
+    assert list(plan.after(7)) == steps[7:]
+
+
+@pytest.mark.parametrize(("every", "evaluated"), [(None, {5, 10}), (4, {4, 8, 10}), (5, {5, 10})])
+def test_a_plan_ends_with_an_evaluation(every: int | None, evaluated: set[int]) -> None:
+    options = TrainingOptions(epochs=2, token_budget=12, accumulate=2, evaluate_every=every)
+    plan = StepPlan([4] * 25, options)
+    assert {step for step in range(1, plan.total + 1) if plan.is_evaluated(step)} == evaluated
+    assert plan.evaluations == len(evaluated)

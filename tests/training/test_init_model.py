@@ -65,7 +65,7 @@ def test_layers_of_a_bert_become_those_of_a_distilbert(make_model: Make) -> None
 def test_a_student_starts_from_half_of_its_teacher_unless_told_otherwise(make_model: Make) -> None:
     teacher, other = make_model("teacher"), make_model("other", seed=1)
     assert point(None, teacher).layers == (0,)
-    assert point(None, teacher).files.name == "t"
+    assert point(None, teacher).files.folder == teacher
     assert point(None, teacher, student_layers="1").layers == (1,)
     named = point(other, teacher)
     assert (named.layers, named.fold, named.files.folder) == (None, False, other)

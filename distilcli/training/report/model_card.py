@@ -136,7 +136,7 @@ def _use(record: RunRecord) -> str:
     spec = TASKS[record.task]
     predictor = spec.predictor.rpartition(":")[2]
     return (
-        f"```sh\ndistil {spec.example} --model DIR\n```\n\n"
+        f"```sh\ndistil {spec.example} -m DIR\n```\n\n"
         f"or, in Python, `distilcli.{predictor}(DIR)`, where `DIR` is this folder. "
         "`transformers` can load it too."
     )

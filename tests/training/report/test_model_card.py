@@ -72,7 +72,7 @@ def test_each_task_says_how_its_model_is_used(task: str) -> None:
     assert front_matter(text)["pipeline_tag"]
     used = text.partition("`distilcli.")[2].partition("(")[0]
     assert used in python_face
-    assert "--model DIR\n```" in text
+    assert " -m DIR\n```" in text
 
 
 def test_a_person_reads_what_it_is_and_how_good() -> None:
