@@ -34,7 +34,6 @@ TO_MEND: dict[str, str] = {}
 
 # Modules whose messages still name flags and not settings.
 TO_CONVERT = """
-benchmark.dataset
 benchmark.gates
 benchmark.profiling
 benchmark.runner
@@ -47,7 +46,6 @@ console.tokens
 engine.workers
 model.device
 model.inference
-model.loading
 model.pooling
 model.precision
 model.surgery
