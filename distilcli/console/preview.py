@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from distilcli.rows.row import Row
-    from distilcli.rows.writer import AddedNames
+    from distilcli.rows.row_writer import AddedNames
 
 _GAP = 2  # spaces between two columns
 _MIN_TEXT, _MAX_TEXT = 24, 100

@@ -5,7 +5,7 @@ import pytest
 
 from distilcli.console.preview import Preview
 from distilcli.rows.row import Row
-from distilcli.rows.writer import AddedNames
+from distilcli.rows.row_writer import AddedNames
 from tests.console.conftest import Terminal
 
 Terminals = Callable[..., tuple[Terminal, Terminal]]

@@ -9,7 +9,7 @@ from distilcli.app import COMMANDS, flags_of
 
 _FLAG = re.compile(r"(?<![\w-])--[a-z][a-z0-9]*(?:-[a-z0-9]+)*(?![\w-]|=\*)")
 _SETTING = re.compile(r"`([a-z][a-z0-9_]*)`")
-_COMMAND_LINE = re.compile(r"\bdistil [a-z]+(?: [^`;\n]*)?")
+_COMMAND_LINE = re.compile(r"\bdistil (?:[a-z]+|…)(?: [^`;\n]*)?")
 COMMON = {"--help", "--version"}
 
 

@@ -37,7 +37,6 @@ TO_CONVERT = """
 engine.workers
 model.device
 model.inference
-model.loading
 model.pooling
 model.precision
 model.surgery
