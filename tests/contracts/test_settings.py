@@ -50,7 +50,6 @@ console.benchmark
 console.evaluation
 console.summary
 console.tokens
-engine.workers
 evaluation.calibrate
 evaluation.of_model
 evaluation.of_predictions
@@ -61,12 +60,6 @@ evaluation.results.multilabel
 evaluation.results.qa
 evaluation.tasks
 gold.cells
-model.device
-model.inference
-model.loading
-model.pooling
-model.precision
-model.surgery
 predictors.embedder
 predictors.int8_check
 predictors.tagger
