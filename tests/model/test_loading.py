@@ -153,7 +153,7 @@ def test_a_weight_under_two_names_is_refused(make_model: Make) -> None:
     name = "embeddings.LayerNorm.weight"
     rewrite(folder, lambda w: w | {f"bert.{name}": torch.zeros(32)})
     message = refusal(folder)
-    assert f"{name} a second time under another name" in message
+    assert f"{name} twice, under two names" in message
 
 
 def as_pickle(folder: Path, content: object) -> None:
