@@ -1,4 +1,4 @@
-"""Ctrl-C that waits for a safe moment, and a request to end that lets files be cleaned up."""
+"""Ctrl-C that waits for a safe moment, and signals that let files be cleaned up."""
 
 import signal
 import threading
@@ -9,12 +9,12 @@ from types import FrameType
 
 
 class Interrupted(KeyboardInterrupt):
-    """A Ctrl-C that has waited for a safe moment."""
+    """A Ctrl-C that waited for a safe moment."""
 
 
 @dataclass(slots=True)
 class Interrupt:
-    """Whether somebody has asked to stop."""
+    """Whether Ctrl-C was pressed."""
 
     asked: bool = False
 
@@ -24,9 +24,9 @@ _waiting: list[Interrupt] = []
 
 @contextmanager
 def deferred_interrupt() -> Iterator[Interrupt]:
-    """Let the first Ctrl-C wait for `stop_if_asked`; the second raises KeyboardInterrupt as usual.
+    """Defer the first Ctrl-C to `stop_if_asked`; a second raises KeyboardInterrupt as usual.
 
-    Signals reach the main thread alone; elsewhere nothing is deferred.
+    Signals reach only the main thread; on others nothing is deferred.
     """
     interrupt = Interrupt()
     if threading.current_thread() is not threading.main_thread():
@@ -48,17 +48,17 @@ def deferred_interrupt() -> Iterator[Interrupt]:
 
 
 def stop_if_asked() -> None:
-    """Raise `Interrupted` if a Ctrl-C waits: this is a safe moment."""
+    """Raise `Interrupted` if a Ctrl-C waits; call it at safe moments."""
     if any(interrupt.asked for interrupt in _waiting):
         raise Interrupted
 
 
 @contextmanager
 def exit_on_signals() -> Iterator[None]:
-    """Turn SIGTERM and SIGHUP into `SystemExit` with 128 + their number, as a shell reports them.
+    """Turn SIGTERM and SIGHUP into `SystemExit` with 128 + their number, as shells report them.
 
-    One that is ignored (`nohup`) or has a handler already is left alone, and so are all of them
-    outside the main thread. Once the exit is on its way, further ones do not disturb it.
+    A signal that is ignored (`nohup`) or already has a handler is left alone, and so are both
+    outside the main thread. Once the exit has begun, further signals are ignored.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -1,6 +1,6 @@
-"""What a run did and what it cost: rows, tokens, time per batch, memory.
+"""Statistics of a run: rows, tokens, time per batch, memory.
 
-One `RunStats` goes with a run from the first row to the summary. Worker threads add to it while
+One `RunStats` accompanies a run from the first row to the summary. Worker threads add to it while
 the caller polls it for a progress line, so every count is kept under one lock. Its size does not
 grow with the run.
 """
@@ -11,21 +11,22 @@ import threading
 import time
 from collections.abc import Sequence
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from distilcli.memory import peak_memory_bytes
+
+T = TypeVar("T")
 
 _PERCENTILES = (50, 95, 99)
 
 
 class RunStats:
-    """Counts of one run, safe to add to from any thread and to read at any time.
+    """Counts of one run; any thread may add to them or read them at any time.
 
-    `rows` counts every row that is done, failed ones included; `skipped` are those of the
-    `failed` that were left out of the output. `tokens` are real ids that the model has seen, of
-    the `encoded_tokens` that wait or are done; `positions` is what it computed, padding included
-    (B x T of every batch). `load_seconds` is for the caller to
-    set once the model is loaded; it is not part of `seconds`.
+    `rows` counts every finished row, failed ones included; `skipped` are the failed rows that were
+    left out of the output. `tokens` are those that the model has read, out of `encoded_tokens`;
+    `positions` includes padding (B x T of every batch). The caller sets `load_seconds` once the
+    model is loaded; it is not part of `seconds`.
     """
 
     def __init__(self, *, device: str = "cpu", load_seconds: float | None = None) -> None:
@@ -45,11 +46,11 @@ class RunStats:
         self.finished_at: datetime | None = None
         self._began = 0.0
         self._ended: float | None = None
-        self._latencies = Reservoir()
+        self._latencies: Reservoir[float] = Reservoir()
         self._lock = threading.Lock()
 
     def start(self) -> None:
-        """Start the clock; a run that goes on after `finish` keeps its first start."""
+        """Start the clock; a run that continues after `finish` keeps its first start."""
         with self._lock:
             if self.started_at is None:
                 self.started_at = datetime.now(timezone.utc)
@@ -57,13 +58,13 @@ class RunStats:
             self.finished_at = self._ended = None
 
     def finish(self) -> None:
-        """Stop the clock: `seconds` and the rates hold still from here on."""
+        """Stop the clock, and so `seconds` and the rates."""
         with self._lock:
             self.finished_at = datetime.now(timezone.utc)
             self._ended = time.perf_counter()
 
     def add_rows(self, rows: int, *, failed: int = 0, skipped: int = 0, truncated: int = 0) -> None:
-        """Count rows that are done, and how many of them failed, were left out, were cut short."""
+        """Count finished rows, and how many of them failed, were skipped or were truncated."""
         with self._lock:
             self.rows += rows
             self.failed += failed
@@ -71,18 +72,18 @@ class RunStats:
             self.truncated += truncated
 
     def note_error(self, error: str) -> None:
-        """Keep the first error of a row, to be shown with the counts."""
+        """Keep the first error of a row, to show with the counts."""
         with self._lock:
             if self.first_error is None:
                 self.first_error = error
 
     def add_encoded(self, tokens: int) -> None:
-        """Count tokens that are on their way to the model."""
+        """Count tokens on their way to the model."""
         with self._lock:
             self.encoded_tokens += tokens
 
     def add_batch(self, *, tokens: int, positions: int, seconds: float) -> None:
-        """Count one batch: its real ids, its ids with padding, and how long it took."""
+        """Count one batch: its tokens, its positions with padding, and its time."""
         with self._lock:
             self.batches += 1
             self.tokens += tokens
@@ -90,35 +91,35 @@ class RunStats:
             self._latencies.add(seconds)
 
     def add_halving(self) -> None:
-        """Count one batch that did not fit in memory and was cut in two."""
+        """Count one batch that did not fit in memory and was halved."""
         with self._lock:
             self.halvings += 1
 
     @property
     def seconds(self) -> float:
-        """Wall time from `start` to `finish`, or to now while the run goes on."""
+        """Wall time from `start` to `finish`, or to now during the run."""
         if self.started_at is None:
             return 0.0
         return (time.perf_counter() if self._ended is None else self._ended) - self._began
 
     @property
     def rows_per_second(self) -> float:
-        """Rows done per second of wall time."""
+        """Rows per second of wall time."""
         return _ratio(self.rows, self.seconds)
 
     @property
     def tokens_per_second(self) -> float:
-        """Real tokens, padding not counted, per second of wall time."""
+        """Tokens, without padding, per second of wall time."""
         return _ratio(self.tokens, self.seconds)
 
     @property
     def padding_share(self) -> float:
-        """The part of the computed positions that was padding, 0 to 1."""
+        """The share of computed positions that was padding, 0 to 1."""
         return _ratio(self.positions - self.tokens, self.positions)
 
     @property
     def done_share(self) -> float:
-        """The part, 0 to 1, of what was encoded that the model is done with."""
+        """The share of encoded tokens that the model has read, 0 to 1."""
         return _ratio(self.tokens, self.encoded_tokens)
 
     @property
@@ -132,7 +133,7 @@ class RunStats:
         }
 
     def as_dict(self) -> dict[str, Any]:
-        """Give all figures as plain JSON values; the keys are part of the command's contract."""
+        """Return the statistics as plain JSON values; the keys are part of the contract."""
         return {
             "device": self.device,
             "started_at": _iso(self.started_at),
@@ -156,29 +157,29 @@ class RunStats:
         }
 
 
-class Reservoir:
-    """A sample of a stream in bounded memory: all of it up to `capacity`, then a uniform draw.
+class Reservoir(Generic[T]):
+    """A uniform sample of at most `capacity` values of a stream (Vitter's algorithm R).
 
-    The draw (Vitter's algorithm R) is seeded, so that the same stream gives the same sample.
+    It is seeded, so that the same stream gives the same sample.
     """
 
     def __init__(self, *, capacity: int = 8192, seed: int = 0) -> None:
-        self.values: list[float] = []
+        self.values: list[T] = []
         self._capacity = capacity
         self._seen = 0
         self._random = random.Random(seed)
 
-    def add(self, value: float) -> None:
-        """Take one value of the stream into account."""
+    def add(self, value: T) -> None:
+        """Add one value of the stream."""
         self._seen += 1
         if len(self.values) < self._capacity:
             self.values.append(value)
-        elif (place := self._random.randrange(self._seen)) < self._capacity:
-            self.values[place] = value
+        elif (index := self._random.randrange(self._seen)) < self._capacity:
+            self.values[index] = value
 
 
 def percentile(ordered: Sequence[float], percent: float) -> float:
-    """Give the nearest-rank percentile of ascending values: always one that was observed."""
+    """Return the nearest-rank percentile of ascending values: always one of them."""
     return ordered[max(0, math.ceil(percent / 100 * len(ordered)) - 1)]
 
 

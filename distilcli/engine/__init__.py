@@ -1,4 +1,4 @@
-"""The one engine that carries rows through a model in batches."""
+"""The engine that runs rows through a model in batches."""
 
 from distilcli.engine.batching import Batch, Piece
 from distilcli.engine.engine import Engine

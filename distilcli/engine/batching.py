@@ -1,7 +1,7 @@
-"""From pieces of many lengths to tensors with little padding.
+"""From pieces of different lengths to tensors with little padding.
 
-A piece is one sequence for the model. Pieces of like length go together: they are ordered longest
-first, cut into batches by a token budget, and each batch is padded to its own longest piece.
+A piece is one sequence for the model. Pieces are sorted longest first and cut into batches by a
+token budget; each batch is padded to its longest piece.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ from torch import Tensor
 class Piece:
     """One sequence for the model: a whole row, or one window of a long row.
 
-    A task that needs to know more of a sequence when it runs the model subclasses it.
+    A task that needs more about a sequence when it runs the model subclasses it.
     """
 
     input_ids: list[int]
@@ -28,28 +28,28 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Pieces side by side: B of them, padded at the end to the longest, T."""
+    """B pieces, padded at the end to the length T of the longest."""
 
     input_ids: Tensor  # (B, T) int64
-    attention_mask: Tensor | None  # (B, T) int64, 1 for real ids; None where nothing is padded
-    token_type_ids: Tensor | None  # (B, T) int64; None where the task gives none
-    pieces: Sequence[Piece]  # the B pieces themselves
+    attention_mask: Tensor | None  # (B, T) int64, 1 for tokens; None without padding
+    token_type_ids: Tensor | None  # (B, T) int64; None if the task has none
+    pieces: Sequence[Piece]
 
 
 def padded_size(lengths: Sequence[int]) -> int:
-    """Count the positions that a batch of these lengths takes: B x T."""
+    """Return the number of positions of a batch with these lengths: B x T."""
     return len(lengths) * max(lengths)
 
 
 def cut_batches(
     lengths: Sequence[int], *, max_tokens: int, max_rows: int | None
 ) -> Iterator[list[int]]:
-    """Yield the positions in `lengths` of each batch, longest pieces first, equals in order.
+    """Yield the indices into `lengths` of each batch, longest first, ties in order.
 
-    A batch takes at most `max_tokens` positions, padding included, and `max_rows` pieces, but
-    always one piece, however long.
+    A batch has at most `max_tokens` positions, padding included, and `max_rows` pieces, but always
+    at least one piece.
     """
-    order = sorted(range(len(lengths)), key=lambda position: -lengths[position])
+    order = sorted(range(len(lengths)), key=lambda index: -lengths[index])
     start = 0
     while start < len(order):
         longest = max(1, lengths[order[start]])
@@ -61,29 +61,29 @@ def cut_batches(
 
 
 def pad(pieces: Sequence[Piece], *, pad_token_id: int, device: torch.device) -> Batch:
-    """Set pieces side by side on the device; all of them have token types, or none has.
+    """Make a batch of pieces on the device; all of them have token types, or none has.
 
-    What goes to a CUDA device goes from pinned memory, so that the host does not wait for it.
+    Copies to a CUDA device start from pinned memory, so that the host does not wait for them.
     """
     is_cuda = device.type == "cuda"
     lengths = [len(piece) for piece in pieces]
     longest = max(lengths)
-    # A tensor's own operators, unlike lists, let other threads go on.
+    # Tensor operators release the GIL; loops over lists do not.
     mask = torch.arange(longest) < torch.tensor(lengths)[:, None]  # (B, T)
 
-    def sent(x: Tensor) -> Tensor:
+    def send(x: Tensor) -> Tensor:
         return x.pin_memory().to(device, non_blocking=True) if is_cuda else x.to(device)
 
-    def tensor(rows: list[list[int]], filler: int) -> Tensor:
-        ids = torch.full(mask.shape, filler, dtype=torch.int64)
-        return sent(ids.masked_scatter_(mask, torch.tensor(list(chain.from_iterable(rows)))))
+    def tensor(rows: list[list[int]], padding: int) -> Tensor:
+        ids = torch.full(mask.shape, padding, dtype=torch.int64)
+        return send(ids.masked_scatter_(mask, torch.tensor(list(chain.from_iterable(rows)))))
 
     token_types = [p.token_type_ids for p in pieces if p.token_type_ids is not None]
     if token_types and len(token_types) < len(pieces):
         raise ValueError("a batch mixes pieces with and without token_type_ids")
     return Batch(
         input_ids=tensor([piece.input_ids for piece in pieces], pad_token_id),
-        attention_mask=(sent(mask.to(torch.int64)) if min(lengths) < longest else None),
+        attention_mask=(send(mask.to(torch.int64)) if min(lengths) < longest else None),
         token_type_ids=tensor(token_types, 0) if token_types else None,
         pieces=pieces,
     )

@@ -1,11 +1,14 @@
-"""The engine: rows in, rows out, in the same order, through a model in batches.
+"""The engine: rows go through a model in batches and come out in the same order.
 
     reader thread -> ReadAhead -> Feeder thread (encode, sort, cut) -> Workers (pad, forward)
                   -> the caller's thread (decode, in input order)
 
-Rows travel in windows. The caller's thread opens a new window whenever it takes one that is done,
-so the windows in flight, one more than there are workers, bound the memory of a run whatever the
-length of the input, and no worker idles between two of them.
+Rows travel in windows. The caller's thread opens a new window whenever it takes a finished one, so
+the windows in flight, one more than workers, bound the memory of a run whatever the length of the
+input, and no worker idles between windows.
+
+A row's outputs are the same in any batch and window and on any number of threads, up to rounding:
+kernels sum in another order for other shapes and threads.
 """
 
 from collections import deque
@@ -29,13 +32,12 @@ __all__ = ["Engine", "OnError"]
 
 @dataclass(frozen=True, slots=True)
 class Engine(Generic[Item, Value]):
-    """How rows are run; the object holds settings only, so it serves any number of runs.
+    """How rows are run; it holds settings only, so it serves any number of runs.
 
-    A batch has at most `max_tokens` positions, padding included, and `max_rows` pieces (None: as
-    many as fit). A window has at most `window_rows` rows, or `window_size` characters and one row
-    more. `workers` counts only on the CPU: a CUDA device gets two, one of which prepares its batch
-    or reads results while the device computes for the other. `on_end` is called, on a thread of the
-    engine, when the last row is encoded; what it raises ends the run as a fault of the task would.
+    A batch has at most `max_tokens` positions, padding included, and `max_rows` pieces (None: no
+    limit). A window has at most `window_rows` rows, or `window_size` characters plus one row.
+    `workers` applies to the CPU; see `workers_on`. `on_end` is called, on a thread of the engine,
+    once the last row is encoded; an exception from it ends the run like one from the task.
     """
 
     task: Task[Item, Any, Any, Value]
@@ -59,16 +61,15 @@ class Engine(Generic[Item, Value]):
     def run(
         self, items: Iterable[Item], *, stats: RunStats | None = None, live: bool = False
     ) -> Generator[list[Outcome[Item, Value]], None, None]:
-        """Yield what became of the items, block by block, in order; no block is empty.
+        """Yield the outcomes of the items, in order, in non-empty blocks.
 
-        A block comes as soon as its rows are done. Items are read ahead; they are waited for until
-        a window is full, unless they are `live`: then those that came do not wait for others. A row
-        that failed is kept with its error, left out, or, with `on_error="stop"`, raised as
-        RowError after all rows before it were yielded. What else `items` or the task raise comes
-        through as it is, after the windows before it. Raises ResourceError if a single sequence
-        does not fit in memory.
+        A block comes as soon as its rows are done. Items are read ahead, a full window at a time,
+        unless they are `live`: then items that have arrived do not wait for others. A failed row is
+        kept with its error, skipped or, with `on_error="stop"`, raised as RowError after all rows
+        before it. Other exceptions of `items` or the task come through unchanged, after the windows
+        before them. Raises ResourceError if a single sequence does not fit in memory.
 
-        Close the generator (`contextlib.closing`) when leaving early: its threads end then.
+        Close the generator (`contextlib.closing`) when leaving early, to end its threads.
         """
         stats = RunStats(device=str(self.device)) if stats is None else stats
         count = workers_on(self.device, cores=self.workers)
@@ -123,7 +124,7 @@ class Engine(Generic[Item, Value]):
 def _finished_windows(
     feeder: Feeder[Item], workers: Workers, *, in_flight: int
 ) -> Iterator[Window[Item]]:
-    """Yield windows that are done, in order; one is opened for each that is taken."""
+    """Yield finished windows in order, and open a new one for each."""
     windows = deque(feeder.open_window() for _ in range(in_flight))
     while True:
         window = windows.popleft()

@@ -1,11 +1,10 @@
-"""What a run would take: its rows and tokens counted, its time and memory expected.
+"""Estimate a run: count its rows and tokens, predict its time and memory.
 
-The rows are read and tokenized, window by window as in a run, and the rate is taken from a few
-batches of sequences drawn from them, on as many threads. So the memory that this took by its peak
-is what is expected of a run.
+The rows are read and tokenized in windows, as in a run, and the speed is measured on a few batches
+of sequences drawn from them, on as many threads. So the peak memory of the estimate is that
+expected of the run.
 """
 
-import random
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -20,16 +19,17 @@ from distilcli.engine.task import Encoded
 from distilcli.engine.workers import workers_on
 from distilcli.errors import RowError
 from distilcli.memory import peak_memory_bytes
+from distilcli.stats import Reservoir
 
 Item = TypeVar("Item")
 
 _BATCHES_PER_WORKER = 3
-_MOST_SAMPLED = 4096
+_SAMPLE_SIZE = 4096
 
 
 @dataclass(slots=True)
 class Estimate:
-    """Counts of the whole input, and the seconds and bytes that a run is expected to take."""
+    """Counts of the whole input, and the expected seconds and bytes of a run."""
 
     rows: int = 0
     failed_rows: int = 0
@@ -40,44 +40,28 @@ class Estimate:
     expected_peak_memory_bytes: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the figures as plain JSON values."""
+        """Return the estimate as plain JSON values."""
         return asdict(self)
 
 
 def estimate(engine: Engine[Item, Any], items: Iterable[Item]) -> Estimate:
-    """Count `items` in windows, then time a few batches like theirs."""
+    """Count `items` in windows, then time a few batches of their sequences."""
     result = Estimate()
-    sample = _Sample(_MOST_SAMPLED)
+    sample: Reservoir[Piece] = Reservoir(capacity=_SAMPLE_SIZE)
     for window in _windows(engine, items):
         encoded = engine.task.encode(window)
         _count(result, encoded)
-        sample.add(piece for row in encoded if isinstance(row, Encoded) for piece in row.pieces)
-    if sample.pieces:
-        result.expected_seconds = result.tokens / _tokens_per_second(engine, sample.pieces)
+        for row in encoded:
+            for piece in row.pieces if isinstance(row, Encoded) else ():
+                sample.add(piece)
+    if sample.values:
+        result.expected_seconds = result.tokens / _tokens_per_second(engine, sample.values)
     result.expected_peak_memory_bytes = peak_memory_bytes()
     return result
 
 
-class _Sample:
-    """A uniform draw of at most `capacity` of the pieces seen (Vitter's algorithm R), seeded."""
-
-    def __init__(self, capacity: int) -> None:
-        self.pieces: list[Piece] = []
-        self._capacity = capacity
-        self._seen = 0
-        self._random = random.Random(0)
-
-    def add(self, pieces: Iterable[Piece]) -> None:
-        for piece in pieces:
-            self._seen += 1
-            if len(self.pieces) < self._capacity:
-                self.pieces.append(piece)
-            elif (place := self._random.randrange(self._seen)) < self._capacity:
-                self.pieces[place] = piece
-
-
 def _windows(engine: Engine[Item, Any], items: Iterable[Item]) -> Iterator[list[Item]]:
-    """Cut the input where the engine would: a window has so many rows, or so many characters."""
+    """Cut the input into windows as the engine does."""
     window: list[Item] = []
     size = 0
     for item in items:
@@ -90,7 +74,7 @@ def _windows(engine: Engine[Item, Any], items: Iterable[Item]) -> Iterator[list[
         yield window
 
 
-def _count(result: Estimate, encoded: Sequence[Any]) -> None:
+def _count(result: Estimate, encoded: Sequence[Encoded | RowError]) -> None:
     result.rows += len(encoded)
     for row in encoded:
         if isinstance(row, RowError):
@@ -102,13 +86,15 @@ def _count(result: Estimate, encoded: Sequence[Any]) -> None:
 
 
 def _tokens_per_second(engine: Engine[Any, Any], pieces: Sequence[Piece]) -> float:
-    """Time batches like those of a run, spread over the lengths of the sample."""
+    """Time batches cut as in a run, spread over the lengths of the sample."""
     workers = workers_on(engine.device, cores=engine.workers)
     cuts = cut_batches(
         [len(piece) for piece in pieces], max_tokens=engine.max_tokens, max_rows=engine.max_rows
     )
     batches = [
-        pad([pieces[n] for n in cut], pad_token_id=engine.pad_token_id, device=engine.device)
+        pad(
+            [pieces[index] for index in cut], pad_token_id=engine.pad_token_id, device=engine.device
+        )
         for cut in _spread(list(cuts), workers * _BATCHES_PER_WORKER)
     ]
 
@@ -119,7 +105,7 @@ def _tokens_per_second(engine: Engine[Any, Any], pieces: Sequence[Piece]) -> flo
 
     threads = torch.get_num_threads()
     with ThreadPoolExecutor(workers) as pool:
-        list(pool.map(work, batches[:workers]))  # first calls allocate; they are not timed
+        list(pool.map(work, batches[:workers]))  # warm-up: first calls allocate
         started = perf_counter()
         list(pool.map(work, batches))
         seconds = perf_counter() - started
@@ -128,5 +114,5 @@ def _tokens_per_second(engine: Engine[Any, Any], pieces: Sequence[Piece]) -> flo
 
 
 def _spread(cuts: list[list[int]], count: int) -> list[list[int]]:
-    """Return `count` of the cuts, evenly from the longest pieces to the shortest."""
-    return [cuts[place * len(cuts) // count] for place in range(count)]
+    """Return `count` of the cuts, evenly spread from the longest pieces to the shortest."""
+    return [cuts[index * len(cuts) // count] for index in range(count)]

@@ -1,4 +1,4 @@
-"""The thread that turns what has been read into batches for the workers."""
+"""The thread that turns items into batches for the workers."""
 
 import threading
 from collections.abc import Callable
@@ -15,10 +15,10 @@ from distilcli.stats import RunStats
 
 
 class Feeder(Generic[Item]):
-    """Fills windows in the order in which they were opened, and submits their batches.
+    """Fills windows in the order they were opened, and submits their batches.
 
-    It works only as far as windows were opened, which is what bounds the memory of a run. With
-    `stop_at_fault` nothing behind the first row that cannot be encoded is looked at.
+    It works only as far as windows were opened, which bounds the memory of a run. With
+    `stop_at_fault`, rows after the first that cannot be encoded are ignored.
     """
 
     def __init__(
@@ -43,17 +43,17 @@ class Feeder(Generic[Item]):
         self._thread = threading.Thread(target=self._feed, name="distil-feeder", daemon=True)
 
     def start(self) -> None:
-        """Begin to fill windows."""
+        """Start filling windows."""
         self._thread.start()
 
     def open_window(self) -> Window[Item]:
-        """Allow one more window in flight, and return it; it will be filled in its turn."""
+        """Add one more window in flight and return it; it is filled in its turn."""
         window: Window[Item] = Window()
         self._opened.put(window)
         return window
 
     def close(self) -> None:
-        """Stop after the window in hand; what feeds it must have been closed before."""
+        """Stop after the current window; close the read-ahead first."""
         self._opened.put(None)
         if self._thread.is_alive():
             self._thread.join()
@@ -69,12 +69,12 @@ class Feeder(Generic[Item]):
                 return
 
     def _fill(self, window: Window[Item]) -> bool:
-        """Fill a window with what there is; False when nothing is to come after it."""
+        """Fill a window with the next items; return False if it is the last."""
         items = self._read_ahead.take()
         rows = self._task.encode(items) if items else []
         if self._read_ahead.is_exhausted:
             self._on_end()
-        faults = (place for place, row in enumerate(rows) if isinstance(row, RowError))
+        faults = (index for index, row in enumerate(rows) if isinstance(row, RowError))
         fault = next(faults, None) if self._stop_at_fault else None
         if fault is not None:
             items, rows = items[: fault + 1], rows[: fault + 1]

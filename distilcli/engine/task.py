@@ -1,4 +1,4 @@
-"""What the engine asks of a task, and what it gives back: everything else is the task's own."""
+"""What the engine needs from a task."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ from distilcli.errors import RowError
 
 @dataclass(slots=True)
 class Encoded:
-    """A row as the model takes it; a task that needs more at decoding (offsets) subclasses it.
+    """A row as the model takes it; a task that needs more for decoding (offsets) subclasses it.
 
-    A row may have no pieces: it costs nothing and is decoded from no outputs.
+    A row may have no pieces: then it is decoded from no outputs.
     """
 
     pieces: list[Piece]
@@ -28,21 +28,21 @@ Value_co = TypeVar("Value_co", covariant=True)
 
 
 class Task(Protocol[Item_contra, Coded, Output, Value_co]):
-    """One way to use a model on rows: from an item to pieces, outputs, and a plain value.
+    """One way to use a model on rows: from an item to pieces, to outputs, to a plain value.
 
     `size` and `encode` run on threads of the engine, `forward` on its workers (several at a
     time), `decode` on the caller's thread. An exception other than RowError ends the run and
-    reaches the caller as it is.
+    reaches the caller unchanged.
     """
 
     def size(self, item: Item_contra) -> int:
-        """Give the characters of an item's text: windows are bounded by their sum."""
+        """Return the number of characters of an item's text: windows are bounded by their sum."""
 
     def encode(self, items: Sequence[Item_contra]) -> Sequence[Coded | RowError]:
-        """Tokenize a window at once: one result per item, a RowError for a row that failed."""
+        """Tokenize a whole window: one result per item, a RowError for a failed row."""
 
     def forward(self, batch: Batch) -> Sequence[Output]:
-        """Run the model, under inference mode: one output per piece, already on the host."""
+        """Run the model, in inference mode: one output per piece, already on the host."""
 
     def decode(self, item: Item_contra, encoded: Coded, outputs: Sequence[Output]) -> Value_co:
         """Turn the outputs of a row's pieces, in order, into its value; may raise RowError."""

@@ -1,4 +1,4 @@
-"""A window: the rows that are encoded together, sorted together and finished together."""
+"""A window: rows that are encoded, sorted and finished together."""
 
 import threading
 from collections.abc import Iterator, Sequence
@@ -12,9 +12,8 @@ from distilcli.errors import RowError
 class Window(Generic[Item]):
     """Rows in flight: filled once, completed by the workers piece by piece, in any order.
 
-    `done` is set when every piece has its output, or when `failure` tells why that will not be; or
-    when a batch is left to whoever waits for it.
-    A window that is done without items and without failure is the end of the input.
+    `done` is set when every piece has its output, when `failure` is set, or when a batch is left
+    for the waiting thread to run. A window that is done without items or failure ends the input.
     """
 
     def __init__(self) -> None:
@@ -29,7 +28,7 @@ class Window(Generic[Item]):
         self._lock = threading.Lock()
 
     def fill(self, items: Sequence[Item], rows: Sequence[Encoded | RowError]) -> None:
-        """Take items and their encoded rows, one for one; none at all for the end."""
+        """Set the items and their encoded rows, one for one; none at the end of the input."""
         if len(rows) != len(items):
             raise ValueError(f"encode gave {len(rows)} results for {len(items)} items")
         self.items, self._rows = items, rows
@@ -40,7 +39,7 @@ class Window(Generic[Item]):
             self.done.set()
 
     def put(self, positions: Sequence[int], outputs: Sequence[Any]) -> None:
-        """Take the outputs of the pieces at these positions."""
+        """Set the outputs of the pieces at these positions."""
         for position, output in zip(positions, outputs, strict=True):
             self._outputs[position] = output
         with self._lock:
@@ -49,19 +48,19 @@ class Window(Generic[Item]):
                 self.done.set()
 
     def leave(self, positions: list[int]) -> None:
-        """Leave the pieces at these positions to who waits for the window."""
+        """Leave the pieces at these positions to the thread that waits for the window."""
         self._left = positions
         self.done.set()
 
     def take_left(self) -> list[int] | None:
-        """Return what was left, once; the window is not done then. None if there is nothing."""
+        """Return the positions that were left, once, and wait again; None if there are none."""
         left, self._left = self._left, None
         if left is not None:
             self.done.clear()
         return left
 
     def fail(self, error: BaseException) -> None:
-        """Give the window up; the first reason is the one that stays."""
+        """Give the window up; the first error is kept."""
         with self._lock:
             if self.failure is None:
                 self.failure = error

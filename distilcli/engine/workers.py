@@ -1,10 +1,10 @@
-"""Threads that run batches, one batch at a time each.
+"""Worker threads, each of which runs one batch at a time.
 
-On the CPU there is one worker per core and each keeps its kernels to one thread: batches side by
-side use the cores better than one batch spread over them, and torch lets go of the GIL while it
-computes. A batch that comes alone, as on a live pipe, is left to the thread that waits for it,
-which has all cores. When memory runs out, a batch is halved and tried again, and later ones are
-kept to the size that did fit.
+On the CPU there is one worker per core, and each keeps its kernels to one thread: parallel batches
+use the cores better than one batch spread over them, and torch releases the GIL while it computes.
+A lone batch, as on a live pipe, is run by the thread that waits for it, with all cores; so the last
+bits of its outputs may depend on the number of cores. When memory runs out, a batch is halved and
+tried again, and later ones keep to the size that fitted.
 """
 
 import threading
@@ -29,9 +29,9 @@ _POLL_SECONDS = 0.2  # Windows delivers Ctrl-C only between waits
 
 
 def workers_on(device: torch.device, *, cores: int) -> int:
-    """Return how many batches run side by side on a device: on the CPU one on each of `cores`.
+    """Return how many batches run in parallel on a device: on the CPU one on each of `cores`.
 
-    A CUDA device gets two workers, one of which prepares its batch while the other's runs.
+    A CUDA device gets two workers: one prepares its batch while the device runs the other's.
     """
     if device.type == "cpu":
         return cores
@@ -39,7 +39,7 @@ def workers_on(device: torch.device, *, cores: int) -> int:
 
 
 class Workers:
-    """`count` threads that carry the pieces of windows through `forward`."""
+    """`count` threads that run the pieces of windows through `forward`."""
 
     def __init__(
         self,
@@ -51,27 +51,27 @@ class Workers:
         max_tokens: int,
         stats: RunStats,
     ) -> None:
-        self.max_tokens = max_tokens  # lowered for all when a batch does not fit in memory
+        self.max_tokens = max_tokens  # lowered when a batch does not fit in memory
         self._forward = forward
         self._device = device
         self._pad_token_id = pad_token_id
         self._stats = stats
-        self._pending = 0  # batches that wait or run
+        self._pending = 0  # batches waiting or running
         self._jobs: _Jobs = SimpleQueue()
         self._closed = False
-        self._failure: BaseException | None = None  # of a thread that could not begin
+        self._failure: BaseException | None = None  # of a thread that could not start
         self._lock = threading.Lock()
         self._count = count
         self._threads = [
-            threading.Thread(target=self._work, name=f"distil-worker-{number}", daemon=True)
-            for number in range(count)
+            threading.Thread(target=self._work, name=f"distil-worker-{index}", daemon=True)
+            for index in range(count)
         ]
         self._ready = threading.Barrier(count + 1)
 
     def start(self) -> None:
-        """Start the threads; torch's own threads stay as they were for everyone else.
+        """Start the threads; torch's number of threads stays the same elsewhere.
 
-        Raises `ResourceError` when the system does not give so many, and what a thread raises
+        Raises `ResourceError` if the system does not allow that many, or what a thread raises
         before it can take work.
         """
         threads = torch.get_num_threads()
@@ -82,7 +82,7 @@ class Workers:
             started = sum(thread.is_alive() for thread in self._threads)
             raise ResourceError(
                 f"only {started:,} of {len(self._threads):,} threads could be started; "
-                "use fewer --threads"
+                "use fewer `threads`"
             ) from None
         try:
             self._ready.wait()
@@ -90,11 +90,11 @@ class Workers:
             if self._failure is None:
                 raise
             raise self._failure from None
-        # A worker's setting is its own, but it also becomes the default of threads to come.
+        # A worker's setting also becomes the default of new threads.
         torch.set_num_threads(threads)
 
     def submit(self, window: Window[Any], batches: Sequence[list[int]]) -> None:
-        """Queue batches of a window, each the positions of its pieces."""
+        """Queue batches of a window, each as the positions of its pieces."""
         with self._lock:
             is_alone = not self._pending and len(batches) == 1
             self._pending += len(batches)
@@ -105,7 +105,7 @@ class Workers:
             self._jobs.put((window, positions))
 
     def finish(self, window: Window[Any]) -> None:
-        """Wait until a window is done, and run the batch that was left to who waits."""
+        """Wait until a window is done, and run its lone batch if that was left to this thread."""
         while True:
             while not window.done.wait(_POLL_SECONDS):
                 pass
@@ -121,9 +121,9 @@ class Workers:
                 torch.set_num_threads(threads)
 
     def close(self) -> None:
-        """Let each worker finish the batch in hand, drop the others, and wait for the threads."""
+        """Let each worker finish its batch, drop the others, and wait for the threads."""
         self._closed = True
-        self._ready.abort()  # a start that broke off, by Ctrl-C say, left some waiting for the rest
+        self._ready.abort()  # if `start` broke off, by Ctrl-C say, some wait for the rest
         for _ in self._threads:
             self._jobs.put(None)
         for thread in self._threads:
@@ -132,8 +132,8 @@ class Workers:
 
     def _work(self) -> None:
         if self._device.type == "cpu":
-            # The first question makes torch copy its default to this thread; asked later, it
-            # would undo the setting.
+            # The first query makes torch copy its default to this thread; a later one would undo
+            # the setting.
             torch.get_num_threads()
             torch.set_num_threads(1)
         try:
@@ -150,7 +150,7 @@ class Workers:
             self._ready.abort()
 
     def _stream(self) -> AbstractContextManager[object]:
-        """Return the stream of a worker: on CUDA its own, so that workers do not wait in line."""
+        """Return the stream of a worker: on CUDA its own, so that workers run in parallel."""
         if self._device.type != "cuda":
             return nullcontext()
         return torch.cuda.stream(torch.cuda.Stream(self._device))  # type: ignore[no-untyped-call]
@@ -164,14 +164,14 @@ class Workers:
             except BaseException as error:  # noqa: BLE001 (raised again on the caller's thread)
                 failure = error
         with self._lock:
-            self._pending -= 1  # before anybody who waited for the window submits the next
+            self._pending -= 1  # before a thread that waited for the window submits the next
         if failure is None:
             window.put(positions, outputs)
         else:
             window.fail(failure)
 
     def _outputs(self, pieces: list[Piece]) -> list[Any]:
-        """Run a batch, in halves for as long as it does not fit; outputs as the pieces lie."""
+        """Run a batch, halved until it fits; return the outputs in the order of the pieces."""
         outputs: list[Any] = []
         parts = [pieces]
         while parts:
@@ -197,9 +197,9 @@ class Workers:
         return outputs
 
     def _attempt(self, pieces: list[Piece], size: int) -> list[Any] | None:
-        """Run a batch once; None if memory ran out.
+        """Run a batch once; return None if memory ran out.
 
-        The error is let go here: its traceback would keep the tensors of the attempt alive.
+        The error is dropped here: its traceback would keep the tensors of the attempt alive.
         """
         began = time.perf_counter()
         try:
@@ -216,7 +216,7 @@ class Workers:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Tell whether an allocator, of Python, the CPU or an accelerator, had no memory to give."""
+    """Return whether an allocator (of Python, the CPU or an accelerator) ran out of memory."""
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return True
     return isinstance(error, RuntimeError) and is_allocation_failure(str(error))

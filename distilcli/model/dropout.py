@@ -1,8 +1,8 @@
-"""Dropout, on the CPU several times as fast as torch's own.
+"""Dropout, several times as fast as torch's own on the CPU.
 
-There torch draws a number for each element on one core, which takes a quarter of a training step.
-Here one 64-bit number serves four elements: each gets 16 bits of it, and is dropped if they are
-below the rate. The rate is exact to 1/65,536.
+torch draws a number per element, on one core, which takes a quarter of a training step. Here one
+64-bit number serves four elements: each gets 16 of its bits, and is dropped if they are below the
+rate. The rate is exact to 1/65,536.
 """
 
 import math
@@ -11,12 +11,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-_VALUES = 1 << 16  # of 16 bits
+_VALUES = 1 << 16  # that 16 bits can have
 _ELEMENTS_PER_DRAW = 4
 
 
 class Dropout(nn.Module):
-    """Zero a share `p` of the elements in training, the others grown so that the mean stays."""
+    """Zero a share `p` of the elements in training, and scale up the others to keep the mean."""
 
     def __init__(self, p: float) -> None:
         super().__init__()
@@ -27,12 +27,12 @@ class Dropout(nn.Module):
         return dropout(x, self.p) if self.training and self.p else x
 
     def extra_repr(self) -> str:
-        """Say the rate when the module is printed."""
+        """Show the rate when the module is printed."""
         return f"p={self.p}"
 
 
 def dropout(x: Tensor, p: float) -> Tensor:
-    """Drop elements of `x` with probability `p`; the numbers come from torch's own generator."""
+    """Drop elements of `x` with probability `p`, drawing from torch's own generator."""
     dropped = round(p * _VALUES)
     if x.device.type != "cpu" or dropped == _VALUES:
         return F.dropout(x, p)

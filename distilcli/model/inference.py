@@ -1,6 +1,6 @@
-"""A trained model made ready to run: in the number format asked for, laid out for the processor.
+"""Prepare a trained model for inference: in the chosen precision, laid out for the processor.
 
-What comes out is for inference alone: its linear maps no longer have weights that could be saved.
+The result cannot be saved: its linear maps no longer hold plain weights.
 """
 
 import copy
@@ -20,16 +20,18 @@ from distilcli.model.varlen import VarlenTransformer, has_kernel
 
 Model = TypeVar("Model", bound=TaskModel)
 
-_TOLERANCE = 0.05  # of the largest number: halves round, a wrong mask is off by far more
+_TOLERANCE = 0.05  # of the largest number: half precision rounds, a wrong mask is far more off
 
 
 def for_inference(model: Model, precision: Precision, device: torch.device) -> Model:
-    """Return a model that computes as `model`, which is on `device`, in `precision`.
+    """Return `model`, which is on `device`, ready to compute in `precision`.
 
-    With int8 it is another model, which shares the tensors that stay as they are with the one it
-    was made of; else it is that one, changed. Raises `ResourceError` where the device does not
-    have the format, or computes something else in it. tf32 is a setting of torch's, and holds for
-    the process until the next model is made ready.
+    int8 makes a new model that shares the tensors it does not quantise with `model`; the others
+    change `model` itself. Raises `ResourceError` if the device lacks the format, or computes
+    something else in it. tf32 is a setting of the whole process, until the next call.
+
+    On the CPU, the same batch gives the same bits with the same number of threads. Another number
+    may change the last bits: kernels then split sums differently.
     """
     require_precision(precision, device)
     if precision == "int8":
@@ -49,19 +51,19 @@ def for_inference(model: Model, precision: Precision, device: torch.device) -> M
 
 
 def _halve(model: TaskModel, dtype: torch.dtype, device: torch.device) -> None:
-    """Let an accelerator compute in half precision, rows end to end where it has the kernel.
+    """Compute in half precision on an accelerator, rows end to end if it has the kernel.
 
-    Raises `ResourceError` where a test batch comes out otherwise than in fp32.
+    Raises `ResourceError` if a test batch does not come out as in fp32.
     """
-    wanted = _test_states(model, device)
+    expected = _test_states(model, device)
     model.to(dtype)
-    if not _is_near(_test_states(model, device), wanted):
+    if not _is_near(_test_states(model, device), expected):
         raise ResourceError(
-            f"{device}: its numbers in {dtype} differ from those in fp32 on a test batch; "
-            "use --precision fp32"
+            f"{device}: numbers in {dtype} differ from those in fp32 on a test batch; "
+            "use `precision` fp32"
         )
     if has_kernel(next(model.parameters())):
-        join_rows(model, device, wanted)
+        join_rows(model, device, expected)
 
 
 def join_rows(model: TaskModel, device: torch.device, expected: Tensor) -> None:
@@ -84,12 +86,12 @@ def _test_states(model: TaskModel, device: torch.device) -> Tensor:
     return states[attention_mask.bool()].float()
 
 
-def _is_near(found: Tensor, wanted: Tensor) -> bool:
-    return bool((found - wanted).abs().max() <= _TOLERANCE * wanted.abs().max())
+def _is_near(found: Tensor, expected: Tensor) -> bool:
+    return bool((found - expected).abs().max() <= _TOLERANCE * expected.abs().max())
 
 
 def _quantised(model: Model) -> Model:
-    """Copy the modules of a model, but none of its tensors, with int8 in its blocks."""
+    """Copy the modules of a model, but not its tensors, and swap int8 into its blocks."""
     tensors = [*model.parameters(), *model.buffers()]
     quantised = copy.deepcopy(model, {id(tensor): tensor for tensor in tensors})
     for block in quantised.distilbert.transformer.blocks:

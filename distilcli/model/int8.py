@@ -1,9 +1,9 @@
 """Blocks that compute their linear maps in int8: a scale per weight row, a scale per token.
 
 A weight row w (one output) is stored as integers round(w / s), s = max|w| / 127. The activations of
-a token are quantised as they come, x ≈ t·(q - 128) with t = max|x| / 127, so that nothing has to be
-calibrated and no token's result depends on its neighbours. The product is exact in integers; the
-rest (softmax, GELU, sums, LayerNorm) stays in fp32.
+a token are quantised on the fly, x ≈ t·(q - 128) with t = max|x| / 127, so that nothing has to be
+calibrated and no token depends on its neighbours. The product is exact in integers; the rest
+(softmax, GELU, sums, LayerNorm) stays in fp32.
 
 Shapes: B rows, T tokens, N inputs, M outputs.
 """
@@ -21,8 +21,8 @@ from distilcli.model.encoder import FeedForward
 _ZERO = 128  # the code of 0: oneDNN's kernels take unsigned activations
 _STEPS = 127
 _STEPS_WITHOUT_VNNI = 63
-_LEAST = 1e-12  # the scale of a token that is all zeros
-_LEAST_GELU = 0.17  # GELU gives nothing below -0.17
+_MIN_SCALE = 1e-12  # of a token that is all zeros
+_MIN_GELU = 0.17  # GELU is never below -0.17
 
 
 class Codes(NamedTuple):
@@ -38,24 +38,24 @@ def quantise(x: Tensor) -> Codes:
 
 
 def _quantised(x: Tensor, largest: Tensor) -> Codes:
-    scale = largest.clamp_(min=_LEAST) / _STEPS
+    scale = largest.clamp_(min=_MIN_SCALE) / _STEPS
     values = torch.mul(x, scale.reciprocal()).round_().to(torch.int8)
-    # Adding 128 flips the upper bit.
+    # Adding 128 flips the top bit.
     return Codes(values.view(torch.uint8).bitwise_xor_(_ZERO), scale)
 
 
 class Int8Linear(nn.Module):
     """A linear map of quantised activations, for inference on the CPU.
 
-    `multiply` is its product alone, in integers, without the bias and the scales of tokens.
+    `multiply` is the integer product alone, without bias and token scales.
     """
 
     def __init__(self, *linears: nn.Linear) -> None:
-        """Set the outputs of `linears`, which have the same input, side by side."""
+        """Concatenate the outputs of `linears`, which have the same input."""
         super().__init__()
         weight = torch.cat([linear.weight.detach().float() for linear in linears])
         self.bias = torch.cat([linear.bias.detach().float() for linear in linears])
-        self._scale = weight.abs().amax(1).clamp_(min=_LEAST) / weight_steps()
+        self._scale = weight.abs().amax(1).clamp_(min=_MIN_SCALE) / weight_steps()
         rows = (weight / self._scale[:, None]).round_().to(torch.int8)
         self.multiply = (_OneDnn if has_kernel() else _Portable)(rows, self._scale)
 
@@ -66,7 +66,7 @@ class Int8Linear(nn.Module):
 
 
 class _OneDnn:
-    """Integer products by oneDNN, which torch keeps in operators private to it."""
+    """Integer products by oneDNN, through operators private to torch."""
 
     def __init__(self, rows: Tensor, scale: Tensor) -> None:
         self._weight = _OPERATORS.qlinear_prepack(rows, None)
@@ -83,7 +83,7 @@ class _OneDnn:
 
 
 class _Portable:
-    """The same product by fp32 matrices of whole numbers: right on any CPU, and slow."""
+    """The same product with whole numbers in fp32: correct on any CPU, and slow."""
 
     def __init__(self, rows: Tensor, scale: Tensor) -> None:
         self._rows, self._scale = rows, scale
@@ -130,7 +130,7 @@ class Int8FeedForward(FeedForward):
         hidden = self.first(quantise(x))
         if self.activation is F.gelu:
             hidden = torch.ops.aten.gelu_(hidden)
-            largest = hidden.amax(2, keepdim=True).clamp_(min=_LEAST_GELU)
+            largest = hidden.amax(2, keepdim=True).clamp_(min=_MIN_GELU)
             codes = _quantised(hidden, largest)
         else:
             codes = quantise(self.activation(hidden))
@@ -140,7 +140,7 @@ class Int8FeedForward(FeedForward):
 
 @cache
 def has_kernel() -> bool:
-    """Whether oneDNN's operators are there and multiply whole numbers right."""
+    """Whether oneDNN's operators exist and multiply integers correctly."""
     try:
         return _is_exact(_STEPS_WITHOUT_VNNI)
     except (AttributeError, RuntimeError, TypeError):
@@ -149,10 +149,10 @@ def has_kernel() -> bool:
 
 @cache
 def weight_steps() -> int:
-    """Return the largest weight code with which products are exact.
+    """Return the largest weight code for which products are exact.
 
-    CPUs without VNNI add pairs of products in 16 bits, which overflow unless weights keep to
-    half their range.
+    CPUs without VNNI add pairs of products in 16 bits, which overflow unless weights use half
+    their range.
     """
     return _STEPS if not has_kernel() or _is_exact(_STEPS) else _STEPS_WITHOUT_VNNI
 

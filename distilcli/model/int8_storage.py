@@ -2,7 +2,7 @@
 
 A packed matrix `X.weight` (rows, columns) is an int8 tensor beside `X.weight_scale` (rows,) in
 fp32; the value is `weight * scale`. Symmetric, so zero stays zero. Packing is for storage: a
-packed checkpoint is unpacked to fp32 when it is read, and computes in floating point.
+packed checkpoint is unpacked to fp32 when it is read.
 """
 
 import torch
@@ -18,7 +18,7 @@ _MATRIX = 2
 def pack(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     """Return `weights` with every matrix packed; vectors (biases, norms) stay as they are.
 
-    The largest error of a weight is half a step: 1/254 of the largest magnitude in its row.
+    A weight is off by at most half a step, 1/254 of the largest magnitude in its row.
     """
     packed: dict[str, Tensor] = {}
     for name, weight in weights.items():
@@ -26,7 +26,7 @@ def pack(weights: dict[str, Tensor]) -> dict[str, Tensor]:
             packed[name] = weight
             continue
         scale = weight.abs().amax(dim=1) / _STEPS
-        # A row of zeros has no scale of its own; any will do.
+        # Any scale will do for a row of zeros.
         scale = torch.where(scale > 0, scale, torch.ones_like(scale))
         packed[name] = (weight / scale[:, None]).round().to(torch.int8)
         packed[name + SCALE_SUFFIX] = scale.to(torch.float32)
@@ -34,10 +34,10 @@ def pack(weights: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def unpack(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return `weights` with every packed matrix as fp32 and no scales left.
+    """Return `weights` with every packed matrix as fp32, without the scales.
 
-    Raises `ModelError` for a weight with scales of another kind: other programs use the same
-    names for formats of their own.
+    Raises `ModelError` for other kinds of scales: other programs use the same names for their own
+    formats.
     """
     unpacked: dict[str, Tensor] = {}
     for name, weight in weights.items():
@@ -51,7 +51,7 @@ def unpack(weights: dict[str, Tensor]) -> dict[str, Tensor]:
             kind = str(weight.dtype).removeprefix("torch.")
             raise ModelError(
                 f"the weight {name} is {kind} {tuple(weight.shape)} with scales "
-                f"{tuple(scale.shape)}; only int8 rows with one scale each are read"
+                f"{tuple(scale.shape)}; only int8 rows with one scale each can be read"
             )
         unpacked[name] = weight * scale[:, None]
     return unpacked

@@ -1,7 +1,7 @@
 """The names of weights: BERT's and DistilBERT's checkpoint keys, and this package's.
 
 Modules here are named as a DistilBERT checkpoint with a head names them
-(`distilbert.transformer.layer.0.attention.q_lin.weight`). Other spellings are translated: a bare
+(`distilbert.transformer.layer.0.attention.q_lin.weight`). Other names are translated: a bare
 encoder without the `distilbert.` prefix, BERT's names, and the `gamma` and `beta` of checkpoints
 converted from TensorFlow.
 """
@@ -13,7 +13,7 @@ from distilcli.checkpoint.parameter_table import without_prefix
 
 PREFIX = "distilbert."
 OUTPUT_TABLE = "vocab_projector.weight"
-"""The matrix from hidden states to words; where it is tied it repeats the word embeddings."""
+"""The matrix from hidden states to words; if tied, a copy of the word embeddings."""
 _BODY = ("embeddings.", "transformer.", "pooler.")
 
 # BERT's name for a part of a block -> DistilBERT's
@@ -35,7 +35,7 @@ _BERT_HEAD = {
     "cls.predictions.transform.LayerNorm.weight": "vocab_layer_norm.weight",
     "cls.predictions.transform.LayerNorm.bias": "vocab_layer_norm.bias",
     "cls.predictions.decoder.weight": OUTPUT_TABLE,
-    # Some checkpoints hold the one bias under both names; the second is the one to write.
+    # Some checkpoints hold this bias under both names; we write the second.
     "cls.predictions.decoder.bias": "vocab_projector.bias",
     "cls.predictions.bias": "vocab_projector.bias",
 }
@@ -44,7 +44,7 @@ _BLOCK = re.compile(r"^(encoder|transformer)\.layer\.(\d+)\.(.+)\.(weight|bias)$
 
 
 def to_ours(key: str) -> str | None:
-    """Translate a checkpoint's key; None for a buffer that is no weight (`position_ids`)."""
+    """Translate a checkpoint's key; None for `position_ids`, a buffer rather than a weight."""
     key = re.sub(r"LayerNorm\.gamma$", "LayerNorm.weight", key)
     key = re.sub(r"LayerNorm\.beta$", "LayerNorm.bias", key)
     key = without_prefix(key)

@@ -1,7 +1,7 @@
-"""Models out of their files: the encoder and the head that is asked for.
+"""Load models from their files: the encoder with a head.
 
-Nothing is silently left at random: a missing, misshapen or foreign weight is an error that names
-it, and so is a head that the files have no trained weights for.
+Nothing is left random silently: a missing, misshapen or foreign weight is an error that names it,
+and so is a head without trained weights.
 """
 
 from dataclasses import dataclass, replace
@@ -24,7 +24,7 @@ Model = TypeVar("Model", bound=TaskModel)
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel(Generic[Model]):
-    """A model with its weights, and the checkpoint's keys that it has no use for."""
+    """A model with its weights, and the checkpoint's keys that it does not use."""
 
     model: Model
     config: ModelConfig
@@ -34,8 +34,8 @@ class LoadedModel(Generic[Model]):
 def load_model(files: ModelFiles, kind: type[Model]) -> LoadedModel[Model]:
     """Load the encoder of a located model with the head of `kind`, ready for inference.
 
-    Raises `HeadError` where the head was never trained or is another one with weights of the same
-    names, and `ModelError` where it does not fit what `config.json` says.
+    Raises `HeadError` if the head was never trained or the checkpoint has another head with the
+    same weight names, and `ModelError` if the weights do not fit `config.json`.
     """
     head, config = HEADS[kind], read_config(files.config_path)
     weights = read_weights(files)
@@ -50,7 +50,7 @@ def load_model(files: ModelFiles, kind: type[Model]) -> LoadedModel[Model]:
     else:
         config = replace(config, labels=(), problem_type=None)
     if config.tie_word_embeddings:
-        weights.pop(OUTPUT_TABLE, None)  # the table of word embeddings again
+        weights.pop(OUTPUT_TABLE, None)  # a copy of the word embeddings
     with _Uninitialised():
         model = build_model(kind, config, source=files.name)
     unused = fill(model, weights, source=files.name)
@@ -58,12 +58,12 @@ def load_model(files: ModelFiles, kind: type[Model]) -> LoadedModel[Model]:
 
 
 def build_model(kind: type[Model], config: ModelConfig, *, source: str) -> Model:
-    """Build a model with random weights; raise `ModelError` naming `source` if it cannot be."""
+    """Build a model with random weights; raise `ModelError` naming `source` if that fails."""
     try:
         return kind(config)
     except ModelError as error:
         raise ModelError(f"{source}: {error}") from None
-    except (RuntimeError, MemoryError, TypeError):  # torch's several words for "too large"
+    except (RuntimeError, MemoryError, TypeError):  # torch's ways to say "too large"
         raise ModelError(
             f"{source}: a model of the sizes in config.json does not fit in memory; "
             "use the config.json that belongs to these weights"
@@ -73,9 +73,9 @@ def build_model(kind: type[Model], config: ModelConfig, *, source: str) -> Model
 def fill(model: TaskModel, weights: dict[str, Tensor], *, source: str) -> tuple[str, ...]:
     """Put `weights` into `model`; return the keys left over, which belong to other heads.
 
-    Keys are named as a checkpoint of the model's family names them. Raises `ModelError` naming
-    the weights that are missing, have another shape, or belong to an encoder of another build (a
-    seventh layer in a model of six).
+    Keys are returned as checkpoints of the model's family name them. Raises `ModelError` naming
+    the weights that are missing, misshapen, or of another architecture (a seventh layer in a model
+    of six).
     """
     theirs = partial(to_checkpoint, model_type=model.config.model_type)
     wanted = model.state_dict()
@@ -106,7 +106,7 @@ def fill(model: TaskModel, weights: dict[str, Tensor], *, source: str) -> tuple[
 
 
 def check_tokenizer(tokenizer: Tokenizer, config: ModelConfig, *, source: str) -> None:
-    """Raise `ModelError` where a tokenizer knows ids for which the model has no embedding."""
+    """Raise `ModelError` if the tokenizer has ids for which the model has no embedding."""
     if tokenizer.vocab_size > config.vocab_size:
         raise ModelError(
             f"{source}: the tokenizer has {tokenizer.vocab_size} tokens, the model's vocabulary "
@@ -115,12 +115,12 @@ def check_tokenizer(tokenizer: Tokenizer, config: ModelConfig, *, source: str) -
 
 
 class _Uninitialised(TorchFunctionMode):
-    """Leaves new weights as the memory they are, because those of the file take their place.
+    """Leaves new weights uninitialised, because those of the file replace them.
 
-    Drawing them costs a second for a base model; torch's meta device costs more, in imports.
+    Drawing them takes a second for a base model; torch's meta device takes longer, in imports.
     """
 
-    # nn.init hands some of its functions to the mode whole, and their draws are then out of sight.
+    # nn.init passes some of its functions to the mode whole, which hides their draws.
     _DRAWS = (
         *(nn.init.normal_, nn.init.uniform_, nn.init.kaiming_uniform_),
         *(Tensor.normal_, Tensor.uniform_, Tensor.fill_, Tensor.zero_),
@@ -135,7 +135,7 @@ class _Uninitialised(TorchFunctionMode):
 
 
 def _refuse_other_heads(kind: type[TaskModel], config: ModelConfig, source: str) -> None:
-    """Refuse heads whose weights have the names of the wanted one's and mean something else."""
+    """Refuse heads with the same weight names as `kind` and another meaning."""
     wanted = HEADS[kind]
     architectures = config.extra.get("architectures")
     for architecture in architectures if isinstance(architectures, list) else ():
@@ -150,7 +150,7 @@ def _refuse_other_heads(kind: type[TaskModel], config: ModelConfig, source: str)
 
 
 def _config_with_labels(config: ModelConfig, n_labels: int, source: str) -> ModelConfig:
-    """Fill in the labels that `config.json` may leave out when they are LABEL_0, LABEL_1, …."""
+    """Fill in labels if `config.json` omits them, as it may for LABEL_0, LABEL_1, …."""
     if not config.labels:
         return replace(config, labels=tuple(f"LABEL_{index}" for index in range(n_labels)))
     if len(config.labels) != n_labels:

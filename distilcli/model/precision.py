@@ -1,4 +1,4 @@
-"""Which number format a model computes in: what the processor has, and what is fast on it."""
+"""The number format that a model computes in: what the device has, and what is fast on it."""
 
 from functools import cache
 from time import perf_counter
@@ -14,14 +14,14 @@ TrainingPrecision = Literal["auto", "fp32", "bf16"]
 
 _DTYPES: dict[Precision, torch.dtype] = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
-# A feed-forward layer of DistilBERT-base over a batch of training.
+# A feed-forward layer of DistilBERT-base over a training batch.
 _TOKENS, _IN, _OUT = 1_024, 768, 3_072
 _ROUNDS = 5
-_WORTH = 1.1  # bf16 rounds: it has to be faster than fp32 by more than chance
+_MIN_GAIN = 1.1  # bf16 rounds, so it must be faster than fp32 by more than chance
 
 
 def has_bf16(device: torch.device) -> bool:
-    """Say whether `device` multiplies bf16 matrices in hardware.
+    """Return whether `device` multiplies bf16 matrices in hardware.
 
     A CPU without the instructions emulates them, many times slower than fp32.
     """
@@ -34,64 +34,60 @@ def has_bf16(device: torch.device) -> bool:
 
 
 def is_bf16_faster(device: torch.device) -> bool:
-    """Say whether bf16 products are faster on `device` than fp32's.
+    """Return whether matrix products on `device` are faster in bf16 than in fp32.
 
-    A CPU is measured, for a few hundredths of a second: some have the instructions, and half the
-    rate with them.
+    A CPU is measured, for a few hundredths of a second: some that have the instructions run them
+    at half the rate.
     """
     if device.type != "cpu":
         return has_bf16(device)
-    return has_bf16(device) and _bf16_rate() > _WORTH
+    return has_bf16(device) and _bf16_rate() > _MIN_GAIN
 
 
 def dtype_of(precision: Precision) -> torch.dtype:
-    """Return the type of a model's weights; int8 is for its linear maps alone."""
+    """Return the type of a model's weights; with int8, only linear maps leave fp32."""
     return _DTYPES.get(precision, torch.float32)
 
 
 def require_precision(precision: Precision, device: torch.device) -> None:
-    """Raise `ResourceError`, with the reason, where `device` does not compute in `precision`."""
+    """Raise `ResourceError`, with the reason, if `device` cannot compute in `precision`."""
     kind = device.type
     if precision == "bf16" and not has_bf16(device):
         raise ResourceError(
-            f"--precision bf16: this {kind} has no bf16 instructions, emulation would be many "
-            "times slower than fp32; use fp32" + (" or int8" if kind == "cpu" else "")
+            f"`precision` bf16: this {kind} has no bf16 instructions, and emulation is many times "
+            "slower than fp32; use fp32" + (" or int8" if kind == "cpu" else "")
         )
     if precision == "fp16" and kind == "cpu":
-        raise ResourceError("--precision fp16 is for accelerators; on the CPU use bf16 or int8")
+        raise ResourceError("`precision` fp16 is for accelerators; on the CPU use bf16 or int8")
     if precision == "int8" and kind != "cpu":
         raise ResourceError(
-            f"--precision int8 is for the CPU; on {kind} use fp16 or bf16, or add --device cpu"
+            f"`precision` int8 is for the CPU; on {kind} use fp16 or bf16, or `device` cpu"
         )
     if precision == "tf32" and kind != "cuda":
-        raise ResourceError(f"--precision tf32 is for CUDA devices; on {kind} use fp32")
+        raise ResourceError(f"`precision` tf32 is for CUDA devices; on {kind} use fp32")
 
 
 def choose_training_dtype(precision: TrainingPrecision, device: torch.device) -> torch.dtype:
-    """Return the autocast type for training; auto takes bf16 where it is faster.
+    """Return the autocast type for training; auto takes bf16 if it is faster.
 
-    Raises `ResourceError` where bf16 is asked for and would be emulated.
+    Raises `ResourceError` for bf16 on a device that would emulate it.
     """
     if precision == "fp32":
         return torch.float32
     if precision == "auto":
         return torch.bfloat16 if is_bf16_faster(device) else torch.float32
-    if not has_bf16(device):
-        raise ResourceError(
-            f"this {device.type} has no bf16 instructions, emulation would be many times slower "
-            "than fp32; use --precision fp32"
-        )
+    require_precision("bf16", device)
     return torch.bfloat16
 
 
 @cache
 def _bf16_rate() -> float:
-    """Return how many times as fast as in fp32 the CPU multiplies matrices in bf16."""
+    """Return how many times as fast the CPU multiplies matrices in bf16 as in fp32."""
     return _seconds(torch.float32) / _seconds(torch.bfloat16)
 
 
 def _seconds(dtype: torch.dtype) -> float:
-    """Return the least time of a few matrix products."""
+    """Return the shortest time of a few matrix products."""
     states, weight = torch.ones(_TOKENS, _IN, dtype=dtype), torch.ones(_OUT, _IN, dtype=dtype)
     times = []
     for _ in range(_ROUNDS):

@@ -1,7 +1,7 @@
-"""Linear maps with their weights laid out for the processor, by oneDNN's operators in torch.
+"""Linear maps whose weights are laid out for the processor once, by oneDNN's operators in torch.
 
-torch's own `linear` lays the weights out anew at every call. The operators are private to torch:
-they are tried once, and where they are missing `nn.Linear` stays.
+torch's own `linear` does that at every call. The operators are private to torch: they are tried
+once, and without them `nn.Linear` stays.
 """
 
 from functools import cache
@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 
 class PackedLinear(nn.Module):
-    """What an `nn.Linear` computes on the CPU, in its own number format, for inference only.
+    """An `nn.Linear` for inference on the CPU, in its own number format.
 
-    With `gelu` the exact GELU of it, in the same pass.
+    With `gelu`, the exact GELU is applied in the same pass.
     """
 
     def __init__(self, linear: nn.Linear, *, gelu: bool = False) -> None:
@@ -33,7 +33,7 @@ class PackedLinear(nn.Module):
 
 @cache
 def can_pack(dtype: torch.dtype) -> bool:
-    """Whether the operators are there and compute what `linear` computes."""
+    """Whether the operators exist and compute what `linear` computes."""
     with torch.random.fork_rng(devices=[]):
         linear = nn.Linear(64, 64).to(dtype).requires_grad_(False)
     x = torch.linspace(-1, 1, 64 * 64).reshape(64, 64).to(dtype)
@@ -41,8 +41,8 @@ def can_pack(dtype: torch.dtype) -> bool:
         packed = PackedLinear(linear, gelu=True)(x)
     except (AttributeError, RuntimeError, TypeError):
         return False
-    wanted = torch.nn.functional.gelu(linear(x))
-    return bool(torch.allclose(packed.float(), wanted.float(), rtol=0, atol=_TOLERANCE[dtype]))
+    expected = torch.nn.functional.gelu(linear(x))
+    return bool(torch.allclose(packed.float(), expected.float(), rtol=0, atol=_TOLERANCE[dtype]))
 
 
 _OPERATORS: Any = torch.ops.mkldnn

@@ -1,4 +1,4 @@
-"""Models into folders that `transformers` loads."""
+"""Save models to folders that `transformers` loads."""
 
 import json
 import shutil
@@ -24,7 +24,7 @@ TOKENIZER_NAMES = {
     "tokenizer.json", "vocab.txt", "tokenizer_config.json", "special_tokens_map.json",
     _ADDED_TOKENS,
 }  # fmt: skip
-"""What the files of a tokenizer are called in a model's folder."""
+"""The files of a tokenizer in a model's folder."""
 
 
 def save_model(
@@ -36,11 +36,10 @@ def save_model(
 ) -> None:
     """Write `config.json`, `model.safetensors` and the tokenizer's files into `folder`.
 
-    A base model's weights are written without the prefix that they have under a head, and an
-    output table that is the table of word embeddings is written once, as `transformers` does.
-    `max_length` replaces what the tokenizer's settings say of the longest text, in tokens: they
-    know of no positions that were added or removed. The folder must exist; making the whole appear
-    at once is the caller's part.
+    As in `transformers`, a base model's weights are written without the prefix they have under a
+    head, and tied tables once. `max_length` replaces the longest text, in tokens, of the
+    tokenizer's settings, which do not know of added or removed positions. The folder must exist;
+    to write it atomically is up to the caller.
     """
     head, config = HEADS[type(model)], model.config
     if not head.labelled:
@@ -67,9 +66,9 @@ def save_model(
 
 
 def write_weights(path: Path, weights: dict[str, Tensor]) -> None:
-    """Write a safetensors file that whoever may read its neighbours may read too."""
+    """Write a safetensors file with the permissions of any other new file."""
     save_file(weights, path, metadata={"format": "pt"})
-    # The package makes files for their owner alone, whatever the umask says.
+    # The package makes files that only their owner can read, whatever the umask.
     neighbour = path.with_name(f".{path.name}.mode")
     neighbour.touch()
     path.chmod(neighbour.stat().st_mode)

@@ -1,6 +1,6 @@
-"""What changes the build of a model: its positions, its heads, BERT folded into DistilBERT.
+"""Changes to a model's architecture: positions, attention heads, layers, BERT to DistilBERT.
 
-A model that was changed here has new parameters: an optimizer is built after, not before.
+A changed model has new parameters, so build its optimizer afterwards.
 """
 
 import math
@@ -27,23 +27,23 @@ Growth = Literal["copy", "interpolate"]
 
 
 def resize_positions(model: TaskModel, n_positions: int, how: Growth = "copy") -> None:
-    """Let `model` read texts of up to `n_positions` tokens.
+    """Change the longest text that `model` reads to `n_positions` tokens.
 
-    Fewer positions are the first ones. More are made of the P that were learned:
+    Fewer positions are the first ones. More are made from the P learned ones:
 
     - copy: the old ones stay, and new position p is a copy of position p modulo P;
-    - interpolate: the old table is stretched, so new position p lies at p·(P-1)/(n_positions-1)
-      of the old ones, between the two nearest in proportion; the first and the last stay.
+    - interpolate: the old table is stretched linearly, so that new position p lies at
+      p·(P-1)/(n_positions-1) of the old ones; the first and the last stay.
 
-    Sinusoidal positions are computed anew. The tokenizer's files have a limit of their own, which
-    `save_model` can set. Raises `UsageError` for less than one position or another `how`.
+    Sinusoidal positions are recomputed. The tokenizer's files have a limit of their own, which
+    `save_model` can set. Raises `UsageError` for fewer than one position or another `how`.
     """
     if how not in get_args(Growth):
         raise UsageError(
             f"positions cannot grow by {how!r}; known are {', '.join(get_args(Growth))}"
         )
     if n_positions < 1:
-        raise UsageError(f"a model of {n_positions} positions reads nothing; ask for more")
+        raise UsageError(f"a model of {n_positions} positions reads nothing; use at least 1")
     embeddings = model.distilbert.embeddings
     old = embeddings.position_embeddings.weight
     if model.config.sinusoidal_pos_embds:
@@ -60,14 +60,14 @@ def resize_positions(model: TaskModel, n_positions: int, how: Growth = "copy") -
 
 
 def parse_heads(specs: Iterable[str]) -> dict[int, tuple[int, ...]]:
-    """Return heads by layer of texts such as `0:1,3`: of layer 0 the heads 1 and 3, from 0.
+    """Parse specs such as `0:1,3`, heads 1 and 3 of layer 0, into heads by layer.
 
-    Raises `UsageError` for another text.
+    Raises `UsageError` for another form.
     """
     heads: dict[int, tuple[int, ...]] = {}
     for spec in specs:
         if not (match := re.fullmatch(r"(\d{1,4}):(\d{1,4}(?:,\d{1,4})*)", spec)):
-            raise UsageError(f"--prune-heads {spec!r}: write LAYER:HEAD,HEAD such as 0:1,3")
+            raise UsageError(f"{spec!r} names no heads; write LAYER:HEAD,HEAD such as 0:1,3")
         layer = int(match[1])
         heads[layer] = (*heads.get(layer, ()), *map(int, match[2].split(",")))
     return heads
@@ -76,22 +76,22 @@ def parse_heads(specs: Iterable[str]) -> dict[int, tuple[int, ...]]:
 def prune_heads(model: TaskModel, heads: Mapping[int, Iterable[int]]) -> None:
     """Remove attention heads, given by layer; both count from 0, as before any pruning.
 
-    The model computes what it computed with a head mask of 0 for them, with fewer weights.
-    Naming a head that is gone already changes nothing. Raises `UsageError`, and prunes nothing,
-    for a layer or a head that there never was, or where a layer would be left without heads.
+    The model then computes what it would with those heads silent, with fewer weights. Heads that
+    are already pruned are ignored. Raises `UsageError`, and prunes nothing, for a layer or a head
+    that never existed, or if a layer would be left without heads.
     """
     config = model.config
     pruned = dict(config.pruned_heads)
-    for layer, numbers in heads.items():
-        gone = {*pruned.get(layer, ()), *numbers}
+    for layer, indices in heads.items():
+        gone = {*pruned.get(layer, ()), *indices}
         if layer not in range(config.n_layers) or not gone <= {*range(config.n_heads)}:
             raise UsageError(
-                f"there are no heads {sorted(gone)} of layer {layer}; the model has "
-                f"{config.n_layers} layers of {config.n_heads} heads, numbered from 0"
+                f"layer {layer} has no heads {sorted(gone)}; the model has {config.n_layers} "
+                f"layers of {config.n_heads} heads, counted from 0"
             )
         if len(gone) == config.n_heads:
             raise UsageError(
-                f"pruning heads {sorted(gone)} would leave layer {layer} none; keep at least one"
+                f"pruning heads {sorted(gone)} leaves layer {layer} none; keep at least one"
             )
         if gone:
             pruned[layer] = tuple(sorted(gone))
@@ -104,16 +104,16 @@ def prune_heads(model: TaskModel, heads: Mapping[int, Iterable[int]]) -> None:
 def fold_token_types(
     config: ModelConfig, weights: dict[str, Tensor]
 ) -> tuple[ModelConfig, dict[str, Tensor]]:
-    """Turn a BERT encoder into the DistilBERT that gives the same hidden states for one segment.
+    """Turn a BERT encoder into the DistilBERT with the same hidden states for one segment.
 
     Row 0 of the token-type table is added to every position; the pooler is dropped.
     """
     key = f"{PREFIX}embeddings.token_type_embeddings.weight"
     if key not in weights:
-        raise ModelError("there are no token types to fold; the model is a DistilBERT already")
+        raise ModelError("no token types to fold; the model is a DistilBERT already")
     if config.layer_norm_eps != ModelConfig().layer_norm_eps:
         raise ModelError(
-            f"layer_norm_eps is {config.layer_norm_eps:g} where a DistilBERT has "
+            f"layer_norm_eps is {config.layer_norm_eps:g}, in a DistilBERT it is "
             f"{ModelConfig().layer_norm_eps:g}; the model cannot be folded into one"
         )
     folded = {
@@ -130,14 +130,14 @@ def fold_token_types(
 def take_layers(
     config: ModelConfig, weights: dict[str, Tensor], layers: Sequence[int]
 ) -> tuple[ModelConfig, dict[str, Tensor]]:
-    """Return the model of some of an encoder's layers, in their order, counted from 0.
+    """Return the model with these of an encoder's layers, in this order, counted from 0.
 
-    A head's weights stay as they are. Raises `UsageError` for a layer that there is not.
+    A head's weights stay. Raises `UsageError` for a layer that does not exist.
     """
     if missing := [layer for layer in layers if not 0 <= layer < config.n_layers]:
         raise UsageError(
-            f"--student-layers: there is no layer {missing[0]}; the model has {config.n_layers}, "
-            f"0 to {config.n_layers - 1}"
+            f"`student_layers`: no layer {missing[0]}; the model has layers 0 to "
+            f"{config.n_layers - 1}"
         )
     taken: dict[str, Tensor] = {}
     for name, weight in weights.items():
@@ -145,44 +145,44 @@ def take_layers(
         if match is None:
             taken[name] = weight
             continue
-        for place, layer in enumerate(layers):
+        for index, layer in enumerate(layers):
             if int(match[1]) == layer:
                 # A copy: a layer that is taken twice becomes two that learn apart.
-                taken[f"{_LAYERS}{place}{name[match.end() :]}"] = weight.clone()
+                taken[f"{_LAYERS}{index}{name[match.end() :]}"] = weight.clone()
     pruned = {
-        place: config.pruned_heads[layer]
-        for place, layer in enumerate(layers)
+        index: config.pruned_heads[layer]
+        for index, layer in enumerate(layers)
         if layer in config.pruned_heads
     }
     return replace(config, n_layers=len(layers), pruned_heads=pruned), taken
 
 
 def spread_layers(n_student: int, n_teacher: int) -> tuple[int, ...]:
-    """Choose layers of a teacher for a student, spread evenly from the first to the last.
+    """Choose `n_student` of a teacher's layers, spread evenly from the first to the last.
 
-    Six of twelve are 0, 2, 4, 7, 9, 11, as DistilBERT's (Sanh et al. 2019).
+    Six of twelve are 0, 2, 4, 7, 9, 11, as for DistilBERT (Sanh et al. 2019).
     """
     if n_student == 1:
         return (0,)
     step = (n_teacher - 1) / (n_student - 1)
-    return tuple(math.floor(place * step + 0.5) for place in range(n_student))
+    return tuple(math.floor(index * step + 0.5) for index in range(n_student))
 
 
 def _keep(attention: SelfAttention, heads: tuple[int, ...]) -> None:
-    """Leave `attention` those of its heads alone: rows of q, k and v, columns of the output."""
+    """Keep only these heads of `attention`: rows of q, k and v, columns of the output."""
     size = attention.head_dim
-    rows = [attention.heads.index(head) * size + place for head in heads for place in range(size)]
+    rows = [attention.heads.index(head) * size + row for head in heads for row in range(size)]
     for linear in (attention.q_lin, attention.k_lin, attention.v_lin):
-        linear.weight = _picked(linear.weight, rows)
-        linear.bias = _picked(linear.bias, rows)
+        linear.weight = _select(linear.weight, rows)
+        linear.bias = _select(linear.bias, rows)
         linear.out_features = len(rows)
-    attention.out_lin.weight = _picked(attention.out_lin.weight, rows, dim=1)
+    attention.out_lin.weight = _select(attention.out_lin.weight, rows, dim=1)
     attention.out_lin.in_features = len(rows)
     attention.heads = heads
 
 
-def _picked(weight: Tensor, places: list[int], *, dim: int = 0) -> nn.Parameter:
-    index = torch.tensor(places, device=weight.device)
+def _select(weight: Tensor, indices: list[int], *, dim: int = 0) -> nn.Parameter:
+    index = torch.tensor(indices, device=weight.device)
     return nn.Parameter(weight.detach().index_select(dim, index), weight.requires_grad)
 
 

@@ -1,7 +1,7 @@
-"""Weights out of a model's files.
+"""Read weights from a model's files, as fp32.
 
-Read are `model.safetensors`, its shards, or `pytorch_model.bin` (weights only: a pickle that would
-run code is refused), in any floating-point type or packed (`packing.py`), and become fp32.
+The files are `model.safetensors`, its shards, or `pytorch_model.bin` (a pickle that would run code
+is refused), in any floating-point type or packed (`int8_storage.py`).
 """
 
 import pickle
@@ -21,13 +21,13 @@ from distilcli.model.keys import to_ours
 
 
 def read_weights(files: ModelFiles) -> dict[str, Tensor]:
-    """Read every weight of a located model, under this package's names, as fp32 on the CPU."""
+    """Read every weight of a located model, by this package's names, as fp32 on the CPU."""
     weights: dict[str, Tensor] = {}
     for path in files.weight_files:
         part = read_file(path)
         if twice := sorted(weights.keys() & part.keys()):
             raise ModelError(
-                f"{path}: holds weights that another file of {files.name} holds too "
+                f"{path}: has weights that another file of {files.name} has too "
                 f"({listed(twice)}); download every shard again"
             )
         weights.update(part)
@@ -40,26 +40,26 @@ def read_weights(files: ModelFiles) -> dict[str, Tensor]:
         ours = to_ours(key)
         if ours in renamed and not torch.equal(weight, renamed[ours]):
             raise ModelError(
-                f"{files.name}: holds the weight {key} a second time under another name, "
-                "with other values; remove one of the two"
+                f"{files.name}: has the weight {key} twice, under two names and with different "
+                "values; remove one of them"
             )
         if ours is not None:
             renamed[ours] = weight
     if whole := sorted(key for key, weight in renamed.items() if not weight.is_floating_point()):
         raise ModelError(
-            f"{files.name}: holds whole numbers without scales ({listed(whole)}); "
-            "use the checkpoint from before it was quantized"
+            f"{files.name}: has integer weights without scales ({listed(whole)}); "
+            "use the checkpoint from before quantization"
         )
     return {key: weight.float() for key, weight in renamed.items()}
 
 
 def read_file(path: Path) -> dict[str, Tensor]:
-    """Read the tensors of one file under the names and in the types that it gives them."""
+    """Read the tensors of one file, with the names and types they have there."""
     return _read_pickle(path) if path.suffix == ".bin" else _read_safetensors(path)
 
 
 def listed(keys: list[str], most: int = 6) -> str:
-    """Join the names of weights for a message, the first `most` of them."""
+    """Join the first `most` of the names of weights for a message."""
     rest = f" and {len(keys) - most} more" if len(keys) > most else ""
     return ", ".join(keys[:most]) + rest
 
@@ -78,15 +78,15 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
             opening = file.read(2)
         if opening and not opening.startswith((b"PK", b"\x80")):  # a zip archive, or a bare pickle
             raise ModelError(
-                f"{path}: is no PyTorch file but perhaps a page or a pointer saved in its place; "
+                f"{path}: not a PyTorch file, perhaps a web page or a pointer saved in its place; "
                 "download it again"
             )
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch remarks on the pickle's protocol
+            warnings.simplefilter("ignore")  # about the pickle's protocol
             weights = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise ModelError(
-            f"{path}: refused, because it holds more than weights and could run code; "
+            f"{path}: refused, because it has more than weights and could run code; "
             "ask its author for model.safetensors"
         ) from None
     except (OSError, RuntimeError, EOFError) as error:
@@ -95,5 +95,5 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
     if not isinstance(weights, dict) or not all(
         isinstance(key, str) and isinstance(weight, Tensor) for key, weight in weights.items()
     ):
-        raise ModelError(f"{path}: is no state dict (names to tensors)")
+        raise ModelError(f"{path}: not a state dict (names to tensors)")
     return weights

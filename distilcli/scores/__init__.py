@@ -1,1 +1,1 @@
-"""How good values are against what was expected: figures from plain values, free of torch."""
+"""Metrics: predictions against gold values, as plain values or arrays, without torch."""

@@ -1,4 +1,4 @@
-"""How sure figures are: intervals from drawing the rows again and again, with replacement.
+"""Confidence intervals of metrics, from resampling the rows with replacement.
 
 The percentile method of Efron and Tibshirani 1993, "An Introduction to the Bootstrap".
 """
@@ -10,7 +10,7 @@ import numpy as np
 from distilcli.scores.precision_recall import Array
 
 RESAMPLES = 1_000
-_CELLS = 4_000_000  # row numbers drawn at once: 32 MB
+_CELLS = 4_000_000  # row indices drawn at once: 32 MB
 
 Interval = tuple[float, float]
 
@@ -18,7 +18,7 @@ Interval = tuple[float, float]
 def mean_interval(
     values: Array, *, confidence: float = 0.95, resamples: int = RESAMPLES, seed: int = 0
 ) -> Interval:
-    """Return the interval of the mean of `values` (N,), N at least 1."""
+    """Return the confidence interval of the mean of `values` (N,), N at least 1."""
     random = np.random.default_rng(seed)
     size = len(values)
     at_once = max(1, _CELLS // size)
@@ -30,19 +30,19 @@ def mean_interval(
 
 
 def intervals(
-    figures: Callable[[Array], Mapping[str, float]],
+    metrics: Callable[[Array], Mapping[str, float]],
     n_rows: int,
     *,
     confidence: float = 0.95,
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> dict[str, Interval]:
-    """Return the interval of every figure that `figures` gives for an array of row numbers.
+    """Return the interval of every metric that `metrics` computes from an array of row indices.
 
-    Where a draw leaves a figure undefined (NaN) it does not count.
+    Resamples in which a metric is undefined (NaN) are ignored.
     """
     random = np.random.default_rng(seed)
-    drawn = [figures(random.integers(n_rows, size=n_rows)) for _ in range(resamples)]
+    drawn = [metrics(random.integers(n_rows, size=n_rows)) for _ in range(resamples)]
     return {
         name: _percentiles(np.array([values[name] for values in drawn], dtype=float), confidence)
         for name in drawn[0]

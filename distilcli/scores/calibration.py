@@ -1,4 +1,4 @@
-"""How far probabilities can be believed, and the temperature that makes them believable."""
+"""Calibration: how well probabilities match accuracy, and the temperature that mends them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,19 +8,19 @@ import numpy as np
 from distilcli.scores.precision_recall import Array
 
 N_BINS = 15
-"""As many bins as Guo et al. 2017 used."""
+"""The number of bins in Guo et al. 2017."""
 
 _HALVINGS = 60
 _COLDEST, _HOTTEST = 0.01, 100.0
-_LEAST = 1e-12  # as near to 0 or 1 as a probability is taken to be
+_MIN_PROBABILITY = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
 class Bin:
     """The `count` rows whose probability is above `low` and at most `high`.
 
-    `confidence` is the mean of their probabilities, `accuracy` the share that was right; both
-    are 0 where there is no row.
+    `confidence` is their mean probability, `accuracy` the share of correct ones; both are 0 in an
+    empty bin.
     """
 
     low: float
@@ -31,19 +31,19 @@ class Bin:
 
 
 def reliability(confidences: Array, right: Array, *, n_bins: int = N_BINS) -> tuple[Bin, ...]:
-    """Sort rows into bins of equal width by their probability (N,), `right` or not (N,)."""
-    numbers = np.clip(np.ceil(confidences * n_bins).astype(int) - 1, 0, n_bins - 1)
-    counts = np.bincount(numbers, minlength=n_bins)
+    """Sort rows into bins of equal width by `confidences` (N,); `right` (N,) are the correct."""
+    indices = np.clip(np.ceil(confidences * n_bins).astype(int) - 1, 0, n_bins - 1)
+    counts = np.bincount(indices, minlength=n_bins)
     divisors = np.maximum(counts, 1)
-    means = np.bincount(numbers, weights=confidences, minlength=n_bins) / divisors
-    shares = np.bincount(numbers, weights=right.astype(float), minlength=n_bins) / divisors
+    means = np.bincount(indices, weights=confidences, minlength=n_bins) / divisors
+    shares = np.bincount(indices, weights=right.astype(float), minlength=n_bins) / divisors
     edges = np.arange(n_bins + 1) / n_bins
     columns = (column.tolist() for column in (edges[:-1], edges[1:], counts, means, shares))
     return tuple(Bin(*cells) for cells in zip(*columns, strict=True))
 
 
 def expected_calibration_error(bins: Sequence[Bin]) -> float:
-    """Return the mean distance of probability and accuracy over rows, 0 at best and at most 1.
+    """Return the mean difference of probability and accuracy over rows, from 0 (best) to 1.
 
     ECE as in Guo et al. 2017, "On Calibration of Modern Neural Networks".
     """
@@ -52,30 +52,30 @@ def expected_calibration_error(bins: Sequence[Bin]) -> float:
 
 
 def fit_temperature(probabilities: Array, expected: Array) -> float:
-    """Return the T at which softmax(logits / T) makes the expected labels likeliest.
+    """Return the T for which softmax(logits / T) gives the gold labels the highest likelihood.
 
-    `probabilities` (N, labels) are softmax(logits), `expected` (N,) the labels by number. T
-    minimises the negative log-likelihood (Guo et al. 2017), which is convex in 1/T, so that
-    halving finds it; it is kept between 0.01 and 100.
+    `probabilities` (N, labels) are softmax(logits), `expected` (N,) the indices of the gold labels.
+    The negative log-likelihood (Guo et al. 2017) is convex in 1/T, so bisection finds T; it is
+    limited to 0.01 to 100.
     """
-    logits = np.log(np.maximum(probabilities, _LEAST))
-    wanted = np.take_along_axis(logits, expected[:, None], axis=1)[:, 0]
+    logits = np.log(np.maximum(probabilities, _MIN_PROBABILITY))
+    gold = np.take_along_axis(logits, expected[:, None], axis=1)[:, 0]
 
     def slope(beta: float) -> float:
         weights = np.exp(beta * (logits - logits.max(axis=1, keepdims=True)))
         means = (weights * logits).sum(axis=1) / weights.sum(axis=1)
-        return float((means - wanted).sum())
+        return float((means - gold).sum())
 
     return _root(slope)
 
 
 def fit_sigmoid_temperature(probabilities: Array, expected: Array) -> float:
-    """Return the T at which sigmoid(logits / T) makes the expected decisions likeliest.
+    """Return the T for which sigmoid(logits / T) gives the gold labels the highest likelihood.
 
     `probabilities` are sigmoid(logits), `expected` booleans, both (N, labels); see
     `fit_temperature`.
     """
-    shares = np.clip(probabilities, _LEAST, 1 - _LEAST)
+    shares = np.clip(probabilities, _MIN_PROBABILITY, 1 - _MIN_PROBABILITY)
     logits = np.log(shares) - np.log1p(-shares)
 
     def slope(beta: float) -> float:
@@ -90,7 +90,7 @@ def _sigmoid(values: Array) -> Array:
 
 
 def _root(slope: Callable[[float], float]) -> float:
-    """Return 1 / beta for the beta at which the rising `slope` crosses 0."""
+    """Return 1 / beta for the beta at which the increasing `slope` crosses 0."""
     low, high = 1 / _HOTTEST, 1 / _COLDEST
     for _ in range(_HALVINGS):
         middle = (low * high) ** 0.5

@@ -1,4 +1,4 @@
-"""How good predicted labels are: accuracy, precision, recall, F1, Matthews, the area under ROC."""
+"""Classification metrics: accuracy, precision, recall, F1, Matthews correlation, ROC AUC."""
 
 import math
 from collections.abc import Sequence
@@ -17,11 +17,10 @@ from distilcli.scores.precision_recall import (
 
 @dataclass(frozen=True, slots=True)
 class ClassificationScores:
-    """How rows of one label each were labelled; shares are between 0 and 1.
+    """Metrics of rows with one label each, between 0 and 1; `matthews` is between -1 and 1.
 
-    Precision and recall are means over the labels, as macro-F1 is. `matthews` is between -1 and
-    1. `labels` are the figures of each label, and `confusion` counts rows by their expected label
-    (outer) and their predicted one (inner).
+    Precision and recall are means over the labels, as macro-F1 is. `labels` are the metrics of
+    each label; `confusion` counts rows by gold label (outer) and predicted label (inner).
     """
 
     accuracy: float
@@ -37,15 +36,14 @@ class ClassificationScores:
 def classification_scores(
     expected: Sequence[int] | Array, predicted: Sequence[int] | Array, *, n_labels: int
 ) -> ClassificationScores:
-    """Score predicted label indices against the expected ones, row by row.
+    """Score predicted label indices against gold ones, row by row.
 
-    Macro figures are means over the labels that occur among the expected or the predicted.
-    Micro-F1 counts hits and misses of all labels together; where each row has one label, it is
-    the accuracy.
+    Macro metrics are means over the labels that occur, as gold or predicted. Micro-F1 counts all
+    labels together; with one label per row, it is the accuracy.
     """
     cells = np.asarray(expected, int) * n_labels + np.asarray(predicted, int)
     counts = np.bincount(cells, minlength=n_labels**2)
-    confusion = counts.reshape(n_labels, n_labels)  # expected, predicted
+    confusion = counts.reshape(n_labels, n_labels)  # gold, predicted
     hits, found, support = confusion.diagonal(), confusion.sum(axis=0), confusion.sum(axis=1)
     labels = of_each(hits, found, support)
     means = macro(labels, found + support > 0)
@@ -64,11 +62,11 @@ def classification_scores(
 
 
 def matthews(confusion: Array) -> float:
-    """Return the Matthews correlation of a confusion matrix (expected, predicted) of any size.
+    """Return the Matthews correlation of a confusion matrix (gold, predicted) of any size.
 
-    That is the correlation of the expected and the predicted labels as indicators (Gorodkin 2004,
-    "Comparing two K-category assignments by a K-category correlation coefficient"); 0 where one
-    side has a single label.
+    That is the correlation of gold and predicted labels as indicators (Gorodkin 2004, "Comparing
+    two K-category assignments by a K-category correlation coefficient"); 0 if either side has a
+    single label.
     """
     found, support = confusion.sum(axis=0).astype(float), confusion.sum(axis=1).astype(float)
     total = support.sum()
@@ -79,11 +77,11 @@ def matthews(confusion: Array) -> float:
 
 @dataclass(frozen=True, slots=True)
 class MultiLabelScores:
-    """How rows of any number of labels were labelled; shares are between 0 and 1.
+    """Metrics of rows with any number of labels, between 0 and 1.
 
-    `accuracy` is the share of rows that have exactly their labels (subset accuracy). `micro`
-    counts all decisions together, `macro` is the mean over the labels that occur, and `labels`
-    are the figures of each.
+    `accuracy` is the share of rows with exactly the gold labels (subset accuracy). `micro` counts
+    all decisions together, `macro` is the mean over the labels that occur, and `labels` are the
+    metrics of each.
     """
 
     accuracy: float
@@ -93,7 +91,7 @@ class MultiLabelScores:
 
 
 def multi_label_scores(expected: Array, predicted: Array) -> MultiLabelScores:
-    """Score predicted against expected labels, both booleans (rows, labels)."""
+    """Score predicted against gold labels, both booleans (rows, labels)."""
     hits = (expected & predicted).sum(axis=0)
     found, support = predicted.sum(axis=0), expected.sum(axis=0)
     labels = of_each(hits, found, support)
@@ -107,21 +105,21 @@ def multi_label_scores(expected: Array, predicted: Array) -> MultiLabelScores:
 
 
 def levels(scores: Array) -> Array:
-    """Return the rank of each score from 0, equal ones together: all that ROC looks at."""
+    """Return the rank of each score from 0, ties equal, which is all that ROC AUC needs."""
     return np.unique(scores, return_inverse=True)[1].reshape(np.shape(scores))
 
 
 def roc_auc(positive: Array, scores: Array) -> float:
-    """Return the area under the ROC curve of scores (N,) of rows that are `positive` or not.
+    """Return the area under the ROC curve of scores (N,), with `positive` (N,) rows or not.
 
-    That is the probability that a positive row has the higher score of two, ties counting half
-    (Hanley and McNeil 1982). NaN where all rows are alike.
+    That is the probability that a positive row scores higher than a negative one, ties counting
+    half (Hanley and McNeil 1982). NaN if either kind is missing.
     """
     return auc_of_levels(positive, levels(scores))
 
 
 def auc_of_levels(positive: Array, ranks: Array) -> float:
-    """Return `roc_auc` of scores that are known by their `levels`; rows may be left out of them."""
+    """Return `roc_auc` given the `levels` of the scores, or those of some rows."""
     size = int(ranks.max()) + 1 if len(ranks) else 0
     ups = np.bincount(ranks[positive], minlength=size)
     downs = np.bincount(ranks[~positive], minlength=size)
@@ -135,7 +133,7 @@ def auc_of_levels(positive: Array, ranks: Array) -> float:
 def macro_roc_auc(expected: Array, ranks: Array) -> float:
     """Return the mean of `auc_of_levels` over labels, each against the rest; (N, labels) both.
 
-    Labels that all rows have, or none, are left out; NaN where that leaves nothing.
+    Labels that all rows have, or none, are skipped; NaN if that leaves no label.
     """
     found = [auc_of_levels(*label) for label in zip(expected.T, ranks.T, strict=True)]
     known = [area for area in found if not math.isnan(area)]

@@ -1,8 +1,8 @@
-"""Entities as tags of words say them, and how good those are that were found.
+"""Entities from the tags of words, and their precision, recall and F1.
 
-Where an entity begins and ends is what conlleval says (Tjong Kim Sang and Buchholz 2000), in all
-forms of its tags: BIO, with B- at every entity or only between two that touch, and BIOES. An
-entity is found if its type and both its ends agree.
+Entities start and end as in conlleval (Tjong Kim Sang and Buchholz 2000), in all its tagging
+schemes: BIO, with B- at every entity or only between adjacent ones, and BIOES. An entity is
+correct if its type and both its ends are.
 """
 
 import re
@@ -15,20 +15,20 @@ import numpy as np
 from distilcli.scores.precision_recall import Array, PrecisionRecall, of_each, precision_recall
 
 OUTSIDE = "O"
-"""The label of a word that is in no entity."""
+"""The label of a word outside any entity."""
 
 NAMELESS = "_"
-"""The type of a bare B or I, as seqeval calls it."""
+"""The type of a bare B or I, as in seqeval."""
 
 INSIDE = frozenset("BI")
-"""The positions after which an entity may go on."""
+"""The positions after which an entity may continue."""
 
 _CONTINUING = frozenset("IEL")
 _PREFIXED = re.compile(r"([BIESLU])(?:-(.*))?", re.DOTALL)
 
 
 class Span(NamedTuple):
-    """An entity of the type `label`: the words from `start` up to, not including, `stop`."""
+    """An entity of type `label`: the words from `start` to `stop`, exclusive."""
 
     label: str
     start: int
@@ -37,13 +37,13 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """A label of a word taken apart; `type` is None outside of entities."""
+    """A parsed label of a word; `type` is None outside entities."""
 
     position: str
     type: str | None
 
-    def goes_on_from(self, before: "Tag") -> bool:
-        """Whether a word with this label belongs to the entity of the word before it."""
+    def continues(self, before: "Tag") -> bool:
+        """Whether a word with this tag belongs to the entity of the word before it."""
         return (
             self.type is not None
             and self.type == before.type
@@ -59,19 +59,19 @@ def spans(tags: Iterable[Tag]) -> list[Span]:
     """Return the entities of words with these tags, in order."""
     found: list[Span] = []
     before = OUTSIDE_TAG
-    for place, tag in enumerate(tags):
-        if tag.goes_on_from(before):
-            found[-1] = found[-1]._replace(stop=place + 1)
+    for index, tag in enumerate(tags):
+        if tag.continues(before):
+            found[-1] = found[-1]._replace(stop=index + 1)
         elif tag.type is not None:
-            found.append(Span(tag.type, place, place + 1))
+            found.append(Span(tag.type, index, index + 1))
         before = tag
     return found
 
 
 def parse_tag(text: str) -> Tag:
-    """Take a label apart: `B-PER`, a bare `B`, a plain `PER` (inside of one), or one outside.
+    """Parse a label: `B-PER`, a bare `B`, or a plain `PER` (inside an entity).
 
-    Outside are `O`, `_` (no label) and an empty one.
+    `O`, `_` (no label) and the empty label are outside entities.
     """
     if text in {OUTSIDE, NAMELESS, ""}:
         return OUTSIDE_TAG
@@ -81,9 +81,9 @@ def parse_tag(text: str) -> Tag:
 
 @dataclass(frozen=True, slots=True)
 class EntityScores:
-    """Figures over all entities together, as conlleval's last line, and by type.
+    """Metrics over all entities, and by type, as conlleval prints them.
 
-    `accuracy` is the share of words whose label is the expected one.
+    `accuracy` is the share of words with the gold label.
     """
 
     micro: PrecisionRecall
@@ -93,9 +93,9 @@ class EntityScores:
 
 @dataclass(frozen=True, slots=True)
 class EntityCounts:
-    """What was right, found and there in each sentence: `counts` (sentences, types, 3).
+    """Counts per sentence: `counts` (sentences, types, 3) of correct, predicted and gold entities.
 
-    `words` (sentences, 2) are those with the expected label, and all.
+    `words` (sentences, 2) counts the words with the gold label, and all words.
     """
 
     types: tuple[str, ...]
@@ -103,7 +103,7 @@ class EntityCounts:
     words: Array
 
     def scores(self, rows: Array | slice = slice(None)) -> EntityScores:
-        """Return the figures of some sentences, by their numbers, or of all."""
+        """Return the metrics of the sentences with these indices, or of all."""
         counts = self.counts[rows].sum(axis=0)
         right, total = self.words[rows].sum(axis=0).tolist()
         hits, found, support = counts.sum(axis=0).tolist()
@@ -117,21 +117,21 @@ class EntityCounts:
 def entity_counts(
     expected: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]
 ) -> EntityCounts:
-    """Count entities, sentence by sentence; `ValueError` where two have not as many words.
+    """Count entities per sentence, types in alphabetical order.
 
-    Types are in the order of the alphabet.
+    Raises `ValueError` if a sentence has different numbers of gold and predicted labels.
     """
     found = [
         (set(spans(map(parse_tag, gold))), set(spans(map(parse_tag, given))))
         for gold, given in zip(expected, predicted, strict=True)
     ]
     types = sorted({span.label for both in found for part in both for span in part})
-    number = {name: place for place, name in enumerate(types)}
+    index = {name: position for position, name in enumerate(types)}
     counts = np.zeros((len(found), len(types), 3), dtype=np.int64)
     for row, (gold, given) in enumerate(found):
         for column, part in enumerate((gold & given, given, gold)):
             for span in part:
-                counts[row, number[span.label], column] += 1
+                counts[row, index[span.label], column] += 1
     words = [
         (sum(one == other for one, other in zip(gold, given, strict=True)), len(gold))
         for gold, given in zip(expected, predicted, strict=True)
@@ -142,5 +142,5 @@ def entity_counts(
 def entity_scores(
     expected: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]
 ) -> EntityScores:
-    """Score the tags of sentences, one a word, against the expected ones."""
+    """Score the predicted tags of sentences, one per word, against the gold ones."""
     return entity_counts(expected, predicted).scores()

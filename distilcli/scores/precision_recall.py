@@ -1,4 +1,4 @@
-"""Precision, recall and F1 from three counts: what was right, what was found, what was there."""
+"""Precision, recall and F1 from three counts: correct, predicted and gold."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,10 +11,9 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True, slots=True)
 class PrecisionRecall:
-    """Shares between 0 and 1, of `support` things that there are to find.
+    """Precision hits / found, recall hits / support and F1 2·hits / (found + support).
 
-    Precision is hits / found, recall hits / support, and F1 2·hits / (found + support), which is
-    their harmonic mean. What would divide by nothing is 0.
+    F1 is their harmonic mean. A division by zero gives 0. `support` is the number of gold items.
     """
 
     precision: float
@@ -24,7 +23,7 @@ class PrecisionRecall:
 
 
 def precision_recall(hits: int, found: int, support: int) -> PrecisionRecall:
-    """Return the shares of one kind of thing."""
+    """Return the metrics of one class."""
     return PrecisionRecall(
         precision=hits / found if found else 0.0,
         recall=hits / support if support else 0.0,
@@ -34,18 +33,18 @@ def precision_recall(hits: int, found: int, support: int) -> PrecisionRecall:
 
 
 def of_each(hits: Array, found: Array, support: Array) -> tuple[PrecisionRecall, ...]:
-    """Return the shares of several kinds, given their counts, each (kinds,)."""
+    """Return the metrics of several classes, given their counts, each (classes,)."""
     counts = zip(hits.tolist(), found.tolist(), support.tolist(), strict=True)
-    return tuple(precision_recall(*of_kind) for of_kind in counts)
+    return tuple(precision_recall(*of_class) for of_class in counts)
 
 
-def macro(kinds: Sequence[PrecisionRecall], seen: Array) -> PrecisionRecall:
-    """Return the means over the kinds that are `seen` (kinds,), each counting the same."""
-    chosen = [kind for kind, is_seen in zip(kinds, seen.tolist(), strict=True) if is_seen]
+def macro(classes: Sequence[PrecisionRecall], seen: Array) -> PrecisionRecall:
+    """Return the unweighted means over the classes that are `seen` (classes,)."""
+    chosen = [one for one, is_seen in zip(classes, seen.tolist(), strict=True) if is_seen]
     count = len(chosen) or 1
     return PrecisionRecall(
-        precision=sum(kind.precision for kind in chosen) / count,
-        recall=sum(kind.recall for kind in chosen) / count,
-        f1=sum(kind.f1 for kind in chosen) / count,
-        support=sum(kind.support for kind in chosen),
+        precision=sum(one.precision for one in chosen) / count,
+        recall=sum(one.recall for one in chosen) / count,
+        f1=sum(one.f1 for one in chosen) / count,
+        support=sum(one.support for one in chosen),
     )

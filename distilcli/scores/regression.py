@@ -1,4 +1,4 @@
-"""How good numbers are: their correlation with the expected ones, and how far they are off."""
+"""Regression metrics: correlation with the gold numbers, and errors."""
 
 import math
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ from distilcli.scores.precision_recall import Array
 
 @dataclass(frozen=True, slots=True)
 class RegressionScores:
-    """Correlations are between -1 and 1, errors in the unit of the numbers.
+    """Correlations between -1 and 1, and errors in the unit of the numbers.
 
-    `mae` is the mean of the absolute errors, `rmse` the root of the mean of their squares.
+    `mae` is the mean absolute error, `rmse` the root mean squared error.
     """
 
     pearson: float
@@ -22,7 +22,7 @@ class RegressionScores:
 
 
 def regression_scores(expected: Array, predicted: Array) -> RegressionScores:
-    """Score predicted numbers against the expected ones, both (N,), N at least 1."""
+    """Score predicted numbers against gold ones, both (N,), N at least 1."""
     errors = predicted - expected
     return RegressionScores(
         pearson=pearson(expected, predicted),
@@ -33,21 +33,21 @@ def regression_scores(expected: Array, predicted: Array) -> RegressionScores:
 
 
 def pearson(one: Array, other: Array) -> float:
-    """Return the linear correlation; NaN for fewer than two rows, or where numbers are all one."""
+    """Return the linear correlation; NaN for fewer than two rows or constant numbers."""
     if len(one) < 2 or _is_constant(one) or _is_constant(other):  # noqa: PLR2004
         return math.nan
-    # Scaled first, so that no square leaves the range of floats.
+    # Scaled first, so that squares stay in the range of floats.
     one, other = _centred(one), _centred(other)
     return float(np.clip(one @ other / math.sqrt(float((one @ one) * (other @ other))), -1, 1))
 
 
 def spearman(one: Array, other: Array) -> float:
-    """Return the correlation of ranks, those of equal numbers averaged; NaN as `pearson`."""
+    """Return the correlation of ranks, averaged over ties; NaN as for `pearson`."""
     return pearson(ranks(one), ranks(other))
 
 
 def ranks(values: Array) -> Array:
-    """Return the rank of each value, from 1; equal values share the mean of theirs."""
+    """Return the rank of each value, from 1; ties share their mean rank."""
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     middles = counts.cumsum() - (counts - 1) / 2
     found: Array = middles[inverse]

@@ -76,7 +76,7 @@ def test_precisions_by_sizes_and_what_is_not_there_left_out(tiny_folder: Path) -
     assert [(each.precision, each.batch, each.threads) for each in settings] == [
         ("fp32", 1, 1), ("fp32", 3, 1), ("int8", 1, 1), ("int8", 3, 1),
     ]  # fmt: skip
-    assert warned == ["--precision fp16 is for accelerators; on the CPU use bf16 or int8; skipped"]
+    assert warned == ["`precision` fp16 is for accelerators; on the CPU use bf16 or int8; skipped"]
     assert report.skipped.keys() == {"fp16"}
     assert noted[0] == "measuring fp32, seq 8, batch 1"
     fp32, int8 = report.results[0], report.results[2]
@@ -91,7 +91,7 @@ def test_none_of_the_precisions_is_there(
     tiny_folder: Path, precisions: tuple[Precision, ...]
 ) -> None:
     plan = Plan(model=str(tiny_folder), device="cpu", precisions=precisions, sizes=[(8, 1)])
-    with pytest.raises(ResourceError, match="--precision fp16 is for accelerators"):
+    with pytest.raises(ResourceError, match="`precision` fp16 is for accelerators"):
         run(plan, SILENT)
 
 

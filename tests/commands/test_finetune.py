@@ -132,7 +132,7 @@ def test_positions_grow_and_heads_go(run: Distil, distil: Distil) -> None:
 @pytest.mark.parametrize(
     ("options", "why"),
     [
-        (["--prune-heads", "0:9"], "there are no heads"),
+        (["--prune-heads", "0:9"], "has no heads"),
         (["--prune-heads", "0"], "write LAYER:HEAD,HEAD"),
         (["--prune-heads", "0:0,1,2,3"], "keep at least one"),
         (["--position-growth", "copy"], "--position-growth needs --positions; add it"),
@@ -249,7 +249,7 @@ def test_quiet(run: Distil) -> None:
         (["-o", "m", "--limit", "1"], 3, "every row has the label 'good'"),
         (["-o", "m", "--valid", "no.csv"], 3, "no.csv: no such file"),
         (["-o", "m", "--device", "cuda:99"], 5, "--device cuda:99"),
-        (["-o", "m", "--fold"], 4, "there are no token types to fold"),
+        (["-o", "m", "--fold"], 4, "no token types to fold"),
         (["-o", "m", "--resume"], 2, "there is no interrupted run"),
         (["-o", "train.csv"], 2, "is a file"),
     ],

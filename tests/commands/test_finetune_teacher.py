@@ -133,7 +133,7 @@ def test_layers_of_a_model_are_taken_without_a_teacher_too(run: Distil, make_mod
         (["--alpha-hidden", "0"], "--alpha-hidden needs a --teacher"),
         (["--teacher-cache", "x"], "--teacher-cache needs a --teacher"),
         (["--student-layers", "0;1"], "give numbers separated by commas"),
-        (["--student-layers", "0,9"], "there is no layer 9; the model has 2, 0 to 1"),
+        (["--student-layers", "0,9"], "no layer 9; the model has layers 0 to 1"),
         (["--student", "depth=3"], "the names are dim, n_layers, n_heads, hidden_dim"),
         (
             ["--student", "dim=8", "--student-layers", "0"],

@@ -210,7 +210,7 @@ def test_a_pickle_that_would_run_code(refused: Callable[..., str], model: Path) 
     (model / "model.safetensors").unlink()
     (model / "pytorch_model.bin").write_bytes(pickle.dumps({"classifier.weight": _Bomb()}))
     message = refused(4, "a.csv", model=model)
-    assert "refused, because it holds more than weights and could run code" in message
+    assert "refused, because it has more than weights and could run code" in message
     assert not Path("ran").exists()
 
 

@@ -257,7 +257,7 @@ def test_threads_that_cannot_be_had_end_in_one_line_and_no_thread_waits(monkeypa
     workers = Workers(
         first_ids, count=4, device=CPU, pad_token_id=0, max_tokens=9, stats=RunStats()
     )
-    with pytest.raises(ResourceError, match=r"only 2 of 4 threads .* fewer --threads"):
+    with pytest.raises(ResourceError, match=r"only 2 of 4 threads .* fewer `threads`"):
         workers.start()
     workers.close()
     assert not [t for t in threading.enumerate() if t.name.startswith("distil-worker")]

@@ -62,14 +62,16 @@ def test_other_names_are_refused(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["cuda", "cuda:1", "mps"])
 def test_a_device_that_is_missing_is_refused(no_accelerator: None, name: str) -> None:
-    with pytest.raises(ResourceError, match=f"--device {name}: there is none.*there is cpu"):
+    with pytest.raises(ResourceError, match=f"`device` {name}: not on this machine; use cpu"):
         place(Accelerated(), name, vocab_size=60)
 
 
 def test_a_cuda_device_beyond_the_last_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    with pytest.raises(ResourceError, match="there are 2 CUDA devices, from cuda:0"):
+    with pytest.raises(
+        ResourceError, match="`device` cuda:2: not on this machine; the last is cuda:1"
+    ):
         place(Accelerated(), "cuda:2", vocab_size=60)
 
 
@@ -104,7 +106,7 @@ def test_auto_passes_over_an_accelerator_that_fails(accelerator: torch.device) -
 def test_a_wrong_device_that_was_asked_for_is_refused(
     accelerator: torch.device, fault: dict[str, float]
 ) -> None:
-    with pytest.raises(ResourceError, match=r"^--device mps: .*; use --device cpu$"):
+    with pytest.raises(ResourceError, match=r"^`device` mps: .*; use `device` cpu$"):
         place(Accelerated(**fault), "mps", vocab_size=60)  # type: ignore[arg-type]
 
 

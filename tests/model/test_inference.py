@@ -85,15 +85,15 @@ def test_padding_changes_nothing(monkeypatch: pytest.MonkeyPatch, asked: Precisi
 @pytest.mark.parametrize(
     ("asked", "device", "message"),
     [
-        ("fp16", "cpu", "--precision fp16 is for accelerators; on the CPU use bf16 or int8"),
-        ("tf32", "cpu", "--precision tf32 is for CUDA devices; on cpu use fp32"),
+        ("fp16", "cpu", "`precision` fp16 is for accelerators; on the CPU use bf16 or int8"),
+        ("tf32", "cpu", "`precision` tf32 is for CUDA devices; on cpu use fp32"),
         (
             "int8",
             "mps",
-            "--precision int8 is for the CPU; on mps use fp16 or bf16, or add --device cpu",
+            "`precision` int8 is for the CPU; on mps use fp16 or bf16, or `device` cpu",
         ),
-        ("bf16", "cpu", "--precision bf16: this cpu has no bf16 instructions"),
-        ("bf16", "mps", "--precision bf16: this mps has no bf16 instructions"),
+        ("bf16", "cpu", "`precision` bf16: this cpu has no bf16 instructions"),
+        ("bf16", "mps", "`precision` bf16: this mps has no bf16 instructions"),
     ],
 )
 def test_a_format_that_the_device_lacks_is_refused_with_the_reason(

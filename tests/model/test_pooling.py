@@ -82,7 +82,7 @@ def test_names() -> None:
     "name", ["", "Mean", "mean,cls", "last-0", "last-", "last--1", "last-1000", "last-4 ", "first"]
 )
 def test_other_names_are_refused(name: str) -> None:
-    with pytest.raises(UsageError, match="--pooling") as caught:
+    with pytest.raises(UsageError, match="unknown `pooling`") as caught:
         parse_pooling(name)
     assert "\n" not in str(caught.value)
 

@@ -223,12 +223,12 @@ def test_pruned_heads_are_absent_from_the_attentions() -> None:
 @pytest.mark.parametrize(
     ("heads", "message"),
     [
-        ({1: [4]}, "there are no heads [4] of layer 1; the model has 3 layers of 4 heads"),
-        ({1: [-1]}, "there are no heads [-1] of layer 1"),
-        ({3: [0]}, "there are no heads [0] of layer 3"),
-        ({-1: [0]}, "there are no heads [0] of layer -1"),
-        ({0: [0], 1: [0, 1, 2, 3]}, "would leave layer 1 none; keep at least one"),
-        ({2: [1, 2, 3]}, "would leave layer 2 none"),
+        ({1: [4]}, "layer 1 has no heads [4]; the model has 3 layers of 4 heads"),
+        ({1: [-1]}, "layer 1 has no heads [-1]"),
+        ({3: [0]}, "layer 3 has no heads [0]"),
+        ({-1: [0]}, "layer -1 has no heads [0]"),
+        ({0: [0], 1: [0, 1, 2, 3]}, "leaves layer 1 none; keep at least one"),
+        ({2: [1, 2, 3]}, "leaves layer 2 none"),
     ],
 )
 def test_heads_that_cannot_be_pruned_are_refused_and_nothing_is_pruned(
@@ -341,7 +341,9 @@ def test_pruned_heads_move_along_with_their_layers() -> None:
 def test_a_layer_that_there_is_not_is_named(layers: tuple[int, ...]) -> None:
     model = built()
     wanted = next(layer for layer in layers if layer not in range(3))
-    with pytest.raises(UsageError, match=rf"there is no layer {wanted}; the model has 3, 0 to 2"):
+    with pytest.raises(
+        UsageError, match=rf"`student_layers`: no layer {wanted}; the model has layers 0 to 2"
+    ):
         take_layers(model.config, model.state_dict(), layers)
 
 

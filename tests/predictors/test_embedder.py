@@ -367,7 +367,7 @@ def test_about(make_model: Make) -> None:
         ({"layer": -4}, "`layer` -4"),
         ({"layer": 1, "pooling": "last-2"}, "both choose layers"),
         ({"pooling": "last-3"}, "has 2 layers"),
-        ({"pooling": "median"}, "--pooling 'median' is not known"),
+        ({"pooling": "median"}, "unknown `pooling` 'median'"),
         ({"prompt": "a", "prompt_name": "b"}, "give one"),
         ({"prompt_name": "b"}, "`prompt_name` 'b': the prompts of .* are: none"),
     ],
