@@ -14,14 +14,14 @@ from torch import Tensor, nn
 from distilcli.engine.batching import cut_batches, pad
 from distilcli.model.encoder import Encoder
 from distilcli.model.heads import FirstTokenModel
-from distilcli.training.objectives.base import Objective
+from distilcli.training.objectives.base import AnyObjective
 
 _PASS_BUDGET = 2_048  # tokens in a batch; no gradients are kept
 
 
 def cache_features(
     model: FirstTokenModel,
-    objective: Objective,
+    objective: AnyObjective,
     device: torch.device,
     *,
     on_pass: Callable[[int, int], None],
