@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from distilcli.engine.batching import cut_batches, pad
 from distilcli.model.encoder import Encoder
 from distilcli.model.heads import FirstTokenModel
-from distilcli.training.objectives.base import AnyObjective
+from distilcli.training.objectives import AnyObjective
 
 _PASS_BUDGET = 2_048  # tokens in a batch; no gradients are kept
 
