@@ -177,7 +177,9 @@ def _end(error: BaseException) -> int:
     if failure is None:
         sys.stderr.write(f"{PROGRAM}: this is a bug; please report it with the lines above\n")
         return EXIT_BUG
-    sys.stderr.write(f"{PROGRAM}: error: {' '.join(str(failure).split())}\n")
+    from distilcli.console import write_line  # noqa: PLC0415 - not needed for help
+
+    write_line(f"{PROGRAM}: error: {' '.join(str(failure).split())}")
     return failure.exit_code
 
 

@@ -1,9 +1,8 @@
-"""Batches carried as a run over files carries them: by the engine's own workers."""
+"""Runs windows of batches through the engine's own workers, as a run over files does."""
 
 from collections.abc import Callable, Sequence
 from time import perf_counter
 from types import TracebackType
-from typing import Any
 
 import torch
 
@@ -14,16 +13,16 @@ from distilcli.engine.workers import Workers
 from distilcli.stats import RunStats
 
 
-class Carrier:
-    """The workers of one model, and windows through them; a context manager.
+class BatchRunner:
+    """The workers of one model; a context manager.
 
-    A window is cut by `max_tokens`. One that is a single batch and comes alone gets all cores;
-    what comes in several goes to workers of one core each.
+    A window is cut into batches of `max_tokens`. A window of one batch, run alone, gets all cores;
+    several batches go to workers of one core each.
     """
 
     def __init__(
         self,
-        forward: Callable[[Batch], Sequence[Any]],
+        forward: Callable[[Batch], Sequence[None]],
         *,
         device: torch.device,
         workers: int,
@@ -41,7 +40,7 @@ class Carrier:
             stats=self._stats,
         )
 
-    def __enter__(self) -> "Carrier":
+    def __enter__(self) -> "BatchRunner":
         self._threads.start()
         return self
 
@@ -55,25 +54,25 @@ class Carrier:
 
     @property
     def halvings(self) -> int:
-        """How often a batch did not fit in memory and was cut in two."""
+        """How often a batch did not fit in memory and was halved."""
         return self._stats.halvings
 
     @property
-    def most_tokens(self) -> int:
-        """The tokens of the largest batch: `max_tokens`, or fewer once memory ran out."""
+    def max_tokens(self) -> int:
+        """The most tokens of a batch; fewer than at first once memory ran out."""
         return self._threads.max_tokens
 
     def count_batches(self, pieces: Sequence[Piece]) -> int:
         """Return how many batches a window of these pieces is cut into."""
         return len(self._cut(pieces))
 
-    def carry(self, pieces: list[Piece], *, times: int = 1) -> float:
-        """Carry a window through the model `times` times at once; return the seconds it took.
-
-        Raises what went wrong with it.
-        """
-        cut, size = self._cut(pieces), len(pieces)
-        batches = [[place + size * n for place in batch] for n in range(times) for batch in cut]
+    def run(self, pieces: list[Piece], *, times: int = 1) -> float:
+        """Run `times` copies of a window at once; return the seconds, or raise its failure."""
+        batches = [
+            [index + len(pieces) * copy for index in batch]
+            for copy in range(times)
+            for batch in self._cut(pieces)
+        ]
         window: Window[None] = Window()
         window.fill([None], [Encoded(pieces * times)])
         started = perf_counter()

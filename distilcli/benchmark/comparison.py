@@ -1,4 +1,4 @@
-"""Two models by turns in one setting: how many times the one is the other."""
+"""A model against a rival in one setting, measured alternately: the ratios of both."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,10 +12,9 @@ from distilcli.scores.bootstrap import Interval
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Comparison:
-    """Ratios of the model to its rival; those of times are medians over the rounds.
+    """Ratios of the model to its rival; `rate` and `latency` are medians over the rounds.
 
-    `rate` above 1 and `latency` below 1 are for the model. A ratio of what one of the two does not
-    tell is None.
+    The model wins with a `rate` above 1 and a `latency` below 1.
     """
 
     model: Result
@@ -26,12 +25,12 @@ class Comparison:
     latency_interval: Interval
 
     def record(self) -> dict[str, Any]:
-        """Return all of it in one level, as plain JSON values."""
+        """Return everything as one flat object of JSON values."""
         versus = {"versus": self.rival.setting.model}
         return {**self.model.setting.as_dict(), **versus, **self.ratios()}
 
     def ratios(self) -> dict[str, Any]:
-        """Return the ratios alone."""
+        """Return only the ratios; None where one of the two is unknown."""
         ours, theirs = self.model, self.rival
         return {
             "rate_ratio": self.rate,
@@ -48,10 +47,10 @@ class Comparison:
 
 
 def compare_rounds(results: Sequence[Result], measured: Sequence[Measured]) -> Comparison:
-    """Compare a model and its rival round by round: what slowed a round slowed both."""
+    """Compare a model and its rival round by round: what slows a round slows both."""
     model, rival = results
-    rates = _ratios(measured, lambda one: one.batches_per_second)
-    latencies = _ratios(measured, lambda one: median(one.latencies))
+    rates = _ratios(measured, lambda each: each.batches_per_second)
+    latencies = _ratios(measured, lambda each: median(each.latencies))
     return Comparison(
         model=model,
         rival=rival,
@@ -62,12 +61,11 @@ def compare_rounds(results: Sequence[Result], measured: Sequence[Measured]) -> C
     )
 
 
-def _ratios(measured: Sequence[Measured], figure: Callable[[Round], float]) -> list[float]:
+def _ratios(measured: Sequence[Measured], metric: Callable[[Round], float]) -> list[float]:
     model, rival = measured
-    return [
-        figure(one) / figure(other) for one, other in zip(model.rounds, rival.rounds, strict=True)
-    ]
+    pairs = zip(model.rounds, rival.rounds, strict=True)
+    return [metric(ours) / metric(theirs) for ours, theirs in pairs]
 
 
-def _ratio(one: int | None, other: int | None) -> float | None:
-    return one / other if one is not None and other else None
+def _ratio(ours: int | None, theirs: int | None) -> float | None:
+    return ours / theirs if ours is not None and theirs else None

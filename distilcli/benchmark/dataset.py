@@ -1,6 +1,6 @@
 """A whole run over a file, timed by stage: reading, tokenizing, model, decoding, writing.
 
-It is what `classify` does for a model with labels and `embed` for one without, rows written to a
+It classifies with a model that has labels and embeds with any other, and writes the rows to a
 temporary file. A shape gets a classifier's head with random weights.
 """
 
@@ -33,15 +33,16 @@ from distilcli.tasks.classify import ClassificationColumns
 from distilcli.tasks.embed import EmbeddingColumns
 from distilcli.tasks.files import run_files, text_from, texts_from
 from distilcli.tasks.settings import BatchOptions
+from distilcli.wording import count
 
-_TOKENIZER = "sentiment"  # uncased English, as the shapes' vocabulary
+_TOKENIZER = "sentiment"  # uncased English, like the vocabulary of the shapes
 _WRITTEN_AS = {"csv": "csv", "tsv": "tsv", "txt": "tsv"}
 _LABELS = ("negative", "positive")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DatasetPlan:
-    """Which rows are run, by which model and how; `reading` are settings of `open_rows`."""
+    """The rows to run, the model, and how it runs; `reading` are settings of `open_rows`."""
 
     file: str
     reading: Mapping[str, Any] = field(default_factory=dict)
@@ -52,20 +53,19 @@ class DatasetPlan:
     offline: bool = False
 
     def open(self) -> RowSource:
-        """Open the rows; raise `InputError` or `UsageError` where they cannot be read."""
+        """Open the rows; raise `InputError` or `UsageError` if they cannot be read."""
         source = open_rows([self.file], **self.reading)
         if source.is_stream:
-            raise UsageError(f"`dataset` {self.file}: a benchmark reads files only; name one")
+            raise UsageError(f"`dataset` {self.file}: a benchmark reads only files; name one")
         return source
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DatasetResult:
-    """One run; `seconds` is its wall time, `stages` the seconds spent, summed over threads.
+    """One run: `seconds` of wall time, and seconds by stage, summed over threads.
 
-    Stages go on side by side, so together they are more than the wall time. `peak_memory_bytes` is
-    that of the process: while the rows were run where the system can forget an older peak, else
-    since it began.
+    Stages run side by side, so their sum exceeds the wall time. `peak_memory_bytes` is of the
+    process: during the run, or since its start if the system cannot reset the peak.
     """
 
     model: str
@@ -83,7 +83,7 @@ class DatasetResult:
     stages: dict[str, float]
 
     def records(self) -> list[dict[str, Any]]:
-        """Return a line for each stage, and one for the whole."""
+        """Return a line for each stage and one for the whole run."""
         spent = sum(self.stages.values())
         lines = [
             (name, seconds, seconds / spent, self.rows / seconds if seconds else None)
@@ -107,13 +107,13 @@ class DatasetResult:
 
 @dataclass(slots=True)
 class DatasetReport:
-    """Every run, and the machine."""
+    """All runs, and the machine."""
 
     environment: dict[str, Any]
     results: list[DatasetResult]
 
     def records(self) -> list[dict[str, Any]]:
-        """Return the lines of every run, with the machine."""
+        """Return the lines of all runs, with the machine."""
         machine = machine_columns(self.environment)
         return [record | machine for result in self.results for record in result.records()]
 
@@ -132,12 +132,12 @@ class _Opened:
 def run_dataset(
     plan: DatasetPlan, *, note: Callable[[str], None], warn: Callable[[str], None]
 ) -> DatasetReport:
-    """Run the file once in each precision; those that the device has not are left out.
+    """Run the file once in each precision, with a warning for those that the device lacks.
 
-    Raises `ResourceError` if none is left, and what reading rows and loading a model raises.
+    Raises `ResourceError` if it lacks all, and what reading rows and loading a model raises.
     """
     with plan.open() as source:
-        text_column = source.text_column  # what is wrong with the rows is told before any work
+        text_column = source.text_column  # faults in the rows are found before any work
     report = DatasetReport({}, [])
     with _folder(plan.model) as model:
         for precision in plan.precisions:
@@ -147,11 +147,11 @@ def run_dataset(
                 except ResourceError as refusal:
                     if not report.results and precision == plan.precisions[-1]:
                         raise
-                    warn(f"{refusal}; left out")
+                    warn(f"{refusal}; skipped")
                     continue
                 note(f"measuring {source.name} in {precision}: {opened.done}")
                 report.results.append(_run(plan, source, opened, text_column, warn))
-                # Two models at once would be the peak of the next.
+                # Two models at once would raise the peak of the next run.
                 del opened
                 settle()
             if not report.environment:
@@ -164,7 +164,7 @@ def run_dataset(
 
 @contextmanager
 def _folder(model: str) -> Iterator[str]:
-    """Yield the model as it is opened: a shape is written to a folder, which is gone after."""
+    """Yield the model to open; a shape is written to a temporary folder."""
     if not is_shape(model):
         yield model
         return
@@ -176,11 +176,11 @@ def _folder(model: str) -> Iterator[str]:
 
 
 def _open(plan: DatasetPlan, model: str, precision: Precision) -> _Opened:
-    """Open a classifier; an embedder where the model has no head for that."""
+    """Open a classifier, or an embedder if the model has no labels."""
     how: dict[str, Any] = {
         "device": plan.device,
         "precision": precision,
-        "min_agreement": 0.0,  # it is the speed that is measured
+        "min_agreement": 0.0,  # only speed is measured
         "offline": plan.offline,
         "batches": BatchOptions(threads=plan.threads),
     }
@@ -200,7 +200,7 @@ def _run(
     warn: Callable[[str], None],
 ) -> DatasetResult:
     predictor, stages = opened.predictor, Stages()
-    # In int8 so many rows are compared with fp32, which is no part of what is measured.
+    # In int8, the first rows are compared with fp32, which is not to be measured.
     predictor(["a text to warm up on"] * SAMPLE_ROWS)
     engine: Any
     columns: Any
@@ -235,13 +235,13 @@ def _run(
             f"({stats.halvings:,}); use fewer `threads`"
         )
     if not stats.rows:
-        raise InputError(f"{source.name}: has no rows to measure; name a file with some")
+        raise InputError(f"{source.name}: no rows to measure; name a file with some")
     if stats.failed == stats.rows:
         raise InputError(f"{source.name}: every row failed: {stats.first_error}")
     if stats.failed:
         warn(
-            f"{source.name}: {stats.failed:,} of {stats.rows:,} rows failed, the first: "
-            f"{stats.first_error}; rates are of all rows"
+            f"{source.name}: {stats.failed:,} of {count(stats.rows, 'row')} failed, the first: "
+            f"{stats.first_error}; rates count all rows"
         )
     return DatasetResult(
         model=plan.model,

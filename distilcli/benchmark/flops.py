@@ -1,4 +1,4 @@
-"""What a forward pass costs in floating-point operations, from the shape of the model alone."""
+"""Floating-point operations of a forward pass, from the shape of the model."""
 
 from distilcli.checkpoint.config import ModelConfig
 
@@ -6,9 +6,9 @@ from distilcli.checkpoint.config import ModelConfig
 def forward_flops(config: ModelConfig, n_tokens: int) -> int:
     """Count the operations of the encoder's matrix products over one sequence, 2 per multiply-add.
 
-    Each layer has four projections (4·D·W a token; W is what its heads are wide together), the
-    two products of attention (2·T·W a token), and the feed-forward network (2·D·F a token).
-    Embeddings, softmax, norms and activations are not counted: they are no products.
+    Per token, each layer has four projections (4·D·W, where W is the width of its heads together),
+    two products of attention (2·T·W) and the feed-forward network (2·D·F). Embeddings, softmax,
+    norms and activations are not counted.
     """
     head_dim = config.dim // config.n_heads
     per_token = 0

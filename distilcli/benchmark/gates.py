@@ -1,6 +1,6 @@
-"""What must hold of a benchmark: its p95, and its times and rates beside an older benchmark's.
+"""Gates on a benchmark: its p95, and its times and rates against an older benchmark.
 
-It is the model that is judged, not its rival.
+They are for the model, not its rival.
 """
 
 import json
@@ -18,8 +18,8 @@ _MACHINE = ("cpu", "cores", "gpu", "torch")
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
-    """How fast a setting was."""
+class Speed:
+    """The speed of a setting."""
 
     p50_ms: float
     sequences_per_second: float
@@ -27,102 +27,98 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Old:
-    """An older benchmark: the machine it is from, and how fast each setting was."""
+    """An older benchmark: its machine, and the speed of each setting."""
 
     path: Path
     environment: Mapping[str, Any]
-    paces: Mapping[Setting, Pace]
+    speeds: Mapping[Setting, Speed]
 
     @classmethod
     def read(cls, path: Path) -> "Old":
-        """Read what `--json` has written; raise `InputError` for anything else."""
+        """Read the statistics of a benchmark; raise `InputError` for any other file."""
         document = _document(path)
-        names = [each.name for each in fields(Setting)]
-        figures = [each.name for each in fields(Pace)]
+        names, metrics = ([each.name for each in fields(kind)] for kind in (Setting, Speed))
         try:
-            paces = {
-                Setting(**{name: result[name] for name in names}): Pace(
-                    *(float(result[name]) for name in figures)
+            speeds = {
+                Setting(**{name: result[name] for name in names}): Speed(
+                    *(float(result[name]) for name in metrics)
                 )
                 for result in document["results"]
             }
             environment = dict(document["environment"])
         except (KeyError, TypeError, ValueError):
             raise _foreign(path) from None
-        found = [number for each in paces.values() for number in astuple(each)]
-        if not found or any(not 0 < number < math.inf for number in found):
+        found = [value for each in speeds.values() for value in astuple(each)]
+        if not found or any(not 0 < value < math.inf for value in found):
             raise _foreign(path)
-        return cls(path, environment, paces)
+        return cls(path, environment, speeds)
 
     def changes(self, report: Report) -> list[Change]:
-        """Return what has become of each of the model's settings that both have."""
+        """Return the changes of the model's settings that both benchmarks have."""
         return [
             Change(
                 result.setting,
-                pace.p50_ms,
+                old.p50_ms,
                 result.latency_ms["p50"],
-                pace.sequences_per_second,
+                old.sequences_per_second,
                 result.sequences_per_second,
             )
             for result in report.own
-            if (pace := self.paces.get(result.setting)) is not None
+            if (old := self.speeds.get(result.setting)) is not None
         ]
 
     def slower(self, report: Report, *, fail_over: float) -> list[str]:
-        """Name each p50 that is longer, and each rate that is lower, by more than `fail_over`.
+        """Return each p50 that is longer and each rate that is lower by more than `fail_over`.
 
-        That is a share, 0.05 for 5 %. Raises `InputError` if no setting can be compared.
+        It is a share, 0.05 for 5 %. Raises `InputError` if no setting can be compared.
         """
         changes = self.changes(report)
         if not changes:
-            here, there = report.results[0].setting, next(iter(self.paces))
+            here, there = report.results[0].setting, next(iter(self.speeds))
             raise InputError(
-                f"{self.path}: has none of the settings measured here (it has "
-                f"{there.described()}, here is {here.described()}); measure the same ones"
+                f"{self.path}: none of its settings was measured now (it has {there.described()}; "
+                f"now: {here.described()}); measure the same settings"
             )
-        said = []
+        slower = []
         for change in changes:
             name = change.setting.described()
             if change.p50_share > fail_over:
-                said.append(
+                slower.append(
                     f"{name}: p50 {change.new_ms:.3f} ms, was {change.old_ms:.3f} ms "
                     f"({change.p50_share:+.1%})"
                 )
             if -change.rate_share > fail_over:
-                said.append(
+                slower.append(
                     f"{name}: {change.new_rate:.3f} sequences/s, was {change.old_rate:.3f} "
                     f"({change.rate_share:+.1%})"
                 )
-        return said
+        return slower
 
     def differences(self, report: Report) -> list[str]:
-        """Say what makes the comparison less than fair.
-
-        That is another machine, and settings without partner.
-        """
+        """Return what makes the comparison unfair: another machine, and unmatched settings."""
         here, there = report.environment, self.environment
         measured = {result.setting for result in report.results}
-        new = [each.setting for each in report.own if each.setting not in self.paces]
-        gone = [setting for setting in self.paces if setting not in measured]
+        new = [each.setting for each in report.own if each.setting not in self.speeds]
+        gone = [setting for setting in self.speeds if setting not in measured]
         return [
             *(
-                f"{self.path}: {name} is {there.get(name)} there and {here.get(name)} here; times "
-                "may differ for that alone"
+                f"{self.path}: {name} was {there.get(name)} and is {here.get(name)} now; times may "
+                "differ for that reason"
                 for name in _MACHINE
                 if there.get(name) != here.get(name)
             ),
-            *([f"{self.path}: has nothing to compare with for {_named(new)}"] if new else []),
-            *([f"{self.path}: not measured again: {_named(gone)}"] if gone else []),
+            *([f"{self.path}: nothing to compare with for {_named(new)}"] if new else []),
+            *([f"{self.path}: not measured now: {_named(gone)}"] if gone else []),
         ]
 
 
 def check_gates(
     report: Report, *, most_p95_ms: float | None, old: Old | None, fail_over: float
 ) -> None:
-    """Raise one `GateError` for all that does not hold of the model's results.
+    """Raise one `GateError` for all results of the model that fail a gate.
 
-    That is a p95 above so many milliseconds, and what is slower than `old` by more than the share
-    `fail_over`. Raises `InputError` if no setting can be compared with `old`.
+    The gates are `most_p95_ms` in milliseconds, and `fail_over`: by which share results may be
+    slower than `old`. Raises `InputError` if no setting can be compared with `old`.
     """
     failed: list[str] = []
     if most_p95_ms is not None and (late := _late(report, most_p95_ms)):
@@ -145,7 +141,9 @@ def _document(path: Path) -> dict[str, Any]:
     try:
         document = json.loads(path.read_bytes())
     except FileNotFoundError:
-        raise InputError(f"{path}: no such file; write one with distil bench --json FILE") from None
+        raise InputError(
+            f"{path}: no such file; write one with distil bench --stats FILE"
+        ) from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     except (ValueError, RecursionError):
@@ -154,23 +152,23 @@ def _document(path: Path) -> dict[str, Any]:
         raise _foreign(path)
     if document.get("format") == DATASET_FORMAT:
         raise InputError(
-            f"{path}: is of bench --dataset; whole runs cannot be compared, name a file of batches"
+            f"{path}: statistics of `dataset` runs cannot be compared; name a file of batches"
         )
     if document.get("format") != FORMAT:
         raise _foreign(path)
     if document.get("version") != VERSION:
         raise InputError(
-            f"{path}: is version {document.get('version')!r} of what distil bench writes, this "
-            f"program reads version {VERSION}; measure again"
+            f"{path}: format version {document.get('version')!r}, but this program reads version "
+            f"{VERSION}; measure again"
         )
     return document
 
 
 def _named(settings: Sequence[Setting]) -> str:
-    """Name the first of some settings, and count the others."""
+    """Return the first of some settings, and the number of the others."""
     more = f" and {len(settings) - 1} more" if len(settings) > 1 else ""
     return settings[0].described() + more
 
 
 def _foreign(path: Path) -> InputError:
-    return InputError(f"{path}: was not written by distil bench --json; name a file that was")
+    return InputError(f"{path}: not written by distil bench --stats; name a file that was")

@@ -1,27 +1,27 @@
-"""Times of batches: one alone, which is latency, and one after another, which is the rate."""
+"""Timings of batches: run alone for latency, many at once for the rate."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-from distilcli.benchmark.batch_runner import Carrier
+from distilcli.benchmark.batch_runner import BatchRunner
 from distilcli.benchmark.memory import Memory
 from distilcli.engine.batching import Piece
 
-_SETTLED = 1.1  # the longest of the last times by the shortest
+_SETTLED = 1.1  # slowest / fastest of the last timings
 _LAST = 3
-_MOST_WARMING = 20
-_LEAST_TIMINGS = 10
+_MAX_WARMING = 20
+_MIN_TIMINGS = 10
 _JOBS_PER_WORKER = 4
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Effort:
-    """How long a setting is measured: `seconds` for latency and as many for the rate.
+    """How long a setting is measured: `seconds` for latency and the same for the rate.
 
-    They are spread over `rounds`, in which contenders take turns. There are at least ten timings,
-    however long they take.
+    They are spread over `rounds`, in which the models alternate. There are at least ten timings,
+    even if they take longer.
     """
 
     rounds: int = 5
@@ -30,7 +30,7 @@ class Effort:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What one round found: seconds of single batches, and batches per second of many."""
+    """One round: the seconds of batches run alone, and the rate of many at once."""
 
     latencies: Sequence[float]
     batches_per_second: float
@@ -45,7 +45,7 @@ class Measured:
 
     @property
     def latencies(self) -> list[float]:
-        """The seconds of every batch that was carried alone."""
+        """The seconds of every batch that was run alone."""
         return [seconds for each in self.rounds for seconds in each.latencies]
 
     @property
@@ -54,31 +54,31 @@ class Measured:
         return median(each.batches_per_second for each in self.rounds)
 
 
-def warm_up(carrier: Carrier, pieces: list[Piece], *, seconds: float) -> int:
-    """Carry a batch until its time settles, or for `seconds`; return how often that was."""
+def warm_up(runner: BatchRunner, pieces: list[Piece], *, seconds: float) -> int:
+    """Run a batch until its time settles, or for `seconds`; return how often."""
     times: list[float] = []
     while len(times) < _LAST or not (
         max(times[-_LAST:]) <= _SETTLED * min(times[-_LAST:])
-        or len(times) >= _MOST_WARMING
+        or len(times) >= _MAX_WARMING
         or sum(times) >= seconds
     ):
-        times.append(carrier.carry(pieces))
+        times.append(runner.run(pieces))
     return len(times)
 
 
-def measure_round(carrier: Carrier, pieces: list[Piece], effort: Effort) -> Round:
+def measure_round(runner: BatchRunner, pieces: list[Piece], effort: Effort) -> Round:
     """Measure one of the rounds of `effort`."""
     seconds = effort.seconds / effort.rounds
-    least = math.ceil(_LEAST_TIMINGS / effort.rounds)
+    least = math.ceil(_MIN_TIMINGS / effort.rounds)
     times: list[float] = []
     while len(times) < least or sum(times) < seconds:
-        times.append(carrier.carry(pieces))
-    count = _enough(carrier, pieces, math.ceil(seconds / median(times)))
-    return Round(times, count / carrier.carry(pieces, times=count))
+        times.append(runner.run(pieces))
+    batches = _enough(runner, pieces, math.ceil(seconds / median(times)))
+    return Round(times, batches / runner.run(pieces, times=batches))
 
 
-def _enough(carrier: Carrier, pieces: list[Piece], count: int) -> int:
-    """Return `count`, or more: so many batches that no worker runs dry long before the others."""
-    workers = carrier.workers
-    least = math.ceil(_JOBS_PER_WORKER * workers / carrier.count_batches(pieces))
+def _enough(runner: BatchRunner, pieces: list[Piece], count: int) -> int:
+    """Return `count`, or more if some workers would be idle for long at the end."""
+    workers = runner.workers
+    least = math.ceil(_JOBS_PER_WORKER * workers / runner.count_batches(pieces))
     return math.ceil(max(count, least) / workers) * workers

@@ -1,4 +1,4 @@
-"""The memory that a measurement takes: of the process, and of a CUDA device."""
+"""The peak memory of a measurement, of the process and of a CUDA device."""
 
 import contextlib
 import gc
@@ -10,18 +10,17 @@ import torch
 from distilcli.memory import give_back_memory, peak_memory_bytes, resident_bytes
 
 _CLEAR = Path("/proc/self/clear_refs")
-_FORGET_PEAK = "5"  # proc(5), clear_refs
+_RESET_PEAK = "5"  # proc(5), clear_refs
 _NEAR_BYTES = 2**24
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Memory:
-    """Peaks in bytes; what the machine does not tell is None.
+    """Peaks in bytes; None if unknown.
 
-    `process` is the highest resident memory: since the watch began where the system can forget an
-    older peak, else since the process did. `added` is what the model and its batches took of the
-    device's memory (on the CPU of the process's) beyond what was taken before it was loaded; on the
-    CPU nothing tells where an older peak stays.
+    `process` is the peak resident memory since the watch began, or since the process began if the
+    system cannot reset the peak. `added` is the part of the device's memory (of the process's on
+    the CPU) that the model and its batches took; unknown on a CPU that cannot reset the peak.
     """
 
     process: int | None = None
@@ -31,16 +30,16 @@ class Memory:
 
 
 class MemoryWatch:
-    """Looks for peaks from now on; `held` are the bytes that the model took when it was loaded."""
+    """Watches for peaks from now on; `held` are the bytes that loading the model took."""
 
     def __init__(self, device: torch.device, *, held: int | None) -> None:
         self._device, self._held = device, held
-        settle()  # else what is taken from memory that earlier work left free is not seen
+        settle()  # else memory that earlier work left free would be used unseen
         is_cuda = device.type == "cuda"
         if is_cuda:
             torch.cuda.reset_peak_memory_stats(device)
-        has_forgotten = forget_peak()
-        self._before = occupied(device) if is_cuda or has_forgotten else None
+        is_reset = reset_peak()
+        self._before = occupied(device) if is_cuda or is_reset else None
 
     def read(self) -> Memory:
         """Return the peaks since the watch began."""
@@ -61,21 +60,21 @@ class MemoryWatch:
         return self._held + max(0, peak - self._before)
 
 
-def forget_peak() -> bool:
-    """Ask the system to forget the peak of the process; say whether it is now what is taken."""
+def reset_peak() -> bool:
+    """Ask the system to reset the process's peak; tell whether it is near current use now."""
     with contextlib.suppress(OSError):
-        _CLEAR.write_text(_FORGET_PEAK, encoding="ascii")
+        _CLEAR.write_text(_RESET_PEAK, encoding="ascii")
     peak, now = peak_memory_bytes(), resident_bytes()
     return peak is not None and now is not None and peak - now < _NEAR_BYTES
 
 
 def occupied(device: torch.device) -> int | None:
-    """Return the bytes taken now: on CUDA of the device by us, else by the process."""
+    """Return the bytes in use now, on a CUDA device or else by the process."""
     return torch.cuda.memory_allocated(device) if device.type == "cuda" else resident_bytes()
 
 
 def settle() -> None:
-    """Give what is free back to the system, so that what is taken next is seen to be taken."""
+    """Return free memory to the system, so that later use shows up."""
     gc.collect()
     torch.cuda.empty_cache()
     give_back_memory()

@@ -1,7 +1,7 @@
-"""The model that is measured: its encoder, in one precision on one device, and what it weighs.
+"""The model under test: an encoder in one precision on one device, and the bytes it takes.
 
-`distilbert-base` and `bert-base` are shapes: their weights are random, from a seed, and nothing
-is downloaded. Random weights cost the same time as trained ones.
+`distilbert-base` and `bert-base` are shapes with random weights from a seed, so nothing is
+downloaded. Random weights take as long as trained ones.
 """
 
 import random
@@ -34,11 +34,11 @@ _SEED = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Subject:
-    """An encoder ready to run, without BERT's pooler, which most heads do without.
+class ModelUnderTest:
+    """An encoder ready to run, without BERT's pooler, which most heads do not use.
 
-    `bytes` are those of its weights as it keeps them.
-    `held` is what it took of the device's memory (on the CPU of the process's), if that is known.
+    `bytes` are of its weights in this precision. `held` are the bytes of the device's memory (of
+    the process's on the CPU) that it took when it was loaded, None if unknown.
     """
 
     name: str
@@ -51,13 +51,13 @@ class Subject:
     held: int | None = None
 
     def forward(self, batch: Batch) -> list[None]:
-        """Run a batch to its end, on whatever device: one empty output per piece."""
+        """Run a batch and wait for the device; return an empty output per piece."""
         self.model(batch.input_ids, batch.attention_mask, batch.token_type_ids)
         synchronize(self.device)
         return [None] * len(batch.pieces)
 
     def pieces(self, *, seq: int, batch: int) -> list[Piece]:
-        """Draw `batch` sequences of `seq` ids, the same at every call."""
+        """Return `batch` sequences of `seq` random ids, the same at every call."""
         draw = random.Random(_SEED)
         types = [0] * seq if self.config.type_vocab_size > 1 else None
         return [
@@ -66,41 +66,44 @@ class Subject:
 
 
 def is_shape(name: str) -> bool:
-    """Whether a name stands for random weights; a folder of that name is a model of its own."""
+    """Tell whether a name stands for random weights; a folder of that name is a model."""
     return name in SHAPES and not Path(name).is_dir()
 
 
-def open_subject(
+def open_model(
     name: str, precision: Precision, *, device: str, offline: bool, longest: int
-) -> Subject:
-    """Load the encoder of a model, or draw the weights of a shape, ready for `longest` tokens.
+) -> ModelUnderTest:
+    """Load the encoder of a model or a shape, for sequences of up to `longest` tokens.
 
-    Raises `ModelError`, `ResourceError` or `UsageError` where it cannot be had.
+    Raises `ModelError` if there is no such model, `ResourceError` if the device cannot run it, and
+    `UsageError` for sequences that are too long.
     """
     settle()
     before = resident_bytes()
-    subject = _prepared(name, precision, device=device, offline=offline, longest=longest)
-    # What it was made of is gone by now: int8 needs none of the matrices in fp32.
-    settle()
-    if subject.device.type == "cuda":
-        return replace(subject, held=subject.bytes)
-    return replace(subject, held=_growth(before, resident_bytes()))
+    model = _prepared(name, precision, device=device, offline=offline, longest=longest)
+    settle()  # the fp32 matrices that int8 ones were made of are free by now
+    after = resident_bytes()
+    if model.device.type == "cuda":
+        return replace(model, held=model.bytes)
+    if before is None or after is None:
+        return model
+    return replace(model, held=max(0, after - before))
 
 
 def _prepared(
     name: str, precision: Precision, *, device: str, offline: bool, longest: int
-) -> Subject:
+) -> ModelUnderTest:
     model = _encoder(name, offline=offline)
     config = model.config
     if longest > config.max_position_embeddings:
         raise UsageError(
             f"sequences of {longest:,} tokens: {name} reads at most "
-            f"{config.max_position_embeddings:,}; ask for fewer"
+            f"{config.max_position_embeddings:,}; choose a smaller `seq`"
         )
     where = place(model, device, vocab_size=config.vocab_size).device
     parameters = sum(weight.numel() for weight in model.parameters())
     size = held_bytes(model, precision)
-    return Subject(
+    return ModelUnderTest(
         name=name,
         config=config,
         model=for_inference(model, precision, where),
@@ -118,7 +121,7 @@ def _encoder(name: str, *, offline: bool) -> BaseModel:
 
 
 def random_model(kind: type, config: ModelConfig) -> BaseModel:
-    """Build a model whose weights are a function of its config; the caller's draws go on as if."""
+    """Build a model with weights from a seed; the caller's random state stays as it is."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(_SEED)
         model: BaseModel = kind(config)
@@ -126,9 +129,9 @@ def random_model(kind: type, config: ModelConfig) -> BaseModel:
 
 
 def held_bytes(model: BaseModel, precision: Precision) -> int:
-    """Return the bytes of a model's weights in `precision`; `model` is as it was loaded.
+    """Return the bytes of a freshly loaded model's weights in `precision`.
 
-    int8 is for the matrices of the blocks; each of their rows has a scale and a bias in fp32.
+    int8 stores the matrices of the blocks, with a scale and a bias in fp32 for each of their rows.
     """
     weights = sum(weight.numel() for weight in model.parameters())
     if precision != "int8":
@@ -139,12 +142,8 @@ def held_bytes(model: BaseModel, precision: Precision) -> int:
     return in_int8 + 4 * (weights - in_int8 + scales)
 
 
-def _growth(before: int | None, after: int | None) -> int | None:
-    return None if before is None or after is None else max(0, after - before)
-
-
 def synchronize(device: torch.device) -> None:
-    """Wait until the device has done all that this thread gave it."""
+    """Wait until the device has done all work of this thread."""
     if device.type == "cuda":
         torch.cuda.current_stream(device).synchronize()
     elif device.type == "mps":

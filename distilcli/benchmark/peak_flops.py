@@ -1,8 +1,7 @@
-"""The machine's own rate of matrix products: what no model can pass.
+"""The machine's peak rate of matrix products, which no model can exceed.
 
-On the CPU by the kernels that the model's linear maps use, over 512 tokens of DistilBERT-base's
-feed-forward network, one product per core side by side; on an accelerator by torch's product of
-large square matrices.
+On the CPU: the kernels of the model's linear layers on 512 tokens of DistilBERT-base's feed-forward
+network, one product per core in parallel. On an accelerator: large square matrices.
 """
 
 from collections.abc import Callable
@@ -10,7 +9,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from distilcli.benchmark.batch_runner import Carrier
+from distilcli.benchmark.batch_runner import BatchRunner
 from distilcli.benchmark.model_under_test import synchronize
 from distilcli.engine.batching import Batch, Piece
 from distilcli.model.int8 import Int8Linear, quantise
@@ -25,21 +24,20 @@ _PRODUCTS = 4  # for each worker and round
 Product = Callable[[], object]
 
 
-class Ceiling:
-    """The highest rate that was seen in one precision; `sample` looks again.
+class PeakFlops:
+    """The highest rate so far in one precision; `sample` measures again.
 
-    It is sampled before and after what it is compared with, because other work on the machine
-    comes and goes. TF32 is as it is set when a sample is taken. Between samples no matrix is kept:
-    it would count as memory of what is measured then.
+    Sample it before and after a model: other work on the machine comes and goes. No matrix is kept
+    in between, because it would count as the model's memory.
     """
 
     def __init__(self, precision: Precision, device: torch.device, *, workers: int) -> None:
-        self.flops_per_second = 0.0
+        self.per_second = 0.0
         self._precision, self._device, self._workers = precision, device, workers
         self._flops = 2 * _TOKENS * _IN * _OUT if device.type == "cpu" else 2 * _SIDE**3
 
     def sample(self) -> None:
-        """Measure, and keep the rate if it is the highest yet."""
+        """Measure, and keep the rate if it is the highest so far."""
         product = _product(self._precision, self._device)
 
         def forward(batch: Batch) -> list[None]:
@@ -48,13 +46,14 @@ class Ceiling:
             return [None] * len(batch.pieces)
 
         count = _PRODUCTS * self._workers
-        # Each piece of one token is a batch of its own, and a batch is one product.
+        # Each piece of one token is a batch, and each batch is one product.
         pieces = [Piece([0]) for _ in range(count)]
-        with Carrier(forward, device=self._device, workers=self._workers, max_tokens=1) as carrier:
-            carrier.carry(pieces)
+        with BatchRunner(
+            forward, device=self._device, workers=self._workers, max_tokens=1
+        ) as runner:
+            runner.run(pieces)
             for _ in range(_ROUNDS):
-                rate = count * self._flops / carrier.carry(pieces)
-                self.flops_per_second = max(self.flops_per_second, rate)
+                self.per_second = max(self.per_second, count * self._flops / runner.run(pieces))
 
 
 def _product(precision: Precision, device: torch.device) -> Product:
@@ -64,7 +63,7 @@ def _product(precision: Precision, device: torch.device) -> Product:
 
 
 def _on_cpu(precision: Precision) -> Product:
-    with torch.random.fork_rng(devices=[]):  # the caller's draws go on as if
+    with torch.random.fork_rng(devices=[]):  # the caller's random state stays as it is
         linear = nn.Linear(_IN, _OUT).requires_grad_(False)
     x = torch.randn(1, _TOKENS, _IN, generator=torch.Generator())
     if precision == "int8":
@@ -77,7 +76,7 @@ def _on_cpu(precision: Precision) -> Product:
 
 
 def _on_accelerator(dtype: torch.dtype, device: torch.device) -> Product:
-    # Not of ones: a chip that has few bits to turn over is quicker than with a model's numbers.
+    # Random, not ones: a chip that flips few bits is faster than with a model's numbers.
     own = torch.Generator(device)
     matrix = torch.randn(_SIDE, _SIDE, dtype=dtype, device=device, generator=own)
     return lambda: matrix @ matrix

@@ -1,11 +1,11 @@
-"""Where the time of a batch goes: torch's profiler, as a table and as a trace file."""
+"""The time of a batch by operator, from torch's profiler: a table and a trace file."""
 
 from pathlib import Path
 
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from distilcli.benchmark.model_under_test import Subject
+from distilcli.benchmark.model_under_test import ModelUnderTest
 from distilcli.engine.batching import pad
 from distilcli.errors import ResourceError, UsageError
 from distilcli.tasks.settings import BatchOptions
@@ -15,52 +15,52 @@ _ROWS = 20
 _TRACE_SUFFIXES = (".json", ".json.gz")
 
 
-def trace_path(place: Path, name: str) -> Path:
-    """Return where a trace goes: to `place` if it is named as a trace, else to a file in it."""
-    return place if _is_trace(place) else place / f"{name}.trace.json"
+def trace_path(target: Path, name: str) -> Path:
+    """Return the file of a trace: `target` itself if it is a file, else a file in it."""
+    return target if _is_file(target) else target / f"{name}.trace.json"
 
 
-def check_trace_place(place: Path, *, settings: int) -> None:
-    """Raise `UsageError` where traces of so many settings cannot be meant to go to `place`."""
-    if _is_trace(place):
+def check_trace_target(target: Path, *, settings: int) -> None:
+    """Raise `UsageError` if `target` is a file that cannot take a trace of each setting."""
+    if _is_file(target):
         if settings > 1:
             raise UsageError(
-                f"--profile {place}: {settings} settings have a trace each; name a folder"
+                f"`profile` {target}: each of the {settings} settings has a trace; name a folder"
             )
-        if not place.parent.is_dir():
-            raise UsageError(f"--profile {place}: there is no folder {str(place.parent)!r}")
+        if not target.parent.is_dir():
+            raise UsageError(f"`profile` {target}: there is no folder {str(target.parent)!r}")
 
 
-def make_trace_place(place: Path) -> None:
-    """Make the folder that traces go to, if it is one; raise `UsageError` where it cannot be."""
-    if _is_trace(place):
+def make_trace_folder(target: Path) -> None:
+    """Make the folder of traces, unless `target` is a file; raise `UsageError` on failure."""
+    if _is_file(target):
         return
     try:
-        place.mkdir(parents=True, exist_ok=True)
+        target.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(
-            f"--profile {place}: cannot be made a folder ({error.strerror}); name another, or a "
+            f"`profile` {target}: cannot make this folder ({error.strerror}); name another, or a "
             "file that ends in .json"
         ) from None
 
 
-def profile_subject(subject: Subject, path: Path, *, seq: int, batch: int) -> str:
+def profile_model(model: ModelUnderTest, path: Path, *, seq: int, batch: int) -> str:
     """Run the first batch of a window a few times under the profiler, on one core.
 
-    Writes the trace, for chrome://tracing or perfetto.dev, and returns the table: operators by the
-    time that they took themselves. Raises `ResourceError` where the trace cannot be written.
+    Writes the trace, for chrome://tracing or perfetto.dev, and returns a table of operators by
+    their own time. Raises `ResourceError` if the trace cannot be written.
     """
-    on_cuda = subject.device.type == "cuda"
+    on_cuda = model.device.type == "cuda"
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if on_cuda else [])]
-    rows = min(batch, max(1, BatchOptions().tokens_on(subject.device.type) // seq))
-    one = pad(subject.pieces(seq=seq, batch=rows), pad_token_id=0, device=subject.device)
+    rows = min(batch, max(1, BatchOptions().tokens_on(model.device.type) // seq))
+    one = pad(model.pieces(seq=seq, batch=rows), pad_token_id=0, device=model.device)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        # On this thread: the profiler sees no other.
+        # The profiler sees only this thread.
         with torch.inference_mode(), profile(activities=activities) as profiler:
             for _ in range(_PASSES):
-                subject.forward(one)
+                model.forward(one)
     finally:
         torch.set_num_threads(threads)
     profiler.export_chrome_trace(str(path))
@@ -71,5 +71,5 @@ def profile_subject(subject: Subject, path: Path, *, seq: int, batch: int) -> st
     return table
 
 
-def _is_trace(place: Path) -> bool:
-    return place.name.endswith(_TRACE_SUFFIXES) and not place.is_dir()
+def _is_file(target: Path) -> bool:
+    return target.name.endswith(_TRACE_SUFFIXES) and not target.is_dir()

@@ -1,4 +1,4 @@
-"""A whole benchmark: results, ratios, the best settings, and the machine they are from."""
+"""A whole benchmark: results, ratios, the best settings, and the machine."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ _OF_MACHINE = ("cpu", "gpu", "torch", "date")
 
 
 def describe_machine(device: torch.device, *, threads: int) -> dict[str, Any]:
-    """Say what figures depend on beside the setting, as plain JSON values."""
+    """Return what results depend on besides the setting, as JSON values."""
     machine = read_machine(device)
     return {
         "cpu": machine.cpu,
@@ -35,13 +35,13 @@ def describe_machine(device: torch.device, *, threads: int) -> dict[str, Any]:
 
 
 def machine_columns(environment: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a line of figures says of the machine that they are from."""
+    """Return the columns of a line of results that describe the machine."""
     return {name: environment.get(name) for name in _OF_MACHINE}
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One setting then and now: p50 in milliseconds, and the rate in sequences per second."""
+    """One setting before and now: p50 in milliseconds, and sequences per second."""
 
     setting: Setting
     old_ms: float
@@ -51,16 +51,16 @@ class Change:
 
     @property
     def p50_share(self) -> float:
-        """0.05 where p50 is 5 % longer."""
+        """0.05 if p50 is 5 % longer."""
         return self.new_ms / self.old_ms - 1
 
     @property
     def rate_share(self) -> float:
-        """-0.05 where the rate is 5 % lower."""
+        """-0.05 if the rate is 5 % lower."""
         return self.new_rate / self.old_rate - 1
 
-    def figures(self) -> dict[str, Any]:
-        """Return what is added to the result's own figures."""
+    def record(self) -> dict[str, Any]:
+        """Return the columns that a change adds to a result."""
         return {
             "old_p50_ms": self.old_ms,
             "p50_change": self.p50_share,
@@ -71,9 +71,9 @@ class Change:
 
 @dataclass(slots=True)
 class Report:
-    """What was found; `skipped` has the reason for each precision that was left out.
+    """All results; `skipped` has the reason for each precision that was not measured.
 
-    `changes` are those since an older benchmark.
+    `changes` are since an older benchmark.
     """
 
     environment: Mapping[str, Any] = field(default_factory=dict)
@@ -89,10 +89,7 @@ class Report:
         return [result for result in self.results if result.setting.model == model]
 
     def best(self) -> dict[str, Result]:
-        """Return the result with most tokens per second, and the one of the lowest latency.
-
-        Only the model's own count, not its rival's.
-        """
+        """Return the model's results with the most tokens per second and the lowest latency."""
         own = self.own
         return {
             "throughput": max(own, key=lambda result: result.tokens_per_second),
@@ -100,28 +97,23 @@ class Report:
         }
 
     def records(self) -> list[dict[str, Any]]:
-        """Return a line for each result, with its ratios, what has changed, and the machine.
+        """Return a line for each result, with its ratios, its changes, and the machine.
 
-        Ratios stand with the model's own results; those of its rival have none.
+        Ratios and changes are of the model; the columns of its rival are empty.
         """
         ratios = {each.model.setting: each.ratios() for each in self.comparisons}
-        changes = {each.setting: each.figures() for each in self.changes}
-        more = [
-            (found, dict.fromkeys(next(iter(found.values()), ()))) for found in (ratios, changes)
-        ]
-        return [
-            result.record()
-            | {
-                name: value
-                for found, empty in more
-                for name, value in found.get(result.setting, empty).items()
-            }
-            | machine_columns(self.environment)
-            for result in self.results
-        ]
+        changes = {each.setting: each.record() for each in self.changes}
+        records = []
+        for result in self.results:
+            record = result.record()
+            for added in (ratios, changes):
+                empty = dict.fromkeys(next(iter(added.values()), {}))
+                record |= added.get(result.setting, empty)
+            records.append(record | machine_columns(self.environment))
+        return records
 
     def as_dict(self) -> dict[str, Any]:
-        """Return everything as plain JSON values: what `--compare` reads."""
+        """Return everything as JSON values, as `compare` reads it."""
         best = self.best() if self.results else {}
         return {
             "format": FORMAT,
@@ -129,9 +121,7 @@ class Report:
             "environment": dict(self.environment),
             "results": [result.record() for result in self.results],
             "comparisons": [comparison.record() for comparison in self.comparisons],
-            "changes": [
-                {**change.setting.as_dict(), **change.figures()} for change in self.changes
-            ],
+            "changes": [{**change.setting.as_dict(), **change.record()} for change in self.changes],
             "best": {name: result.setting.as_dict() for name, result in best.items()},
             "skipped": self.skipped,
         }

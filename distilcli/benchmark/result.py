@@ -1,4 +1,4 @@
-"""What was measured of one model in one setting, as figures and as plain JSON."""
+"""The results of one model in one setting, and their JSON form."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -17,7 +17,7 @@ _MILLI = 1000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Setting:
-    """What has to be the same for two results to be compared."""
+    """What must be equal for two results to be compared."""
 
     model: str
     device: str
@@ -27,11 +27,11 @@ class Setting:
     threads: int
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as plain JSON values."""
+        """Return it as JSON values."""
         return asdict(self)
 
     def described(self) -> str:
-        """Name it in a message."""
+        """Return its name for messages."""
         return (
             f"{self.model} on {self.device}, {self.precision}, seq {self.seq}, batch {self.batch}, "
             f"threads {self.threads}"
@@ -40,10 +40,10 @@ class Setting:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Result:
-    """The figures of one setting.
+    """The measurements of one setting.
 
-    Latency is that of one batch alone; rates are those of batches one after another. `ceiling` is
-    the machine's own rate of matrix products, in operations per second.
+    Latency is of one batch alone; rates are of many. `ceiling` is the machine's peak rate of matrix
+    products, in operations per second.
     """
 
     setting: Setting
@@ -59,26 +59,26 @@ class Result:
 
     @property
     def sequences_per_second(self) -> float:
-        """Rows done per second."""
+        """Sequences per second."""
         return self.batches_per_second * self.setting.batch
 
     @property
     def tokens_per_second(self) -> float:
-        """Tokens done per second; none is padding."""
+        """Tokens per second; there is no padding."""
         return self.sequences_per_second * self.setting.seq
 
     @property
     def gflops(self) -> float:
-        """Operations of matrix products done per second, in billions."""
+        """Operations of matrix products per second, in billions."""
         return self.sequences_per_second * self.flops_per_sequence / 1e9
 
     @property
     def ceiling_share(self) -> float:
-        """The part of the machine's own rate that the model reaches, 0 to 1."""
+        """The share of the machine's peak rate that the model reaches, 0 to 1."""
         return self.gflops * 1e9 / self.ceiling
 
     def record(self) -> dict[str, Any]:
-        """Return all of it in one level, as plain JSON values."""
+        """Return everything as one flat object of JSON values."""
         low, high = self.p50_interval_ms
         memory = asdict(self.memory)
         return {
@@ -102,11 +102,8 @@ class Result:
         }
 
 
-def latency_figures(measured: Measured) -> tuple[dict[str, float], Interval]:
-    """Return percentiles in milliseconds, and the 95 % interval of the median.
-
-    The percentiles are nearest-rank, so each is a time that was measured.
-    """
+def latency_of(measured: Measured) -> tuple[dict[str, float], Interval]:
+    """Return nearest-rank percentiles in milliseconds, and the 95 % interval of the median."""
     times = sorted(seconds * _MILLI for seconds in measured.latencies)
     found = {f"p{percent}": percentile(times, percent) for percent in PERCENTILES}
     return found, median_interval(times)

@@ -1,20 +1,20 @@
-"""The whole of a benchmark: precisions by sizes by contenders, by turns."""
+"""The whole benchmark: every precision, size and model, with the models alternating."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from distilcli.benchmark.batch_runner import Carrier
+from distilcli.benchmark.batch_runner import BatchRunner
 from distilcli.benchmark.comparison import compare_rounds
 from distilcli.benchmark.flops import forward_flops
 from distilcli.benchmark.measure import Effort, Measured, measure_round, warm_up
 from distilcli.benchmark.memory import MemoryWatch
-from distilcli.benchmark.model_under_test import Subject, open_subject
-from distilcli.benchmark.peak_flops import Ceiling
-from distilcli.benchmark.profiling import profile_subject, trace_path
+from distilcli.benchmark.model_under_test import ModelUnderTest, open_model
+from distilcli.benchmark.peak_flops import PeakFlops
+from distilcli.benchmark.profiling import profile_model, trace_path
 from distilcli.benchmark.report import Report, describe_machine
-from distilcli.benchmark.result import Result, Setting, latency_figures
+from distilcli.benchmark.result import Result, Setting, latency_of
 from distilcli.engine.batching import Piece
 from distilcli.engine.workers import workers_on
 from distilcli.errors import ResourceError
@@ -27,9 +27,9 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Plan:
-    """What is measured: `sizes` are pairs of a length in tokens and a number of sequences.
+    """What to measure; `sizes` are pairs of tokens per sequence and sequences per batch.
 
-    With a `rival` each setting is measured of both models by turns. `profile` is where traces go.
+    With a `rival`, both models are measured alternately. `profile` is the target of traces.
     """
 
     model: str
@@ -43,44 +43,42 @@ class Plan:
     offline: bool = False
 
     def trace(self, precision: Precision, *, seq: int, batch: int) -> Path | None:
-        """Return where the trace of a setting goes."""
+        """Return the file for the trace of a setting."""
         name = f"{precision}-seq{seq}-batch{batch}"
         return None if self.profile is None else trace_path(self.profile, name)
 
     @property
     def traces(self) -> list[Path]:
-        """Return where every trace goes."""
-        found = (
+        """The files of all traces."""
+        paths = (
             self.trace(precision, seq=seq, batch=batch)
             for precision in self.precisions
             for seq, batch in self.sizes
         )
-        return [path for path in found if path is not None]
+        return [path for path in paths if path is not None]
 
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """How the one who asked is told: what is going on, what is left out, and profiles."""
+    """Callbacks for progress notes, warnings and profiles."""
 
     note: Say
     warn: Say
     show_profile: Say
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Contender:
-    """A model with its workers, and what was found of it in the setting at hand."""
+    """A model with its workers."""
 
-    subject: Subject
-    carrier: Carrier
-    measured: Measured = field(default_factory=Measured)
+    model: ModelUnderTest
+    runner: BatchRunner
 
 
 def run(plan: Plan, voice: Voice) -> Report:
-    """Measure everything in `plan`.
+    """Measure everything in `plan`, with a warning for precisions that the device lacks.
 
-    Of several precisions those that the device does not have are warned of and left out. Raises
-    `ResourceError` if none is left, and what loading a model raises.
+    Raises `ResourceError` if it lacks all, and what loading a model raises.
     """
     report = Report()
     for precision in plan.precisions:
@@ -90,37 +88,27 @@ def run(plan: Plan, voice: Voice) -> Report:
 
 def _measure_precision(plan: Plan, precision: Precision, report: Report, voice: Voice) -> None:
     try:
-        subjects = _subjects(plan, precision)
+        models = _open_models(plan, precision)
     except ResourceError as refusal:
         report.skipped[precision] = str(refusal)
         if len(report.skipped) == len(plan.precisions):
             raise
-        voice.warn(f"{refusal}; left out")
+        voice.warn(f"{refusal}; skipped")
         return
-    with _at_work(plan, subjects) as contenders:
-        device, workers = contenders[0].subject.device, contenders[0].carrier.workers
+    with _at_work(plan, models) as contenders:
+        device, workers = contenders[0].model.device, contenders[0].runner.workers
         if not report.environment:
             report.environment = describe_machine(device, threads=workers)
-        ceiling = Ceiling(precision, device, workers=workers)
-        ceiling.sample()
-        settings = []
-        for seq, batch in plan.sizes:
-            voice.note(f"measuring {precision}, seq {seq:,}, batch {batch:,}")
-            halvings = [each.carrier.halvings for each in contenders]
-            _measure(contenders, plan.effort, seq=seq, batch=batch)
-            for each, before in zip(contenders, halvings, strict=True):
-                if each.carrier.halvings > before:
-                    voice.warn(_halved(each, seq=seq, batch=batch))
-            settings.append([each.measured for each in contenders])
-            if (path := plan.trace(precision, seq=seq, batch=batch)) is not None:
-                voice.show_profile(
-                    profile_subject(contenders[0].subject, path, seq=seq, batch=batch)
-                )
-                voice.note(f"the trace is in {path}")
-        ceiling.sample()
-        for (seq, batch), found in zip(plan.sizes, settings, strict=True):
+        peak = PeakFlops(precision, device, workers=workers)
+        peak.sample()
+        measured = [
+            _measure_size(plan, precision, contenders, voice, seq=seq, batch=batch)
+            for seq, batch in plan.sizes
+        ]
+        peak.sample()
+        for (seq, batch), found in zip(plan.sizes, measured, strict=True):
             results = [
-                _result(each, one, seq=seq, batch=batch, ceiling=ceiling.flops_per_second)
+                _result(each, one, seq=seq, batch=batch, ceiling=peak.per_second)
                 for each, one in zip(contenders, found, strict=True)
             ]
             report.results += results
@@ -128,92 +116,112 @@ def _measure_precision(plan: Plan, precision: Precision, report: Report, voice: 
                 report.comparisons.append(compare_rounds(results, found))
 
 
-def _subjects(plan: Plan, precision: Precision) -> list[Subject]:
+def _measure_size(
+    plan: Plan,
+    precision: Precision,
+    contenders: Sequence[_Contender],
+    voice: Voice,
+    *,
+    seq: int,
+    batch: int,
+) -> list[Measured]:
+    """Measure one size of every contender, and write the model's trace."""
+    voice.note(f"measuring {precision}, seq {seq:,}, batch {batch:,}")
+    halvings = [each.runner.halvings for each in contenders]
+    measured = _measure(contenders, plan.effort, seq=seq, batch=batch)
+    for each, before in zip(contenders, halvings, strict=True):
+        if each.runner.halvings > before:
+            voice.warn(_out_of_memory(each, seq=seq, batch=batch))
+    if (path := plan.trace(precision, seq=seq, batch=batch)) is not None:
+        voice.show_profile(profile_model(contenders[0].model, path, seq=seq, batch=batch))
+        voice.note(f"the trace is in {path}")
+    return measured
+
+
+def _open_models(plan: Plan, precision: Precision) -> list[ModelUnderTest]:
     """Open the model, then its rival."""
+    longest = max(seq for seq, _ in plan.sizes)
     return [
-        open_subject(
-            name,
-            precision,
-            device=plan.device,
-            offline=plan.offline,
-            longest=max(seq for seq, _ in plan.sizes),
-        )
+        open_model(name, precision, device=plan.device, offline=plan.offline, longest=longest)
         for name in (plan.model, plan.rival)
         if name is not None
     ]
 
 
 @contextmanager
-def _at_work(plan: Plan, subjects: Sequence[Subject]) -> Iterator[list[_Contender]]:
-    """Start the workers of each."""
+def _at_work(plan: Plan, models: Sequence[ModelUnderTest]) -> Iterator[list[_Contender]]:
+    """Start the workers of each model."""
+    cores = plan.threads or available_cores()
     with ExitStack() as stack:
-        yield [
-            _Contender(
-                subject,
-                stack.enter_context(
-                    Carrier(
-                        subject.forward,
-                        device=subject.device,
-                        workers=workers_on(subject.device, cores=plan.threads or available_cores()),
-                        max_tokens=BatchOptions().tokens_on(subject.device.type),
-                    )
-                ),
+        contenders = []
+        for model in models:
+            runner = BatchRunner(
+                model.forward,
+                device=model.device,
+                workers=workers_on(model.device, cores=cores),
+                max_tokens=BatchOptions().tokens_on(model.device.type),
             )
-            for subject in subjects
-        ]
+            contenders.append(_Contender(model, stack.enter_context(runner)))
+        yield contenders
 
 
-def _measure(contenders: Sequence[_Contender], effort: Effort, *, seq: int, batch: int) -> None:
-    """Measure one setting of every contender; they take turns."""
-    turns = [(each, each.subject.pieces(seq=seq, batch=batch)) for each in contenders]
-    for each, pieces in turns:
-        watch = MemoryWatch(each.subject.device, held=each.subject.held)
-        warm_up(each.carrier, pieces, seconds=effort.seconds)
-        _carry_by_all(each.carrier, pieces)
-        each.measured = Measured(watch.read())
-    for each, pieces in turns[:-1]:  # the watch of the next gave back what these had at hand
-        each.carrier.carry(pieces)
-        _carry_by_all(each.carrier, pieces)
+def _measure(
+    contenders: Sequence[_Contender], effort: Effort, *, seq: int, batch: int
+) -> list[Measured]:
+    """Measure the memory of every contender, then its rounds; the contenders alternate."""
+    measured = []
+    turns = []
+    for each in contenders:
+        pieces = each.model.pieces(seq=seq, batch=batch)
+        watch = MemoryWatch(each.model.device, held=each.model.held)
+        warm_up(each.runner, pieces, seconds=effort.seconds)
+        _run_on_all(each.runner, pieces)
+        measured.append(Measured(watch.read()))
+        turns.append((each.runner, pieces, measured[-1]))
+    for runner, pieces, _ in turns[:-1]:  # the next watch returned their free memory
+        runner.run(pieces)
+        _run_on_all(runner, pieces)
     for _ in range(effort.rounds):
-        for each, pieces in turns:
-            each.measured.rounds.append(measure_round(each.carrier, pieces, effort))
-        turns.reverse()  # who goes first finds another machine than who goes second
+        for runner, pieces, found in turns:
+            found.rounds.append(measure_round(runner, pieces, effort))
+        turns.reverse()  # going first is not the same as going second
+    return measured
 
 
-def _carry_by_all(carrier: Carrier, pieces: list[Piece]) -> None:
-    """Give every worker a batch: one that comes alone is run by who waits for it."""
-    carrier.carry(pieces, times=carrier.workers)
+def _run_on_all(runner: BatchRunner, pieces: list[Piece]) -> None:
+    """Give a batch to every worker; one alone would run on the calling thread."""
+    runner.run(pieces, times=runner.workers)
 
 
-def _halved(contender: _Contender, *, seq: int, batch: int) -> str:
-    subject, most = contender.subject, contender.carrier.most_tokens
+def _out_of_memory(contender: _Contender, *, seq: int, batch: int) -> str:
+    model, most = contender.model, contender.runner.max_tokens
     return (
-        f"{subject.name}, {subject.precision}, seq {seq:,}, batch {batch:,}: memory ran out; from "
-        f"here on batches have at most {most:,} tokens; use a smaller --batch or fewer --threads"
+        f"{model.name}, {model.precision}, seq {seq:,}, batch {batch:,}: memory ran out; from here "
+        f"on batches have at most {most:,} tokens; use a smaller `batch` or fewer `threads`"
     )
 
 
 def _result(
     contender: _Contender, measured: Measured, *, seq: int, batch: int, ceiling: float
 ) -> Result:
-    subject = contender.subject
-    latency_ms, interval = latency_figures(measured)
+    model = contender.model
+    latency_ms, interval = latency_of(measured)
     return Result(
         setting=Setting(
-            model=subject.name,
-            device=str(subject.device),
-            precision=subject.precision,
+            model=model.name,
+            device=str(model.device),
+            precision=model.precision,
             seq=seq,
             batch=batch,
-            threads=contender.carrier.workers,
+            threads=contender.runner.workers,
         ),
         latency_ms=latency_ms,
         p50_interval_ms=interval,
         timings=len(measured.latencies),
         batches_per_second=measured.batches_per_second,
-        flops_per_sequence=forward_flops(subject.config, seq),
+        flops_per_sequence=forward_flops(model.config, seq),
         ceiling=ceiling,
         memory=measured.memory,
-        model_bytes=subject.bytes,
-        parameters=subject.parameters,
+        model_bytes=model.bytes,
+        parameters=model.parameters,
     )

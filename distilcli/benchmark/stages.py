@@ -1,4 +1,4 @@
-"""The seconds that a run over rows spends in each of its stages, which go on side by side."""
+"""The seconds that a run over rows spends in each stage; stages run side by side."""
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -30,7 +30,7 @@ class Stages:
         *args: Given.args,
         **named: Given.kwargs,
     ) -> Result:
-        """Call a function, and count its time as spent in `stage`."""
+        """Call a function and add its time to `stage`."""
         started = perf_counter()
         try:
             return function(*args, **named)
@@ -43,7 +43,7 @@ _END = object()
 
 
 class TimedRows(Generic[Item]):
-    """Rows whose reading is timed."""
+    """Rows with timed reading."""
 
     def __init__(self, rows: Iterable[Item], stages: Stages) -> None:
         self._rows, self._stages = rows, stages
@@ -55,7 +55,7 @@ class TimedRows(Generic[Item]):
 
 
 class TimedTask(Generic[Item, Value]):
-    """A task whose parts are timed; see `engine.task.Task`."""
+    """A task with timed parts; see `engine.task.Task`."""
 
     def __init__(self, task: Task[Item, Any, Any, Value], stages: Stages) -> None:
         self._task, self._stages = task, stages
@@ -66,7 +66,7 @@ class TimedTask(Generic[Item, Value]):
         return self._stages.timed("tokenizing", self._task.encode, items)
 
     def forward(self, batch: Batch) -> Sequence[Any]:
-        """Run the model; what comes back is on the host, so the device has been waited for."""
+        """Run the model; its outputs are on the host, so the device is done."""
         return self._stages.timed("model", self._task.forward, batch)
 
     def decode(self, item: Item, encoded: Any, outputs: Sequence[Any]) -> Value:
@@ -75,7 +75,7 @@ class TimedTask(Generic[Item, Value]):
 
 
 class TimedSink:
-    """A sink whose writing is timed."""
+    """A sink with timed writing."""
 
     def __init__(self, sink: Sink, stages: Stages) -> None:
         self._sink, self._stages = sink, stages

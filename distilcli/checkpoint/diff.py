@@ -1,4 +1,4 @@
-"""Where two checkpoints differ: tensors that only one has, and those of another shape or type."""
+"""Where two checkpoints differ: tensors of only one, and those of another shape or type."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from distilcli.checkpoint.safetensors_header import CheckpointHeader, TensorInfo
 
 @dataclass(frozen=True, slots=True)
 class TensorDifference:
-    """A tensor that is not the same in both; the side that lacks it is None."""
+    """A tensor that differs; None on the side that lacks it."""
 
     name: str
     here: TensorInfo | None
@@ -17,7 +17,7 @@ class TensorDifference:
 
     @property
     def kind(self) -> str:
-        """What differs: `only here`, `only there`, `shape`, `dtype`, or `shape and dtype`."""
+        """What differs: `only here`, `only there`, `shape`, `dtype` or `shape and dtype`."""
         if self.here is None:
             return "only there"
         if self.there is None:
@@ -39,10 +39,10 @@ class TensorDifference:
 
 
 def compare(here: CheckpointHeader, there: CheckpointHeader) -> tuple[TensorDifference, ...]:
-    """Return the tensors in which two checkpoints differ, in the order of their names.
+    """Return the tensors in which two checkpoints differ, sorted by name.
 
-    Names are compared without the model's own prefix, so that a bare encoder and the same encoder
-    under a head differ in the head alone. Values are not compared.
+    Names are compared without the model's own prefix, so a bare encoder and the same encoder under
+    a head differ only in the head. Values are not compared.
     """
     ours, theirs = _by_bare_name(here.tensors.values()), _by_bare_name(there.tensors.values())
     pairs = [(name, ours.get(name), theirs.get(name)) for name in sorted(ours.keys() | theirs)]
@@ -51,8 +51,8 @@ def compare(here: CheckpointHeader, there: CheckpointHeader) -> tuple[TensorDiff
 
 
 def total_records(here: Part, there: Part) -> list[dict[str, object]]:
-    """Return the closing lines: parameters and bytes on both sides, and their ratio."""
-    sides = {
+    """Return the lines of the totals: parameters and bytes on both sides, and their ratio."""
+    totals = {
         "parameters": (here.parameters, there.parameters),
         "bytes": (here.bytes, there.bytes),
     }
@@ -63,7 +63,7 @@ def total_records(here: Part, there: Part) -> list[dict[str, object]]:
             "here": ours,
             "there": theirs,
         }
-        for name, (ours, theirs) in sides.items()
+        for name, (ours, theirs) in totals.items()
     ]
 
 

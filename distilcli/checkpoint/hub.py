@@ -1,12 +1,18 @@
 """Models of the Hugging Face hub: from its cache first, else the few files that a model needs.
 
-huggingface_hub does the work and honours HF_HOME, HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE; it
-takes a quarter of a second to import, so nobody waits for it who names a local model.
+huggingface_hub does the work and honours HF_HOME, HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE. It
+takes a quarter of a second to import, so local models do not load it.
 """
 
 import errno
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+from distilcli import downloads
 from distilcli.checkpoint.folder import CONFIG_NAME, WEIGHT_NAMES, find_weights
 from distilcli.checkpoint.safetensors_header import INDEX_NAME
 from distilcli.checkpoint.sentence_transformers import SENTENCE_NAMES, sentence_files
@@ -25,16 +31,16 @@ _TIMEOUT = 10.0
 def snapshot(repo: str, revision: str | None, *, offline: bool, weights: bool = True) -> Path:
     """Return the folder with the files of model `repo` at `revision` (None: its main branch).
 
-    Without `weights` only the small files beside them are asked for. What is in the cache is
-    returned unasked; the rest is downloaded into it. Raises ModelError when the model is not
-    cached and cannot be had, without trying for long.
+    Without `weights`, only the small files beside them are needed. A cached model is used without
+    asking the hub, others are downloaded to the cache. Raises ModelError if that fails, within
+    seconds if the hub does not answer.
     """
     from huggingface_hub import constants
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
     name = repo if revision is None else f"{repo}@{revision}"
-    # The HTTP library beneath has changed twice; its errors are known by what this one inherits.
-    # RuntimeError is what the hub's transfer library raises.
+    # The HTTP library has changed twice: its errors are found as the bases of the hub's own. The
+    # transfer library raises RuntimeError.
     hub_errors: tuple[type[Exception], ...] = (
         OSError,
         RuntimeError,
@@ -48,9 +54,10 @@ def snapshot(repo: str, revision: str | None, *, offline: bool, weights: bool = 
         if offline or constants.HF_HUB_OFFLINE:
             raise ModelError(
                 f"model '{name}' is not in the local cache and the network is off; "
-                "run once without --offline and HF_HUB_OFFLINE, or give a folder"
+                "run once without `offline` and HF_HUB_OFFLINE, or give a folder"
             )
-        return _download(repo, revision, name, weights=weights)
+        with _silent_hub(), downloads.show(name) as tell:
+            return _download(repo, revision, name, weights=weights, tell=tell)
     except hub_errors as error:
         # A full disk is not the hub's fault.
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
@@ -72,7 +79,9 @@ def _cached(repo: str, revision: str | None, *, weights: bool) -> Path | None:
     return folder if any((folder / name).is_file() for name in _VOCABULARY_NAMES) else None
 
 
-def _download(repo: str, revision: str | None, name: str, *, weights: bool) -> Path:
+def _download(
+    repo: str, revision: str | None, name: str, *, weights: bool, tell: downloads.Progress
+) -> Path:
     from huggingface_hub import HfApi, snapshot_download
 
     info = HfApi().model_info(repo, revision=revision, timeout=_TIMEOUT)
@@ -82,10 +91,17 @@ def _download(repo: str, revision: str | None, name: str, *, weights: bool) -> P
         wanted = CONFIG_NAME if CONFIG_NAME not in there else f"weights ({', '.join(WEIGHT_NAMES)})"
         raise ModelError(f"model '{name}' has no {wanted} on the hub; choose another model")
 
-    def fetch(*names: str) -> Path:
-        return Path(snapshot_download(repo, revision=revision, allow_patterns=list(names)))
+    counter = _byte_counter(tell, before=0)
 
-    # The weights come last: until they are there, the cache does not count as complete.
+    def fetch(*names: str) -> Path:
+        nonlocal counter
+        counter = _byte_counter(tell, before=counter.done)
+        files = list(names)
+        return Path(
+            snapshot_download(repo, revision=revision, allow_patterns=files, tqdm_class=counter)
+        )
+
+    # The weights come last: without them the cache is not taken for complete.
     folder = fetch(CONFIG_NAME, *_TOKENIZER_NAMES, *SENTENCE_NAMES)
     if not (weights and best):
         return folder
@@ -97,8 +113,62 @@ def _download(repo: str, revision: str | None, name: str, *, weights: bool) -> P
     return folder
 
 
+@contextmanager
+def _silent_hub() -> Iterator[None]:
+    """Keep the hub library's own bars and warnings off stderr."""
+    from huggingface_hub.utils.tqdm import (
+        are_progress_bars_disabled,
+        disable_progress_bars,
+        enable_progress_bars,
+    )
+
+    logger = logging.getLogger("huggingface_hub")
+    level, had_bars = logger.level, not are_progress_bars_disabled()
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            disable_progress_bars()
+            yield
+    finally:
+        logger.setLevel(level)
+        if had_bars:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # the environment may have decided for all
+                enable_progress_bars()
+
+
+def _byte_counter(tell: downloads.Progress, *, before: int) -> Any:
+    """Return a class for the hub's progress bars that draws none, and counts bytes in `done`.
+
+    A snapshot has a bar of bytes received and one of bytes written: the further one counts.
+    `before` are the bytes of earlier snapshots.
+    """
+    from huggingface_hub.utils.tqdm import tqdm
+
+    class Counter(tqdm):
+        done = before
+        bars: list["Counter"] = []  # noqa: RUF012 - one list for the bars of all threads
+
+        def __init__(self, *args: Any, **named: Any) -> None:
+            super().__init__(*args, **{**named, "disable": True})  # type: ignore[no-untyped-call]
+            if named.get("unit") == "B":
+                self.bars.append(self)
+
+        def update(self, n: float | None = 1) -> None:
+            self.n += n or 0
+            self.refresh()
+
+        def refresh(self, *_: Any, **__: Any) -> None:
+            if self.bars:
+                Counter.done = before + max(int(bar.n) for bar in self.bars)
+                tell(Counter.done, before + max(int(bar.total or 0) for bar in self.bars))
+
+    return Counter
+
+
 def _explain(error: Exception, repo: str, revision: str | None) -> str:
-    """Say in one line why the hub did not give the model, and the way out."""
+    """Return one line on why the hub did not give the model, and the way out."""
     from huggingface_hub.errors import (
         GatedRepoError,
         HfHubHTTPError,
@@ -109,7 +179,7 @@ def _explain(error: Exception, repo: str, revision: str | None) -> str:
 
     model = f"model '{repo}'"
     if isinstance(error, HFValidationError):
-        return f"{model} is no valid hub id; write org/name or org/name@revision"
+        return f"{model} is not a valid hub id; write org/name or org/name@revision"
     if isinstance(error, GatedRepoError):
         return f"{model} is gated; accept its terms on the hub, then set HF_TOKEN"
     if isinstance(error, RevisionNotFoundError):
@@ -118,7 +188,7 @@ def _explain(error: Exception, repo: str, revision: str | None) -> str:
         return f"{model} is not on the hub or is private; check its spelling, or set HF_TOKEN"
     if isinstance(error, HfHubHTTPError) and error.response is not None:
         status = error.response.status_code
-        return f"{model} was not given by the hub (HTTP {status}); try later, or give a folder"
+        return f"{model} was refused by the hub (HTTP {status}); try later, or give a folder"
     reason = next(iter(str(error).splitlines()), type(error).__name__)
     return (
         f"{model} is not in the local cache and the hub cannot be reached ({reason}); "

@@ -1,7 +1,6 @@
-"""What a model is made of: its tensors grouped by module or by layer, with BERT-base beside them.
+"""A model's parameters by module, layer or tensor, with those of BERT-base beside them.
 
-Everything follows from names, types and shapes, so a header is enough. BERT-base's numbers are
-not stored but counted by the same code, over the tensors that its architecture implies.
+Names, types and shapes are enough, so only the header of the weights is read.
 """
 
 import re
@@ -10,11 +9,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from distilcli.checkpoint.safetensors_header import CheckpointHeader
+from distilcli.wording import count
 
 Grouping = Literal["module", "layer", "tensor"]
 
 SCALE_SUFFIX = "_scale"
-"""`X.weight` stored as int8 rows has its scales, one a row, in `X.weight_scale`."""
+"""int8 rows in `X.weight` have a scale each in `X.weight_scale`."""
 
 _BUFFERS = ("position_ids", "token_type_ids")
 _SAME_IF_TIED = {
@@ -29,7 +29,7 @@ _EMBEDDINGS = {
     "token_type_embeddings": "embeddings.token_type",
     "LayerNorm": "embeddings.norm",
 }
-# DistilBERT's names first, BERT's beside them.
+# DistilBERT's names on the left, BERT's on the right.
 _LAYER = {
     "attention.q_lin": "attention.q", "attention.self.query": "attention.q",
     "attention.k_lin": "attention.k", "attention.self.key": "attention.k",
@@ -47,33 +47,25 @@ _IN_LAYER = re.compile(r"(?:transformer|encoder)\.layer\.(\d+)\.(.+)")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a tensor belongs: its module, and its layer if it is in one."""
+class Location:
+    """The module of a tensor, and its layer if it is in one."""
 
     module: str
     layer: int | None = None
 
     def label(self, by: Literal["module", "layer"]) -> str:
-        """Return the name of the line it is counted in."""
+        """Return the name of the line that counts it."""
         if by == "module":
             return self.module
         return self.module.partition(".")[0] if self.layer is None else f"layer.{self.layer}"
 
-    @property
-    def order(self) -> tuple[int, int, int]:
-        """Sorts places as the forward pass meets them: embeddings, layers, pooler, heads."""
-        rank = _FORWARD.index(self.module) if self.module in _FORWARD else len(_FORWARD)
-        if self.layer is not None:
-            return (1, self.layer, rank)
-        return (0 if self.module.startswith("embeddings.") else 2, 0, rank)
-
 
 @dataclass(frozen=True, slots=True)
-class Leaf:
-    """One tensor: where it belongs, what it stores, and what of that is learned."""
+class Tensor:
+    """One tensor with what it stores, and how much of that is learned."""
 
     name: str
-    place: Place
+    location: Location
     dtype: str
     bytes: int
     parameters: int
@@ -82,10 +74,9 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One line of the table; `bert_base` is the same group's parameters there, if it can be said.
+    """One line of the table; `bert_base` counts the same part of BERT-base, None if unknown.
 
-    `parameters` leaves out what is stored but not learned (buffers, scales, second copies);
-    `bytes` is all that is stored.
+    `parameters` are without buffers, scales and second copies; `bytes` are all that is stored.
     """
 
     name: str
@@ -97,7 +88,7 @@ class Part:
 
     @property
     def ratio(self) -> float | None:
-        """Its parameters as a share of BERT-base's; None where BERT-base has none."""
+        """Its parameters as a share of BERT-base's; None if BERT-base has none."""
         return self.parameters / self.bert_base if self.bert_base else None
 
     def record(self) -> dict[str, object]:
@@ -114,8 +105,8 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Anatomy:
-    """The parts of a model in the order of its forward pass, their sum, and what to know of it."""
+class ParameterTable:
+    """The parts of a model in the order of its forward pass, their total, and notes."""
 
     parts: tuple[Part, ...]
     total: Part
@@ -123,56 +114,52 @@ class Anatomy:
 
 
 def without_prefix(name: str) -> str:
-    """Return a tensor's name without the model's own prefix, which headless checkpoints lack."""
+    """Return a tensor's name without the model's prefix, which checkpoints without a head lack."""
     return _PREFIX.sub("", name, count=1) if _PREFIX.match(name) else name
 
 
-def place_of(name: str) -> Place:
-    """Return the place of the tensor `name` in a DistilBERT or BERT; the unknown is a head's."""
+def location_of(name: str) -> Location:
+    """Return where a tensor is in a DistilBERT or BERT; unknown names belong to the head."""
     bare = without_prefix(name)
     module = bare.rpartition(".")[0]
     if match := _IN_LAYER.fullmatch(module):
         layer, inside = match.groups()
-        return Place(_LAYER.get(inside, f"other.{inside}"), int(layer))
+        return Location(_LAYER.get(inside, f"other.{inside}"), int(layer))
     if module.startswith("embeddings."):
         inside = module.removeprefix("embeddings.")
-        return Place(_EMBEDDINGS.get(inside, f"embeddings.{inside}"))
+        return Location(_EMBEDDINGS.get(inside, f"embeddings.{inside}"))
     if module == "embeddings":
-        return Place("embeddings.buffers")
+        return Location("embeddings.buffers")
     if module.startswith("pooler"):
-        return Place("pooler")
-    return Place(f"head.{module or bare}")
+        return Location("pooler")
+    return Location(f"head.{module or bare}")
 
 
-def dissect(
+def parameter_table(
     header: CheckpointHeader, config: Mapping[str, Any], *, by: Grouping = "module"
-) -> Anatomy:
+) -> ParameterTable:
     """Group the tensors of a checkpoint, with BERT-base's beside them.
 
-    `config` is its config.json: it says whether the output words are the input words
-    (`tie_weights_`, `tie_word_embeddings`) and whether positions are computed, not learned
-    (`sinusoidal_pos_embds`).
+    `config`, its config.json, says whether output words are tied to input words (`tie_weights_`,
+    `tie_word_embeddings`) and whether positions are computed (`sinusoidal_pos_embds`).
     """
-    leaves = _leaves(header, config)
+    tensors = _tensors(header, config)
     reference = bert_base()
-    total = _sum_up("total", leaves, sum(reference.values()))
+    total = _sum_up("total", tensors, sum(reference.values()))
     if by == "tensor":
-        # Another model's tensors have other names: there is nothing to put beside them.
-        parts = [_sum_up(leaf.name, [leaf], None) for leaf in leaves]
+        # BERT-base's tensors have other names.
+        parts = [_sum_up(tensor.name, [tensor], None) for tensor in tensors]
     else:
-        places = sorted([*(leaf.place for leaf in leaves), *reference], key=lambda at: at.order)
-        parts = [
-            _sum_up(
-                label,
-                [leaf for leaf in leaves if leaf.place.label(by) == label],
-                sum(count for place, count in reference.items() if place.label(by) == label),
-            )
-            for label in dict.fromkeys(place.label(by) for place in places)
-        ]
-    return Anatomy(tuple(parts), total, _notes(header, config))
+        locations = [*(tensor.location for tensor in tensors), *reference]
+        parts = []
+        for label in dict.fromkeys(at.label(by) for at in sorted(locations, key=_order)):
+            ours = [tensor for tensor in tensors if tensor.location.label(by) == label]
+            theirs = [size for location, size in reference.items() if location.label(by) == label]
+            parts.append(_sum_up(label, ours, sum(theirs)))
+    return ParameterTable(tuple(parts), total, _notes(header, config))
 
 
-def bert_base() -> dict[Place, int]:
+def bert_base() -> dict[Location, int]:
     """Return the parameters of BERT-base (uncased, with its pooler) from its architecture."""
     vocab, positions, types, dim, hidden, layers = 30522, 512, 2, 768, 3072, 12
     norm, square = 2 * dim, dim * dim + dim
@@ -183,27 +170,35 @@ def bert_base() -> dict[Place, int]:
         "feed_forward.norm": norm,
     }  # fmt: skip
     return {
-        Place("embeddings.word"): vocab * dim,
-        Place("embeddings.position"): positions * dim,
-        Place("embeddings.token_type"): types * dim,
-        Place("embeddings.norm"): norm,
-        **{Place(name, at): count for at in range(layers) for name, count in inside.items()},
-        Place("pooler"): square,
+        Location("embeddings.word"): vocab * dim,
+        Location("embeddings.position"): positions * dim,
+        Location("embeddings.token_type"): types * dim,
+        Location("embeddings.norm"): norm,
+        **{Location(name, at): size for at in range(layers) for name, size in inside.items()},
+        Location("pooler"): square,
     }
 
 
-def _leaves(header: CheckpointHeader, config: Mapping[str, Any]) -> list[Leaf]:
-    """Return the tensors in the order of the forward pass, each with what of it is learned."""
+def _order(location: Location) -> tuple[int, int, int]:
+    """Sort key in the order of the forward pass: embeddings, layers, pooler, heads."""
+    rank = _FORWARD.index(location.module) if location.module in _FORWARD else len(_FORWARD)
+    if location.layer is not None:
+        return (1, location.layer, rank)
+    return (0 if location.module.startswith("embeddings.") else 2, 0, rank)
+
+
+def _tensors(header: CheckpointHeader, config: Mapping[str, Any]) -> list[Tensor]:
+    """Return the tensors in the order of the forward pass."""
     copies, sinusoidal = _second_copies(header, config), bool(config.get("sinusoidal_pos_embds"))
-    leaves = []
+    tensors = []
     for name, info in header.tensors.items():
-        place = place_of(name)
+        location = location_of(name)
         stored_only = name in copies or _is_buffer(name) or _is_scale(name, header)
         parameters = 0 if stored_only else info.numel
-        computed = sinusoidal and place.module == "embeddings.position"
+        computed = sinusoidal and location.module == "embeddings.position"
         trainable = 0 if computed else parameters
-        leaves.append(Leaf(name, place, info.dtype, info.nbytes, parameters, trainable))
-    return sorted(leaves, key=lambda leaf: (leaf.place.order, leaf.name))
+        tensors.append(Tensor(name, location, info.dtype, info.nbytes, parameters, trainable))
+    return sorted(tensors, key=lambda tensor: (_order(tensor.location), tensor.name))
 
 
 def _is_buffer(name: str) -> bool:
@@ -216,7 +211,7 @@ def _is_scale(name: str, header: CheckpointHeader) -> bool:
 
 
 def _second_copies(header: CheckpointHeader, config: Mapping[str, Any]) -> dict[str, str]:
-    """Return the tensors that repeat another one by decree of the configuration."""
+    """Return tensors that the configuration ties to others, with the names of those."""
     if not (config.get("tie_weights_", True) and config.get("tie_word_embeddings", True)):
         return {}
     bare = {without_prefix(name): info for name, info in header.tensors.items()}
@@ -227,19 +222,19 @@ def _second_copies(header: CheckpointHeader, config: Mapping[str, Any]) -> dict[
     }
 
 
-def _sum_up(name: str, leaves: Sequence[Leaf], reference: int | None) -> Part:
+def _sum_up(name: str, tensors: Sequence[Tensor], reference: int | None) -> Part:
     return Part(
         name=name,
-        parameters=sum(leaf.parameters for leaf in leaves),
-        trainable=sum(leaf.trainable for leaf in leaves),
-        dtype="+".join(sorted({leaf.dtype for leaf in leaves})),
-        bytes=sum(leaf.bytes for leaf in leaves),
+        parameters=sum(tensor.parameters for tensor in tensors),
+        trainable=sum(tensor.trainable for tensor in tensors),
+        dtype="+".join(sorted({tensor.dtype for tensor in tensors})),
+        bytes=sum(tensor.bytes for tensor in tensors),
         bert_base=reference,
     )
 
 
 def _notes(header: CheckpointHeader, config: Mapping[str, Any]) -> tuple[str, ...]:
-    """Say what is stored but not counted."""
+    """Return what is stored but not counted."""
     notes = [
         f"{copy} is tied to {original}: stored twice, counted once"
         for copy, original in _second_copies(header, config).items()
@@ -249,8 +244,8 @@ def _notes(header: CheckpointHeader, config: Mapping[str, Any]) -> tuple[str, ..
     if scales:
         size = sum(info.nbytes for info in scales)
         notes.append(
-            f"stored as int8 rows: {len(scales)} tensor(s); their scales ({size:,} bytes) are "
-            "counted as bytes, not as parameters"
+            f"{count(len(scales), 'tensor')} stored as int8 rows; their scales ({size:,} bytes) "
+            "count as bytes, not as parameters"
         )
     if config.get("sinusoidal_pos_embds"):
         notes.append("the position embeddings are computed (sinusoidal), not trained")

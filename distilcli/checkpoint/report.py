@@ -1,4 +1,4 @@
-"""What `distil params` says: a model's files opened as far as their headers, and put in lines."""
+"""What `distil params` reports, from a model's configuration and the headers of its weights."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,7 @@ from typing import Any
 
 from distilcli.checkpoint.diff import compare, total_records
 from distilcli.checkpoint.locate import ModelFiles, locate
-from distilcli.checkpoint.parameter_table import Anatomy, Grouping, dissect
+from distilcli.checkpoint.parameter_table import Grouping, ParameterTable, parameter_table
 from distilcli.checkpoint.safetensors_header import CheckpointHeader, read_checkpoint_header
 from distilcli.errors import ModelError
 
@@ -16,32 +16,35 @@ Record = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """A model known by its configuration and the headers of its weights."""
+    """A model's files, configuration and headers; no weight is read."""
 
     files: ModelFiles
     config: Mapping[str, Any]
     header: CheckpointHeader
 
-    def anatomy(self, by: Grouping = "module") -> Anatomy:
+    def table(self, by: Grouping = "module") -> ParameterTable:
         """Group its tensors."""
-        return dissect(self.header, self.config, by=by)
+        return parameter_table(self.header, self.config, by=by)
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Lines under one set of columns, the closing lines, and the whole as one JSON document."""
+    """Lines under one set of columns, the whole as one JSON document, and notes.
+
+    A narrow terminal does without the columns that are `optional`.
+    """
 
     title: str
     records: Sequence[Record]
-    footer: Sequence[Record]
     document: Record
     notes: Sequence[str]
+    optional: Sequence[str] = ()
 
 
 def describe(model: str, *, offline: bool = False) -> Description:
-    """Find `model` and read what describes it; no weight is read.
+    """Find `model` and read what describes it.
 
-    Raises ModelError when it cannot be had, or a file of it is not as it should be.
+    Raises `ModelError` if it cannot be found or one of its files is damaged.
     """
     files = locate(model, offline=offline)
     try:
@@ -56,38 +59,37 @@ def describe(model: str, *, offline: bool = False) -> Description:
 
 
 def parameter_report(model: Description, *, by: Grouping) -> Report:
-    """Report the parameters of a model by module, layer or tensor, BERT-base's beside them."""
-    anatomy = model.anatomy(by)
-    records = [part.record() for part in anatomy.parts]
+    """Report a model's parameters by module, layer or tensor, with BERT-base's beside them."""
+    table = model.table(by)
+    parts, total = [part.record() for part in table.parts], table.total.record()
     return Report(
         title=f"{model.files.name}: parameters by {by}",
-        records=records,
-        footer=[anatomy.total.record()],
+        records=[*parts, total],
         document={
             "model": model.files.name,
             "files": [str(path) for path in model.files.weight_files],
             "by": by,
-            "parts": records,
-            "total": anatomy.total.record(),
-            "notes": anatomy.notes,
+            "parts": parts,
+            "total": total,
+            "notes": table.notes,
         },
-        notes=anatomy.notes,
+        notes=table.notes,
+        optional=("trainable", "dtype"),
     )
 
 
 def difference_report(here: Description, there: Description) -> Report:
-    """Report the tensors in which two models differ, and their totals side by side."""
-    records = [difference.record() for difference in compare(here.header, there.header)]
-    totals = total_records(here.anatomy().total, there.anatomy().total)
+    """Report the totals of two models side by side, then the tensors in which they differ."""
+    differences = [difference.record() for difference in compare(here.header, there.header)]
+    totals = total_records(here.table().total, there.table().total)
     return Report(
         title=f"{here.files.name} (here) and {there.files.name} (there)",
-        records=records,
-        footer=totals,
+        records=[*totals, *differences],
         document={
             "here": here.files.name,
             "there": there.files.name,
-            "differences": records,
+            "differences": differences,
             "totals": totals,
         },
-        notes=() if records else ("no tensor differs in shape or type",),
+        notes=() if differences else ("no tensor differs in shape or type",),
     )

@@ -38,7 +38,7 @@ _OF_BATCHES = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Measurement:
-    """What is measured, and for how long."""
+    """What to measure, and for how long."""
 
     topic: ClassVar[str] = "Measurement"
 
@@ -64,8 +64,8 @@ class Measurement:
     profile: Annotated[
         str | None,
         opt(
-            "Show which operators take the time, and write a trace for chrome://tracing into "
-            "this folder (or file .json).",
+            "Show the time by operator, and write a trace for chrome://tracing to this folder "
+            "(or .json file).",
             metavar="DIR",
         ),
     ] = None
@@ -90,9 +90,9 @@ class Measurement:
             raise UsageError(f"`versus` {self.versus}: that is the model itself; name another")
 
     def plan(self, compute: Compute) -> "Plan":
-        """Return what is measured; raise `UsageError` for sizes that cannot be read."""
+        """Return what to measure; raise `UsageError` for malformed sizes."""
         from distilcli.benchmark.measure import Effort
-        from distilcli.benchmark.profiling import check_trace_place
+        from distilcli.benchmark.profiling import check_trace_target
         from distilcli.benchmark.runner import Plan
         from distilcli.benchmark.sweep import parse_precisions, parse_sweep
 
@@ -109,14 +109,14 @@ class Measurement:
             offline=compute.offline,
         )
         if plan.profile is not None:
-            check_trace_place(plan.profile, settings=len(plan.sizes) * len(plan.precisions))
+            check_trace_target(plan.profile, settings=len(plan.sizes) * len(plan.precisions))
         return plan
 
 
 def dataset_plan(
     file: str, rows: RowsIn, text_column: str | None, compute: Compute
 ) -> "DatasetPlan":
-    """Return which rows are run and how."""
+    """Return which rows to run and how."""
     from distilcli.benchmark.dataset import DatasetPlan
     from distilcli.benchmark.sweep import parse_precisions
 
@@ -135,7 +135,7 @@ def dataset_plan(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Gates:
-    """What must hold, or the exit code is 7."""
+    """The gates: if one fails, the exit code is 7."""
 
     topic: ClassVar[str] = "Thresholds"
 
@@ -156,7 +156,7 @@ class Gates:
 
     @property
     def share(self) -> float:
-        """How much slower a setting may be, 0.05 for 5 %; raises `UsageError` for no share."""
+        """How much slower a setting may be, 0.05 for 5 %; raises `UsageError` for other texts."""
         from distilcli.benchmark.sweep import parse_share
 
         return parse_share(self.fail_over or "5%")

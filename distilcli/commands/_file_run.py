@@ -12,7 +12,7 @@ from distilcli.commands._option_groups import Compute, LongTexts, Report, RowsIn
 from distilcli.console import Console
 
 if TYPE_CHECKING:
-    from distilcli.console.summary import Preview
+    from distilcli.console.preview import Preview
     from distilcli.engine import Engine, Outcome
     from distilcli.predictors.base import Predictor
     from distilcli.predictors.int8_check import Agreement
@@ -71,7 +71,7 @@ class FileOptions:
         return source
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)  # slots would break FileRun[Any](...)
 class FileRun(Generic[Value]):
     """One run of a predictor over rows.
 
@@ -163,7 +163,7 @@ class FileRun(Generic[Value]):
             raise
         note_unshown(console, sink)
         if not report.json_summary:
-            show_summary(console, stats, counts, counted=self.counted)
+            show_summary(console, stats, counts, counted=self.counted, output=out.output)
         about |= noted_agreement(console, self.predictor.agreement)
         write_report({**about, "counts": dict(counts.most_common()), **stats.as_dict()}, report)
         return EXIT_SOME_ROWS_FAILED if stats.failed else 0
@@ -213,7 +213,7 @@ def open_sink(
     preview: "Callable[..., Preview] | None" = None,
 ) -> Any:
     """Open the table or the writer that rows go to, and say if columns had to be renamed."""
-    from distilcli.console.summary import Preview
+    from distilcli.console.preview import Preview
     from distilcli.rows.writer import AddedNames, open_writer
 
     if out.is_table:

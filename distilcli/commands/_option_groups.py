@@ -299,6 +299,9 @@ class Report:
     json_summary: JsonOption = False
     stats_file: StatsOption = None
 
+    def __post_init__(self) -> None:
+        self.console.show_downloads()
+
     @property
     def console(self) -> Console:
         """The console of the run."""

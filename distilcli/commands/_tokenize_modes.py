@@ -16,6 +16,7 @@ from distilcli.commands._file_run import (
 from distilcli.commands._option_groups import Report, RowsOut
 from distilcli.console import Console
 from distilcli.errors import UsageError
+from distilcli.wording import count, duration
 
 if TYPE_CHECKING:
     from distilcli.rows import RowSource
@@ -169,7 +170,7 @@ class Run:
         write_report(summary, self.report)
         if not self.report.json_summary:
             failed = f", {stats.failed:,} failed" if stats.failed else ""
-            self.console.note(f"{stats.rows:,} rows{failed} in {stats.seconds:.1f} s")
+            self.console.note(f"{count(stats.rows, 'row')}{failed} in {duration(stats.seconds)}")
         return EXIT_SOME_ROWS_FAILED if stats.failed else 0
 
 
@@ -237,7 +238,6 @@ def describe_lengths(run: Run, *, pair_column: str | None, plot: str | None) -> 
     else:
         run.console.show(
             report.records(),
-            footer=(),
             document=report.as_dict(),
             title="",
             table_format=_document_format(run.out),

@@ -1,4 +1,4 @@
-"""`distil bench`: how fast a model is on this machine, and what it costs."""
+"""`distil bench`: the speed and the memory of a model on this machine."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -55,9 +55,9 @@ def bench(
     """Measure the speed and memory of a model, in any precision and at any size.
 
     Without --model it has the shape of DistilBERT-base with random weights; nothing is
-    downloaded. Batches go through the workers that run files. Latency is that of one batch on its
-    own, rates are those of many in a row. GFLOP/s count matrix products; they are compared with
-    the rate of plain matrix products in the same run.
+    downloaded. Batches go through the workers that run files. Latency is the time of one batch
+    alone; rates are of many batches. GFLOP/s count matrix products and are compared with this
+    machine's peak, measured in the same run.
 
     Examples:
       distil bench
@@ -98,7 +98,7 @@ def _bench_batches(
     table_format: TableFormat,
 ) -> int:
     from distilcli.benchmark.gates import Old, check_gates
-    from distilcli.benchmark.profiling import make_trace_place
+    from distilcli.benchmark.profiling import make_trace_folder
     from distilcli.benchmark.runner import Voice, run
     from distilcli.console.benchmark import show_benchmark, show_profile
 
@@ -109,7 +109,7 @@ def _bench_batches(
         check_outputs(outputs, [] if compare is None else [compare])
     old = None if compare is None else Old.read(Path(compare))
     if plan.profile is not None:
-        make_trace_place(plan.profile)
+        make_trace_folder(plan.profile)
     measured = run(
         plan, Voice(console.note, console.warn, lambda table: show_profile(console, table))
     )

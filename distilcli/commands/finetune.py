@@ -60,13 +60,13 @@ def finetune(
 
     keep_freed_memory()
 
-    from distilcli.console.progress import training_view
-    from distilcli.console.summary import (
+    from distilcli.console.training import (
         show_cache,
         show_findings,
         show_interrupted,
         show_training,
         show_training_estimate,
+        training_view,
     )
     from distilcli.training.plan import plan_run
     from distilcli.training.run import PreparedRun

@@ -1,4 +1,4 @@
-"""`distil params`: what a model is made of, from the headers of its weights alone."""
+"""`distil params`: the parameters of a model, from the headers of its weights."""
 
 from typing import Annotated, Literal
 
@@ -14,7 +14,7 @@ def params(
     ] = "sentiment",
     diff: Annotated[
         str | None,
-        opt("Show the tensors in which MODEL and OTHER differ instead.", metavar="OTHER"),
+        opt("Compare MODEL with OTHER: totals, then the tensors that differ.", metavar="OTHER"),
     ] = None,
     by: Annotated[Literal["module", "layer", "tensor"], opt("What each line counts.")] = "module",
     check: Annotated[bool, opt("Read all weights and fail if one is infinite or NaN.")] = False,
@@ -24,8 +24,8 @@ def params(
 ) -> None:
     """Count the parameters of a model and compare them with BERT-base.
 
-    Only the header of the safetensors file is read, so the size of the model does not matter.
-    The last line is the total. Ratios are to BERT-base without a head (109,482,240 parameters).
+    Only the headers of safetensors files are read, so it is fast for models of any size. The last
+    line is the total. Ratios are to BERT-base without a head (109,482,240 parameters).
 
     Examples:
       distil params
@@ -36,6 +36,7 @@ def params(
     from distilcli.checkpoint.report import describe, difference_report, parameter_report
 
     console = Console(quiet=quiet)
+    console.show_downloads()
     described = describe(model, offline=offline)
     console.note(f"model: {described.files.name}")
     if check:
@@ -48,9 +49,10 @@ def params(
     )
     console.show(
         report.records,
-        footer=report.footer,
         document=report.document,
         title=report.title,
         table_format=table_format,
+        optional=report.optional,
+        cropped=diff is not None,
     )
     console.note(*report.notes)

@@ -1,15 +1,17 @@
-"""What people see: tables on stdout, notes and warnings on stderr. The only user of rich.
+"""What people see: tables on stdout, notes and warnings on stderr. Only this package uses rich.
 
-Data goes to stdout and everything else to stderr, always. A terminal gets a table; a pipe gets
-tab-separated lines, which `cut`, `awk` and `sort` take as they are.
+Data always goes to stdout and everything else to stderr. A terminal gets a table; a pipe gets
+tab-separated lines, ready for `cut`, `awk` and `sort`.
 """
 
 import csv
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Literal
 
+from distilcli import downloads
 from distilcli.errors import spelled
 
 TableFormat = Literal["auto", "table", "tsv", "csv", "json"]
@@ -18,44 +20,66 @@ Record = Mapping[str, object]
 
 
 class Console:
-    """One command's voice; with `quiet` it keeps its notes to itself."""
+    """Prints for one command; with `quiet` only data and warnings."""
 
     def __init__(self, *, quiet: bool = False) -> None:
         self.quiet = quiet
 
+    def show_downloads(self) -> None:
+        """Show a bar for each download of a model from now on, unless quiet."""
+        downloads.show = downloads.unseen if self.quiet else _download_bar
+
     def note(self, *messages: str) -> None:
-        """Say things useful to know on stderr, a line each."""
+        """Write useful facts to stderr, a line each."""
         if not self.quiet:
             for message in messages:
-                _to_stderr(f"distil: {message}")
+                write_line(f"distil: {message}")
 
     def warn(self, message: str) -> None:
-        """Say on stderr what the user must not miss, quiet or not."""
-        _to_stderr(f"distil: warning: {message}")
+        """Write what the user must not miss to stderr, quiet or not."""
+        write_line(f"distil: warning: {message}")
 
     def show(
         self,
         records: Sequence[Record],
         *,
-        footer: Sequence[Record],
         document: Record,
         title: str,
         table_format: TableFormat = "auto",
+        optional: Sequence[str] = (),
+        cropped: bool = False,
     ) -> None:
-        """Write records, all with the same keys, to stdout; `footer` closes them.
+        """Write records, all with the same keys, to stdout; as JSON, `document` instead.
 
-        As JSON, `document` is written in their place.
+        A narrow terminal does without the columns that are `optional`; with `cropped`, a terminal
+        gets as many records as it has room for.
         """
         if table_format == "json":
             sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
-        elif table_format == "table" or (table_format == "auto" and sys.stdout.isatty()):
-            _write_table(records, footer, title)
+        elif is_table(table_format):
+            from distilcli.console.tables import print_table
+
+            rows = [[*record.values()] for record in records]
+            names = [name.replace("_", " ") for name in records[0]]
+            shown = [name.replace("_", " ") for name in optional]
+            print_table(title, names, rows, optional=shown, cropped=cropped)
         else:
-            _write_lines([*records, *footer], "," if table_format == "csv" else "\t")
+            _write_lines(records, "," if table_format == "csv" else "\t")
 
 
-def _to_stderr(line: str) -> None:
-    sys.stderr.write(spelled(line) + "\n")
+def is_table(table_format: TableFormat) -> bool:
+    """Tell whether stdout gets a table for people."""
+    return table_format == "table" or (table_format == "auto" and sys.stdout.isatty())
+
+
+def write_line(line: str) -> None:
+    """Write a line to stderr, its settings spelled as flags; a terminal has it broken at words."""
+    line = spelled(line)
+    if sys.stderr.isatty():
+        from distilcli.console.terminal import wrapped
+
+        line = wrapped(line)
+    sys.stderr.write(line + "\n")
 
 
 def _write_lines(records: Sequence[Record], delimiter: str) -> None:
@@ -67,31 +91,7 @@ def _write_lines(records: Sequence[Record], delimiter: str) -> None:
         )
 
 
-def _write_table(records: Sequence[Record], footer: Sequence[Record], title: str) -> None:
-    # Rich takes 60 ms to import: who pipes, or asks for help, does not wait for it.
-    import rich.console
-    import rich.table
-    import rich.text
+def _download_bar(name: str) -> AbstractContextManager[downloads.Progress]:
+    from distilcli.console.progress import download_bar
 
-    table = rich.table.Table(title=title, title_justify="left", box=None, pad_edge=False)
-    every = [*records, *footer]
-    for column in every[0]:
-        is_number = all(isinstance(record[column], int | float | None) for record in every)
-        justify: Literal["left", "right"] = "right" if is_number else "left"
-        table.add_column(column.replace("_", " "), justify=justify, overflow="fold")
-    for group in (records, footer):
-        for record in group:
-            # Text, because a cell may hold what rich would take for markup.
-            table.add_row(*(rich.text.Text(_for_people(cell)) for cell in record.values()))
-        table.add_section()
-    # No terminal, no width to fit: a table in a file is never cut.
-    width = None if sys.stdout.isatty() else 10_000
-    rich.console.Console(file=sys.stdout, highlight=False, width=width).print(table)
-
-
-def _for_people(cell: object) -> str:
-    if cell is None:
-        return "-"
-    if isinstance(cell, int):
-        return f"{cell:,}"
-    return f"{cell:.3f}" if isinstance(cell, float) else str(cell)
+    return download_bar(name)

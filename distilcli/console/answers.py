@@ -1,68 +1,28 @@
-"""Answers on a terminal: each with the passage of its context where it stands."""
+"""The preview of `distil qa`: each answer with the passage of its context around it."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
-from distilcli.console.summary import Preview, Shown, one_line
+from distilcli.console.preview import MarkedText, Preview
+from distilcli.console.terminal import printable
 
-if TYPE_CHECKING:
-    from rich.text import Text
-
-_AROUND = 160  # characters shown on either side of an answer, as far as there is room
-
-
-class Passage(str):
-    """A passage of a context; the answer stands from `start` to `end`, or not at all."""
-
-    start: int
-    end: int
-
-    __slots__ = ("end", "start")
+_AROUND = 160  # characters kept on either side of an answer
 
 
 class AnswersPreview(Preview):
-    """A table of answers: of a context it shows what stands around the answer.
+    """A table of answers; the passage shows where an answer is, so its offsets are left out."""
 
-    Where the passage is seen, the place in numbers says nothing more: it is left to files.
-    """
+    only_in_files = frozenset({"start", "end"})
 
-    _for_files = frozenset({"start", "end"})
-
-    def _shown(self, cells: Shown, additions: Mapping[str, object]) -> Shown:
-        """Return a row's cells with a passage in place of the context."""
+    def _marked(self, text: object, additions: Mapping[str, object]) -> object:
         answer, start, end = (additions.get(name) for name in ("answer", "start", "end"))
         if not (isinstance(answer, str) and isinstance(start, int) and isinstance(end, int)):
-            return cells
-        return {
-            name: passage(cell, start, end)
-            if name in self._texts and isinstance(cell, str) and cell[start:end] == answer
-            else cell
-            for name, cell in cells.items()
-        }
-
-    def _text(self, name: str, value: object, width: int) -> "Text":
-        from rich.text import Text
-
-        if not isinstance(value, Passage):
-            return super()._text(name, value, width)
-        around = max(0, width - (value.end - value.start)) // 2
-        first = max(0, min(value.start - around, len(value) - width))
-        before = value[first : value.start]
-        found = Text("…" + before[1:] if first and before else before)
-        found.append(value[value.start : value.end], "bold green")
-        found.append(value[value.end :])
-        return found
+            return text
+        if not (isinstance(text, str) and text[start:end] == answer):
+            return text
+        first = max(0, start - _AROUND)
+        passage = MarkedText(printable(text[first : end + _AROUND]))
+        passage.spans = [(start - first, end - first)]
+        return passage
 
     def _style(self, name: str) -> str:
-        answers = name in self._added and name.startswith(f"{self._names.prefix}answer")
-        return "bold" if answers else super()._style(name)
-
-
-def passage(context: str, start: int, end: int) -> Passage:
-    """Return what stands around `context[start:end]`, on one line."""
-    before = one_line(context[max(0, start - _AROUND) : start])
-    answer = one_line(context[start:end])
-    after = one_line(context[end : end + _AROUND])
-    found = Passage(before + answer + after)
-    found.start, found.end = len(before), len(before) + len(answer)
-    return found
+        return "bold" if name.startswith("answer") else super()._style(name)

@@ -1,9 +1,10 @@
-"""What `distil tag` shows on a terminal: the first texts, their entities marked in place."""
+"""The preview of `distil tag`: the first texts with their entities marked in place."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from distilcli.console.summary import Preview, Shown, _counted, _stdout
+from distilcli.console.preview import Preview, Shown, lines_for_rows
+from distilcli.console.terminal import printable, stdout, terminal_size
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -11,14 +12,14 @@ if TYPE_CHECKING:
     from distilcli.rows.row import Row
     from distilcli.rows.writer import AddedNames
 
-# Dark on light, far enough apart to be told at a glance, and the same in every terminal.
+# Dark on light, easy to tell apart, and the same in every terminal.
 _COLORS = ("#a6e1fa", "#ffd166", "#b5e48c", "#f4acb7", "#cdb4db", "#ffb385", "#99d5c9", "#e0d68a")
-_MOST_SIGNS = 1000
+_MAX_CHARS = 1000
 _NUMBER_WIDTH = 2
 
 
 class EntityView(Preview):
-    """The first texts of a run; a label of `labels` has the colour of its place among them."""
+    """The first texts of a run; each of `labels` has a colour of its own."""
 
     def __init__(
         self,
@@ -32,74 +33,64 @@ class EntityView(Preview):
         self._text_column = text_columns[0]
         self._numbered = 0
         self._labels = list(labels)
+        # No text may fill more than half of the lines.
+        columns = terminal_size().columns - _NUMBER_WIDTH - 2
+        self._max_chars = min(_MAX_CHARS, columns * (lines_for_rows() // 2))
 
-    def write_rows(self, block: "Sequence[tuple[Row, Mapping[str, object]]]") -> None:
-        """Take a block of rows with their additions."""
-        self._total += len(block)
-        for row, additions in block if self._live else block[: self._most - len(self._rows)]:
-            self._numbered += 1
-            shown = {"number": self._numbered, "text": self._text_of(row), **additions}
-            self._rows.append(shown)
-        if self._live:
-            self._show_rows()
-            self._rows.clear()
-
-    def _text_of(self, row: "Row") -> str:
+    def _shown(self, row: "Row", additions: Mapping[str, object]) -> Shown:
         from distilcli.errors import RowError
         from distilcli.rows.row import cell_text
 
+        self._numbered += 1
         try:
-            return cell_text(row, self._text_column)
+            text = cell_text(row, self._text_column)
         except RowError:
-            return ""
+            text = ""
+        return {"number": self._numbered, "text": text, **additions}
 
-    def _style_of(self, label: str) -> str:
-        # With tokens that are not joined, labels are the model's own: B-PER has PER's colour.
-        kind = label if label in self._labels else label.partition("-")[2]
-        number = self._labels.index(kind) if kind in self._labels else 0
-        return f"black on {_COLORS[number % len(_COLORS)]}"
-
-    def _show_rows(self) -> None:
+    def _print_rows(self) -> None:
         from rich.table import Table
 
         grid = Table.grid(padding=(0, 2, 0, 0))
         grid.add_column(justify="right", style="dim", min_width=_NUMBER_WIDTH)
         grid.add_column()
-        for row in self._rows:
-            grid.add_row(str(row["number"]), self._marked(row))
-        _stdout().print(grid)
+        width, lines = terminal_size().columns - _NUMBER_WIDTH - 2, 0
+        for index, row in enumerate(self._rows):
+            text = self._marked_text(row)
+            lines += -(-text.cell_len // width)
+            if lines > self._most and index and not self._live:
+                del self._rows[index:]
+                break
+            grid.add_row(str(row["number"]), text)
+        stdout().print(grid)
 
-    def _show_rest(self) -> None:
-        from rich.text import Text
+    def _all_names(self) -> list[str]:
+        return []  # there are no columns
 
-        if more := self._total - len(self._rows):
-            rest = f"… {_counted(more, 'more row')}; -o FILE keeps them all"
-            _stdout().print(Text(rest, "dim"))
+    def _style_of(self, label: str) -> str:
+        # Tokens that are not joined have the model's own labels: B-PER has PER's colour.
+        kind = label if label in self._labels else label.partition("-")[2]
+        index = self._labels.index(kind) if kind in self._labels else 0
+        return f"black on {_COLORS[index % len(_COLORS)]}"
 
-    def _marked(self, row: Shown) -> "Text":
+    def _marked_text(self, row: Shown) -> "Text":
         """Return a row's text with its entities in brackets, which read without colours too."""
         from rich.text import Text
 
         text, entities = str(row["text"]), row.get("entities")
         marked = Text()
-        place = 0
+        position = 0
         for entity in entities if isinstance(entities, list) else ():
-            if entity["end"] > _MOST_SIGNS:
+            if entity["end"] > self._max_chars:
                 break
-            marked.append(_visible(text[place : entity["start"]]))
+            marked.append(printable(text[position : entity["start"]]))
             style = self._style_of(entity["label"])
-            marked.append(f"[{_visible(entity['text'])} ", style)
-            marked.append(f"{_visible(entity['label'])}]", f"bold {style}")
-            place = entity["end"]
-        rest = text[place:]
-        marked.append(_visible(rest[: max(0, _MOST_SIGNS - place)]))
-        if len(text) > max(place, _MOST_SIGNS):
+            marked.append(f"[{printable(entity['text'])} ", style)
+            marked.append(f"{printable(entity['label'])}]", f"bold {style}")
+            position = entity["end"]
+        marked.append(printable(text[position : max(position, self._max_chars)]))
+        if len(text) > max(position, self._max_chars):
             marked.append(" …", "dim")
         if row.get("error") is not None:
-            marked.append(f"{' ' if text else ''}{_visible(str(row['error']))}", "red")
+            marked.append(f"{' ' if text else ''}{printable(str(row['error']))}", "red")
         return marked
-
-
-def _visible(text: str) -> str:
-    """Return a text in one line, without what a terminal would obey."""
-    return "".join(s if s.isprintable() else " " if s.isspace() else "\ufffd" for s in text)

@@ -1,9 +1,9 @@
 """Evaluation reports: tables for people, lines or JSON for programs."""
 
-import sys
 from typing import TYPE_CHECKING
 
-from distilcli.console import Console, TableFormat
+from distilcli.console import Console, TableFormat, is_table
+from distilcli.wording import count
 
 if TYPE_CHECKING:
     from distilcli.evaluation.evaluation import Outcome
@@ -20,9 +20,8 @@ def show_evaluation(
 
     With slices, a line begins with the slice, empty for all rows, and its number of rows.
     """
-    is_table = table_format == "table" or (table_format == "auto" and sys.stdout.isatty())
-    records = report.records()
-    if report.slices and not is_table:
+    has_tables, records = is_table(table_format), report.records()
+    if report.slices and not has_tables:
         records = [
             *_sliced("", report.rows, records, like=records[0]),
             *(
@@ -31,41 +30,31 @@ def show_evaluation(
                 for line in _sliced(one.name, one.rows, one.records(), like=records[0])
             ),
         ]
-    console.show(
-        records,
-        footer=(),
-        document=report.as_dict(),
-        title=_rows(report.rows),
-        table_format=table_format,
-    )
-    if not is_table:
+    title = count(report.rows, "row")
+    console.show(records, document=report.as_dict(), title=title, table_format=table_format)
+    if not has_tables:
         return
     for table in report.tables:
         if table.records:
-            console.show(table.records, footer=(), document={}, title=table.title,
-                         table_format="table")  # fmt: skip
+            console.show(table.records, document={}, title=table.title, table_format="table")
     if report.slices:
         left = len(report.slices) - _MOST_SLICES
         shown = [one.record() for one in report.slices[:_MOST_SLICES]]
-        console.show(shown, footer=(), document={}, title=f"by {by}", table_format="table")
+        console.show(shown, document={}, title=f"by {by}", table_format="table")
         if left > 0:
-            console.note(f"and {left:,} more; all with --format tsv or json")
+            console.note(f"and {left:,} more; all with `table_format` tsv or json")
 
 
 def show_row_notes(console: Console, outcome: "Outcome") -> None:
     """Say how many rows have no gold label, an empty text, or were in the model's training."""
     if outcome.unlabelled:
-        console.note(f"{_rows(outcome.unlabelled)} skipped without a gold label")
+        console.note(f"{count(outcome.unlabelled, 'row')} skipped without a gold label")
     if outcome.empty:
-        console.warn(f"{_rows(outcome.empty)} evaluated with an empty text")
+        console.warn(f"{count(outcome.empty, 'row')} evaluated with an empty text")
     if outcome.seen:
-        count, were = len(outcome.results), "was" if outcome.seen == 1 else "were"
-        which = "this row" if count == 1 else f"{outcome.seen:,} of these {count:,} rows"
+        rows, were = len(outcome.results), "was" if outcome.seen == 1 else "were"
+        which = "this row" if rows == 1 else f"{outcome.seen:,} of these {rows:,} rows"
         console.warn(f"{which} {were} in its training")
-
-
-def _rows(count: int) -> str:
-    return "1 row" if count == 1 else f"{count:,} rows"
 
 
 def _sliced(name: str, rows: int, records: "list[Record]", *, like: "Record") -> "list[Record]":

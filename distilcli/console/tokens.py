@@ -1,14 +1,17 @@
-"""Tokens and their statistics as people see them on a terminal.
+"""Tokens and their statistics on a terminal.
 
-Tokens stand over their ids, wrapped to the width of the terminal. The pieces of a word stand close
-together and begin with ##, special tokens stand in their brackets, and an unknown one shows the
-text that it hides, so that all can be told apart without colours too.
+Tokens are printed above their ids, wrapped to the width of the terminal. The pieces of a word are
+close together and begin with ##, special tokens keep their brackets, and an unknown token shows
+the text behind it, so all can be told apart without colours.
 """
 
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+
+from distilcli.console.terminal import printable, stdout
+from distilcli.errors import spelled
+from distilcli.wording import count
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
@@ -55,7 +58,7 @@ class TokenView:
 
     def __init__(self, tokenizer: "Tokenizer") -> None:
         self._tokenizer = tokenizer
-        self._console = _stdout()
+        self._console = stdout()
 
     def show(self, block: "Sequence[Done[Tokens]]") -> None:
         """Show a block of rows, each under a line that says where it is from."""
@@ -70,10 +73,10 @@ class TokenView:
     def _show_window(self, row: "Row", tokens: "Tokens", window: "Window", of: str) -> None:
         cells = list(self._cells(tokens, window))
         unknown = sum(cell.kind == "unknown" for cell in cells)
-        parts = [f"{len(cells)} tokens", f"{_words(window)} words"]
+        parts = [count(len(cells), "token"), count(_words(window), "word")]
         parts += [f"{unknown} unknown"] * bool(unknown) + ["cut short"] * tokens.truncated
-        place = f"{row.source}, line {row.line}{of}"
-        self._console.print(_text(f"{place}: {', '.join(parts)}", "dim"), soft_wrap=True)
+        where = f"{row.source}, line {row.line}{of}"
+        self._console.print(_text(f"{where}: {', '.join(parts)}", "dim"), soft_wrap=True)
         for line in _wrapped(cells, self._console.width):
             self._console.print(line, soft_wrap=True)
         self._console.print()
@@ -93,8 +96,8 @@ class TokenView:
 
 
 def _words(window: "Window") -> int:
-    places = zip(window.token_type_ids, window.word_ids, strict=True)
-    return len({place for place in places if place[1] is not None})
+    words = zip(window.token_type_ids, window.word_ids, strict=True)
+    return len({word for word in words if word[1] is not None})
 
 
 def _wrapped(cells: Sequence[_Cell], width: int) -> "Iterator[Text]":
@@ -120,7 +123,7 @@ def _wrapped(cells: Sequence[_Cell], width: int) -> "Iterator[Text]":
 
 def show_lengths(report: "LengthReport", *, source: str) -> None:
     """Show the figures of a file: lengths, a histogram, padding and unknown words."""
-    console = _stdout()
+    console = stdout()
     table = _table("", "")
     for name, value in _figures(report):
         table.add_row(name, value)
@@ -145,7 +148,7 @@ def _figures(report: "LengthReport") -> "Iterator[tuple[str, str]]":
     over = f"{report.rows_over_limit:,} ({report.share_over_limit:.1%})"
     yield f"over {report.limit:,}, the model's limit", over
     for percent, length in report.keep_whole.items():
-        yield f"--max-length that keeps {percent} % whole", f"{length:,}"
+        yield spelled(f"`max_length` that keeps {percent} % whole"), f"{length:,}"
     yield "unknown tokens", f"{report.unknown_tokens:,} ({report.unknown_share:.3%})"
 
 
@@ -172,7 +175,7 @@ class DifferenceView:
     """Shows where two tokenizers differ on stdout: the first rows, and what comes most often."""
 
     def __init__(self, here: str, there: str) -> None:
-        self._console = _stdout()
+        self._console = stdout()
         self._left = ROWS_SHOWN
         self._console.print(_text(f"here: {here}\nthere: {there}", "dim"), soft_wrap=True)
 
@@ -206,12 +209,6 @@ def _difference(text: str, here: Sequence[str], there: Sequence[str]) -> "list[T
     ]
 
 
-def _stdout() -> "RichConsole":
-    from rich.console import Console as RichConsole
-
-    return RichConsole(file=sys.stdout, highlight=False)
-
-
 def _print_titled(console: "RichConsole", title: str, table: "Table") -> None:
     console.print(_text(f"\n{title}", "bold"), soft_wrap=True)
     console.print(table)
@@ -241,7 +238,7 @@ def _text(content: str, style: str) -> "Text":
 
 
 def _visible(text: str, most: int | None = None) -> str:
-    """Return text without control characters, which could do anything to a terminal."""
+    """Return text without control characters, cut to `most` characters."""
     if most is not None and len(text) > most:
         text = text[: most - 1] + "…"
-    return "".join(sign if sign.isprintable() else "·" for sign in text)
+    return printable(text, space="·", other="·")

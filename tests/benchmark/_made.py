@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from distilcli.benchmark.measure import Measured, Round
 from distilcli.benchmark.memory import Memory
 from distilcli.benchmark.report import Report
-from distilcli.benchmark.result import Result, Setting, latency_figures
+from distilcli.benchmark.result import Result, Setting, latency_of
 
 MACHINE = {
     "cpu": "A CPU", "cpu_flags": ["avx2"], "cores": 2, "threads": 2, "device": "cpu", "gpu": None,
@@ -27,7 +27,7 @@ def result(
     added: int | None = None,
     **of: object,
 ) -> Result:
-    latency_ms, interval = latency_figures(measured(p50_ms / 1000))
+    latency_ms, interval = latency_of(measured(p50_ms / 1000))
     return Result(
         setting=setting(**of),
         latency_ms=latency_ms,

@@ -3,13 +3,13 @@ import threading
 import pytest
 import torch
 
-from distilcli.benchmark.batch_runner import Carrier
+from distilcli.benchmark.batch_runner import BatchRunner
 from distilcli.engine.batching import Batch, Piece
 
 CPU = torch.device("cpu")
 
 
-def test_windows_are_cut_by_the_budget_and_carried_so_often() -> None:
+def test_windows_are_cut_by_the_budget_and_sizes_so_often() -> None:
     seen: list[tuple[int, int]] = []
 
     def forward(batch: Batch) -> list[None]:
@@ -17,12 +17,12 @@ def test_windows_are_cut_by_the_budget_and_carried_so_often() -> None:
         return [None] * len(batch.pieces)
 
     pieces = [Piece([1] * 8) for _ in range(5)]
-    with Carrier(forward, device=CPU, workers=2, max_tokens=16) as carrier:
-        assert carrier.count_batches(pieces) == 3
-        carrier.carry(pieces)
+    with BatchRunner(forward, device=CPU, workers=2, max_tokens=16) as runner:
+        assert runner.count_batches(pieces) == 3
+        runner.run(pieces)
         assert sorted(seen) == [(1, 8), (2, 8), (2, 8)]
         seen.clear()
-        carrier.carry(pieces, times=4)
+        runner.run(pieces, times=4)
     assert sorted(seen) == [(1, 8)] * 4 + [(2, 8)] * 8
 
 
@@ -33,10 +33,10 @@ def test_a_batch_alone_gets_all_cores_and_many_get_one_each() -> None:
         threads.append(torch.get_num_threads())
         return [None]
 
-    with Carrier(forward, device=CPU, workers=2, max_tokens=16) as carrier:
-        carrier.carry([Piece([1] * 8)])
+    with BatchRunner(forward, device=CPU, workers=2, max_tokens=16) as runner:
+        runner.run([Piece([1] * 8)])
         assert threads == [2]
-        carrier.carry([Piece([1] * 8)], times=3)
+        runner.run([Piece([1] * 8)], times=3)
     assert threads == [2, 1, 1, 1]
 
 
@@ -46,11 +46,11 @@ def test_batches_that_do_not_fit_are_counted() -> None:
             raise MemoryError
         return [None] * len(batch.pieces)
 
-    with Carrier(forward, device=CPU, workers=1, max_tokens=64) as carrier:
-        carrier.carry([Piece([1] * 8)] * 2)
-        assert (carrier.halvings, carrier.most_tokens) == (0, 64)
-        carrier.carry([Piece([1] * 8)] * 4)
-        assert (carrier.halvings, carrier.most_tokens) == (1, 16)
+    with BatchRunner(forward, device=CPU, workers=1, max_tokens=64) as runner:
+        runner.run([Piece([1] * 8)] * 2)
+        assert (runner.halvings, runner.max_tokens) == (0, 64)
+        runner.run([Piece([1] * 8)] * 4)
+        assert (runner.halvings, runner.max_tokens) == (1, 16)
 
 
 def test_what_goes_wrong_is_raised_and_no_thread_is_left() -> None:
@@ -58,7 +58,7 @@ def test_what_goes_wrong_is_raised_and_no_thread_is_left() -> None:
         raise ValueError("odd")
 
     before = threading.active_count()
-    carrier = Carrier(forward, device=CPU, workers=1, max_tokens=16)
-    with carrier, pytest.raises(ValueError, match="odd"):
-        carrier.carry([Piece([1])])
+    runner = BatchRunner(forward, device=CPU, workers=1, max_tokens=16)
+    with runner, pytest.raises(ValueError, match="odd"):
+        runner.run([Piece([1])])
     assert threading.active_count() == before

@@ -10,7 +10,7 @@ import torch
 
 from distilcli.benchmark import dataset as module
 from distilcli.benchmark.dataset import DatasetPlan, run_dataset
-from distilcli.benchmark.memory import forget_peak
+from distilcli.benchmark.memory import reset_peak
 from distilcli.benchmark.stages import STAGES
 from distilcli.checkpoint.config import ModelConfig
 from distilcli.errors import InputError, ModelError, ResourceError, UsageError
@@ -29,7 +29,7 @@ def rows(tmp_path: Path) -> Path:
 
 
 def test_every_stage_has_its_time(rows: Path, tiny_folder: Path) -> None:
-    plan = DatasetPlan(file=str(rows), model=str(tiny_folder), device="cpu", limit=20)
+    plan = DatasetPlan(file=str(rows), model=str(tiny_folder), device="cpu", reading={"limit": 20})
     (found,) = run_dataset(plan, note=nothing, warn=nothing).results
     assert (found.rows, found.failed_rows) == (20, 0)
     assert found.done == "rows are classified by the model's head"
@@ -101,7 +101,7 @@ def test_a_model_is_gone_before_the_next_is_loaded(
     assert alive == [0, 0, 0]
 
 
-@pytest.mark.skipif(not forget_peak(), reason="this system does not forget a peak")
+@pytest.mark.skipif(not reset_peak(), reason="this system cannot reset the peak")
 def test_the_peak_is_that_of_the_run(rows: Path, tiny_folder: Path) -> None:
     size = 2**29
     del_me = torch.ones(size, dtype=torch.uint8)
@@ -128,7 +128,7 @@ def test_batches_that_did_not_fit_are_told(
     plan = DatasetPlan(file=str(rows), model=str(tiny_folder), device="cpu")
     run_dataset(plan, note=nothing, warn=warned.append)
     assert warned == [
-        f"{tiny_folder}, fp32: memory ran out, and batches were halved (1); use fewer --threads"
+        f"{tiny_folder}, fp32: memory ran out, and batches were halved (1); use fewer `threads`"
     ]
 
 
@@ -140,12 +140,12 @@ def test_rows_that_cannot_be_read(tmp_path: Path, tiny_folder: Path, rows: Path)
     with pytest.raises(InputError, match="no such file"):
         refused(tmp_path / "no.csv")
     with pytest.raises(InputError, match="other"):
-        refused(rows, text_column="other")
-    with pytest.raises(UsageError, match="reads files only"):
+        refused(rows, reading={"text_column": "other"})
+    with pytest.raises(UsageError, match="reads only files"):
         refused("-")
     empty = tmp_path / "empty.csv"
     empty.write_text("text\n")
-    with pytest.raises(InputError, match="has no rows to measure"):
+    with pytest.raises(InputError, match="no rows to measure"):
         refused(empty)
 
 

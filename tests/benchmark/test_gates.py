@@ -78,7 +78,7 @@ def test_one_error_tells_of_both_gates(path: Path) -> None:
 
 def test_nothing_to_compare_with(path: Path) -> None:
     was = old(path, result(model="another"))
-    with pytest.raises(InputError, match="has none of the settings measured here"):
+    with pytest.raises(InputError, match="none of its settings was measured now"):
         was.slower(report(result()), fail_over=9)
 
 
@@ -86,8 +86,8 @@ def test_what_makes_it_unfair_is_said(path: Path) -> None:
     was = old(path, result(), result(batch=8), result(batch=9), torch="1.0", cores=64)
     said = was.differences(report(result(), result(seq=8)))
     assert len(said) == 4
-    assert "cores is 64 there and 2 here" in said[0]
-    assert "torch is 1.0 there and 2.13.0 here" in said[1]
+    assert "cores was 64 and is 2 now" in said[0]
+    assert "torch was 1.0 and is 2.13.0 now" in said[1]
     assert "nothing to compare with for tiny on cpu, fp32, seq 8" in said[2]
     assert said[3].endswith("seq 128, batch 8, threads 2 and 1 more")
     assert was.differences(report(result(), result(batch=8), result(batch=9))) == said[:2]
@@ -101,13 +101,13 @@ def test_what_makes_it_unfair_is_said(path: Path) -> None:
 )  # fmt: skip
 def test_a_file_that_is_none_of_ours(path: Path, content: str) -> None:
     path.write_text(content)
-    with pytest.raises(InputError, match="was not written by distil bench --json"):
+    with pytest.raises(InputError, match="not written by distil bench --stats"):
         Old.read(path)
 
 
 def test_a_benchmark_of_whole_runs(path: Path) -> None:
     path.write_text(json.dumps(DatasetReport(MACHINE, []).as_dict()))
-    with pytest.raises(InputError, match="whole runs cannot be compared"):
+    with pytest.raises(InputError, match="runs cannot be compared"):
         Old.read(path)
 
 
@@ -124,7 +124,7 @@ def test_a_file_that_cannot_be_read(path: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be read: Is a directory"):
         Old.read(tmp_path)
     path.write_text('{"format": "distil bench", "version": 9}')
-    with pytest.raises(InputError, match="is version 9"):
+    with pytest.raises(InputError, match="format version 9"):
         Old.read(path)
 
 
@@ -134,7 +134,7 @@ def test_a_figure_that_is_none(path: Path, name: str, value: object) -> None:
     document = report(result()).as_dict()
     document["results"][0][name] = 0.5
     path.write_text(json.dumps(document).replace(f'"{name}": 0.5', f'"{name}": {value}'))
-    with pytest.raises(InputError, match="was not written by"):
+    with pytest.raises(InputError, match="not written by"):
         Old.read(path)
 
 

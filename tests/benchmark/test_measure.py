@@ -10,23 +10,23 @@ PIECES = [Piece([1])]
 
 
 class Scripted:
-    """A carrier whose times are made up: single batches take `times`, many 1 ms each."""
+    """A runner whose times are made up: single batches take `times`, many 1 ms each."""
 
     def __init__(self, times: Iterator[float], *, workers: int = 1, batches: int = 1) -> None:
         self.workers, self._times, self._batches = workers, times, batches
-        self.carried: list[int] = []
+        self.sizes: list[int] = []
 
     def count_batches(self, pieces: list[Piece]) -> int:
         return self._batches
 
-    def carry(self, pieces: list[Piece], *, times: int = 1) -> float:
-        self.carried.append(times)
+    def run(self, pieces: list[Piece], *, times: int = 1) -> float:
+        self.sizes.append(times)
         return next(self._times) if times == 1 else times / 1000
 
 
 def test_warming_up_ends_when_times_settle() -> None:
-    carrier = Scripted(iter([9.0, 3.0, 1.0, 1.0, 1.05, 1.0]))
-    assert warm_up(carrier, PIECES, seconds=100) == 5  # type: ignore[arg-type]
+    runner = Scripted(iter([9.0, 3.0, 1.0, 1.0, 1.05, 1.0]))
+    assert warm_up(runner, PIECES, seconds=100) == 5  # type: ignore[arg-type]
 
 
 def test_warming_up_ends() -> None:
@@ -38,8 +38,8 @@ def test_warming_up_ends() -> None:
 
 @pytest.mark.parametrize(("rounds", "least"), [(1, 10), (5, 2), (10, 1), (20, 1)])
 def test_ten_timings_however_long_they_take(rounds: int, least: int) -> None:
-    carrier = Scripted(repeat(60.0))
-    found = measure_round(carrier, PIECES, Effort(rounds=rounds, seconds=0))  # type: ignore[arg-type]
+    runner = Scripted(repeat(60.0))
+    found = measure_round(runner, PIECES, Effort(rounds=rounds, seconds=0))  # type: ignore[arg-type]
     assert found.latencies == [60.0] * least
 
 
@@ -55,7 +55,7 @@ def test_more_timings_where_there_is_time() -> None:
 def test_the_rate_is_of_enough_batches_for_all_workers(
     workers: int, batches: int, count: int
 ) -> None:
-    carrier = Scripted(repeat(1.0), workers=workers, batches=batches)
-    measure_round(carrier, PIECES, Effort(rounds=5, seconds=10))  # type: ignore[arg-type]
-    assert carrier.carried[-1] == max(count, 2)
-    assert carrier.carried[-1] % workers == 0
+    runner = Scripted(repeat(1.0), workers=workers, batches=batches)
+    measure_round(runner, PIECES, Effort(rounds=5, seconds=10))  # type: ignore[arg-type]
+    assert runner.sizes[-1] == max(count, 2)
+    assert runner.sizes[-1] % workers == 0

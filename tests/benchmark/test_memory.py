@@ -4,13 +4,13 @@ import pytest
 import torch
 
 from distilcli.benchmark import memory
-from distilcli.benchmark.memory import MemoryWatch, forget_peak, settle
+from distilcli.benchmark.memory import MemoryWatch, reset_peak, settle
 from distilcli.memory import resident_bytes
 
 CPU = torch.device("cpu")
 SIZE = 2**28
 
-forgets = pytest.mark.skipif(not forget_peak(), reason="this system does not forget a peak")
+forgets = pytest.mark.skipif(not reset_peak(), reason="this system cannot reset the peak")
 
 
 @forgets

@@ -8,7 +8,7 @@ from distilcli.benchmark.model_under_test import (
     SHAPES,
     held_bytes,
     is_shape,
-    open_subject,
+    open_model,
     random_model,
 )
 from distilcli.checkpoint.config import ModelConfig
@@ -62,18 +62,18 @@ def test_batches_are_as_the_model_takes_them(
     make_model: Callable[..., Path], model_type: str
 ) -> None:
     folder = str(make_model(model_type=model_type))
-    subject = open_subject(folder, "fp32", device="cpu", offline=True, longest=6)
-    pieces = subject.pieces(seq=6, batch=3)
+    opened = open_model(folder, "fp32", device="cpu", offline=True, longest=6)
+    pieces = opened.pieces(seq=6, batch=3)
     assert [len(piece) for piece in pieces] == [6, 6, 6]
-    assert pieces == subject.pieces(seq=6, batch=3)
+    assert pieces == opened.pieces(seq=6, batch=3)
     assert (pieces[0].token_type_ids is None) == (model_type == "distilbert")
-    batch = pad(pieces, pad_token_id=0, device=subject.device)
+    batch = pad(pieces, pad_token_id=0, device=opened.device)
     with torch.inference_mode():
-        assert subject.forward(batch) == [None] * 3
+        assert opened.forward(batch) == [None] * 3
 
 
 def test_sequences_longer_than_the_model_reads(tiny_folder: Path) -> None:
     how = {"device": "cpu", "offline": True}
-    open_subject(str(tiny_folder), "fp32", **how, longest=64)  # type: ignore[arg-type]
+    open_model(str(tiny_folder), "fp32", **how, longest=64)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match=r"sequences of 65 tokens: .* reads at most 64"):
-        open_subject(str(tiny_folder), "fp32", **how, longest=65)  # type: ignore[arg-type]
+        open_model(str(tiny_folder), "fp32", **how, longest=65)  # type: ignore[arg-type]

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from distilcli.benchmark import peak_flops as module
-from distilcli.benchmark.peak_flops import Ceiling
+from distilcli.benchmark.peak_flops import PeakFlops
 from distilcli.model.precision import Precision, has_bf16
 
 CPU = torch.device("cpu")
@@ -22,10 +22,10 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_sample_is_the_rate_of_products(precision: Precision) -> None:
     if precision == "bf16" and not has_bf16(CPU):
         pytest.skip("this CPU has no bf16")
-    ceiling = Ceiling(precision, CPU, workers=2)
-    assert ceiling.flops_per_second == 0
-    ceiling.sample()
-    assert 0 < ceiling.flops_per_second < 1e15
+    peak = PeakFlops(precision, CPU, workers=2)
+    assert peak.per_second == 0
+    peak.sample()
+    assert 0 < peak.per_second < 1e15
 
 
 def test_no_matrix_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -37,24 +37,24 @@ def test_no_matrix_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
         return lambda: linear(torch.ones(8))
 
     monkeypatch.setattr(module, "_on_cpu", on_cpu)
-    ceiling = Ceiling("fp32", CPU, workers=2)
-    ceiling.sample()
+    peak = PeakFlops("fp32", CPU, workers=2)
+    peak.sample()
     gc.collect()
     assert [ref() for ref in made] == [None]
-    assert ceiling.flops_per_second > 0
+    assert peak.per_second > 0
 
 
 def test_the_draws_of_others_go_on_as_if() -> None:
     before = torch.get_rng_state()
-    Ceiling("fp32", CPU, workers=1).sample()
+    PeakFlops("fp32", CPU, workers=1).sample()
     assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_the_highest_rate_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     seconds = iter([9.0, 2.0, 1.0, 4.0, 9.0, 8.0, 8.0, 8.0])
-    monkeypatch.setattr(module.Carrier, "carry", lambda *_: next(seconds))
-    ceiling = Ceiling("fp32", CPU, workers=3)
+    monkeypatch.setattr(module.BatchRunner, "run", lambda *_: next(seconds))
+    peak = PeakFlops("fp32", CPU, workers=3)
     for _ in range(2):
-        ceiling.sample()
+        peak.sample()
         # Four products for each worker, the first time of each sample left out.
-        assert ceiling.flops_per_second == 4 * 3 * 2 * 64**3
+        assert peak.per_second == 4 * 3 * 2 * 64**3

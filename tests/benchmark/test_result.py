@@ -2,12 +2,12 @@ import json
 
 import pytest
 
-from distilcli.benchmark.result import latency_figures, median_interval
+from distilcli.benchmark.result import latency_of, median_interval
 from tests.benchmark._made import measured, report, result, setting
 
 
 def test_percentiles_are_times_that_were_measured() -> None:
-    found, (low, high) = latency_figures(measured(*(n / 1000 for n in range(100, 0, -1))))
+    found, (low, high) = latency_of(measured(*(n / 1000 for n in range(100, 0, -1))))
     assert found == pytest.approx({"p50": 50, "p90": 90, "p95": 95, "p99": 99})
     assert 35 < low < 50.5 < high < 66
 

@@ -4,11 +4,11 @@ from pathlib import Path
 import pytest
 
 from distilcli.benchmark import runner as module
-from distilcli.benchmark.batch_runner import Carrier
+from distilcli.benchmark.batch_runner import BatchRunner
 from distilcli.benchmark.measure import Effort, Round
 from distilcli.benchmark.memory import Memory, MemoryWatch
-from distilcli.benchmark.model_under_test import Subject
-from distilcli.benchmark.peak_flops import Ceiling
+from distilcli.benchmark.model_under_test import ModelUnderTest
+from distilcli.benchmark.peak_flops import PeakFlops
 from distilcli.benchmark.runner import Plan, Voice, run
 from distilcli.engine.batching import Batch
 from distilcli.errors import ResourceError, UsageError
@@ -21,7 +21,7 @@ SILENT = Voice(lambda _: None, lambda _: None, lambda _: None)
 @pytest.fixture(autouse=True)
 def _known_ceiling(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out the products of large matrices."""
-    monkeypatch.setattr(Ceiling, "sample", lambda self: setattr(self, "flops_per_second", 1e12))
+    monkeypatch.setattr(PeakFlops, "sample", lambda self: setattr(self, "per_second", 1e12))
 
 
 @pytest.fixture
@@ -32,8 +32,8 @@ def two(make_model: Callable[..., Path]) -> tuple[str, str]:
 def test_contenders_take_turns(two: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     order: list[object] = []
 
-    def measure_round(carrier: object, pieces: object, effort: object) -> Round:
-        order.append(carrier)
+    def measure_round(runner: object, pieces: object, effort: object) -> Round:
+        order.append(runner)
         return Round([0.001], 1.0)
 
     monkeypatch.setattr(module, "measure_round", measure_round)
@@ -76,7 +76,7 @@ def test_precisions_by_sizes_and_what_is_not_there_left_out(tiny_folder: Path) -
     assert [(each.precision, each.batch, each.threads) for each in settings] == [
         ("fp32", 1, 1), ("fp32", 3, 1), ("int8", 1, 1), ("int8", 3, 1),
     ]  # fmt: skip
-    assert warned == ["--precision fp16 is for accelerators; on the CPU use bf16 or int8; left out"]
+    assert warned == ["--precision fp16 is for accelerators; on the CPU use bf16 or int8; skipped"]
     assert report.skipped.keys() == {"fp16"}
     assert noted[0] == "measuring fp32, seq 8, batch 1"
     fp32, int8 = report.results[0], report.results[2]
@@ -106,9 +106,7 @@ def test_the_ceiling_is_the_highest_before_and_after(
     tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rates = iter([1e9, 5e9])
-    monkeypatch.setattr(
-        Ceiling, "sample", lambda self: setattr(self, "flops_per_second", next(rates))
-    )
+    monkeypatch.setattr(PeakFlops, "sample", lambda self: setattr(self, "per_second", next(rates)))
     plan = Plan(model=str(tiny_folder), device="cpu", sizes=[(8, 1), (8, 2)], effort=SHORT)
     assert [result.ceiling for result in run(plan, SILENT).results] == [5e9, 5e9]
 
@@ -117,9 +115,9 @@ def test_every_worker_has_run_before_memory_is_read(
     tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     events: list[object] = []
-    carry, read = Carrier.carry, MemoryWatch.read
+    carry, read = BatchRunner.run, MemoryWatch.read
 
-    def carry_and_note(self: Carrier, pieces: object, *, times: int = 1) -> float:
+    def carry_and_note(self: BatchRunner, pieces: object, *, times: int = 1) -> float:
         events.append(times)
         return carry(self, pieces, times=times)  # type: ignore[arg-type]
 
@@ -127,7 +125,7 @@ def test_every_worker_has_run_before_memory_is_read(
         events.append("read")
         return read(self)
 
-    monkeypatch.setattr(Carrier, "carry", carry_and_note)
+    monkeypatch.setattr(BatchRunner, "run", carry_and_note)
     monkeypatch.setattr(MemoryWatch, "read", read_and_note)
     plan = Plan(model=str(tiny_folder), device="cpu", sizes=[(8, 1)], threads=3, effort=SHORT)
     run(plan, SILENT)
@@ -137,14 +135,14 @@ def test_every_worker_has_run_before_memory_is_read(
 def test_batches_that_did_not_fit_are_told(
     tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    forward = Subject.forward
+    forward = ModelUnderTest.forward
 
-    def scarce(self: Subject, batch: Batch) -> list[None]:
+    def scarce(self: ModelUnderTest, batch: Batch) -> list[None]:
         if len(batch.pieces) > 2:
             raise MemoryError
         return forward(self, batch)
 
-    monkeypatch.setattr(Subject, "forward", scarce)
+    monkeypatch.setattr(ModelUnderTest, "forward", scarce)
     warned: list[str] = []
     plan = Plan(
         model=str(tiny_folder),

@@ -27,7 +27,7 @@ def test_another_text(text: str) -> None:
 
 
 def test_a_size_that_is_said_twice() -> None:
-    with pytest.raises(UsageError, match="--sweep and --batch both say batch"):
+    with pytest.raises(UsageError, match="`sweep` and `batch` both say batch"):
         parse_sweep("batch=1,8", batch=4)
 
 

@@ -1,7 +1,7 @@
-"""The races of `distil classify`: our side of them, and what is made of the times.
+"""The races of `distil classify`: our side, and the report.
 
-Ours reads a file, tokenizes, runs and writes a file, as the command does. Loading is left out on
-both sides, and so is the sample on which int8 is compared with fp32: both are paid once.
+Our side reads a file, tokenizes, runs and writes a file, as the command does. Loading is not timed
+on either side, nor is the comparison of int8 with fp32 on the first rows: both happen once.
 """
 
 import argparse
@@ -24,7 +24,7 @@ PRECISIONS = ("fp32", "bf16", "int8")
 class Ours:
     """DistilBERT-base in several precisions, ready to run over one file of texts.
 
-    `folder` has the model and is free for more; `classifiers` are by precision.
+    `folder` holds the model and may take more files; `classifiers` are by precision.
     """
 
     folder: Path
@@ -35,11 +35,11 @@ class Ours:
 
     @property
     def model(self) -> Path:
-        """The folder of the model, which peers load too."""
+        """The folder of the model, also for the peers."""
         return self.folder / "model"
 
     def runs(self) -> dict[str, Callable[[], object]]:
-        """Return what labels the file, by the name of each contender of ours."""
+        """Return a function that labels the file for each of our contenders, by name."""
         return {
             ours(precision): lambda classifier=classifier: label_file(classifier, self.folder)
             for precision, classifier in self.classifiers.items()
@@ -47,26 +47,26 @@ class Ours:
 
 
 def ours(precision: str) -> str:
-    """Name our contender of a precision."""
+    """Return the name of our contender in a precision."""
     return f"distil classify, {precision}"
 
 
 def parser_of(doc: str, *, precisions: Sequence[str] = PRECISIONS, rows: int = 150) -> Any:
-    """Return a parser of a race's options; `precisions` are those in which it can be run."""
+    """Return a parser of a race's options; `precisions` are the possible ones."""
     parser = argparse.ArgumentParser(description=doc.splitlines()[0])
     add_text_options(parser, rows=rows)
-    parser.add_argument("--threads", type=int, help="cores for each side; all that there are")
+    parser.add_argument("--threads", type=int, help="cores for each side (default: all)")
     parser.add_argument(
         "--precision",
         type=precision_list(*precisions),
         default=list(precisions),
-        help="those of ours; bf16 is left out where the processor does not have it",
+        help="our precisions; bf16 is skipped if the processor lacks it",
     )
     return parser
 
 
 def precision_list(*known: str) -> Callable[[str], list[str]]:
-    """Return what reads precisions between commas, for an option."""
+    """Return a parser of comma-separated precisions."""
 
     def read(names: str) -> list[str]:
         if unknown := [name for name in names.split(",") if name not in known]:
@@ -77,7 +77,7 @@ def precision_list(*known: str) -> Callable[[str], list[str]]:
 
 
 def supported(precisions: Sequence[str], device: str = "cpu") -> list[str]:
-    """Leave out what the device does not have: bf16 on some processors, int8 on a GPU."""
+    """Drop what the device lacks: bf16 on some processors, int8 on a GPU."""
     import torch
 
     from distilcli.errors import ResourceError
@@ -118,7 +118,7 @@ def our_side(options: Any) -> Iterator[Ours]:
 def warm(
     model: str | Path, texts: list[str], *, precision: str, threads: int, device: str = "cpu"
 ) -> Any:
-    """Load a classifier; let int8 compare the whole of its sample, whatever comes of it."""
+    """Load a classifier; int8 compares its whole sample, whatever the result."""
     from distilcli.predictors.classifier import Classifier
     from distilcli.tasks.settings import BatchOptions
 
@@ -161,7 +161,7 @@ def label_file(classifier: Any, folder: Path) -> None:
 
 @dataclass(frozen=True)
 class Duel:
-    """One of ours against the best of some peers; `wanted` is how many times as fast."""
+    """One of ours against the best of some peers; `wanted` is the required speedup."""
 
     peers: Sequence[str]
     wanted: float | None = None
@@ -176,9 +176,9 @@ def race(
     rounds: int,
     result: Mapping[str, object],
 ) -> None:
-    """Run the contenders in turn and report; `duels` are by the name of ours.
+    """Alternate between the contenders and report; `duels` are by our contender's name.
 
-    The best of some peers is the one of the shortest median time.
+    The best of several peers has the shortest median time.
     """
     seconds = alternate(contenders, rounds=rounds)
     best = {

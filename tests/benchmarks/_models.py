@@ -1,4 +1,4 @@
-"""Models and texts for benchmarks: bases with random weights, reviews of real lengths."""
+"""Models and texts for benchmarks: base models with random weights, reviews of real lengths."""
 
 import argparse
 import csv
@@ -13,15 +13,15 @@ LABELS = ("negative", "positive")
 
 
 def write_distilbert_base(folder: Path, head: Any = None) -> None:
-    """Write a model of DistilBERT-base's shape, seeded random weights, a real tokenizer.
+    """Write a DistilBERT-base with seeded random weights and a real tokenizer.
 
-    `head` is one of `distilcli.model.heads`, a classifier if left out.
+    `head` is one of `distilcli.model.heads`, by default a classifier.
     """
     _write(folder, head, labels=LABELS, problem_type="single_label_classification")
 
 
 def write_bert_base(folder: Path) -> None:
-    """Write a classifier of BERT-base's shape, likewise."""
+    """Write a BERT-base classifier in the same way."""
     _write(folder, None, model_type="bert", n_layers=12, type_vocab_size=2, labels=LABELS)
 
 
@@ -40,15 +40,15 @@ def _write(folder: Path, head: Any, **shape: Any) -> None:
 
 
 def add_text_options(parser: argparse.ArgumentParser, *, rows: int, rounds: int = 3) -> None:
-    """Add the options that say which texts are run, and how often."""
-    parser.add_argument("--file", help="a CSV or JSONL of texts; reviews are made up if left out")
+    """Add the options for the texts and the number of rounds."""
+    parser.add_argument("--file", help="CSV or JSONL of texts (default: made-up reviews)")
     parser.add_argument("--column", help="its text column")
     parser.add_argument("--rows", type=int, default=rows)
     parser.add_argument("--rounds", type=int, default=rounds)
 
 
 def texts_of(options: argparse.Namespace) -> list[str]:
-    """Return the first texts of the file that was named, or reviews made up."""
+    """Return the first texts of the given file, or made-up reviews."""
     from distilcli.rows import cell_text, open_rows
 
     if not options.file:
@@ -58,7 +58,7 @@ def texts_of(options: argparse.Namespace) -> list[str]:
 
 
 def mixed_reviews(count: int, *, seed: int = 0) -> list[str]:
-    """Make reviews as long as real ones: log-normal, median 118 tokens, 95 % below 616."""
+    """Make up reviews of real lengths: log-normal, median 118 tokens, 95 % below 616."""
     rng = random.Random(seed)
     with REVIEWS.open(newline="", encoding="utf-8") as file:
         sentences = [row["text"] for row in csv.DictReader(file)]

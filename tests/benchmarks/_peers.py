@@ -1,7 +1,7 @@
-"""Peers that run an ONNX file of our weights: its export, rows in batches, their engines.
+"""Peers that run an ONNX export of our weights: the export, batching, and their engines.
 
 A peer gets a list of texts, tokenizes them with the `tokenizers` package, cuts batches and runs
-them. An engine is called with batches and returns the scores of each, in any number of threads.
+them. An engine maps batches to their scores, with any number of threads.
 """
 
 import sys
@@ -24,14 +24,14 @@ MAX_LENGTH = 512
 
 
 def in_file_order(rows: int) -> Cut:
-    """Return what cuts batches of `rows`, as the rows stand in the file."""
+    """Return a function that cuts batches of `rows` in file order."""
     return lambda lengths: (
         range(start, min(start + rows, len(lengths))) for start in range(0, len(lengths), rows)
     )
 
 
 def by_length(tokens: int) -> Cut:
-    """Return what cuts batches as ours are: rows by length, `tokens` positions in each."""
+    """Return a function that cuts batches like ours: by length, `tokens` positions each."""
     from distilcli.engine.batching import cut_batches
 
     return lambda lengths: cut_batches(lengths, max_tokens=tokens, max_rows=None)
@@ -39,7 +39,7 @@ def by_length(tokens: int) -> Cut:
 
 @dataclass(frozen=True)
 class Peer:
-    """A model in another engine, over texts; `folder` has the tokenizer."""
+    """A model in another engine; `folder` holds the tokenizer."""
 
     folder: Path
     cut: Cut
@@ -56,7 +56,7 @@ class Peer:
 
 
 def batches(folder: Path, texts: Sequence[str], cut: Cut) -> tuple[list[int], list[Feed]]:
-    """Tokenize texts and cut them; return the place of each row of the batches, and the batches."""
+    """Tokenize texts and cut batches; return the index of each row in them, and the batches."""
     ids = token_ids(folder, texts)
     cuts = [list(places) for places in cut([len(row) for row in ids])]
     feeds = [_padded([ids[place] for place in places]) for places in cuts]
@@ -64,7 +64,7 @@ def batches(folder: Path, texts: Sequence[str], cut: Cut) -> tuple[list[int], li
 
 
 def token_ids(folder: Path, texts: Sequence[str]) -> list[list[int]]:
-    """Tokenize texts by the file of a model, cut off at its limit, specials included."""
+    """Tokenize texts with a model's tokenizer, truncated to its limit, with special tokens."""
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
@@ -74,7 +74,7 @@ def token_ids(folder: Path, texts: Sequence[str]) -> list[list[int]]:
 
 
 def _padded(rows: Sequence[Sequence[int]]) -> Feed:
-    """Set rows side by side, 0 ([PAD]) after their ends."""
+    """Pad rows with 0 ([PAD]) to one array."""
     shape = (len(rows), max(map(len, rows)))
     ids, mask = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
     for place, row in enumerate(rows):
@@ -84,7 +84,7 @@ def _padded(rows: Sequence[Sequence[int]]) -> Feed:
 
 
 def export_onnx(folder: Path, path: Path) -> None:
-    """Write the model as transformers computes it, for any number of rows of any length."""
+    """Export the model as transformers computes it, with dynamic rows and lengths."""
     import warnings
 
     import torch
@@ -98,7 +98,7 @@ def export_onnx(folder: Path, path: Path) -> None:
     ids = torch.randint(1_000, 2_000, (2, 16))
     shape = {0: "rows", 1: "tokens"}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # tracing tells of every number that it takes for constant
+        warnings.simplefilter("ignore")  # tracing warns of every constant
         torch.onnx.export(
             model,
             (ids, torch.ones_like(ids)),
@@ -107,19 +107,19 @@ def export_onnx(folder: Path, path: Path) -> None:
             output_names=["logits"],
             dynamic_axes={"input_ids": shape, "attention_mask": shape, "logits": {0: "rows"}},
             opset_version=17,
-            dynamo=False,  # the newer exporter needs one more package
+            dynamo=False,  # the new exporter needs another package
         )
 
 
 def onnxruntime_engine(path: Path, *, threads: int, side_by_side: bool) -> Engine:
-    """Return onnxruntime over all cores: each batch, or a batch on each of them, side by side."""
+    """Return onnxruntime on all cores: for each batch, or with a batch on each core."""
     import onnxruntime
 
     settings = onnxruntime.SessionOptions()
     settings.intra_op_num_threads = 1 if side_by_side else threads
     settings.inter_op_num_threads = 1
     session = onnxruntime.InferenceSession(str(path), settings, providers=["CPUExecutionProvider"])
-    # With one thread of its own a session computes on the thread that calls it.
+    # A session of one thread computes on the calling thread.
     callers = threads if side_by_side else 1
 
     def run(feeds: Sequence[Feed]) -> list[np.ndarray]:
@@ -130,7 +130,7 @@ def onnxruntime_engine(path: Path, *, threads: int, side_by_side: bool) -> Engin
 
 
 def quantise_dynamic(path: Path, quantised: Path) -> None:
-    """Write onnxruntime's int8 model: weights as integers, activations quantised as they come."""
+    """Write onnxruntime's int8 model: quantised weights, activations quantised at run time."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     quantize_dynamic(path, quantised, weight_type=QuantType.QInt8, per_channel=True)
@@ -139,7 +139,7 @@ def quantise_dynamic(path: Path, quantised: Path) -> None:
 def openvino_engine(model: Any, *, precision: str, threads: int) -> Engine:
     """Return OpenVINO with a stream on each core; `precision` is f32 or bf16.
 
-    `model` is the path of an ONNX file, or what NNCF made of one.
+    `model` is the path of an ONNX file, or a model quantised by NNCF.
     """
     import openvino
 
@@ -191,10 +191,10 @@ def race_against(
     rounds: int,
     result: Mapping[str, object],
 ) -> None:
-    """Hold ours in each precision against the best of its `peers`, which are by precision.
+    """Compare ours in each precision with the best of its `peers`, which are by precision.
 
-    Peers are warmed up over all texts, for their engines prepare anew for each shape of a batch;
-    what they say then is compared with ours of the same precision.
+    Peers warm up on all texts, because their engines prepare for each batch shape; their answers
+    are compared with ours in the same precision.
     """
     every = {who: peer for some in peers.values() for who, peer in some.items()}
     differences = {}

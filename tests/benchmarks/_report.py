@@ -1,4 +1,4 @@
-"""What every benchmark shares: the machine in words, a table, and a line of JSON."""
+"""Shared by all benchmarks: the machine, timing in turns, a table and a line of JSON."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from time import perf_counter
 
 
 def machine() -> dict[str, object]:
-    """Name the processor, its cores and the versions that matter; torch may be missing."""
+    """Return the processor, its cores and the versions that matter; torch may be missing."""
     torch = import_module("torch") if find_spec("torch") else None
     cpu = platform.processor()
     info = Path("/proc/cpuinfo")
@@ -34,7 +34,7 @@ def machine() -> dict[str, object]:
 
 
 def require(*packages: str) -> dict[str, str]:
-    """Return the versions of the peers' packages; end with status 2 where one is missing."""
+    """Return the versions of the peers' packages; exit with 2 if one is missing."""
     if missing := [name for name in packages if not find_spec(name)]:
         print(
             f"not installed: {', '.join(missing)}; they come with the extra: "
@@ -48,10 +48,9 @@ def require(*packages: str) -> dict[str, str]:
 def alternate(
     contenders: Mapping[str, Callable[[], object]], *, rounds: int, tells: bool = True
 ) -> dict[str, list[float]]:
-    """Run the contenders in turn, `rounds` times each, and return their seconds.
+    """Alternate between the contenders, `rounds` times each, and return their seconds.
 
-    In turn, because a shared machine drifts: only what ran side by side is compared. Each run is
-    told of on stderr, unless it is not to be.
+    They alternate because a shared machine drifts. Each run is noted on stderr unless quiet.
     """
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
     for number in range(rounds):
@@ -65,12 +64,12 @@ def alternate(
 
 
 def median_ratio(slower: Sequence[float], faster: Sequence[float]) -> float:
-    """Return how many times faster, as the median over the rounds."""
+    """Return the speedup, as the median over the rounds."""
     return median(a / b for a, b in zip(slower, faster, strict=True))
 
 
 def peak_of(command: Sequence[str], statistics: Path) -> int:
-    """Run a command of distil over files in a process of its own; return its peak in bytes."""
+    """Run a distil command in its own process; return its peak memory in bytes."""
     line = [sys.executable, "-m", "distilcli", *command, "--quiet", "--stats", str(statistics)]
     subprocess.run(line, check=True)
     return int(json.loads(statistics.read_text(encoding="utf-8"))["peak_memory_bytes"])

@@ -2,12 +2,11 @@
 
     python tests/benchmarks/classify_vs_onnxruntime.py [--file REVIEWS] [--column NAME]
 
-Both label the same rows with the same DistilBERT-base of random weights, on all cores that the
-process may use. onnxruntime runs an export of transformers' model, in int8 after its dynamic
-quantisation: rows in file order at several batch sizes, and rows sorted by length into batches of
-as many tokens as ours. Those sorted run in two ways, one batch over all cores and a batch on each
-of them. Ours reads and writes files; the peer gets a list of texts. Loading, export and
-quantisation are left out. Needs the extra `peers`.
+Both label the same rows with the same DistilBERT-base with random weights, on all available cores.
+onnxruntime runs an export of transformers' model, dynamically quantised for int8: rows in file
+order at several batch sizes, and rows sorted by length in batches of as many tokens as ours. Sorted
+batches run in two ways: each on all cores, or one on each core. Ours reads and writes files; the
+peer gets a list of texts. Loading, export and quantisation are not timed. Needs the extra `peers`.
 """
 
 from pathlib import Path
@@ -30,7 +29,9 @@ WANTED = {"int8": 1.3}
 
 def main() -> None:
     parser = parser_of(__doc__, precisions=("fp32", "int8"))
-    parser.add_argument("--tokens", type=int, default=512, help="of a batch of the peer, sorted")
+    parser.add_argument(
+        "--tokens", type=int, default=512, help="tokens per sorted batch of the peer"
+    )
     options = parser.parse_args()
     versions = require("onnxruntime", "onnx", "transformers")
     with our_side(options) as side:
@@ -51,7 +52,7 @@ def main() -> None:
 
 
 def sessions(precision: str, exported: Path, side: Ours, *, tokens: int) -> dict[str, Peer]:
-    """Return onnxruntime in a precision, in each order and way."""
+    """Return onnxruntime in a precision, with every order and way of running."""
     path, name = exported, f"onnxruntime, {precision}"
     if precision == "int8":
         path = exported.with_name("int8.onnx")

@@ -2,11 +2,11 @@
 
     python tests/benchmarks/classify_vs_openvino.py [--file REVIEWS] [--column NAME]
 
-Both label the same rows with the same DistilBERT-base of random weights, on all cores that the
-process may use. OpenVINO runs an export of transformers' model, rows sorted by length into batches
-of as many tokens as ours, a stream on each core; in int8 after NNCF's static quantisation on eight
-batches of the rows, with what stays a float in fp32 or in bf16. Ours reads and writes files; the
-peer gets a list of texts. Loading, export and quantisation are left out. Needs the extra `peers`.
+Both label the same rows with the same DistilBERT-base with random weights, on all available cores.
+OpenVINO runs an export of transformers' model with rows sorted by length in batches of as many
+tokens as ours, and a stream on each core. For int8, NNCF quantises it statically on eight batches
+of the rows, the rest in fp32 or bf16. Ours reads and writes files; the peer gets a list of texts.
+Loading, export and quantisation are not timed. Needs the extra `peers`.
 """
 
 from pathlib import Path
@@ -29,7 +29,7 @@ HINTS = {"fp32": "f32", "bf16": "bf16"}
 
 def main() -> None:
     parser = parser_of(__doc__)
-    parser.add_argument("--tokens", type=int, default=512, help="of a batch of the peer")
+    parser.add_argument("--tokens", type=int, default=512, help="tokens per batch of the peer")
     options = parser.parse_args()
     versions = require("openvino", "nncf", "onnx", "transformers")
     with our_side(options) as side:
@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def compiled(precision: str, exported: Path, side: Ours, *, tokens: int) -> dict[str, Peer]:
-    """Return OpenVINO in a precision; in int8 with each precision for what stays a float."""
+    """Return OpenVINO in a precision; int8 with the rest in each float precision."""
     cut = by_length(tokens)
 
     def peer(model: object, floats: str) -> Peer:

@@ -3,11 +3,11 @@
     python tests/benchmarks/classify_vs_transformers.py [--file REVIEWS] [--column NAME]
         [--precision fp32,bf16,int8] [--peer-precision fp32,bf16] [--device cuda --rows 200000]
 
-Both label the same rows with the same DistilBERT-base of random weights, on all cores that the
-process may use. Ours reads the file, tokenizes, runs, and writes a file; the pipeline gets a list
-of texts, at several batch sizes, and each of ours is held against the best of them. Loading is
-left out on both sides. The built-in sentiment model then labels the rows in each precision, for
-the share of labels that are those of fp32. Needs the extra `peers`.
+Both label the same rows with the same DistilBERT-base with random weights, on all available cores.
+Ours reads the file, tokenizes, runs and writes a file; the pipeline gets a list of texts, at
+several batch sizes, of which the best counts. Loading is not timed. The built-in sentiment model
+then labels the rows in each precision, to see how many labels agree with fp32. Needs the extra
+`peers`.
 """
 
 from collections.abc import Callable
@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_argument(
         "--peer-precision",
         type=precision_list("fp32", "bf16"),
-        help="those of the pipeline; fp32, and bf16 where that is faster, if left out",
+        help="of the pipeline (default: fp32, and bf16 where it is faster)",
     )
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     options = parser.parse_args()
@@ -87,7 +87,7 @@ def pipelines(side: Ours, precisions: list[str]) -> dict[str, Callable[[], objec
 
 
 def agreement(side: Ours) -> dict[str, float]:
-    """Return the share of rows to which the built-in model gives the label of fp32."""
+    """Return the share of rows for which the built-in model agrees with fp32."""
     labels = {}
     for precision in {"fp32": None, **side.classifiers}:
         classifier = warm(

@@ -3,9 +3,9 @@
     python tests/benchmarks/distilbert_vs_bert.py [--file REVIEWS] [--column NAME]
         [--precision fp32,bf16,int8] [--threads N]
 
-Both label the same file with random weights, from file to file, in turn; loading is left out. The
-peak memory is that of the command over the file in a process of its own, loading included. The
-paper's own figure (Sanh et al. 2019, one text at a time) is 1.63 times as fast.
+Both label the same file with random weights, from file to file, in turn; loading is not timed. Peak
+memory is of the command in its own process, loading included. The paper reports 1.63 times the
+speed (Sanh et al. 2019, one text at a time).
 """
 
 import argparse
@@ -25,7 +25,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_text_options(parser, rows=150)
     parser.add_argument("--precision", type=precision_list(*PRECISIONS), default=["fp32"])
-    parser.add_argument("--threads", type=int, help="all cores if left out")
+    parser.add_argument("--threads", type=int, help="default: all cores")
     options = parser.parse_args()
 
     from distilcli.model.hardware import available_cores
@@ -89,7 +89,7 @@ def main() -> None:
 
 
 def peak_memory(folder: Path, shape: str, precision: str, *, threads: int) -> int:
-    """Return the peak in bytes of the command over the file, in a process of its own."""
+    """Return the peak memory in bytes of the command over the file, in its own process."""
     line = ["classify", str(folder / "reviews.csv"), "-o", str(folder / "out.csv"), "--force"]
     line += ["--model", str(folder / shape), "--device", "cpu", "--threads", str(threads)]
     line += ["--precision", precision]

@@ -3,9 +3,9 @@
     python tests/benchmarks/embed_vs_sentence_transformers.py --model all-MiniLM-L6-v2
         [--file TEXTS] [--column NAME] [--rows 300] [--rounds 3]
 
-Both embed the same texts of mixed lengths with the same weights, on all cores that the process may
-use. Ours reads the file, tokenizes, runs, and writes a file of vectors; `encode` gets a list of
-texts and keeps its vectors. Loading is left out on both sides. Needs the extra `peers`.
+Both embed the same texts of mixed lengths with the same weights, on all available cores. Ours reads
+the file, tokenizes, runs and writes a file of vectors; `encode` gets a list of texts and keeps its
+vectors. Loading is not timed. Needs the extra `peers`.
 """
 
 import argparse

@@ -1,15 +1,14 @@
-"""`distil finetune` against `transformers.Trainer`: tokens learned a second, on the CPU.
+"""`distil finetune` against `transformers.Trainer`: tokens per second in training, on the CPU.
 
     python tests/benchmarks/finetune_vs_trainer.py --peer-python ENV/bin/python
 
-The peer runs in an environment of its own that has transformers, accelerate and torch, as one
-process that learns the same rows each time it is told to. Both start from the same
-DistilBERT-base of random weights with a head of two labels and learn mixed-length reviews, cut at
-512 tokens, in bf16 autocast, on all cores that the process may use. The Trainer has its defaults:
-batches of 8 rows, drawn at random and padded to their longest, AdamW. Ours cuts batches by tokens,
-with a budget at which an epoch has as many steps, so 8 rows a step on average. Timed are the steps
-alone, from the end of the first to the end of the last; tokens are those of the rows, without
-padding. Nothing is installed.
+The peer is one process in its own environment, with transformers, accelerate and torch, that trains
+on the same rows on demand. Both start from the same DistilBERT-base with random weights and two
+labels, and train on mixed-length reviews, truncated to 512 tokens, in bf16 autocast, on all
+available cores. The Trainer has its defaults: random batches of 8 rows, padded to the longest, and
+AdamW. Ours cuts batches by tokens, with a budget that gives an epoch as many steps, so 8 rows per
+step on average. Only steps are timed, from the end of the first to the end of the last; padding is
+not counted as tokens. Nothing is installed.
 """
 
 import argparse
@@ -76,7 +75,7 @@ for line in sys.stdin:
 
 
 class Peer:
-    """The Trainer in another interpreter; `versions` are those of its packages."""
+    """The Trainer in another interpreter; `versions` are of its packages."""
 
     def __init__(self, python: str, model: Path, rows: Path, precision: str) -> None:
         self._process = subprocess.Popen(
@@ -88,7 +87,7 @@ class Peer:
         self.versions = self._reply()
 
     def learn(self) -> float:
-        """Let it learn every row once; return the seconds of its steps."""
+        """Train one epoch; return the seconds of its steps."""
         assert self._process.stdin is not None
         print(file=self._process.stdin, flush=True)
         return float(self._reply())
@@ -123,7 +122,7 @@ class Ours:
         self.tokens = 0
 
     def learn(self) -> float:
-        """Learn every row once; return the seconds of the steps."""
+        """Train one epoch; return the seconds of its steps."""
         import torch
 
         from distilcli.checkpoint.folder import describe_folder
@@ -160,7 +159,7 @@ class Ours:
 
 
 def budget_for(sizes: list[int]) -> int:
-    """Return the tokens of a batch at which an epoch has a step for every 8 rows."""
+    """Return the tokens per batch that give an epoch a step for every 8 rows."""
     from distilcli.training.batches import epoch_batches
 
     wanted = -(-len(sizes) // BATCH_SIZE)

@@ -1,15 +1,15 @@
-"""How near `distil classify` comes to the matrix products that it cannot do without, on the CPU.
+"""How close `distil classify` comes to the time of its matrix products, on the CPU.
 
     python tests/benchmarks/floor.py [--file REVIEWS] [--column NAME]
         [--precision fp32,bf16,int8] [--threads N]
 
-First the ceiling: products of 512 tokens with DistilBERT-base's linear maps, in each way that torch
-has for a precision, the fastest for each size; by single-threaded workers side by side, and as one
-product over all cores. Then the floor: the time that all products of the model over the file would
-take at the better of the two rates (attention's are counted at the same). Last the share of the
-floor's rows a second that `distil classify` reaches, from file to file. Each round measures both,
-and a share compares what one round measured. Ours leaves out what the last block computes for
-other tokens than the first; the share at which it does its own work is given as well.
+First the ceiling: products of 512 tokens with DistilBERT-base's linear layers, by the fastest of
+torch's ways for each size, with single-threaded workers in parallel and as one product on all
+cores. Then the floor: the time of all products of the model over the file at the better of these
+rates (attention's count at the same rate). Last, the share of the floor's rows per second that
+`distil classify` reaches, from file to file. Each round measures both, and shares compare within a
+round. Ours skips what the last block computes for tokens other than the first; the share for its
+own work is reported as well.
 """
 
 import threading
@@ -34,14 +34,14 @@ Product = Callable[[], object]
 
 @dataclass(frozen=True)
 class Round:
-    """The ceilings in FLOP a second, and the seconds that ours took for the file."""
+    """The ceilings in FLOP/s, and our seconds for the file."""
 
     side_by_side: float
     over_all: float
     seconds: float
 
     def share(self, work: float) -> float:
-        """Return the share of the ceiling at which so much work was done, in FLOP."""
+        """Return the share of the ceiling for this much work in FLOP."""
         return work / max(self.side_by_side, self.over_all) / self.seconds
 
 
@@ -89,10 +89,10 @@ def main() -> None:
 
 
 def flop(lengths: Sequence[int], *, skips: bool = False) -> float:
-    """Count the FLOP of the model's products over texts of these tokens, 2 for a multiply-add.
+    """Count the FLOP of the model's products over texts of these lengths, 2 per multiply-add.
 
-    With `skips` those that ours computes: of the last block keys and values for every token, the
-    rest for the first.
+    With `skips`, as ours computes the last block: keys and values for all tokens, the rest only
+    for the first.
     """
     weights = sum(count * inputs * outputs for (inputs, outputs), count in MAPS.items())
 
@@ -108,7 +108,7 @@ def flop(lengths: Sequence[int], *, skips: bool = False) -> float:
 
 
 def ceilings(precision: str, threads: int) -> tuple[float, float]:
-    """Return the FLOP a second of a layer's products: side by side, and over all cores."""
+    """Return the FLOP/s of a layer's products: in parallel, and on all cores."""
     wholes, side_by_side, over_all = 0.0, 0.0, 0.0
     for (inputs, outputs), count in MAPS.items():
         work = 2.0 * count * TOKENS * inputs * outputs
@@ -125,7 +125,7 @@ def ceilings(precision: str, threads: int) -> tuple[float, float]:
 
 
 def seconds(product: Product, *, workers: int, threads: int = 1) -> float:
-    """Return the seconds of a product that `workers` do side by side, on `threads` each."""
+    """Return the seconds of a product done by `workers` in parallel, with `threads` each."""
     import torch
 
     before = torch.get_num_threads()
@@ -133,7 +133,7 @@ def seconds(product: Product, *, workers: int, threads: int = 1) -> float:
     rates: list[float] = []
 
     def work() -> None:
-        # Asked first: torch would copy its default to this thread later, over the setting.
+        # Asked first, or torch would later overwrite the setting with its default.
         torch.get_num_threads()
         torch.set_num_threads(threads)
         with torch.inference_mode():
@@ -155,7 +155,7 @@ def seconds(product: Product, *, workers: int, threads: int = 1) -> float:
 
 
 def products(precision: str, tokens: int, inputs: int, outputs: int) -> Iterator[Product]:
-    """Yield a product of tokens with a linear map in each way that torch has."""
+    """Yield a product of tokens with a linear layer in each of torch's ways."""
     import torch
     import torch.nn.functional as F
 

@@ -3,10 +3,10 @@
     python tests/benchmarks/latency_vs_peers.py [--tokens 128] [--calls 100]
         [--precision fp32,bf16,int8] [--threads N]
 
-The same DistilBERT-base of random weights, a text of exactly so many tokens. The model alone, from
-ids to scores, is held against the best of transformers' model in the same precision with either of
-its attentions (in int8: torch's dynamic quantisation of it), on as many threads. `Classifier`, from
-a text to a label, is held against the pipeline as well. Needs the extra `peers`.
+The same DistilBERT-base with random weights, and a text of exactly --tokens tokens. The model, from
+ids to scores, is compared with transformers' model in the same precision with its better attention
+(int8: torch's dynamic quantisation), on as many threads. `Classifier`, from text to label, is also
+compared with the pipeline. Needs the extra `peers`.
 """
 
 import argparse
@@ -28,10 +28,14 @@ ATTENTIONS = ("sdpa", "eager")
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--tokens", type=int, default=128, help="of the text, specials included")
-    parser.add_argument("--calls", type=int, default=100, help="of each contender, at least 2")
+    parser.add_argument(
+        "--tokens", type=int, default=128, help="tokens of the text, with special ones"
+    )
+    parser.add_argument(
+        "--calls", type=int, default=100, help="calls of each contender, at least 2"
+    )
     parser.add_argument("--precision", type=precision_list(*PRECISIONS), default=list(PRECISIONS))
-    parser.add_argument("--threads", type=int, help="all cores if left out")
+    parser.add_argument("--threads", type=int, help="default: all cores")
     options = parser.parse_args()
     versions = require("transformers")
 
@@ -90,7 +94,7 @@ def main() -> None:
 
 
 def text_of(folder: Path, tokens: int) -> tuple[str, Any]:
-    """Return a text of so many tokens, specials included, and its ids (1, tokens)."""
+    """Return a text of this many tokens, with special ones, and its ids (1, tokens)."""
     import torch
 
     words = " ".join(mixed_reviews(50)).split()
@@ -147,7 +151,7 @@ def peer_model(folder: Path, precision: str, attention: str) -> Any:
     if precision != "int8":
         return model
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it is to go, and stands in for nothing that torch has
+        warnings.simplefilter("ignore")  # deprecated, but torch has no substitute
         return torch.ao.quantization.quantize_dynamic(model, {torch.nn.Linear}, torch.qint8)
 
 

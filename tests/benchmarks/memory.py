@@ -1,9 +1,9 @@
-"""Peak memory of each command over files over so many short rows, and over ten times as many.
+"""Peak memory of each file command over some short rows, and over ten times as many.
 
     python tests/benchmarks/memory.py [--commands classify embed ...] [--rows N] [--times 10]
 
-Models are tiny, with random weights, made here. Each run is a process of its own; the peak is the
-one that the system counted, in its statistics.
+Models are tiny, with random weights. Each run has its own process and reports its peak in its
+statistics.
 """
 
 import argparse
@@ -55,7 +55,7 @@ def main() -> None:
 
 
 def write_tiny(folder: Path, head: str) -> None:
-    """Write a model of one thin layer with that head, and the tokenizer of the built-in model."""
+    """Write a model of one thin layer with this head, and the built-in tokenizer."""
     import torch
 
     from distilcli.checkpoint.config import ModelConfig
@@ -73,7 +73,7 @@ def write_tiny(folder: Path, head: str) -> None:
 
 
 def peak_memory(folder: Path, command: str, rows: int) -> int:
-    """Run a command over `rows` short rows in a process of its own; return its peak in bytes."""
+    """Run a command over `rows` short rows in its own process; return its peak in bytes."""
     words = REVIEWS.read_text(encoding="utf-8").replace('"', " ").replace(",", " ").split()
     with (folder / "rows.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)

@@ -2,12 +2,11 @@
 
     python tests/benchmarks/qa_vs_transformers.py --peer-python ENV/bin/python [--file SQUAD_JSON]
 
-transformers 5 has no such pipeline: the peer runs in an environment of its own that has
-transformers 4.57 and torch, as one process that answers the same rows each time it is told to. Both
-use the same DistilBERT-base of random weights and all cores that the process may use, windows of
-384 tokens that share 128. Ours reads the file, tokenizes, runs, and writes a file; the pipeline
-gets its questions and contexts as they are. Loading is left out on both sides. Nothing is
-installed.
+transformers 5 dropped this pipeline, so the peer is one process in its own environment, with
+transformers 4.57 and torch, that answers the same rows on demand. Both use the same DistilBERT-base
+with random weights, all available cores, and windows of 384 tokens that overlap by 128. Ours reads
+the file, tokenizes, runs and writes a file; the pipeline gets questions and contexts. Loading is
+not timed. Nothing is installed.
 """
 
 import argparse
@@ -45,7 +44,7 @@ for line in sys.stdin:
 
 
 class Peer:
-    """The pipeline in another interpreter; `versions` are those of its packages."""
+    """The pipeline in another interpreter; `versions` are of its packages."""
 
     def __init__(self, python: str, model: Path, rows: Path) -> None:
         self._process = subprocess.Popen(
@@ -57,7 +56,7 @@ class Peer:
         self.versions = self._reply()
 
     def answer(self, batch_size: int) -> None:
-        """Let it answer every row once."""
+        """Answer every row once."""
         assert self._process.stdin is not None
         print(batch_size, file=self._process.stdin, flush=True)
         self._reply()
@@ -78,7 +77,7 @@ class Peer:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--peer-python", required=True, help="a Python with transformers 4.57")
-    parser.add_argument("--file", help="SQuAD JSON; questions and contexts are made up if left out")
+    parser.add_argument("--file", help="SQuAD JSON (default: made-up questions and contexts)")
     parser.add_argument("--rows", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
@@ -135,7 +134,7 @@ def read_rows(file: str, count: int) -> list[dict[str, str]]:
 
 
 def made_up(count: int) -> list[dict[str, str]]:
-    """Make contexts as long as reviews are, each with a question of words from it."""
+    """Make up contexts as long as reviews, each with a question of its words."""
     rng = random.Random(0)
     rows = []
     for context in mixed_reviews(count):

@@ -1,10 +1,10 @@
-"""`distil embed --search` over stored vectors against one numpy matrix product over the same file.
+"""`distil embed --search` over stored vectors against one numpy product over the same file.
 
     python tests/benchmarks/search_vs_numpy.py [--vectors 1000000] [--dims 384] [--rounds 5]
 
-Ours scores the vectors stretch by stretch, keeps the best ten and is timed with that; numpy maps
-the file, multiplies it with the query and keeps nothing. Each runs in a process of its own that
-imports before the clock starts, so that its peak memory is its own.
+Ours scores the vectors in chunks and keeps the best ten, all of it timed; numpy maps the file,
+multiplies it by the query and keeps nothing. Each has its own process, so that its peak memory is
+its own, and imports before the clock starts.
 """
 
 import argparse
@@ -80,7 +80,7 @@ def main() -> None:
 
 
 def write_vectors(path: Path, count: int, dims: int) -> None:
-    """Write unit vectors, and beside them that they are."""
+    """Write unit vectors, and their metadata."""
     generator = np.random.default_rng(0)
     stored = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(count, dims))
     for first in range(0, count, 10_000):
@@ -91,7 +91,7 @@ def write_vectors(path: Path, count: int, dims: int) -> None:
 
 
 def run(code: str, folder: Path) -> dict[str, float]:
-    """Run a contender in a process of its own; return what it says of itself."""
+    """Run a contender in its own process; return what it reports."""
     command = [sys.executable, "-c", code, str(folder / "vectors.npy"), str(folder / "query.npy")]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     found: dict[str, float] = json.loads(done.stdout)

@@ -1,8 +1,8 @@
-"""How long until something happens: `distil --help`, and the first label of a one-row run.
+"""Start-up times: `distil --help`, and the first label of a one-row run.
 
     python tests/benchmarks/startup.py [--rounds N]
 
-The first label is timed from the moment `import torch` is done, in a fresh process each time.
+The first label is timed after `import torch`, each time in a fresh process.
 """
 
 import argparse

@@ -1,11 +1,11 @@
-"""Our tokenizers against the packages they stand beside, on the same texts and cores.
+"""Our tokenizers against their peers, on the same texts and cores.
 
     python tests/benchmarks/tokenizer_vs_peers.py [--vocab vocab.txt] [--file ROWS] [--rows N]
 
-The fast engine against `tokenizers.encode_batch_fast` called directly; `distil tokenize` from
-file to file against the same; and our WordPiece in plain Python against the BertTokenizer in
-Python of whatever transformers is installed (4.57 is the last that has it as its own). All take
-turns; a ratio above 1 says that ours is faster. Nothing is installed here.
+The fast engine and `distil tokenize`, from file to file, against `tokenizers.encode_batch_fast`
+called directly; our WordPiece in plain Python against the Python BertTokenizer of the installed
+transformers (4.57 is the last to have one). All alternate; ours is faster if a ratio is above 1.
+Nothing is installed.
 """
 
 import argparse

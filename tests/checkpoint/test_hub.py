@@ -2,8 +2,11 @@
 
 import errno
 import json
+import logging
 import threading
+import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import ClassVar
@@ -11,6 +14,7 @@ from typing import ClassVar
 import pytest
 from huggingface_hub import constants
 
+from distilcli import downloads
 from distilcli.checkpoint.hub import snapshot
 from distilcli.errors import ModelError
 from tests.checkpoint._files import write_model, write_safetensors
@@ -78,7 +82,7 @@ def test_a_hub_that_does_not_answer() -> None:
 
 
 def test_a_name_that_the_hub_forbids() -> None:
-    with pytest.raises(ModelError, match="no valid hub id"):
+    with pytest.raises(ModelError, match="not a valid hub id"):
         snapshot("org/x--y", None, offline=False)
 
 
@@ -167,6 +171,39 @@ def test_shards_are_fetched_as_their_index_names_them(hub: type[_Hub]) -> None:
     folder = snapshot("org/x", None, offline=False)
     assert (folder / "model-1-of-1.safetensors").is_file()
     assert "model-9-of-9.safetensors" not in hub.fetched
+
+
+def test_a_download_prints_nothing_and_tells_its_bytes(
+    hub: type[_Hub], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from huggingface_hub.utils.tqdm import are_progress_bars_disabled
+
+    told: list[tuple[str, int, int]] = []
+
+    @contextmanager
+    def listen(name: str) -> Iterator[downloads.Progress]:
+        warnings.warn("of the hub", stacklevel=1)
+        logging.getLogger("huggingface_hub.file_download").warning("of the hub")
+        yield lambda done, total: told.append((name, done, total))
+
+    monkeypatch.setenv("TQDM_POSITION", "-1")  # else the hub draws nothing here anyway
+    monkeypatch.setattr(downloads, "show", listen)
+    weights = (hub.root / "model.safetensors").stat().st_size
+    config = (hub.root / "config.json").stat().st_size
+    snapshot("org/x", None, offline=False)
+    assert capfd.readouterr() == ("", "")
+    assert told[-1] == ("org/x", weights + config, weights + config)
+    assert [done for _, done, _ in told] == sorted(done for _, done, _ in told)
+    assert not are_progress_bars_disabled()
+
+
+def test_a_download_without_a_listener_prints_nothing(
+    hub: type[_Hub], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TQDM_POSITION", "-1")
+    monkeypatch.setattr(downloads, "show", downloads.unseen)
+    snapshot("org/x", None, offline=False)
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("missing", ["config.json", "model.safetensors"])

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from distilcli.checkpoint.parameter_table import bert_base, dissect, place_of
+from distilcli.checkpoint.parameter_table import bert_base, location_of, parameter_table
 from distilcli.checkpoint.safetensors_header import CheckpointHeader, read_header
 from tests.checkpoint._files import distilbert, sequence_classifier, write_safetensors
 
@@ -70,25 +70,25 @@ def header_of(tmp_path: Path):
 @pytest.mark.parametrize("by", ["module", "layer", "tensor"])
 def test_true_counts(header_of, tensors, parameters: int, by) -> None:
     header = header_of(tensors)
-    anatomy = dissect(header, {}, by=by)
-    assert anatomy.total.parameters == anatomy.total.trainable == parameters
-    assert anatomy.total.bytes == 4 * parameters
-    assert sum(part.parameters for part in anatomy.parts) == parameters
-    assert sum(part.bytes for part in anatomy.parts) == 4 * parameters
-    assert anatomy.total.bert_base == 109_482_240
-    assert anatomy.notes == ()
+    table = parameter_table(header, {}, by=by)
+    assert table.total.parameters == table.total.trainable == parameters
+    assert table.total.bytes == 4 * parameters
+    assert sum(part.parameters for part in table.parts) == parameters
+    assert sum(part.bytes for part in table.parts) == 4 * parameters
+    assert table.total.bert_base == 109_482_240
+    assert table.notes == ()
 
 
 def test_the_reference_is_what_a_bert_checkpoint_holds(header_of) -> None:
-    anatomy = dissect(header_of(_bert_base()), {})
-    assert all(part.parameters == part.bert_base for part in anatomy.parts)
-    assert all(part.ratio == 1 for part in anatomy.parts)
+    table = parameter_table(header_of(_bert_base()), {})
+    assert all(part.parameters == part.bert_base for part in table.parts)
+    assert all(part.ratio == 1 for part in table.parts)
     assert sum(bert_base().values()) == 109_482_240
 
 
 def test_modules_come_in_the_order_of_the_forward_pass(header_of) -> None:
-    anatomy = dissect(header_of(sequence_classifier()), {})
-    assert [part.name for part in anatomy.parts] == [
+    table = parameter_table(header_of(sequence_classifier()), {})
+    assert [part.name for part in table.parts] == [
         "embeddings.word",
         "embeddings.position",
         "embeddings.token_type",
@@ -105,14 +105,14 @@ def test_modules_come_in_the_order_of_the_forward_pass(header_of) -> None:
         "head.classifier",
         "head.pre_classifier",
     ]
-    query = anatomy.parts[4]
+    query = table.parts[4]
     assert (query.parameters, query.bert_base, query.ratio) == (3_543_552, 7_087_104, 0.5)
-    head = anatomy.parts[-1]
+    head = table.parts[-1]
     assert (head.parameters, head.bert_base, head.ratio) == (590_592, 0, None)
 
 
 def test_layers_beside_those_of_bert(header_of) -> None:
-    parts = dissect(header_of(sequence_classifier()), {}, by="layer").parts
+    parts = parameter_table(header_of(sequence_classifier()), {}, by="layer").parts
     assert [part.name for part in parts] == [
         "embeddings", *(f"layer.{n}" for n in range(12)), "pooler", "head",
     ]  # fmt: skip
@@ -121,7 +121,7 @@ def test_layers_beside_those_of_bert(header_of) -> None:
 
 
 def test_tensors_are_not_compared(header_of) -> None:
-    parts = dissect(header_of(sequence_classifier()), {}, by="tensor").parts
+    parts = parameter_table(header_of(sequence_classifier()), {}, by="tensor").parts
     assert parts[0].name == "distilbert.embeddings.word_embeddings.weight"
     assert {part.bert_base for part in parts} == {None}
 
@@ -130,26 +130,26 @@ TIED_TWICE = _as_f32(MASKED_LM | {"vocab_projector.weight": (30522, 768)})
 
 
 def test_tied_words_stored_twice_count_once(header_of) -> None:
-    anatomy = dissect(header_of(distilbert() | TIED_TWICE), {"tie_weights_": True})
-    assert anatomy.total.parameters == 66_985_530
-    assert anatomy.total.bytes == 4 * (66_985_530 + 30522 * 768)
-    (note,) = anatomy.notes
+    table = parameter_table(header_of(distilbert() | TIED_TWICE), {"tie_weights_": True})
+    assert table.total.parameters == 66_985_530
+    assert table.total.bytes == 4 * (66_985_530 + 30522 * 768)
+    (note,) = table.notes
     assert note.startswith("vocab_projector.weight is tied to distilbert.embeddings.word_embed")
 
 
 @pytest.mark.parametrize("key", ["tie_weights_", "tie_word_embeddings"])
 def test_untied_words_count(header_of, key: str) -> None:
-    anatomy = dissect(header_of(distilbert() | TIED_TWICE), {key: False})
-    assert anatomy.total.parameters == 66_985_530 + 30522 * 768
-    assert anatomy.notes == ()
+    table = parameter_table(header_of(distilbert() | TIED_TWICE), {key: False})
+    assert table.total.parameters == 66_985_530 + 30522 * 768
+    assert table.notes == ()
 
 
 def test_a_buffer_is_no_parameter(header_of) -> None:
     buffer = {"distilbert.embeddings.position_ids": ("I64", (1, 512))}
-    anatomy = dissect(header_of(distilbert() | buffer), {})
-    assert anatomy.total.parameters == 66_362_880
-    assert anatomy.total.bytes == 4 * 66_362_880 + 8 * 512
-    assert anatomy.notes == ("distilbert.embeddings.position_ids is a buffer, not a parameter",)
+    table = parameter_table(header_of(distilbert() | buffer), {})
+    assert table.total.parameters == 66_362_880
+    assert table.total.bytes == 4 * 66_362_880 + 8 * 512
+    assert table.notes == ("distilbert.embeddings.position_ids is a buffer, not a parameter",)
 
 
 def test_scales_of_int8_rows_are_bytes_but_no_parameters(header_of) -> None:
@@ -158,21 +158,21 @@ def test_scales_of_int8_rows_are_bytes_but_no_parameters(header_of) -> None:
         "classifier.weight_scale": ("F16", (4,)),
         "classifier.bias": ("F32", (4,)),
     }
-    anatomy = dissect(header_of(packed), {})
-    (head,) = (part for part in anatomy.parts if part.parameters)
+    table = parameter_table(header_of(packed), {})
+    (head,) = (part for part in table.parts if part.parameters)
     assert (head.parameters, head.bytes, head.dtype) == (36, 32 + 8 + 16, "F16+F32+I8")
-    assert anatomy.notes[0].startswith("stored as int8 rows: 1 tensor(s); their scales (8 bytes)")
+    assert table.notes[0].startswith("1 tensor stored as int8 rows; their scales (8 bytes)")
 
 
 def test_a_scale_of_its_own_is_a_parameter(header_of) -> None:
-    anatomy = dissect(header_of({"logit_scale": ("F32", (3,))}), {})
-    assert anatomy.total.parameters == 3
+    table = parameter_table(header_of({"logit_scale": ("F32", (3,))}), {})
+    assert table.total.parameters == 3
 
 
 def test_computed_positions_are_not_trained(header_of) -> None:
-    anatomy = dissect(header_of(distilbert()), {"sinusoidal_pos_embds": True})
-    assert anatomy.total.parameters - anatomy.total.trainable == 512 * 768
-    assert "sinusoidal" in anatomy.notes[0]
+    table = parameter_table(header_of(distilbert()), {"sinusoidal_pos_embds": True})
+    assert table.total.parameters - table.total.trainable == 512 * 768
+    assert "sinusoidal" in table.notes[0]
 
 
 @pytest.mark.parametrize(
@@ -189,5 +189,5 @@ def test_computed_positions_are_not_trained(header_of) -> None:
     ],
 )
 def test_places(name: str, module: str, layer: int | None) -> None:
-    place = place_of(name)
+    place = location_of(name)
     assert (place.module, place.layer) == (module, layer)

@@ -14,9 +14,9 @@ MOMENT = ("--seconds", 0, "--rounds", 1, "--threads", 1)
 @pytest.fixture
 def bench(distil: Run, tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Return a function that measures the tiny model for a moment, without the large products."""
-    from distilcli.benchmark.peak_flops import Ceiling
+    from distilcli.benchmark.peak_flops import PeakFlops
 
-    monkeypatch.setattr(Ceiling, "sample", lambda self: setattr(self, "flops_per_second", 1e12))
+    monkeypatch.setattr(PeakFlops, "sample", lambda self: setattr(self, "per_second", 1e12))
     monkeypatch.chdir(tmp_path)
 
     def bench(*arguments: object, model: object = tiny_folder) -> tuple[int, str, str]:
@@ -73,7 +73,7 @@ def test_a_sweep_names_the_best(bench: Run) -> None:
 
 
 def test_tables_for_people(bench: Run, make_model: Callable[..., Path], tmp_path: Path) -> None:
-    _, out, _ = bench("--format", "table", "--json", "old.json")
+    _, out, _ = bench("--format", "table", "--stats", "old.json")
     assert [line.split()[0] for line in out.splitlines()[1:]] == [
         "latency", "rate", "compute", "memory", "weights",
     ]  # fmt: skip
@@ -82,8 +82,8 @@ def test_tables_for_people(bench: Run, make_model: Callable[..., Path], tmp_path
         "--format", "table", "--vs", rival, "--compare", "old.json", "--fail-over", 1e9
     )
     assert "p50 ms" in out
-    assert f"is so many times {rival}" in out
-    assert "beside the older benchmark" in out
+    assert f"as a multiple of {rival}" in out
+    assert "compared with the older benchmark" in out
     assert "\t" not in out
 
 
@@ -99,15 +99,25 @@ def test_ratios(bench: Run, make_model: Callable[..., Path]) -> None:
 
 
 def test_json(bench: Run, tmp_path: Path) -> None:
-    code, out, _ = bench("--json", "-")
+    code, out, _ = bench("--format", "json")
     document = json.loads(out)
     assert code == 0
     assert document["environment"]["device"] == "cpu"
     assert document["environment"]["cpu_flags"]
-    assert json.loads(bench("--format", "json")[1]).keys() == document.keys()
-    _, out, _ = bench("--json", "out.json")
+    _, out, err = bench("--stats", "out.json", "--json")
     assert delimited(out, "\t")
     assert json.loads((tmp_path / "out.json").read_text()).keys() == document.keys()
+    assert json.loads(err.splitlines()[-1]).keys() == document.keys()
+
+
+def test_the_old_spelling_of_stats(bench: Run, tmp_path: Path) -> None:
+    _, out, err = bench("--json", "out.json")
+    assert delimited(out, "\t")
+    document = json.loads((tmp_path / "out.json").read_text())
+    assert document["results"]
+    assert "{" not in err
+    for old in (("--json", "-"), ("--json=-",), ("--stats", "-")):
+        assert json.loads(bench(*old)[1]).keys() == document.keys()
 
 
 def test_quiet(bench: Run) -> None:
@@ -160,10 +170,10 @@ def test_another_machine_or_setting(bench: Run, tmp_path: Path) -> None:
     code, _, err = bench("--compare", old, "--fail-over", 1e9)
     assert code == 0
     assert "warning: " in err
-    assert "cpu is Another there" in err
+    assert "cpu was Another and is " in err
     code, out, err = bench("--compare", old, "--batch", 2)
     assert (code, len(delimited(out, "\t"))) == (3, 1)
-    assert "has none of the settings measured here" in err
+    assert "none of its settings was measured now" in err
 
 
 def test_precisions_that_the_machine_lacks(bench: Run) -> None:
@@ -232,7 +242,7 @@ def test_a_profile(bench: Run, tmp_path: Path) -> None:
         (("--json", "no/out.json"), "there is no folder"),
         (("--rounds", 0), "--rounds"),
         (("--seconds", "inf"), "--seconds inf never ends"),
-        (("--json", "-", "--format", "csv"), "--json - and --format csv are two things"),
+        (("--json", "-", "--format", "csv"), "--stats - and --format csv differ"),
         (("--dataset", "x.csv", "--limit", 0), "--limit 0 leaves nothing"),
     ],
 )
@@ -263,7 +273,7 @@ def test_a_fault_of_the_command_line_waits_for_no_model(
 ) -> None:
     from distilcli.benchmark import runner
 
-    monkeypatch.setattr(runner, "open_subject", lambda *_, **__: pytest.fail("a model was loaded"))
+    monkeypatch.setattr(runner, "open_model", lambda *_, **__: pytest.fail("a model was loaded"))
     assert distil("bench", "--compare", "none.json", "--profile", tmp_path / "traces")[0] == 3
     assert not (tmp_path / "traces").exists()
     assert distil("bench", "--compare", "none.json", "--fail-over", "x")[0] == 2

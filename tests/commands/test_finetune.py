@@ -66,7 +66,7 @@ def test_a_model_ready_for_classify(run: Distil, distil: Distil) -> None:
     assert (code, out) == (0, "")
     assert "on 24 texts, validated on 6; labels: bad, good; text column 'text'" in err
     assert "distil: step 12 of 12: loss " in err
-    assert err.splitlines()[-1] == "distil: the model is in m; try: distil classify FILE --model m"
+    assert err.splitlines()[-1] == "distil: the model is in m; try: distil classify FILE -m m"
     assert {path.name for path in Path("m").iterdir()} >= {
         "config.json",
         "model.safetensors",

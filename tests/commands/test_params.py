@@ -82,6 +82,14 @@ def test_difference(run: Run, model: Path, tmp_path: Path) -> None:
     assert document["totals"][0]["there"] == 66_362_880 - 7_087_872
 
 
+def test_the_totals_come_before_the_differences(run: Run, model: Path, tmp_path: Path) -> None:
+    other = write_model(tmp_path / "other", distilbert())
+    _, out, _ = run(model, "--diff", other)
+    names = [row["name"] for row in csv.DictReader(io.StringIO(out), delimiter="\t")]
+    assert names[:2] == ["total parameters", "total bytes"]
+    assert "classifier.weight" in names[2:]
+
+
 def test_no_difference(run: Run, model: Path) -> None:
     code, out, err = run(model, "--diff", model)
     assert code == 0

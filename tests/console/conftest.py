@@ -1,8 +1,9 @@
-"""Terminals that are none: what is written to them can be read."""
+"""Stand-ins for terminals whose output can be read."""
 
 import io
 import re
 import sys
+import time
 from collections.abc import Callable
 
 import pytest
@@ -26,9 +27,10 @@ class Terminal(io.StringIO):
 def terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Terminal, Terminal]]:
     """Return a function that puts terminals in the place of stdout and stderr."""
 
-    def terminal(columns: int = 100) -> tuple[Terminal, Terminal]:
+    def terminal(columns: int = 100, lines: int = 50) -> tuple[Terminal, Terminal]:
         monkeypatch.setenv("TERM", "xterm-256color")
         monkeypatch.setenv("COLUMNS", str(columns))
+        monkeypatch.setenv("LINES", str(lines))
         for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE"):
             monkeypatch.delenv(name, raising=False)
         streams = Terminal(), Terminal()
@@ -37,3 +39,11 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Terminal, T
         return streams
 
     return terminal
+
+
+def wait_for(terminal: Terminal, words: str) -> None:
+    """Wait until a bar, which its own thread draws, shows these words."""
+    deadline = time.monotonic() + 20
+    while words not in terminal.plain and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert words in terminal.plain

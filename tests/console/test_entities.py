@@ -134,10 +134,29 @@ def test_signs_that_a_terminal_would_obey_are_shown(terminal: Terminals) -> None
 
 
 def test_very_long_texts_are_cut(terminal: Terminals) -> None:
-    out, _ = terminal()
+    out, _ = terminal(120)
     text = "word " * 400
     show(a_row(text, entity("word", "PER", 0), entity("word", "ORG", 1995)))
     assert "[word PER]" in out.plain
     assert "ORG" not in out.plain
     assert out.plain.rstrip().endswith("…")
     assert out.plain.count("word") == 200
+
+
+def test_texts_fit_the_height_of_the_terminal(terminal: Terminals) -> None:
+    out, _ = terminal(40, 24)
+    show(*[a_row("some words " * 40, entity("some", "PER", 0))] * 30)
+    *texts, rest = out.plain.splitlines()
+    assert len(texts) == 5
+    assert texts[0].startswith(" 1  [some PER] words")
+    assert rest == "… 29 more rows; -o FILE keeps them all"
+    out, _ = terminal(40, 24)
+    show(*[COOK] * 30)
+    assert len(out.plain.splitlines()) == 8 + 1
+
+
+def test_one_long_text_is_always_shown(terminal: Terminals) -> None:
+    out, _ = terminal(40, 10)
+    show(a_row("[MASK] " * 200))
+    assert out.plain.startswith(" 1  [MASK]")
+    assert out.plain.rstrip().endswith("…")

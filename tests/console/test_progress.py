@@ -1,16 +1,16 @@
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from distilcli import downloads
+from distilcli.app import main
 from distilcli.console import Console
-from distilcli.console.progress import TrainingView, rows_progress, training_view
+from distilcli.console.progress import download_bar, rows_progress
 from distilcli.rows.reader import RowSource, open_rows
 from distilcli.stats import RunStats
-from distilcli.training.loop import Progress
-from tests.console.conftest import Terminal
+from tests.console.conftest import Terminal, wait_for
 
 Terminals = Callable[..., tuple[Terminal, Terminal]]
 
@@ -32,24 +32,17 @@ def _half_done() -> RunStats:
     return stats
 
 
-def _wait_for(terminal: Terminal, words: str) -> None:
-    deadline = time.monotonic() + 20
-    while words not in terminal.plain and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert words in terminal.plain
-
-
 @pytest.mark.parametrize("columns", [60, 100])
 def test_how_far_a_run_is(terminal: Terminals, source: RowSource, columns: int) -> None:
     out, err = terminal(columns)
     stats = _half_done()
     with source, rows_progress(Console(), stats, source):
         list(source)
-        _wait_for(err, "50%")
-        _wait_for(err, "tokens/s")
+        wait_for(err, "50%")
+        wait_for(err, "tokens/s")
         assert "0 rows" not in err.plain
         stats.add_rows(5)
-        _wait_for(err, "5 rows")
+        wait_for(err, "5 rows")
     assert "x[/b].csv" in err.plain
     assert out.getvalue() == ""
     # It is gone when the run is done: the last thing is to erase the line.
@@ -69,10 +62,10 @@ def test_a_pipe_has_no_bar(terminal: Terminals) -> None:
     stats = RunStats()
     source = open_rows(["-"])
     with rows_progress(Console(), stats, source):
-        _wait_for(err, "waiting for rows")
+        wait_for(err, "waiting for rows")
         stats.start()
         stats.add_batch(tokens=50, positions=60, seconds=0.1)
-        _wait_for(err, "tokens/s")
+        wait_for(err, "tokens/s")
     assert "%" not in err.plain
 
 
@@ -92,46 +85,40 @@ def test_no_bar_in_a_log(capsys: pytest.CaptureFixture[str], source: RowSource) 
     assert capsys.readouterr() == ("", "")
 
 
-def _progress(step: int) -> Progress:
-    entry = {"step": 5, "train_loss": 0.4, "accuracy": 0.9, "macro_f1": 0.8, "best": True}
-    return Progress(step=step, total_steps=10, loss=0.25, history=[entry] if step >= 5 else [])
+def test_how_far_a_download_is(terminal: Terminals) -> None:
+    out, err = terminal(80)
+    with download_bar("org/model@v2") as tell:
+        wait_for(err, "downloading org/model@v2")
+        tell(64 << 20, 256 << 20)
+        wait_for(err, "64 of 256 MiB")
+        wait_for(err, "25%")
+    assert out.getvalue() == ""
 
 
-def test_how_far_training_is(terminal: Terminals) -> None:
-    _, err = terminal(120)
-    with training_view(Console()) as view:
-        view.on_pass("the encoder", 300, 1_200)
-        _wait_for(err, "the encoder reads  300/1,200")
-        _wait_for(err, "25%")
-        view.on_progress(_progress(4))
-        _wait_for(err, "step 4/10  loss 0.250")
-        _wait_for(err, "40%")
+def test_downloads_are_shown_unless_it_is_quiet(terminal: Terminals) -> None:
+    _, err = terminal(80)
+    Console(quiet=True).show_downloads()
+    with downloads.show("org/model") as tell:
+        tell(1, 2)
+    assert err.getvalue() == ""
+    Console().show_downloads()
+    with downloads.show("org/model") as tell:
+        tell(1, 2)
+        wait_for(err, "50%")
 
 
-def test_the_rate_and_the_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = [100.0]
-    monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    view = TrainingView(Console(quiet=True))
-    assert view.text() == "reading"
-    view.on_pass("the teacher", 30, 1_200)
-    assert view.text() == "the teacher reads  30/1,200"
-    assert view.share_done() == 30 / 1_200
-    first = _progress(2)
-    first.tokens = 5_000  # a run that goes on has learned some before
-    view.on_progress(first)
-    now[0] += 20
-    then = _progress(6)
-    then.tokens = 15_000
-    view.on_progress(then)
-    assert view.text() == "step 6/10  loss 0.250  accuracy 0.9000  500 tokens/s  0:20 left"
-    then.total_steps = 1_006
-    assert view.text().endswith("1:23:20 left")
+def test_a_log_has_no_bar_of_a_download(capsys: pytest.CaptureFixture[str]) -> None:
+    Console().show_downloads()
+    with downloads.show("org/model") as tell:
+        tell(1, 2)
+    assert capsys.readouterr() == ("", "")
 
 
-def test_each_evaluation_is_noted_once(capsys: pytest.CaptureFixture[str]) -> None:
-    with training_view(Console()) as view:
-        for step in range(1, 8):
-            view.on_progress(_progress(step))
-    assert capsys.readouterr().err == (
-        "distil: step 5 of 10: loss 0.400, accuracy 0.9000, macro f1 0.8000, the best so far\n"
-    )
+@pytest.mark.parametrize("command", ["params", "classify --text a -m", "tokenize --text a -m"])
+@pytest.mark.parametrize("quiet", [True, False])
+def test_commands_show_downloads(
+    monkeypatch: pytest.MonkeyPatch, tiny_folder: Path, command: str, quiet: bool
+) -> None:
+    monkeypatch.setattr(downloads, "show", downloads.unseen)
+    assert main([*command.split(), str(tiny_folder), *["-q"] * quiet]) == 0
+    assert (downloads.show is downloads.unseen) is quiet

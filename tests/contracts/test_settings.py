@@ -34,16 +34,6 @@ TO_MEND: dict[str, str] = {}
 
 # Modules whose messages still name flags and not settings.
 TO_CONVERT = """
-benchmark.dataset
-benchmark.gates
-benchmark.profiling
-benchmark.runner
-benchmark.sweep
-checkpoint.hub
-console.benchmark
-console.evaluation
-console.summary
-console.tokens
 engine.workers
 model.device
 model.inference

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from distilcli.checkpoint.config import ModelConfig
 from distilcli.checkpoint.folder import describe_folder
-from distilcli.checkpoint.parameter_table import dissect
+from distilcli.checkpoint.parameter_table import parameter_table
 from distilcli.checkpoint.safetensors_header import read_header
 from distilcli.errors import ModelError
 from distilcli.model.heads import (
@@ -283,15 +283,15 @@ def test_gradient_checkpointing_gives_the_same_gradients(
 @CONFIGS
 @KINDS
 @pytest.mark.parametrize("pruned", [{}, {0: (1, 2)}], ids=["whole", "pruned"])
-def test_the_anatomy_of_a_saved_model_counts_its_parameters(
+def test_the_table_of_a_saved_model_counts_its_parameters(
     kind: type[TaskModel], config: ModelConfig, pruned: Any, tmp_path: Path
 ) -> None:
     model = built(kind, replace(config, pruned_heads=pruned))
     folder = saved(model, tmp_path / "m")
     raw = json.loads((folder / "config.json").read_text())
-    anatomy = dissect(read_header(folder / "model.safetensors"), raw)
-    assert anatomy.total.parameters == anatomy.total.trainable == count(model)
-    assert anatomy.notes == ()
+    table = parameter_table(read_header(folder / "model.safetensors"), raw)
+    assert table.total.parameters == table.total.trainable == count(model)
+    assert table.notes == ()
 
 
 def count(model: nn.Module) -> int:

@@ -80,7 +80,7 @@ def test_the_command(
     code, _, err = distil(*run, "-o", "m", "--epochs", 1, "--device", "cpu", *options)
     assert code == 0, err
     assert "on 11 problems, validated on 1" in err
-    assert "distil choose FILE --model m" in err
+    assert "distil choose FILE -m m" in err
     code, out, _ = distil(
         "choose", "-m", "m", "--prompt", "a film", "--option", "good", "--option", "bad"
     )

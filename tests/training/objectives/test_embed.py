@@ -210,7 +210,7 @@ def test_the_command_from_pairs_to_vectors(
     code, _, err = distil(*run, "-o", "scored", "--device", "cpu")
     assert code == 0, err
     assert "on 54 pairs, validated on 6; loss: CoSENT; vectors: mean, normalized" in err
-    assert "distil embed FILE --model scored" in err
+    assert "distil embed FILE -m scored" in err
     unscored = [line.partition(",")[2] for line in lines]
     Path("pairs.csv").write_text("one,other\n" + "".join(unscored))
     code, _, err = distil(*run, "-o", "partners", "--device", "cpu")

@@ -153,7 +153,7 @@ def test_the_command_reads_plain_lines(
     code, _, err = distil(*run, "-o", "m", "--epochs", 1, "--device", "cpu")
     assert code == 0, err
     assert "on 27 texts, validated on 3" in err
-    assert "try: distil fill FILE --model m" in err
+    assert "try: distil fill FILE -m m" in err
     code, out, _ = distil("fill", "-m", "m", "--text", "the [MASK] was dull", "--device", "cpu")
     assert code == 0
     assert out

@@ -104,6 +104,6 @@ def test_the_command(
     run = ("finetune", "rows.jsonl", "-m", make_model(head="BaseModel"), "--task", "qa")
     code, _, err = distil(*run, *columns, "-o", "m", "--epochs", 1, "--device", "cpu")
     assert code == 0, err
-    assert "try: distil qa FILE --model m" in err
+    assert "try: distil qa FILE -m m" in err
     code, out, _ = distil("qa", "-m", "m", "--question", "x", "--context", "a b", "--device", "cpu")
     assert (code, bool(out)) == (0, True)

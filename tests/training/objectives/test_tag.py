@@ -104,7 +104,7 @@ def test_the_command(
     code, _, err = distil("finetune", "train.conll", *run, "-o", "m")
     assert code == 0, err
     assert "on 18 sentences, validated on 2; labels: O, B-THING, I-THING" in err
-    assert "try: distil tag FILE --model m" in err
+    assert "try: distil tag FILE -m m" in err
     code, out, _ = distil("tag", "-m", "m", "--text", "the book", "--device", "cpu")
     assert (code, bool(out)) == (0, True)
     code, _, err = distil("finetune", "train.txt", *run, "-o", "n")

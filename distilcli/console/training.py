@@ -1,0 +1,137 @@
+"""What a training run says: how far it is, its evaluations, what it found, and how it ended."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from distilcli.console import Console
+from distilcli.console.progress import live_bar, watched
+from distilcli.training.run_files import scores_of
+from distilcli.wording import count, duration, mebibytes
+
+if TYPE_CHECKING:
+    from distilcli.training.data_checks import Finding
+    from distilcli.training.dry_run import TrainingEstimate
+    from distilcli.training.loop import Progress
+
+_LARGE_CACHE = 1e9
+
+
+class TrainingView:
+    """Follows a training run, which calls `on_progress` and `on_pass`."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._latest: Progress | None = None
+        self._noted = 0
+        self._began: tuple[float, int, int] | None = None  # seconds, steps and tokens
+        self._pass: tuple[str, int, int] | None = None
+
+    def on_progress(self, progress: "Progress") -> None:
+        """Take in a step; a new evaluation is noted on stderr, for people and for logs."""
+        if self._began is None:
+            self._began = time.monotonic(), progress.step, progress.tokens
+        self._latest, self._pass = progress, None
+        if len(progress.history) > self._noted:
+            self._noted = len(progress.history)
+            self._console.note(_evaluation(progress.history[-1], progress.total_steps))
+
+    def on_pass(self, who: str, done: int, total: int) -> None:
+        """Take in how many rows the teacher or the encoder has read ahead of the first step."""
+        self._pass = who, done, total
+
+    def share_done(self) -> float:
+        """Return how much of the run, or of a pass over its rows, is done."""
+        if self._pass is not None:
+            return self._pass[1] / self._pass[2]
+        return self._latest.step / self._latest.total_steps if self._latest else 0.0
+
+    def text(self) -> str:
+        """Return step, loss, latest score, tokens per second and the time left."""
+        if self._pass is not None:
+            who, done, total = self._pass
+            return f"{who} reads  {done:,}/{total:,}"
+        if self._latest is None or self._began is None:
+            return "reading"
+        progress, (began, first_step, first_tokens) = self._latest, self._began
+        parts = [f"step {progress.step:,}/{progress.total_steps:,}", f"loss {progress.loss:.3f}"]
+        if progress.history:
+            parts += _scores(progress.history[-1])[:1]
+        seconds, steps = time.monotonic() - began, progress.step - first_step
+        if steps:
+            left = (progress.total_steps - progress.step) * seconds / steps
+            rate = (progress.tokens - first_tokens) / seconds
+            parts += [f"{rate:,.0f} tokens/s", f"{_clock(left)} left"]
+        return "  ".join(parts)
+
+
+@contextmanager
+def training_view(console: Console) -> Iterator[TrainingView]:
+    """Show the progress of a training run."""
+    view = TrainingView(console)
+    with live_bar(view.text, view.share_done, name="training", shown=watched(console)):
+        yield view
+
+
+def show_findings(console: Console, findings: "Sequence[Finding]") -> None:
+    """Warn of faults in the training rows."""
+    from distilcli.training.data_checks import finding_lines
+
+    console.note(*finding_lines(findings))
+
+
+def show_cache(console: Console, size: int) -> None:
+    """Say how much disk the teacher's answers will take, if it is much."""
+    if size > _LARGE_CACHE:
+        console.note(f"the teacher's answers will take about {size / 1e9:,.1f} GB in the cache")
+
+
+def show_training_estimate(console: Console, expected: "TrainingEstimate") -> None:
+    """Say what a training run would take."""
+    parts = [
+        count(expected.steps, "step"),
+        count(expected.tokens, "token"),
+        count(expected.evaluations, "evaluation"),
+        f"about {duration(expected.expected_seconds)}",
+    ]
+    if expected.expected_peak_memory_bytes is not None:
+        parts.append(f"peak memory about {mebibytes(expected.expected_peak_memory_bytes)}")
+    console.note("; ".join(parts))
+
+
+def show_training(
+    console: Console, summary: Mapping[str, Any], folder: str, *, command: str
+) -> None:
+    """Say how good the model in `folder` is, and how to use it."""
+    best = summary["best"]
+    steps = count(summary["steps"], "step")
+    console.note(
+        f"best {', '.join(_scores(best))} after {best['step']:,} of {steps}",
+        f"the model is in {folder}; try: distil {command} FILE -m {folder}",
+    )
+
+
+def show_interrupted(console: Console, folder: str, *, can_resume: bool, forced: bool) -> None:
+    """Say how to go on after a training run was interrupted."""
+    instead = " instead of `force`" if forced else ""
+    resume = f"repeat the command with `resume`{instead} to go on"
+    console.warn(f"interrupted; {folder}: {resume if can_resume else 'nothing is saved yet'}")
+
+
+def _evaluation(entry: Mapping[str, Any], total_steps: int) -> str:
+    best = ", the best so far" if entry["best"] else ""
+    return (
+        f"step {entry['step']:,} of {total_steps:,}: loss {entry['train_loss']:.3f}, "
+        f"{', '.join(_scores(entry))}{best}"
+    )
+
+
+def _scores(entry: Mapping[str, Any]) -> list[str]:
+    return [f"{name.replace('_', ' ')} {value:.4f}" for name, value in scores_of(entry).items()]
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
