@@ -29,7 +29,7 @@ def rows(tmp_path: Path) -> Path:
 
 
 def test_every_stage_has_its_time(rows: Path, tiny_folder: Path) -> None:
-    plan = DatasetPlan(file=str(rows), model=str(tiny_folder), device="cpu", limit=20)
+    plan = DatasetPlan(file=str(rows), model=str(tiny_folder), device="cpu", reading={"limit": 20})
     (found,) = run_dataset(plan, note=nothing, warn=nothing).results
     assert (found.rows, found.failed_rows) == (20, 0)
     assert found.done == "rows are classified by the model's head"
@@ -128,7 +128,7 @@ def test_batches_that_did_not_fit_are_told(
     plan = DatasetPlan(file=str(rows), model=str(tiny_folder), device="cpu")
     run_dataset(plan, note=nothing, warn=warned.append)
     assert warned == [
-        f"{tiny_folder}, fp32: memory ran out, and batches were halved (1); use fewer --threads"
+        f"{tiny_folder}, fp32: memory ran out, and batches were halved (1); use fewer `threads`"
     ]
 
 
@@ -140,7 +140,7 @@ def test_rows_that_cannot_be_read(tmp_path: Path, tiny_folder: Path, rows: Path)
     with pytest.raises(InputError, match="no such file"):
         refused(tmp_path / "no.csv")
     with pytest.raises(InputError, match="other"):
-        refused(rows, text_column="other")
+        refused(rows, reading={"text_column": "other"})
     with pytest.raises(UsageError, match="reads files only"):
         refused("-")
     empty = tmp_path / "empty.csv"
