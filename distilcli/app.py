@@ -1,4 +1,4 @@
-"""The `distil` command: its commands registered, and every error turned into an exit code here.
+"""The `distil` program: registers the commands and turns every error into an exit code.
 
 Nothing heavy is imported before a command runs: `distil --help` costs what Typer costs.
 """
@@ -125,7 +125,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else list(arguments)
     _open_closed_streams()
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
-        # A table may hold a sign that the terminal's encoding has not: data go out as UTF-8 bytes.
+        # A table may hold a character that the terminal cannot encode; data go out as UTF-8 bytes.
         sys.stdout.reconfigure(errors="backslashreplace")
     flags: dict[str, str] = {}
     with settings_spelled(flags):
@@ -153,7 +153,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _open_closed_streams() -> None:
-    """Let what goes to a stream that the shell has closed (`>&-`) go nowhere."""
+    """Discard what is written to a stream that the shell has closed (`>&-`)."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
@@ -184,7 +184,7 @@ def _end(error: BaseException, given: Sequence[str]) -> int:
 
 
 def _as_failure(error: BaseException, given: Sequence[str]) -> DistilError | None:
-    """Return the error as one that users see; None if it can only be a bug."""
+    """Return the error as one for users; None if it is a bug."""
     if isinstance(error, DistilError):
         return error
     if isinstance(error, typer.TyperException):
@@ -204,14 +204,14 @@ def _as_failure(error: BaseException, given: Sequence[str]) -> DistilError | Non
 
 
 def _is_allocation_failure(error: BaseException) -> bool:
-    # It stands on ctypes, which would slow every start down.
+    # It imports ctypes, which would slow down every start.
     from distilcli.memory import is_allocation_failure  # noqa: PLC0415
 
     return isinstance(error, RuntimeError) and is_allocation_failure(str(error))
 
 
 def _discard_stdout() -> None:
-    """Let what is still buffered for a closed pipe go nowhere, so that Python ends in silence."""
+    """Discard what is buffered for a closed pipe, so that Python ends silently."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)

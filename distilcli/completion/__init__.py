@@ -1,4 +1,4 @@
-"""Completion scripts: what a shell knows of the command line, so that Tab never starts Python."""
+"""Completion scripts, which contain the whole command line, so that Tab never starts Python."""
 
 from distilcli.completion.bash import bash_script
 from distilcli.completion.fish import fish_script
@@ -8,4 +8,4 @@ from distilcli.completion.zsh import zsh_script
 __all__ = ["SCRIPTS", "Interface", "read_interface"]
 
 SCRIPTS = {"bash": bash_script, "zsh": zsh_script, "fish": fish_script}
-"""What writes the script of each shell from an `Interface`."""
+"""The function that writes the script of each shell from an `Interface`."""

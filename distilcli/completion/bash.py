@@ -1,4 +1,4 @@
-"""The completion script of bash; it asks no more than bash 3.2, and no other package."""
+"""The completion script of bash; it needs only bash 3.2."""
 
 from collections.abc import Iterable
 
@@ -55,7 +55,7 @@ def bash_script(interface: Interface) -> str:
 
 
 def _branch(command: Command, arguments: str) -> Iterable[str]:
-    """Yield what is offered after one command: an option's values, options, or `arguments`."""
+    """Yield the lines that complete one command: values of options, options, or `arguments`."""
     alike: dict[str, list[str]] = {}
     for option in command.options:
         if option.values is not None:

@@ -11,7 +11,7 @@ from distilcli.checkpoint.locate import builtin_names
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Values:
-    """What may stand in one place: some words, names of files or folders, or what one likes."""
+    """What an option or argument takes: words, names of files or folders, or anything."""
 
     name: str
     words: tuple[str, ...] = ()
@@ -20,7 +20,7 @@ class Values:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Option:
-    """Spellings that mean the same, long ones first; `values` is None for a flag."""
+    """An option with its spellings, long ones first; `values` is None for a flag."""
 
     names: tuple[str, ...]
     help: str
@@ -31,7 +31,7 @@ class Option:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Argument:
-    """A place on the command line, or with `repeats` all that are left."""
+    """A positional argument, or with `repeats` all that follow."""
 
     values: Values
     repeats: bool
@@ -86,8 +86,8 @@ def _read_command(name: str, context: typer.Context) -> Command:
 
 
 def _read_option(parameter: Any, context: typer.Context) -> list[Option]:
-    """Return an option; of a switch with two sides (`--cased/--uncased`) each side."""
-    # The order of -h and --help is that of a set.
+    """Return an option; of a switch with two sides (`--cased/--uncased`), both."""
+    # -h and --help come in the order of a set.
     sides = [_long_first(names) for names in (parameter.opts, parameter.secondary_opts) if names]
     return [
         Option(
@@ -106,7 +106,7 @@ def _long_first(names: list[str]) -> tuple[str, ...]:
 
 
 def _read_values(parameter: Any, context: typer.Context) -> Values:
-    """Tell by its choices, and else by its metavar, what a parameter takes."""
+    """Return what a parameter takes, by its choices or else its metavar."""
     name = (parameter.metavar or _long_first(parameter.opts)[0]).strip("[].-").lower()
     choices = tuple(item.value for item in parameter.shell_complete(context, ""))
     if choices:
@@ -123,5 +123,5 @@ def _read_values(parameter: Any, context: typer.Context) -> Values:
 
 
 def _first_sentence(text: str) -> str:
-    """Return the first sentence of a help, without its full stop."""
+    """Return the first sentence of a help text, without its full stop."""
     return re.split(r"\.(?:\s|$)", " ".join(text.split()), maxsplit=1)[0]

@@ -60,7 +60,7 @@ def _arguments_call(flags: str, specs: list[str]) -> list[str]:
 
 
 def _option_spec(option: Option) -> str:
-    """Return the words of one option: what it excludes, its spellings, its help, its values."""
+    """Return the spec of an option: what it excludes, its spellings, help and values."""
     others = [*option.names, *option.excludes]
     front = "'*'" if option.repeats else f"'({' '.join(others)})'" if len(others) > 1 else ""
     values = "" if option.values is None else f":{_values(option.values)}"
@@ -70,7 +70,7 @@ def _option_spec(option: Option) -> str:
 
 
 def _value_mark(name: str, option: Option) -> str:
-    """Say that the value may follow in the same word, as in --name=value and -nvalue."""
+    """Return the mark that allows the value in the same word: --name=value, -nvalue."""
     if option.values is None:
         return ""
     return "=" if name.startswith("--") else "+"
