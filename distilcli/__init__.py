@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from distilcli.predictors.tagger import Tagger
     from distilcli.tasks.settings import BatchOptions, LongTexts
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = [
     "Answerer",
     "BatchOptions",

@@ -1,4 +1,4 @@
-"""README's commands are run as they stand there, and its Python too."""
+"""README and the pages under .github/docs are true: commands run, links lead somewhere."""
 
 import re
 import shlex
@@ -9,32 +9,43 @@ from pathlib import Path
 
 import pytest
 
-from distilcli.app import main
+from distilcli.app import COMMANDS, main
 
 ROOT = Path(__file__).parent.parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+README = ROOT / "README.md"
+DOCS = sorted((ROOT / ".github" / "docs").glob("*.md"))
+PAGES = [README, *sorted((ROOT / ".github").rglob("*.md"))]
 
 
-def commands() -> list[str]:
-    blocks = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
+def name_of(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def commands(page: Path) -> list[str]:
+    blocks = re.findall(r"```console\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
     return re.findall(r"^\$ distil (.+)$", "\n".join(blocks), re.MULTILINE)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("page", [README, *filter(commands, DOCS)], ids=name_of)
 def test_commands_run_in_their_order(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shutil.copytree(ROOT / "tests" / "data", tmp_path / "tests" / "data")
     monkeypatch.chdir(tmp_path)
-    lines = commands()
-    assert len(lines) >= 8
-    for line in lines:
+    for line in commands(page):
         code = main(shlex.split(line))
         captured = capsys.readouterr()
         assert code == 0, f"distil {line}\n{captured.err}"
 
 
+def test_readme_shows_enough_commands() -> None:
+    assert len(commands(README)) >= 8
+
+
+@pytest.mark.slow
 def test_python_runs() -> None:
-    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    (code,) = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     labels = [line.split()[0] for line in run.stdout.splitlines()]
     assert labels == ["positive", "negative"]
@@ -48,14 +59,19 @@ def test_python_runs() -> None:
     ],
 )
 def test_set_up_is_one_line(line: str) -> None:
-    assert line in README.splitlines()
+    assert line in README.read_text(encoding="utf-8").splitlines()
+
+
+def test_readme_stays_short() -> None:
+    assert len(README.read_text(encoding="utf-8").splitlines()) <= 200
 
 
 def test_every_command_is_shown() -> None:
-    for path in (ROOT / "distilcli" / "commands").glob("[a-z]*.py"):
-        assert f"distil {path.stem}" in README
+    text = README.read_text(encoding="utf-8")
+    assert [name for name in COMMANDS if f"distil {name}" not in text] == []
 
 
-def test_links_lead_somewhere() -> None:
-    for target in re.findall(r"\]\(([^)#:]+)\)", README):
-        assert (ROOT / target).exists(), target
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target
