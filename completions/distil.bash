@@ -39,47 +39,47 @@ _distil() {
         'bench')
             if [[ $options ]]; then
                 case $previous in
-                    --model | -m | --vs) _distil_words 'embed entities mini qa sentiment'; _distil_paths -d; return ;;
-                    --device | --seq | --batch | --precision | --sweep | --text-column | -c | --limit | --rounds | --seconds | --threads | --fail-over | --max-p95-ms) _distil_free; return ;;
-                    --dataset | --json | --compare) _distil_paths -f; return ;;
-                    --profile) _distil_paths -d; return ;;
+                    --text-column | -c | --seq | --sweep | --rounds | --seconds | --device | --precision | --batch | --threads | --fail-over | --max-p95-ms | --limit | --input-format | --delimiter | --encoding) _distil_free; return ;;
                     --format) _distil_words 'auto table tsv csv json'; return ;;
+                    --vs | --model | -m) _distil_words 'embed entities mini qa sentiment'; _distil_paths -d; return ;;
+                    --profile) _distil_paths -d; return ;;
+                    --dataset | --compare | --stats) _distil_paths -f; return ;;
                 esac
                 if [[ $current == -* ]]; then
-                    _distil_words '--model -m --vs --device --seq --batch --precision --sweep --dataset --text-column -c --limit --rounds --seconds --threads --profile --offline --json --format --quiet -q --compare --fail-over --max-p95-ms --help -h'; return
+                    _distil_words '--text-column -c --format --seq --sweep --vs --rounds --seconds --profile --dataset --model -m --device --precision --offline --batch --threads --compare --fail-over --max-p95-ms --limit --input-format --no-header --delimiter --encoding --quiet -q --json --stats --help -h'; return
                 fi
             fi
             _distil_free ;;
         'choose')
             if [[ $options ]]; then
                 case $previous in
-                    --text | --prompt | --option | --prompt-column | --options-column | --option-columns | --prefix | --input-format | --encoding | --delimiter | --limit | --max-length | --stride | --batch | --max-tokens | --threads | --device | --min-agreement) _distil_free; return ;;
-                    --model | -m) _distil_words 'embed entities mini qa sentiment'; _distil_paths -d; return ;;
+                    --prompt | --option | --prompt-column | --options-column | --option-columns | --text | --limit | --input-format | --delimiter | --encoding | --prefix | --max-length | --stride | --device | --min-agreement | --batch | --max-tokens | --threads) _distil_free; return ;;
+                    --on-error) _distil_words 'keep skip stop'; return ;;
                     --output | -o | --stats) _distil_paths -f; return ;;
                     --format) _distil_words 'auto table csv tsv jsonl json parquet'; return ;;
-                    --on-error) _distil_words 'keep skip stop'; return ;;
                     --long) _distil_words 'truncate window error'; return ;;
+                    --model | -m) _distil_words 'embed entities mini qa sentiment'; _distil_paths -d; return ;;
                     --precision) _distil_words 'fp32 tf32 bf16 fp16 int8'; return ;;
                 esac
                 if [[ $current == -* ]]; then
-                    _distil_words '--text --model -m --prompt --option --prompt-column --options-column --option-columns --output -o --format --prefix --force --input-format --encoding --delimiter --no-header --limit --on-error --long --max-length --stride --batch --max-tokens --threads --device --precision --min-agreement --dry-run --stats --json --offline --quiet -q --help -h'; return
+                    _distil_words '--prompt --option --prompt-column --options-column --option-columns --text --limit --on-error --input-format --no-header --delimiter --encoding --output -o --format --prefix --force --long --max-length --stride --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --quiet -q --dry-run --json --stats --help -h'; return
                 fi
             fi
             _distil_paths -f ;;
         'classify')
             if [[ $options ]]; then
                 case $previous in
-                    --text | --text-column | -c | --pair-column | --top-k | --threshold | --prefix | --input-format | --encoding | --delimiter | --limit | --max-length | --stride | --batch | --max-tokens | --threads | --device | --min-agreement) _distil_free; return ;;
-                    --model | -m) _distil_words 'embed entities mini qa sentiment'; _distil_paths -d; return ;;
-                    --window-pooling) _distil_words 'mean max first'; return ;;
+                    --text-column | -c | --pair-column | --top-k | --threshold | --text | --limit | --input-format | --delimiter | --encoding | --prefix | --max-length | --stride | --device | --min-agreement | --batch | --max-tokens | --threads) _distil_free; return ;;
+                    --on-error) _distil_words 'keep skip stop'; return ;;
                     --output | -o | --stats) _distil_paths -f; return ;;
                     --format) _distil_words 'auto table csv tsv jsonl json parquet'; return ;;
-                    --on-error) _distil_words 'keep skip stop'; return ;;
                     --long) _distil_words 'truncate window error'; return ;;
+                    --window-pooling) _distil_words 'mean max first'; return ;;
+                    --model | -m) _distil_words 'embed entities mini qa sentiment'; _distil_paths -d; return ;;
                     --precision) _distil_words 'fp32 tf32 bf16 fp16 int8'; return ;;
                 esac
                 if [[ $current == -* ]]; then
-                    _distil_words '--text --model -m --text-column -c --pair-column --top-k --all-scores --multi-label --threshold --window-pooling --output -o --format --prefix --force --input-format --encoding --delimiter --no-header --limit --on-error --long --max-length --stride --batch --max-tokens --threads --device --precision --min-agreement --dry-run --stats --json --offline --quiet -q --help -h'; return
+                    _distil_words '--text-column -c --pair-column --top-k --all-scores --multi-label --threshold --text --limit --on-error --input-format --no-header --delimiter --encoding --output -o --format --prefix --force --long --max-length --stride --window-pooling --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --quiet -q --dry-run --json --stats --help -h'; return
                 fi
             fi
             _distil_paths -f ;;
@@ -93,60 +93,60 @@ _distil() {
         'embed')
             if [[ $options ]]; then
                 case $previous in
-                    --text | --text-column | -c | --pooling | --dims | --layer | --prompt | --prompt-name | --id-column | --search | --top-k | -k | --near-duplicates | --prefix | --input-format | --encoding | --delimiter | --limit | --max-length | --stride | --batch | --max-tokens | --threads | --device | --min-agreement) _distil_free; return ;;
-                    --model | -m) _distil_words 'embed entities mini qa sentiment'; _distil_paths -d; return ;;
+                    --text-column | -c | --pooling | --dims | --layer | --prompt | --prompt-name | --search | --top-k | -k | --near-duplicates | --id-column | --text | --limit | --input-format | --delimiter | --encoding | --prefix | --max-length | --stride | --device | --min-agreement | --batch | --max-tokens | --threads) _distil_free; return ;;
                     --dtype) _distil_words 'float32 float16 int8 binary'; return ;;
                     --index | --output | -o | --stats) _distil_paths -f; return ;;
-                    --window-pooling) _distil_words 'mean max first'; return ;;
-                    --format) _distil_words 'auto table csv tsv jsonl json parquet npy safetensors'; return ;;
                     --on-error) _distil_words 'keep skip stop'; return ;;
+                    --format) _distil_words 'auto table csv tsv jsonl json parquet npy safetensors'; return ;;
                     --long) _distil_words 'truncate window error'; return ;;
+                    --window-pooling) _distil_words 'mean max first'; return ;;
+                    --model | -m) _distil_words 'embed entities mini qa sentiment'; _distil_paths -d; return ;;
                     --precision) _distil_words 'fp32 tf32 bf16 fp16 int8'; return ;;
                 esac
                 if [[ $current == -* ]]; then
-                    _distil_words '--text --model -m --text-column -c --pooling --normalize --no-normalize --dims --layer --tokens --dtype --prompt --prompt-name --id-column --search --index --top-k -k --near-duplicates --window-pooling --output -o --format --prefix --force --input-format --encoding --delimiter --no-header --limit --on-error --long --max-length --stride --batch --max-tokens --threads --device --precision --min-agreement --dry-run --stats --json --offline --quiet -q --help -h'; return
+                    _distil_words '--text-column -c --pooling --normalize --no-normalize --dims --layer --tokens --dtype --prompt --prompt-name --search --index --top-k -k --near-duplicates --id-column --text --limit --on-error --input-format --no-header --delimiter --encoding --output -o --format --prefix --force --long --max-length --stride --window-pooling --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --quiet -q --dry-run --json --stats --help -h'; return
                 fi
             fi
             _distil_paths -f ;;
         'evaluate')
             if [[ $options ]]; then
                 case $previous in
-                    --task) _distil_words 'classify multilabel regress tag qa mlm embed choose'; return ;;
-                    --label-column | --text-column | -c | --pair-column | --label-separator | --options-column | --option-columns | --prefix | --map | --threshold | --confidence | --by | --min | --max | --input-format | --encoding | --delimiter | --limit | --max-length | --stride | --batch | --max-tokens | --threads | --device | --min-agreement) _distil_free; return ;;
                     --errors | --stats) _distil_paths -f; return ;;
                     --format) _distil_words 'auto table tsv csv json'; return ;;
+                    --limit | --input-format | --delimiter | --encoding | --text-column | -c | --pair-column | --label-column | --label-separator | --options-column | --option-columns | --prefix | --min | --max | --by | --confidence | --map | --threshold | --max-length | --stride | --device | --min-agreement | --batch | --max-tokens | --threads) _distil_free; return ;;
                     --on-error) _distil_words 'stop skip'; return ;;
+                    --task) _distil_words 'classify multilabel regress tag qa mlm embed choose'; return ;;
                     --long) _distil_words 'truncate window error'; return ;;
                     --window-pooling) _distil_words 'mean max first'; return ;;
                     --precision) _distil_words 'fp32 tf32 bf16 fp16 int8'; return ;;
                 esac
                 if [[ $current == -* ]]; then
-                    _distil_words '--task --label-column --text-column -c --pair-column --label-separator --options-column --option-columns --prefix --map --threshold --threshold-search --calibrate --confidence --by --errors --force --min --max --format --input-format --encoding --delimiter --no-header --limit --on-error --long --max-length --stride --window-pooling --batch --max-tokens --threads --device --precision --min-agreement --stats --json --offline --quiet -q --help -h'; return
+                    _distil_words '--errors --force --format --limit --on-error --input-format --no-header --delimiter --encoding --text-column -c --pair-column --label-column --label-separator --options-column --option-columns --prefix --task --min --max --by --confidence --map --threshold --threshold-search --calibrate --long --max-length --stride --window-pooling --device --precision --min-agreement --offline --batch --max-tokens --threads --quiet -q --json --stats --help -h'; return
                 fi
             fi
             _distil_free ;;
         'fill')
             if [[ $options ]]; then
                 case $previous in
-                    --text | --text-column | -c | --top-k | --targets | --prefix | --input-format | --encoding | --delimiter | --limit | --max-length | --stride | --batch | --max-tokens | --threads | --device | --min-agreement) _distil_free; return ;;
-                    --model | -m) _distil_words 'embed entities mini qa sentiment'; _distil_paths -d; return ;;
+                    --text-column | -c | --top-k | --targets | --text | --limit | --input-format | --delimiter | --encoding | --prefix | --max-length | --stride | --device | --min-agreement | --batch | --max-tokens | --threads) _distil_free; return ;;
+                    --on-error) _distil_words 'keep skip stop'; return ;;
                     --output | -o | --stats) _distil_paths -f; return ;;
                     --format) _distil_words 'auto table csv tsv jsonl json parquet'; return ;;
-                    --on-error) _distil_words 'keep skip stop'; return ;;
                     --long) _distil_words 'truncate window error'; return ;;
+                    --model | -m) _distil_words 'embed entities mini qa sentiment'; _distil_paths -d; return ;;
                     --precision) _distil_words 'fp32 tf32 bf16 fp16 int8'; return ;;
                 esac
                 if [[ $current == -* ]]; then
-                    _distil_words '--text --model -m --text-column -c --top-k --targets --whole-word --pseudo-perplexity --output -o --format --prefix --force --input-format --encoding --delimiter --no-header --limit --on-error --long --max-length --stride --batch --max-tokens --threads --device --precision --min-agreement --dry-run --stats --json --offline --quiet -q --help -h'; return
+                    _distil_words '--text-column -c --top-k --targets --whole-word --pseudo-perplexity --text --limit --on-error --input-format --no-header --delimiter --encoding --output -o --format --prefix --force --long --max-length --stride --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --quiet -q --dry-run --json --stats --help -h'; return
                 fi
             fi
             _distil_paths -f ;;
         'finetune')
             if [[ $options ]]; then
                 case $previous in
-                    --valid | --plot | --stats) _distil_paths -f; return ;;
-                    --valid-split | --text-column | -c | --pair-column | --label-column | --label-separator | --options-column | --option-columns | --input-format | --encoding | --delimiter | --limit | --student-layers | --student | --positions | --prune-heads | --max-length | --epochs | --learning-rate | --lr | --warmup | --weight-decay | --layer-decay | --clip | --token-budget | --accumulate | --freeze | --dropout | --label-smoothing | --augment | --average | --eval-every | --early-stopping | --seed | --temperature | --alpha-ce | --alpha-task | --alpha-cos | --alpha-hidden | --alpha-attention | --threads | --device) _distil_free; return ;;
                     --task) _distil_words 'classify multilabel regress tag qa mlm embed choose'; return ;;
+                    --valid | --plot | --stats) _distil_paths -f; return ;;
+                    --valid-split | --text-column | -c | --pair-column | --label-column | --label-separator | --options-column | --option-columns | --input-format | --encoding | --delimiter | --limit | --student-layers | --student | --positions | --prune-heads | --max-length | --epochs | --learning-rate | --lr | --warmup | --weight-decay | --layer-decay | --clip | --max-tokens | --accumulate | --freeze | --dropout | --label-smoothing | --augment | --average | --eval-every | --early-stopping | --seed | --temperature | --alpha-ce | --alpha-task | --alpha-cos | --alpha-hidden | --alpha-attention | --device | --threads) _distil_free; return ;;
                     --model | -m | --teacher) _distil_words 'embed entities mini qa sentiment'; _distil_paths -d; return ;;
                     --position-growth) _distil_words 'copy interpolate'; return ;;
                     --schedule) _distil_words 'linear cosine'; return ;;
@@ -155,7 +155,7 @@ _distil() {
                     --teacher-cache | --output | -o) _distil_paths -d; return ;;
                 esac
                 if [[ $current == -* ]]; then
-                    _distil_words '--valid --valid-split --text-column -c --pair-column --label-column --label-separator --options-column --option-columns --input-format --encoding --delimiter --no-header --limit --task --model -m --fold --student-layers --student --positions --position-growth --prune-heads --max-length --epochs --learning-rate --lr --schedule --warmup --weight-decay --layer-decay --clip --token-budget --accumulate --gradient-checkpointing --freeze --dropout --class-weights --label-smoothing --augment --average --precision --eval-every --early-stopping --seed --teacher --teacher-cache --temperature --alpha-ce --alpha-task --alpha-cos --alpha-hidden --alpha-attention --output -o --plot --dry-run --threads --device --resume --force --stats --json --offline --quiet -q --help -h'; return
+                    _distil_words '--task --valid --valid-split --text-column -c --pair-column --label-column --label-separator --options-column --option-columns --input-format --encoding --delimiter --no-header --limit --model -m --fold --student-layers --student --positions --position-growth --prune-heads --max-length --epochs --learning-rate --lr --schedule --warmup --weight-decay --layer-decay --clip --max-tokens --accumulate --gradient-checkpointing --freeze --dropout --class-weights --label-smoothing --augment --average --precision --eval-every --early-stopping --seed --teacher --teacher-cache --temperature --alpha-ce --alpha-task --alpha-cos --alpha-hidden --alpha-attention --output -o --plot --resume --force --device --offline --threads --quiet -q --dry-run --json --stats --help -h'; return
                 fi
             fi
             _distil_paths -f ;;
@@ -174,51 +174,51 @@ _distil() {
         'qa')
             if [[ $options ]]; then
                 case $previous in
-                    --text | --question | --context | --question-column | --context-column | --top-k | --max-answer-length | --no-answer-threshold | --prefix | --input-format | --encoding | --delimiter | --limit | --max-length | --stride | --batch | --max-tokens | --threads | --device | --min-agreement) _distil_free; return ;;
-                    --model | -m) _distil_words 'embed entities mini qa sentiment'; _distil_paths -d; return ;;
+                    --question | --context | --question-column | --context-column | --top-k | --max-answer-length | --no-answer-threshold | --text | --limit | --input-format | --delimiter | --encoding | --prefix | --max-length | --stride | --device | --min-agreement | --batch | --max-tokens | --threads) _distil_free; return ;;
                     --context-file | --squad-predictions | --output | -o | --stats) _distil_paths -f; return ;;
-                    --format) _distil_words 'auto table csv tsv jsonl json parquet'; return ;;
                     --on-error) _distil_words 'keep skip stop'; return ;;
+                    --format) _distil_words 'auto table csv tsv jsonl json parquet'; return ;;
                     --long) _distil_words 'truncate window error'; return ;;
+                    --model | -m) _distil_words 'embed entities mini qa sentiment'; _distil_paths -d; return ;;
                     --precision) _distil_words 'fp32 tf32 bf16 fp16 int8'; return ;;
                 esac
                 if [[ $current == -* ]]; then
-                    _distil_words '--text --model -m --question --context --context-file --question-column --context-column --top-k --max-answer-length --no-answer-threshold --squad-predictions --output -o --format --prefix --force --input-format --encoding --delimiter --no-header --limit --on-error --long --max-length --stride --batch --max-tokens --threads --device --precision --min-agreement --dry-run --stats --json --offline --quiet -q --help -h'; return
+                    _distil_words '--question --context --context-file --question-column --context-column --top-k --max-answer-length --no-answer-threshold --squad-predictions --text --limit --on-error --input-format --no-header --delimiter --encoding --output -o --format --prefix --force --long --max-length --stride --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --quiet -q --dry-run --json --stats --help -h'; return
                 fi
             fi
             _distil_paths -f ;;
         'tag')
             if [[ $options ]]; then
                 case $previous in
-                    --text | --text-column | -c | --prefix | --input-format | --encoding | --delimiter | --limit | --max-length | --stride | --batch | --max-tokens | --threads | --device | --min-agreement) _distil_free; return ;;
-                    --model | -m) _distil_words 'embed entities mini qa sentiment'; _distil_paths -d; return ;;
+                    --text-column | -c | --text | --limit | --input-format | --delimiter | --encoding | --prefix | --max-length | --stride | --device | --min-agreement | --batch | --max-tokens | --threads) _distil_free; return ;;
                     --aggregation) _distil_words 'none simple first average max'; return ;;
+                    --on-error) _distil_words 'keep skip stop'; return ;;
                     --output | -o | --stats) _distil_paths -f; return ;;
                     --format) _distil_words 'auto table csv tsv jsonl json parquet conll'; return ;;
-                    --on-error) _distil_words 'keep skip stop'; return ;;
                     --long) _distil_words 'truncate window error'; return ;;
+                    --model | -m) _distil_words 'embed entities mini qa sentiment'; _distil_paths -d; return ;;
                     --precision) _distil_words 'fp32 tf32 bf16 fp16 int8'; return ;;
                 esac
                 if [[ $current == -* ]]; then
-                    _distil_words '--text --model -m --text-column -c --aggregation --output -o --format --prefix --force --input-format --encoding --delimiter --no-header --limit --on-error --long --max-length --stride --batch --max-tokens --threads --device --precision --min-agreement --dry-run --stats --json --offline --quiet -q --help -h'; return
+                    _distil_words '--text-column -c --aggregation --text --limit --on-error --input-format --no-header --delimiter --encoding --output -o --format --prefix --force --long --max-length --stride --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --quiet -q --dry-run --json --stats --help -h'; return
                 fi
             fi
             _distil_paths -f ;;
         'tokenize')
             if [[ $options ]]; then
                 case $previous in
-                    --text | --text-column | -c | --pair-column | --columns | --max-length | --stride | --vocab-size | --prefix | --input-format | --encoding | --delimiter | --limit) _distil_free; return ;;
+                    --text-column | -c | --pair-column | --columns | --vocab-size | --max-length | --stride | --text | --limit | --input-format | --delimiter | --encoding | --prefix) _distil_free; return ;;
+                    --plot | --vocab | --output | -o) _distil_paths -f; return ;;
+                    --diff) _distil_words 'embed entities mini qa sentiment'; _distil_paths -f; return ;;
                     --model | -m) _distil_words 'embed entities mini qa sentiment'; _distil_paths -d; return ;;
-                    --vocab | --plot | --output | -o) _distil_paths -f; return ;;
                     --engine) _distil_words 'fast wordpiece'; return ;;
                     --long) _distil_words 'truncate window error'; return ;;
                     --truncation) _distil_words 'longest_first only_first only_second'; return ;;
-                    --diff) _distil_words 'embed entities mini qa sentiment'; _distil_paths -f; return ;;
-                    --format) _distil_words 'auto table csv tsv jsonl json parquet'; return ;;
                     --on-error) _distil_words 'keep skip stop'; return ;;
+                    --format) _distil_words 'auto table csv tsv jsonl json parquet'; return ;;
                 esac
                 if [[ $current == -* ]]; then
-                    _distil_words '--text --model -m --vocab --cased --uncased --engine --text-column -c --pair-column --columns --max-length --long --stride --truncation --decode --stats --plot --diff --train --vocab-size --output -o --format --prefix --force --input-format --encoding --delimiter --no-header --limit --on-error --json --offline --quiet -q --help -h'; return
+                    _distil_words '--text-column -c --pair-column --columns --decode --statistics --plot --diff --train --vocab-size --model -m --vocab --cased --uncased --engine --offline --long --max-length --stride --truncation --text --limit --on-error --input-format --no-header --delimiter --encoding --output -o --format --prefix --force --quiet -q --json --help -h'; return
                 fi
             fi
             _distil_paths -f ;;

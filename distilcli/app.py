@@ -15,7 +15,7 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from distilcli import __version__
-from distilcli.commands._declare import as_shown, flags_of
+from distilcli.commands._declare import as_shown, flags_of, spellings_of
 from distilcli.commands._help import Command, overview, program_help
 from distilcli.errors import DistilError, ResourceError, UsageError, settings_spelled
 from distilcli.interrupt import exit_on_signals
@@ -148,7 +148,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             # What is still buffered may meet a closed pipe or a full disk: find out here.
             sys.stdout.flush()
         except BaseException as error:  # noqa: BLE001 - the one place where every error ends
-            return _end(error)
+            return _end(error, given)
         return code if isinstance(code, int) else 0
 
 
@@ -159,7 +159,7 @@ def _open_closed_streams() -> None:
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
 
 
-def _end(error: BaseException) -> int:
+def _end(error: BaseException, given: Sequence[str]) -> int:
     """Say on stderr why the run ends, and return the exit code."""
     if isinstance(error, SystemExit):
         # Typer turns a closed pipe into an exit.
@@ -171,7 +171,7 @@ def _end(error: BaseException) -> int:
     if isinstance(error, BrokenPipeError):
         _discard_stdout()
         return EXIT_PIPE_CLOSED
-    failure = _as_failure(error)
+    failure = _as_failure(error, given)
     if failure is None or os.environ.get("DISTIL_DEBUG") == "1":
         sys.__excepthook__(type(error), error, error.__traceback__)
     if failure is None:
@@ -181,14 +181,18 @@ def _end(error: BaseException) -> int:
     return failure.exit_code
 
 
-def _as_failure(error: BaseException) -> DistilError | None:
+def _as_failure(error: BaseException, given: Sequence[str]) -> DistilError | None:
     """Return the error as one that users see; None if it can only be a bug."""
     if isinstance(error, DistilError):
         return error
     if isinstance(error, typer.TyperException):
         from distilcli.commands._suggest import plain_usage_error  # noqa: PLC0415 - rare
 
-        return UsageError(plain_usage_error(error, PROGRAM))
+        if not given or given[0] not in COMMANDS:
+            return UsageError(plain_usage_error(error, PROGRAM, ("--help", "--version")))
+        spellings = spellings_of(_load(given[0])).values()
+        known = ["--help", *(each for parts in spellings for each in parts)]
+        return UsageError(plain_usage_error(error, f"{PROGRAM} {given[0]}", known))
     if isinstance(error, MemoryError) or _is_allocation_failure(error):
         return ResourceError("out of memory; free some, or use smaller batches")
     if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:

@@ -9,7 +9,7 @@ import pytest
 
 from distilcli import __version__
 from distilcli.app import COMMANDS, app, main
-from distilcli.commands._declare import spellings_of
+from distilcli.commands._declare import as_shown, spellings_of
 
 
 def _loaded(name: str) -> Callable[..., Any]:
@@ -120,3 +120,24 @@ def test_the_module_is_the_command() -> None:
     command = [sys.executable, "-m", "distilcli", "--version"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout == f"distil {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        ("qa --text-column q --pair-column c", "--question-column q --context-column c"),
+        ("qa -c q", "--question-column q"),
+        ("choose --text-column p", "--prompt-column p"),
+        ("choose --question-column=p", "--prompt-column=p"),
+        ("classify --prompt-column a --context-column b", "--text-column a --pair-column b"),
+        ("evaluate m --question-column q --context-column c", "m --text-column q --pair-column c"),
+        ("finetune f --question-column q --context-column c", "f --text-column q --pair-column c"),
+        ("finetune f --token-budget 64", "f --max-tokens 64"),
+        ("bench --json old.json", "--stats old.json"),
+        ("bench --json", "--json"),
+        ("tokenize --stats a.csv", "--statistics a.csv"),
+    ],
+)
+def test_further_spellings_are_understood(words: str, shown: str) -> None:
+    command, *given = words.split()
+    assert as_shown(_loaded(command), given) == shown.split()

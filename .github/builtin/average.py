@@ -1,10 +1,9 @@
-"""Makes one model of several runs of the same shape: the mean of their weights.
+"""Averages the weights of several runs of one architecture.
 
     python .github/builtin/average.py RUN RUN... OUTPUT
 
-Runs that began at the same weights, or one at another's end, lie in one valley of the loss: their
-mean is often better than each, and costs no more to run (Izmailov et al. 2018; Wortsman et al.
-2022).
+Runs that start from the same weights, or from each other, lie in one valley of the loss: their mean
+is often better than each, at the same cost (Izmailov et al. 2018; Wortsman et al. 2022).
 """
 
 import shutil
@@ -22,13 +21,13 @@ from distilcli.model.weights import read_file
 
 
 def average(runs: Sequence[Path], output: Path) -> None:
-    """Write the mean of the `runs` to the folder `output`, with the files of the first of them.
+    """Write the mean of the `runs` to the folder `output`, with the files of the first one.
 
-    Raises `UsageError` for less than two runs or an `output` that is there, `ModelError` for runs
-    that are no models of one shape.
+    Raises `UsageError` for fewer than two runs or an existing `output`, `ModelError` for runs of
+    different architectures.
     """
-    if len(runs) < 2:  # noqa: PLR2004 (a mean of one is that one)
-        raise UsageError("give two runs or more, and the folder to write")
+    if len(runs) < 2:  # noqa: PLR2004
+        raise UsageError("give at least two runs, and the folder to write")
     if output.exists():
         raise UsageError(f"{output}: exists; give another folder")
     first = describe_folder(str(runs[0]), runs[0])
@@ -36,7 +35,9 @@ def average(runs: Sequence[Path], output: Path) -> None:
     for count, run in enumerate(runs[1:], start=2):
         weights = read_file(run / SAFETENSORS_NAME)
         if _shapes(weights) != _shapes(mean):
-            raise ModelError(f"{run}: is of another shape than {runs[0]}; take runs of one model")
+            raise ModelError(
+                f"{run}: has another architecture than {runs[0]}; use runs of one model"
+            )
         for name, weight in weights.items():
             mean[name].lerp_(weight, 1 / count)
     output.mkdir(parents=True)

@@ -1,9 +1,9 @@
-"""Makes the files that the built-in models mini and embed learn from.
+"""Makes the training data of the built-in models mini and embed.
 
     python .github/builtin/embed_data.py SOURCES FOLDER
 
-SOURCES holds the folders that the cards of the models name. FOLDER gets `texts.csv` (sentences of
-many kinds, without labels, for a teacher), and `pairs.csv` and `valid.csv` (the train and dev
+SOURCES holds the data listed in the cards of the models. The script writes to FOLDER `texts.csv`
+(sentences without labels, for distillation), and `pairs.csv` and `valid.csv` (the train and dev
 pairs of the STS benchmark with their scores). No text of a validation set is in `texts.csv`.
 """
 
@@ -17,13 +17,13 @@ from pathlib import Path
 import pandas as pd
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
-_LEAST_WORDS, _MOST_WORDS = 3, 64
-_MOST_OF_A_SOURCE = 16_000
+_MIN_WORDS, _MAX_WORDS = 3, 64
+_MAX_PER_SOURCE = 16_000
 _SEED = 0
 
 
 def main(sources: Path, folder: Path) -> None:
-    """Write the files and print how many texts each source gave."""
+    """Write the files and print the number of texts per source."""
     folder.mkdir(parents=True, exist_ok=True)
     pairs, valid = _pairs(sources, "train"), _pairs(sources, "dev")
     pairs.to_csv(folder / "pairs.csv", index=False)
@@ -46,7 +46,7 @@ def main(sources: Path, folder: Path) -> None:
     for name, part in parts.items():
         kept = pd.Series(part).drop_duplicates()
         kept = kept[kept.map(_is_usable) & ~kept.map(_letters).isin(known)]
-        kept = kept.sample(min(len(kept), _MOST_OF_A_SOURCE), random_state=_SEED)
+        kept = kept.sample(min(len(kept), _MAX_PER_SOURCE), random_state=_SEED)
         texts += kept.tolist()
         sys.stdout.write(f"{name}: {len(kept)} texts\n")
     pd.DataFrame({"text": texts}).to_csv(folder / "texts.csv", index=False)
@@ -75,7 +75,7 @@ def _table(path: Path, column: str | int) -> list[str]:
 
 
 def _squad(path: Path) -> Iterator[str]:
-    """Yield every fourth question, and one context's sentences in four."""
+    """Yield the questions and the context's sentences of every fourth paragraph."""
     for article in json.loads(path.read_text(encoding="utf-8"))["data"]:
         for paragraph in article["paragraphs"][::4]:
             yield from _SENTENCE_END.split(paragraph["context"])
@@ -88,7 +88,7 @@ def _questions(path: Path) -> list[str]:
 
 
 def _is_usable(text: str) -> bool:
-    return _LEAST_WORDS <= len(text.split()) <= _MOST_WORDS
+    return _MIN_WORDS <= len(text.split()) <= _MAX_WORDS
 
 
 def _letters(text: str) -> str:

@@ -1,12 +1,12 @@
-"""Makes the training and validation files of the built-in sentiment model from its sources.
+"""Makes the training and validation data of the built-in sentiment model.
 
     python .github/builtin/sentiment_data.py SOURCES FOLDER
 
 SOURCES holds `sst2/` (SST-2 train and dev) and `reviews/` (sentence polarity, movie reviews,
-pros and cons, rated movie and Amazon snippets); the card of the model says where they come from.
-FOLDER gets `train.csv`, `sentences.csv` (those rows of it that are whole sentences) and
-`valid.csv`, columns `text` and `label`, ready for `distil finetune`. No validation sentence,
-spelled any way, is left in the training files.
+pros and cons, rated movie and Amazon snippets); the card of the model lists them. The script
+writes to FOLDER `train.csv`, `sentences.csv` (its whole sentences) and `valid.csv`, with columns
+`text` and `label`, ready for `distil finetune`. No validation sentence, however it is spelled, is
+in the training data.
 """
 
 import csv
@@ -16,17 +16,17 @@ from pathlib import Path
 
 import pandas as pd
 
-# A mean human rating (-4 to 4) nearer to zero than this says neither yes nor no.
+# Mean human ratings (-4 to 4) nearer to zero than this are neutral.
 _CLEAR_RATING = 0.5
 _PROS_CONS_ROWS = 10_000
-_LONG_REVIEWS = 1_000  # half of them; the other half measures the model on long texts
+_LONG_REVIEWS = 1_000  # half of them; the other half is for evaluation on long texts
 _VERDICT_WORDS = 90
 _SENTENCE_WORDS = 5
 _SEED = 0
 
 
 def main(sources: Path, folder: Path) -> None:
-    """Write both files and print how many rows each source gave."""
+    """Write the files and print the number of rows per source."""
     folder.mkdir(parents=True, exist_ok=True)
     valid = _sst2(sources / "sst2" / "dev.tsv")
     reviews = sources / "reviews"
@@ -44,7 +44,7 @@ def main(sources: Path, folder: Path) -> None:
     for name, part in parts.items():
         known = part["text"].map(_letters).isin(held_out)
         parts[name] = part.loc[~known, ["text", "label"]]
-        sys.stdout.write(f"{name}: {len(parts[name])} rows, {known.sum()} left out\n")
+        sys.stdout.write(f"{name}: {len(parts[name])} rows, {known.sum()} excluded\n")
     train = pd.concat(parts.values())
     train.to_csv(folder / "train.csv", index=False)
     train[_is_sentence(train["text"])].to_csv(folder / "sentences.csv", index=False)
@@ -52,7 +52,7 @@ def main(sources: Path, folder: Path) -> None:
 
 
 def _is_sentence(texts: pd.Series) -> pd.Series:
-    """Tell whole sentences from SST-2's phrases by their length and how they end."""
+    """Tell whole sentences from SST-2's phrases by length and punctuation."""
     long_enough = texts.map(lambda text: len(text.split())) >= _SENTENCE_WORDS
     return long_enough & texts.str.strip().str.endswith((".", "!", "?"))
 
@@ -76,7 +76,7 @@ def _rated(path: Path) -> pd.DataFrame:
 
 
 def _verdicts(path: Path) -> pd.DataFrame:
-    """Take the end of long reviews, where the verdict stands."""
+    """Take the ends of long reviews, which hold the verdict."""
     frame = pd.read_json(path, lines=True).sample(_LONG_REVIEWS, random_state=_SEED)
     ends = frame["text"].map(lambda text: " ".join(text.split()[-_VERDICT_WORDS:]))
     return _labelled_texts(ends, frame["label"])

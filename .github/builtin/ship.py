@@ -1,10 +1,10 @@
-"""Makes a built-in model of a finished run: packed, its token table shared with the others.
+"""Turns a finished run into a built-in model: packed, with the shared token table.
 
     python .github/builtin/ship.py RUN NAME
 
-The run must have kept the token table frozen (`--freeze embeddings`), because every built-in
-model reads the same one: `distilcli/builtin/shared/` holds it with the tokenizer, a folder
-`distilcli/builtin/NAME/` the rest of the weights, the configuration, and the recipe of an embedder.
+The token table must have been frozen (`--freeze embeddings`), because all built-in models share
+one: `distilcli/builtin/shared/` holds it and the tokenizer, `distilcli/builtin/NAME/` the other
+weights, the configuration and, for an embedder, its modules.
 """
 
 import json
@@ -32,7 +32,7 @@ _TABLE = f"{PREFIX}embeddings.word_embeddings"
 def ship(run: Path, name: str, *, root: Path = BUILTIN_ROOT) -> None:
     """Write the model in `run` as the built-in `name` under `root`.
 
-    Raises `ModelError` if its token table is not the one that the other built-ins share.
+    Raises `ModelError` if its token table is not that of the other built-in models.
     """
     files = describe_folder(str(run), run)
     packed = pack(read_weights(files))
@@ -60,7 +60,7 @@ def _require_same(table: dict[str, Tensor], shared: dict[str, Tensor], run: Path
     if not same:
         raise ModelError(
             f"{run}: its token table is not the shared one; train with --freeze embeddings from "
-            "the same start as the other built-in models"
+            "the initial model of the other built-in models"
         )
 
 

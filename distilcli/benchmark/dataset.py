@@ -20,6 +20,7 @@ from distilcli.benchmark.stages import Stages, TimedRows, TimedSink, TimedTask
 from distilcli.checkpoint.locate import locate
 from distilcli.engine.workers import workers_on
 from distilcli.errors import HeadError, InputError, ResourceError, UsageError
+from distilcli.model.hardware import available_cores
 from distilcli.model.heads import SequenceClassifier
 from distilcli.model.precision import Precision
 from distilcli.model.saving import save_model, tokenizer_files
@@ -31,7 +32,7 @@ from distilcli.stats import RunStats
 from distilcli.tasks.classify import ClassificationColumns
 from distilcli.tasks.embed import EmbeddingColumns
 from distilcli.tasks.files import run_files, text_from, texts_from
-from distilcli.tasks.settings import BatchOptions, available_cores
+from distilcli.tasks.settings import BatchOptions
 
 _TOKENIZER = "sentiment"  # uncased English, as the shapes' vocabulary
 _WRITTEN_AS = {"csv": "csv", "tsv": "tsv", "txt": "tsv"}

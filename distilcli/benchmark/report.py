@@ -1,6 +1,5 @@
 """A whole benchmark: results, ratios, the best settings, and the machine they are from."""
 
-import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -8,11 +7,9 @@ from typing import Any
 
 import torch
 
-from distilcli import __version__
 from distilcli.benchmark.comparison import Comparison
 from distilcli.benchmark.result import Result, Setting
-from distilcli.model.hardware import cpu_flags, cpu_name, device_name
-from distilcli.tasks.settings import available_cores
+from distilcli.model.hardware import read_machine
 
 FORMAT = "distil bench"
 DATASET_FORMAT = "distil bench dataset"
@@ -22,16 +19,17 @@ _OF_MACHINE = ("cpu", "gpu", "torch", "date")
 
 def describe_machine(device: torch.device, *, threads: int) -> dict[str, Any]:
     """Say what figures depend on beside the setting, as plain JSON values."""
+    machine = read_machine(device)
     return {
-        "cpu": cpu_name(),
-        "cpu_flags": list(cpu_flags()),
-        "cores": available_cores(),
+        "cpu": machine.cpu,
+        "cpu_flags": list(machine.cpu_flags),
+        "cores": machine.cores,
         "threads": threads,
         "device": str(device),
-        "gpu": device_name(device) if device.type != "cpu" else None,
-        "torch": torch.__version__,
-        "distil": __version__,
-        "python": platform.python_version(),
+        "gpu": machine.device if device.type != "cpu" else None,
+        "torch": machine.torch,
+        "distil": machine.distil,
+        "python": machine.python,
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
     }
 

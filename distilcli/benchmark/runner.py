@@ -18,8 +18,9 @@ from distilcli.benchmark.result import Result, Setting, latency_figures
 from distilcli.engine.batching import Piece
 from distilcli.engine.workers import workers_on
 from distilcli.errors import ResourceError
+from distilcli.model.hardware import available_cores
 from distilcli.model.precision import Precision
-from distilcli.tasks.settings import BatchOptions, available_cores
+from distilcli.tasks.settings import BatchOptions
 
 Say = Callable[[str], None]
 

@@ -69,6 +69,7 @@ class FileOptions:
         self.report.check(output=self.out.output)
         source = self.rows.open(text_column, given=given)
         self.report.check(source.paths)
+        self.long.settings()
         if self.compute.model or "model" in self.given:
             self.compute.check(self.command)
         return source

@@ -1,302 +1,241 @@
-"""What `distil finetune` is told of rows, of learning, and of the run itself."""
+"""The options of `distil finetune`; those that change what is learned are in `training.options`."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
 
-import typer
-
-from distilcli.commands import _option_groups as options
-from distilcli.commands._declare import listed
-from distilcli.errors import UsageError
-
-if TYPE_CHECKING:
-    from distilcli.gold.columns import Columns
-    from distilcli.rows import RowSource
-    from distilcli.training.options import TrainingOptions
-    from distilcli.training.settings import LessonOptions
+from distilcli.commands import _option_groups as shared
+from distilcli.commands._declare import Also, argument, opt
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class RowsToLearn:
-    """Which rows are learned, and where in them what is."""
+class TrainingRows:
+    """Which rows are read, and which of their columns."""
+
+    topic: ClassVar[str] = "Input"
 
     files: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="FILES...", help="Rows to learn from, in any format that classify reads."
-        ),
+        list[str], argument("Training rows, in any format that classify reads.", "FILES...")
     ]
-    valid: Annotated[
-        list[str] | None,
-        typer.Option("--valid", metavar="FILE", help="Rows to validate on (several times: more)."),
-    ] = None
+    valid: Annotated[list[str] | None, opt("Validation rows.", metavar="FILE")] = None
     valid_split: Annotated[
         float | None,
-        typer.Option(
-            "--valid-split",
-            min=0.001,
-            max=0.9,
-            help="Without --valid: the share of each label's rows set aside (0.1).",
-        ),
+        opt("Without --valid: share of the rows set aside (default: 0.1).", min=0.001, max=0.9),
     ] = None
-    text_column: options.TextColumnOption = None
-    pair_column: options.PairColumnOption = None
+    text_column: shared.TextColumnOption = None
+    pair_column: shared.PairColumnOption = None
     label_column: Annotated[
         str | None,
-        typer.Option(
-            "--label-column",
+        opt(
+            "Column with the label, number or answer; for embed, with the similarity (without "
+            "one, pairs are texts that belong together).",
             metavar="NAME",
-            help="The column with the label, number or answer; embed without one, and without a "
-            "column score or similarity, takes all pairs for texts that belong together.",
         ),
     ] = None
     label_separator: Annotated[
         str | None,
-        typer.Option(
-            "--label-separator",
-            metavar="SIGN",
-            help="What stands between the labels of a cell in multilabel (a comma).",
+        opt(
+            "Separator of the labels in a cell, for multilabel (default: a comma).", metavar="CHAR"
         ),
     ] = None
-    options_column: Annotated[
-        str | None,
-        typer.Option(
-            "--options-column",
-            metavar="NAME",
-            help="For choose: the column with a list of options, in CSV as JSON (options).",
-        ),
+    options_column: shared.OptionsColumnOption = None
+    option_columns: shared.OptionColumnsOption = None
+    input_format: shared.InputFormatOption = None
+    encoding: shared.EncodingOption = "utf-8"
+    delimiter: shared.DelimiterOption = None
+    no_header: shared.NoHeaderOption = False
+    limit: Annotated[
+        int | None, opt("Read only the first N rows, and the first N of --valid.", min=0)
     ] = None
-    option_columns: Annotated[
-        str | None,
-        typer.Option(
-            "--option-columns",
-            metavar="NAMES",
-            help="For choose: the columns with an option each, with commas between them.",
-        ),
-    ] = None
-    input_format: options.InputFormatOption = None
-    encoding: options.EncodingOption = "utf-8"
-    delimiter: options.DelimiterOption = None
-    no_header: options.NoHeaderOption = False
-    limit: options.LimitOption = None
-
-    def check(self) -> None:
-        """Raise `UsageError` for options that do not go together."""
-        if self.valid and self.valid_split is not None:
-            raise UsageError(
-                "--valid gives rows to validate on, --valid-split sets some aside; take one"
-            )
-
-    @property
-    def columns(self) -> "Columns":
-        """Where in a row stands what is learned from."""
-        from distilcli.gold.columns import Columns
-
-        return Columns(
-            text_column=self.text_column,
-            pair_column=self.pair_column,
-            label_column=self.label_column,
-            options_column=self.options_column,
-            option_columns=tuple(listed(self.option_columns)),
-            label_separator=self.label_separator,
-        )
-
-    @property
-    def names(self) -> tuple[list[str], list[str]]:
-        """The files to learn from, and those to validate on: the same where some are set aside."""
-        return self.files, self.valid or self.files
-
-    def open(self) -> "tuple[RowSource, RowSource | None]":
-        """Open the rows to learn from and those to validate on, None where some are set aside."""
-        return self._open(self.files), self._open(self.valid) if self.valid else None
-
-    def _open(self, paths: list[str]) -> "RowSource":
-        from distilcli.rows import open_rows
-
-        return open_rows(
-            paths,
-            input_format=self.input_format,
-            text_column=self.text_column,
-            encoding=self.encoding,
-            delimiter=self.delimiter,
-            no_header=self.no_header,
-            limit=self.limit,
-        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class LearningOptions:
-    """How it is learned; the fields are those of `TrainingOptions` and `LessonOptions`."""
+class InitialModel:
+    """The model to start from, and how its architecture is changed first."""
 
-    epochs: Annotated[int, typer.Option("--epochs", min=1, help="Passes over the rows.")] = 3
+    topic: ClassVar[str] = "Model"
+
+    model: Annotated[
+        str | None,
+        opt(
+            "Initial model: a folder, hub id or built-in (default: the built-in mini, or half of "
+            "the teacher's layers).",
+            "--model",
+            "-m",
+            metavar="MODEL",
+        ),
+    ] = None
+    fold: Annotated[bool, opt("Turn a BERT into a DistilBERT, without token types and pooler.")] = (
+        False
+    )
+    student_layers: Annotated[
+        str | None,
+        opt("Keep only these layers of the model or teacher: 0,2,4,7,9,11.", metavar="LAYERS"),
+    ] = None
+    student: Annotated[
+        str | None,
+        opt("Start from random weights of these sizes: dim=256,n_layers=4.", metavar="SIZES"),
+    ] = None
+    positions: Annotated[
+        int | None, opt("Resize the model to this maximum number of tokens.", min=8)
+    ] = None
+    position_growth: Annotated[
+        Literal["copy", "interpolate"] | None,
+        opt("How to fill new positions: copy the learned ones (default) or interpolate."),
+    ] = None
+    prune_heads: Annotated[
+        list[str] | None,
+        opt("Attention heads to remove, such as 0:1,3.", metavar="LAYER:HEADS"),
+    ] = None
+    max_length: shared.MaxLengthOption = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Learning:
+    """How the model learns; the defaults are those of `training.options`."""
+
+    topic: ClassVar[str] = "Training"
+
+    epochs: Annotated[int, opt("Passes over the training rows.", min=1)] = 3
     learning_rate: Annotated[
         float | None,
-        typer.Option(
+        opt(
+            "Peak learning rate (default: 5e-5 for a model 768 wide, 2e-4 for 384).",
             "--learning-rate",
             "--lr",
             min=0,
-            help="The peak rate of AdamW; left out: 5e-5 for a model 768 wide, 2e-4 for 384.",
         ),
     ] = None
     schedule: Annotated[
-        Literal["linear", "cosine"],
-        typer.Option("--schedule", help="How the rate falls after the warm-up."),
+        Literal["linear", "cosine"], opt("Decay of the learning rate after the warm-up.")
     ] = "linear"
-    warmup: Annotated[
-        float, typer.Option("--warmup", min=0, max=1, help="The share of steps that warm up.")
-    ] = 0.06
-    weight_decay: Annotated[
-        float, typer.Option("--weight-decay", min=0, help="Not on norms and biases.")
-    ] = 0.01
+    warmup: Annotated[float, opt("Share of the steps that warm up.", min=0, max=1)] = 0.06
+    weight_decay: Annotated[float, opt("Weight decay, except for norms and biases.", min=0)] = 0.01
     layer_decay: Annotated[
-        float,
-        typer.Option(
-            "--layer-decay", min=0.1, max=1, help="Each block learns at this times the one above."
-        ),
+        float, opt("Learning-rate factor per layer, from top to bottom.", min=0.1, max=1)
     ] = 1.0
-    clip: Annotated[
-        float, typer.Option("--clip", min=0.001, help="The largest norm of the gradients.")
-    ] = 1.0
+    clip: Annotated[float, opt("Maximum norm of the gradients.", min=0.001)] = 1.0
     token_budget: Annotated[
-        int, typer.Option("--token-budget", min=8, help="Tokens in a batch, padding included.")
+        int,
+        opt("Maximum tokens per batch, padding included.", "--max-tokens", topic="Speed", min=8),
+        Also("--token-budget"),
     ] = 1_024
-    accumulate: Annotated[
-        int, typer.Option("--accumulate", min=1, help="Batches whose gradients make one step.")
-    ] = 1
+    accumulate: Annotated[int, opt("Batches per optimizer step.", min=1)] = 1
     gradient_checkpointing: Annotated[
-        bool,
-        typer.Option(
-            "--gradient-checkpointing", help="Less memory for a second forward pass of each block."
-        ),
+        bool, opt("Save memory by recomputing each block in the backward pass.")
     ] = False
     freeze: Annotated[
         str,
-        typer.Option(
-            "--freeze",
+        opt(
+            "Part not to train: nothing, embeddings (the token table), N (the lowest N layers) or "
+            "encoder, which leaves the head.",
             metavar="WHAT",
-            help="What does not learn: nothing, embeddings (the token table), a number of layers "
-            "from below, or encoder (all but the head).",
         ),
     ] = "nothing"
     dropout: Annotated[
         float | None,
-        typer.Option(
-            "--dropout",
-            min=0,
-            max=0.9,
-            help="The rate while it learns, instead of the model's own; 0 suits a short run.",
-        ),
+        opt("Dropout rate (default: the model's own; 0 suits short runs).", min=0, max=0.9),
     ] = None
-    class_weights: Annotated[
-        Literal["balanced"] | None,
-        typer.Option(
-            "--class-weights", help="balanced: rows of rare labels count more, in proportion."
-        ),
-    ] = None
+    class_weights: Annotated[Literal["balanced"] | None, opt("Weight labels by their rarity.")] = (
+        None
+    )
     label_smoothing: Annotated[
-        float,
-        typer.Option(
-            "--label-smoothing", min=0, max=0.9, help="The share of a label spread over all."
-        ),
+        float, opt("Share of a label that is spread over all labels.", min=0, max=0.9)
     ] = 0.0
     augment: Annotated[
         float,
-        typer.Option(
-            "--augment",
-            min=0,
-            max=0.9,
-            help="In each epoch each word of a text is left out with this probability (one stays), "
-            "and each then changes places with the next one with it.",
-        ),
+        opt("Probability to drop each word, and to swap it with the next.", min=0, max=0.9),
     ] = 0.0
     average: Annotated[
         float,
-        typer.Option(
-            "--average",
-            min=0,
-            max=0.99999,
-            help="Decay of a moving average of the weights; 0: off.",
-        ),
+        opt("Decay of a moving average of the weights; 0: off.", min=0, max=0.99999),
     ] = 0.0
     precision: Annotated[
-        Literal["auto", "fp32", "bf16"],
-        typer.Option("--precision", help="auto: bf16 autocast where it is faster here."),
+        Literal["auto", "fp32", "bf16"], opt("auto: bf16 autocast where it is faster.")
     ] = "auto"
     evaluate_every: Annotated[
         int | None,
-        typer.Option("--eval-every", min=1, help="Steps between evaluations; else each epoch."),
+        opt("Steps between evaluations (default: one per epoch).", "--eval-every", min=1),
     ] = None
     early_stopping: Annotated[
-        int | None,
-        typer.Option(
-            "--early-stopping", min=1, help="Stop after so many evaluations without a better one."
-        ),
+        int | None, opt("Stop after N evaluations without improvement.", min=1)
     ] = None
-    seed: Annotated[
-        int, typer.Option("--seed", min=0, max=2**32 - 1, help="Of all that is random.")
-    ] = 0
-
-    def lesson_options(self) -> "LessonOptions":
-        """Return what concerns the rows."""
-        from distilcli.training.settings import LessonOptions
-
-        return LessonOptions(**self._of(LessonOptions))
-
-    def training_options(self) -> "TrainingOptions":
-        """Return what concerns the steps."""
-        from distilcli.training.options import TrainingOptions
-
-        return TrainingOptions(**self._of(TrainingOptions))
-
-    def _of(self, kind: type) -> dict[str, Any]:
-        return {field.name: getattr(self, field.name) for field in fields(kind)}
+    seed: Annotated[int, opt("Random seed.", min=0, max=2**32 - 1)] = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class RunPlace:
-    """Where the run goes, and how it is told."""
+class Teacher:
+    """The model that the student learns from beside the rows, and the weights of the loss."""
 
-    output: Annotated[
-        str, typer.Option("--output", "-o", metavar="DIR", help="The folder of the run.")
-    ]
-    plot: Annotated[
+    topic: ClassVar[str] = "Distillation"
+
+    teacher: Annotated[
         str | None,
-        typer.Option(
-            "--plot",
-            metavar="FILE",
-            help="Draw loss, scores, confusion and reliability, as .png or .svg (extra: plot).",
+        opt(
+            "Also learn from a bigger BERT or DistilBERT trained for the task; rows then need no "
+            "labels.",
+            metavar="MODEL",
         ),
     ] = None
-    dry_run: Annotated[
-        bool,
-        typer.Option(
-            "--dry-run", help="Check the rows, count steps, expect time and memory; no run."
+    teacher_cache: Annotated[
+        str | None,
+        opt("Keep the teacher's outputs in DIR for further runs.", metavar="DIR"),
+    ] = None
+    temperature: Annotated[
+        float | None, opt("Temperature of the teacher's soft labels (default: 2).")
+    ] = None
+    alpha_ce: Annotated[float | None, opt("Weight of the teacher's soft labels (default: 5).")] = (
+        None
+    )
+    alpha_task: Annotated[float | None, opt("Weight of the rows' own labels (default: 2).")] = None
+    alpha_cos: Annotated[
+        float | None, opt("Weight of the cosine of the last hidden states (default: 1).")
+    ] = None
+    alpha_hidden: Annotated[
+        float | None, opt("Weight of the error of all hidden states (default: 0).")
+    ] = None
+    alpha_attention: Annotated[
+        float | None, opt("Weight of the error of the attention (default: 0).")
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunOutput:
+    """Where the run goes, where it computes, and what is reported."""
+
+    topic: ClassVar[str] = "Output"
+
+    output: Annotated[str, opt("The folder of the run.", "--output", "-o", metavar="DIR")]
+    plot: Annotated[
+        str | None,
+        opt(
+            "Draw loss, scores, confusion and reliability, as .png or .svg (extra: plot).",
+            metavar="FILE",
         ),
-    ] = False
-    threads: options.ThreadsOption = None
-    device: options.DeviceOption = "auto"
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with an interrupted run, as if unbroken.")
-    ] = False
-    force: options.ForceOption = False
-    stats_file: options.StatsOption = None
-    json_summary: options.JsonOption = False
-    offline: options.OfflineOption = False
-    quiet: options.QuietOption = False
+    ] = None
+    resume: Annotated[bool, opt("Continue an interrupted run.")] = False
+    force: shared.ForceOption = False
+    device: shared.DeviceOption = "auto"
+    offline: shared.OfflineOption = False
+    threads: shared.ThreadsOption = None
 
-    @property
-    def report(self) -> options.Report:
-        """How the summary is given."""
-        return options.Report(
-            quiet=self.quiet, json_summary=self.json_summary, stats_file=self.stats_file
-        )
+    def check(self, report: shared.Report) -> None:
+        """Raise `UsageError` for files or folders that may not be written."""
+        from distilcli.tokenizer.plot import check_plot
+        from distilcli.training.run_files import check_folder
 
-    def check(self) -> None:
-        """Raise `UsageError` for options that do not go together, or a place that is taken."""
-        if self.resume and self.force:
-            raise UsageError("--resume goes on with a run, --force replaces it; give one of them")
-        self.report.check()
+        if not report.dry_run:
+            check_folder(Path(self.output), resume=self.resume, force=self.force)
         if self.plot is not None:
-            from distilcli.tokenizer.plot import check_plot
-
             check_plot(self.plot, force=self.force or self.resume, made=self.output)
+
+
+def changed(*groups: object) -> Mapping[str, Any]:
+    """Return the options that differ from their defaults."""
+    return {
+        field.name: value
+        for group in groups
+        for field in fields(group)  # type: ignore[arg-type]
+        if (value := getattr(group, field.name)) != field.default and value != []
+    }

@@ -168,12 +168,12 @@ Usage: distil COMMAND [ARGUMENTS]
 Start with one of these; the built-in models need no download:
   distil classify reviews.csv               label every row (sentiment)
   distil classify --text "I loved it"       or a text
-  distil tag news.txt                       find people, places and companies
+  distil tag news.txt                       find people, places, companies
   distil qa questions.csv                   answer questions from their contexts
   distil embed docs.csv -o docs.npy         turn texts into vectors
   distil embed --search "late" --index docs.npy
                                             and search them
-  distil finetune rows.csv -o my-model      train your own model on labelled rows
+  distil finetune rows.csv -o my-model      train your own on labelled rows
   distil evaluate my-model test.csv         and measure it
 
 Files may be CSV, TSV, JSONL, text and more, or - for standard input.

@@ -60,7 +60,6 @@ DelimiterOption = Annotated[str | None, opt("CSV delimiter (default: detected)."
 NoHeaderOption = Annotated[
     bool, opt("The first line is data; the columns are named 1, 2, 3 and so on.")
 ]
-LimitOption = Annotated[int | None, opt("Read only the first N rows.", min=0)]
 ForceOption = Annotated[bool, opt("Overwrite existing files.", topic="Output")]
 MaxLengthOption = Annotated[
     int | None,
@@ -73,13 +72,6 @@ DeviceOption = Annotated[
 StrideOption = Annotated[
     int | None,
     opt("Tokens that adjacent windows share (default: 128).", topic="Long texts", min=0),
-]
-StatsOption = Annotated[
-    str | None,
-    opt("Write the summary as JSON to FILE.", "--stats", topic="Report", metavar="FILE"),
-]
-JsonOption = Annotated[
-    bool, opt("Print the summary to stderr as one line of JSON.", "--json", topic="Report")
 ]
 
 
@@ -119,7 +111,7 @@ class RowsIn:
     texts: Annotated[
         list[str] | None, opt("A text instead of files.", "--text", metavar="TEXT")
     ] = None
-    limit: LimitOption = None
+    limit: Annotated[int | None, opt("Read only the first N rows.", min=0)] = None
     on_error: Annotated[
         Literal["keep", "skip", "stop"],
         opt("Unusable rows: keep them with an error column, skip them, or stop."),
@@ -316,8 +308,13 @@ class Report:
     dry_run: Annotated[
         bool, opt("Count rows and tokens and estimate time and memory; run nothing.")
     ] = False
-    json_summary: JsonOption = False
-    stats_file: StatsOption = None
+    json_summary: Annotated[
+        bool, opt("Print the summary to stderr as one line of JSON.", "--json", topic="Report")
+    ] = False
+    stats_file: Annotated[
+        str | None,
+        opt("Write the summary as JSON to FILE.", "--stats", topic="Report", metavar="FILE"),
+    ] = None
 
     @property
     def console(self) -> Console:

@@ -1,6 +1,7 @@
-"""Unknown commands and options: which one was probably meant."""
+"""What is said of a command line that cannot be read: plain words, and what was probably meant."""
 
 import difflib
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -56,15 +57,36 @@ def refuse_unknown(word: str, commands: Iterable[str]) -> None:
     raise UsageError(f"no command {word!r}; {hint}")
 
 
-def plain_usage_error(error: Any, program: str) -> str:
-    """Return what Typer says of a command line, as one plain sentence with the way out."""
-    context: Any = getattr(error, "ctx", None)
-    path = context.command_path if context else program
-    unknown = getattr(error, "option_name", None)
-    if unknown is not None and "No such option" in str(getattr(error, "message", "")):
-        known = [each for parameter in context.command.params for each in parameter.opts]
-        near = _nearest(unknown, known, _OPTIONS)
-        hint = f"did you mean {near}?" if near else f"see '{path} --help'"
-        return f"{path} has no option {unknown}; {hint}"
-    message = error.format_message().replace("Value error, ", "").rstrip(".")
-    return f"{message}; see '{path} --help'"
+_PLAIN = (
+    (r"Input should be a valid integer.*", "is not a whole number"),
+    (r"Input should be a valid number.*", "is not a number"),
+    (r"Input should be greater than or equal to (.*)", r"must be at least \1"),
+    (r"Input should be less than or equal to (.*)", r"must be at most \1"),
+    (r"Input should be greater than (.*)", r"must be above \1"),
+)
+
+
+def plain_usage_error(error: Any, path: str, known: Iterable[str]) -> str:
+    """Return what Typer says of a command line, in plain words and with the way out.
+
+    `path` is the command, such as `distil tag`, and `known` are its options.
+    """
+    message = " ".join(error.format_message().replace("Value error, ", "").split()).rstrip(".")
+    see = f"see '{path} --help'"
+    option = getattr(error, "option_name", None)
+    if option is not None and "requires" not in message:
+        near = _nearest(option, known, _OPTIONS)
+        return f"{path} has no option {option}; {f'did you mean {near}?' if near else see}"
+    if found := re.fullmatch(r"Invalid value for '([^']+)'[^:]*: (.*)", message):
+        name, fault = found.groups()
+        for pattern, plain in _PLAIN:
+            fault = re.sub(pattern, plain, fault)
+        message = f"{name}: {fault}" if fault.startswith("'") else f"{name} {fault}"
+    elif found := re.fullmatch(r"Missing \w+ '([^']+)'.*?(?:Choose from: (.*))?", message):
+        choices = f"; choose from {found[2]}" if found[2] else ""
+        message = f"{found[1].rstrip('.')} is missing{choices}"
+    elif found := re.fullmatch(r"Got unexpected extra argument.*\((.*)\)", message):
+        message = f"unexpected argument {found[1]}"
+    elif found := re.fullmatch(r"Option '([^']+)' requires an argument", message):
+        message = f"{found[1]} needs a value"
+    return f"{message}; {see}"

@@ -71,7 +71,9 @@ def bench(
         given.refuse(["fail_over"], "is for `compare`; name an older benchmark")
     stats = report.stats_file
     if stats == "-" and table_format not in {"auto", "json"}:
-        raise UsageError(f"`stats_file` - and `table_format` {table_format} differ; give one")
+        raise UsageError(
+            f"`stats_file` - and `table_format` {table_format} do not go together; give one"
+        )
     report.check([each for each in (measurement.dataset, gates.compare) if each is not None])
     console = report.console
     shown: TableFormat = "json" if stats == "-" else table_format

@@ -43,7 +43,7 @@ def choose(
     whole option, and their logits are averaged by length.
 
     Examples:
-      distil choose -m MODEL --prompt "He took it and" --option "ran." --option "ate."
+      distil choose -m MODEL --prompt "He took it and" --option ran --option ate
       distil choose problems.jsonl -m MODEL
       distil choose swag.csv -m MODEL --option-columns ending0,ending1,ending2
     """
@@ -89,7 +89,7 @@ def _checked(same_options: list[str] | None) -> list[str] | None:
     if same_options and len(same_options) == 1:
         raise UsageError("there is only one `same_options`; give at least two to choose from")
     if same_options and not all(option.strip() for option in same_options):
-        raise UsageError("a `same_options` is empty; leave it out or write it")
+        raise UsageError("an `same_options` is empty; leave it out or write it")
     return same_options
 
 

@@ -1,17 +1,20 @@
-"""`distil finetune`: a model of your own from rows with labels."""
+"""`distil finetune`: train a model on labelled rows."""
 
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
-from distilcli.commands._declare import options
+from distilcli.commands._declare import opt, options
 from distilcli.commands._file_run import write_report
-from distilcli.commands._finetune_options import LearningOptions, RowsToLearn, RunPlace
-from distilcli.commands._start_options import StartOptions, TeacherOptions
-from distilcli.console import Console
+from distilcli.commands._finetune_options import (
+    InitialModel,
+    Learning,
+    RunOutput,
+    Teacher,
+    TrainingRows,
+    changed,
+)
+from distilcli.commands._option_groups import Report
 from distilcli.tasks.spec import TaskName
 
 _HOW_TO_BEGIN = {"--resume", "--force"}
@@ -19,50 +22,38 @@ _HOW_TO_BEGIN = {"--resume", "--force"}
 
 @options(topic="Task")
 def finetune(
-    rows: RowsToLearn,
-    start: StartOptions,
-    learning: LearningOptions,
-    teacher: TeacherOptions,
-    place: RunPlace,
+    rows: TrainingRows,
+    start: InitialModel,
+    learning: Learning,
+    teacher: Teacher,
+    run_output: RunOutput,
+    report: Report,
     *,
-    task: Annotated[
-        TaskName,
-        typer.Option("--task", help="What the model learns to do."),
-    ] = "classify",
+    task: Annotated[TaskName, opt("What the model learns to do.")] = "classify",
 ) -> None:
-    """Train a model on rows of your own, and keep the best on the rows to validate on.
+    """Train a model on your rows, and keep the best one by its score on the validation rows.
 
-    The folder holds the model, ready for the command of the task (classify, tag, qa, fill, embed,
-    choose) and for transformers, with its card, every setting (config.toml) and what was measured
-    (metrics.jsonl, summary.json). Ctrl-C saves first; --resume goes on to the same weights as an
-    unbroken run. --freeze encoder reads each text once, for tasks of whole texts, and learns the
-    head in seconds. With --teacher the model learns from a bigger one as well.
+    The folder holds the model, ready for the command of its task (classify, tag, qa, fill, embed,
+    choose) and for transformers, with a model card, all settings (config.toml) and the metrics
+    (metrics.jsonl, summary.json). Ctrl-C saves the run; --resume continues it to the same weights
+    as an uninterrupted run. --freeze encoder runs the encoder once per text, for tasks of whole
+    texts, and trains the head in seconds. With --teacher the model also learns from a bigger one.
 
     Examples:
       distil finetune reviews.csv -o my-model
       distil finetune train.conll -o my-tagger --task tag
       distil finetune texts.csv -o small --teacher big-model
     """
-    from distilcli.tasks.spec import refuse_without_effect, task_spec
-    from distilcli.training.run_place import check_place
+    from distilcli.tasks.spec import task_spec
+    from distilcli.training.run_options import RunOptions
 
-    for group in (rows, start, teacher, place):
-        group.check()
-    refuse_without_effect(
-        task,
-        {
-            **{name: getattr(rows.columns, name) for name in rows.columns.__slots__},
-            "class_weights": learning.class_weights,
-            "label_smoothing": learning.label_smoothing or None,
-            "augment": learning.augment or None,
-        },
-    )
-    if not place.dry_run:
-        check_place(Path(place.output), resume=place.resume, force=place.force)
-    train_rows, valid_rows = rows.open()
-    place.report.check([*train_rows.paths, *(valid_rows.paths if valid_rows else [])])
-    # A wrong name is told before torch is loaded.
-    column = "" if task_spec(task).text_columns else f"; text column {train_rows.text_column!r}"
+    settings = RunOptions.of(task, changed(rows, start, learning, teacher))
+    run_output.check(report)
+    sources = settings.data.open()
+    report.check([path for source in sources if source for path in source.paths])
+    # Errors about columns come before torch is loaded.
+    spec, train_rows = task_spec(task), sources[0]
+    column = "" if spec.text_columns else f"; text column {train_rows.text_column!r}"
 
     from distilcli.memory import keep_freed_memory
 
@@ -76,59 +67,47 @@ def finetune(
         show_training,
         show_training_estimate,
     )
-    from distilcli.training.objectives import read_lesson
-    from distilcli.training.run import PreparedRun, prepare
+    from distilcli.training.plan import plan_run
+    from distilcli.training.run import PreparedRun
 
-    console = Console(quiet=place.quiet)
-    teaching = teacher.plan(offline=place.offline)
-    starting_point = start.starting_point(teaching, offline=place.offline)
-    lesson = read_lesson(
-        task,
-        train_rows,
-        valid_rows,
-        columns=rows.columns,
-        options=learning.lesson_options(),
-        share=rows.valid_split or 0.1,
-        known=(teaching or starting_point).labels(),
-        taught=teaching is not None,
-        files=starting_point.files,
+    console = report.console
+    plan = plan_run(
+        settings,
+        sources,
+        Path(run_output.output),
+        device=run_output.device,
+        threads=run_output.threads,
+        offline=run_output.offline,
     )
-    console.note(f"model {starting_point.files.name} learns {lesson.described()}{column}")
-    about = {"command": "finetune", "task": task, "model": starting_point.files.name}
+    name = plan.start.files.name
+    console.note(f"training {name} on {plan.objective.describe()}{column}")
+    about = {"command": "finetune", "task": task, "model": name}
     run: PreparedRun | None = None
     try:
         with training_view(console) as view:
-            run = prepare(
-                starting_point,
-                lesson,
-                options=learning.training_options(),
-                folder=Path(place.output),
-                teaching=teaching,
-                device=place.device,
-                threads=place.threads,
+            run = PreparedRun(
+                plan,
                 on_progress=view.on_progress,
                 on_pass=view.on_pass,
-                rehearsal=place.dry_run,
+                dry_run=report.dry_run,
             )
             show_findings(console, run.findings)
             show_cache(console, run.bytes_to_keep)
-            if place.dry_run:
+            if report.dry_run:
                 estimate = run.estimate()
                 show_training_estimate(console, estimate)
-                write_report({**about, "dry_run": True, **estimate.as_dict()}, place.report)
+                write_report({**about, "dry_run": True, **estimate.as_dict()}, report)
                 return
             summary = run.train(
-                resume=place.resume,
-                force=place.force,
-                plot=place.plot,
-                # The command that makes the model: a run that was resumed ends as an unbroken one.
+                resume=run_output.resume,
+                force=run_output.force,
+                plot=run_output.plot,
+                # Without --resume: a resumed run ends as an uninterrupted one.
                 command=["distil", *(word for word in sys.argv[1:] if word not in _HOW_TO_BEGIN)],
-                files=rows.names,
-                read=asdict(rows),
             )
     except KeyboardInterrupt:
-        saved = place.resume or (run is not None and run.folder.is_saved)
-        show_interrupted(console, place.output, can_resume=saved, forced=place.force)
+        saved = run_output.resume or (run is not None and run.folder.is_saved)
+        show_interrupted(console, run_output.output, can_resume=saved, forced=run_output.force)
         raise
-    show_training(console, summary, place.output, command=lesson.command)
-    write_report({**about, **summary}, place.report)
+    show_training(console, summary, run_output.output, command=spec.command)
+    write_report({**about, **summary}, report)

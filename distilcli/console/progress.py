@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from distilcli.console import Console
 from distilcli.console.summary import training_scores
-from distilcli.training.history import scores_of
+from distilcli.training.run_files import scores_of
 
 if TYPE_CHECKING:
     from rich.progress import ProgressColumn

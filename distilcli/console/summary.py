@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from distilcli.console import Console
-from distilcli.training.history import scores_of
+from distilcli.training.run_files import scores_of
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from distilcli.rows.row import Row
     from distilcli.rows.row_writer import AddedNames
     from distilcli.stats import RunStats
+    from distilcli.training.data_checks import Finding
     from distilcli.training.dry_run import TrainingEstimate
-    from distilcli.training.findings import Finding
 
 _GAP = 2  # spaces between two columns
 _LEAST_TEXT, _MOST_TEXT = 24, 100
@@ -211,7 +211,7 @@ def show_estimate(console: Console, expected: "Estimate") -> None:
 
 def show_findings(console: Console, findings: "Sequence[Finding]") -> None:
     """Warn of what is wrong with the rows to learn from."""
-    from distilcli.training.findings import finding_lines
+    from distilcli.training.data_checks import finding_lines
 
     console.note(*finding_lines(findings))
 

@@ -14,7 +14,7 @@ from distilcli.engine.engine import Engine, OnError
 from distilcli.errors import InputError
 from distilcli.gold.cells import Reader, UnlabelledError
 from distilcli.gold.columns import Columns
-from distilcli.gold.fingerprints import EMPTY, Keys, row_keys
+from distilcli.gold.fingerprints import EMPTY, ROW_KEYS_FILE, Keys, row_keys
 from distilcli.predictors.base import AnyPredictor
 from distilcli.predictors.int8_check import Agreement
 from distilcli.rows.reader import RowSource
@@ -23,9 +23,6 @@ from distilcli.stats import RunStats
 
 if TYPE_CHECKING:
     from distilcli.evaluation.results.base import Results
-
-TRAINING_ROWS = "training_rows.npy"
-"""The file of a run folder with the sorted keys of its training rows."""
 
 Predicted = Iterator[tuple[Row, Any]]
 Measure = Callable[[list[Any], list[Any]], "Results"]
@@ -179,7 +176,7 @@ def run_engine(
 
 
 def _training_keys(folder: Path | None) -> Keys | None:
-    path = None if folder is None else folder / TRAINING_ROWS
+    path = None if folder is None else folder / ROW_KEYS_FILE
     if path is None or not path.is_file():
         return None
     try:

@@ -1,23 +1,27 @@
 """`evaluate`: a model, or predictions in a file, against gold labels."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from distilcli.errors import UsageError
 from distilcli.evaluation.evaluation import EvaluationOptions
+from distilcli.evaluation.files import is_answers, is_predictions
 from distilcli.evaluation.of_model import ModelSubject, open_model
 from distilcli.evaluation.of_predictions import PredictionsSubject, open_predictions
 from distilcli.evaluation.report import Report, report_of
 from distilcli.gold.columns import Columns
-from distilcli.rows.formats import split_suffixes
+from distilcli.rows.data import Data, open_data
 from distilcli.rows.reader import RowSource, open_rows
 from distilcli.stats import RunStats
 from distilcli.tasks.settings import LongTexts, WindowPooling
 from distilcli.tasks.spec import TaskSpec, refuse_without_effect
 from distilcli.tokenizer.windows import Long
 
-_PREDICTION_SUFFIXES = ("csv", "tsv", "jsonl", "txt", "conll", "json")
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from distilcli.predictors.base import Options
+
 _OF_PREDICTIONS = ("prefix",)
 _OF_MODELS = (
     *("text_column", "pair_column", "calibrate"),
@@ -30,7 +34,7 @@ Subject = ModelSubject | PredictionsSubject
 
 def evaluate(
     subject: str,
-    data: str | Sequence[str] | None = None,
+    data: Data | None = None,
     *,
     task: str | None = None,
     text_column: str | None = None,
@@ -51,15 +55,15 @@ def evaluate(
     max_length: int | None = None,
     stride: int | None = None,
     window_pooling: WindowPooling | None = None,
-    **predictor: Any,
+    **predictor: "Unpack[Options]",
 ) -> Report:
     """Measure a model on rows with gold labels, or the predictions in a file against them.
 
     `subject` is a model (a folder, a hub id or a built-in name) or a file of predictions; `data`
-    are files with the gold labels, which predictions may have in their own rows. The task is that
-    of the model's head or of the columns with predictions. The other settings are those of
-    `distil evaluate`; `predictor` are keyword arguments of the task's predictor, such as `device`,
-    `precision` and `batches`. Raises `DistilError` as the command does.
+    are paths of files, or rows as mappings, with gold labels, which predictions may have in their
+    own rows. The task is by default that of the model's head or of the columns with predictions.
+    The other settings are those of `distil evaluate`, and those of every predictor. Raises
+    `DistilError` as the command does.
     """
     columns = Columns(
         text_column=text_column,
@@ -69,15 +73,16 @@ def evaluate(
         option_columns=tuple(option_columns),
         label_separator=label_separator,
     )
-    paths = [data] if isinstance(data, str) else list(data or ())
-    source = open_rows(paths, text_column=text_column, limit=limit) if paths else None
+    source = None
+    if data is not None:
+        source = open_data(data, name="`data`", text_column=text_column, limit=limit)
     predictions = None
-    if is_predictions(subject) and not is_answers(subject):
+    if is_predictions(subject, has_data=source is not None) and not is_answers(subject):
         # Predictions that are matched by ids may be in another order.
         predictions = open_rows([subject], limit=limit if source is None else None)
     opened = open_subject(
         subject, predictions, source,
-        task=task, prefix=prefix, columns=columns, offline=bool(predictor.get("offline")),
+        task=task, prefix=prefix, pair_column=pair_column, offline=bool(predictor.get("offline")),
     )  # fmt: skip
     given: dict[str, object] = {name: getattr(columns, name) for name in Columns.__slots__}
     given |= {
@@ -97,7 +102,7 @@ def evaluate(
             threshold=threshold,
             limited=limit is not None,
             on_error=on_error,
-            predictor={**predictor, "long_texts": long_texts},
+            predictor={"long_texts": long_texts, **predictor},
         )
     )
     by = None if by is None else evaluation.source.find_column(by)
@@ -107,18 +112,6 @@ def evaluate(
     return report_of(outcome, confidence=confidence, search=threshold_search)
 
 
-def is_predictions(subject: str) -> bool:
-    """Whether predictions are meant, and not a model."""
-    path = Path(subject)
-    named = split_suffixes(subject)[0] in _PREDICTION_SUFFIXES
-    return subject == "-" or path.is_file() or (named and not path.is_dir())
-
-
-def is_answers(subject: str) -> bool:
-    """Whether a file of predictions has answers by ids, not rows."""
-    return split_suffixes(subject)[0] == "json"
-
-
 def open_subject(
     subject: str,
     predictions: RowSource | None,
@@ -126,18 +119,16 @@ def open_subject(
     *,
     task: str | None,
     prefix: str | None,
-    columns: Columns,
+    pair_column: str | None,
     offline: bool,
 ) -> Subject:
     """Find out what is evaluated, and on which task; no model is loaded yet.
 
     Raises `DistilError` if there is no such model, or if nothing says what was predicted.
     """
-    if is_predictions(subject):
+    if data is None or is_predictions(subject, has_data=True):
         return open_predictions(subject, predictions, data, task=task, prefix=prefix)
-    if data is None:
-        raise UsageError(f"{subject} is a model: also give the data to evaluate it on")
-    return open_model(subject, data, task=task, pair_column=columns.pair_column, offline=offline)
+    return open_model(subject, data, task=task, pair_column=pair_column, offline=offline)
 
 
 def check_settings(subject: Subject, given: Mapping[str, object]) -> None:

@@ -14,6 +14,9 @@ Keys = np.ndarray[Any, np.dtype[np.uint64]]
 EMPTY = np.uint64(0)
 """The key of a row whose first text is empty."""
 
+ROW_KEYS_FILE = "training_rows.npy"
+"""The file of a run folder with the sorted keys of its training rows."""
+
 
 def row_keys(texts: Sequence[str], pairs: Sequence[str] | None = None) -> Keys:
     """Return a key (N,) for each row, a text or a pair of texts; `EMPTY` for an empty text."""

@@ -6,6 +6,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from distilcli.errors import InputError, UsageError
 
+
+class LabelError(InputError):
+    """The rows lack labels that are needed."""
+
+
 _NUMBER = re.compile(r"[-+]?\d+")
 _LISTED = 10
 
@@ -33,7 +38,7 @@ def label_indices(
     unknown = sorted(set(used) - set(names))
     if unknown:
         lacking, whose = ("teacher does", "its") if taught else ("training rows do", "theirs")
-        raise InputError(
+        raise LabelError(
             f"{source}: has the label {unknown[0]!r}, which the {lacking} not have"
             f"{did_you_mean(unknown[0], names)} ({whose}: {some(names)})"
         )

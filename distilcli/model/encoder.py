@@ -1,52 +1,28 @@
 """The encoder of DistilBERT and BERT: embeddings, then post-norm transformer blocks.
 
-What is here: the feed-forward network; the block that joins it with attention, `LayerNorm(x +
-sublayer(x))`; the stack. What is not here: embeddings and attention (`embeddings.py`,
-`attention.py`), task heads (`heads.py`), weights in and out (`reading.py`, `loading.py`,
-`saving.py`), padding and batching (`engine/`).
+Here are the feed-forward network, the block `LayerNorm(x + sublayer(x))` and the stack. Embeddings
+and attention are in `embeddings.py` and `attention.py`, task heads in `heads.py`. Other ways to
+compute the same are swapped in as modules: int8 (`int8.py`), packed weights (`prepacked.py`), rows
+without padding (`varlen.py`), every layer's output (`capture.py`).
 
-Attribute names are the keys of a DistilBERT checkpoint, so its state dict loads as it is.
-Shapes: B rows, T tokens, D = dim, H heads, F = hidden_dim.
+Attribute names are the keys of a DistilBERT checkpoint, so its state dict loads unchanged.
+Shapes: B rows, T tokens, D = dim, F = hidden_dim.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, cast
+from collections.abc import Callable
+from typing import TypeVar
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from distilcli.checkpoint.config import ModelConfig
-from distilcli.errors import ModelError, UsageError
+from distilcli.model.activation import activation
 from distilcli.model.attention import SelfAttention, mask_bias_of
 from distilcli.model.dropout import Dropout
 from distilcli.model.embeddings import Embeddings, sinusoidal_positions
-from distilcli.model.varlen import VariableLengths
 
-
-def _gelu_tanh(x: Tensor) -> Tensor:
-    return F.gelu(x, approximate="tanh")
-
-
-ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "gelu": F.gelu,
-    "gelu_new": _gelu_tanh,
-    "gelu_pytorch_tanh": _gelu_tanh,
-    "relu": F.relu,
-    "silu": F.silu,
-    "swish": F.silu,
-}
-
-
-def activation(name: str) -> Callable[[Tensor], Tensor]:
-    """Return the function that config.json calls `name`; raise `ModelError` if it is not known."""
-    try:
-        return ACTIVATIONS[name]
-    except KeyError:
-        known = ", ".join(ACTIVATIONS)
-        raise ModelError(f"the activation {name!r} is not known; known are {known}") from None
+T = TypeVar("T")
 
 
 class FeedForward(nn.Module):
@@ -61,13 +37,13 @@ class FeedForward(nn.Module):
         self.dropout = Dropout(config.dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (B, T, D) to (B, T, D); in chunks of tokens where the config asks for it.
+        """Map (B, T, D) to (B, T, D), `chunk_size` tokens at a time if the config sets it.
 
-        Chunks bound the (B, T, F) intermediate: the result is the same, for less memory.
+        Chunks bound the (B, T, F) intermediate and change nothing else.
         """
         if self.chunk_size:
-            parts = torch.split(x, self.chunk_size, dim=1)
-            return torch.cat([self._chunk(part) for part in parts], dim=1)
+            chunks = x.split(self.chunk_size, dim=1)
+            return torch.cat([self._chunk(chunk) for chunk in chunks], dim=1)
         return self._chunk(x)
 
     def _chunk(self, x: Tensor) -> Tensor:
@@ -88,46 +64,17 @@ class Block(nn.Module):
         self.output_layer_norm = nn.LayerNorm(config.dim, eps=config.layer_norm_eps)
 
     def forward(
-        self,
-        x: Tensor,
-        mask_bias: Tensor | VariableLengths | None,
-        head_mask: Tensor | None,
-        first_token_only: bool = False,
+        self, x: Tensor, mask_bias: Tensor | None = None, first_token_only: bool = False
     ) -> Tensor:
-        """Map (B, T, D) to (B, T, D), or to (B, 1, D) where only the first token is wanted.
+        """Map (B, T, D) to (B, T, D), or to (B, 1, D) with `first_token_only`."""
+        attended = self.attention(x, mask_bias, first_token_only=first_token_only)
+        return self.after_attention(x[:, :1] if first_token_only else x, attended)
 
-        Rows set end to end map from (1, N, D) to (1, N, D), or to (1, number of rows, D).
-        """
-        asking = x
-        if first_token_only:
-            asking = mask_bias.firsts(x) if isinstance(mask_bias, VariableLengths) else x[:, :1]
-        return self._after(asking, self.attention(asking, x, mask_bias, head_mask))
-
-    def with_probabilities(
-        self, x: Tensor, mask_bias: Tensor | None, head_mask: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
-        """Map (B, T, D) to (B, T, D); return the attention probabilities (B, H, T, T) as well."""
-        attended, probabilities = self.attention.with_probabilities(x, x, mask_bias, head_mask)
-        return self._after(x, attended), probabilities
-
-    def _after(self, x: Tensor, attended: Tensor) -> Tensor:
-        """Add what attention found to its input, and what the feed-forward network makes of it."""
+    def after_attention(self, x: Tensor, attended: Tensor) -> Tensor:
+        """Finish the block for the tokens `x`, given what attention returned for them."""
         x = self.sa_layer_norm(x + self.attention_dropout(attended))
         out: Tensor = self.output_layer_norm(x + self.ffn(x))
         return out
-
-
-@dataclass(frozen=True, slots=True)
-class EncoderOutput:
-    """What every layer gave.
-
-    `hidden_states` are n_layers + 1 tensors (B, T, D), the embeddings first; `attentions` are
-    n_layers tensors (B, H, T, T) of probabilities, rows of the asking tokens, or None where they
-    were not asked for. A layer with pruned heads has fewer H.
-    """
-
-    hidden_states: tuple[Tensor, ...]
-    attentions: tuple[Tensor, ...] | None
 
 
 class Transformer(nn.Module):
@@ -137,62 +84,22 @@ class Transformer(nn.Module):
         super().__init__()
         self.layer = nn.ModuleList(Block(config, layer=layer) for layer in range(config.n_layers))
         self.gradient_checkpointing = False
-        self._watcher: Callable[[EncoderOutput], None] | None = None
-        self._watches_attentions = False
-
-    def watch(
-        self, watcher: Callable[[EncoderOutput], None] | None, *, attentions: bool = False
-    ) -> None:
-        """Give `watcher` what every layer gives, each time that the stack is called."""
-        self._watcher, self._watches_attentions = watcher, attentions
 
     def forward(
-        self,
-        x: Tensor,
-        mask_bias: Tensor | VariableLengths | None,
-        head_masks: Sequence[Tensor | None],
-        *,
-        first_token_only: bool,
+        self, x: Tensor, attention_mask: Tensor | None = None, *, first_token_only: bool = False
     ) -> Tensor:
-        """Map (B, T, D) through every block, the last one for the first token only if asked.
-
-        `head_masks` has the factors of each block's heads.
-        """
-        if self._watcher is not None and not isinstance(mask_bias, VariableLengths):
-            output = self.forward_all(x, mask_bias, head_masks, attentions=self._watches_attentions)
-            self._watcher(output)
-            x = output.hidden_states[-1]
-            return x[:, :1] if first_token_only else x
-        blocks = zip(self.layer, head_masks, strict=True)
-        for depth, (block, factors) in enumerate(blocks, start=1):
-            last_asks_one = first_token_only and depth == len(self.layer)
-            x = self._run(block, x, mask_bias, factors, last_asks_one)
+        """Map (B, T, D) through every block, the last for the first token only if asked."""
+        mask_bias, last = mask_bias_of(attention_mask, x.dtype), len(self.layer) - 1
+        for depth, block in enumerate(self.layer):
+            x = self.run(block, x, mask_bias, first_token_only and depth == last)
         return x
 
-    def forward_all(
-        self,
-        x: Tensor,
-        mask_bias: Tensor | None,
-        head_masks: Sequence[Tensor | None],
-        *,
-        attentions: bool,
-    ) -> EncoderOutput:
-        """Map (B, T, D) through every block and keep what each of them gives."""
-        hidden_states, kept = [x], []
-        for module, factors in zip(self.layer, head_masks, strict=True):
-            block = cast("Block", module)
-            if attentions:
-                x, probabilities = self._run(block.with_probabilities, x, mask_bias, factors)
-                kept.append(probabilities)
-            else:
-                x = self._run(block, x, mask_bias, factors)
-            hidden_states.append(x)
-        return EncoderOutput(tuple(hidden_states), tuple(kept) if attentions else None)
-
-    def _run(self, block: Callable[..., Any], *arguments: Any) -> Any:
+    def run(self, block: Callable[..., T], *inputs: Tensor | bool | None) -> T:
+        """Call a block, with gradient checkpointing if that is on."""
         if self.gradient_checkpointing and self.training:
-            return checkpoint(block, *arguments, use_reentrant=False)
-        return block(*arguments)
+            out: T = checkpoint(block, *inputs, use_reentrant=False)
+            return out
+        return block(*inputs)
 
 
 class Pooler(nn.Module):
@@ -208,15 +115,11 @@ class Pooler(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Token ids to hidden states, for DistilBERT and (with token types and a pooler) for BERT.
-
-    With `joins_rows` the blocks compute rows that are set end to end, without padding.
-    """
+    """Token ids to hidden states, for DistilBERT and (with token types and a pooler) for BERT."""
 
     def __init__(self, config: ModelConfig, *, pooler: bool = False) -> None:
         super().__init__()
         self.config = config
-        self.joins_rows = False
         self.embeddings = Embeddings(config)
         self.transformer = Transformer(config)
         self.pooler = Pooler(config) if pooler else None
@@ -230,67 +133,18 @@ class Encoder(nn.Module):
         attention_mask: Tensor | None = None,
         token_type_ids: Tensor | None = None,
         *,
-        head_mask: Tensor | None = None,
         first_token_only: bool = False,
     ) -> Tensor:
         """Return the last hidden states (B, T, D) of (B, T) ids.
 
-        `attention_mask` (B, T) is 1 for tokens and 0 for padding; None means no padding. Token
-        types are dropped by a model that has none, because tokenizers send them all the same.
-        `head_mask` (n_layers, n_heads) holds factors on the attention probabilities of each head:
-        0 silences it. Heads keep their numbers when others are pruned. With `first_token_only` the
-        result is (B, 1, D) and the last block computes no more than that: of six layers' work it
-        leaves out about a seventh.
+        `attention_mask` (B, T) is 1 for tokens and 0 for padding; None means no padding. A model
+        without token types ignores them, because tokenizers send them all the same. With
+        `first_token_only` the result is (B, 1, D), and the last block computes nothing else: about
+        a seventh less work in a model of six layers.
         """
         x = self.embeddings(input_ids, token_type_ids)
-        head_masks = self._by_layer(head_mask)
-        hidden_states: Tensor
-        if self.joins_rows and attention_mask is not None:
-            rows = VariableLengths(attention_mask)
-            hidden_states = self.transformer(
-                rows.joined(x), rows, head_masks, first_token_only=first_token_only
-            )
-            return hidden_states[0][:, None] if first_token_only else rows.padded(hidden_states)
-        hidden_states = self.transformer(
-            x,
-            mask_bias_of(attention_mask, x.dtype),
-            head_masks,
-            first_token_only=first_token_only,
-        )
-        return hidden_states
-
-    def forward_all(
-        self,
-        input_ids: Tensor,
-        attention_mask: Tensor | None = None,
-        token_type_ids: Tensor | None = None,
-        *,
-        head_mask: Tensor | None = None,
-        attentions: bool = False,
-    ) -> EncoderOutput:
-        """Return the hidden states of every layer, and its attention probabilities if asked.
-
-        The arguments are those of a plain call. `attentions` costs B·H·T² numbers a layer, and
-        the slower attention that computes them.
-        """
-        x = self.embeddings(input_ids, token_type_ids)
-        return self.transformer.forward_all(
-            x,
-            mask_bias_of(attention_mask, x.dtype),
-            self._by_layer(head_mask),
-            attentions=attentions,
-        )
-
-    def _by_layer(self, head_mask: Tensor | None) -> Sequence[Tensor | None]:
-        shape = (self.config.n_layers, self.config.n_heads)
-        if head_mask is None:
-            return [None] * self.config.n_layers
-        if tuple(head_mask.shape) != shape:
-            raise UsageError(
-                f"the head mask has the shape {tuple(head_mask.shape)}; the model needs {shape}, "
-                "a factor for each head of each layer"
-            )
-        return head_mask.unbind(0)
+        out: Tensor = self.transformer(x, attention_mask, first_token_only=first_token_only)
+        return out
 
     def _init_weights(self, module: nn.Module) -> None:
         """Draw weights as BERT does: normal(0, initializer_range), zero biases."""

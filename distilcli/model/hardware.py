@@ -1,9 +1,13 @@
 """On what a model runs: what the processor is called, what it can do, and the device's name."""
 
+import os
 import platform
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+
+from distilcli import __version__
 
 _CPU_INFO = Path("/proc/cpuinfo")
 # The instructions that decide which number formats are fast: on x86, then on ARM.
@@ -29,6 +33,39 @@ def cpu_flags(info: Path = _CPU_INFO) -> tuple[str, ...]:
     if flags := next(listed, "").split():
         return tuple(name for name in _TELLING if name in flags)
     return (torch.backends.cpu.get_cpu_capability().lower(),)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Machine:
+    """What measurements depend on; `device` is the name of a GPU, or the type of another device."""
+
+    cpu: str
+    cpu_flags: tuple[str, ...] = ()
+    cores: int
+    device: str
+    torch: str
+    distil: str
+    python: str
+
+
+def read_machine(device: torch.device) -> Machine:
+    """Describe this machine, the device and the versions."""
+    return Machine(
+        cpu=cpu_name(),
+        cpu_flags=cpu_flags(),
+        cores=available_cores(),
+        device=device_name(device),
+        torch=torch.__version__,
+        distil=__version__,
+        python=platform.python_version(),
+    )
+
+
+def available_cores() -> int:
+    """Count the cores that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def device_name(device: torch.device) -> str:

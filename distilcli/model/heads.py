@@ -1,31 +1,50 @@
 """Task heads on the encoder.
 
 A head and its encoder are one module whose attribute names are the keys of a DistilBERT
-checkpoint; `keys.py` translates BERT's. Every head is called as its encoder is (ids, mask, token
-types, head mask) and returns one tensor.
+checkpoint; `keys.py` translates BERT's. Every model is called as its encoder is (ids, mask, token
+types) and returns one tensor.
 
 Shapes: B rows, T tokens, D = dim, V words of the vocabulary.
 """
 
 from dataclasses import dataclass
-from typing import cast
+from typing import ClassVar, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from distilcli.checkpoint.config import ModelConfig, ModelType
+from distilcli.model.activation import activation
 from distilcli.model.dropout import Dropout
-from distilcli.model.encoder import Encoder, Pooler, activation
+from distilcli.model.encoder import Encoder, Pooler
 
 
 class TaskModel(nn.Module):
-    """An encoder, under the name that checkpoints give it, and what a task puts on it."""
+    """An encoder, under the name that checkpoints give it, with a task's head on it."""
+
+    first_token_only: ClassVar[bool] = False
 
     def __init__(self, config: ModelConfig, *, pooler: bool = False) -> None:
         super().__init__()
         self.config = config
         self.distilbert = Encoder(config, pooler=pooler)
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        token_type_ids: Tensor | None = None,
+    ) -> Tensor:
+        """Return the head's outputs for (B, T) ids; the mask is 1 for tokens, 0 for padding."""
+        hidden_states = self.distilbert(
+            input_ids, attention_mask, token_type_ids, first_token_only=self.first_token_only
+        )
+        return self.head(hidden_states)
+
+    def head(self, hidden_states: Tensor) -> Tensor:
+        """Map hidden states (B, T, D), or (B, 1, D) with `first_token_only`, to the outputs."""
+        raise NotImplementedError
 
     def weights_to_save(self) -> dict[str, Tensor]:
         """Return the weights as a checkpoint holds them, detached."""
@@ -33,32 +52,24 @@ class TaskModel(nn.Module):
 
 
 class BaseModel(TaskModel):
-    """The encoder alone, without BERT's pooler: that serves heads on the first token."""
+    """The encoder alone, without BERT's pooler, which only heads on the first token use."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config)
 
-    def forward(
-        self,
-        input_ids: Tensor,
-        attention_mask: Tensor | None = None,
-        token_type_ids: Tensor | None = None,
-        *,
-        head_mask: Tensor | None = None,
-    ) -> Tensor:
-        """Return the last hidden states (B, T, D) of (B, T) ids."""
-        hidden_states: Tensor = self.distilbert(
-            input_ids, attention_mask, token_type_ids, head_mask=head_mask
-        )
+    def head(self, hidden_states: Tensor) -> Tensor:
+        """Return the hidden states (B, T, D) unchanged."""
         return hidden_states
 
 
 class FirstTokenModel(TaskModel):
-    """Scores for a whole row, from the hidden state of the first token.
+    """Scores for a whole row (B, outputs), from the hidden state of the first token.
 
     DistilBERT sends it through `pre_classifier` and ReLU, BERT through its pooler (dense, tanh);
     then dropout and a linear map to the scores.
     """
+
+    first_token_only = True
 
     def __init__(self, config: ModelConfig, *, n_outputs: int) -> None:
         is_bert = config.model_type == "bert"
@@ -68,18 +79,8 @@ class FirstTokenModel(TaskModel):
         self.dropout = Dropout(_classifier_dropout(config))
         _draw(self.pre_classifier, self.classifier, std=config.initializer_range)
 
-    def forward(
-        self,
-        input_ids: Tensor,
-        attention_mask: Tensor | None = None,
-        token_type_ids: Tensor | None = None,
-        *,
-        head_mask: Tensor | None = None,
-    ) -> Tensor:
-        """Return the scores (B, number of outputs) for (B, T) ids."""
-        hidden_states = self.distilbert(
-            input_ids, attention_mask, token_type_ids, head_mask=head_mask, first_token_only=True
-        )  # (B, 1, D)
+    def head(self, hidden_states: Tensor) -> Tensor:
+        """Map (B, 1, D) to the scores (B, outputs)."""
         if self.pre_classifier is not None:
             pooled = F.relu(self.pre_classifier(hidden_states[:, 0]))
         else:
@@ -89,10 +90,10 @@ class FirstTokenModel(TaskModel):
 
 
 class SequenceClassifier(FirstTokenModel):
-    """One score per label for a whole row: logits (B, number of labels).
+    """One score per label for a whole row: logits (B, labels).
 
-    While it learns numbers its weights may speak of them in units of `spread` around `mean`, at
-    which they learn as fast whatever the numbers are; what it returns and what is saved does not.
+    For regression the weights may learn in units of `spread` around `mean`, so that they learn
+    equally fast whatever the scale of the numbers. Outputs and saved weights are in plain units.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -100,23 +101,16 @@ class SequenceClassifier(FirstTokenModel):
         self.mean, self.spread = 0.0, 1.0
 
     def standardize(self, *, mean: float, spread: float) -> None:
-        """Let the weights speak in other units; the outputs change with them."""
+        """Change the units of the weights; the outputs change with them."""
         self.mean, self.spread = mean, spread
 
-    def forward(
-        self,
-        input_ids: Tensor,
-        attention_mask: Tensor | None = None,
-        token_type_ids: Tensor | None = None,
-        *,
-        head_mask: Tensor | None = None,
-    ) -> Tensor:
-        """Return the scores (B, number of labels) for (B, T) ids."""
-        logits = super().forward(input_ids, attention_mask, token_type_ids, head_mask=head_mask)
+    def head(self, hidden_states: Tensor) -> Tensor:
+        """Map (B, 1, D) to the scores (B, labels)."""
+        logits = super().head(hidden_states)
         return logits.float() * self.spread + self.mean if self._has_units else logits
 
     def weights_to_save(self) -> dict[str, Tensor]:
-        """Return the weights of the classifier that gives the same outputs without units."""
+        """Return the weights of the classifier that gives the same outputs in plain units."""
         weights = super().weights_to_save()
         if self._has_units:
             weights["classifier.weight"] = weights["classifier.weight"] * self.spread
@@ -136,7 +130,7 @@ class MultipleChoice(FirstTokenModel):
 
 
 class TokenClassifier(TaskModel):
-    """One score per label for every token."""
+    """One score per label for every token: logits (B, T, labels)."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config)
@@ -146,24 +140,14 @@ class TokenClassifier(TaskModel):
         self.classifier = nn.Linear(config.dim, len(config.labels))
         _draw(self.classifier, std=config.initializer_range)
 
-    def forward(
-        self,
-        input_ids: Tensor,
-        attention_mask: Tensor | None = None,
-        token_type_ids: Tensor | None = None,
-        *,
-        head_mask: Tensor | None = None,
-    ) -> Tensor:
-        """Return logits (B, T, number of labels) for (B, T) ids."""
-        hidden_states = self.distilbert(
-            input_ids, attention_mask, token_type_ids, head_mask=head_mask
-        )
+    def head(self, hidden_states: Tensor) -> Tensor:
+        """Map (B, T, D) to logits (B, T, labels)."""
         logits: Tensor = self.classifier(self.dropout(hidden_states))
         return logits
 
 
 class QuestionAnswerer(TaskModel):
-    """Two scores for every token: that the answer starts there, and that it ends there."""
+    """Two logits for every token (B, T, 2): the answer starts there, the answer ends there."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config)
@@ -172,18 +156,8 @@ class QuestionAnswerer(TaskModel):
         self.qa_outputs = nn.Linear(config.dim, 2)
         _draw(self.qa_outputs, std=config.initializer_range)
 
-    def forward(
-        self,
-        input_ids: Tensor,
-        attention_mask: Tensor | None = None,
-        token_type_ids: Tensor | None = None,
-        *,
-        head_mask: Tensor | None = None,
-    ) -> Tensor:
-        """Return logits (B, T, 2) for (B, T) ids: starts in column 0, ends in column 1."""
-        hidden_states = self.distilbert(
-            input_ids, attention_mask, token_type_ids, head_mask=head_mask
-        )
+    def head(self, hidden_states: Tensor) -> Tensor:
+        """Map (B, T, D) to logits (B, T, 2): starts in column 0, ends in column 1."""
         logits: Tensor = self.qa_outputs(self.dropout(hidden_states))
         return logits
 
@@ -191,8 +165,8 @@ class QuestionAnswerer(TaskModel):
 class VocabularyProjector(nn.Module):
     """Hidden states to one score per word.
 
-    Its matrix is the table of word embeddings, which it is handed: tied weights that are not
-    held twice cannot come apart. Where the configuration unties them, it has a matrix of its own.
+    Its matrix is the table of word embeddings, passed in at each call: weights that exist once
+    cannot come apart. If the configuration unties them, it has a matrix of its own.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -209,7 +183,7 @@ class VocabularyProjector(nn.Module):
 
 
 class MaskedLanguageModel(TaskModel):
-    """One score per word of the vocabulary for every token, or for those that are asked for."""
+    """One score per word of the vocabulary for every token: logits (B, T, V)."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config)
@@ -225,19 +199,18 @@ class MaskedLanguageModel(TaskModel):
         attention_mask: Tensor | None = None,
         token_type_ids: Tensor | None = None,
         *,
-        head_mask: Tensor | None = None,
         positions: Tensor | None = None,
     ) -> Tensor:
         """Return logits (B, T, V) for (B, T) ids.
 
-        With `positions` (B, T), which is True for N tokens, the result is (N, V) in the order of
-        rows and then tokens, and no other token is projected on the vocabulary.
+        With `positions` (B, T), True for N tokens, only those are projected on the vocabulary:
+        the result is (N, V), ordered by row and then token.
         """
-        hidden_states = self.distilbert(
-            input_ids, attention_mask, token_type_ids, head_mask=head_mask
-        )
-        if positions is not None:
-            hidden_states = hidden_states[positions]
+        hidden_states = self.distilbert(input_ids, attention_mask, token_type_ids)
+        return self.head(hidden_states if positions is None else hidden_states[positions])
+
+    def head(self, hidden_states: Tensor) -> Tensor:
+        """Map (..., D) to logits (..., V)."""
         transformed = self.vocab_layer_norm(self.activation(self.vocab_transform(hidden_states)))
         table = self.distilbert.embeddings.word_embeddings.weight
         logits: Tensor = self.vocab_projector(transformed, table)
@@ -246,10 +219,10 @@ class MaskedLanguageModel(TaskModel):
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What checkpoints and people call a head.
+    """The names of a head.
 
-    `ending` is that of its architecture in config.json, `proof` the weight that only a trained
-    one has (the encoder needs none), `task` what `distil finetune` calls the learning of it.
+    `ending` ends its architecture in config.json, `proof` is a weight that only a trained head
+    has (the encoder needs none), `task` is its name in `distil finetune`.
     """
 
     ending: str
@@ -261,7 +234,7 @@ class Head:
     labelled: bool = False
 
     def architecture(self, model_type: ModelType) -> str:
-        """Return the class of `transformers` that has this head in the family `model_type`."""
+        """Return the name of the `transformers` class with this head for `model_type`."""
         return ("Bert" if model_type == "bert" else "DistilBert") + self.ending
 
 

@@ -17,7 +17,7 @@ from distilcli.model.heads import TaskModel
 from distilcli.model.int8 import Int8Attention, Int8FeedForward
 from distilcli.model.precision import Precision, dtype_of, require_precision
 from distilcli.model.prepacked import PackedLinear, can_pack
-from distilcli.model.varlen import has_kernel
+from distilcli.model.varlen import VarlenTransformer, has_kernel
 
 Model = TypeVar("Model", bound=TaskModel)
 
@@ -65,13 +65,16 @@ def _halve(model: TaskModel, dtype: torch.dtype, device: torch.device) -> None:
         join_rows(model, device, wanted)
 
 
-def join_rows(model: TaskModel, device: torch.device, wanted: Tensor) -> None:
-    """Let a model compute rows end to end if it can, and a test batch comes out as `wanted`."""
-    model.distilbert.joins_rows = True
+def join_rows(model: TaskModel, device: torch.device, expected: Tensor) -> None:
+    """Compute rows end to end if the device can and a test batch comes out as `expected`."""
+    plain = model.distilbert.transformer
+    model.distilbert.transformer = VarlenTransformer(plain)
     try:
-        model.distilbert.joins_rows = _is_near(_test_states(model, device), wanted)
+        agrees = _is_near(_test_states(model, device), expected)
     except (RuntimeError, TypeError, ValueError):  # a card, or a width of heads, without kernels
-        model.distilbert.joins_rows = False
+        agrees = False
+    if not agrees:
+        model.distilbert.transformer = plain
 
 
 def _test_states(model: TaskModel, device: torch.device) -> Tensor:

@@ -104,14 +104,16 @@ class Int8Attention(SelfAttention):
         self.keys_values = Int8Linear(attention.k_lin, attention.v_lin)
         self.out = Int8Linear(attention.out_lin)
 
-    def _project(self, asking: Tensor, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def project(self, querying: Tensor, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return queries, keys and values as `SelfAttention.project` does."""
         codes = quantise(x)
         keys, values = self.keys_values(codes).chunk(2, dim=2)
-        asked = codes if asking is x else quantise(asking)
-        return self.queries(asked), keys, values
+        queries = self.queries(codes if querying is x else quantise(querying))
+        return self.split_heads(queries), self.split_heads(keys), self.split_heads(values)
 
-    def _output(self, context: Tensor) -> Tensor:
-        out: Tensor = self.out(quantise(context))
+    def merge(self, context: Tensor) -> Tensor:
+        """Map the heads' context (B, H, Q, S) to the output (B, Q, D)."""
+        out: Tensor = self.out(quantise(context.transpose(1, 2).flatten(2)))
         return out
 
 

@@ -19,6 +19,7 @@ from distilcli.engine.engine import Engine, OnError
 from distilcli.engine.workers import workers_on
 from distilcli.errors import UsageError
 from distilcli.model.device import place
+from distilcli.model.hardware import available_cores
 from distilcli.model.heads import TaskModel
 from distilcli.model.inference import for_inference
 from distilcli.model.int8 import has_kernel
@@ -29,7 +30,6 @@ from distilcli.tasks.settings import (
     MIN_AGREEMENT,
     BatchOptions,
     LongTexts,
-    available_cores,
     check_choice,
 )
 from distilcli.tokenizer.loading import load_tokenizer

@@ -1,4 +1,4 @@
-"""Which tokens of a vocabulary may stand in the place of a mask."""
+"""Which tokens of a vocabulary may fill a mask."""
 
 import re
 from collections.abc import Sequence
@@ -7,16 +7,16 @@ from distilcli.errors import ModelError, UsageError
 from distilcli.tokenizer.filled import is_piece
 from distilcli.tokenizer.tokenizer import Tokenizer
 
-_UNUSED = re.compile(r"\[unused\d+\]")  # places that BERT's vocabularies keep free
+_UNUSED = re.compile(r"\[unused\d+\]")  # reserved in BERT's vocabularies
 
 
 def mask_id(tokenizer: Tokenizer) -> int:
-    """Return the id of the mask; raise `ModelError` where the vocabulary has none."""
+    """Return the id of the mask; raise `ModelError` if the vocabulary has none."""
     number = tokenizer.mask
     if number is None:
         raise ModelError(
-            f"{tokenizer.source}: the vocabulary has no {tokenizer.options.mask_token}, without "
-            "which nothing can be filled in; name another mask_token in tokenizer_config.json"
+            f"{tokenizer.source}: the vocabulary has no {tokenizer.options.mask_token}, so "
+            "nothing can be filled in; name another mask_token in tokenizer_config.json"
         )
     return number
 
@@ -30,9 +30,8 @@ def candidate_ids(
 ) -> list[int] | None:
     """Return the ids that may fill a mask, in order; None for all rows of the model's table.
 
-    `targets` are the only ones, if given. With `whole_word` pieces of words, special tokens and
-    those without a letter or digit are out. Raises `UsageError` for a target that is no single
-    token.
+    `targets` are the only ones, if given. `whole_word` excludes pieces of words, special tokens and
+    tokens without a letter or digit. Raises `UsageError` for a target that is not a single token.
     """
     if targets is not None:
         if whole_word:
@@ -42,12 +41,12 @@ def candidate_ids(
     if whole_word:
         special = tokenizer.special_numbers
         return sorted(n for n, token in tokens.items() if n not in special and _is_word(token))
-    # A model may have more rows than there are tokens: those stand for nothing.
+    # A model may have more rows than there are tokens: the rest are unused.
     return None if len(tokens) == vocab_size else sorted(tokens)
 
 
 def _is_word(token: str) -> bool:
-    has_letters = any(sign.isalnum() for sign in token)
+    has_letters = any(char.isalnum() for char in token)
     return has_letters and not is_piece(token) and not _UNUSED.fullmatch(token)
 
 
@@ -58,7 +57,7 @@ def _target_ids(tokenizer: Tokenizer, targets: Sequence[str]) -> list[int]:
 
 
 def _target_id(tokenizer: Tokenizer, target: str) -> int:
-    """Return the id of a token, or of a word that becomes one token (of capitals, say)."""
+    """Return the id of a token, or of a word that becomes one token (when lowercased, say)."""
     number = tokenizer.id_of(target)
     if number is not None:
         return number

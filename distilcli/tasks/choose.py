@@ -1,9 +1,9 @@
-"""Multiple choice: a prompt and its options to the option that goes best with it.
+"""Multiple choice: a prompt and its options to the best option.
 
-Each option is read together with the prompt, as `[CLS] prompt [SEP] option [SEP]`, and gets one
-logit; the softmax over the options of a row makes probabilities of them (Zellers et al. 2018,
-"SWAG"). A prompt longer than the model reads is cut off, or read in windows with the option whole
-in each; then the mean of their logits, weighed by length, is the option's.
+Each option is read with the prompt, as `[CLS] prompt [SEP] option [SEP]`, and gets one logit; the
+softmax over the options of a row gives their probabilities (Zellers et al. 2018, "SWAG"). A prompt
+longer than the model reads is cut, or read in windows with the whole option in each; the logit of
+the option is then the mean of theirs, weighted by length.
 """
 
 import math
@@ -25,17 +25,17 @@ from distilcli.tokenizer.tokenizer import Tokenizer
 
 Item = TypeVar("Item")
 Options = Sequence[str | None]
-"""Texts to choose from; None is no option, and keeps its place."""
+"""Texts to choose from; None is a missing option, which keeps the indices of the others."""
 Problem = tuple[str, Options]
 """A prompt and its options."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Choice(Result):
-    """What the model chose for one prompt.
+    """The choice for one prompt.
 
-    `choice` is the option, `choice_index` its number, from 0, among those given, and `score` its
-    probability. `scores` are those of all options, in their order; None where there was none.
+    `choice` is the option, `choice_index` its index, and `score` its probability. `scores` are
+    those of all options, in order; None for a missing one.
     """
 
     _shown = ("choice", "choice_index", "score")
@@ -51,7 +51,7 @@ class Choice(Result):
 
 @dataclass(slots=True)
 class EncodedProblem(Encoded):
-    """The pieces of all options, one after the other; `windows` counts those of each option."""
+    """The pieces of all options in order; `windows` counts those of each option."""
 
     options: Options = ()
     windows: list[int] = field(default_factory=list)
@@ -60,8 +60,8 @@ class EncodedProblem(Encoded):
 class ChooseTask(Generic[Item]):
     """Multiple choice as the engine runs it; `problem_of` takes prompt and options of an item.
 
-    `problem_of` may raise `RowError`. `long_texts.stride` is what windows share at most: it is
-    never more than half of what a window has of the prompt.
+    `problem_of` may raise `RowError`. Windows overlap by `long_texts.stride` at most, never by
+    more than half of their part of the prompt.
     """
 
     def __init__(
@@ -72,14 +72,14 @@ class ChooseTask(Generic[Item]):
         problem_of: Callable[[Item], Problem],
         long_texts: LongTexts,
     ) -> None:
-        """Raise `UsageError` for lengths that leave no text."""
+        """Raise `UsageError` for lengths without room for text."""
         self._model = model
         self._tokenizer = tokenizer
         self._problem_of = problem_of
         self._framer = Framer(tokenizer, model.config, long_texts, soft_stride=True)
 
     def size(self, item: Item) -> int:
-        """Return the number of characters that are read: the prompt's again for each option."""
+        """Return the number of characters that are read: the prompt once for each option."""
         problem = or_error(self._problem_of, item)
         if isinstance(problem, RowError):
             return 0
@@ -87,7 +87,7 @@ class ChooseTask(Generic[Item]):
         return sum(len(prompt) + len(option) for option in options if option is not None)
 
     def encode(self, items: Sequence[Item]) -> list[Encoded | RowError]:
-        """Tokenize items at once; one whose options cannot be had gives its `RowError`."""
+        """Tokenize items at once; one whose options cannot be read gives its `RowError`."""
         return encode_each(items, self._problem_of, self._encode_problems)
 
     def _encode_problems(self, problems: Sequence[Problem]) -> list[Encoded | RowError]:
@@ -119,7 +119,7 @@ class ChooseTask(Generic[Item]):
         return found
 
     def decode(self, item: Item, encoded: EncodedProblem, outputs: Sequence[float]) -> Choice:
-        """Compare the options; raises `RowError` where a logit is not a number."""
+        """Compare the options; raise `RowError` if a logit is not a number."""
         if not all(map(math.isfinite, outputs)):
             raise no_number()
         probabilities = iter(_softmax(_pooled(encoded, outputs)))
@@ -136,7 +136,7 @@ class ChooseTask(Generic[Item]):
 
 
 def check_options(options: Options) -> None:
-    """Raise `RowError` for options between which there is nothing to choose."""
+    """Raise `RowError` for fewer than two options, or an empty one."""
     count = sum(option is not None for option in options)
     if count < 2:  # noqa: PLR2004
         counted = ("no option", "1 option")[count]
@@ -163,10 +163,10 @@ def _softmax(logits: Sequence[float]) -> list[float]:
 
 
 class ChoiceColumns:
-    """How choices are laid out in the columns of a row.
+    """The columns of choices.
 
     `choice`, `choice_index` (from 0), `score`, and `scores`, a list of all options' in order.
-    With `same_options`, which every row has, the summary counts how often each was chosen.
+    With `same_options` in every row, the summary counts how often each was chosen.
     """
 
     names = ("choice", "choice_index", "score", "scores")
@@ -179,5 +179,5 @@ class ChoiceColumns:
         return [choice.choice, choice.choice_index, choice.score, list(choice.scores)]
 
     def counted(self, choice: Choice) -> list[str]:
-        """Return the option that was chosen, where rows have the same."""
+        """Return the chosen option, if all rows have the same options."""
         return [choice.choice] if self._same_options else []

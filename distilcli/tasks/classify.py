@@ -29,7 +29,7 @@ Texts = tuple[str, str | None]
 Kind = Literal["single", "multi", "regression"]
 
 _HALF = 0.5
-_CLOSE = 0.02  # numbers of a regression that count as the same
+_CLOSE = 0.02  # relative difference of regression outputs that count as equal
 
 KINDS: dict[str | None, Kind] = {
     None: "single",
@@ -41,9 +41,9 @@ KINDS: dict[str | None, Kind] = {
 
 
 def kind_of(config: ModelConfig, *, multi_label: bool = False) -> Kind:
-    """Say how the head's outputs are meant; one output without a word about it is regression.
+    """Return the kind of a head; a single output without a `problem_type` is regression.
 
-    Raises `UsageError` where `multi_label` is asked of a head that gives plain numbers.
+    Raises `UsageError` for `multi_label` with a head that gives plain numbers.
     """
     single = len(config.labels) == 1 and config.problem_type is None
     kind = "regression" if single else KINDS[config.problem_type]
@@ -54,7 +54,7 @@ def kind_of(config: ModelConfig, *, multi_label: bool = False) -> Kind:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Classification(Result):
-    """What the model says of one row.
+    """The prediction for one row.
 
     `scores` has one number per label, in the order of `labels`: a probability, or for regression
     the plain output, which has no label.
@@ -95,7 +95,7 @@ class ClassifyTask(Generic[Item]):
         kind: Kind,
         long_texts: LongTexts,
     ) -> None:
-        """Raise `UsageError` for lengths that leave no text, or windows that would never end."""
+        """Raise `UsageError` for lengths without room for text, or a stride as long as a window."""
         self._model = model
         self._tokenizer = tokenizer
         self._texts_of = texts_of
@@ -111,7 +111,7 @@ class ClassifyTask(Generic[Item]):
         return 0 if isinstance(texts, RowError) else len(texts[0]) + len(texts[1] or "")
 
     def encode(self, items: Sequence[Item]) -> list[Encoded | RowError]:
-        """Tokenize items at once; an item whose texts cannot be had gives its `RowError`."""
+        """Tokenize items at once; an item whose texts cannot be read gives its `RowError`."""
         return encode_each(items, self._texts_of, self._encode_texts)
 
     def _encode_texts(self, texts: Sequence[Texts]) -> list[Encoded | RowError]:
@@ -137,14 +137,14 @@ class ClassifyTask(Generic[Item]):
     def decode(
         self, item: Item, encoded: Encoded, outputs: Sequence[list[float]]
     ) -> Classification:
-        """Pool the scores of an item's windows; raises `RowError` where one is not a number."""
+        """Pool the scores of an item's windows; raise `RowError` if one is not a number."""
         scores = self._pooled(encoded, outputs)
         if not all(map(math.isfinite, scores)):
             raise no_number()
         return Classification(tuple(scores), self._labels, self._kind, truncated=encoded.truncated)
 
     def agreement(self, first: Classification, second: Classification) -> float:
-        """Compare the likeliest label, or each label's being above one half, or the numbers."""
+        """Compare the likeliest labels, the labels above one half, or the numbers."""
         if self._kind == "single":
             return float(first.label == second.label)
         pairs = zip(first.scores, second.scores, strict=True)
@@ -165,7 +165,7 @@ class ClassifyTask(Generic[Item]):
 
 
 class ClassificationColumns:
-    """How a classification is laid out in the columns of a row.
+    """The columns of a classification.
 
     One label of several: `label`, `score`, then `label_2`, `score_2`, … up to `top_k`. Several
     labels: `labels` and `scores`, those at or above `threshold`, the likeliest first. Regression:
@@ -182,7 +182,7 @@ class ClassificationColumns:
         all_scores: bool = False,
         threshold: float = 0.5,
     ) -> None:
-        """Raise `UsageError` where two columns would have the same name."""
+        """Raise `UsageError` if two columns would have the same name."""
         self._labels = tuple(labels)
         self._kind = kind
         self._top_k = min(top_k, len(labels))

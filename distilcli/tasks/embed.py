@@ -1,8 +1,8 @@
 """Embedding: a text, or each of its tokens, to a vector.
 
-A text's hidden states are pooled; a text longer than the model reads is cut off, or read in
-windows whose pooled vectors are averaged. Then, as the model's recipe and the options say: dense
-layers, the first so many dimensions, unit length, a smaller number format.
+The hidden states of a text are pooled; a text longer than the model reads is cut, or read in
+windows whose pooled vectors are averaged. Dense layers, fewer dimensions, unit length and a
+smaller number format follow, as the model and the options say.
 """
 
 from abc import ABC, abstractmethod
@@ -17,6 +17,7 @@ from torch import Tensor
 from distilcli.engine.batching import Batch, Piece
 from distilcli.engine.task import Encoded
 from distilcli.errors import RowError
+from distilcli.model.capture import forward_all
 from distilcli.model.heads import BaseModel
 from distilcli.model.pooling import Pooling, pool
 from distilcli.rows.row import JsonText
@@ -39,17 +40,17 @@ Dtype = Literal["float32", "float16", "int8", "binary"]
 Layout = Literal["json", "array", "glance"]
 """A vector in a row: a JSON list, the array itself, or its first few numbers for people."""
 
-_LEAST_NORM = 1e-12  # as torch.nn.functional.normalize has it
+_MIN_NORM = 1e-12  # as in torch.nn.functional.normalize
 _INT8_STEPS = 127
 _GLANCED = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """What is done to a pooled vector (D,): dense layers, `dims`, unit length, `dtype`.
+    """The last steps for a pooled vector (D,): dense layers, `dims`, unit length, `dtype`.
 
-    `dense` are functions from vector to vector. `int8` spreads each vector over -127 to 127 by
-    its own largest number, which leaves all cosines; `binary` keeps the signs, eight to a byte.
+    `dense` are functions from vector to vector. `int8` scales each vector to -127..127 by its own
+    largest value, which keeps cosines; `binary` keeps the signs, eight to a byte.
     """
 
     dense: tuple[Callable[[Tensor], Tensor], ...] = ()
@@ -58,12 +59,12 @@ class Finish:
     dtype: Dtype = "float32"
 
     def __call__(self, vectors: Tensor) -> Array:
-        """Return vectors (..., D) as an array of the chosen numbers."""
+        """Return finished vectors (..., D)."""
         for layer in self.dense:
             vectors = layer(vectors)
         vectors = vectors[..., : self.dims]
         if self.normalizes:
-            vectors = vectors / vectors.norm(dim=-1, keepdim=True).clamp_min(_LEAST_NORM)
+            vectors = vectors / vectors.norm(dim=-1, keepdim=True).clamp_min(_MIN_NORM)
         return quantized(vectors, self.dtype)
 
 
@@ -72,16 +73,16 @@ def quantized(vectors: Tensor, dtype: Dtype) -> Array:
     if dtype == "binary":
         return np.packbits(vectors.numpy() > 0, axis=-1)
     if dtype == "int8":
-        largest = vectors.abs().amax(dim=-1, keepdim=True).clamp_min(_LEAST_NORM)
+        largest = vectors.abs().amax(dim=-1, keepdim=True).clamp_min(_MIN_NORM)
         return (vectors * (_INT8_STEPS / largest)).round().to(torch.int8).numpy()
     return vectors.numpy().astype(dtype, copy=False)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class TokenEmbeddings(Result):
-    """The tokens of one text, special ones left out, with a vector each.
+    """The tokens of one text, without special ones, and their vectors.
 
-    `offsets` are characters of the text, from and to; `vectors` is (tokens, D).
+    `offsets` are start and end characters; `vectors` is (tokens, D).
     """
 
     _shown = ("tokens",)
@@ -92,22 +93,22 @@ class TokenEmbeddings(Result):
 
 @dataclass(slots=True)
 class _PromptedPiece(Piece):
-    """The first piece of a text after a prompt: its first `unpooled` tokens are not pooled."""
+    """The first piece of a text with a prompt: its first `unpooled` tokens are not pooled."""
 
     unpooled: int = 0
 
 
 @dataclass(slots=True)
 class _EncodedTokens(Encoded):
-    """A text whose tokens are looked at one by one."""
+    """A text with its windows."""
 
     windows: tuple[Window, ...] = ()
 
 
 class _TextTask(ABC, Generic[Item]):
-    """What embedding texts and embedding tokens share, over items with a text by `text_of`.
+    """What embedding texts and tokens share; `text_of` takes the text of an item.
 
-    A text is put after `prompt`, whose tokens are left out of pooling unless `pools_prompt`.
+    A text follows the `prompt`, whose tokens are not pooled unless `pools_prompt`.
     `layer` counts from 0, the embeddings, to the last; None is the last.
     """
 
@@ -124,7 +125,7 @@ class _TextTask(ABC, Generic[Item]):
         pools_prompt: bool = True,
         long_texts: LongTexts,
     ) -> None:
-        """Raise `UsageError` for lengths that leave no text, or windows that would never end."""
+        """Raise `UsageError` for lengths without room for text, or a stride as long as a window."""
         self._model = model
         self._tokenizer = tokenizer
         self._text_of = text_of
@@ -145,7 +146,7 @@ class _TextTask(ABC, Generic[Item]):
         return 0 if isinstance(text, RowError) else len(text)
 
     def encode(self, items: Sequence[Item]) -> list[Encoded | RowError]:
-        """Tokenize items at once; an item whose text cannot be had gives its `RowError`."""
+        """Tokenize items at once; an item whose text cannot be read gives its `RowError`."""
         return encode_each(items, self._text_of, self._encode_texts)
 
     @abstractmethod
@@ -159,7 +160,7 @@ class _TextTask(ABC, Generic[Item]):
         if self._layer is None and self._pooling.layers == 1:
             found: Tensor = encoder(*inputs, first_token_only=first_only)
             return found
-        states: tuple[Tensor, ...] = encoder.forward_all(*inputs).hidden_states
+        states = forward_all(encoder, *inputs).hidden_states
         if self._layer is not None:
             return states[self._layer]
         return torch.stack(states[-self._pooling.layers :]).mean(dim=0)
@@ -186,7 +187,7 @@ class EmbedTask(_TextTask[Item]):
         return list(self.pooled(self._model, batch).cpu())
 
     def pooled(self, model: BaseModel, batch: Batch) -> Tensor:
-        """Return what `model` makes of pieces, pooled: fp32 (B, D)."""
+        """Return the pooled hidden states of pieces: fp32 (B, D)."""
         first_only = self._pooling.needs_first_token_only and not self._unpooled
         hidden_states = self._hidden_states(model, batch, first_only=first_only)
         mask = batch.attention_mask
@@ -198,7 +199,7 @@ class EmbedTask(_TextTask[Item]):
         return pool(hidden_states, mask, self._pooling.modes).float()
 
     def decode(self, item: Item, encoded: Encoded, outputs: Sequence[Tensor]) -> Array:
-        """Pool an item's windows and finish the vector; raises `RowError` for what is no number."""
+        """Pool an item's windows and finish the vector; raise `RowError` if it is not finite."""
         vector = outputs[0]
         if len(outputs) > 1:
             vector = pool_windows(torch.stack(list(outputs)), encoded.pieces, self._window_pooling)
@@ -210,9 +211,9 @@ class EmbedTask(_TextTask[Item]):
 
 
 class EmbedTokensTask(_TextTask[Item]):
-    """The same for each token of a text; each is taken from the window with most around it.
+    """The same for each token of a text, from the window where it has most context.
 
-    Nothing is pooled, and dense layers, which are made for pooled vectors, are left out.
+    Nothing is pooled, and dense layers, which are for pooled vectors, are not applied.
     """
 
     def _encode_texts(self, texts: Sequence[str]) -> list[Encoded | RowError]:
@@ -232,7 +233,7 @@ class EmbedTokensTask(_TextTask[Item]):
     def decode(
         self, item: Item, encoded: _EncodedTokens, outputs: Sequence[Tensor]
     ) -> TokenEmbeddings:
-        """Take each token from its best window; raises `RowError` for what is no number."""
+        """Take each token from its best window; raise `RowError` if it is not finite."""
         start = len(self._prompt)
         tokens, offsets, rows = [], [], []
         for number, place in most_context(encoded.windows):
@@ -248,12 +249,12 @@ class EmbedTokensTask(_TextTask[Item]):
         return TokenEmbeddings(tokens, offsets, finished, truncated=encoded.truncated)
 
     def agreement(self, first: TokenEmbeddings, second: TokenEmbeddings) -> float:
-        """Return the cosine of the tokens' vectors, set end to end."""
+        """Return the cosine of the concatenated vectors of the tokens."""
         return _cosine(first.vectors.ravel(), second.vectors.ravel())
 
 
 def _cosine(first: Array, second: Array) -> float:
-    """Return the cosine of two vectors, at least 0; of bits the share that is the same."""
+    """Return the cosine of two vectors, at least 0; for bits the share of equal ones."""
     if first.dtype == np.uint8:
         return float((np.unpackbits(first) == np.unpackbits(second)).mean())
     first, second = first.astype(np.float64), second.astype(np.float64)
@@ -268,7 +269,7 @@ def _finite(vectors: Tensor) -> Tensor:
 
 
 class EmbeddingColumns:
-    """How a vector is laid out in the column `embedding` of a row; see `Layout`."""
+    """The column of a vector; see `Layout`."""
 
     names = ("embedding",)
 
@@ -282,12 +283,12 @@ class EmbeddingColumns:
         return [_glance(vector) if self._layout == "glance" else vector]
 
     def counted(self, vector: Array) -> list[str]:
-        """Return nothing: vectors are not counted by kind."""
+        """Count nothing: there are no labels."""
         return []
 
 
 class TokenEmbeddingColumns:
-    """How the vectors of a text's tokens are laid out: three lists, one for one."""
+    """The columns of the vectors of tokens: three lists of the same length."""
 
     names = ("tokens", "offsets", "embeddings")
 
@@ -304,18 +305,18 @@ class TokenEmbeddingColumns:
         return [value.tokens, value.offsets, vectors]
 
     def counted(self, value: TokenEmbeddings) -> list[str]:
-        """Return nothing: vectors are not counted by kind."""
+        """Count nothing: there are no labels."""
         return []
 
 
 def _glance(vector: Array) -> str:
-    """Return the first numbers of a vector and how many there are, for people."""
+    """Return the first numbers of a vector and its length, for people."""
     form = "{:d}" if vector.dtype.kind in "iu" else "{:.2f}"
     first = ", ".join(map(form.format, vector[:_GLANCED].tolist()))
     return f"[{first}, … {len(vector)}]" if len(vector) > _GLANCED else f"[{first}]"
 
 
 def _json(vector: Array) -> JsonText:
-    """Return a vector as a JSON list: nine digits give back every fp32 exactly."""
+    """Return a vector as a JSON list; nine digits round-trip fp32."""
     form = "%d" if vector.dtype.kind in "iu" else "%.5g" if vector.itemsize == 2 else "%.9g"  # noqa: PLR2004
     return JsonText(f"[{','.join([form] * len(vector)) % tuple(vector.tolist())}]")

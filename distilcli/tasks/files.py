@@ -15,7 +15,7 @@ Value = TypeVar("Value")
 
 
 def text_from(text_column: str) -> Callable[[Row], str]:
-    """Return the function that takes a row's text from its column."""
+    """Return the function that takes the text of a row from its column."""
 
     def text_of(row: Row) -> str:
         if row.error is not None:
@@ -26,7 +26,7 @@ def text_from(text_column: str) -> Callable[[Row], str]:
 
 
 def content_from(text_column: str) -> Callable[[Row], str | list[str]]:
-    """Return the function that takes a row's text from its column, or the words of a sentence."""
+    """Return the function that takes the text of a row from its column, or a sentence's words."""
     text_of = text_from(text_column)
 
     def content_of(row: Row) -> str | list[str]:
@@ -40,7 +40,7 @@ def content_from(text_column: str) -> Callable[[Row], str | list[str]]:
 def texts_from(
     text_column: str, pair_column: str | None
 ) -> Callable[[Row], tuple[str, str | None]]:
-    """Return the function that takes a row's text, and its second text, from its columns."""
+    """Return the function that takes the text and the second text of a row from its columns."""
 
     def texts_of(row: Row) -> tuple[str, str | None]:
         if row.error is not None:
@@ -62,11 +62,11 @@ def run_files(
     on_block: Callable[[list[Outcome[Row, Value]]], None] = lambda _: None,
     live: bool = False,
 ) -> None:
-    """Carry every row of `source` through `engine` into `sink`, in order.
+    """Run every row of `source` through `engine` into `sink`, in order.
 
-    A row gets `values` of its result under `names`; a failed one gets them empty and an `error`,
-    one that was cut short is marked `truncated`. `on_block` sees each block after it is written.
-    Rows that are `live` come in their own time and do not wait for each other.
+    A row gets the `values` of its result under `names`; a failed one gets empty ones and an
+    `error`, and a truncated one is marked `truncated`. `on_block` sees each block after it is
+    written. Rows that are `live` arrive over time and do not wait for each other.
     """
     with closing(engine.run(source, stats=stats, live=live)) as blocks:
         for block in blocks:

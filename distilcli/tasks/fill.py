@@ -1,8 +1,8 @@
-"""Filling in: the likeliest tokens in the place of every mask of a text.
+"""Filling masks: the likeliest tokens for every mask of a text.
 
 Each mask is scored by itself, with the others masked: the best tokens of two masks are each the
-best alone, and need not be the best together. A text longer than the model reads is cut off, or
-read in windows, where each mask is filled in the one in which it has most context.
+best alone, not necessarily together. A text longer than the model reads is cut, or read in
+windows, and each mask is filled in the window where it has most context.
 """
 
 import math
@@ -40,11 +40,11 @@ class Fill(Brief):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Filling(Result):
-    """What the model puts in the masks of one text.
+    """The fills of the masks of one text.
 
-    `filled` is the text with the best token in the place of each mask, and everything else as it
-    was; a piece (`##s`) joins the word before it. `masks` are the fills of each mask, in the
-    order of the text, the likeliest first.
+    `filled` is the text with each mask replaced by its best token, and otherwise unchanged; a
+    piece (`##s`) joins the word before it. `masks` are the fills of each mask, in the order of the
+    text, the likeliest first.
     """
 
     _shown = ("filled", "score")
@@ -53,13 +53,13 @@ class Filling(Result):
 
     @property
     def score(self) -> float:
-        """The product of the probabilities of the best tokens: one mask gives its own."""
+        """The product of the probabilities of the best tokens."""
         return math.prod(fills[0].score for fills in self.masks)
 
 
 @dataclass(slots=True)
 class MaskedWindow(Piece):
-    """A sequence with masks; those at `places`, which ascend, are filled here."""
+    """A sequence with masks; those at the ascending positions `places` are filled here."""
 
     places: list[int] = field(default_factory=list)
 
@@ -73,11 +73,11 @@ class EncodedText(Encoded):
 
 
 class FillTask(Generic[Item]):
-    """Filling in as the engine runs it, over items from which `text_of` takes the text.
+    """Filling masks as the engine runs it, over items from which `text_of` takes the text.
 
     `text_of` may raise `RowError`. `candidates` are the ids that may fill a mask (None: all);
-    probabilities are those over the whole vocabulary. `long_texts.stride` is what windows share
-    at most: it is never more than half of one.
+    probabilities are over the whole vocabulary. Windows overlap by `long_texts.stride` at most,
+    never by more than half a window.
     """
 
     def __init__(
@@ -90,9 +90,9 @@ class FillTask(Generic[Item]):
         candidates: Sequence[int] | None = None,
         top_k: int = 5,
     ) -> None:
-        """Raise `UsageError` for settings that leave no text or no fill, `ModelError` for no mask.
+        """Raise `UsageError` for settings without room for text or fills, `ModelError` for no mask.
 
-        Fewer candidates than `top_k` are all given.
+        If there are fewer candidates than `top_k`, all are returned.
         """
         self._model = model
         self._tokenizer = tokenizer
@@ -128,7 +128,7 @@ class FillTask(Generic[Item]):
                 f"{beyond} of {len(masks)} {token} beyond the {self._framer.max_length} tokens "
                 "that are read; use `long` window"
             )
-        # From mask to mask the best window is the same or a later one: their order stays.
+        # The best window of a mask is never before that of an earlier mask: their order is kept.
         places: dict[int, list[int]] = {}
         for mask in masks:
             window, place = best[mask]
@@ -145,7 +145,7 @@ class FillTask(Generic[Item]):
         return EncodedText(pieces, truncated, text, spans)
 
     def forward(self, batch: Batch) -> list[list[Ranked]]:
-        """Return for each mask of each piece its likeliest tokens; nothing else is projected."""
+        """Return the likeliest tokens of each mask of each piece; no other is projected."""
         places = [piece.places for piece in batch.pieces if isinstance(piece, MaskedWindow)]
         logits = self._model(
             batch.input_ids,
@@ -187,7 +187,7 @@ class FillTask(Generic[Item]):
 
 
 def positions_at(places: Sequence[Sequence[int]], input_ids: Tensor) -> Tensor:
-    """Return booleans (B, T) that are True at the places of each row."""
+    """Return booleans (B, T) that are True at the given positions of each row."""
     rows = [row for row, of_row in enumerate(places) for _ in of_row]
     positions = torch.zeros_like(input_ids, dtype=torch.bool)
     positions[rows, [place for of_row in places for place in of_row]] = True
@@ -195,15 +195,15 @@ def positions_at(places: Sequence[Sequence[int]], input_ids: Tensor) -> Tensor:
 
 
 def _without_space(text: str, start: int, end: int) -> Span:
-    """Return a span without the space that a mask token may take along."""
+    """Return a span without the space that a mask token may include."""
     inside = text[start:end]
     return start + len(inside) - len(inside.lstrip()), end - len(inside) + len(inside.rstrip())
 
 
 class FillColumns:
-    """How fills are laid out in the columns of a row.
+    """The columns of fills: `filled`, `score` and `fills`.
 
-    `filled`, `score`, and `fills`: a list with a list for each mask of its tokens and scores.
+    The last is a list with a list of tokens and scores for each mask.
     """
 
     names = ("filled", "score", "fills")
@@ -217,5 +217,5 @@ class FillColumns:
         return [filling.filled, filling.score, fills]
 
     def counted(self, filling: Filling) -> list[str]:
-        """Count nothing: words are too many to be counted."""
+        """Count nothing: there are too many different words."""
         return []

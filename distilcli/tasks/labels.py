@@ -1,9 +1,9 @@
-"""Label schemes: what the labels of words say of where entities begin and end.
+"""Label schemes: how the labels of words mark the beginnings and ends of entities.
 
-`B-PER I-PER` (BIO, also in its first form, in which B- stands only between two entities that
-touch), `B I E S` (BIOES), `B I L U` (BILOU), or plain labels, of which equal ones side by side
-make one entity. `O` is outside of all. Labels that contradict each other, as an entity that
-begins with I-, are read as conlleval reads them: a new entity begins.
+`B-PER I-PER` (BIO, also IOB1, in which B- only separates adjacent entities), `B I E S` (BIOES),
+`B I L U` (BILOU), or plain labels, of which adjacent equal ones are one entity. `O` is outside
+all entities. Inconsistent labels, such as an entity that begins with I-, are read as by
+conlleval: a new entity begins.
 """
 
 import re
@@ -19,21 +19,21 @@ _SCHEMES = (frozenset("BIES"), frozenset("BILU"))
 
 
 class LabelScheme:
-    """The labels of one model, read; `types` are the kinds of entities, as the labels name them."""
+    """The labels of a model, parsed; `types` are the types of entities that they name."""
 
     def __init__(self, labels: Sequence[str], *, source: str) -> None:
-        """Raise `ModelError`, which names the model by `source`, for labels of no known scheme."""
+        """Raise `ModelError`, which names the model `source`, for labels of an unknown scheme."""
         self.labels = tuple(labels)
         self._tags = _read(labels, source)
         self.types = tuple(dict.fromkeys(tag.type for tag in self._tags if tag.type is not None))
         self.outside = OUTSIDE if OUTSIDE in labels else None
 
     def is_outside(self, number: int) -> bool:
-        """Whether a label, by its number, says that a word is in no entity."""
+        """Whether the label with this index is outside all entities."""
         return self._tags[number].type is None
 
     def spans(self, numbers: Sequence[int | None]) -> list[Span]:
-        """Return the entities of words, given the number of each word's label; None is outside."""
+        """Return the entities of words, given the index of each word's label; None is outside."""
         return spans(OUTSIDE_TAG if number is None else self._tags[number] for number in numbers)
 
 
@@ -47,12 +47,12 @@ def _read(labels: Sequence[str], source: str) -> list[Tag]:
     }
     positions = {tag.position for tag in known.values()}
     if not positions & INSIDE:
-        # E-mail is a name, no end of a mail.
+        # E-mail is a type, not the end of a mail.
         known = {label: Tag("I", label) for label in inside}
     elif plain := [label for label in inside if label not in known]:
         raise ModelError(
             f"{source}: its labels are no known scheme: {plain[0]!r} beside {next(iter(known))!r}; "
-            "BIO, BIOES, BILOU or plain labels are (see id2label in config.json)"
+            "BIO, BIOES, BILOU and plain labels are known (see id2label in config.json)"
         )
     elif not any(positions <= scheme for scheme in _SCHEMES):
         raise ModelError(

@@ -1,9 +1,9 @@
-"""Pseudo-perplexity: how well a masked language model foresees a text, token by token.
+"""Pseudo-perplexity: how well a masked language model predicts a text, token by token.
 
 Each token is masked in turn and its probability given all others is read off; the result is
-exp(-mean log p) (Salazar et al. 2020, "Masked Language Model Scoring"). Less is better foreseen.
-Of a text longer than the model reads, each token is masked in the window where it has most
-context, or only those before the cut count.
+exp(-mean log p) (Salazar et al. 2020, "Masked Language Model Scoring"). Lower is better.
+In a text longer than the model reads, each token is masked in the window where it has most context;
+a text that is cut counts up to the cut.
 """
 
 import math
@@ -27,13 +27,13 @@ from distilcli.tokenizer.tokenizer import Encoding, Tokenizer
 Item = TypeVar("Item")
 
 _CHARACTERS_OF_A_TOKEN = 4  # about, in English
-_LARGEST = 700.0  # exp of more is no number
-_CLOSE = 0.02  # logs of perplexities that count as the same
+_MAX_LOG = 700.0  # exp of more overflows
+_CLOSE = 0.02  # relative difference of log perplexities that count as equal
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class PseudoPerplexity(Result):
-    """How hard to foresee a text of `n_tokens` tokens is: 1 if each token was certain."""
+    """How hard a text of `n_tokens` tokens is to predict: 1 if each token was certain."""
 
     _shown = ("pseudo_perplexity", "n_tokens")
     pseudo_perplexity: float
@@ -45,7 +45,7 @@ class HiddenToken(Piece):
     """A sequence in which the token at `place` is to be masked.
 
     Its ids are those of the text, in one list for all tokens of a window: so a text of T tokens
-    costs T small objects, not T lists of as many ids.
+    costs T small objects, not T lists of T ids.
     """
 
     place: int = 0
@@ -54,8 +54,8 @@ class HiddenToken(Piece):
 class PerplexityTask(Generic[Item]):
     """Pseudo-perplexity as the engine runs it; `text_of` takes the text of an item.
 
-    `text_of` may raise `RowError`. `long_texts.stride` is what windows share at most: it is never
-    more than half of one.
+    `text_of` may raise `RowError`. Windows overlap by `long_texts.stride` at most, never by more
+    than half a window.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class PerplexityTask(Generic[Item]):
         text_of: Callable[[Item], str],
         long_texts: LongTexts,
     ) -> None:
-        """Raise `UsageError` for lengths that leave no text, `ModelError` for no mask."""
+        """Raise `UsageError` for lengths without room for text, `ModelError` for no mask token."""
         self._model = model
         self._tokenizer = tokenizer
         self._mask = mask_id(tokenizer)
@@ -90,10 +90,10 @@ class PerplexityTask(Generic[Item]):
 
     def _framed(self, encoding: Encoding) -> Encoded:
         if not encoding:
-            raise RowError("the text is empty; there is no token to foresee")
+            raise RowError("the text is empty; there is no token to predict")
         if self._mask in encoding.ids:
             token = self._tokenizer.options.mask_token
-            raise RowError(f"the text has a {token}; `pseudo_perplexity` is for whole texts")
+            raise RowError(f"the text has a {token}; pseudo-perplexity is for texts without masks")
         windows, truncated = self._framer.windows(encoding)
         types = [self._framer.token_types(window) for window in windows]
         pieces: list[Piece] = [
@@ -118,11 +118,11 @@ class PerplexityTask(Generic[Item]):
         return found
 
     def decode(self, item: Item, encoded: Encoded, outputs: Sequence[float]) -> PseudoPerplexity:
-        """Average over the tokens; raises `RowError` where the result is not a number."""
-        surprise = -math.fsum(outputs) / len(outputs)
-        if not surprise < _LARGEST:
+        """Average over the tokens; raise `RowError` if the result is not a number."""
+        surprisal = -math.fsum(outputs) / len(outputs)
+        if not surprisal < _MAX_LOG:
             raise no_number()
-        return PseudoPerplexity(math.exp(surprise), len(outputs), truncated=encoded.truncated)
+        return PseudoPerplexity(math.exp(surprisal), len(outputs), truncated=encoded.truncated)
 
     def agreement(self, first: PseudoPerplexity, second: PseudoPerplexity) -> float:
         """Compare the logs of the perplexities, which are means over the tokens."""
@@ -131,7 +131,7 @@ class PerplexityTask(Generic[Item]):
 
 
 class PerplexityColumns:
-    """How pseudo-perplexity is laid out in the columns of a row."""
+    """The columns of a pseudo-perplexity."""
 
     names = ("pseudo_perplexity", "n_tokens")
 
@@ -140,5 +140,5 @@ class PerplexityColumns:
         return [found.pseudo_perplexity, found.n_tokens]
 
     def counted(self, found: PseudoPerplexity) -> list[str]:
-        """Count nothing: each row has its own number."""
+        """Count nothing: there are no labels."""
         return []

@@ -37,7 +37,7 @@ def find_options(
 def problems_from(
     prompt_column: str, options_of: Callable[[Row], Options]
 ) -> Callable[[Row], Problem]:
-    """Return the function that takes a row's prompt from its column, and its options."""
+    """Return the function that takes prompt and options from a row."""
 
     def problem_of(row: Row) -> Problem:
         if row.error is not None:
@@ -54,7 +54,7 @@ def texts_of_problem(problem: Problem) -> tuple[str, str]:
 
 
 def options_from_list(column: str) -> Callable[[Row], Options]:
-    """Return the function that takes options from a list of texts, or a cell with one in JSON.
+    """Return the function that takes options from a list of texts, also as JSON in a cell.
 
     It raises `RowError` for anything else.
     """
@@ -74,7 +74,7 @@ def options_from_list(column: str) -> Callable[[Row], Options]:
 
 
 def options_from_columns(columns: Sequence[str]) -> Callable[[Row], Options]:
-    """Return the function that takes an option from each column; an empty cell is none."""
+    """Return the function that takes an option from each column, None from an empty cell."""
 
     def options_of(row: Row) -> Options:
         return [_option(row, column) for column in columns]

@@ -1,10 +1,10 @@
-"""Extractive question answering: a question and a context to the span that answers it.
+"""Extractive question answering: a question and a context to the answer span.
 
-A context longer than the model reads is read in windows, with the question whole in each. Scores
-are probabilities over every span of every window together with "no answer": the softmax over the
-sums of start and end logits, where a span that lies in two windows is one answer whose
-probabilities add. "No answer" has the least of the windows' logits of [CLS], as in the official
-SQuAD 2.0 script of BERT (Devlin et al. 2019).
+A context longer than the model reads is read in windows, with the whole question in each. Scores
+are probabilities over every span of every window and "no answer": the softmax over the sums of
+start and end logits, where a span in two windows is one answer whose probabilities add up. The
+logit of "no answer" is the lowest [CLS] logit of the windows, as in the official SQuAD 2.0 script
+of BERT (Devlin et al. 2019).
 """
 
 import math
@@ -33,12 +33,12 @@ MAX_LENGTH = 384
 """Tokens in a window, question and specials included, as models are trained on SQuAD."""
 
 MAX_ANSWER_LENGTH = 30
-"""Tokens in an answer, as the official SQuAD script of BERT has it."""
+"""Tokens in an answer, as in the official SQuAD script of BERT."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Answer(Brief):
-    """One answer: `text` is `context[start:end]`, or empty without a place for "no answer".
+    """One answer: `text` is `context[start:end]`, or empty without offsets for "no answer".
 
     `score` is its probability.
     """
@@ -52,10 +52,10 @@ class Answer(Brief):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Answers(Result):
-    """What the model says of one question: answers, the best first, and how likely there is none.
+    """The answers to one question, the best first, and the probability that there is none.
 
-    `ranked` begins with "no answer" only where a threshold was set and `no_answer_score` is above
-    it, or where no span was short enough.
+    `ranked` begins with "no answer" only if `no_answer_score` is above a threshold that was set,
+    or if no span was short enough.
     """
 
     _shown = ("answer", "score", "no_answer_score")
@@ -82,8 +82,8 @@ class Answers(Result):
 class ContextWindow(Piece):
     """A sequence `[CLS] question [SEP] part of the context [SEP]`.
 
-    The part begins at position `first` with the context's token number `place`; `starts` and
-    `ends` say of each of its tokens whether an answer may start or end there. `alone` if it is the
+    The part begins at position `first`, with the token at index `place` of the context; `starts`
+    and `ends` are whether an answer may start or end at each of its tokens. `alone` if it is the
     whole context.
     """
 
@@ -96,7 +96,7 @@ class ContextWindow(Piece):
 
 @dataclass(slots=True)
 class EncodedQuestion(Encoded):
-    """A question's windows, and the context with the place of each of its tokens."""
+    """The windows of a question, and its context with the offsets of the tokens."""
 
     context: str = ""
     offsets: list[tuple[int, int]] = field(default_factory=list)
@@ -104,10 +104,10 @@ class EncodedQuestion(Encoded):
 
 @dataclass(frozen=True, slots=True)
 class WindowScores:
-    """What forward says of a window; tokens count from the beginning of the context.
+    """The scores of a window; tokens are counted from the beginning of the context.
 
-    `logits` are those of starts and of ends over the window's part of the context; None where the
-    window is alone and its ranking is all there is to know.
+    `logits` are those of starts and ends over the window's part of the context; None if there is
+    one window, because its ranking is enough then.
     """
 
     no_answer: float
@@ -118,8 +118,8 @@ class WindowScores:
 class QaTask(Generic[Item]):
     """Question answering as the engine runs it; `pair_of` takes question and context of an item.
 
-    `pair_of` may raise `RowError`. `long_texts.stride` is what windows share at most: where a
-    question leaves room for less than twice as many tokens, they share half of it.
+    `pair_of` may raise `RowError`. Windows overlap by `long_texts.stride` at most, never by more
+    than half of the room that the question leaves.
     """
 
     def __init__(
@@ -133,11 +133,11 @@ class QaTask(Generic[Item]):
         top_k: int = 1,
         no_answer_threshold: float | None = None,
     ) -> None:
-        """Raise `UsageError` for settings that leave no context or no answer."""
+        """Raise `UsageError` for settings without room for a context or an answer."""
         self._model = model
         self._tokenizer = tokenizer
         self._pair_of = pair_of
-        # How far windows overlap depends on the room that a row's question leaves.
+        # The overlap depends on the room that the question leaves.
         self._framer = Framer(tokenizer, model.config, long_texts, soft_stride=True)
         self._max_answer_length = max_answer_length
         self._top_k = top_k
@@ -149,7 +149,7 @@ class QaTask(Generic[Item]):
         return 0 if isinstance(pair, RowError) else len(pair[0]) + len(pair[1])
 
     def encode(self, items: Sequence[Item]) -> list[EncodedQuestion | RowError]:
-        """Tokenize items at once, a text that several have in common once."""
+        """Tokenize items together, a text that several share only once."""
         return encode_each(items, self._pair_of, self._encode_pairs)
 
     def _encode_pairs(self, pairs: Sequence[Pair]) -> list[EncodedQuestion | RowError]:
@@ -161,7 +161,7 @@ class QaTask(Generic[Item]):
         ]
 
     def _framed(self, question: Encoding, encoding: Encoding, context: str) -> EncodedQuestion:
-        """Return a row's windows; raises `RowError` where a text is empty or there is no room."""
+        """Return a row's windows; raise `RowError` if a text is empty or there is no room."""
         for name, text in (("question", question), ("context", encoding)):
             if not text:
                 raise RowError(f"the {name} is empty")
@@ -218,7 +218,7 @@ class QaTask(Generic[Item]):
     def decode(
         self, item: Item, encoded: EncodedQuestion, outputs: Sequence[WindowScores]
     ) -> Answers:
-        """Rank the spans of all windows; raises `RowError` where a score is not a number."""
+        """Rank the spans of all windows; raise `RowError` if a score is not a number."""
         ranking = self._ranking(encoded, outputs)
         no_answer = min(output.no_answer for output in outputs)
         total = _log_add(ranking.log_sum, no_answer)
@@ -236,7 +236,7 @@ class QaTask(Generic[Item]):
         return Answers(tuple(found[: self._top_k]), none.score, truncated=encoded.truncated)
 
     def agreement(self, first: Answers, second: Answers) -> float:
-        """Compare the places of the best answers."""
+        """Compare the offsets of the best answers."""
         return float((first.best.start, first.best.end) == (second.best.start, second.best.end))
 
     def _ranking(self, encoded: EncodedQuestion, outputs: Sequence[WindowScores]) -> Ranking:
@@ -253,11 +253,11 @@ class QaTask(Generic[Item]):
 
 
 class AnswerColumns:
-    """How answers are laid out in the columns of a row.
+    """The columns of answers.
 
     `answer`, `score`, `start`, `end`, then `answer_2`, `score_2`, … up to `top_k`, and
-    `no_answer_score`. With `counted_apart` the summary counts the rows that have an answer and
-    those that have none.
+    `no_answer_score`. With `counted_apart` the summary counts rows with and without an
+    answer.
     """
 
     def __init__(self, *, top_k: int = 1, counted_apart: bool = False) -> None:
@@ -280,18 +280,17 @@ class AnswerColumns:
         return [*values, answers.no_answer_score]
 
     def counted(self, answers: Answers) -> list[str]:
-        """Return whether the row has an answer, where that can differ."""
+        """Return whether the row has an answer, if rows can differ in that."""
         if not self._counted_apart:
             return []
         return ["no answer" if answers.best.start is None else "an answer"]
 
 
 def _edges(offsets: Sequence[tuple[int, int]]) -> tuple[list[bool], list[bool]]:
-    """Say of each token whether an answer may start and whether it may end there.
+    """Return for each token whether an answer may start there, and whether it may end there.
 
-    Several tokens may stand for one character, which accents taken off or syllables taken apart
-    bring about. Only the first of them starts a span and only the last ends one, so that no two
-    spans are the same characters.
+    Several tokens may have the same characters (after accents are stripped, say). Only the first
+    of them starts a span and only the last ends one, so that no two spans have the same characters.
     """
     starts = [True, *(one[0] < other[0] for one, other in pairwise(offsets))]
     ends = [*(one[1] < other[1] for one, other in pairwise(offsets)), True]

@@ -1,4 +1,4 @@
-"""Questions in rows: where question and context stand, and answers by the rows' ids."""
+"""Questions and contexts read from rows, and answers by the ids of rows."""
 
 from collections.abc import Callable, Sequence
 
@@ -15,17 +15,17 @@ def pairs_from(
     id_column: str | None = None,
     fixed: str = "",
 ) -> Callable[[Row], Pair]:
-    """Return the function that takes question and context from a row's columns.
+    """Return the function that takes question and context from the columns of a row.
 
-    What has no column (None) is `fixed`, the same for every row. With `id_column` a row needs an
-    id as well.
+    The one without a column (None) is `fixed` for every row. With `id_column` a row needs an id as
+    well.
     """
 
     def pair_of(row: Row) -> Pair:
         if row.error is not None:
             raise RowError(row.error)
         if id_column is not None:
-            cell_text(row, id_column)  # raises where there is none
+            cell_text(row, id_column)  # raises if it has none
         question = fixed if question_column is None else cell_text(row, question_column)
         context = fixed if context_column is None else cell_text(row, context_column)
         return question, context

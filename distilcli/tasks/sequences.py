@@ -1,6 +1,6 @@
-"""Token ids to the sequences of one model, within its limits, and their results back to one row.
+"""Token ids to sequences within the limits of a model, and the results of windows to one row.
 
-Every task frames its rows here, so that long texts are cut, windowed or refused in one way.
+Every task frames its rows here, so that long texts are cut, windowed or refused the same way.
 """
 
 from bisect import bisect_left
@@ -41,8 +41,7 @@ Given = ParamSpec("Given")
 class Framer:
     """Frames ids for one model; `max_length` counts the tokens of a sequence, specials included.
 
-    With `soft_stride` windows share at most half of the tokens that slide, so that a stride never
-    is too large for them.
+    With `soft_stride` windows overlap by at most half, so no stride is too long for them.
     """
 
     def __init__(
@@ -53,7 +52,7 @@ class Framer:
         *,
         soft_stride: bool = False,
     ) -> None:
-        """Raise `UsageError` for lengths that leave no text, or windows that would never end."""
+        """Raise `UsageError` for lengths without room for text, or a stride as long as a window."""
         self.max_length = usable_length(
             long_texts.max_length,
             tokenizer.max_length,
@@ -65,7 +64,7 @@ class Framer:
         stride = long_texts.stride
         widest = self.max_length - SPECIALS_OF_A_PAIR
         if stride == DEFAULT_STRIDE >= widest:
-            stride = widest // 2  # the usual overlap gives way to short windows
+            stride = widest // 2  # the default overlap is too long for short windows
         if long_texts.long == "window" and not soft_stride and stride >= widest:
             raise UsageError(
                 f"`stride` {stride} is not smaller than a window of {self.max_length} tokens"
@@ -79,9 +78,9 @@ class Framer:
         *,
         windowed: Windowed = "second",
     ) -> Encoded:
-        """Return the pieces of a text's ids, or of a pair's, of which `windowed` may slide.
+        """Return the pieces of a text or a pair, of which the text `windowed` is read in windows.
 
-        Raises `RowError` where they do not fit.
+        Raises `RowError` if they do not fit.
         """
         framed = frame(
             first,
@@ -94,7 +93,7 @@ class Framer:
         )
         types: Sequence[list[int] | None] = [None] * len(framed.input_ids)
         if self._has_token_types:
-            # A batch may hold pairs and single texts: then all of them need token types.
+            # A batch may mix pairs and single texts, so all of them need token types.
             types = framed.token_type_ids or [[0] * len(ids) for ids in framed.input_ids]
         pieces = [Piece(*both) for both in zip(framed.input_ids, types, strict=True)]
         return Encoded(pieces, truncated=framed.truncated)
@@ -106,9 +105,9 @@ class Framer:
         *,
         truncation: Truncation = "longest_first",
     ) -> tuple[list[Window], bool]:
-        """Return the windows of a text, or a pair, which know the place of each token.
+        """Return the windows of a text or a pair, and whether it was truncated.
 
-        Also says whether the text was cut short. Raises `RowError` where it does not fit.
+        Raises `RowError` if it does not fit.
         """
         cuts = cut(
             len(first),
@@ -130,7 +129,7 @@ class Framer:
         return max(0, min(stride, room // 2))
 
     def pieces(self, windows: Sequence[Window]) -> list[Piece]:
-        """Return windows as the model takes them."""
+        """Return windows as input of the model."""
         return [Piece(window.input_ids, self.token_types(window)) for window in windows]
 
     def token_types(self, window: Window) -> list[int] | None:
@@ -139,11 +138,11 @@ class Framer:
 
 
 def most_context(windows: Sequence[Window]) -> list[tuple[int, int]]:
-    """Return for each token of a text, special ones left out, its best window and place there.
+    """Return the best window of each token of a text, and its position there.
 
-    `windows` are all those of one text, in order. The best is the one with most context: the
-    largest distance to its nearer end (Devlin's rule for overlapping windows); of equals the
-    first counts.
+    `windows` are all those of one text, in order; special tokens are left out. The best is the
+    one with most context, the largest distance to its nearer end (Devlin's rule for overlapping
+    windows), and the first of equals.
     """
     best: list[tuple[int, int, int]] = []
     for number, window in enumerate(windows):
@@ -163,8 +162,8 @@ def most_context_of_words(
 ) -> list[tuple[int, int]]:
     """Return the same, but all tokens of a word from one window, the best for the whole word.
 
-    `firsts` are the numbers of the words' first tokens, in order; each token is of one word. Only
-    a word that is whole in no window is put together of several.
+    `firsts` are the indices of the words' first tokens, in order; each token belongs to a word.
+    Only a word that no window has whole is combined from several.
     """
     places = most_context(windows)
     if len(windows) == 1:
@@ -185,7 +184,7 @@ def most_context_of_words(
 
 
 def pool_windows(rows: Tensor, pieces: Sequence[Piece], how: WindowPooling) -> Tensor:
-    """Make one row (D,) of those of a text's windows (W, D); the mean weighs them by length."""
+    """Pool the windows (W, D) of a text to one row (D,); the mean is weighted by their lengths."""
     if len(rows) == 1 or how == "first":
         return rows[0]
     if how == "max":
@@ -199,7 +198,7 @@ def encode_each(
     content_of: Callable[[Item], Content],
     encode: Callable[[Sequence[Content]], Sequence[Coded | RowError]],
 ) -> list[Coded | RowError]:
-    """Encode at once what the items hold; an item whose content cannot be had gives its error."""
+    """Encode the contents of items together; one that cannot be read gives its `RowError`."""
     contents = [or_error(content_of, item) for item in items]
     encoded = iter(encode([found for found in contents if not isinstance(found, RowError)]))
     return [found if isinstance(found, RowError) else next(encoded) for found in contents]
@@ -208,7 +207,7 @@ def encode_each(
 def or_error(
     function: Callable[Given, Content], *args: Given.args, **named: Given.kwargs
 ) -> Content | RowError:
-    """Return what a function gives, or the `RowError` that it raises."""
+    """Return the result of a function, or the `RowError` that it raises."""
     try:
         return function(*args, **named)
     except RowError as error:
@@ -216,7 +215,7 @@ def or_error(
 
 
 def no_number() -> RowError:
-    """Return the error of a row for which the model gave infinity or no number."""
+    """Return the error of a row for which the model returned infinity or NaN."""
     return RowError(
         "the model gave no number for this row; check its weights with `distil params --check`"
     )

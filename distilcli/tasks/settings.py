@@ -1,6 +1,5 @@
-"""Settings that all tasks share: how rows are batched, and how long texts are handled."""
+"""Settings that every task shares: batches and long texts."""
 
-import os
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -14,19 +13,19 @@ SPECIALS_OF_A_PAIR = 3
 """The most special tokens of a sequence: `[CLS] a [SEP] b [SEP]`."""
 
 MIN_AGREEMENT = 0.99
-"""The share of a sample of rows on which an int8 model has to agree with fp32."""
+"""The share of a sample of rows on which an int8 model must agree with fp32."""
 
-# About half a megabyte of activations a layer in fp32: what stays in a core's cache. An
-# accelerator wants its thousands of lanes filled instead.
+# About half a megabyte of activations per layer in fp32, which stays in the cache of a core. An
+# accelerator needs enough work for its thousands of lanes instead.
 _CPU_TOKENS, _ACCELERATOR_TOKENS = 512, 16_384
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BatchOptions:
-    """How rows are batched; None leaves a choice to the device.
+    """How rows are batched; None is chosen by the device.
 
-    `rows` is the maximum of rows in a batch, `tokens` of positions, padding included; `threads`
-    is the number of workers on the CPU, each on its own core.
+    `rows` is the maximum of rows in a batch, `tokens` that of positions, padding included;
+    `threads` is the number of workers on the CPU, each on its own core.
     """
 
     rows: int | None = None
@@ -46,10 +45,10 @@ class BatchOptions:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LongTexts:
-    """What to do with texts longer than the model reads: truncate, read in windows, or fail.
+    """How texts longer than the model reads are handled: truncated, windowed, or an error.
 
-    `max_length` is in tokens, special ones included; `stride` is the overlap of windows in
-    tokens.
+    `max_length` counts the tokens of a sequence, specials included; `stride` is the overlap of
+    windows in tokens.
     """
 
     long: Long = "truncate"
@@ -77,15 +76,8 @@ def check_least(setting: str, value: float | None, least: float) -> None:
 
 
 def usable_length(*limits: int | None) -> int:
-    """Return the smallest known limit; raise `UsageError` if it leaves no room for text."""
+    """Return the smallest known limit; raise `UsageError` if no text would fit."""
     length = min(limit for limit in limits if limit is not None)
     if length <= SPECIALS_OF_A_PAIR:
         raise UsageError(f"`max_length` {length} leaves no room for text; raise it")
     return length
-
-
-def available_cores() -> int:
-    """Count the cores that this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -24,8 +24,9 @@ class TaskSpec:
     where no column is named; without `text_columns` that is the text column of every command.
     `predicted` are the columns of its predictions, the leading one first, and each of `signatures`
     is a set of columns by which a file of its predictions is recognised. `settings` are those that
-    not every task has. `has_labels` says whether a model of it has labels to name. The card of a
-    trained model has the `pipeline_tag`, the `purpose` and the `example`.
+    not every task has. `has_labels` says whether a model of it has labels to name. A task without
+    `dataset` and `objective` cannot be learned; the card of a model that has learned one has its
+    `pipeline_tag`, `purpose` and `example`.
     """
 
     name: str
@@ -44,16 +45,18 @@ class TaskSpec:
     search_metrics: tuple[str, ...] = ()
     settings: frozenset[str] = frozenset()
     has_labels: bool = False
-    pipeline_tag: str
-    purpose: str
-    example: str
     predictor: str
-    dataset: str
-    objective: str
     results: str
+    dataset: str = ""
+    objective: str = ""
+    pipeline_tag: str = ""
+    purpose: str = ""
+    example: str = ""
 
     def load(self, reference: str) -> Any:
-        """Import what "module:attribute" refers to."""
+        """Import what "module:attribute" refers to; raise `UsageError` for an empty reference."""
+        if not reference:
+            raise UsageError(f"the task {self.name} cannot be learned, only run and evaluated")
         module, _, name = reference.partition(":")
         return getattr(import_module(module), name)
 
@@ -95,7 +98,7 @@ def _listed(names: list[str]) -> str:
 
 _TEXTS = frozenset({"label_column", "pair_column", "window_pooling", "augment"})
 
-register(
+for _spec in (
     TaskSpec(
         name="classify",
         command="classify",
@@ -116,15 +119,13 @@ register(
         | {"class_weights", "label_smoothing", "temperature"},
         has_labels=True,
         pipeline_tag="text-classification",
-        purpose="gives a text one label",
+        purpose="classifies texts",
         example="classify reviews.csv",
         predictor="distilcli.predictors.classifier:Classifier",
         dataset="distilcli.training.datasets.classify:read_dataset",
-        objective="distilcli.training.objectives.classify:ClassifyLesson",
+        objective="distilcli.training.objectives.classify:ClassifyObjective",
         results="distilcli.evaluation.results.classify:ClassifyResults",
-    )
-)
-register(
+    ),
     TaskSpec(
         name="multilabel",
         command="classify",
@@ -140,15 +141,13 @@ register(
         | {"label_separator", "class_weights", "temperature"},
         has_labels=True,
         pipeline_tag="text-classification",
-        purpose="gives a text any number of labels",
+        purpose="assigns any number of labels to a text",
         example="classify reviews.csv",
         predictor="distilcli.predictors.classifier:Classifier",
         dataset="distilcli.training.datasets.multilabel:read_dataset",
-        objective="distilcli.training.objectives.multilabel:MultilabelLesson",
+        objective="distilcli.training.objectives.multilabel:MultilabelObjective",
         results="distilcli.evaluation.results.multilabel:MultilabelResults",
-    )
-)
-register(
+    ),
     TaskSpec(
         name="regress",
         command="classify",
@@ -160,15 +159,13 @@ register(
         metrics=("pearson", "spearman", "mae", "rmse"),
         settings=_TEXTS,
         pipeline_tag="text-classification",
-        purpose="gives a text a number",
+        purpose="predicts a number for a text",
         example="classify reviews.csv",
         predictor="distilcli.predictors.classifier:Classifier",
         dataset="distilcli.training.datasets.regress:read_dataset",
-        objective="distilcli.training.objectives.regress:RegressLesson",
+        objective="distilcli.training.objectives.regress:RegressObjective",
         results="distilcli.evaluation.results.regress:RegressResults",
-    )
-)
-register(
+    ),
     TaskSpec(
         name="tag",
         command="tag",
@@ -183,15 +180,13 @@ register(
         settings=frozenset({"label_column", "label_smoothing", "temperature"}),
         has_labels=True,
         pipeline_tag="token-classification",
-        purpose="finds entities in a text",
+        purpose="tags entities in text",
         example="tag news.csv",
         predictor="distilcli.predictors.tagger:Tagger",
         dataset="distilcli.training.datasets.tag:read_dataset",
-        objective="distilcli.training.objectives.tag:TagLesson",
+        objective="distilcli.training.objectives.tag:TagObjective",
         results="distilcli.evaluation.results.tag:TagResults",
-    )
-)
-register(
+    ),
     TaskSpec(
         name="qa",
         command="qa",
@@ -210,15 +205,13 @@ register(
             {"label_column", "pair_column", "threshold", "threshold_search", "temperature"}
         ),
         pipeline_tag="question-answering",
-        purpose="finds the answer to a question in a text",
+        purpose="answers questions about a text",
         example="qa questions.csv",
         predictor="distilcli.predictors.answerer:Answerer",
         dataset="distilcli.training.datasets.qa:read_dataset",
-        objective="distilcli.training.objectives.qa:QaLesson",
+        objective="distilcli.training.objectives.qa:QaObjective",
         results="distilcli.evaluation.results.qa:QaResults",
-    )
-)
-register(
+    ),
     TaskSpec(
         name="mlm",
         command="fill",
@@ -229,15 +222,13 @@ register(
         metrics=("perplexity",),
         settings=frozenset({"temperature"}),
         pipeline_tag="fill-mask",
-        purpose="fills gaps in a text",
+        purpose="fills in masked words",
         example="fill sentences.csv",
         predictor="distilcli.predictors.mask_filler:MaskFiller",
         dataset="distilcli.training.datasets.mlm:read_dataset",
-        objective="distilcli.training.objectives.mlm:MlmLesson",
+        objective="distilcli.training.objectives.mlm:MlmObjective",
         results="distilcli.evaluation.results.mlm:MlmResults",
-    )
-)
-register(
+    ),
     TaskSpec(
         name="embed",
         command="embed",
@@ -250,15 +241,13 @@ register(
         metrics=("pearson", "spearman"),
         settings=frozenset({"label_column", "pair_column", "window_pooling"}),
         pipeline_tag="feature-extraction",
-        purpose="turns a text into a vector",
+        purpose="turns texts into vectors",
         example="embed texts.csv -o vectors.npy",
         predictor="distilcli.predictors.embedder:Embedder",
         dataset="distilcli.training.datasets.embed:read_dataset",
-        objective="distilcli.training.objectives.embed:EmbedLesson",
+        objective="distilcli.training.objectives.embed:EmbedObjective",
         results="distilcli.evaluation.results.embed:EmbedResults",
-    )
-)
-register(
+    ),
     TaskSpec(
         name="choose",
         command="choose",
@@ -274,10 +263,11 @@ register(
         example="choose questions.csv",
         predictor="distilcli.predictors.chooser:Chooser",
         dataset="distilcli.training.datasets.choose:read_dataset",
-        objective="distilcli.training.objectives.choose:ChooseLesson",
+        objective="distilcli.training.objectives.choose:ChooseObjective",
         results="distilcli.evaluation.results.choose:ChooseResults",
-    )
-)
+    ),
+):
+    register(_spec)
 
 if TYPE_CHECKING:
     TaskName = str

@@ -1,8 +1,8 @@
 """Token classification: a text, or a list of words, to entities and a label per word.
 
-The scores of tokens become labels of words, and those become entities, as the model's scheme of
-labels says. Entities are stretches of the text itself. A text longer than the model reads is read
-in overlapping windows; each word is taken from the one in which it has most context.
+The scores of tokens become labels of words, and those become entities, by the label scheme of the
+model. Entities are spans of the text. A text longer than the model reads is read in overlapping
+windows; each word is taken from the one where it has most context.
 """
 
 from bisect import bisect_left
@@ -42,9 +42,9 @@ OF_WORDS: tuple[Aggregation, ...] = ("first", "average", "max")
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Entity(Brief):
-    """A stretch of a text, `text[start:end]`, and what it is.
+    """A span of a text, `text[start:end]`, and its label.
 
-    `score` is the mean probability of its words' labels (of its tokens' with "simple").
+    `score` is the mean probability of the labels of its words (with "simple", of its tokens).
     """
 
     _shown = ("text", "label", "start", "end", "score")
@@ -58,9 +58,9 @@ class Entity(Brief):
 class Tagging(list[Entity]):
     """The entities of one text, in order, and the label of each of its words.
 
-    `words` are ranges of characters and `tags` their labels, None for a word that the model did
-    not read; both are empty if entities are made of tokens. `truncated` says whether the model
-    did not read the whole text.
+    `words` are character ranges and `tags` their labels, None for a word that the model did not
+    read; both are empty if the aggregation is by token. `truncated` says whether the model did not
+    read the whole text.
     """
 
     def __init__(
@@ -88,9 +88,9 @@ class Tagging(list[Entity]):
 class EncodedWords(Encoded):
     """A text in units that get a label each: its words, or its tokens.
 
-    `places` say for each token which window it is taken from, and where in it. `firsts` are the
-    first tokens of units, `owners` the numbers of those units, `unseen` of those that were cut
-    off; a word of signs that the tokenizer drops is in neither.
+    `places` are the window of each token and its position there. `firsts` are the first tokens of
+    units, `owners` the indices of those units, `unseen` those of units that were cut off; a word
+    whose characters the tokenizer drops is in neither.
     """
 
     text: str
@@ -104,8 +104,8 @@ class EncodedWords(Encoded):
 class TagTask(Generic[Item]):
     """Tagging as the engine runs it, over items from which `content_of` takes a text or its words.
 
-    Words are tokenized one by one, and make a text joined by blanks; they need an aggregation of
-    words. `content_of` may raise `RowError`.
+    Words are tokenized one by one and joined by spaces; they need an aggregation by word.
+    `content_of` may raise `RowError`.
     """
 
     def __init__(
@@ -118,7 +118,7 @@ class TagTask(Generic[Item]):
         aggregation: Aggregation,
         long_texts: LongTexts,
     ) -> None:
-        """Raise `UsageError` for lengths that leave no text, or windows that would never end."""
+        """Raise `UsageError` for lengths without room for text, or a stride as long as a window."""
         self._model = model
         self._tokenizer = tokenizer
         self._content_of = content_of
@@ -134,7 +134,7 @@ class TagTask(Generic[Item]):
         return len(content) if isinstance(content, str) else sum(map(len, content))
 
     def encode(self, items: Sequence[Item]) -> list[EncodedWords | RowError]:
-        """Tokenize items at once; an item whose text cannot be had gives its `RowError`."""
+        """Tokenize items at once; an item whose text cannot be read gives its `RowError`."""
         return encode_each(items, self._content_of, self._encode_contents)
 
     def _encode_contents(self, contents: Sequence[Content]) -> list[EncodedWords | RowError]:
@@ -180,7 +180,7 @@ class TagTask(Generic[Item]):
     def _framed(
         self, row: EncodedWords, encoding: Encoding, words: Sequence[int]
     ) -> EncodedWords | RowError:
-        """Give a row its pieces, of `words` by their first tokens; without tokens it has none."""
+        """Add the pieces of a row, whose `words` are given by their first tokens."""
         if not len(encoding):
             return row
         framed = or_error(self._framer.windows, encoding)
@@ -201,7 +201,7 @@ class TagTask(Generic[Item]):
         return [rows[: len(piece)] for rows, piece in zip(scores, batch.pieces, strict=True)]
 
     def decode(self, item: Item, encoded: EncodedWords, outputs: Sequence[Array]) -> Tagging:
-        """Label an item's words; raises `RowError` where a score is not a number."""
+        """Label an item's words; raise `RowError` if a score is not a number."""
         numbers: list[int | None] = [None] * len(encoded.units)
         scores = [0.0] * len(encoded.units)
         if outputs:
@@ -226,7 +226,7 @@ class TagTask(Generic[Item]):
         return Tagging(encoded.text, entities, words, tags, truncated=encoded.truncated)
 
     def agreement(self, first: Tagging, second: Tagging) -> float:
-        """Compare the words' labels, or, where tokens have them, the entities."""
+        """Compare the labels of words, or the entities if tokens are labelled."""
         if not first.tags:
             places = [
                 {(each.label, each.start, each.end) for each in tagging.entities}
@@ -249,7 +249,7 @@ class TagTask(Generic[Item]):
 def _of_tokens(encoded: EncodedWords, outputs: Sequence[Array]) -> Array:
     """Return the probabilities (tokens, labels) of a text's tokens, each from its window."""
     if len(outputs) == 1:
-        tokens = outputs[0][1:-1]  # [CLS] and [SEP] left out
+        tokens = outputs[0][1:-1]  # without [CLS] and [SEP]
     else:
         tokens = np.stack([outputs[window][place] for window, place in encoded.places])
     if not np.isfinite(tokens).all():
@@ -264,7 +264,7 @@ def _entity(encoded: EncodedWords, span: Span, scores: Sequence[float]) -> Entit
 
 
 def _first_tokens(encoding: Encoding) -> list[int]:
-    """Return the number of the first token of each word."""
+    """Return the index of the first token of each word."""
     words = encoding.word_ids
     return [place for place, word in enumerate(words) if not place or word != words[place - 1]]
 
@@ -272,8 +272,8 @@ def _first_tokens(encoding: Encoding) -> list[int]:
 def _of_units(tokens: Array, firsts: Sequence[int], how: Aggregation) -> Array:
     """Return the probabilities (units, labels) of units, given those of tokens (T, labels).
 
-    A unit is the tokens from one of `firsts` to the next. It gets those of its first token, their
-    mean, or those of the token that is surest of its label ("max").
+    A unit is the tokens from one of `firsts` to the next. It gets the probabilities of its first
+    token, their mean, or those of its most certain token ("max").
     """
     if how == "average":
         counts = np.diff([*firsts, len(tokens)])
@@ -290,10 +290,10 @@ def _of_units(tokens: Array, firsts: Sequence[int], how: Aggregation) -> Array:
 
 
 class TagColumns:
-    """How a tagging is laid out in the columns of a row.
+    """The columns of a tagging.
 
-    `entities` is a list of objects with the fields of `Entity`, `tags` one label a word, and
-    `words` the words themselves.
+    `entities` is a list of objects with the fields of `Entity`, `tags` has a label for each word,
+    and `words` are the words.
     """
 
     def __init__(self, *names: Literal["words", "tags", "entities"]) -> None:

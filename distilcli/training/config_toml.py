@@ -1,34 +1,33 @@
-"""The settings of a run as TOML, which Python reads (`tomllib`) and does not write.
+"""The settings of a run as TOML, which Python can read (`tomllib`) but not write.
 
-A small part of TOML: tables of texts, numbers, truth values and lists. TOML has no word for
-nothing, so a setting that is None stands as a comment: it was not forgotten, it was not set.
+A subset of TOML: tables of strings, numbers, booleans and lists. TOML has no null, so a setting
+that is None becomes a comment.
 """
 
 import math
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
-# What may stand in neither a text nor a comment: control characters, and halves of characters.
-_UNSEEN = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+# Not allowed in strings or comments: control characters and lone surrogates.
+_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
-def config_toml(settings: Mapping[str, Any], *, command: Sequence[str] = ()) -> str:
-    """Return `settings` as TOML, the command line that they came from as a comment at the head.
+def config_toml(settings: Mapping[str, object], *, command: Sequence[str] = ()) -> str:
+    """Return `settings` as TOML, with the command line as a comment at the top.
 
     Values are str, int, float, bool, None, lists or tuples of these, and mappings, which become
-    tables. Half a surrogate pair, which UTF-8 cannot hold, becomes U+FFFD. Raises `TypeError` for
-    a value of another type, and for None in a list.
+    tables. A lone surrogate, which UTF-8 cannot hold, becomes U+FFFD. Raises `TypeError` for a
+    value of another type, and for None in a list.
     """
-    head = f"# {_UNSEEN.sub(' ', shlex.join(command))}\n\n" if command else ""
-    return head + "\n".join(_table(settings, ())).strip("\n") + "\n"
+    top = f"# {_FORBIDDEN.sub(' ', shlex.join(command))}\n\n" if command else ""
+    return top + "\n".join(_table(settings, ())).strip("\n") + "\n"
 
 
-def _table(table: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[str]:
-    """Yield the lines of a table: its own settings first, for a header ends them."""
+def _table(table: Mapping[str, object], path: tuple[str, ...]) -> Iterator[str]:
+    """Yield the lines of a table: its own settings first, then the tables in it."""
     inner = {name: value for name, value in table.items() if isinstance(value, Mapping)}
     if path:
         yield f"[{'.'.join(map(_key, path))}]"
@@ -46,7 +45,7 @@ def _key(name: str) -> str:
     return name if _BARE_KEY.fullmatch(name) else _text(name)
 
 
-def _value(value: Any) -> str:
+def _value(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
@@ -63,9 +62,9 @@ def _value(value: Any) -> str:
 
 
 def _text(text: str) -> str:
-    """Return a text in quotes."""
+    """Return a quoted string."""
     escaped = "".join(_ESCAPES.get(character, character) for character in text)
-    return f'"{_UNSEEN.sub(_escape, escaped)}"'
+    return f'"{_FORBIDDEN.sub(_escape, escaped)}"'
 
 
 def _escape(match: re.Match[str]) -> str:

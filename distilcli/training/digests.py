@@ -1,4 +1,4 @@
-"""Digests that tell models and rows by what they hold, whatever their names."""
+"""Digests of models and rows by content, whatever they are named."""
 
 import hashlib
 import json
@@ -10,7 +10,7 @@ from distilcli.model.saving import tokenizer_files
 
 
 def model_digest(files: ModelFiles) -> str:
-    """Return the SHA-256 of a model's files: a folder may move, another model take its name."""
+    """Return the SHA-256 of a model's files: it identifies the model in any folder."""
     found = hashlib.sha256()
     for path in (files.config_path, *files.weight_files, *tokenizer_files(files)):
         with path.open("rb") as file:
@@ -20,10 +20,10 @@ def model_digest(files: ModelFiles) -> str:
 
 
 def rows_digest(*parts: Iterable[object]) -> str:
-    """Return the SHA-256 of rows by their values alone: classes and fields may change names.
+    """Return the SHA-256 of rows by their values: renamed classes and fields do not change it.
 
-    A row is a plain value, a list or tuple of them, or a dataclass, of which the fields that count
-    in a comparison are taken in order.
+    A row is a plain value, a list or tuple of them, or a dataclass, of which the fields with
+    `compare` are taken in order.
     """
     found = hashlib.sha256()
     for part in parts:

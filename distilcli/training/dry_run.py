@@ -1,12 +1,11 @@
-"""What a training run would take: its steps counted, its time and memory expected."""
+"""The expected cost of a training run: steps, time and memory."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from time import perf_counter
-from typing import Any
 
 from distilcli.memory import peak_memory_bytes
-from distilcli.training.distill.teacher import Teaching
+from distilcli.training.distill.teacher import AnyTeacher
 from distilcli.training.loop import Trainer
 
 _TIMED_STEPS = 3
@@ -16,7 +15,7 @@ _FORWARD_SHARE = 1 / 3
 
 @dataclass(frozen=True, slots=True)
 class TrainingEstimate:
-    """Counts of the whole run, and the seconds and bytes that it is expected to take."""
+    """Counts of the whole run, and its expected seconds and bytes."""
 
     steps: int
     tokens: int
@@ -24,8 +23,8 @@ class TrainingEstimate:
     expected_seconds: float
     expected_peak_memory_bytes: int | None
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return the figures as plain JSON values."""
+    def as_dict(self) -> dict[str, object]:
+        """Return the estimate as plain JSON values."""
         return asdict(self)
 
 
@@ -34,35 +33,35 @@ def estimate(
     *,
     valid_share: float,
     reads_once: bool = False,
-    asked_once: Teaching | None = None,
+    cached_teacher: AnyTeacher | None = None,
 ) -> TrainingEstimate:
-    """Take a few steps of the run, the largest first, and expect the others to be like them.
+    """Take a few steps of the run, the largest first, and extrapolate from them.
 
-    `valid_share` is how many rows there are to validate on for one to learn from. If the run
-    `reads_once`, a step here is a reading, and the steps of the run itself are nothing beside it;
-    a teacher `asked_once` is asked here in every step, and in the run ahead of them. The model has
-    changed afterwards: what it would have learned is lost.
+    `valid_share` is the number of validation rows per training row. If the run `reads_once`, a
+    step here is a forward pass of the encoder, which is all that takes time in the run. A
+    `cached_teacher` is run here in every step, but only once per row in the run. The model has
+    changed afterwards, and cannot be trained.
     """
     sizes, options = trainer.objective.sizes, trainer.options
-    steps = trainer.steps_of(0)
+    steps = trainer.steps.of_epoch(0)
     weight = [sum(sizes[index] for batch in step for index in batch) for step in steps]
     largest = max(range(len(steps)), key=weight.__getitem__)
     timed = range(min(_TIMED_STEPS, len(steps)))
     trainer.step(steps[largest])
-    tokens, epoch = sum(weight[number] for number in timed), sum(weight)
-    seconds = _seconds(lambda number: trainer.step(steps[number]), timed) / tokens
-    evaluations = trainer.count_evaluations()
+    tokens, epoch = sum(weight[index] for index in timed), sum(weight)
+    seconds = _seconds(lambda index: trainer.step(steps[index]), timed) / tokens
+    evaluations = trainer.steps.evaluations
     learned, validated = epoch * options.epochs, epoch * valid_share * evaluations
     if reads_once:
         expected = seconds * epoch * (1 + valid_share)
     else:
-        asking = 0.0
-        if asked_once is not None:
-            asking = _seconds(lambda number: _ask(asked_once, steps[number]), timed) / tokens
-        learning = max(0.0, seconds - asking)
-        expected = learning * (learned + validated * _FORWARD_SHARE) + asking * epoch
+        teaching = 0.0
+        if cached_teacher is not None:
+            teaching = _seconds(lambda index: _ask(cached_teacher, steps[index]), timed) / tokens
+        learning = max(0.0, seconds - teaching)
+        expected = learning * (learned + validated * _FORWARD_SHARE) + teaching * epoch
     return TrainingEstimate(
-        steps=trainer.count_steps(),
+        steps=trainer.steps.total,
         tokens=learned,
         evaluations=evaluations,
         expected_seconds=expected,
@@ -70,13 +69,13 @@ def estimate(
     )
 
 
-def _seconds(do: Callable[[int], object], numbers: Iterable[int]) -> float:
+def _seconds(do: Callable[[int], object], indices: Iterable[int]) -> float:
     started = perf_counter()
-    for number in numbers:
-        do(number)
+    for index in indices:
+        do(index)
     return perf_counter() - started
 
 
-def _ask(teacher: Teaching, batches: Iterable[list[int]]) -> None:
+def _ask(teacher: AnyTeacher, batches: Iterable[list[int]]) -> None:
     for batch in batches:
         teacher.targets(batch, epoch=0)

@@ -1,4 +1,4 @@
-"""What of a model does not learn, and how much of it drops out while it learns."""
+"""Freezing parts of a model, and setting its dropout."""
 
 from torch import nn
 
@@ -8,12 +8,11 @@ from distilcli.model.heads import TaskModel
 
 
 def freeze(model: TaskModel, what: str) -> None:
-    """Keep a part of the model as it is.
+    """Stop a part of the model from learning.
 
-    `what` is `nothing`; `embeddings`, the token table: most of a small model's weights and none of
-    its compute; a number N of layers, with all that is below them; or `encoder`, everything but
-    the head. Raises `UsageError` for more layers than there are,
-    and where nothing would learn.
+    `what` is `nothing`; `embeddings`, the token table (most of a small model's weights and none of
+    its compute); a number N, the lowest N layers and everything below; or `encoder`, everything
+    but the head. Raises `UsageError` for more layers than the model has, and if nothing is left.
     """
     embeddings, layers = model.distilbert.embeddings, model.distilbert.transformer.layer
     parts: list[nn.Module] = []
@@ -24,16 +23,16 @@ def freeze(model: TaskModel, what: str) -> None:
     elif what != "nothing":
         count = int(what)
         if count > len(layers):
-            raise UsageError(f"--freeze {count}: the model has {len(layers)} layers")
+            raise UsageError(f"`freeze` {count}: the model has {len(layers)} layers")
         parts = [embeddings, *layers[:count]]
     for part in parts:
         part.requires_grad_(False)
     if not any(parameter.requires_grad for parameter in model.parameters()):
-        raise UsageError(f"--freeze {what}: leaves nothing that learns")
+        raise UsageError(f"`freeze` {what}: leaves nothing to train")
 
 
 def set_dropout(model: nn.Module, rate: float) -> None:
-    """Give every place where something drops out this rate."""
+    """Set the rate of every dropout layer."""
     for module in model.modules():
         if isinstance(module, Dropout):
             module.p = rate

@@ -1,9 +1,9 @@
-"""Hidden states of a frozen encoder, computed once: then a head is learned in seconds.
+"""Hidden states of a frozen encoder, computed once: a head then trains in seconds.
 
-Only for heads that read the first token: a vector a sequence is little to keep. The vectors are
-those of evaluation, without dropout, in fp32. Those of the rows to learn from are computed before
-the first step, always in the same batches, so that a run that is resumed has the same bits; those
-of other rows when they are first asked for.
+Only for heads on the first token, which need one vector per sequence. The vectors are those of
+evaluation, without dropout, in fp32. Those of the training rows are computed before the first step,
+always in the same batches, so that a resumed run has the same bits; those of other rows when they
+are first needed.
 """
 
 from collections.abc import Callable
@@ -15,21 +15,21 @@ from torch import Tensor
 from distilcli.engine.batching import cut_batches, pad
 from distilcli.model.encoder import Encoder
 from distilcli.model.heads import FirstTokenModel
-from distilcli.training.objectives.base import Objective
+from distilcli.training.objectives import AnyObjective
 
 _PASS_BUDGET = 2_048  # tokens in a batch; no gradients are kept
 
 
-def remember_features(
+def cache_features(
     model: FirstTokenModel,
-    objective: Objective,
+    objective: AnyObjective,
     device: torch.device,
     *,
     on_pass: Callable[[int, int], None],
 ) -> None:
-    """Let the encoder of `model`, which is frozen, read each sequence of `objective` once.
+    """Run the frozen encoder of `model` once over each sequence of `objective`.
 
-    `on_pass` is told how many are read, and of how many.
+    `on_pass` is called with the number of sequences done, and of all.
     """
     encoder = model.to(device).distilbert
     features = _Features(encoder)
@@ -38,7 +38,7 @@ def remember_features(
     done = 0
     for batch in cut_batches(list(map(len, pieces)), max_tokens=_PASS_BUDGET, max_rows=None):
         padded = pad(
-            [pieces[place] for place in batch],
+            [pieces[index] for index in batch],
             pad_token_id=model.config.pad_token_id,
             device=device,
         )
@@ -49,7 +49,7 @@ def remember_features(
 
 
 class _Features:
-    """Stands for the encoder when its first token is asked for."""
+    """Replaces the forward pass of an encoder whose first token is needed."""
 
     def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder
@@ -75,7 +75,7 @@ class _Features:
         was_training = self._encoder.training
         self._encoder.eval()
         device = inputs[0].device.type if inputs[0] is not None else "cpu"
-        # Ordinary tensors in fp32, whoever asks first: an evaluation or a step.
+        # Ordinary tensors in fp32, both in an evaluation and in a step.
         with (
             torch.inference_mode(mode=False),
             torch.no_grad(),
@@ -87,7 +87,7 @@ class _Features:
 
 
 def _keys(*tensors: Tensor | None) -> list[bytes]:
-    """Return what tells each row of ids, without its padding, from others."""
+    """Return the bytes that identify each row of ids, without its padding."""
     input_ids, mask, types = (None if t is None else t.cpu().numpy() for t in tensors)
     assert input_ids is not None  # noqa: S101
     lengths = [input_ids.shape[1]] * len(input_ids) if mask is None else mask.sum(axis=1).tolist()

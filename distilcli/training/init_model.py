@@ -1,4 +1,4 @@
-"""What a run starts from: a model's files, and how its build is changed before it learns."""
+"""The initial model of a run: loaded, changed in its architecture, with the head of its task."""
 
 import re
 from collections.abc import Mapping
@@ -24,26 +24,24 @@ from distilcli.model.surgery import (
 )
 from distilcli.model.weights import read_weights
 from distilcli.training.digests import model_digest
-from distilcli.training.objectives.base import Lesson
+from distilcli.training.objectives import AnyObjective
 
 _SIZES = ("dim", "n_layers", "n_heads", "hidden_dim")
 _HEAD_WIDTH = 64  # DistilBERT's
 
 DEFAULT = "mini"
-"""The built-in model that a run starts from when none is named."""
+"""The built-in model that a run starts from by default."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StartingPoint:
     """What a run starts from.
 
-    `fold` turns a BERT encoder into the DistilBERT that gives the same hidden states. `layers`
-    are those of the encoder that are taken, all if None. `sizes` makes a model of other sizes
-    instead, all of its weights drawn at random: only the tokenizer is then kept.
-    `positions` is how many tokens the model is to read, new positions made as `growth` says;
-    `pruned_heads` are attention heads, by layer, that it loses.
-    `max_length` counts tokens, specials included; None takes the limit of the model and its
-    tokenizer, above which it cannot go.
+    `fold` turns a BERT encoder into the DistilBERT with the same hidden states. `layers` are the
+    encoder's layers to keep, all if None. With `sizes` the model has these sizes and random
+    weights instead; only the tokenizer is kept. `positions` is the new maximum number of tokens,
+    filled as `growth` says, and `pruned_heads` are attention heads to remove, by layer.
+    `max_length` counts tokens, specials included; None is the limit of the model and its tokenizer.
     """
 
     files: ModelFiles
@@ -56,11 +54,11 @@ class StartingPoint:
     pruned_heads: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
 
     def labels(self) -> tuple[str, ...]:
-        """Return the labels of the head that the checkpoint has, none if it has no head."""
+        """Return the labels of the checkpoint's head, none if it has no head."""
         return read_config(self.files.config_path).labels
 
-    def fingerprint(self) -> dict[str, Any]:
-        """Say what a run that resumes must have in common with its beginning."""
+    def fingerprint(self) -> dict[str, object]:
+        """Return what a run must have in common with the one that it resumes."""
         return {
             "model": model_digest(self.files),
             "fold": self.fold,
@@ -79,11 +77,11 @@ def starting_point(
     offline: bool,
     **changes: Any,
 ) -> StartingPoint:
-    """Return where a run starts from, given what was said of it.
+    """Return what a run starts from; `changes` are further fields of `StartingPoint`.
 
-    Without a model that is the built-in mini; with a teacher it is the teacher itself, of which
-    half of the layers are taken, as DistilBERT was started: 0, 2, 4, 7, 9, 11 of twelve. What is
-    taken from a BERT becomes a DistilBERT. Raises `UsageError` for layers that are no numbers.
+    The default is the built-in mini; with a teacher it is half of the teacher's layers, as for
+    DistilBERT: 0, 2, 4, 7, 9, 11 of twelve. Layers of a BERT become a DistilBERT. Raises
+    `UsageError` for layers that are not numbers.
     """
     files = locate(model or DEFAULT, offline=offline) if model or not teacher else teacher
     config = read_config(files.config_path)
@@ -99,20 +97,20 @@ def starting_point(
 
 def _parse_layers(text: str) -> tuple[int, ...]:
     if not re.fullmatch(r"\d{1,3}(,\d{1,3})*", text):
-        raise UsageError(f"--student-layers {text!r}: write numbers with commas between, as 0,2,4")
+        raise UsageError(f"`student_layers` {text!r}: give numbers separated by commas, as 0,2,4")
     return tuple(map(int, text.split(",")))
 
 
-def start_model(start: StartingPoint, lesson: Lesson) -> TaskModel:
-    """Build the model of a lesson on the encoder of `start`, resized and pruned.
+def start_model(start: StartingPoint, objective: AnyObjective) -> TaskModel:
+    """Build the model of an objective on the encoder of `start`, resized and pruned.
 
-    Its head is drawn at random, unless the checkpoint has one of the kind that was trained for
-    the same labels in the same order.
+    Its head is random, unless the checkpoint has the same kind of head with the same labels in the
+    same order.
     """
     config, weights = _encoder(start)
     trained_for = config.labels
-    config = lesson.configure(config)
-    model = build_model(lesson.head, config, source=start.files.name)
+    config = objective.configure(config)
+    model = build_model(objective.head, config, source=start.files.name)
     fresh = {
         key: value
         for key, value in model.state_dict().items()
@@ -124,7 +122,7 @@ def start_model(start: StartingPoint, lesson: Lesson) -> TaskModel:
     given = {key: value for key, value in weights.items() if keeps_head or key.startswith(PREFIX)}
     if start.sizes is None:
         fill(model, {**fresh, **given}, source=start.files.name)
-    lesson.set_up(model, keeps_head=keeps_head)
+    objective.set_up(model, keeps_head=keeps_head)
     if start.positions is not None:
         resize_positions(model, start.positions, start.growth)
     prune_heads(model, start.pruned_heads)
@@ -132,16 +130,16 @@ def start_model(start: StartingPoint, lesson: Lesson) -> TaskModel:
 
 
 def parse_sizes(text: str) -> dict[str, int]:
-    """Return the sizes of a student that a text such as `dim=256,n_layers=4` names.
+    """Parse the sizes of a student, such as `dim=256,n_layers=4`.
 
-    Raises `UsageError` for a size that there is not, or one that is no count.
+    Raises `UsageError` for an unknown size, or one that is not a positive integer.
     """
     sizes: dict[str, int] = {}
     for part in text.split(","):
         match = re.fullmatch(r"\s*(\w+)\s*=\s*([1-9]\d{0,5})\s*", part)
         if match is None or match[1] not in _SIZES:
             raise UsageError(
-                f"--student {part.strip()!r}: write NAME=COUNT with commas between; the names are "
+                f"`student` {part.strip()!r}: give NAME=COUNT, separated by commas; the names are "
                 f"{', '.join(_SIZES)}"
             )
         sizes[match[1]] = int(match[2])
@@ -161,14 +159,14 @@ def _encoder(start: StartingPoint) -> tuple[ModelConfig, dict[str, Tensor]]:
 
 
 def _of_sizes(config: ModelConfig, sizes: Mapping[str, int]) -> ModelConfig:
-    """Return a DistilBERT of these sizes; what is not said is what DistilBERT has for its width."""
+    """Return a DistilBERT of these sizes; the others follow from the width as DistilBERT's do."""
     dim = sizes.get("dim", config.dim)
-    n_heads = sizes.get("n_heads", _usual_heads(dim))
+    n_heads = sizes.get("n_heads", _default_heads(dim))
     if dim % n_heads:
         written = ",".join(f"{name}={sizes[name]}" for name in ("dim", "n_heads") if name in sizes)
         raise UsageError(
-            f"--student {written}: {n_heads} heads do not divide a width of {dim}; give a number "
-            "that does, or leave n_heads out"
+            f"`student` {written}: a width of {dim} is not divisible by {n_heads} heads; give "
+            "another n_heads, or none"
         )
     base = ModelConfig()
     return replace(
@@ -183,7 +181,7 @@ def _of_sizes(config: ModelConfig, sizes: Mapping[str, int]) -> ModelConfig:
     )
 
 
-def _usual_heads(dim: int) -> int:
-    """Return how many heads a model of this width has: as wide as DistilBERT's, or nearly."""
+def _default_heads(dim: int) -> int:
+    """Return the number of heads for a width: heads as wide as DistilBERT's, or narrower."""
     width = max(width for width in range(1, _HEAD_WIDTH + 1) if dim % width == 0)
     return dim // width

@@ -1,10 +1,10 @@
-"""Labels that look like another one with a typing error: `postive` beside `positive`."""
+"""Labels that look like typos of other labels: `postive` beside `positive`."""
 
 import re
 from collections.abc import Mapping
 
 _MUCH_RARER = 10
-_SHORTEST = 4  # in shorter labels one letter makes a difference: "cat", "car"
+_MIN_LENGTH = 4  # in shorter labels one letter matters: "cat", "car"
 _SEPARATORS = re.compile(r"[\s_-]+")
 _DIGITS = re.compile(r"\d+")
 
@@ -12,24 +12,24 @@ Shape = tuple[str, tuple[str, ...]]
 
 
 def find_typos(counts: Mapping[str, int]) -> dict[str, str]:
-    """Return the labels that look like typing errors, with what each was meant to be.
+    """Return the labels that look like typos, with the label that was probably meant.
 
-    They differ from a more frequent label in case and separators alone; or the other is ten times
-    as frequent, and the two are equal once one letter at most is taken out of each, which takes in
-    a letter that is missing, doubled, wrong or swapped with the next. Labels of other digits are
-    other labels. The work grows with the number of labels times their length.
+    A typo differs from a more frequent label only in case and separators; or the other label is
+    ten times as frequent, and both are equal once at most one letter is removed from each (a
+    letter that is missing, doubled, wrong or swapped with the next). Labels with different digits
+    are different labels. Time grows with the number of labels times their length.
     """
     typos: dict[str, str] = {}
     spelled: dict[Shape, str] = {}
-    lacking: dict[Shape, str] = {}  # a letter, or none
+    shortened: dict[Shape, str] = {}  # by at most one letter
     for label in sorted(counts, key=lambda label: (-counts[label], label)):
         plain = _SEPARATORS.sub(" ", label.casefold()).strip()
         digits = tuple(_DIGITS.findall(plain))
-        cuts = range(len(plain)) if len(plain) >= _SHORTEST else ()
-        shapes = [(plain[:place] + plain[place + 1 :], digits) for place in cuts]
+        cuts = range(len(plain)) if len(plain) >= _MIN_LENGTH else ()
+        shapes = [(plain[:index] + plain[index + 1 :], digits) for index in cuts]
         if shapes:
             shapes.append((plain, digits))
-        near = (lacking[shape] for shape in shapes if shape in lacking)
+        near = (shortened[shape] for shape in shapes if shape in shortened)
         meant = spelled.get((plain, digits)) or next(
             (other for other in near if counts[label] * _MUCH_RARER <= counts[other]), None
         )
@@ -39,5 +39,5 @@ def find_typos(counts: Mapping[str, int]) -> dict[str, str]:
         spelled[plain, digits] = label
         if counts[label] >= _MUCH_RARER:
             for shape in shapes:
-                lacking.setdefault(shape, label)
+                shortened.setdefault(shape, label)
     return typos

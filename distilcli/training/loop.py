@@ -1,20 +1,20 @@
 """The training loop: steps, evaluations, the best model, and a state that resumes exactly.
 
-One step sums the gradients of `accumulate` batches, clips, and applies AdamW. After every
-evaluation, after an interruption, and every few minutes between, the whole state is saved in one
-file that replaces the last one whole; on the CPU a resumed run ends with the same bits as an
-unbroken one.
+A step sums the gradients of `accumulate` batches, clips them, and applies AdamW. The whole state is
+saved in one file after every evaluation, on interruption, and every few minutes; on the CPU a
+resumed run ends with the same bits as an uninterrupted one.
 """
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from distilcli.engine.batching import Batch, pad
 from distilcli.errors import InputError, RowError, UsageError
@@ -22,10 +22,15 @@ from distilcli.interrupt import Interrupted, deferred_interrupt, stop_if_asked
 from distilcli.memory import give_back_memory
 from distilcli.model.heads import TaskModel
 from distilcli.model.precision import choose_training_dtype
-from distilcli.training.batches import epoch_batches
+from distilcli.training.batches import StepPlan
 from distilcli.training.freezing import freeze, set_dropout
-from distilcli.training.objectives.base import Objective
-from distilcli.training.optimizer import SCHEDULES, build_optimizer, set_learning_rate
+from distilcli.training.objectives.base import Example, Trainable
+from distilcli.training.optimizer import (
+    SCHEDULES,
+    WeightAverage,
+    build_optimizer,
+    set_learning_rate,
+)
 from distilcli.training.options import TrainingOptions
 from distilcli.training.run_folder import RunFolder
 
@@ -34,16 +39,16 @@ _SECONDS_BETWEEN_SAVES = 300
 
 @dataclass(slots=True)
 class Progress:
-    """Where a run stands; handed to the caller after every step and every evaluation."""
+    """How far a run is; passed to the caller after every step and every evaluation."""
 
     step: int = 0
     total_steps: int = 0
     epoch: int = 0
-    loss: float = 0.0  # of the steps since the last evaluation, their mean
+    loss: float = 0.0  # the mean of the steps since the last evaluation
     tokens: int = 0
     best: float | None = None
     evaluations_since_best: int = 0
-    history: list[dict[str, Any]] = field(default_factory=list)
+    history: list[dict[str, float]] = field(default_factory=list)
 
 
 class Trainer:
@@ -52,7 +57,7 @@ class Trainer:
     def __init__(
         self,
         model: TaskModel,
-        objective: Objective,
+        objective: Trainable[Any, Any],
         *,
         options: TrainingOptions,
         device: torch.device,
@@ -61,13 +66,13 @@ class Trainer:
         keeps_threads: bool = True,
         on_progress: Callable[[Progress], None] = lambda _: None,
     ) -> None:
-        """Raise `InputError` for data without rows, `ResourceError` for a precision not had.
+        """Raise `InputError` without rows, `ResourceError` for a precision that is unavailable.
 
-        `projection` learns with the model, for the loss alone. A run that is resumed has as many
-        threads as it began with if it `keeps_threads`: sums over them depend on their number.
+        `projection` learns with the model, only for the loss. If it `keeps_threads`, a resumed run
+        has as many threads as it began with: sums depend on their number.
         """
         if not objective.sizes:
-            raise InputError("there are no rows to train on")
+            raise InputError("there are no training rows")
         torch.manual_seed(options.seed)
         self.model = model.to(device)
         self._projection = projection.to(device) if projection is not None else None
@@ -79,27 +84,28 @@ class Trainer:
         self._on_progress = on_progress
         is_bf16 = choose_training_dtype(options.precision, device) is torch.bfloat16
         self._precision = "bf16" if is_bf16 else "fp32"
+        self._peak_rate = options.for_width(model.config.dim).learning_rate or 0.0
         freeze(model, options.freeze)
         if options.dropout is not None:
             set_dropout(model, options.dropout)
         model.distilbert.transformer.gradient_checkpointing = options.gradient_checkpointing
         self._optimizer = build_optimizer(
             model,
-            learning_rate=options.peak_rate(model.config.dim),
+            learning_rate=self._peak_rate,
             weight_decay=options.weight_decay,
             layer_decay=options.layer_decay,
             projection=self._projection,
         )
-        self._average = _clone(model) if options.average else None
-        self._progress = Progress(total_steps=self.count_steps())
+        self._average = WeightAverage(model, options.average) if options.average else None
+        self.steps = StepPlan(objective.sizes, options)
+        self._progress = Progress(total_steps=self.steps.total)
         self._began = self._saved_at = time.monotonic()
 
     def train(self) -> dict[str, Any]:
         """Run to the last step or to early stopping; return the summary of the run.
 
-        An interrupt (Ctrl-C) waits for the end of a step, or of a batch of what is done before the
-        first one, saves the state, and then leaves as KeyboardInterrupt; a second one leaves at
-        once.
+        An interrupt (Ctrl-C) waits for the end of the step (before the first one, of the batch),
+        saves the state, and is then raised as KeyboardInterrupt; a second one is raised at once.
         """
         self.model.train()
         with deferred_interrupt():
@@ -111,10 +117,12 @@ class Trainer:
         return self._summary()
 
     def _take_steps(self) -> None:
-        for epoch, batches in self.remaining_steps():
+        if self._should_stop():  # killed after the last evaluation
+            return
+        for epoch, batches in self.steps.after(self._progress.step):
             self._progress.epoch = epoch
             self.step(batches)
-            if self._is_evaluation_due():
+            if self.steps.is_evaluated(self._progress.step):
                 self._evaluate()
                 if self._should_stop():
                     return
@@ -123,37 +131,36 @@ class Trainer:
             stop_if_asked()
 
     @property
-    def history(self) -> list[dict[str, Any]]:
+    def history(self) -> list[dict[str, float]]:
         """The evaluations so far, as metrics.jsonl has them."""
         return self._progress.history
 
     @property
     def seconds(self) -> float:
-        """How long the run has taken, its parts before it was resumed with it."""
+        """How long the run has taken, including the time before it was resumed."""
         return time.monotonic() - self._began
 
     def resume(self, state: dict[str, Any]) -> None:
-        """Go back to where `state` (from the run folder) was saved."""
+        """Continue from `state`, as saved in the run folder."""
         self.model.load_state_dict(state["model"])
         if self._projection is not None:
             self._projection.load_state_dict(state["projection"])
         self._optimizer.load_state_dict(state["optimizer"])
         if self._average is not None:
-            self._average = {
-                name: weight.to(self._device) for name, weight in state["average"].items()
-            }
+            for name, weight in state["average"].items():
+                self._average.weights[name] = weight.to(self._device)
         self._progress = Progress(**state["progress"])
-        self._precision = state["precision"]  # auto may be decided otherwise today
+        self._precision = state["precision"]  # auto may choose another one today
         if self._keeps_threads:
             torch.set_num_threads(state["threads"])
         torch.set_rng_state(state["rng"])
-        # A run that was saved on the CPU has none: CUDA goes on from the run's seed.
+        # A state saved on the CPU has none: CUDA continues from the run's seed.
         if self._device.type == "cuda" and "cuda_rng" in state:
             torch.cuda.set_rng_state(state["cuda_rng"], self._device)
         self._began -= state.get("seconds", 0.0)
 
     def step(self, batches: list[list[int]]) -> None:
-        """Learn from the examples of these numbers, a list for each batch of the step."""
+        """Train on the examples at these indices, a list for each batch of the step."""
         options, progress = self.options, self._progress
         share = SCHEDULES[options.schedule](
             progress.step,
@@ -162,8 +169,8 @@ class Trainer:
         )
         set_learning_rate(self._optimizer, share)
         objective = self.objective
-        numbers = [number for batch in batches for number in batch]
-        examples = objective.examples(numbers, epoch=progress.epoch)
+        indices = [index for batch in batches for index in batch]
+        examples = objective.examples(indices, epoch=progress.epoch)
         units = sum(map(objective.units, examples))
         left = iter(examples)
         loss = 0.0
@@ -176,23 +183,27 @@ class Trainer:
             part.backward()  # type: ignore[no-untyped-call]
             loss += part.item()
             progress.tokens += sum(map(len, batch.pieces))
-        norm = torch.nn.utils.clip_grad_norm_(self._learning(), options.clip)
+        norm = torch.nn.utils.clip_grad_norm_(self._parameters(), options.clip)
         if not (math.isfinite(loss) and norm.isfinite()):
             raise self._diverged("the loss or its gradient", progress.step + 1)
         self._optimizer.step()
         self._optimizer.zero_grad()
         if self._average is not None:
-            self._update_average(self._average)
+            self._average.update(progress.step + 1)
         progress.step += 1
         since = progress.step - (progress.history[-1]["step"] if progress.history else 0)
         progress.loss += (loss - progress.loss) / since
         self._on_progress(progress)
 
     def _evaluate(self) -> None:
-        progress = self._progress
-        live = self._swap_in_average()
-        scores = self._scores()
-        metric = self.objective.metric
+        with self._average.in_model() if self._average else nullcontext():
+            self._take_scores(self._scores())
+        self._save_state()
+        self._on_progress(self._progress)
+
+    def _take_scores(self, scores: dict[str, float]) -> None:
+        """Note an evaluation, and save the model if it is the best so far."""
+        progress, metric = self._progress, self.objective.metric
         score = scores[metric.name]
         better = metric.is_better(score, progress.best)
         progress.history.append(
@@ -211,78 +222,31 @@ class Trainer:
             self._run.save_best(self.model)
         else:
             progress.evaluations_since_best += 1
-        if live is not None:
-            self.model.load_state_dict(live)
-        self._save_state()
-        self._on_progress(progress)
 
     def _scores(self) -> dict[str, float]:
         self.model.eval()
         try:
             return self.objective.scores(self._device)
-        except RowError:  # rows were checked before: only the model can be at fault
+        except RowError:  # rows were checked before: it is the model's fault
             raise self._diverged("a score", self._progress.step) from None
         finally:
             self.model.train()
 
-    def _learning(self) -> list[nn.Parameter]:
+    def _parameters(self) -> list[nn.Parameter]:
         modules = [self.model, *([self._projection] if self._projection is not None else [])]
         return [parameter for module in modules for parameter in module.parameters()]
 
     def _diverged(self, what: str, step: int) -> UsageError:
-        rate = self.options.peak_rate(self.model.config.dim)
         return UsageError(
-            f"step {step}: {what} is no longer a number; the learning rate of {rate:g} is too "
-            "high, start anew with a lower --learning-rate and --force"
+            f"step {step}: {what} is no longer a number; the learning rate of {self._peak_rate:g} "
+            "is too high: start over with a lower `learning_rate` and `force`"
         )
-
-    def remaining_steps(self) -> Iterator[tuple[int, list[list[int]]]]:
-        """Yield (epoch, batches of the step) from where the run stands."""
-        if self._should_stop():  # killed after the evaluation that was to end the run
-            return
-        step = 0
-        for epoch in range(self.options.epochs):
-            for batches in self.steps_of(epoch):
-                step += 1
-                if step > self._progress.step:
-                    yield epoch, batches
-
-    def steps_of(self, epoch: int) -> list[list[list[int]]]:
-        """Return the steps of an epoch, each as the batches that `step` takes."""
-        batches = epoch_batches(
-            self.objective.sizes,
-            token_budget=self.options.token_budget,
-            seed=self.options.seed,
-            epoch=epoch,
-        )
-        size = self.options.accumulate
-        return [batches[start : start + size] for start in range(0, len(batches), size)]
-
-    def count_steps(self) -> int:
-        """Count the steps of the whole run."""
-        self._epoch_ends: set[int] = set()
-        total = 0
-        for epoch in range(self.options.epochs):
-            total += len(self.steps_of(epoch))
-            self._epoch_ends.add(total)
-        return total
-
-    def count_evaluations(self) -> int:
-        """Count the evaluations of the whole run, if it does not end early."""
-        every, total = self.options.evaluate_every, self.count_steps()
-        return self.options.epochs if every is None else -(-total // every)
-
-    def _is_evaluation_due(self) -> bool:
-        step, every = self._progress.step, self.options.evaluate_every
-        if step == self._progress.total_steps:
-            return True
-        return step in self._epoch_ends if every is None else step % every == 0
 
     def _should_stop(self) -> bool:
         patience = self.options.early_stopping
         return patience is not None and self._progress.evaluations_since_best >= patience
 
-    def _collate(self, examples: list[Any]) -> Batch:
+    def _collate(self, examples: list[Example]) -> Batch:
         return pad(
             [piece for example in examples for piece in example.pieces],
             pad_token_id=self.model.config.pad_token_id,
@@ -293,28 +257,11 @@ class Trainer:
         enabled = self._precision == "bf16"
         return torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=enabled)
 
-    @torch.no_grad()
-    def _update_average(self, average: dict[str, Tensor]) -> None:
-        # A young average follows the weights closely; its memory grows with the run.
-        step = self._progress.step + 1
-        decay = min(self.options.average, step / (step + 9))
-        for name, parameter in self.model.named_parameters():
-            if parameter.requires_grad:
-                average[name].lerp_(parameter, 1 - decay)
-
-    def _swap_in_average(self) -> dict[str, Tensor] | None:
-        """Put the averaged weights into the model; return the live ones, to be put back."""
-        if self._average is None:
-            return None
-        live = _clone(self.model)
-        self.model.load_state_dict(self._average)
-        return live
-
     def _save_state(self) -> None:
         state = {
             "model": self.model.state_dict(),
             "optimizer": self._optimizer.state_dict(),
-            "average": self._average,
+            "average": self._average and self._average.weights,
             "progress": asdict(self._progress),
             "projection": None if self._projection is None else self._projection.state_dict(),
             "rng": torch.get_rng_state(),
@@ -325,7 +272,6 @@ class Trainer:
         if self._device.type == "cuda":
             state["cuda_rng"] = torch.cuda.get_rng_state(self._device)
         self._run.save_state(state, self._progress.history)
-        # The command keeps what is freed for the next steps, and not all of it finds a use.
         give_back_memory()
         self._saved_at = time.monotonic()
 
@@ -342,7 +288,3 @@ class Trainer:
             "precision": self._precision,
             "options": asdict(self.options),
         }
-
-
-def _clone(model: torch.nn.Module) -> dict[str, Tensor]:
-    return {name: weight.detach().clone() for name, weight in model.state_dict().items()}

@@ -1,11 +1,12 @@
-"""AdamW for a transformer: which weights learn, how fast, and on what schedule."""
+"""AdamW for a transformer: parameter groups, schedules, and an average of the weights."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from distilcli.model.keys import PREFIX
 
@@ -22,7 +23,7 @@ def build_optimizer(
 
     Norms and biases are not decayed. With `layer_decay` d < 1 the head learns at the full rate,
     the top block at d, the one below at d², the embeddings slowest (ULMFiT's discriminative
-    rates, Howard and Ruder 2018). A `projection` learns at the full rate too.
+    rates, Howard and Ruder 2018). A `projection` learns at the full rate.
     """
     depth = 1 + max((_layer(name) for name, _ in model.named_parameters()), default=0)
     groups: dict[tuple[int, bool], dict[str, Any]] = {}
@@ -70,7 +71,37 @@ def cosine_schedule(step: int, *, total: int, warmup: int) -> float:
 SCHEDULES: dict[str, Callable[..., float]] = {"linear": linear_schedule, "cosine": cosine_schedule}
 
 
+class WeightAverage:
+    """An exponential moving average of a model's trainable weights."""
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        self._model = model
+        self._decay = decay
+        self.weights = _clone(model)
+
+    @torch.no_grad()
+    def update(self, step: int) -> None:
+        """Take in the weights after `step`, counted from 1."""
+        # At first the average follows the weights closely.
+        decay = min(self._decay, step / (step + 9))
+        for name, parameter in self._model.named_parameters():
+            if parameter.requires_grad:
+                self.weights[name].lerp_(parameter, 1 - decay)
+
+    @contextmanager
+    def in_model(self) -> Iterator[None]:
+        """Put the averaged weights into the model for a while."""
+        live = _clone(self._model)
+        self._model.load_state_dict(self.weights)
+        yield
+        self._model.load_state_dict(live)
+
+
+def _clone(model: nn.Module) -> dict[str, Tensor]:
+    return {name: weight.detach().clone() for name, weight in model.state_dict().items()}
+
+
 def _layer(name: str) -> int:
-    """Return the place of a weight from below: embeddings 0, block 0 at 1, and so on."""
+    """Return the depth of a weight: 0 for embeddings, 1 for block 0, and so on."""
     parts = name.split(".")
     return int(parts[parts.index("layer") + 1]) + 1 if "layer" in parts else 0

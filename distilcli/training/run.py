@@ -1,70 +1,213 @@
-"""From a lesson and a model's files to a trained model in a run folder."""
+"""`finetune`: from rows and an initial model to a trained model in a run folder."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
-from distilcli.errors import UsageError
+from distilcli.gold.fingerprints import row_keys
 from distilcli.model.device import place
-from distilcli.model.heads import FirstTokenModel
+from distilcli.model.heads import FirstTokenModel, TaskModel
 from distilcli.model.loading import check_tokenizer
 from distilcli.model.saving import tokenizer_files
+from distilcli.rows.data import Data
 from distilcli.tasks.settings import usable_length
 from distilcli.tokenizer.loading import load_tokenizer
 from distilcli.training.config_toml import config_toml
-from distilcli.training.distill.setup import Student, TeachingPlan, teach
-from distilcli.training.distill.teacher import Teaching
+from distilcli.training.data_checks import check_data
+from distilcli.training.distill.setup import add_teacher
+from distilcli.training.distill.teacher import AnyTeacher
 from distilcli.training.dry_run import TrainingEstimate, estimate
-from distilcli.training.environment import read_environment
-from distilcli.training.faults import find_faults
-from distilcli.training.findings import Finding
-from distilcli.training.frozen_features import remember_features
-from distilcli.training.init_model import StartingPoint, start_model
-from distilcli.training.lesson_rows import rows_of
+from distilcli.training.frozen_features import cache_features
+from distilcli.training.init_model import start_model
 from distilcli.training.loop import Progress, Trainer
-from distilcli.training.objectives.base import Lesson, Objective
-from distilcli.training.options import TrainingOptions
+from distilcli.training.objectives.base import Trainable
+from distilcli.training.plan import RunPlan, plan_run
 from distilcli.training.report.outcome import RunFacts, card_of, draw, measure_best, public_id
+from distilcli.training.run_files import check_folder
 from distilcli.training.run_folder import RunFolder
+from distilcli.training.run_options import RunOptions
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from distilcli.training.run_options import FinetuneOptions
+
+OnPass = Callable[[str, int, int], None]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+def finetune(
+    files: Data,
+    output: str | Path,
+    *,
+    task: str = "classify",
+    device: str = "auto",
+    threads: int | None = None,
+    offline: bool = False,
+    resume: bool = False,
+    force: bool = False,
+    plot: str | None = None,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+    **options: "Unpack[FinetuneOptions]",
+) -> dict[str, Any]:
+    """Train a model on rows and keep the best one in the folder `output`; return a summary.
+
+    `files` and the option `valid` are paths, or rows as mappings from column to value.
+    `options` are the settings of `distil finetune` by their names, such as `epochs=1`. The run
+    continues an interrupted one with `resume`, and replaces what is in the folder with `force`.
+
+    Raises `UsageError` for settings that make no sense, `InputError` for rows that cannot be
+    learned from, `ModelError` for a model that cannot be trained, `ResourceError` if memory, disk
+    or device do not suffice.
+    """
+    run_options = RunOptions.of(task, {**options, "files": files})
+    folder = Path(output)
+    check_folder(folder, resume=resume, force=force)
+    plan = plan_run(
+        run_options, run_options.data.open(), folder,
+        device=device, threads=threads, offline=offline,
+    )  # fmt: skip
+    return PreparedRun(plan, on_progress=on_progress).train(resume=resume, force=force, plot=plot)
+
+
 class PreparedRun:
     """A run that can begin: everything is loaded and checked, and nothing is written.
 
-    `findings` are what is wrong with the rows, though not so wrong that nothing can be learned.
-    `bytes_to_keep` is about what the teacher's answers will take on the disk, `asked_once` the
-    teacher whose answers are to be kept. If the encoder `reads_once`, its features are kept.
+    `findings` are the faults of the rows. `bytes_to_keep` is about what the teacher's outputs will
+    take on the disk. In a `dry_run`, passes over the rows ahead of the first step are skipped, and
+    only `estimate` makes sense. `on_pass` is called during such a pass with who reads the rows,
+    the number of rows done, and of all.
     """
 
-    lesson: Lesson
-    findings: list[Finding]
-    trainer: Trainer
-    folder: RunFolder
-    settings: dict[str, Any]
-    base_model: str
-    base_model_id: str | None
-    teacher: str | None
-    max_length: int
-    device: str
-    bytes_to_keep: int
-    reads_once: bool
-    asked_once: Teaching | None
+    def __init__(
+        self,
+        plan: RunPlan,
+        *,
+        on_progress: Callable[[Progress], None] = lambda _: None,
+        on_pass: OnPass = lambda _who, _done, _all: None,
+        dry_run: bool = False,
+    ) -> None:
+        """Raise `ModelError`, `InputError`, `UsageError` or `ResourceError` for what is wrong."""
+        self.plan = plan
+        self._on_pass = on_pass
+        self._dry_run = dry_run
+        self.bytes_to_keep = 0
+        self._cached_teacher: AnyTeacher | None = None
+        if plan.threads is not None:
+            torch.set_num_threads(plan.threads)
+        # Seeded before the head is drawn: a run is a function of its options and its data.
+        torch.manual_seed(plan.training.seed)
+        model = self._load_model()
+        self._describe(model)
+        self.findings = check_data(plan.objective, self._tokenizer, max_length=self._max_length)
+        self._objective = plan.objective.prepare(
+            model, self._tokenizer, max_length=self._max_length
+        )
+        trainable, projection = self._add_teacher()
+        self._reads_once = self._cache_features(model)
+        self.trainer = Trainer(
+            model,
+            trainable,
+            options=self._training,
+            device=self._device,
+            run=self.folder,
+            projection=projection,
+            keeps_threads=plan.threads is None,
+            on_progress=on_progress,
+        )
+
+    def _load_model(self) -> TaskModel:
+        start = self.plan.start
+        model = start_model(start, self.plan.objective)
+        self._training = self.plan.training.for_width(model.config.dim)
+        self._tokenizer = load_tokenizer(start.files)
+        check_tokenizer(self._tokenizer, model.config, source=start.files.name)
+        self._max_length = usable_length(
+            start.max_length,
+            # The tokenizer's files do not know of positions that were added.
+            start.positions or self._tokenizer.max_length,
+            model.config.max_position_embeddings,
+        )
+        self._device = place(model, self.plan.device, vocab_size=model.config.vocab_size).device
+        return model
+
+    def _describe(self, model: TaskModel) -> None:
+        """Set what the run folder keeps of the settings, and what it must find to resume."""
+        plan, config = self.plan, model.config
+        build = {
+            **plan.start.fingerprint(),
+            "max_length": self._max_length,
+            "positions": config.max_position_embeddings,
+            "pruned_heads": [[layer, *heads] for layer, heads in config.pruned_heads.items()],
+        }
+        teacher = plan.teacher.fingerprint() if plan.teacher else {}
+        rows = {"task": plan.objective.task, **plan.objective.digests()}
+        learning = asdict(self._training)
+        self.folder = RunFolder(
+            plan.folder,
+            fingerprint={**build, **rows, **learning, **teacher},
+            tokenizer_files=tokenizer_files(plan.start.files),
+            max_length=plan.start.positions,
+            companions=plan.objective.companions(dim=config.dim, max_length=self._max_length),
+        )
+        self._settings = {
+            **({"read": plan.read} if plan.read else {}),
+            "rows": {name.replace(" ", "_"): value for name, value in rows.items()},
+            "run": {
+                "model": plan.start.files.name,
+                "teacher": plan.teacher.files.name if plan.teacher else None,
+                "device": str(self._device),
+                "threads": torch.get_num_threads(),
+            },
+            "start": build,
+            "learning": learning,
+            "teacher": teacher,
+        }
+
+    def _add_teacher(self) -> tuple[Trainable[Any, Any], torch.nn.Module | None]:
+        """Return what is trained, with a teacher if there is one, and its projection."""
+        if self.plan.teacher is None:
+            return self._objective, None
+        distillation = add_teacher(
+            self.plan.teacher,
+            self._objective,
+            seed=self._training.seed,
+            epochs=self._training.epochs,
+            device=self._device,
+            on_pass=partial(self._on_pass, "the teacher"),
+            dry_run=self._dry_run,
+        )
+        self.bytes_to_keep = distillation.teacher.bytes_to_keep
+        if self._dry_run and self.bytes_to_keep and not self._objective.varies:
+            self._cached_teacher = distillation.teacher
+        return distillation, distillation.projection
+
+    def _cache_features(self, model: TaskModel) -> bool:
+        """Run a frozen encoder once over all rows if that is enough; say whether it is."""
+        # A teacher compares layers, and examples that vary are other sequences in every epoch.
+        is_fixed = self.plan.teacher is None and not self._objective.varies
+        is_frozen = self._training.freeze == "encoder"
+        if not (is_frozen and is_fixed and isinstance(model, FirstTokenModel)):
+            return False
+        if not self._dry_run:
+            on_pass = partial(self._on_pass, "the encoder")
+            cache_features(model, self._objective, self._device, on_pass=on_pass)
+        return True
 
     def estimate(self) -> TrainingEstimate:
-        """Expect what the run would take; it cannot begin afterwards."""
+        """Return the expected cost of the run; it cannot begin afterwards."""
+        objective = self.plan.objective
         train, valid = (
-            len(rows_of(part, "").texts) for part in (self.lesson.train, self.lesson.valid)
+            len(objective.checked(rows, "").texts) for rows in (objective.train, objective.valid)
         )
         return estimate(
             self.trainer,
             valid_share=valid / train,
-            reads_once=self.reads_once,
-            asked_once=self.asked_once,
+            reads_once=self._reads_once,
+            cached_teacher=self._cached_teacher,
         )
 
     def train(
@@ -74,166 +217,36 @@ class PreparedRun:
         force: bool = False,
         plot: str | None = None,
         command: Sequence[str] = (),
-        files: tuple[Sequence[str], Sequence[str]] = ((), ()),
-        read: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """Train and leave the best model in the folder; return the summary of the run.
+        """Train, leave the best model in the folder, and return the summary of the run.
 
-        The best is the one with the best score on the rows to validate on. `command` and `files`
-        (those to learn from, those to validate on) are for its card, `read`, how the rows were
-        read, for the settings that it keeps. Raises `UsageError` for a folder that is taken or a
-        run that cannot be resumed.
+        The best model has the best score on the validation rows. `command` is the command line,
+        for the card. Raises `UsageError` if the folder is not empty or the run cannot be resumed.
         """
+        plan = self.plan
         if resume:
             self.trainer.resume(self.folder.load_state())
         else:
             self.folder.create(force=force)
-        settings = {"read": read, **self.settings} if read else self.settings
-        self.folder.save_config(config_toml(settings, command=command))
+        self.folder.save_config(config_toml(self._settings, command=command))
+        rows = plan.objective.checked(plan.objective.train, "")
+        self.folder.save_row_keys(row_keys(rows.texts, rows.pairs))
         summary = self.trainer.train()
+        model = self.trainer.model
         facts = RunFacts(
             folder=self.folder.path,
-            base_model=self.base_model,
-            base_model_id=self.base_model_id,
-            teacher=self.teacher,
-            model_type=self.trainer.model.config.model_type,
-            parameters=sum(weight.numel() for weight in self.trainer.model.parameters()),
-            max_length=self.max_length,
+            base_model=plan.start.files.name,
+            base_model_id=public_id(plan.start.files),
+            teacher=plan.teacher.files.name if plan.teacher else None,
+            model_type=model.config.model_type,
+            parameters=sum(weight.numel() for weight in model.parameters()),
+            max_length=self._max_length,
             command=command,
-            files=files,
+            files=plan.files,
         )
-        best = measure_best(self.lesson, facts, device=self.device)
-        environment = read_environment(
-            torch.device(summary["device"]),
-            precision=summary["precision"],
-            seconds=self.trainer.seconds,
-        )
-        self.folder.finish(summary, card=card_of(self.lesson, facts, summary, best, environment))
+        best = measure_best(plan.objective, facts, device=plan.device)
+        card = card_of(plan.objective, facts, summary, best, seconds=self.trainer.seconds)
+        self.folder.finish(summary, card=card)
         if plot is not None:
             draw(plot, facts, self.trainer.history, best)
         return summary
-
-
-def prepare(
-    start: StartingPoint,
-    lesson: Lesson,
-    *,
-    options: TrainingOptions,
-    folder: Path,
-    teaching: TeachingPlan | None = None,
-    device: str = "auto",
-    threads: int | None = None,
-    on_progress: Callable[[Progress], None] = lambda _: None,
-    on_pass: Callable[[str, int, int], None] = lambda _who, _done, _all: None,
-    rehearsal: bool = False,
-) -> PreparedRun:
-    """Load what a run needs, and touch nothing.
-
-    With `teaching` the model learns from a teacher as well. A `rehearsal` is for an estimate alone:
-    what a run reads once, ahead of its steps, is left out. `on_pass` is told who reads the rows
-    once, ahead of all steps, how many it has read, and of how many. `threads` are the CPU's, all
-    cores if None, or those that a run which is resumed began with. Raises `ModelError` for a model
-    that cannot be started from, `InputError` for examples that cannot be learned, `UsageError` or
-    `ResourceError` for settings that cannot be had.
-    """
-    read_from = {"model to start from": start.files}
-    if teaching is not None:
-        read_from["teacher"] = teaching.files
-    for role, files in read_from.items():
-        if folder.resolve() == files.folder.resolve():
-            raise UsageError(
-                f"{folder}: is the {role}, which the run would overwrite; "
-                "give --output another folder"
-            )
-    if threads is not None:
-        torch.set_num_threads(threads)
-    # Seeded before the head is drawn: a run is a function of its options and its data.
-    torch.manual_seed(options.seed)
-    model = start_model(start, lesson)
-    options = options.for_width(model.config.dim)
-    tokenizer = load_tokenizer(start.files)
-    check_tokenizer(tokenizer, model.config, source=start.files.name)
-    max_length = usable_length(
-        start.max_length,
-        # The tokenizer's files know nothing of positions that were added.
-        start.positions or tokenizer.max_length,
-        model.config.max_position_embeddings,
-    )
-    placement = place(model, device, vocab_size=model.config.vocab_size)
-    build = {
-        **start.fingerprint(),
-        "max_length": max_length,
-        "positions": model.config.max_position_embeddings,
-        "pruned_heads": [[layer, *heads] for layer, heads in model.config.pruned_heads.items()],
-    }
-    taught = teaching.fingerprint() if teaching else {}
-    rows = {"task": lesson.task, **lesson.digests()}
-    run = RunFolder(
-        folder,
-        fingerprint={**build, **rows, **asdict(options), **taught},
-        tokenizer_files=tokenizer_files(start.files),
-        max_length=start.positions,
-        companions=lesson.companions(dim=model.config.dim, max_length=max_length),
-    )
-    findings = find_faults(lesson, tokenizer, max_length=max_length)
-    teachable = lesson.objective(model, tokenizer, max_length=max_length)
-    objective: Objective = teachable
-    projection, bytes_to_keep = None, 0
-    asked_once: Teaching | None = None
-    if teaching is not None:
-        student = Student(model, tokenizer, teachable, max_length)
-        objective = distillation = teach(
-            teaching,
-            lesson,
-            student,
-            seed=options.seed,
-            epochs=options.epochs,
-            device=placement.device,
-            on_pass=partial(on_pass, "the teacher"),
-            rehearsal=rehearsal,
-        )
-        projection, bytes_to_keep = distillation.projection, distillation.teacher.bytes_to_keep
-        if rehearsal and bytes_to_keep and not teachable.varies:
-            asked_once = distillation.teacher
-    # A teacher compares layers, and examples that vary are other sequences in every epoch.
-    is_fixed = teaching is None and not teachable.varies
-    reads_once = options.freeze == "encoder" and is_fixed and isinstance(model, FirstTokenModel)
-    if isinstance(model, FirstTokenModel) and reads_once and not rehearsal:
-        reading = partial(on_pass, "the encoder")
-        remember_features(model, teachable, placement.device, on_pass=reading)
-    trainer = Trainer(
-        model,
-        objective,
-        options=options,
-        device=placement.device,
-        run=run,
-        projection=projection,
-        keeps_threads=threads is None,
-        on_progress=on_progress,
-    )
-    return PreparedRun(
-        lesson=lesson,
-        findings=findings,
-        trainer=trainer,
-        folder=run,
-        settings={
-            "rows": {name.replace(" ", "_"): told for name, told in rows.items()},
-            "run": {
-                "model": start.files.name,
-                "teacher": teaching.files.name if teaching else None,
-                "device": str(placement.device),
-                "threads": torch.get_num_threads(),
-            },
-            "start": build,
-            "learning": asdict(options),
-            "teacher": taught,
-        },
-        base_model=start.files.name,
-        base_model_id=public_id(start.files),
-        teacher=teaching.files.name if teaching else None,
-        max_length=max_length,
-        device=device,
-        bytes_to_keep=bytes_to_keep,
-        reads_once=reads_once,
-        asked_once=asked_once,
-    )

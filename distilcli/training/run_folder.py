@@ -4,12 +4,13 @@
     config.toml                                       every setting of the run
     modules.json and more                             how an embedder's vectors are made
     metrics.jsonl                                     a line for each evaluation
+    training_rows.npy                                 a key for each training row
     summary.json, README.md                           written at the end, for programs and people
-    training_state.pt                                 until the end: everything to go on from
+    training_state.pt                                 until the end: everything needed to resume
 
-Each file is written beside its place and renamed, so a kill at any moment leaves whole files, and
-a disk that is full leaves those that were there. A model is made of several files: see `save_best`
-for why a kill never leaves a mixture of two.
+Each file is written under a temporary name and renamed, so that a kill at any moment leaves whole
+files, and a full disk leaves the old ones. A model has several files: `save_best` explains why a
+kill never leaves a mixture of two.
 """
 
 import filecmp
@@ -21,33 +22,38 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from distilcli.checkpoint.folder import SAFETENSORS_NAME, WEIGHT_NAMES
 from distilcli.checkpoint.sentence_transformers import SENTENCE_NAMES
 from distilcli.errors import ModelError, ResourceError, UsageError
+from distilcli.gold.fingerprints import ROW_KEYS_FILE, Keys
 from distilcli.model.heads import TaskModel
 from distilcli.model.saving import TOKENIZER_NAMES, save_model, write_json
-from distilcli.training.run_place import STATE_FILE, SUMMARY_FILE, check_place
-
-CONFIG_FILE = "config.toml"
-METRICS_FILE = "metrics.jsonl"
-CARD_FILE = "README.md"
+from distilcli.training.run_files import (
+    CARD_FILE,
+    CONFIG_FILE,
+    METRICS_FILE,
+    STATE_FILE,
+    SUMMARY_FILE,
+    check_folder,
+)
 
 
 class RunFolder:
-    """Where one run of `finetune` keeps what it makes."""
+    """The folder of one run of `finetune`."""
 
     def __init__(
         self,
         path: Path,
         *,
-        fingerprint: dict[str, Any],
+        fingerprint: Mapping[str, object],
         tokenizer_files: Iterable[Path],
         max_length: int | None = None,
-        companions: Mapping[str, Any] | None = None,
+        companions: Mapping[str, object] | None = None,
     ) -> None:
-        """`fingerprint` says what the run learns from; a state of another one is refused.
+        """Refuse a saved state with another `fingerprint`.
 
         `companions` are JSON files that belong beside the model, by their paths in the folder.
         """
@@ -60,19 +66,25 @@ class RunFolder:
         """Whether a state of this run was saved."""
 
     def create(self, *, force: bool) -> None:
-        """Make the folder; raise `UsageError` if it holds something and `force` is not given."""
-        check_place(self.path, force=force)
+        """Create the folder; raise `UsageError` if it is not empty, unless `force` is given."""
+        check_folder(self.path, force=force)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            written = (STATE_FILE, CONFIG_FILE, METRICS_FILE, SUMMARY_FILE, CARD_FILE)
-            for name in written:
+            for name in (
+                STATE_FILE,
+                CONFIG_FILE,
+                METRICS_FILE,
+                ROW_KEYS_FILE,
+                SUMMARY_FILE,
+                CARD_FILE,
+            ):
                 (self.path / name).unlink(missing_ok=True)
         except OSError as error:
-            raise ResourceError(f"{self.path}: cannot be made: {error}") from None
+            raise ResourceError(f"{self.path}: cannot be created: {error}") from None
 
     def load_state(self) -> dict[str, Any]:
-        """Return the saved state; raise `UsageError` if there is none or it is another run's."""
-        check_place(self.path, resume=True)
+        """Return the saved state; raise `UsageError` if there is none, or it is of another run."""
+        check_folder(self.path, resume=True)
         saved = _read_state(self.path / STATE_FILE)
         changed = sorted(
             key
@@ -82,7 +94,7 @@ class RunFolder:
         if changed:
             raise UsageError(
                 f"{self.path}: was started with another {', '.join(changed)}; "
-                "repeat the first command line with --resume added, or use --force to start anew"
+                "repeat the first command with `resume` added, or use `force` to start over"
             )
         return saved
 
@@ -90,7 +102,16 @@ class RunFolder:
         """Write the settings of the run; see `config_toml`."""
         self._replace_text(CONFIG_FILE, toml)
 
-    def save_state(self, state: dict[str, Any], history: list[dict[str, Any]]) -> None:
+    def save_row_keys(self, keys: Keys) -> None:
+        """Write the keys of the training rows, sorted, which tell whether a row is among them."""
+
+        def write(path: Path) -> None:
+            with path.open("wb") as file:
+                np.save(file, np.sort(keys))
+
+        self._replace(self.path / ROW_KEYS_FILE, write)
+
+    def save_state(self, state: Mapping[str, object], history: list[dict[str, float]]) -> None:
         """Replace the saved state and the metrics."""
         content = {**state, "fingerprint": self._fingerprint}
         self._replace(self.path / STATE_FILE, lambda path: torch.save(content, path))
@@ -98,11 +119,11 @@ class RunFolder:
         self._replace_text(METRICS_FILE, "".join(json.dumps(entry) + "\n" for entry in history))
 
     def save_best(self, model: TaskModel) -> None:
-        """Replace the saved model, and with it the tokenizer of whatever was here before.
+        """Replace the saved model, and the tokenizer of a model that was here before.
 
-        From one best model of a run to the next only the weights change, and one rename puts them
-        in place. Where other files change too, the old weights go first and the new ones come
-        last: a kill in between leaves a folder without weights, which is refused, not a mixture.
+        From one best model of a run to the next only the weights change, by a single rename. If
+        other files change too, the old weights are removed first and the new ones come last: a
+        kill in between leaves a folder without weights, which is refused, and never a mixture.
         """
         stage = self.path / ".saving"
         try:
@@ -143,8 +164,8 @@ class RunFolder:
             (stage / name).replace(self.path / name)
         (stage / SAFETENSORS_NAME).replace(self.path / SAFETENSORS_NAME)
 
-    def finish(self, summary: dict[str, Any], *, card: str | None = None) -> None:
-        """Write the summary and the card, and drop the state, which is of no more use."""
+    def finish(self, summary: dict[str, object], *, card: str | None = None) -> None:
+        """Write the summary and the card, and remove the state."""
         if card is not None:
             self._replace_text(CARD_FILE, card)
         self._replace(self.path / SUMMARY_FILE, lambda path: write_json(path, summary))
@@ -153,7 +174,7 @@ class RunFolder:
     def _replace_text(self, name: str, text: str) -> None:
         self._replace(self.path / name, lambda path: path.write_text(text, "utf-8"))
 
-    def _replace(self, path: Path, write: Callable[[Path], Any]) -> None:
+    def _replace(self, path: Path, write: Callable[[Path], object]) -> None:
         temporary = path.with_name(f".{path.name}.tmp")
         try:
             write(temporary)
@@ -165,7 +186,7 @@ class RunFolder:
 
 
 def _write_through(path: Path) -> None:
-    """Wait until the file is on the disk: a rename may get there before what it renames."""
+    """Wait until the file is on the disk: a rename may be written before the content."""
     with path.open("rb+") as file:
         os.fsync(file.fileno())
 
@@ -179,7 +200,7 @@ def _read_state(path: Path) -> dict[str, Any]:
         saved = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
         reason = str(error).partition("\n")[0]
-        raise ModelError(f"{path}: cannot be read: {reason}; use --force to start anew") from None
+        raise ModelError(f"{path}: cannot be read: {reason}; use `force` to start over") from None
     if not isinstance(saved, dict) or "fingerprint" not in saved:
-        raise ModelError(f"{path}: is no saved state of a run; use --force to start anew")
+        raise ModelError(f"{path}: is not the saved state of a run; use `force` to start over")
     return saved

@@ -7,6 +7,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from distilcli.benchmark.flops import forward_flops
 from distilcli.benchmark.model_under_test import SHAPES
 from distilcli.checkpoint.config import ModelConfig
+from distilcli.model.capture import forward_all
 from distilcli.model.heads import BaseModel
 from distilcli.model.surgery import prune_heads
 
@@ -24,7 +25,7 @@ def test_it_is_what_torch_counts(pruned: dict[int, list[int]]) -> None:
     prune_heads(model, pruned)
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:
         # With probabilities attention is two plain products, which torch can count anywhere.
-        model.distilbert.forward_all(torch.ones(1, 7, dtype=torch.int64), attentions=True)
+        forward_all(model.distilbert, torch.ones(1, 7, dtype=torch.int64), attentions=True)
     assert forward_flops(model.config, 7) == counter.get_total_flops()
 
 

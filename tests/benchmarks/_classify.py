@@ -96,7 +96,7 @@ def our_side(options: Any) -> Iterator[Ours]:
     """Write the model and the file, and warm up a classifier in each precision."""
     import torch
 
-    from distilcli.tasks.settings import available_cores
+    from distilcli.model.hardware import available_cores
 
     device = getattr(options, "device", "cpu")
     threads = options.threads or available_cores()

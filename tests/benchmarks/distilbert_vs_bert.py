@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, help="all cores if left out")
     options = parser.parse_args()
 
-    from distilcli.tasks.settings import available_cores
+    from distilcli.model.hardware import available_cores
 
     threads = options.threads or available_cores()
     precisions = supported(options.precision)

@@ -131,21 +131,21 @@ class Ours:
         from distilcli.tokenizer.loading import load_tokenizer
         from distilcli.training.init_model import StartingPoint, start_model
         from distilcli.training.loop import Trainer
-        from distilcli.training.objectives.classify import ClassifyLesson
+        from distilcli.training.objectives.classify import ClassifyObjective
         from distilcli.training.options import TrainingOptions
         from distilcli.training.run_folder import RunFolder
 
         keep_freed_memory()  # as the command does
         files = describe_folder("model", self._model)
-        lesson = ClassifyLesson(self._rows, self._rows)
-        model = start_model(StartingPoint(files=files), lesson)
-        objective = lesson.objective(model, load_tokenizer(files), max_length=512)
-        self.tokens = sum(objective.sizes)
-        self.budget = self.budget or budget_for(objective.sizes)
+        objective = ClassifyObjective(self._rows, self._rows)
+        model = start_model(StartingPoint(files=files), objective)
+        prepared = objective.prepare(model, load_tokenizer(files), max_length=512)
+        self.tokens = sum(prepared.sizes)
+        self.budget = self.budget or budget_for(prepared.sizes)
         ends: list[float] = []
         trainer = Trainer(
             model,
-            objective,
+            prepared,
             options=TrainingOptions(
                 epochs=1, token_budget=self.budget, precision=self._precision, evaluate_every=10**9
             ),
@@ -154,7 +154,7 @@ class Ours:
             on_progress=lambda _: ends.append(perf_counter()),
         )
         # The steps alone: no evaluation, and nothing is written.
-        for _, batches in trainer.remaining_steps():
+        for _, batches in trainer.steps.after(0):
             trainer.step(batches)
         return ends[-1] - ends[0]
 

@@ -38,7 +38,7 @@ def main() -> None:
     import torch
     from transformers.utils import logging
 
-    from distilcli.tasks.settings import available_cores
+    from distilcli.model.hardware import available_cores
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()

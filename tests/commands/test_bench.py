@@ -232,7 +232,7 @@ def test_a_profile(bench: Run, tmp_path: Path) -> None:
         (("--json", "no/out.json"), "there is no folder"),
         (("--rounds", 0), "--rounds"),
         (("--seconds", "inf"), "--seconds inf never ends"),
-        (("--json", "-", "--format", "csv"), "--json - and --format csv are two things"),
+        (("--json", "-", "--format", "csv"), "--stats - and --format csv do not go together"),
         (("--dataset", "x.csv", "--limit", 0), "--limit 0 leaves nothing"),
     ],
 )

@@ -130,7 +130,7 @@ def test_lists_and_paths_of_jsonl(distil: Distil, choice_folder: Path, tmp_path:
         (["--prompt-column", "promt"], 3, "did you mean 'prompt'?"),
         (["--options-column", "a", "--option-columns", "b,c"], 2, "do not go together"),
         (["--option", "a", "--option", "b", "--options-column", "c"], 2, "do not go together"),
-        (["--option", "a"], 2, "there is one --option"),
+        (["--option", "a"], 2, "there is only one --option"),
         (["--option", "a", "--option", " "], 2, "an --option is empty"),
         (["--prompt", "a"], 2, "--prompt needs options"),
         (["--prompt", "a", "--option", "b", "--option", "c"], 2, "files and --prompt do not go"),
@@ -198,4 +198,4 @@ def test_a_model_that_cannot_choose(distil: Distil, tiny_folder: Path) -> None:
     run = ("choose", "-m", tiny_folder, "--prompt", "a", "--option", "b", "--option", "c")
     code, out, err = distil(*run)
     assert (code, out) == (4, "")
-    assert "its head is for whole texts; choose needs one for multiple choice" in err
+    assert err == f"distil: error: {tiny_folder} is for: distil classify\n"

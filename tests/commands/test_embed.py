@@ -459,8 +459,8 @@ STORE = ("reviews.csv", "-o", "a.npy")
         ((*SEARCH, "reviews.csv"), "leave out the files"),
         ((*SEARCH, "--text", "b"), "leave out the files"),
         ((*PAIRS, "reviews.csv"), "leave out the files"),
-        ((*SEARCH, "--tokens"), "searching goes by whole texts"),
-        ((*PAIRS, "--tokens"), "searching goes by whole texts"),
+        ((*SEARCH, "--tokens"), "compares whole texts"),
+        ((*PAIRS, "--tokens"), "compares whole texts"),
         ((*SEARCH, "--dry-run"), "--dry-run is for files"),
         ((*SEARCH, "--limit", "3"), "--limit is for files"),
         ((*SEARCH, "-c", "text"), "--text-column is for files"),
@@ -479,13 +479,13 @@ STORE = ("reviews.csv", "-o", "a.npy")
         ((*PAIRS, "--max-tokens", "9"), "--max-tokens is for making vectors"),
         ((*SEARCH, "-o", "a.npy"), "a npy file holds vectors only"),
         ((*PAIRS, "--format", "safetensors"), "holds vectors only"),
-        ((*SEARCH, "--prefix", "x_"), "--prefix names the new columns"),
-        ((*STORE, "--prefix", "x_"), "--prefix names the new columns"),
+        ((*SEARCH, "--prefix", "x_"), "--prefix names new columns"),
+        ((*STORE, "--prefix", "x_"), "--prefix names new columns"),
         (("reviews.csv", "--id-column", "id"), "--id-column is for stored vectors"),
-        (("reviews.csv", "--format", "npy"), "needs a file; add -o FILE"),
-        (("reviews.csv", "--tokens", "--pooling", "cls"), "pools nothing"),
-        (("reviews.csv", "--tokens", "--pooling", "last-token"), "pools nothing"),
-        (("reviews.csv", "--tokens", "--window-pooling", "max"), "pools nothing"),
+        (("reviews.csv", "--format", "npy"), "needs a file; add --output FILE"),
+        (("reviews.csv", "--tokens", "--pooling", "cls"), "has no effect with --tokens"),
+        (("reviews.csv", "--tokens", "--pooling", "last-token"), "has no effect with --tokens"),
+        (("reviews.csv", "--tokens", "--window-pooling", "max"), "has no effect with --tokens"),
         (("reviews.csv", "--window-pooling", "max"), "--long window"),
         (("reviews.csv", "--stride", "3"), "--long window"),
         (("reviews.csv", "-o", "a.npy.gz"), "leave out the last suffix"),
@@ -577,7 +577,7 @@ def test_an_index_of_another_model_is_told(distil: Distil, index: str, make_mode
     other = make_model("other", seed=1)
     code, _, err = distil("embed", "--search", "film", "--index", index, "-m", other)
     assert code == 0
-    assert "warning: index.npy: was made with the model" in err
+    assert "warning: index.npy: made with the model" in err
 
 
 def test_an_index_is_searched_from_anywhere(

@@ -64,7 +64,7 @@ def test_the_command_keeps_the_memory_that_it_frees(
 def test_a_model_ready_for_classify(run: Distil, distil: Distil) -> None:
     code, out, err = run("-o", "m", "--valid", "valid.csv", "--epochs", 4, "--lr", 0.01)
     assert (code, out) == (0, "")
-    assert "learns from 24 texts, is validated on 6; labels: bad, good; text column 'text'" in err
+    assert "on 24 texts, validated on 6; labels: bad, good; text column 'text'" in err
     assert "distil: step 12 of 12: loss " in err
     assert err.splitlines()[-1] == "distil: the model is in m; try: distil classify FILE --model m"
     assert {path.name for path in Path("m").iterdir()} >= {
@@ -99,7 +99,7 @@ def test_a_model_ready_for_classify(run: Distil, distil: Distil) -> None:
         ["--seed", "1"],
         ["--limit", "20"],
         ["--valid-split", "0.5"],
-        ["--pair-column", "label"],
+        ["--pair-column", "text"],
     ],
     ids=" ".join,
 )
@@ -135,7 +135,7 @@ def test_positions_grow_and_heads_go(run: Distil, distil: Distil) -> None:
         (["--prune-heads", "0:9"], "there are no heads"),
         (["--prune-heads", "0"], "write LAYER:HEAD,HEAD"),
         (["--prune-heads", "0:0,1,2,3"], "keep at least one"),
-        (["--position-growth", "copy"], "add --positions"),
+        (["--position-growth", "copy"], "--position-growth needs --positions; add it"),
     ],
 )
 def test_a_shape_that_cannot_be_is_refused(run: Distil, options: list[str], why: str) -> None:
@@ -195,9 +195,9 @@ def test_how_the_rows_are_read(run: Distil, arguments: list[str]) -> None:
 
 def test_several_files(run: Distil) -> None:
     _, _, err = run("-o", "m", "--valid", "valid.csv", files=("train.csv", "valid.csv"))
-    assert "learns from 30 texts" in err
+    assert "on 30 texts" in err
     _, _, err = run("-o", "n", "--valid", "valid.csv", "--valid", "train.csv")
-    assert "is validated on 30" in err
+    assert "validated on 30" in err
 
 
 def test_when_it_is_evaluated(run: Distil) -> None:
@@ -238,7 +238,11 @@ def test_quiet(run: Distil) -> None:
     [
         ([], 2, "Missing option '--output'"),
         (["-o", "m", "--resume", "--force"], 2, "give one of them"),
-        (["-o", "m", "--valid", "valid.csv", "--valid-split", "0.2"], 2, "take one"),
+        (
+            ["-o", "m", "--valid", "valid.csv", "--valid-split", "0.2"],
+            2,
+            "--valid and --valid-split exclude each other",
+        ),
         (["-o", "m", "--stats", "no/s.json"], 2, "there is no folder 'no'"),
         (["-o", "m", "--task", "dance"], 2, "--task"),
         (["-o", "m", "--lr", "-1"], 2, "--lr"),
@@ -262,7 +266,7 @@ def test_what_is_refused(run: Distil, arguments: list[str], code: int, words: st
     ("content", "words"),
     [
         ("text,label\n", "has no rows to learn from"),
-        ("text,label\ngood,\n", "line 2, column 'label': the label is empty"),
+        ("text,label\ngood,\n", "line 2, column 'label': no value"),
         ("text,label\ngood\n", "line 2: 1 cell where the header has 2"),
         ("text,label\ngood,a\ncaf\xe9,b\n", "line 3: byte 4"),
     ],

@@ -43,7 +43,7 @@ def test_faults_are_told_before_any_step(run: Distil) -> None:
     assert code == 0
     lines = err.splitlines()
     for told in (
-        "1 row to validate on (50.0%) is a training row too",
+        "1 validation row (50.0%) is also in the training rows",
         "train: 1 row has an empty text",
         "1 label has fewer than 10 rows",
     ):

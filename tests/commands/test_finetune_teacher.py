@@ -49,7 +49,7 @@ def teacher(make_model: Make) -> Path:
 def test_half_of_the_teacher_learns_from_it(run: Distil, distil: Distil, teacher: Path) -> None:
     code, out, err = run("--teacher", teacher)
     assert (code, out) == (0, "")
-    assert f"model {teacher} learns from 24 texts" in err
+    assert f"training {teacher} on 24 texts" in err
     config = json.loads(Path("m/config.json").read_text())
     assert (config["model_type"], config["n_layers"]) == ("distilbert", 2)
     code, out, _ = distil("classify", "valid.csv", "--model", "m")
@@ -64,7 +64,7 @@ def test_a_teacher_without_a_head_is_named_as_the_cause(run: Distil, make_model:
     encoder = make_model("encoder", head="BaseModel", labels=())
     code, _, err = run("--teacher", encoder, train="texts.csv")
     assert (code, err.count("\n")) == (4, 1)
-    assert "--teacher: has no labels, so no head for --task classify to learn from" in err
+    assert "--teacher has no labels, so it has no head for the task classify" in err
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_texts_without_labels_are_learned(run: Distil, teacher: Path) -> None:
     assert "labels: bad, good" in err
     code, _, err = run("-m", teacher, "--force", train="texts.csv")
     assert code == 3
-    assert "no label column found" in err
+    assert "no label column beside 'text'" in err
 
 
 def test_layers_of_a_model_are_taken_without_a_teacher_too(run: Distil, make_model: Make) -> None:
@@ -128,14 +128,17 @@ def test_layers_of_a_model_are_taken_without_a_teacher_too(run: Distil, make_mod
 @pytest.mark.parametrize(
     ("options", "why"),
     [
-        (["--temperature", "3"], "--temperature is for a --teacher; name one"),
-        (["--alpha-ce", "1"], "--alpha-ce is for a --teacher"),
-        (["--alpha-hidden", "0"], "--alpha-hidden is for a --teacher"),
-        (["--teacher-cache", "x"], "--teacher-cache is for a --teacher"),
-        (["--student-layers", "0;1"], "write numbers with commas between"),
+        (["--temperature", "3"], "--temperature needs a --teacher; name one"),
+        (["--alpha-ce", "1"], "--alpha-ce needs a --teacher"),
+        (["--alpha-hidden", "0"], "--alpha-hidden needs a --teacher"),
+        (["--teacher-cache", "x"], "--teacher-cache needs a --teacher"),
+        (["--student-layers", "0;1"], "give numbers separated by commas"),
         (["--student-layers", "0,9"], "there is no layer 9; the model has 2, 0 to 1"),
         (["--student", "depth=3"], "the names are dim, n_layers, n_heads, hidden_dim"),
-        (["--student", "dim=8", "--student-layers", "0"], "--student makes a model of random"),
+        (
+            ["--student", "dim=8", "--student-layers", "0"],
+            "--student makes a new model with random",
+        ),
         (["--freeze", "3"], "the model has 2 layers"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -154,8 +157,14 @@ def test_options_that_cannot_be_meant_are_refused(
     [
         (["--alpha-ce", "-1"], "--alpha-ce is -1.0; it must be finite, 0 or more"),
         (["--temperature", "0"], "--temperature is 0"),
-        (["--alpha-ce", "0", "--alpha-task", "0", "--alpha-cos", "0"], "every --alpha is 0"),
-        (["--alpha-attention", "1", "--teacher-cache", "c"], "keeps no attention"),
+        (
+            ["--alpha-ce", "0", "--alpha-task", "0", "--alpha-cos", "0"],
+            "--alpha-ce and all other weights are 0",
+        ),
+        (
+            ["--alpha-attention", "1", "--teacher-cache", "c"],
+            "--teacher-cache cannot keep attention",
+        ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -185,19 +194,21 @@ def test_teachers_that_cannot_teach(
     run: Distil, make_model: Make, qa_folder: Path, tmp_path: Path
 ) -> None:
     student = make_model("student", labels=LABELS)
-    assert "has no labels, so no head for --task classify" in last_line(
+    assert "has no labels, so it has no head for the task classify" in last_line(
         run("--teacher", qa_folder, "-m", student), 4
     )
     short = make_model("short", labels=LABELS, n_layers=1)
     config = {"do_lower_case": True, "model_max_length": 30}
     (short / "tokenizer_config.json").write_text(json.dumps(config))
-    assert "reads 30 tokens, the student 64; give --max-length 30" in last_line(
+    assert "reads 30 tokens, the student 64; set --max-length to 30" in last_line(
         run("--teacher", short, "-m", student), 4
     )
     other = make_model("other", labels=LABELS)
     words = (other / "vocab.txt").read_text().splitlines()
     (other / "vocab.txt").write_text("\n".join([*words[:-1], "another"]) + "\n")
-    assert "another vocabulary" in last_line(run("--teacher", other, "-m", student), 4)
+    assert "the teacher's tokenizer is not the student's" in last_line(
+        run("--teacher", other, "-m", student), 4
+    )
 
 
 def test_the_teacher_is_not_overwritten(run: Distil, teacher: Path) -> None:
@@ -219,7 +230,7 @@ def test_a_full_disk_of_the_cache(
     monkeypatch.setattr(teacher_cache, "_write_states", full)
     code, _, err = run("--teacher", teacher, "--teacher-cache", "kept")
     assert code == 5
-    assert "No space left on device; give --teacher-cache a folder" in err.splitlines()[-1]
+    assert "No space left on device; use a --teacher-cache" in err.splitlines()[-1]
     assert not list(Path("kept").glob("*/*"))
     assert not Path("m/model.safetensors").exists()
 
@@ -232,8 +243,8 @@ def test_what_the_cache_takes(
     with monkeypatch.context() as patch:
         patch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1_000))
         line = last_line(run(*options), 5)
-    assert "kept: the teacher's answers would take about 0." in line
-    assert "and 0.0 MB are free; give --teacher-cache a folder with more room, or leave" in line
+    assert "kept: the teacher's outputs would take about 0." in line
+    assert "and 0.0 MB are free; use a --teacher-cache with more room, or none" in line
     monkeypatch.setattr("distilcli.console.summary._MUCH_DISK", 0)
     code, _, err = run(*options)
     assert code == 0, err

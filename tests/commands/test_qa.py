@@ -215,7 +215,7 @@ def test_predictions_need_ids(distil: Distil, qa_folder: Path, tmp_path: Path) -
         ([], "give files, - for standard input, or --question with --context"),
         (["--question", "a"], "--question with --context or --context-file"),
         (["--context", "a"], "--question with --context or --context-file"),
-        (["FILE", "--question", "a", "--question", "b"], "one --question can be asked of files"),
+        (["FILE", "--question", "a", "--question", "b"], "files take one --question"),
         (["FILE", "--question", "a", "--context", "b"], "leave out the files"),
         (["FILE", "--question", "a", "--question-column", "b"], "--question and --question-column"),
         (["FILE", "--context", "a", "--context-column", "b"], "--context-column"),

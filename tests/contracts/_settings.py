@@ -9,14 +9,14 @@ from distilcli.app import COMMANDS, flags_of
 
 _FLAG = re.compile(r"(?<![\w-])--[a-z][a-z0-9]*(?:-[a-z0-9]+)*(?![\w-]|=\*)")
 _SETTING = re.compile(r"`([a-z][a-z0-9_]*)`")
-_COMMAND_LINE = re.compile(r"\bdistil [a-z]+(?: [^`;\n]*)?")
+_COMMAND_LINE = re.compile(r"\bdistil (?:[a-z]+|…)(?: [^`;\n]*)?")
 COMMON = {"--help", "--version"}
 
 
 @cache
 def flags_of_command(name: str) -> dict[str, str]:
     """Return how each setting of a command is written."""
-    return flags_of(getattr(import_module(f"distilcli.commands.{name}"), name))
+    return flags_of(getattr(import_module(COMMANDS[name].module), name))
 
 
 @cache

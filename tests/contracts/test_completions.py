@@ -158,12 +158,14 @@ def test_bash_takes_what_follows_two_dashes_for_files() -> None:
 
 
 def test_fish_completes_commands() -> None:
-    assert in_fish("distil ") == {name: text.rstrip(".") for name, text in COMMANDS.items()}
+    assert in_fish("distil ") == {name: each.summary.rstrip(".") for name, each in COMMANDS.items()}
     assert list(in_fish("distil cl")) == ["classify"]
 
 
 def test_fish_completes_options_and_their_values() -> None:
-    assert in_fish("distil classify --out") == {"--output": "Write rows here, format by suffix"}
+    assert in_fish("distil classify --out") == {
+        "--output": "Write the rows to FILE; its suffix is the format"
+    }
     assert list(in_fish("distil classify --on-error ")) == ["keep", "skip", "stop"]
     assert list(in_fish("distil classify --on-error=st")) == ["--on-error=stop"]
     assert in_fish("distil classify --limit ") == {}
@@ -187,7 +189,7 @@ def test_fish_completes_models_files_and_folders() -> None:
         ("distil classify README", "README.md"),
         ("distil params sen", "sentiment"),
         ("distil tokenize --unc", "--uncased"),
-        ("distil classify --l", "Stop after so many rows"),
+        ("distil classify --l", "Read only the first N rows"),
     ],
 )
 def test_zsh_completes(line: str, expected: str, tmp_path: Path) -> None:

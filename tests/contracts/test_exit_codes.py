@@ -123,7 +123,7 @@ def test_a_command_may_choose_its_code(code: int) -> None:
     [
         (["stub", "--no-such"], "distil stub has no option --no-such; see 'distil stub --help'"),
         (["no-such"], "no command 'no-such'; see 'distil --help'"),
-        (["stub", "extra"], "unexpected extra argument"),
+        (["stub", "extra"], "unexpected argument extra"),
         (["params", "--by", "x"], "'x' is not one of 'module', 'layer', 'tensor'"),
     ],
 )

@@ -30,11 +30,10 @@ NEVER_GIVEN = {
     "qa": "text_column",
 }
 # Faults that are known.
-TO_MEND = {"evaluate": "pseudo_perplexity", "finetune": "alpha same_options prompt_column"}
+TO_MEND: dict[str, str] = {}
 
 # Modules whose messages still name flags and not settings.
 TO_CONVERT = """
-benchmark.dataset
 benchmark.gates
 benchmark.profiling
 benchmark.runner
@@ -47,21 +46,9 @@ console.tokens
 engine.workers
 model.device
 model.inference
-model.loading
 model.pooling
 model.precision
 model.surgery
-training.checks
-training.distill.loss
-training.distill.setup
-training.distill.teacher_cache
-training.freezing
-training.init_model
-training.loop
-training.options
-training.run
-training.run_folder
-training.run_place
 """.split()
 
 

@@ -86,3 +86,47 @@ def test_a_command_loads_no_other() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = {name.rpartition(".")[2] for name in done.stderr.split()}
     assert loaded == {"params", "_declare", "_help", "_option_groups"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["classify", "none.csv"], "none.csv: no such file"),
+        (["classify", "--text", "a", "--topk", "2"], "did you mean --top-k?"),
+        (["classify", "--text", "a", "--batch", "none"], "--batch is not a whole number"),
+        (["classify", "--text", "a", "-m", "sentimet"], "did you mean the built-in 'sentiment'?"),
+        (["classify", "--text", "a", "-m", "entities"], "entities is for: distil tag"),
+        (["tag", "--text", "a", "-m", "sentiment"], "sentiment is for: distil classify"),
+        (["fill", "--text", "a", "-m", "qa"], "qa is for: distil qa"),
+        (["classify", "--text", "a", "-o", "there.csv"], "already exists; use --force"),
+        (["classify", "--text", "a", "-c", "none", "--stats", "."], "is a folder"),
+        (["classify", "there.csv", "-c", "none"], "no column 'none'"),
+        (["classify", "--text", "a", "--device", "warp"], "--device warp: known are"),
+        (["classify", "--text", "a", "--stride", "4"], "--stride is for windows"),
+        (["classify", "--text", "a", "--min-agreement", "1"], "--min-agreement is for int8"),
+        (["tag", "--text", "a", "--aggregation", "mean"], "--aggregation"),
+        (["choose", "-m", "x", "--option", "a", "--text", "a"], "there is only one --option"),
+        (["qa", "--question", "a"], "nothing to read"),
+        (["embed", "--search", "a"], "name them with --index"),
+        (["embed", "--text", "a", "-o", "there.npy"], "there.npy: already exists"),
+        (["bench", "--seq", "0"], "--seq must be at least 1; see 'distil bench --help'"),
+        (["bench", "--limit", "1"], "--limit is for rows; add --dataset"),
+        (["tokenize", "--decode", "--train"], "--decode and --train do not go together"),
+        (["choose"], "--model is missing; see 'distil choose --help'"),
+        (["classify", "--limit"], "--limit needs a value; see 'distil classify --help'"),
+        (["params", "a", "b"], "unexpected argument b; see 'distil params --help'"),
+        (["params", "--by", "x"], "--by: 'x' is not one of 'module', 'layer', 'tensor'"),
+        (["ner"], "did you mean 'distil tag'?"),
+    ],
+)
+def test_an_error_that_needs_no_torch_does_not_load_it(
+    arguments: list[str], words: str, tmp_path: Path
+) -> None:
+    for name in ("there.csv", "there.npy"):
+        (tmp_path / name).write_text("text\na\n")
+    command = [sys.executable, "-c", PROBE, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    *_, error, loaded = done.stderr.splitlines()
+    assert done.returncode in {2, 3, 4}
+    assert words in error
+    assert not set(loaded.split()) & {"torch", "numpy", "pandas"}

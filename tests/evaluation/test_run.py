@@ -42,6 +42,12 @@ def test_settings_of_every_kind(tiny_folder: Path, reviews: str) -> None:
     assert report.intervals
 
 
+def test_rows_in_memory(tiny_folder: Path, reviews: str) -> None:
+    rows = [{"text": text, "label": label} for text, label in ROWS]
+    expected = evaluate(str(tiny_folder), reviews, device="cpu").as_dict()
+    assert evaluate(str(tiny_folder), rows, device="cpu").as_dict() == expected
+
+
 def test_predictions_with_their_gold_labels(tmp_path: Path) -> None:
     path = tmp_path / "found.csv"
     path.write_text("label,gold\na,a\nb,a\n")

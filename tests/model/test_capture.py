@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from distilcli.checkpoint.config import ModelConfig
-from distilcli.model.capture import watched
+from distilcli.model.capture import captured_layers, forward_all
+from distilcli.model.encoder import Transformer
 from distilcli.model.heads import SequenceClassifier, TokenClassifier
 
 TINY = ModelConfig(
@@ -37,17 +38,33 @@ def mask() -> Tensor:
     return (torch.arange(9)[None, :] < torch.tensor([[9], [4], [2]])).long()
 
 
+@ATTENTIONS
+@torch.no_grad()
+def test_every_layer_is_returned_on_request(attentions: bool) -> None:
+    encoder = built(TokenClassifier).eval().distilbert
+    found = forward_all(encoder, ids(), mask(), attentions=attentions)
+    assert len(found.hidden_states) == 4
+    torch.testing.assert_close(found.hidden_states[0], encoder.embeddings(ids()))
+    expected = encoder(ids(), mask())
+    torch.testing.assert_close(found.hidden_states[-1], expected, atol=1e-5, rtol=0)
+    if attentions:
+        assert found.attentions is not None
+        assert [tuple(layer.shape) for layer in found.attentions] == [(3, 4, 9, 9)] * 3
+    else:
+        assert found.attentions is None
+
+
 @HEADS
 @ATTENTIONS
 @pytest.mark.parametrize("name", CONFIGS)
 @torch.no_grad()
-def test_watching_changes_nothing_and_sees_every_layer(
+def test_capturing_changes_nothing_and_sees_every_layer(
     kind: Any, attentions: bool, name: str
 ) -> None:
     model = built(kind, name).eval()
     expected = model(ids(), mask())
-    everything = model.distilbert.forward_all(ids(), mask(), attentions=attentions)
-    with watched(model.distilbert, attentions=attentions) as seen:
+    everything = forward_all(model.distilbert, ids(), mask(), attentions=attentions)
+    with captured_layers(model.distilbert, attentions=attentions) as seen:
         found = model(ids(), mask())
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
     (output,) = seen
@@ -65,18 +82,18 @@ def test_watching_changes_nothing_and_sees_every_layer(
 @HEADS
 @ATTENTIONS
 @pytest.mark.parametrize("checkpointing", [False, True])
-def test_gradients_are_those_without_a_watcher(
+def test_gradients_are_those_without_capturing(
     kind: Any, attentions: bool, checkpointing: bool
 ) -> None:
     without = {"dropout": 0.0, "attention_dropout": 0.0, "classifier_dropout": 0.0}
-    plain, seen_one = built(kind, **without), built(kind, **without)
-    seen_one.distilbert.transformer.gradient_checkpointing = checkpointing
+    plain, captured_one = built(kind, **without), built(kind, **without)
+    captured_one.distilbert.transformer.gradient_checkpointing = checkpointing
     plain(ids(), mask()).logsumexp(-1).sum().backward()
-    with watched(seen_one.distilbert, attentions=attentions):
-        seen_one(ids(), mask()).logsumexp(-1).sum().backward()
+    with captured_layers(captured_one.distilbert, attentions=attentions):
+        captured_one(ids(), mask()).logsumexp(-1).sum().backward()
     expected = {name: weight.grad for name, weight in plain.named_parameters()}
     assert any(grad is not None and grad.any() for grad in expected.values())
-    for name, weight in seen_one.named_parameters():
+    for name, weight in captured_one.named_parameters():
         torch.testing.assert_close(weight.grad, expected[name], atol=1e-5, rtol=1e-4)
 
 
@@ -86,7 +103,7 @@ def test_with_gradient_checkpointing_the_same_elements_drop_out_twice() -> None:
         model = built(TokenClassifier, dropout=0.3, attention_dropout=0.3)
         model.distilbert.transformer.gradient_checkpointing = checkpointing
         torch.manual_seed(5)
-        with watched(model.distilbert, attentions=True) as seen:
+        with captured_layers(model.distilbert, attentions=True) as seen:
             outputs = model(ids(), mask())
         states = torch.stack(seen[0].hidden_states)
         (outputs.sum() + states.square().sum()).backward()
@@ -97,7 +114,7 @@ def test_with_gradient_checkpointing_the_same_elements_drop_out_twice() -> None:
 
 def test_gradients_reach_the_weights_through_what_was_seen() -> None:
     model = built(SequenceClassifier).eval()
-    with watched(model.distilbert, attentions=True) as seen:
+    with captured_layers(model.distilbert, attentions=True) as seen:
         model(ids(), mask())
     (seen[0].hidden_states[1].sum() + seen[0].attentions[0].square().sum()).backward()
     layers = model.distilbert.transformer.layer
@@ -107,7 +124,7 @@ def test_gradients_reach_the_weights_through_what_was_seen() -> None:
 
 def test_every_call_is_seen_until_the_end() -> None:
     model = built(SequenceClassifier).eval()
-    with watched(model.distilbert) as seen:
+    with captured_layers(model.distilbert) as seen:
         model(ids())
         model(ids()[:1])
     assert [output.hidden_states[0].shape[0] for output in seen] == [3, 1]
@@ -115,9 +132,10 @@ def test_every_call_is_seen_until_the_end() -> None:
     assert len(seen) == 2
 
 
-def test_an_error_ends_the_watching() -> None:
+def test_an_error_ends_the_capturing() -> None:
     model = built(SequenceClassifier).eval()
-    with pytest.raises(IndexError), watched(model.distilbert) as seen:
+    with pytest.raises(IndexError), captured_layers(model.distilbert) as seen:
         model(torch.full((1, 4), 1_000))
     model(ids())
     assert seen == []
+    assert type(model.distilbert.transformer) is Transformer

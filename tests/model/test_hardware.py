@@ -1,8 +1,16 @@
+import os
 from pathlib import Path
 
+import pytest
 import torch
 
-from distilcli.model.hardware import cpu_flags, cpu_name, device_name
+from distilcli.model.hardware import (
+    available_cores,
+    cpu_flags,
+    cpu_name,
+    device_name,
+    read_machine,
+)
 
 
 def test_the_processor_is_named_where_linux_names_it(tmp_path: Path) -> None:
@@ -25,3 +33,21 @@ def test_the_instructions_that_matter_are_told(tmp_path: Path) -> None:
 
 def test_a_processor_is_called_cpu() -> None:
     assert device_name(torch.device("cpu")) == "cpu"
+
+
+def test_this_machine_is_described() -> None:
+    found = read_machine(torch.device("cpu"))
+    assert found.device == "cpu"
+    assert found.cpu
+    assert found.cores >= 1
+    assert found.torch == torch.__version__
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="cores cannot be taken away here")
+def test_only_the_cores_of_this_process_count() -> None:
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    try:
+        assert available_cores() == 1
+    finally:
+        os.sched_setaffinity(0, before)

@@ -166,10 +166,7 @@ def test_a_head_with_the_names_of_another_is_told_from_it(
     if kind is other:
         load(folder, kind)
         return
-    assert (
-        f"m: is a DistilBert{HEADS[kind].ending}, its head is for {HEADS[kind].purpose}; "
-        f"{HEADS[other].command} needs one for {HEADS[other].purpose}"
-    ) in refusal(folder, other)
+    assert f"m is for: distil {HEADS[kind].command}" in refusal(folder, other)
 
 
 def test_half_a_masked_language_model_is_refused(tmp_path: Path) -> None:
@@ -259,9 +256,8 @@ def test_each_head_has_the_dropout_that_its_family_gives_it(
 
 @CONFIGS
 @KINDS
-@pytest.mark.parametrize("masking", [False, True])
 def test_gradient_checkpointing_gives_the_same_gradients(
-    kind: type[TaskModel], config: ModelConfig, masking: bool
+    kind: type[TaskModel], config: ModelConfig
 ) -> None:
     found = []
     for checkpointing in (False, True):
@@ -271,29 +267,14 @@ def test_gradient_checkpointing_gives_the_same_gradients(
         model.distilbert.transformer.layer[0].ffn.register_forward_hook(
             lambda *_, passes=passes: passes.append(1)
         )
-        factors = torch.full((2, 4), 0.5, requires_grad=True) if masking else None
         torch.manual_seed(5)  # the same dropout
-        output = model(ids(), mask(), head_mask=factors)
+        output = model(ids(), mask())
         (output * torch.linspace(0, 1, output.numel()).view_as(output)).sum().backward()
         assert len(passes) == (2 if checkpointing else 1)
-        learned = [*model.parameters(), *([factors] if factors is not None else [])]
-        found.append([parameter.grad for parameter in learned])
+        found.append([parameter.grad for parameter in model.parameters()])
     assert all(gradient is not None for gradient in found[0])
     for plain, checkpointed in zip(*found, strict=True):
         torch.testing.assert_close(checkpointed, plain, atol=1e-6, rtol=1e-5)
-
-
-@CONFIGS
-@KINDS
-def test_a_head_mask_reaches_the_encoder_of_every_head(
-    kind: type[TaskModel], config: ModelConfig
-) -> None:
-    model = built(kind, config)
-    plain = model(ids(), mask())
-    ones = model(ids(), mask(), head_mask=torch.ones(2, 4))
-    torch.testing.assert_close(ones, plain, atol=1e-6, rtol=0)
-    silent = model(ids(), mask(), head_mask=torch.zeros(2, 4))
-    assert not torch.allclose(silent, plain, atol=1e-3)
 
 
 @CONFIGS

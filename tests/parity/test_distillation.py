@@ -16,11 +16,10 @@ from distilcli.predictors.classifier import Classifier
 from distilcli.tasks.settings import BatchOptions
 from distilcli.tokenizer.loading import load_tokenizer
 from distilcli.training.datasets.classify import Examples
-from distilcli.training.distill.loss import DistillationOptions
-from distilcli.training.distill.setup import Student, TeachingPlan, teach
+from distilcli.training.distill.setup import DistillationPlan, add_teacher
 from distilcli.training.init_model import StartingPoint, start_model
-from distilcli.training.objectives.classify import ClassifyLesson
-from distilcli.training.options import TrainingOptions
+from distilcli.training.objectives.classify import ClassifyObjective
+from distilcli.training.options import DistillationOptions, TrainingOptions
 from tests.training._finetune import finetune
 
 transformers = pytest.importorskip("transformers")
@@ -46,13 +45,13 @@ def start(teacher: Path) -> StartingPoint:
 
 def test_the_loss_is_that_of_their_models(make_model: Make, tmp_path: Path) -> None:
     teacher = make_model(model_type="bert", labels=LABELS, n_layers=4)
-    lesson, files = ClassifyLesson(ROWS, ROWS), describe_folder("t", teacher)
-    model = start_model(start(teacher), lesson).eval()
+    objective, files = ClassifyObjective(ROWS, ROWS), describe_folder("t", teacher)
+    model = start_model(start(teacher), objective).eval()
     tokenizer = load_tokenizer(files)
     check_tokenizer(tokenizer, model.config, source="t")
-    student = Student(model, tokenizer, lesson.objective(model, tokenizer, max_length=64), 64)
-    plan = TeachingPlan(files=files, options=DistillationOptions(temperature=3.0))
-    ours = teach(plan, lesson, student, seed=0, epochs=1, device=CPU, on_pass=lambda *_: None)
+    student = objective.prepare(model, tokenizer, max_length=64)
+    plan = DistillationPlan(files=files, options=DistillationOptions(temperature=3.0))
+    ours = add_teacher(plan, student, seed=0, epochs=1, device=CPU, on_pass=lambda *_: None)
     examples = ours.examples([0, 1, 2, 3], epoch=0)
     pieces = [piece for example in examples for piece in example.pieces]
     batch = pad(pieces, pad_token_id=0, device=CPU)
@@ -86,9 +85,9 @@ def test_a_trained_student_gives_the_same_numbers_there(make_model: Make, tmp_pa
     teacher, run = make_model(model_type="bert", labels=LABELS, n_layers=4), tmp_path / "run"
     finetune(
         start(teacher),
-        ClassifyLesson(ROWS, ROWS),
+        ClassifyObjective(ROWS, ROWS),
         options=TrainingOptions(epochs=2, learning_rate=1e-3, precision="fp32"),
-        teaching=TeachingPlan(files=describe_folder("t", teacher)),
+        teacher=DistillationPlan(files=describe_folder("t", teacher)),
         folder=run,
         device="cpu",
     )
@@ -108,4 +107,4 @@ def test_a_trained_student_gives_the_same_numbers_there(make_model: Make, tmp_pa
     pairs = zip(ROWS.texts, ROWS.pairs or [], strict=True)
     scores = torch.tensor([result.scores for result in classifier(pairs)])
     torch.testing.assert_close(scores, expected, atol=1e-5, rtol=0)
-    assert load_model(describe_folder("r", run), ClassifyLesson(ROWS, ROWS).head).unused == ()
+    assert load_model(describe_folder("r", run), ClassifyObjective(ROWS, ROWS).head).unused == ()

@@ -106,13 +106,13 @@ def test_a_trained_folder_gives_both_programs_the_same_vectors(
     make_model: Make, tmp_path: Path, model_type: str
 ) -> None:
     from distilcli.training.datasets.embed import TextPair
-    from distilcli.training.objectives.embed import EmbedLesson, recipe_to_learn
+    from distilcli.training.objectives.embed import EmbedObjective, trainable_recipe
     from tests.training.objectives._toy import learn
 
     source = make_model("source", head="BaseModel", model_type=model_type)
     pairs = [TextPair(text, text, float(number)) for number, text in enumerate(TEXTS)]
-    lesson = EmbedLesson(pairs, pairs, recipe_to_learn(source))
-    learn(source, lesson, tmp_path / "run", epochs=1)
+    objective = EmbedObjective(pairs, pairs, trainable_recipe(source))
+    learn(source, objective, tmp_path / "run", epochs=1)
     theirs = sentence_transformers.SentenceTransformer(str(tmp_path / "run"), device="cpu")
     ours = Embedder(str(tmp_path / "run"), device="cpu")
     assert_same(theirs.encode(TEXTS), ours(TEXTS))

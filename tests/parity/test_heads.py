@@ -12,6 +12,7 @@ from torch import Tensor
 from distilcli.checkpoint.config import read_config
 from distilcli.checkpoint.folder import describe_folder
 from distilcli.evaluation.calibrate import save_temperature
+from distilcli.model.capture import forward_all
 from distilcli.model.heads import HEADS as OUR_HEADS
 from distilcli.model.heads import (
     BaseModel,
@@ -197,7 +198,7 @@ def test_every_layers_hidden_states_and_attentions_agree(build: str, tmp_path: P
     inputs = batch()
     with torch.inference_mode():
         expected = theirs(**inputs, output_hidden_states=True, output_attentions=True)
-        found = ours.distilbert.forward_all(**inputs, attentions=True)
+        found = forward_all(ours.distilbert, **inputs, attentions=True)
     assert found.attentions is not None
     for name in ("hidden_states", "attentions"):
         for mine, other in zip(getattr(found, name), expected[name], strict=True):

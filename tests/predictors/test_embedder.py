@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from distilcli.errors import InputError, ModelError, RowError, UsageError
+from distilcli.model.capture import forward_all
 from distilcli.predictors.embedder import Embedder
 from distilcli.tasks.settings import BatchOptions, LongTexts
 
@@ -36,7 +37,7 @@ def hidden_states(folder: Path, text: str, **options: Any) -> list[np.ndarray]:
     special = loaded._tokenizer.special
     framed = torch.tensor([[special.cls, *ids, special.sep]])
     with torch.inference_mode():
-        states = loaded._model.distilbert.forward_all(framed).hidden_states
+        states = forward_all(loaded._model.distilbert, framed).hidden_states
     return [each[0].numpy() for each in states]
 
 

@@ -142,7 +142,7 @@ def test_options_of_a_list(value: object, expected: list[str]) -> None:
     "value", ["a, b", '{"a": 1}', '["a", null]', "", None, ["a", ["b"]], "[" * 100_000, "true"]
 )
 def test_what_is_no_list_of_texts(value: object) -> None:
-    with pytest.raises(RowError, match=r"^f.csv: line 7: .*'options' is no JSON list of texts"):
+    with pytest.raises(RowError, match=r"^f.csv: line 7: .*'options' is not a JSON list of texts"):
         options_from_list("options")(row(options=value))
 
 

@@ -1,9 +1,7 @@
-import os
-
 import pytest
 
 from distilcli.errors import UsageError
-from distilcli.tasks.settings import BatchOptions, available_cores, usable_length
+from distilcli.tasks.settings import BatchOptions, usable_length
 
 
 def test_the_token_budget_is_chosen_by_the_device_unless_given() -> None:
@@ -20,16 +18,6 @@ def test_the_smallest_known_limit_counts() -> None:
 def test_a_limit_without_room_for_text_is_refused(limit: int) -> None:
     with pytest.raises(UsageError, match=f"`max_length` {limit} leaves no room"):
         usable_length(limit, None, 512)
-
-
-@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="cores cannot be taken away here")
-def test_only_the_cores_of_this_process_count() -> None:
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {min(before)})
-    try:
-        assert available_cores() == 1
-    finally:
-        os.sched_setaffinity(0, before)
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,11 @@ from distilcli.checkpoint.config import ModelConfig
 from distilcli.engine.batching import pad
 from distilcli.model.heads import SequenceClassifier
 from distilcli.training.datasets.classify import UNLABELLED
-from distilcli.training.distill.loss import Distillation, DistillationOptions, map_layers
+from distilcli.training.distill.loss import Distillation, map_layers
 from distilcli.training.distill.teacher import Teacher
 from distilcli.training.objectives.classify import LabelledExample
 from distilcli.training.objectives.soft_targets import soft_cross_entropy
+from distilcli.training.options import DistillationOptions
 from tests.training._runs import CONFIG, Rows, ToyObjective, rows
 
 # No dropout: what a student gives is a function of its weights.

@@ -32,14 +32,14 @@ def test_the_largest_step_is_among_those_that_are_taken(tmp_path: Path) -> None:
     estimate(run.trainer, valid_share=0.0)
     sizes = [
         max(len(TRAIN.pieces[i]) for i in batch) * len(batch)
-        for step in run.trainer.steps_of(0)
+        for step in run.trainer.steps.of_epoch(0)
         for batch in step
     ]
     assert (
         taken[0]
         == max(
             (sum(len(TRAIN.pieces[i]) for i in batch), size)
-            for step, size in zip(run.trainer.steps_of(0), sizes, strict=True)
+            for step, size in zip(run.trainer.steps.of_epoch(0), sizes, strict=True)
             for batch in step
         )[1]
     )
@@ -76,5 +76,5 @@ def test_a_teacher_is_asked_once_for_all_epochs(
 
     monkeypatch.setattr(run.trainer, "step", taught)
     each = estimate(run.trainer, valid_share=0.0)
-    once = estimate(run.trainer, valid_share=0.0, asked_once=teacher)
+    once = estimate(run.trainer, valid_share=0.0, cached_teacher=teacher)
     assert once.expected_seconds < each.expected_seconds / 2

@@ -33,7 +33,7 @@ def test_what_is_frozen(config: Any, what: str, frozen: tuple[str, ...]) -> None
 
 
 def test_more_layers_than_there_are_cannot_be_frozen() -> None:
-    with pytest.raises(UsageError, match="--freeze 3: the model has 2 layers"):
+    with pytest.raises(UsageError, match="`freeze` 3: the model has 2 layers"):
         freeze(SequenceClassifier(TINY), "3")
 
 

@@ -11,16 +11,16 @@ from distilcli.model.encoder import Encoder
 from distilcli.predictors.chooser import Chooser
 from distilcli.training.datasets.classify import Examples
 from distilcli.training.datasets.mlm import PlainTexts
-from distilcli.training.objectives.base import Lesson
-from distilcli.training.objectives.classify import ClassifyLesson
-from distilcli.training.objectives.mlm import MlmLesson
-from distilcli.training.objectives.multilabel import MultilabelLesson
-from distilcli.training.objectives.regress import RegressLesson
-from distilcli.training.settings import LessonOptions
+from distilcli.training.objectives import AnyObjective
+from distilcli.training.objectives.classify import ClassifyObjective
+from distilcli.training.objectives.mlm import MlmObjective
+from distilcli.training.objectives.multilabel import MultilabelObjective
+from distilcli.training.objectives.regress import RegressObjective
+from distilcli.training.options import ObjectiveOptions
 from tests.training.objectives._toy import assert_exact_resume, learn
-from tests.training.objectives.test_choose import ChooseLesson, problems
-from tests.training.objectives.test_embed import RECIPE, EmbedLesson, scored
-from tests.training.objectives.test_tag import TagLesson, sentences
+from tests.training.objectives.test_choose import ChooseObjective, problems
+from tests.training.objectives.test_embed import RECIPE, EmbedObjective, scored
+from tests.training.objectives.test_tag import TagObjective, sentences
 
 Make = Callable[..., Path]
 TEXTS = ["a good film", "it was bad", "a great book and i loved it", "dull", "fun ! " * 4] * 6
@@ -31,11 +31,11 @@ def rows(labels: list[Any], names: tuple[str, ...] = ()) -> Examples[Any]:
     return Examples(TEXTS, None, labels, names)
 
 
-LESSONS: list[Any] = [
-    ClassifyLesson(rows(LABELS, ("bad", "good")), rows(LABELS, ("bad", "good"))),
-    MultilabelLesson(*[rows([(label,) for label in LABELS], ("bad", "good"))] * 2),
-    RegressLesson(*[rows([float(label) for label in LABELS])] * 2),
-    ChooseLesson(problems(20, seed=1), problems(20, seed=2)),
+OBJECTIVES: list[Any] = [
+    ClassifyObjective(rows(LABELS, ("bad", "good")), rows(LABELS, ("bad", "good"))),
+    MultilabelObjective(*[rows([(label,) for label in LABELS], ("bad", "good"))] * 2),
+    RegressObjective(*[rows([float(label) for label in LABELS])] * 2),
+    ChooseObjective(problems(20, seed=1), problems(20, seed=2)),
 ]
 
 
@@ -53,27 +53,27 @@ def passes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return seen
 
 
-@pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.task)
+@pytest.mark.parametrize("objective", OBJECTIVES, ids=lambda objective: objective.task)
 @pytest.mark.parametrize("model_type", ["distilbert", "bert"])
 def test_the_same_is_learned_as_without_a_memory(
     make_model: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, passes: list[int],
-    lesson: Any, model_type: str,
+    objective: Any, model_type: str,
 ) -> None:  # fmt: skip
     folder = make_model(head="BaseModel", model_type=model_type)
     options = {"freeze": "encoder", "dropout": 0.0, "epochs": 4}
-    learn(folder, lesson, tmp_path / "quick", **options)
+    learn(folder, objective, tmp_path / "quick", **options)
     quick = sum(passes)
     passes.clear()
     with monkeypatch.context() as patch:
-        patch.setattr("distilcli.training.run.remember_features", lambda *_, **__: None)
-        learn(folder, lesson, tmp_path / "slow", **options)
+        patch.setattr("distilcli.training.run.cache_features", lambda *_, **__: None)
+        learn(folder, objective, tmp_path / "slow", **options)
     # Each text is read once, not in every epoch and every evaluation.
     assert quick < sum(passes) / 3
     one, other = (load_file(tmp_path / name / "model.safetensors") for name in ("quick", "slow"))
-    if lesson.task == "choose":
+    if objective.task == "choose":
         # What is common to all options does nothing, and only rounding moves it.
         found = [
-            Chooser(str(tmp_path / name), device="cpu")([row.problem for row in lesson.valid])
+            Chooser(str(tmp_path / name), device="cpu")([row.problem for row in objective.valid])
             for name in ("quick", "slow")
         ]
         assert [c.scores for c in found[0]] == [pytest.approx(c.scores, abs=1e-4) for c in found[1]]
@@ -86,7 +86,7 @@ def test_the_same_is_learned_as_without_a_memory(
 
 def test_an_interrupted_run_ends_as_an_unbroken_one(make_model: Make, tmp_path: Path) -> None:
     folder = make_model(head="BaseModel")
-    assert_exact_resume(folder, LESSONS[0], tmp_path, freeze="encoder", token_budget=40)
+    assert_exact_resume(folder, OBJECTIVES[0], tmp_path, freeze="encoder", token_budget=40)
 
 
 def test_how_far_the_one_pass_is_is_told_before_the_first_step(
@@ -95,7 +95,7 @@ def test_how_far_the_one_pass_is_is_told_before_the_first_step(
     monkeypatch.setattr("distilcli.training.frozen_features._PASS_BUDGET", 60)
     told: list[Any] = []
     learn(
-        make_model(head="BaseModel"), LESSONS[0], tmp_path / "run", freeze="encoder", epochs=1,
+        make_model(head="BaseModel"), OBJECTIVES[0], tmp_path / "run", freeze="encoder", epochs=1,
         on_pass=lambda *read: told.append(read), on_progress=lambda _: told.append("step"),
     )  # fmt: skip
     passes = told[: told.index("step")]
@@ -109,30 +109,30 @@ def test_how_far_the_one_pass_is_is_told_before_the_first_step(
 
 def test_texts_that_vary_are_read_anew(make_model: Make, tmp_path: Path, passes: list[int]) -> None:
     train = rows(LABELS, ("bad", "good"))
-    lesson = ClassifyLesson(train, train, LessonOptions(augment=0.3))
-    learn(make_model(head="BaseModel"), lesson, tmp_path / "run", freeze="encoder", epochs=3)
+    objective = ClassifyObjective(train, train, ObjectiveOptions(augment=0.3))
+    learn(make_model(head="BaseModel"), objective, tmp_path / "run", freeze="encoder", epochs=3)
     assert sum(passes) >= 3 * 2 * len(TEXTS)
 
 
 @pytest.mark.parametrize(
-    "lesson",
+    "objective",
     [
-        TagLesson(sentences(20, seed=1), sentences(9, seed=2)),
-        MlmLesson(PlainTexts(["the film was good"] * 20), PlainTexts(["the film was good"] * 5)),
+        TagObjective(sentences(20, seed=1), sentences(9, seed=2)),
+        MlmObjective(PlainTexts(["the film was good"] * 20), PlainTexts(["the film was good"] * 5)),
     ],
-    ids=lambda lesson: lesson.task,
+    ids=lambda objective: objective.task,
 )
 def test_other_heads_learn_on_a_frozen_encoder_too(
-    make_model: Make, tmp_path: Path, lesson: Lesson
+    make_model: Make, tmp_path: Path, objective: AnyObjective
 ) -> None:
     folder = make_model(head="BaseModel")
-    learn(folder, lesson, tmp_path / "run", freeze="encoder", epochs=1)
+    learn(folder, objective, tmp_path / "run", freeze="encoder", epochs=1)
     trained = load_file(tmp_path / "run" / "model.safetensors")
     for key, weight in load_file(folder / "model.safetensors").items():
         assert torch.equal(trained[f"distilbert.{key}"], weight)
 
 
 def test_an_encoder_alone_cannot_be_frozen(make_model: Make, tmp_path: Path) -> None:
-    lesson = EmbedLesson(scored(9, seed=1), scored(9, seed=2), RECIPE)
-    with pytest.raises(UsageError, match="--freeze encoder: leaves nothing that learns"):
-        learn(make_model(head="BaseModel"), lesson, tmp_path / "run", freeze="encoder")
+    objective = EmbedObjective(scored(9, seed=1), scored(9, seed=2), RECIPE)
+    with pytest.raises(UsageError, match="`freeze` encoder: leaves nothing to train"):
+        learn(make_model(head="BaseModel"), objective, tmp_path / "run", freeze="encoder")

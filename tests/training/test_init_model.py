@@ -8,22 +8,23 @@ import torch
 from distilcli.checkpoint.config import read_config
 from distilcli.checkpoint.folder import describe_folder
 from distilcli.errors import UsageError
+from distilcli.model.capture import forward_all
 from distilcli.model.heads import SequenceClassifier
 from distilcli.model.loading import load_model
 from distilcli.training.datasets.classify import Examples
 from distilcli.training.init_model import StartingPoint, parse_sizes, start_model, starting_point
-from distilcli.training.objectives.classify import ClassifyLesson
+from distilcli.training.objectives.classify import ClassifyObjective
 
 Make = Callable[..., Path]
 LABELS = ("negative", "positive")
-LESSON = ClassifyLesson(
+OBJECTIVE = ClassifyObjective(
     Examples(["a", "b"], None, [0, 1], LABELS), Examples(["a", "b"], None, [0, 1], LABELS)
 )
 
 
 def started(folder: Path, **changes: Any) -> SequenceClassifier:
     torch.manual_seed(0)
-    model = start_model(StartingPoint(files=describe_folder("m", folder), **changes), LESSON)
+    model = start_model(StartingPoint(files=describe_folder("m", folder), **changes), OBJECTIVE)
     assert isinstance(model, SequenceClassifier)
     return model.eval()
 
@@ -42,7 +43,7 @@ def test_layers_and_head_of_a_distilbert_are_kept(make_model: Make) -> None:
     teacher = load_model(describe_folder("m", folder), SequenceClassifier).model
     student = started(folder, layers=(0,))
     ids = torch.tensor([[2, 7, 8, 3]])
-    states = teacher.distilbert.forward_all(ids).hidden_states
+    states = forward_all(teacher.distilbert, ids).hidden_states
     assert torch.equal(student.distilbert(ids), states[1])
     assert torch.equal(student.classifier.weight, teacher.classifier.weight)
     assert student.config.n_layers == 1
@@ -57,7 +58,7 @@ def test_layers_of_a_bert_become_those_of_a_distilbert(make_model: Make) -> None
     student = started(folder, fold=True, layers=(0,))
     assert student.config.model_type == "distilbert"
     ids, mask = torch.tensor([[2, 7, 8, 3], [2, 9, 3, 0]]), torch.tensor([[1] * 4, [1, 1, 1, 0]])
-    states = teacher.distilbert.forward_all(ids, mask).hidden_states
+    states = forward_all(teacher.distilbert, ids, mask).hidden_states
     torch.testing.assert_close(student.distilbert(ids, mask), states[1], atol=1e-5, rtol=0)
 
 
@@ -76,7 +77,7 @@ def test_a_student_of_other_sizes_is_a_random_distilbert(make_model: Make) -> No
     folder = make_model(model_type="bert")
     found = point(None, folder, sizes={"dim": 128, "n_layers": 3})
     assert (found.layers, found.fold) == (None, False)
-    model = start_model(found, LESSON)
+    model = start_model(found, OBJECTIVE)
     config, given = model.config, read_config(folder / "config.json")
     assert config.model_type == "distilbert"
     assert (config.dim, config.n_layers, config.n_heads, config.hidden_dim) == (128, 3, 2, 512)
@@ -102,7 +103,7 @@ def test_sizes_are_read() -> None:
     "text", ["", "dim", "dim=", "dim=0", "dim=-3", "dim=1.5", "width=3", "dim=3,", "dim=9999999"]
 )
 def test_sizes_that_cannot_be_are_refused(text: str) -> None:
-    with pytest.raises(UsageError, match=r"--student .*: write NAME=COUNT .* dim, n_layers"):
+    with pytest.raises(UsageError, match=r"`student` .*: give NAME=COUNT, .* dim, n_layers"):
         parse_sizes(text)
 
 
@@ -111,10 +112,12 @@ def test_a_width_that_the_heads_do_not_divide_is_refused(make_model: Make) -> No
     with pytest.raises(UsageError) as caught:
         started(folder, sizes={"n_heads": 3})
     assert str(caught.value) == (
-        "--student n_heads=3: 3 heads do not divide a width of 32; give a number that does, or "
-        "leave n_heads out"
+        "`student` n_heads=3: a width of 32 is not divisible by 3 heads; give another n_heads, or "
+        "none"
     )
-    with pytest.raises(UsageError, match="--student dim=40,n_heads=7: 7 heads do not divide"):
+    with pytest.raises(
+        UsageError, match="`student` dim=40,n_heads=7: a width of 40 is not divisible by 7 heads"
+    ):
         started(folder, sizes={"n_layers": 1, "n_heads": 7, "dim": 40})
 
 
@@ -132,21 +135,21 @@ def test_heads_that_are_left_out_are_as_wide_as_distilberts_or_nearly(
 
 @pytest.mark.parametrize("text", ["", "0,", "a", "0;2", "-1", "0-3", "0,,2", "0, 2"])
 def test_layers_that_are_no_numbers_are_refused(make_model: Make, text: str) -> None:
-    with pytest.raises(UsageError, match="write numbers with commas between, as 0,2,4"):
+    with pytest.raises(UsageError, match="give numbers separated by commas, as 0,2,4"):
         point(None, make_model(), student_layers=text)
 
 
-def test_a_lesson_sets_a_new_model_up(make_model: Make) -> None:
+def test_an_objective_sets_a_new_model_up(make_model: Make) -> None:
     told: list[tuple[object, bool]] = []
 
-    class Eager(ClassifyLesson):
+    class Eager(ClassifyObjective):
         def set_up(self, model: Any, *, keeps_head: bool) -> None:
             told.append((model, keeps_head))
 
     files = describe_folder("m", make_model(labels=LABELS))
-    model = start_model(StartingPoint(files=files), Eager(LESSON.train, LESSON.valid))
+    model = start_model(StartingPoint(files=files), Eager(OBJECTIVE.train, OBJECTIVE.valid))
     other = start_model(
-        StartingPoint(files=files, sizes={"dim": 8}), Eager(LESSON.train, LESSON.valid)
+        StartingPoint(files=files, sizes={"dim": 8}), Eager(OBJECTIVE.train, OBJECTIVE.valid)
     )
     assert told == [(model, True), (other, False)]
 

@@ -272,8 +272,8 @@ def test_accumulated_gradients_are_those_of_one_big_batch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run, found = gradients_of_a_step(tmp_path, monkeypatch, accumulate=1000)
-    assert len(run.trainer.steps_of(0)[0]) > 5
-    assert len({len(batch) for batch in run.trainer.steps_of(0)[0]}) > 1
+    assert len(run.trainer.steps.of_epoch(0)[0]) > 5
+    assert len({len(batch) for batch in run.trainer.steps.of_epoch(0)[0]}) > 1
     run.model.load_state_dict(run.start)
     run.model.eval().zero_grad()
     logits = torch.cat([run.model(torch.tensor([piece.input_ids])) for piece in TRAIN.pieces])
@@ -360,7 +360,7 @@ def test_bf16_learns_in_bf16_and_keeps_fp32_weights(
 def test_a_loss_that_is_no_number_ends_the_run(tmp_path: Path) -> None:
     run = Run(tmp_path, learning_rate=1e30, evaluate_every=None)
     with pytest.raises(
-        UsageError, match=r"^step 2: .* start anew with a lower --learning-rate and --force"
+        UsageError, match=r"^step 2: .* start over with a lower `learning_rate` and `force`"
     ):
         run.begin()
     assert not (tmp_path / "model.safetensors").exists()
@@ -386,5 +386,5 @@ def test_a_model_that_diverged_is_not_kept_as_the_best(tmp_path: Path) -> None:
 
 
 def test_no_rows_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="there are no rows to train on"):
+    with pytest.raises(InputError, match="there are no training rows"):
         Run(tmp_path, train=Rows([], []))

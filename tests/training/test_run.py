@@ -5,18 +5,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
 from distilcli.checkpoint.folder import describe_folder
-from distilcli.errors import ModelError, UsageError
+from distilcli.errors import InputError, ModelError, UsageError
+from distilcli.gold.fingerprints import row_keys
 from distilcli.predictors.classifier import Classifier
 from distilcli.tasks.settings import BatchOptions
 from distilcli.training.datasets.classify import Examples
 from distilcli.training.init_model import StartingPoint, start_model
 from distilcli.training.loop import Progress
-from distilcli.training.objectives.classify import ClassifyLesson
+from distilcli.training.objectives.classify import ClassifyObjective
 from distilcli.training.options import TrainingOptions
 from tests.conftest import WORDS
 from tests.training._finetune import finetune
@@ -41,8 +43,8 @@ def examples(count: int, *, seed: int, names: tuple[str, ...] = LABELS) -> Examp
     return Examples(texts, None, labels, names)
 
 
-def lesson(names: tuple[str, ...]) -> ClassifyLesson:
-    return ClassifyLesson(examples(8, seed=3, names=names), examples(8, seed=4, names=names))
+def objective(names: tuple[str, ...]) -> ClassifyObjective:
+    return ClassifyObjective(examples(8, seed=3, names=names), examples(8, seed=4, names=names))
 
 
 TRAIN, VALID = examples(160, seed=1), examples(60, seed=2)
@@ -59,7 +61,7 @@ def tune(model: Path, folder: Path, **settings: Any) -> dict[str, Any]:
         max_length=settings.pop("max_length"),
     )
     train, valid = settings.pop("train"), settings.pop("valid")
-    return finetune(start, ClassifyLesson(train, valid), folder=folder, **settings)
+    return finetune(start, ClassifyObjective(train, valid), folder=folder, **settings)
 
 
 def accuracy(folder: Path, rows: Examples = VALID) -> float:
@@ -83,7 +85,7 @@ def test_the_folder_predicts_as_the_run_says(
     assert config["problem_type"] == "single_label_classification"
     assert {path.name for path in (tmp_path / "run").iterdir()} == {
         "config.json", "model.safetensors", "vocab.txt", "tokenizer_config.json",
-        "metrics.jsonl", "summary.json", "config.toml", "README.md",
+        "metrics.jsonl", "summary.json", "config.toml", "README.md", "training_rows.npy",
     }  # fmt: skip
 
 
@@ -160,10 +162,10 @@ def test_a_head_for_the_same_labels_is_kept(make_model: Make) -> None:
     folder = make_model(labels=LABELS)
     start = StartingPoint(files=describe_folder("m", folder))
     given = load_file(folder / "model.safetensors")
-    kept = start_model(start, lesson(LABELS)).state_dict()
+    kept = start_model(start, objective(LABELS)).state_dict()
     assert all(torch.equal(kept[name], weight) for name, weight in given.items())
     for labels in (("good", "bad"), ("bad", "good", "so-so")):
-        model = start_model(start, lesson(labels))
+        model = start_model(start, objective(labels))
         assert model.config.labels == labels
         drawn = model.state_dict()
         changed = {name for name in given if not given[name].equal(drawn[name])}
@@ -175,7 +177,7 @@ def test_a_head_for_the_same_labels_is_kept(make_model: Make) -> None:
 def test_a_head_is_not_kept_when_its_encoder_is_folded(make_model: Make) -> None:
     folder = make_model(model_type="bert", labels=LABELS)
     start = StartingPoint(files=describe_folder("m", folder), fold=True)
-    drawn = start_model(start, lesson(LABELS)).classifier.weight
+    drawn = start_model(start, objective(LABELS)).classifier.weight
     assert not torch.equal(drawn, load_file(folder / "model.safetensors")["classifier.weight"])
 
 
@@ -217,7 +219,7 @@ def test_long_rows_are_cut_at_the_shortest_limit(make_model: Make, tmp_path: Pat
     config = {"do_lower_case": True, "model_max_length": 30}
     (folder / "tokenizer_config.json").write_text(json.dumps(config))
     assert tune(folder, tmp_path / "c", train=long, options=one)["tokens"] == 30 * rows
-    with pytest.raises(UsageError, match="--max-length 3 leaves no room"):
+    with pytest.raises(UsageError, match=r"max.length.? 3 leaves no room"):
         tune(folder, tmp_path / "d", max_length=3)
 
 
@@ -253,3 +255,73 @@ def test_the_model_to_start_from_is_not_overwritten(make_model: Make) -> None:
     with pytest.raises(UsageError, match="is the model to start from"):
         tune(model, model.parent / "x" / ".." / model.name, force=True)
     assert (model / "model.safetensors").read_bytes() == before
+
+
+def table(rows: Examples) -> list[dict[str, str]]:
+    return [
+        {"text": text, "label": LABELS[label]}
+        for text, label in zip(rows.texts, rows.labels, strict=True)
+    ]
+
+
+def test_rows_in_memory_train_like_files(make_model: Make, tmp_path: Path) -> None:
+    from distilcli.training.run import finetune
+
+    settings: dict[str, Any] = {
+        "model": str(make_model()), "epochs": 1, "learning_rate": 2e-3, "token_budget": 128,
+        "precision": "fp32", "device": "cpu",
+    }  # fmt: skip
+    paths = {}
+    for name, rows in (("train", TRAIN), ("valid", VALID)):
+        paths[name] = tmp_path / f"{name}.jsonl"
+        paths[name].write_text("".join(json.dumps(row) + "\n" for row in table(rows)))
+    found = finetune(paths["train"], tmp_path / "files", valid=paths["valid"], **settings)
+    assert found == finetune(table(TRAIN), tmp_path / "rows", valid=table(VALID), **settings)
+    saved = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("files", "rows")]
+    assert saved[0] == saved[1]
+    assert found["best"]["accuracy"] == pytest.approx(accuracy(tmp_path / "rows"), abs=1e-6)
+    card = (tmp_path / "rows" / "README.md").read_text()
+    assert "| training |  | 160 |" in card
+    assert "```sh\n\n```" not in card
+    assert "[read]" in (tmp_path / "files" / "config.toml").read_text()
+    assert "[read]" not in (tmp_path / "rows" / "config.toml").read_text()
+
+
+def test_finetune_checks_before_it_loads(tiny_folder: Path, tmp_path: Path) -> None:
+    from distilcli.training.run import finetune
+
+    rows, model = table(VALID), str(tiny_folder)
+    with pytest.raises(UsageError, match="`task` guess: the tasks are classify"):
+        finetune(rows, tmp_path / "m", task="guess", model=model)
+    with pytest.raises(UsageError, match="`epochs` is 0; it must be at least 1"):
+        finetune(rows, tmp_path / "m", model=model, epochs=0)
+    with pytest.raises(UsageError, match="is not empty; use `force`"):
+        finetune(rows, tiny_folder.parent, model=model)
+    with pytest.raises(InputError, match="no column 'stars' in the training rows"):
+        finetune(rows, tmp_path / "m", model=model, label_column="stars")
+    assert not (tmp_path / "m").exists()
+
+
+def test_a_run_keeps_the_keys_of_its_training_rows(tiny_folder: Path, tmp_path: Path) -> None:
+    tune(tiny_folder, tmp_path / "run", options=replace(OPTIONS, epochs=1))
+    keys = np.load(tmp_path / "run" / "training_rows.npy")
+    assert keys.dtype == np.uint64
+    assert (np.diff(keys.astype(object)) >= 0).all()
+    assert np.isin(row_keys(TRAIN.texts), keys).all()
+    assert np.isin(row_keys(["Good  FILM"]), keys) == np.isin(row_keys(["good film"]), keys)
+    assert not np.isin(row_keys(["a text that is not there"]), keys).any()
+
+
+def test_a_limit_that_cuts_sorted_rows_is_named(tiny_folder: Path, tmp_path: Path) -> None:
+    from distilcli.training.run import finetune
+
+    rows = sorted(table(TRAIN), key=lambda row: row["label"])
+    three = [*rows, *({"text": f"film {n}", "label": "so-so"} for n in range(9))]
+    settings: dict[str, Any] = {"model": str(tiny_folder), "device": "cpu", "valid": three[::-1]}
+    with pytest.raises(InputError, match=r"has the label 'so-so'.*`limit` took only the first 150"):
+        finetune(three, tmp_path / "m", limit=150, **settings)
+    with pytest.raises(InputError, match=r"every row has the label 'bad'.*`limit` took only the"):
+        finetune(rows, tmp_path / "m", limit=9, **settings)
+    with pytest.raises(InputError) as caught:
+        finetune(rows, tmp_path / "m", **settings)
+    assert "`limit`" not in str(caught.value)

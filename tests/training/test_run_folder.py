@@ -39,10 +39,10 @@ def test_a_new_folder_is_made_with_its_parents(tmp_path: Path) -> None:
 
 def test_a_folder_that_holds_something_needs_force(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
-    with pytest.raises(UsageError, match=r"is not empty; use --force to replace"):
+    with pytest.raises(UsageError, match=r"is not empty; use `force` to replace"):
         folder(tmp_path).create(force=False)
     (tmp_path / STATE_FILE).touch()
-    with pytest.raises(UsageError, match=r"is not empty; use --resume to go on, --force"):
+    with pytest.raises(UsageError, match=r"is not empty; use `resume` to go on, `force`"):
         folder(tmp_path).create(force=False)
 
 
@@ -81,7 +81,7 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
     (tmp_path / "x").touch()
     with pytest.raises(UsageError, match="is a file; name a folder"):
         folder(tmp_path / "x").create(force=True)
-    with pytest.raises(ResourceError, match="cannot be made"):
+    with pytest.raises(ResourceError, match="cannot be created"):
         folder(tmp_path / "x" / "y").create(force=False)
 
 
@@ -130,7 +130,7 @@ def test_a_damaged_state_is_refused_in_a_line(tmp_path: Path, content: bytes) ->
 
 def test_a_file_of_something_else_is_no_state(tmp_path: Path) -> None:
     torch.save({"weights": torch.ones(1)}, tmp_path / STATE_FILE)
-    with pytest.raises(ModelError, match="is no saved state of a run"):
+    with pytest.raises(ModelError, match="is not the saved state of a run"):
         folder(tmp_path).load_state()
 
 

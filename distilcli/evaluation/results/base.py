@@ -113,15 +113,23 @@ def probabilities_of(
     scores = [prediction.scores or {} for prediction in predictions]
     names = sorted({name for one in scores for name in one})
     found = {name: np.array([one.get(name, np.nan) for one in scores]) for name in names}
-    for name in (predicted | gold) & set(found):
+    used = predicted | gold
+    for name in used & set(found):
         if np.isnan(found[name]).any():
             raise InputError(f"{source}: the scores of the label {name!r} are not all numbers")
     kept = {
         name: column
         for name, column in found.items()
-        if name in predicted | gold or ((column >= 0) & (column <= 1)).all()
+        if name in used or ((column >= 0) & (column <= 1)).all()
     }
     return kept if predicted <= set(kept) else {}
+
+
+def stacked(columns: Mapping[str, Array], labels: Sequence[str]) -> Array | None:
+    """Return the probabilities (N, labels), None unless those of all labels are known."""
+    if not labels or set(columns) != set(labels):
+        return None
+    return np.stack([columns[name] for name in labels], axis=1)
 
 
 def column_of(numbers: Sequence[float | None]) -> Array | None:

@@ -50,7 +50,6 @@ class ChooseResults(Results):
 
     @classmethod
     def of_model(cls, model: str, source: RowSource, options: EvaluationOptions) -> Evaluation:
-        """See `Results`."""
         spec, columns = TASKS["choose"], options.columns
         prompt = text_column(source, spec, columns)
         taken, options_of = find_options(
@@ -86,7 +85,6 @@ class ChooseResults(Results):
 
     @classmethod
     def read_prediction(cls, columns: PredictedColumns, row: Row) -> Prediction:
-        """See `Results`."""
         index = int(cells.number_of(columns.first)(row))
         score = columns.number(row, "score")
         scores = (0.0,) * index + (0.0 if score is None else score,)
@@ -97,7 +95,6 @@ class ChooseResults(Results):
         return len(self.right)
 
     def metrics(self, rows: Rows = EVERY) -> dict[str, float]:
-        """See `Results`."""
         right = self.right[rows]
         return {
             "accuracy": float(right.mean()) if len(right) else 0.0,
@@ -110,5 +107,4 @@ class ChooseResults(Results):
         return wrong[np.argsort(-self.confidences[wrong], kind="stable")]
 
     def error_row(self, row: int) -> tuple[object, ...]:
-        """See `Results`."""
         return self.chosen[row], self.gold[row], float(self.confidences[row])

@@ -25,6 +25,7 @@ from distilcli.evaluation.results.base import (
     column_of,
     precision_recall_record,
     probabilities_of,
+    stacked,
 )
 from distilcli.gold import cells
 from distilcli.gold.columns import gold_column, pair_column, text_column
@@ -79,7 +80,6 @@ class ClassifyResults(Results):
 
     @classmethod
     def of_model(cls, model: str, source: RowSource, options: EvaluationOptions) -> Evaluation:
-        """See `Results`."""
         return classifier_evaluation(
             "classify", model, source, options,
             gold_of=partial(label_of, options=options),
@@ -88,12 +88,10 @@ class ClassifyResults(Results):
 
     @classmethod
     def comparison(cls, source: RowSource, column: str, options: EvaluationOptions) -> Comparison:
-        """See `Results`."""
         return label_of(column, None, options=options), partial(cls.of_predictions, source.name)
 
     @classmethod
     def read_prediction(cls, columns: PredictedColumns, row: Row) -> Prediction:
-        """See `Results`."""
         label = cells.label_of(columns.first)(row)
         return Prediction(label, columns.number(row, "score"), columns.scores(row))
 
@@ -106,12 +104,10 @@ class ClassifyResults(Results):
         columns = probabilities_of(source, predictions, set(names), set(gold))
         labels = tuple(sorted({*columns, *names, *gold}))
         _check_shared(source, set(gold), {*columns, *names})
+        probabilities = stacked(columns, labels)
         predicted = label_indices(labels, names)
         confidences = column_of([prediction.score for prediction in predictions])
-        probabilities = None
-        if set(columns) == set(labels):
-            probabilities = np.stack([columns[name] for name in labels], axis=1)
-        elif len(labels) == _BINARY and confidences is not None:
+        if probabilities is None and len(labels) == _BINARY and confidences is not None:
             probabilities = np.where(
                 predicted[:, None] == np.arange(_BINARY),
                 confidences[:, None],
@@ -206,7 +202,6 @@ class ClassifyResults(Results):
         return wrong[np.argsort(-self.confidences[wrong], kind="stable")]
 
     def error_row(self, row: int) -> tuple[object, ...]:
-        """See `Results`."""
         score = None if self.confidences is None else float(self.confidences[row])
         return self.labels[self.predicted[row]], self.labels[self.gold[row]], score
 
@@ -241,7 +236,7 @@ def classifier_evaluation(
     spec = TASKS[task]
     text = text_column(source, spec, options.columns)
     pair = pair_column(source, spec, options.columns)
-    column = gold_column(source, spec, options.columns, taken=[text, pair])
+    column = gold_column(source, spec, options.columns, taken=[text])
     classifier = Classifier(model, multi_label=task == "multilabel", **options.predictor)
     if classifier.kind != KINDS[spec.problem_type]:
         raise UsageError(f"`task` {task}: the head of {classifier.name} is for another task")

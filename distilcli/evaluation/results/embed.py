@@ -37,7 +37,6 @@ class EmbedResults(RegressResults):
 
     @classmethod
     def of_model(cls, model: str, source: RowSource, options: EvaluationOptions) -> Evaluation:
-        """See `Results`."""
         if options.on_error == "skip":
             raise UsageError("`on_error` skip: half of a pair cannot be left out; use stop")
         spec, columns = TASKS["embed"], options.columns
@@ -59,7 +58,6 @@ class EmbedResults(RegressResults):
         )  # fmt: skip
 
     def metrics(self, rows: Rows = EVERY) -> dict[str, float]:
-        """See `Results`."""
         gold, predicted = self.gold[rows], self.predicted[rows]
         return {"pearson": pearson(gold, predicted), "spearman": spearman(gold, predicted)}
 

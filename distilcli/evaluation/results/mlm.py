@@ -38,7 +38,6 @@ class MlmResults(Results):
 
     @classmethod
     def of_model(cls, model: str, source: RowSource, options: EvaluationOptions) -> Evaluation:
-        """See `Results`."""
         text = text_column(source, TASKS["mlm"], options.columns)
         filler = MaskFiller(model, **options.predictor)
         engine = filler.perplexity_engine(text_from(text), on_error=options.on_error)
@@ -49,12 +48,10 @@ class MlmResults(Results):
 
     @classmethod
     def comparison(cls, source: RowSource, column: str, options: EvaluationOptions) -> Comparison:
-        """See `Results`."""
         return cells.nothing, lambda _, found: cls.of([one.value for one in found])
 
     @classmethod
     def read_prediction(cls, columns: PredictedColumns, row: Row) -> Prediction:
-        """See `Results`."""
         count = columns.number(row, "n_tokens")
         perplexity = cells.number_of(columns.first)(row)
         return Prediction(PseudoPerplexity(perplexity, 1 if count is None else int(count)))
@@ -76,5 +73,4 @@ class MlmResults(Results):
         return np.argsort(-self.perplexities, kind="stable")
 
     def error_row(self, row: int) -> tuple[object, ...]:
-        """See `Results`."""
         return float(self.perplexities[row]), int(self.n_tokens[row])

@@ -16,6 +16,7 @@ from distilcli.evaluation.results.base import (
     Table,
     precision_recall_record,
     probabilities_of,
+    stacked,
 )
 from distilcli.evaluation.results.classify import classifier_evaluation
 from distilcli.gold import cells
@@ -62,7 +63,6 @@ class MultilabelResults(Results):
 
     @classmethod
     def of_model(cls, model: str, source: RowSource, options: EvaluationOptions) -> Evaluation:
-        """See `Results`."""
         threshold = THRESHOLD if options.threshold is None else options.threshold
         return classifier_evaluation(
             "multilabel", model, source, options,
@@ -72,13 +72,11 @@ class MultilabelResults(Results):
 
     @classmethod
     def comparison(cls, source: RowSource, column: str, options: EvaluationOptions) -> Comparison:
-        """See `Results`."""
         measure = partial(cls.of_predictions, source.name, threshold=options.threshold)
         return _labels_of(column, None, options=options), measure
 
     @classmethod
     def read_prediction(cls, columns: PredictedColumns, row: Row) -> Prediction:
-        """See `Results`."""
         return Prediction(cells.labels_of(columns.first)(row), scores=columns.scores(row))
 
     @classmethod
@@ -95,10 +93,8 @@ class MultilabelResults(Results):
         known = {label for labels in gold for label in labels}
         columns = probabilities_of(source, predictions, used, known)
         labels = tuple(sorted({*columns, *used, *known}))
+        probabilities = stacked(columns, labels)
         predicted = indicators(labels, [prediction.value for prediction in predictions])
-        probabilities = None
-        if labels and set(columns) == set(labels):
-            probabilities = np.stack([columns[name] for name in labels], axis=1)
         if threshold is not None:
             if probabilities is None:
                 raise UsageError(

@@ -56,7 +56,6 @@ class QaResults(Results):
 
     @classmethod
     def of_model(cls, model: str, source: RowSource, options: EvaluationOptions) -> Evaluation:
-        """See `Results`."""
         spec, columns = TASKS["qa"], options.columns
         question = text_column(source, spec, columns)
         context = pair_column(source, spec, columns) or ""
@@ -72,12 +71,10 @@ class QaResults(Results):
 
     @classmethod
     def comparison(cls, source: RowSource, column: str, options: EvaluationOptions) -> Comparison:
-        """See `Results`."""
         return cells.answers_of(column), partial(cls.of_predictions, threshold=options.threshold)
 
     @classmethod
     def read_prediction(cls, columns: PredictedColumns, row: Row) -> Prediction:
-        """See `Results`."""
         if row.error is not None:
             raise InputError(row.error)
         value = cell_value(row, columns.first)
@@ -161,7 +158,6 @@ class QaResults(Results):
         return order[f1[order] < 1]
 
     def error_row(self, row: int) -> tuple[object, ...]:
-        """See `Results`."""
         score = None if self.confidences is None else float(self.confidences[row])
         return self._given[row], list(self.golds[row]), score
 

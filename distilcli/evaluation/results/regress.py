@@ -31,7 +31,6 @@ class RegressResults(Results):
 
     @classmethod
     def of_model(cls, model: str, source: RowSource, options: EvaluationOptions) -> Evaluation:
-        """See `Results`."""
         return classifier_evaluation(
             "regress", model, source, options,
             gold_of=lambda column, _: cells.number_of(column),
@@ -40,21 +39,18 @@ class RegressResults(Results):
 
     @classmethod
     def comparison(cls, source: RowSource, column: str, options: EvaluationOptions) -> Comparison:
-        """See `Results`."""
         return cells.number_of(column), lambda gold, found: cls.of(
             gold, [one.value for one in found]
         )
 
     @classmethod
     def read_prediction(cls, columns: PredictedColumns, row: Row) -> Prediction:
-        """See `Results`."""
         return Prediction(cells.number_of(columns.first)(row))
 
     def __len__(self) -> int:
         return len(self.gold)
 
     def metrics(self, rows: Rows = EVERY) -> dict[str, float]:
-        """See `Results`."""
         return asdict(regression_scores(self.gold[rows], self.predicted[rows]))
 
     @cached_property

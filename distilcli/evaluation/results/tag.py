@@ -37,7 +37,6 @@ class TagResults(Results):
 
     @classmethod
     def of_model(cls, model: str, source: RowSource, options: EvaluationOptions) -> Evaluation:
-        """See `Results`."""
         spec, columns = TASKS["tag"], options.columns
         words = text_column(source, spec, columns)
         column = gold_column(source, spec, columns, taken=[words])
@@ -51,12 +50,10 @@ class TagResults(Results):
 
     @classmethod
     def comparison(cls, source: RowSource, column: str, options: EvaluationOptions) -> Comparison:
-        """See `Results`."""
         return cells.tags_of(column), partial(cls.of_predictions, source.name)
 
     @classmethod
     def read_prediction(cls, columns: PredictedColumns, row: Row) -> Prediction:
-        """See `Results`."""
         return Prediction(cells.tags_of(columns.first, missing=OUTSIDE)(row))
 
     @classmethod

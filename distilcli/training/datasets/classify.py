@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 from distilcli.errors import InputError
 from distilcli.gold import cells
 from distilcli.gold.columns import gold_column, pair_column
-from distilcli.gold.labels import label_indices, ordered
+from distilcli.gold.labels import LabelError, label_indices, ordered
 from distilcli.rows.reader import RowSource
 from distilcli.rows.row import Row, cell_text
 from distilcli.tasks.spec import TASKS
@@ -78,7 +78,7 @@ def read_dataset(
 def find_gold(source: RowSource, task: str, options: DatasetOptions, *, taught: bool) -> str:
     """Return the column with the labels; rows of a model that is `taught` may lack it."""
     columns = options.columns
-    taken = [source.text_column, columns.pair_column]
+    taken = [source.text_column]
     return gold_column(source, TASKS[task], columns, taken=taken, may_be_missing=taught)
 
 
@@ -125,7 +125,7 @@ def _label_names(
     labels = [row.gold for row in rows if row.gold is not None]
     names = set(labels)
     if len(names) < 2:  # noqa: PLR2004
-        raise InputError(
+        raise LabelError(
             f"{source.name}: every row has the label {''.join(names)!r}; a classifier needs at "
             "least two; name another `label_column`, or give rows with others"
         )

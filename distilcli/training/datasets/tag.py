@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from distilcli.errors import InputError
 from distilcli.gold import cells
 from distilcli.gold.columns import gold_column, text_column
-from distilcli.gold.labels import label_indices
+from distilcli.gold.labels import LabelError, label_indices
 from distilcli.rows.conll import Sentence
 from distilcli.rows.reader import RowSource
 from distilcli.rows.row import Row
@@ -101,7 +101,7 @@ def _label_names(
     names = {tag for _, tags, _ in rows for tag in tags} - {""}
     if len(names) < 2:  # noqa: PLR2004
         others = ", ".join(name for name in source.columns if name not in {"text", *columns})
-        raise InputError(
+        raise LabelError(
             f"{source.name}, column {columns[1]!r}: every word has the label {''.join(names)!r}; "
             + (f"name another `label_column` ({others}), or " if others else "")
             + "give rows with others"

@@ -1,63 +1,39 @@
-"""Distillation: a student learns a lesson from its rows and from a teacher (Sanh et al. 2019).
+"""Distillation: a student learns from its rows and from a teacher (Sanh et al. 2019).
 
-    loss = alpha_ce·T²·KL(teacher ‖ student) + alpha_task·(loss of the lesson)
+    loss = alpha_ce·T²·KL(teacher ‖ student) + alpha_task·(loss of the task)
          + alpha_cos·(1 - cosine of the last hidden states)
          + alpha_hidden·(squared error of hidden states)
          + alpha_attention·(squared error of attention)
 
-The first is a mean over the units of the lesson, the second over those that have a label, the
-others over tokens: each example weighs as many units as it has. Where the student is narrower than
-its teacher, a linear map that learns with it takes the student's hidden states to the teacher's
-width; it is no part of the model.
+The first is a mean over the units of the task, the second over those that have a label, the
+others over tokens, each example weighted by its units. If the student is narrower than its teacher,
+a linear map that learns with it projects the student's hidden states to the teacher's width; the
+saved model does not have it.
 """
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from distilcli.engine.batching import Batch
-from distilcli.errors import UsageError
-from distilcli.model.capture import watched
+from distilcli.model.capture import captured_layers
 from distilcli.model.heads import TaskModel
-from distilcli.training.distill.teacher import Targets, Teaching
-from distilcli.training.objectives.base import Example, Teachable
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DistillationOptions:
-    """The temperature, and the weight of each part of the loss; the defaults are DistilBERT's."""
-
-    temperature: float = 2.0
-    alpha_ce: float = 5.0
-    alpha_task: float = 2.0
-    alpha_cos: float = 1.0
-    alpha_hidden: float = 0.0
-    alpha_attention: float = 0.0
-
-    def __post_init__(self) -> None:
-        """Raise `UsageError` for weights under which nothing would be learned."""
-        for item in fields(self):
-            value = getattr(self, item.name)
-            if not 0 <= value < math.inf:
-                option = item.name.replace("_", "-")
-                raise UsageError(f"--{option} is {value}; it must be finite, 0 or more")
-        if not self.temperature:
-            raise UsageError("--temperature is 0; it must be above 0")
-        if not any(getattr(self, item.name) for item in fields(self) if item.name[:5] == "alpha"):
-            raise UsageError("every --alpha is 0; nothing would be learned")
+from distilcli.training.distill.teacher import AnyTeacher, Targets
+from distilcli.training.objectives import AnyObjective
+from distilcli.training.objectives.base import Example
+from distilcli.training.options import DistillationOptions
 
 
 @dataclass(frozen=True, slots=True)
 class LayerMap:
     """Which layers of the teacher the student's layers are compared with.
 
-    Pairs (student's, teacher's): of `hidden_states`, where 0 is the embeddings, with the last
-    layers first if they are wanted; and of attention, counted from 0.
+    Pairs (student's, teacher's) of hidden states, where 0 is the embeddings and the last layers
+    come first; and of attention, counted from 0.
     """
 
     hidden_states: tuple[tuple[int, int], ...]
@@ -67,7 +43,7 @@ class LayerMap:
 def map_layers(options: DistillationOptions, *, n_student: int, n_teacher: int) -> LayerMap:
     """Match the student's layers with the teacher's, spread evenly up to the last.
 
-    The cosine compares the last layers alone; squared errors compare every layer of the student.
+    The cosine compares only the last layers, squared errors every layer of the student.
     """
     spread = [math.ceil((layer + 1) * n_teacher / n_student) for layer in range(n_student)]
     last = (n_student, n_teacher)
@@ -80,12 +56,12 @@ def map_layers(options: DistillationOptions, *, n_student: int, n_teacher: int) 
 
 @dataclass(slots=True)
 class TaughtExample(Example):
-    """An example of the lesson, and the number and epoch by which the teacher knows it.
+    """An example of the student, with the index and the epoch that identify it for the teacher.
 
-    `label_weight` is how many units there are to one with a label, in the step that it is of.
+    `label_weight` is the number of units per labelled unit in the example's step.
     """
 
-    example: Any
+    example: Example
     index: int
     epoch: int
     label_weight: float
@@ -93,7 +69,7 @@ class TaughtExample(Example):
 
 @dataclass(frozen=True, slots=True)
 class TaughtOutputs:
-    """What the student gives for a batch, and what its teacher does."""
+    """The student's outputs for a batch, and the teacher's."""
 
     outputs: Tensor
     hidden_states: list[Tensor]
@@ -102,16 +78,16 @@ class TaughtOutputs:
 
 
 class Distillation:
-    """An objective that adds a teacher to another objective.
+    """An objective with a teacher added.
 
-    `teacher` is who is asked; `projection` the map from the student's width to the teacher's, None
-    where they are equal or no hidden states are compared.
+    `projection` maps the student's width to the teacher's; None if they are equal or no hidden
+    states are compared.
     """
 
     def __init__(
         self,
-        objective: Teachable,
-        teacher: Teaching,
+        objective: AnyObjective,
+        teacher: AnyTeacher,
         student: TaskModel,
         *,
         options: DistillationOptions,
@@ -132,7 +108,7 @@ class Distillation:
         return self._objective.sizes
 
     def examples(self, indices: Sequence[int], *, epoch: int) -> list[TaughtExample]:
-        """Return the examples of a step as the model reads them in an epoch."""
+        """Return the examples of a step as the models read them in an epoch."""
         examples = self._objective.examples(indices, epoch=epoch)
         units = sum(map(self._objective.units, examples))
         weight = units / max(1, sum(map(self._objective.labelled, examples)))
@@ -148,16 +124,16 @@ class Distillation:
     def outputs(
         self, model: TaskModel, batch: Batch, examples: Sequence[TaughtExample]
     ) -> TaughtOutputs:
-        """Run the student, and ask the teacher, about a batch."""
+        """Run the student and the teacher on a batch."""
         indices = [example.index for example in examples]
         targets = self.teacher.targets(indices, epoch=examples[0].epoch)
-        lesson = [example.example for example in examples]
+        own = [example.example for example in examples]
         if not self._layers.hidden_states and not self._layers.attentions:
-            return TaughtOutputs(self._objective.outputs(model, batch, lesson), [], [], targets)
+            return TaughtOutputs(self._objective.outputs(model, batch, own), [], [], targets)
         wants_attention = bool(self._layers.attentions)
-        with watched(model.distilbert, attentions=wants_attention) as seen:
-            outputs = self._objective.outputs(model, batch, lesson)
-        states, attentions = seen[0].hidden_states, seen[0].attentions or ()
+        with captured_layers(model.distilbert, attentions=wants_attention) as captured:
+            outputs = self._objective.outputs(model, batch, own)
+        states, attentions = captured[0].hidden_states, captured[0].attentions or ()
         return TaughtOutputs(
             outputs,
             [self._projected(states[ours]) for ours, _ in self._layers.hidden_states],
@@ -168,15 +144,15 @@ class Distillation:
     def loss(self, outputs: TaughtOutputs, examples: Sequence[TaughtExample]) -> Tensor:
         """Return the weighted sum of all parts, each summed over units.
 
-        The loss of labels is grown so that its mean over all units of the step is that over those
+        The task's loss is scaled so that its mean over all units of a step is the mean over those
         with a label.
         """
         options, targets = self._options, outputs.targets
-        lesson = [example.example for example in examples]
+        own = [example.example for example in examples]
         total = outputs.outputs.new_zeros(())
         if options.alpha_task:
             weight = options.alpha_task * examples[0].label_weight
-            total = total + weight * self._objective.loss(outputs.outputs, lesson)
+            total = total + weight * self._objective.loss(outputs.outputs, own)
         if options.alpha_ce:
             soft = self._objective.soft_loss(outputs.outputs, targets.outputs, options.temperature)
             total = total + options.alpha_ce * soft
@@ -199,7 +175,7 @@ class Distillation:
         return total
 
     def scores(self, device: torch.device) -> dict[str, float]:
-        """Score the student on the rows to validate on."""
+        """Score the student on the validation rows."""
         return self._objective.scores(device)
 
     def _projected(self, hidden_states: Tensor) -> Tensor:
@@ -207,7 +183,7 @@ class Distillation:
         return projected.float()
 
     def _token_weights(self, examples: Sequence[TaughtExample]) -> Tensor:
-        """Return for each position (P, T) its share of its example's units; padding has none."""
+        """Return the share of each position (P, T) in its example's units; 0 for padding."""
         rows = []
         for example in examples:
             tokens = sum(map(len, example.pieces))
@@ -217,9 +193,9 @@ class Distillation:
 
 
 def _attention_error(ours: Tensor, theirs: Tensor) -> Tensor:
-    """Return the squared error (P, T) of each token's attention, summed over whom it asks.
+    """Return the squared error (P, T) of each token's attention, summed over keys.
 
-    Where the numbers of heads differ, their means are compared.
+    If the numbers of heads differ, the means over heads are compared.
     """
     if ours.shape[1] != theirs.shape[1]:
         ours, theirs = ours.mean(1, keepdim=True), theirs.mean(1, keepdim=True)

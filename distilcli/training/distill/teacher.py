@@ -1,6 +1,6 @@
-"""A teacher: what a trained model says of the examples that a student learns from.
+"""A teacher: a trained model whose outputs a student learns to match.
 
-It reads its own sequences of the same rows: a BERT wants token types that a DistilBERT has not.
+It has its own sequences of the same rows: a BERT needs token types that a DistilBERT has not.
 """
 
 from collections.abc import Sequence
@@ -11,17 +11,17 @@ import torch
 from torch import Tensor
 
 from distilcli.engine.batching import pad
-from distilcli.model.capture import watched
+from distilcli.model.capture import captured_layers
 from distilcli.model.heads import TaskModel
-from distilcli.training.objectives.base import Teachable
+from distilcli.training.objectives import AnyObjective
 
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """What a teacher says of a batch of P sequences, T tokens long with padding.
+    """A teacher's outputs for a batch of P sequences, T tokens long with padding.
 
     `outputs` (units, C) are the head's; `hidden_states` (P, T, D) and `attentions` (P, H, T, T)
-    those of the layers that are asked for.
+    those of the layers that are compared.
     """
 
     outputs: Tensor
@@ -29,8 +29,8 @@ class Targets:
     attentions: list[Tensor]
 
 
-class Teaching(Protocol):
-    """Whoever can say what a teacher says of a batch: the teacher, or its answers kept on disk.
+class AnyTeacher(Protocol):
+    """A teacher that is run for every batch, or one whose outputs are cached on disk.
 
     `bytes_to_keep` is about what those will still take there.
     """
@@ -39,13 +39,13 @@ class Teaching(Protocol):
     bytes_to_keep: int
 
     def targets(self, indices: Sequence[int], *, epoch: int) -> Targets:
-        """Return what the teacher says of the examples of these numbers in an epoch."""
+        """Return the targets for the examples at these indices in an epoch."""
 
 
 class Teacher:
     """A model that is asked about every batch, as it comes.
 
-    `layers` are those whose hidden states are wanted, as `forward_all` counts them (0 is the
+    `layers` are those whose hidden states are wanted, counted as `forward_all` does (0 is the
     embeddings); `attention_layers` those whose attention is, counted from 0.
     """
 
@@ -54,7 +54,7 @@ class Teacher:
     def __init__(
         self,
         model: TaskModel,
-        objective: Teachable,
+        objective: AnyObjective,
         *,
         layers: Sequence[int],
         attention_layers: Sequence[int] = (),
@@ -67,7 +67,7 @@ class Teacher:
 
     @torch.no_grad()
     def targets(self, indices: Sequence[int], *, epoch: int) -> Targets:
-        """Return what the teacher says of the examples of these numbers in an epoch."""
+        """Return the targets for the examples at these indices in an epoch."""
         examples = self.objective.examples(indices, epoch=epoch)
         batch = pad(
             [piece for example in examples for piece in example.pieces],
@@ -75,11 +75,11 @@ class Teacher:
             device=next(self._model.parameters()).device,
         )
         wants_attention = bool(self._attention_layers)
-        with watched(self._model.distilbert, attentions=wants_attention) as seen:
+        with captured_layers(self._model.distilbert, attentions=wants_attention) as captured:
             outputs = self.objective.outputs(self._model, batch, examples)
-        attentions = seen[0].attentions or ()
+        attentions = captured[0].attentions or ()
         return Targets(
             outputs,
-            [seen[0].hidden_states[layer].float() for layer in self.layers],
+            [captured[0].hidden_states[layer].float() for layer in self.layers],
             [attentions[layer].float() for layer in self._attention_layers],
         )

@@ -1,16 +1,15 @@
-"""A teacher's answers kept on disk, so that a second run costs no teacher pass.
+"""A teacher's outputs cached on disk, so that a second run needs no teacher pass.
 
-One pass over all examples writes them, and every run after it reads them from there. A folder
-holds, for each teacher, data and length that it was used with, a folder named by their digest,
-and in it one for each epoch in which examples read otherwise and each precision (where there is
-none in the precision of a run, one in another serves as well):
+One pass over all examples writes them, and every later run reads them. The cache has a folder for
+each combination of teacher, data and length, named by its digest. In it is one for each epoch (if
+examples vary) and precision; a run uses those of another precision if its own are missing:
 
     outputs.bin   the outputs of each example without padding, fp32
     hidden.bin    its hidden states without padding, layer by layer, fp16
-    index.npy     for each example where they begin and how large they are; written last
+    index.npy     where they begin for each example, and their sizes; written last
 
-A pass that is interrupted leaves an unfinished.npz in its place, and goes on from there. One run at
-a time makes a pass: a lock, which ends with its process, keeps others out.
+An interrupted pass leaves an unfinished.npz, and continues from there. Only one run at a time makes
+a pass: it holds a lock, which ends with its process.
 """
 
 import math
@@ -40,17 +39,17 @@ _UNFINISHED = "unfinished.npz"
 _LOCK, _LOCK_SECONDS = ".lock", 0.1
 _FP32, _FP16 = 4, 2  # bytes
 _GIGABYTE = 1_000_000_000
-_SAMPLE = 16  # examples that tell what all take
+_SAMPLE = 16  # examples whose size is measured
 
 Array = np.ndarray[Any, Any]
 OnPass = Callable[[int, int], None]
 
 
 class CachedTeacher:
-    """Answers of a teacher by example and epoch; the pass over an epoch is made when it is due.
+    """A teacher's outputs by example and epoch; the pass over an epoch is made when it is due.
 
-    `epochs` are those of the run: where examples vary each has a pass of its own. `on_pass` is told
-    how many examples are done, and of how many.
+    If examples vary, each of the run's `epochs` has its own pass. `on_pass` is called with the
+    number of examples done, and of all.
     """
 
     def __init__(
@@ -62,28 +61,28 @@ class CachedTeacher:
         epochs: int = 1,
         on_pass: OnPass = lambda _done, _all: None,
     ) -> None:
-        """Raise `ResourceError` where the disk has less room than the answers are to take."""
+        """Raise `ResourceError` if the disk has no room for the outputs."""
         self.dim = teacher.dim
         self._teacher = teacher
         self._folder = folder
         self._device = device
         self._on_pass = on_pass
-        self._answers: tuple[int, _Answers] | None = None
+        self._cached: tuple[int, _Outputs] | None = None
         self.bytes_to_keep = self._check_room(epochs if teacher.objective.varies else 1)
 
     def targets(self, indices: Sequence[int], *, epoch: int) -> Targets:
-        """Return what the teacher says of the examples of these numbers in an epoch.
+        """Return the targets for the examples at these indices in an epoch.
 
-        Raises `ResourceError` where the disk does not take the answers.
+        Raises `ResourceError` if they cannot be written to the disk.
         """
         epoch = epoch if self._teacher.objective.varies else 0
-        if self._answers is None or self._answers[0] != epoch:
-            self._answers = epoch, self._of_epoch(epoch)
+        if self._cached is None or self._cached[0] != epoch:
+            self._cached = epoch, self._of_epoch(epoch)
         examples = self._teacher.objective.examples(indices, epoch=epoch)
-        return self._answers[1].of_batch(indices, examples, device=self._device)
+        return self._cached[1].of_batch(indices, examples, device=self._device)
 
     def _check_room(self, epochs: int) -> int:
-        """Return about how many bytes the answers take that are not kept yet."""
+        """Return about how many bytes the missing outputs will take."""
         missing = [
             epoch
             for epoch in range(epochs)
@@ -101,17 +100,17 @@ class CachedTeacher:
         if total > free:
             passes = f" ({_size(each)} for each of {len(missing)} epochs)" if epochs > 1 else ""
             raise ResourceError(
-                f"{self._folder.parent}: the teacher's answers would take about "
-                f"{_size(total)}{passes}, and {_size(free)} are free; give "
-                "--teacher-cache a folder with more room, or leave it out"
+                f"{self._folder.parent}: the teacher's outputs would take about "
+                f"{_size(total)}{passes}, and {_size(free)} are free; use a `teacher_cache` with "
+                "more room, or none"
             )
         return total
 
-    def _of_epoch(self, epoch: int) -> "_Answers":
+    def _of_epoch(self, epoch: int) -> "_Outputs":
         precision = "bf16" if torch.is_autocast_enabled(self._device.type) else "fp32"
         folder = self._folder / f"epoch-{epoch}-{precision}"
         if not (folder / _INDEX).is_file():
-            # A pass in another precision says nearly the same, and is there.
+            # A pass in another precision gives nearly the same.
             kept = sorted(path.parent for path in self._folder.glob(f"epoch-{epoch}-*/{_INDEX}"))
             folder = kept[0] if kept else folder
         if not (folder / _INDEX).is_file():
@@ -120,23 +119,23 @@ class CachedTeacher:
                 self._pass(folder, epoch)
             except OSError as error:
                 raise ResourceError(
-                    f"{folder}: the teacher's answers could not be written: {error}; give "
-                    "--teacher-cache a folder with more room, or leave it out"
+                    f"{folder}: the teacher's outputs could not be written: {error}; use a "
+                    "`teacher_cache` with more room, or none"
                 ) from None
-        return _Answers(folder, dim=self.dim, n_layers=len(self._teacher.layers))
+        return _Outputs(folder, dim=self.dim, n_layers=len(self._teacher.layers))
 
     def _pass(self, folder: Path, epoch: int) -> None:
-        """Make the pass over an epoch, alone."""
+        """Make the pass over an epoch while holding the lock."""
         with ExitStack() as held:
             try:
                 held.enter_context(WeakFileLock(folder / _LOCK, timeout=_LOCK_SECONDS))
             except TimeoutError:
                 raise ResourceError(
-                    f"{self._folder.parent}: another run is writing its teacher's answers there; "
-                    "wait for it, or name another --teacher-cache"
+                    f"{self._folder.parent}: another run is writing there; wait for it, or use "
+                    "another `teacher_cache`"
                 ) from None
             if (folder / _INDEX).is_file():
-                return  # another run has just ended its pass
+                return  # another run has just finished it
             try:
                 _make(folder, self._teacher, epoch=epoch, on_pass=self._on_pass)
             except OSError:
@@ -144,8 +143,8 @@ class CachedTeacher:
                 raise
 
 
-class _Answers:
-    """The answers of one pass, mapped into memory."""
+class _Outputs:
+    """The outputs of one pass, mapped into memory."""
 
     def __init__(self, folder: Path, *, dim: int, n_layers: int) -> None:
         self._index: Array = np.load(folder / _INDEX)
@@ -156,9 +155,9 @@ class _Answers:
     def of_batch(
         self, indices: Sequence[int], examples: Sequence[Example], *, device: torch.device
     ) -> Targets:
-        """Put the answers to a batch together as the teacher itself would give them.
+        """Return the targets for a batch as the teacher itself would give them.
 
-        Columns at the end that are impossible for the whole batch are left out.
+        Columns at the end that are impossible for the whole batch are dropped.
         """
         outputs = [self._outputs_of(index) for index in indices]
         columns = max(part.shape[1] for part in outputs)
@@ -196,11 +195,11 @@ class _Answers:
 
 
 def _expected_bytes(teacher: Teacher) -> int:
-    """Return about how many bytes a pass takes: what some examples do, in proportion to tokens."""
+    """Estimate the bytes of a pass from a sample of examples, in proportion to tokens."""
     sizes = teacher.objective.sizes
     count = min(_SAMPLE, len(sizes))
     tokens = found = 0
-    for index in (len(sizes) * number // count for number in range(count)):
+    for index in (len(sizes) * part // count for part in range(count)):
         (example,) = teacher.objective.examples([index], epoch=0)
         outputs = _trimmed(teacher.targets([index], epoch=0).outputs)
         states = sum(map(len, example.pieces)) * len(teacher.layers) * teacher.dim
@@ -214,52 +213,55 @@ def _size(count: int) -> str:
 
 
 def _make(folder: Path, teacher: Teacher, *, epoch: int, on_pass: OnPass) -> None:
-    """Ask the teacher about all examples; one that is interrupted is gone on with the next time."""
+    """Run the teacher on all examples; an interrupted pass continues the next time."""
     sizes = teacher.objective.sizes
     batches = list(cut_batches(sizes, max_tokens=_PASS_BUDGET, max_rows=None))
-    place = _begun(folder, len(sizes))
-    done = sum(map(len, batches[: place.batches]))
+    position = _begun(folder, len(sizes))
+    done = sum(map(len, batches[: position.batches]))
     try:
         with (folder / _OUTPUTS).open("ab") as outputs, (folder / _HIDDEN).open("ab") as hidden:
-            for file, end in zip((outputs, hidden), place.ends, strict=True):
+            for file, end in zip((outputs, hidden), position.ends, strict=True):
                 file.truncate(end)
                 file.seek(end)
-            for indices in batches[place.batches :]:
+            for indices in batches[position.batches :]:
                 stop_if_asked()
-                _write(indices, teacher, epoch, place.index, outputs, hidden)
-                place.batches, place.ends = place.batches + 1, (outputs.tell(), hidden.tell())
+                _write(indices, teacher, epoch, position.index, outputs, hidden)
+                position.batches, position.ends = (
+                    position.batches + 1,
+                    (outputs.tell(), hidden.tell()),
+                )
                 done += len(indices)
                 on_pass(done, len(sizes))
             for file in (outputs, hidden):
                 file.flush()
                 os.fsync(file.fileno())
     except KeyboardInterrupt:
-        _save(folder / _UNFINISHED, lambda file: np.savez(file, **asdict(place)))
+        _save(folder / _UNFINISHED, lambda file: np.savez(file, **asdict(position)))
         raise
-    _save(folder / _INDEX, lambda file: np.save(file, place.index))
+    _save(folder / _INDEX, lambda file: np.save(file, position.index))
 
 
 @dataclass(slots=True)
-class _Place:
-    """How far a pass is: its whole batches, and where they end in the two files, in bytes."""
+class _Position:
+    """How far a pass is: its finished batches, and where they end in the two files, in bytes."""
 
     index: Array
     batches: int = 0
     ends: tuple[int, int] = (0, 0)
 
 
-def _begun(folder: Path, count: int) -> _Place:
-    """Return the place of a pass that was interrupted, or the beginning of a new one."""
+def _begun(folder: Path, count: int) -> _Position:
+    """Return the position of an interrupted pass, or the start of a new one."""
     path = folder / _UNFINISHED
-    place = _Place(np.zeros((count, 4), np.int64))
+    fresh = _Position(np.zeros((count, 4), np.int64))
     if not path.is_file():
-        return place
+        return fresh
     with np.load(path) as saved:
-        begun = _Place(saved["index"], int(saved["batches"]), tuple(saved["ends"].tolist()))
-    path.unlink()  # it tells nothing of what is written from here on
+        begun = _Position(saved["index"], int(saved["batches"]), tuple(saved["ends"].tolist()))
+    path.unlink()  # it is wrong as soon as something is written
     paths = [folder / name for name in (_OUTPUTS, _HIDDEN)]
     lengths = [path.stat().st_size if path.is_file() else 0 for path in paths]
-    return begun if all(map(ge, lengths, begun.ends)) else place
+    return begun if all(map(ge, lengths, begun.ends)) else fresh
 
 
 def _write(
@@ -270,14 +272,14 @@ def _write(
     outputs: IO[bytes],
     hidden: IO[bytes],
 ) -> None:
-    """Write what the teacher says of a batch, and into `index` where."""
+    """Write the teacher's outputs for a batch, and where they are into `index`."""
     examples = teacher.objective.examples(indices, epoch=epoch)
     targets = teacher.targets(indices, epoch=epoch)
     before = row = 0
-    for number, example in zip(indices, examples, strict=True):
+    for position, example in zip(indices, examples, strict=True):
         units = teacher.objective.units(example)
         part = _trimmed(targets.outputs[before : before + units])
-        index[number] = (outputs.tell() // _FP32, *part.shape, hidden.tell() // _FP16)
+        index[position] = (outputs.tell() // _FP32, *part.shape, hidden.tell() // _FP16)
         outputs.write(part.tobytes())
         for piece in example.pieces:
             _write_states(hidden, targets.hidden_states, row, len(piece))
@@ -293,7 +295,7 @@ def _write_states(file: IO[bytes], layers: Sequence[Tensor], row: int, length: i
 
 
 def _save(path: Path, write: Callable[[IO[bytes]], None]) -> None:
-    """Write a file that is there whole or not at all."""
+    """Write a file atomically."""
     unfinished = path.with_name(f".{path.name}")
     with unfinished.open("wb") as file:
         write(file)
@@ -302,7 +304,7 @@ def _save(path: Path, write: Callable[[IO[bytes]], None]) -> None:
 
 
 def _trimmed(outputs: Tensor) -> Array:
-    """Return outputs without the columns at the end that padding brought, none of them possible."""
+    """Return outputs without the impossible columns at the end, which are padding."""
     array: Array = outputs.float().cpu().numpy()
     possible = np.flatnonzero((array > np.finfo(np.float32).min).any(axis=0))
     return np.ascontiguousarray(array[:, : int(possible[-1]) + 1 if len(possible) else 1])

@@ -1,15 +1,18 @@
-"""A lesson: one task with its rows, as the training loop needs to know it.
+"""The base of all objectives: a training task together with its rows.
 
-A `Lesson` is what there is before there is a model: the rows, and the head that is to learn from
-them. With a tokenizer and the model's limits it becomes an objective, which turns rows into
-examples, gives the loss of a batch, and scores the model on the rows to validate on, through the
-engine and the tasks that will use the model later.
+Before there is a model, an objective knows its rows, the head that learns from them and how that
+head is configured. `prepare` binds it to a model and a tokenizer: it then turns rows into
+examples, computes the loss of a batch, and scores the model on the validation rows, with the
+engine and the tasks that will run the model later.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, TypeVar
+from copy import copy
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -22,6 +25,10 @@ from distilcli.errors import RowError
 from distilcli.model.heads import TaskModel
 from distilcli.tasks.settings import BatchOptions
 from distilcli.tokenizer.tokenizer import Tokenizer
+from distilcli.training.data_checks import CheckedRows
+from distilcli.training.digests import rows_digest
+from distilcli.training.objectives.soft_targets import soft_cross_entropy
+from distilcli.training.options import ObjectiveOptions
 
 Item = TypeVar("Item")
 Coded = TypeVar("Coded")
@@ -30,7 +37,7 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """The score by which the best model is known."""
+    """The score that decides which model is the best."""
 
     name: str
     lower_is_better: bool = False
@@ -44,25 +51,27 @@ class Metric:
 
 @dataclass(slots=True)
 class Example:
-    """One thing to learn from: the sequences that the model reads of it.
-
-    A lesson subclasses it with what the model should say.
-    """
+    """One training example: the sequences that the model reads; subclasses add the target."""
 
     pieces: list[Piece]
 
     @property
     def size(self) -> int:
-        """The positions that it takes in a batch of its own kind, padding included."""
+        """Its positions in a batch of examples like it, padding included."""
         return len(self.pieces) * max(len(piece) for piece in self.pieces)
 
 
-class Objective(Protocol):
-    """What the loop asks of a lesson that is ready to be learned.
+Rows = TypeVar("Rows")
+Model = TypeVar("Model", bound=TaskModel)
+AnyExample = TypeVar("AnyExample", bound=Example)
+Outputs = TypeVar("Outputs")
 
-    `outputs` and `loss` speak of units: what the mean of the loss is over. A unit is a row, a
-    labelled word or a masked token, as the task has it. The loop asks for all `examples` of a step
-    at once: it is over them that the mean is.
+
+class Trainable(Protocol[AnyExample, Outputs]):
+    """What the training loop needs: an objective, or one with a teacher added.
+
+    The loss is a mean over units: rows, labelled words or masked tokens, depending on the task.
+    The loop asks for all `examples` of a step at once, and averages over their units.
     """
 
     metric: Metric
@@ -71,124 +80,162 @@ class Objective(Protocol):
     def sizes(self) -> Sequence[int]:
         """The positions that each example takes in a batch; the same in every epoch."""
 
-    def examples(self, indices: Sequence[int], *, epoch: int) -> list[Any]:
-        """Return the examples of these numbers as the model reads them in an epoch."""
+    def examples(self, indices: Sequence[int], *, epoch: int) -> list[AnyExample]:
+        """Return the examples at these indices as the model reads them in an epoch."""
 
-    def units(self, example: Any) -> int:
+    def units(self, example: AnyExample) -> int:
         """Count the units of an example."""
 
-    def outputs(self, model: Any, batch: Batch, examples: Sequence[Any]) -> Any:
-        """Run the model on the pieces of `examples`, in order; return what `loss` needs of it."""
+    def outputs(self, model: Any, batch: Batch, examples: Sequence[AnyExample]) -> Outputs:
+        """Run the model on the pieces of `examples`, in order; return what `loss` needs."""
 
-    def loss(self, outputs: Any, examples: Sequence[Any]) -> Tensor:
-        """Return the sum of the loss over all units, a scalar."""
+    def loss(self, outputs: Outputs, examples: Sequence[AnyExample]) -> Tensor:
+        """Return the loss summed over all units, a scalar."""
 
     def scores(self, device: torch.device) -> dict[str, float]:
-        """Score the model that learns, in evaluation mode, on the rows to validate on.
+        """Score the model, in evaluation mode, on the validation rows.
 
-        Raises `RowError` where the model gives no number.
+        Raises `RowError` if the model's outputs are not numbers.
         """
 
 
-class Teachable(Objective, Protocol):
-    """An objective that can be learned from a teacher as well.
+class Objective(ABC, Generic[Rows, Model, AnyExample]):
+    """A training task with its rows; everything about examples needs `prepare` first.
 
-    `varies` says whether an example reads otherwise in another epoch.
-    """
-
-    varies: bool
-
-    def labelled(self, example: Any) -> int:
-        """Count the units of an example that have a label; the others have no loss."""
-
-    def outputs(self, model: Any, batch: Batch, examples: Sequence[Any]) -> Tensor:
-        """Return the outputs (units, C) of the pieces of `examples`, in order, in fp32."""
-
-    def soft_loss(self, student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
-        """Return the loss between a student's outputs and its teacher's, summed over units."""
-
-
-class Lesson(Protocol):
-    """A task with its rows, before there is a model.
-
-    `task` is what users call it, `command` the command that runs the trained model.
+    `task` is its name, `head` what learns, `noun` what one of its rows is called. `varies` says
+    whether examples differ from epoch to epoch.
     """
 
     task: ClassVar[str]
-    command: ClassVar[str]
+    head: ClassVar[type[TaskModel]]
+    noun: str = "text"
+    metric: Metric
+    varies: bool = False
 
-    @property
-    def train(self) -> Any:
-        """The rows to learn from, in a type of the task's own."""
+    # These are set by `prepare`.
+    model: Model
+    tokenizer: Tokenizer
+    max_length: int
+    sizes: Sequence[int]
+    _examples: Sequence[AnyExample]
 
-    @property
-    def valid(self) -> Any:
-        """The rows to validate on."""
+    def __init__(self, train: Rows, valid: Rows, options: ObjectiveOptions | None = None) -> None:
+        self.train = train
+        self.valid = valid
+        self.options = options or ObjectiveOptions()
 
-    @property
-    def head(self) -> type[TaskModel]:
-        """The head that learns."""
+    @classmethod
+    def of(
+        cls, train: Rows, valid: Rows, options: ObjectiveOptions, *, start: Path
+    ) -> "Objective[Rows, Model, AnyExample]":
+        """Return the objective over these rows; `start` is the folder of the initial model."""
+        return cls(train, valid, options)
 
-    def described(self) -> str:
-        """Say in words what is learned from."""
+    @abstractmethod
+    def checked(self, rows: Rows, name: str) -> CheckedRows:
+        """Return the training or the validation rows as the data checks read them."""
+
+    def lengths(self, rows: Rows, tokenizer: Tokenizer) -> list[int] | None:
+        """Count the tokens of each row; None if long rows are split rather than cut."""
+        return None
+
+    def count(self, rows: Rows) -> int:
+        """Count the training or the validation rows that are used."""
+        return len(self.checked(rows, "").texts)
+
+    def describe(self) -> str:
+        """Say in words what the model is trained and validated on."""
+        count = self.count(self.train)
+        noun = self.noun if count == 1 else f"{self.noun}s"
+        return f"{count:,} {noun}, validated on {self.count(self.valid):,}"
 
     def configure(self, config: ModelConfig) -> ModelConfig:
-        """Return the configuration of the model that is to learn from these rows."""
+        """Return the configuration of the model that learns from these rows."""
+        return replace(config, labels=(), problem_type=None)
 
-    def set_up(self, model: Any, *, keeps_head: bool) -> None:
-        """Fit a new model to the rows, whose head is drawn at random or kept from a checkpoint."""
+    def set_up(self, model: Model, *, keeps_head: bool) -> None:
+        """Fit a new model to the rows; its head is random, or kept from a checkpoint."""
 
-    def companions(self, *, dim: int, max_length: int) -> dict[str, Any]:
+    def companions(self, *, dim: int, max_length: int) -> dict[str, object]:
         """Return the JSON files that belong beside a model of this width, by their paths."""
-
-    def objective(self, model: Any, tokenizer: Tokenizer, *, max_length: int) -> Teachable:
-        """Tokenize the rows for a model; sequences have at most `max_length` tokens."""
-
-    def digests(self) -> dict[str, str]:
-        """Tell the rows by what they hold: a run goes on only with the same ones."""
-
-
-class PlainLesson:
-    """A lesson that takes a new model as it is, and needs no files beside it."""
-
-    __slots__ = ()
-
-    def set_up(self, model: Any, *, keeps_head: bool) -> None:
-        """Leave the model as it is."""
-
-    def companions(self, *, dim: int, max_length: int) -> dict[str, Any]:
-        """Return no files."""
         return {}
 
+    def digests(self) -> dict[str, object]:
+        """Return what identifies rows and options: a run resumes only with the same ones."""
+        return {
+            "training data": rows_digest(self._digested(self.train)),
+            "validation data": rows_digest(self._digested(self.valid)),
+        }
 
-def values(
-    task: Task[Item, Any, Any, Value],
-    items: Iterable[Item],
-    *,
-    pad_token_id: int,
-    device: torch.device,
-) -> list[Value]:
-    """Run items through a task around the model that is learning; return a value for each.
+    def prepare(
+        self, model: Model, tokenizer: Tokenizer, *, max_length: int
+    ) -> "Objective[Rows, Model, AnyExample]":
+        """Return this objective for a model; sequences have at most `max_length` tokens."""
+        prepared = copy(self)
+        prepared.model, prepared.tokenizer, prepared.max_length = model, tokenizer, max_length
+        prepared._examples = prepared._tokenized(model, tokenizer, max_length)
+        prepared.sizes = [example.size for example in prepared._examples]
+        return prepared
 
-    Raises `RowError` for an item that has none.
-    """
-    batches = BatchOptions()
-    engine = Engine(
-        task,
-        pad_token_id=pad_token_id,
-        device=device,
-        workers=torch.get_num_threads() if device.type == "cpu" else 1,
-        max_tokens=batches.tokens_on(device.type),
-        on_error="stop",
-    )
-    with closing(engine.run(items)) as blocks:
-        return [outcome.value for block in blocks for outcome in block if outcome.value is not None]
+    def examples(self, indices: Sequence[int], *, epoch: int) -> list[AnyExample]:
+        """Return the examples at these indices as the model reads them in an epoch."""
+        return [self._examples[index] for index in indices]
+
+    def units(self, example: AnyExample) -> int:
+        """Count the units of an example, over which the loss is averaged."""
+        return 1
+
+    @abstractmethod
+    def labelled(self, example: AnyExample) -> int:
+        """Count the units of an example that have a label; the others have no loss."""
+
+    @abstractmethod
+    def outputs(self, model: Model, batch: Batch, examples: Sequence[AnyExample]) -> Tensor:
+        """Return the outputs (units, C) of the pieces of `examples`, in order, in fp32."""
+
+    @abstractmethod
+    def loss(self, outputs: Tensor, examples: Sequence[AnyExample]) -> Tensor:
+        """Return the loss summed over units, a scalar."""
+
+    def soft_loss(self, student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+        """Return the loss between outputs of a student and its teacher, summed over units."""
+        return soft_cross_entropy(student, teacher, temperature)
+
+    @abstractmethod
+    def scores(self, device: torch.device) -> dict[str, float]:
+        """Score the model, in evaluation mode, on the validation rows."""
+
+    @abstractmethod
+    def _tokenized(self, model: Model, tokenizer: Tokenizer, max_length: int) -> list[AnyExample]:
+        """Turn the training rows into examples, and keep what `scores` needs of the model."""
+
+    def _digested(self, rows: Rows) -> Iterable[object]:
+        """Return the values by which rows are identified."""
+        assert isinstance(rows, list)  # noqa: S101
+        return rows
+
+    def _predictions(
+        self, task: Task[Item, Any, Any, Value], items: Iterable[Item], device: torch.device
+    ) -> list[Value]:
+        """Run items through a task around the model; raise `RowError` for the first that fails."""
+        batches = BatchOptions()
+        engine = Engine(
+            task,
+            pad_token_id=self.model.config.pad_token_id,
+            device=device,
+            workers=torch.get_num_threads() if device.type == "cpu" else 1,
+            max_tokens=batches.tokens_on(device.type),
+            on_error="stop",
+        )
+        with closing(engine.run(items)) as blocks:
+            outcomes = [outcome for block in blocks for outcome in block]
+        return [outcome.value for outcome in outcomes if outcome.value is not None]
 
 
 def encoded_all(
     encode: Callable[[Sequence[Item]], Sequence[Coded | RowError]], items: Sequence[Item]
 ) -> list[Coded]:
-    """Tokenize items as a task does; raises the `RowError` of the first that cannot be."""
+    """Tokenize items as a task does; raise the `RowError` of the first that cannot be."""
     found: list[Coded] = []
     for encoded in encode(items):
         if isinstance(encoded, RowError):

@@ -1,98 +1,61 @@
-"""Learning to choose: the option that goes best with a prompt."""
+"""Multiple choice: the option that fits a prompt best."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import ClassVar
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from distilcli.checkpoint.config import ModelConfig
 from distilcli.engine.batching import Batch
 from distilcli.model.heads import MultipleChoice
 from distilcli.predictors.base import itself
 from distilcli.tasks.choose import ChooseTask, Problem
 from distilcli.tasks.settings import LongTexts
 from distilcli.tokenizer.tokenizer import Tokenizer
+from distilcli.training.data_checks import CheckedRows, places_of
 from distilcli.training.datasets.choose import SolvedProblem
 from distilcli.training.datasets.classify import UNLABELLED
-from distilcli.training.digests import rows_digest
-from distilcli.training.objectives.base import Example, Metric, PlainLesson, encoded_all, values
-from distilcli.training.objectives.soft_targets import soft_cross_entropy
+from distilcli.training.objectives.base import (
+    Example,
+    Metric,
+    Objective,
+    encoded_all,
+)
+
+_SPECIALS = 3
 
 
 @dataclass(slots=True)
 class ChoiceExample(Example):
-    """A prompt with each of its options, and the place of the right one among them."""
+    """A prompt with each of its options, and the index of the right one among them."""
 
     answer: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class ChooseLesson(PlainLesson):
-    """Problems with the right option."""
-
-    train: list[SolvedProblem]
-    valid: list[SolvedProblem]
-    task: ClassVar[str] = "choose"
-    command: ClassVar[str] = "choose"
-
-    @property
-    def head(self) -> type[MultipleChoice]:
-        """The head that learns."""
-        return MultipleChoice
-
-    def described(self) -> str:
-        """Say in words what is learned from."""
-        return f"from {len(self.train):,} problems, is validated on {len(self.valid):,}"
-
-    def configure(self, config: ModelConfig) -> ModelConfig:
-        """Return the configuration; options are no labels."""
-        return replace(config, labels=(), problem_type=None)
-
-    def objective(
-        self, model: MultipleChoice, tokenizer: Tokenizer, *, max_length: int
-    ) -> "ChooseObjective":
-        """Tokenize the problems; a prompt and an option that are too long together are cut."""
-        return ChooseObjective(self, model, tokenizer, max_length=max_length)
-
-    def digests(self) -> dict[str, str]:
-        """Tell the problems by what they hold."""
-        return {
-            "training data": rows_digest(self.train),
-            "validation data": rows_digest(self.valid),
-        }
-
-
-class ChooseObjective:
+class ChooseObjective(Objective[list[SolvedProblem], MultipleChoice, ChoiceExample]):
     """Cross-entropy over the options of a problem; the best model is the most accurate one."""
 
+    task = "choose"
+    head = MultipleChoice
+    noun = "problem"
     metric = Metric("accuracy")
-    varies = False
 
-    def __init__(
-        self, lesson: ChooseLesson, model: MultipleChoice, tokenizer: Tokenizer, *, max_length: int
-    ) -> None:
-        self._valid = lesson.valid
-        self._pad_token_id = model.config.pad_token_id
-        self._task = ChooseTask[Problem](
-            model, tokenizer, problem_of=itself, long_texts=LongTexts(max_length=max_length)
+    def checked(self, rows: list[SolvedProblem], name: str) -> CheckedRows:
+        """Return the problems for the data checks; the options of one are a single text."""
+        return CheckedRows(
+            name=name,
+            texts=[row.prompt for row in rows],
+            pairs=["\n".join(option or "" for option in row.options) for row in rows],
+            places=places_of(row.place for row in rows),
         )
-        encoded = encoded_all(self._task.encode, [solved.problem for solved in lesson.train])
-        self._examples = [
-            ChoiceExample(row.pieces, _place(solved))
-            for row, solved in zip(encoded, lesson.train, strict=True)
-        ]
-        self.sizes = [example.size for example in self._examples]
 
-    def examples(self, indices: Sequence[int], *, epoch: int) -> list[ChoiceExample]:
-        """Return the examples of these numbers."""
-        return [self._examples[index] for index in indices]
-
-    def units(self, example: ChoiceExample) -> int:
-        """Count a problem as one."""
-        return 1
+    def lengths(self, rows: list[SolvedProblem], tokenizer: Tokenizer) -> list[int]:
+        """Count the tokens of each prompt with its longest option."""
+        prompts = map(len, tokenizer.ids([row.prompt for row in rows]))
+        options = map(len, tokenizer.ids([option or "" for row in rows for option in row.options]))
+        longest = [max(next(options) for _ in row.options) for row in rows]
+        return [sum(both) + _SPECIALS for both in zip(prompts, longest, strict=True)]
 
     def labelled(self, example: ChoiceExample) -> int:
         """Count a problem with an answer as one."""
@@ -101,7 +64,7 @@ class ChooseObjective:
     def outputs(
         self, model: MultipleChoice, batch: Batch, examples: Sequence[ChoiceExample]
     ) -> Tensor:
-        """Return a logit per option (B, most options), the lowest number where there is none."""
+        """Return a logit per option (B, most options), the dtype's lowest number as padding."""
         logits = model(batch.input_ids, batch.attention_mask, batch.token_type_ids).float()
         counts = [len(example.pieces) for example in examples]
         return torch.nn.utils.rnn.pad_sequence(
@@ -112,28 +75,33 @@ class ChooseObjective:
 
     def loss(self, outputs: Tensor, examples: Sequence[ChoiceExample]) -> Tensor:
         """Return the cross-entropy, summed over problems."""
-        answers = [example.answer for example in examples]
-        return F.cross_entropy(
-            outputs, torch.tensor(answers, device=outputs.device), reduction="sum"
-        )
-
-    def soft_loss(self, student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
-        """Return the cross-entropy with the teacher's softened outputs."""
-        return soft_cross_entropy(student, teacher, temperature)
+        answers = torch.tensor([example.answer for example in examples], device=outputs.device)
+        return F.cross_entropy(outputs, answers, reduction="sum")
 
     def scores(self, device: torch.device) -> dict[str, float]:
         """Return the share of the validation problems that are solved."""
-        problems = [solved.problem for solved in self._valid]
-        found = values(self._task, problems, pad_token_id=self._pad_token_id, device=device)
+        choices = self._predictions(self._task, [row.problem for row in self.valid], device)
         hits = [
-            choice.choice_index == solved.answer
-            for choice, solved in zip(found, self._valid, strict=True)
+            choice.choice_index == row.answer
+            for choice, row in zip(choices, self.valid, strict=True)
         ]
         return {"accuracy": sum(hits) / len(hits)}
 
+    def _tokenized(
+        self, model: MultipleChoice, tokenizer: Tokenizer, max_length: int
+    ) -> list[ChoiceExample]:
+        self._task = ChooseTask[Problem](
+            model, tokenizer, problem_of=itself, long_texts=LongTexts(max_length=max_length)
+        )
+        encoded = encoded_all(self._task.encode, [row.problem for row in self.train])
+        return [
+            ChoiceExample(pieces.pieces, _answer(row))
+            for pieces, row in zip(encoded, self.train, strict=True)
+        ]
 
-def _place(solved: SolvedProblem) -> int:
-    """Return the place of the right option among those that there are, if it is known."""
-    if solved.answer == UNLABELLED:
+
+def _answer(row: SolvedProblem) -> int:
+    """Return the index of the right option among those that are not missing, if it is known."""
+    if row.answer == UNLABELLED:
         return UNLABELLED
-    return sum(option is not None for option in solved.options[: solved.answer])
+    return sum(option is not None for option in row.options[: row.answer])

@@ -1,16 +1,14 @@
-"""Learning to embed: vectors whose cosines say which texts belong together, or how much."""
+"""Embeddings: vectors whose cosines say which texts belong together, or how similar they are."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from distilcli.checkpoint.config import ModelConfig
 from distilcli.checkpoint.sentence_transformers import (
     MODULES_NAME,
     SentenceRecipe,
@@ -26,145 +24,100 @@ from distilcli.scores.regression import pearson, spearman
 from distilcli.tasks.embed import Array, EmbedTask, Finish
 from distilcli.tasks.settings import LongTexts
 from distilcli.tokenizer.tokenizer import Tokenizer
+from distilcli.training.data_checks import CheckedRows, places_of
 from distilcli.training.datasets.embed import TextPair
 from distilcli.training.digests import rows_digest
-from distilcli.training.objectives.base import Example, Metric, PlainLesson, encoded_all, values
+from distilcli.training.objectives.base import (
+    Example,
+    Metric,
+    Objective,
+    encoded_all,
+)
 from distilcli.training.objectives.soft_targets import cosine_distance
+from distilcli.training.options import ObjectiveOptions
 
 _SCALE = 20.0  # of cosines: a temperature of 0.05
-_SEARCHED = 1_000  # second texts among which each first one looks for its own
+_SEARCHED = 1_000  # candidates among which each first text is matched
+_SPECIALS = 2
 
 
 @dataclass(slots=True)
 class PairExample(Example):
-    """Two texts and how alike they are; texts that the model reads as one share a number.
+    """Two texts and their similarity; `ids` are equal for texts that the model reads as one.
 
-    A text without a second one is there for a teacher alone.
+    A text without a second one has no loss of its own: only a teacher knows its vector.
     """
 
-    numbers: tuple[int, ...] = ()
+    ids: tuple[int, ...] = ()
     score: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class EmbedLesson(PlainLesson):
-    """Pairs of texts, and the recipe by which hidden states become vectors."""
-
-    train: list[TextPair]
-    valid: list[TextPair]
-    recipe: SentenceRecipe
-    task: ClassVar[str] = "embed"
-    command: ClassVar[str] = "embed"
-
-    @property
-    def head(self) -> type[BaseModel]:
-        """The encoder alone: nothing on it learns."""
-        return BaseModel
-
-    def described(self) -> str:
-        """Say in words what is learned from."""
-        first = self.train[0]
-        scored = "with scores" if first.score is not None else "that belong together"
-        what = "texts" if first.second is None else f"pairs {scored}"
-        unit = ", normalized" if self.recipe.normalizes else ""
-        return (
-            f"from {len(self.train):,} {what}, is validated on {len(self.valid):,}; "
-            f"vectors: {'+'.join(self.recipe.pooling)}{unit}"
-        )
-
-    def configure(self, config: ModelConfig) -> ModelConfig:
-        """Return the configuration; vectors need no labels."""
-        return replace(config, labels=(), problem_type=None)
-
-    def objective(
-        self, model: BaseModel, tokenizer: Tokenizer, *, max_length: int
-    ) -> "EmbedObjective":
-        """Tokenize the texts; longer ones are cut off."""
-        return EmbedObjective(self, model, tokenizer, max_length=self._length(max_length))
-
-    def digests(self) -> dict[str, str]:
-        """Tell the pairs by what they hold."""
-        return {
-            "training data": rows_digest(self.train),
-            "validation data": rows_digest(self.valid),
-            "recipe": rows_digest([self.recipe]),
-        }
-
-    def companions(self, *, dim: int, max_length: int) -> dict[str, Any]:
-        """Return the files, by their paths, by which sentence-transformers makes these vectors."""
-        recipe = replace(self.recipe, max_length=self._length(max_length))
-        return recipe_files(recipe, dim=dim)
-
-    def _length(self, max_length: int) -> int:
-        return min(max_length, self.recipe.max_length or max_length)
-
-
-def recipe_to_learn(folder: Path) -> SentenceRecipe:
-    """Return the recipe of a model to start from; a plain one gets the mean, normalized.
-
-    Raises `ModelError` for dense layers after the pooling, which do not learn here.
-    """
-    recipe = read_recipe(folder)
-    if recipe.dense:
-        raise ModelError(
-            f"{folder}: has a Dense module after its pooling, which finetune does not train; "
-            "start from a model without one"
-        )
-    has_modules = (folder / MODULES_NAME).is_file()
-    return recipe if has_modules else replace(recipe, normalizes=True)
-
-
-class EmbedObjective:
-    """Which loss it is depends on the pairs.
+class EmbedObjective(Objective[list[TextPair], BaseModel, PairExample]):
+    """The loss depends on the pairs.
 
     With scores it is CoSENT (Su 2022): of any two pairs of a batch the one with the higher score
-    should have the higher cosine. Only the order counts, as in Spearman's correlation, by which
-    the best model is known; what the scale of the scores is does not matter. Without scores it is
-    in-batch negatives (Henderson et al. 2017): each first text should find its second one among
-    those of the whole batch, and the best model is the one that finds most.
+    should have the higher cosine. Only the order counts, as in Spearman's correlation, which
+    decides the best model; the scale of the scores does not matter. Without scores it is in-batch
+    negatives (Henderson et al. 2017): each first text should find its second one among those of
+    the whole batch, and the best model is the one that finds most.
     """
 
-    varies = False
+    task = "embed"
+    head = BaseModel
 
     def __init__(
-        self, lesson: EmbedLesson, model: BaseModel, tokenizer: Tokenizer, *, max_length: int
+        self, train: list[TextPair], valid: list[TextPair], recipe: SentenceRecipe
     ) -> None:
-        self._valid = lesson.valid
-        self._pad_token_id = model.config.pad_token_id
-        self._scored = lesson.valid[0].score is not None
+        super().__init__(train, valid)
+        self.recipe = recipe
+        self.noun = "text" if train[0].second is None else "pair"
+        self._scored = valid[0].score is not None
         self.metric = Metric("spearman" if self._scored else "accuracy")
-        recipe = lesson.recipe
-        self._task = EmbedTask[str](
-            model,
-            tokenizer,
-            text_of=str.lower if recipe.lowercases else itself,
-            pooling=Pooling(recipe.pooling),
-            finish=Finish(normalizes=True),
-            prompt=recipe.prompts[recipe.default_prompt] if recipe.default_prompt else "",
-            pools_prompt=recipe.pools_prompt,
-            long_texts=LongTexts(max_length=max_length),
-        )
-        texts = list(dict.fromkeys(text for pair in lesson.train for text in pair.texts))
-        encoded = encoded_all(self._task.encode, texts)
-        pieces = {text: row.pieces[0] for text, row in zip(texts, encoded, strict=True)}
-        numbers: dict[tuple[int, ...], int] = {}
-        number_of = {
-            text: numbers.setdefault(tuple(piece.input_ids), len(numbers))
-            for text, piece in pieces.items()
-        }
-        self._examples = [
-            PairExample(
-                [pieces[text] for text in pair.texts],
-                tuple(number_of[text] for text in pair.texts),
-                pair.score,
-            )
-            for pair in lesson.train
-        ]
-        self.sizes = [example.size for example in self._examples]
 
-    def examples(self, indices: Sequence[int], *, epoch: int) -> list[PairExample]:
-        """Return the examples of these numbers."""
-        return [self._examples[index] for index in indices]
+    @classmethod
+    def of(
+        cls,
+        train: list[TextPair],
+        valid: list[TextPair],
+        options: ObjectiveOptions,
+        *,
+        start: Path,
+    ) -> "EmbedObjective":
+        """Return the objective; vectors are made as by the model in the folder `start`."""
+        return cls(train, valid, trainable_recipe(start))
+
+    def checked(self, rows: list[TextPair], name: str) -> CheckedRows:
+        """Return the pairs for the data checks; a text without a second one is its own."""
+        return CheckedRows(
+            name=name,
+            texts=[row.first for row in rows],
+            pairs=[row.first if row.second is None else row.second for row in rows],
+            places=places_of(row.place for row in rows),
+        )
+
+    def lengths(self, rows: list[TextPair], tokenizer: Tokenizer) -> list[int]:
+        """Count the tokens of the longer text of each pair."""
+        counts = map(len, tokenizer.ids([text for row in rows for text in row.texts]))
+        return [max(next(counts) for _ in row.texts) + _SPECIALS for row in rows]
+
+    def describe(self) -> str:
+        """Say in words what the model is trained and validated on, and how."""
+        unit = ", normalized" if self.recipe.normalizes else ""
+        loss = f"; loss: {'CoSENT' if self._scored else 'in-batch negatives'}"
+        return (
+            super().describe()
+            + (loss if self.noun == "pair" else "")
+            + f"; vectors: {'+'.join(self.recipe.pooling)}{unit}"
+        )
+
+    def digests(self) -> dict[str, object]:
+        """Return what identifies pairs and vectors."""
+        return {**super().digests(), "recipe": rows_digest([self.recipe])}
+
+    def companions(self, *, dim: int, max_length: int) -> dict[str, object]:
+        """Return the files with which sentence-transformers makes the same vectors."""
+        recipe = replace(self.recipe, max_length=self._length(max_length))
+        return recipe_files(recipe, dim=dim)
 
     def units(self, example: PairExample) -> int:
         """Count the texts."""
@@ -187,38 +140,87 @@ class EmbedObjective:
             scores = torch.tensor([example.score for example in examples], dtype=torch.float64)
             cosines = (firsts * seconds).sum(dim=-1)
             return ranking_loss(cosines, scores.to(outputs.device)) * len(outputs)
-        barred = same_texts(torch.tensor([example.numbers for example in examples]))
+        excluded = same_texts(torch.tensor([example.ids for example in examples]))
         similarities = (_SCALE * firsts @ seconds.T).masked_fill(
-            barred.to(outputs.device), -torch.inf
+            excluded.to(outputs.device), -torch.inf
         )
-        places = torch.arange(len(examples), device=outputs.device)
-        return 2 * F.cross_entropy(similarities, places, reduction="sum")
+        gold = torch.arange(len(examples), device=outputs.device)
+        return 2 * F.cross_entropy(similarities, gold, reduction="sum")
 
     def soft_loss(self, student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
         """Return the distance between the student's and the teacher's vectors."""
         return cosine_distance(student, teacher)
 
     def scores(self, device: torch.device) -> dict[str, float]:
-        """Return how well cosines rank the validation pairs, or find the text that belongs."""
-        names = [text for pair in self._valid for text in pair.texts]
+        """Return the correlation of cosines and scores, or how often the second text is found."""
+        names = [text for pair in self.valid for text in pair.texts]
         texts = list(dict.fromkeys(names))
-        vectors = values(self._task, texts, pad_token_id=self._pad_token_id, device=device)
+        vectors = self._predictions(self._task, texts, device)
         of_text = dict(zip(texts, vectors, strict=True))
         stacked = np.stack([of_text[name] for name in names])
         firsts, seconds = stacked[0::2], stacked[1::2]
         if not self._scored:
-            return _found(names[1::2], firsts, seconds)
+            return _retrieval(names[1::2], firsts, seconds)
         cosines = (firsts * seconds).sum(axis=1)
-        wanted = np.array([pair.score for pair in self._valid])
-        # Vectors that are all one rank nothing.
-        found = {"spearman": spearman(wanted, cosines), "pearson": pearson(wanted, cosines)}
+        gold = np.array([pair.score for pair in self.valid])
+        # Vectors that are all the same rank nothing.
+        found = {"spearman": spearman(gold, cosines), "pearson": pearson(gold, cosines)}
         return {name: float(np.nan_to_num(score)) for name, score in found.items()}
+
+    def _tokenized(
+        self, model: BaseModel, tokenizer: Tokenizer, max_length: int
+    ) -> list[PairExample]:
+        recipe = self.recipe
+        self._task = EmbedTask[str](
+            model,
+            tokenizer,
+            text_of=str.lower if recipe.lowercases else itself,
+            pooling=Pooling(recipe.pooling),
+            finish=Finish(normalizes=True),
+            prompt=recipe.prompts[recipe.default_prompt] if recipe.default_prompt else "",
+            pools_prompt=recipe.pools_prompt,
+            long_texts=LongTexts(max_length=self._length(max_length)),
+        )
+        texts = list(dict.fromkeys(text for pair in self.train for text in pair.texts))
+        encoded = encoded_all(self._task.encode, texts)
+        pieces = {text: row.pieces[0] for text, row in zip(texts, encoded, strict=True)}
+        seen: dict[tuple[int, ...], int] = {}
+        id_of = {
+            text: seen.setdefault(tuple(piece.input_ids), len(seen))
+            for text, piece in pieces.items()
+        }
+        return [
+            PairExample(
+                [pieces[text] for text in pair.texts],
+                tuple(id_of[text] for text in pair.texts),
+                pair.score,
+            )
+            for pair in self.train
+        ]
+
+    def _length(self, max_length: int) -> int:
+        return min(max_length, self.recipe.max_length or max_length)
+
+
+def trainable_recipe(folder: Path) -> SentenceRecipe:
+    """Return how a model makes vectors; by default it is the normalized mean.
+
+    Raises `ModelError` for dense layers after the pooling, which cannot be trained here.
+    """
+    recipe = read_recipe(folder)
+    if recipe.dense:
+        raise ModelError(
+            f"{folder}: has a Dense module after its pooling, which finetune does not train; "
+            "start from a model without one"
+        )
+    has_modules = (folder / MODULES_NAME).is_file()
+    return recipe if has_modules else replace(recipe, normalizes=True)
 
 
 def ranking_loss(cosines: Tensor, scores: Tensor) -> Tensor:
     """Return log(1 + Σ exp(20 (cosine j - cosine i))) over pairs i, j with score i > score j.
 
-    `cosines` and `scores` are (B,); the loss is 0 where all scores are one.
+    `cosines` and `scores` are (B,); the loss is 0 if all scores are equal.
     """
     differences = _SCALE * (cosines[None, :] - cosines[:, None])  # (i, j)
     counted = differences[scores[:, None] > scores[None, :]]
@@ -226,10 +228,10 @@ def ranking_loss(cosines: Tensor, scores: Tensor) -> Tensor:
 
 
 def same_texts(pairs: Tensor) -> Tensor:
-    """Say of which second texts (columns) a first one (rows) must not be told that they are wrong.
+    """Return (B, B) booleans: the second texts (columns) that are no negatives of a first (rows).
 
-    `pairs` (B, 2) numbers the texts; the result is (B, B). Those are its own second text where it
-    comes again, all that go with the same first text, and itself.
+    `pairs` (B, 2) holds ids of texts. Excluded are repetitions of the right second text, those
+    that belong to the same first text, and the first text itself.
     """
     firsts, seconds = pairs[:, 0], pairs[:, 1]
     same = (
@@ -238,10 +240,10 @@ def same_texts(pairs: Tensor) -> Tensor:
     return same.fill_diagonal_(False)
 
 
-def _found(names: Sequence[str], firsts: Array, seconds: Array) -> dict[str, float]:
-    """Return how often a first text is nearest to its second, and the mean of 1 / its rank.
+def _retrieval(names: Sequence[str], firsts: Array, seconds: Array) -> dict[str, float]:
+    """Return how often the second text is nearest to the first, and the mean of 1 / its rank.
 
-    It is looked for among a thousand at most. Of equally near ones the right one comes last.
+    It is searched among at most 1,000 candidates; of equally near ones it is ranked last.
     """
     ranks: list[int] = []
     for start in range(0, len(names), _SEARCHED):

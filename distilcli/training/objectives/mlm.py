@@ -1,21 +1,18 @@
-"""Learning to fill in: the words that are hidden in a text (Devlin et al. 2019).
+"""Masked language modelling: the words that are hidden in a text (Devlin et al. 2019).
 
-Words are hidden whole: of a word that is chosen every piece. Words are chosen at random until
-15 % of a sequence's tokens are; of these 80 % are masked, 10 % become some other token, and 10 %
-stay as they are.
+Whole words are hidden, every token of a chosen word. Words are chosen at random until 15 % of a
+sequence's tokens are; 80 % of these are masked, 10 % replaced by a random token, 10 % kept.
 """
 
 import math
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from distilcli.checkpoint.config import ModelConfig
 from distilcli.engine.batching import Batch, Piece
 from distilcli.engine.task import Encoded
 from distilcli.errors import InputError
@@ -25,89 +22,128 @@ from distilcli.tasks.fill import MaskedWindow, positions_at
 from distilcli.tasks.sequences import Framer, no_number
 from distilcli.tasks.settings import LongTexts
 from distilcli.tokenizer.tokenizer import Tokenizer
+from distilcli.training.data_checks import CheckedRows
 from distilcli.training.datasets.mlm import PlainTexts
-from distilcli.training.digests import rows_digest
-from distilcli.training.objectives.base import Example, Metric, PlainLesson, values
-from distilcli.training.objectives.soft_targets import soft_cross_entropy
+from distilcli.training.objectives.base import Example, Metric, Objective
 from distilcli.training.objectives.words import Words
 
 _SHARE = 0.15
 _MASKED, _REPLACED = 0.8, 0.1
-_LARGEST = 700.0  # exp of more is no number
+_LARGEST = 700.0  # exp of more overflows
 
 
 @dataclass(slots=True)
 class HiddenWords(MaskedWindow):
-    """A sequence with words hidden at `places`; `hidden` are the tokens that stood there."""
+    """A sequence with words hidden at `places`; `hidden` are the tokens that were there."""
 
     hidden: list[int] = field(default_factory=list)
 
 
-@dataclass(slots=True)
-class MaskedExample(Example):
-    """A sequence with hidden words."""
+class MlmObjective(Objective[PlainTexts, MaskedLanguageModel, Example]):
+    """Cross-entropy of the hidden tokens; the best model has the lowest perplexity.
 
-    @property
-    def hidden(self) -> list[int]:
-        """The tokens that are to be found."""
-        return [number for piece in _hidden_words(self.pieces) for number in piece.hidden]
+    The words to hide are drawn anew in every epoch, from seed, epoch and sequence; those of the
+    validation texts are always the same.
+    """
 
+    task = "mlm"
+    head = MaskedLanguageModel
+    metric = Metric("perplexity", lower_is_better=True)
+    varies = True
 
-@dataclass(frozen=True, slots=True)
-class MlmLesson(PlainLesson):
-    """Texts, of which words are hidden as `seed` has it."""
+    def checked(self, rows: PlainTexts, name: str) -> CheckedRows:
+        """Return the texts for the data checks."""
+        return CheckedRows(name=name, texts=rows.texts, places=rows.places)
 
-    train: PlainTexts
-    valid: PlainTexts
-    seed: int = 0
-    task: ClassVar[str] = "mlm"
-    command: ClassVar[str] = "fill"
+    def count(self, rows: PlainTexts) -> int:
+        """Count the texts that are not empty."""
+        return len(rows.used)
 
-    @property
-    def head(self) -> type[MaskedLanguageModel]:
-        """The head that learns."""
-        return MaskedLanguageModel
+    def examples(self, indices: Sequence[int], *, epoch: int) -> list[Example]:
+        """Return the sequences at these indices, with the words that are hidden in an epoch."""
+        return [self._hidden(index, epoch) for index in indices]
 
-    def described(self) -> str:
-        """Say in words what is learned from."""
-        return f"from {len(self.train.used):,} texts, is validated on {len(self.valid.used):,}"
+    def units(self, example: Example) -> int:
+        """Count the hidden tokens."""
+        return len(_hidden_tokens(example.pieces))
 
-    def configure(self, config: ModelConfig) -> ModelConfig:
-        """Return the configuration; words need no labels."""
-        return replace(config, labels=(), problem_type=None)
+    def labelled(self, example: Example) -> int:
+        """Count the hidden tokens, which are all known."""
+        return self.units(example)
 
-    def objective(
-        self, model: MaskedLanguageModel, tokenizer: Tokenizer, *, max_length: int
-    ) -> "MlmObjective":
-        """Tokenize the texts; long ones are learned in windows, one after the other."""
-        return MlmObjective(self, model, tokenizer, max_length=max_length)
+    def outputs(
+        self, model: MaskedLanguageModel, batch: Batch, examples: Sequence[Example]
+    ) -> Tensor:
+        """Return a logit per token of the vocabulary (hidden tokens, V), sequence by sequence."""
+        return _logits(model, batch)
 
-    def digests(self) -> dict[str, str]:
-        """Tell the texts by what they hold."""
-        return {
-            "training data": rows_digest(self.train.used),
-            "validation data": rows_digest(self.valid.used),
-        }
+    def loss(self, outputs: Tensor, examples: Sequence[Example]) -> Tensor:
+        """Return the cross-entropy, summed over hidden tokens."""
+        hidden = [token for example in examples for token in _hidden_tokens(example.pieces)]
+        gold = torch.tensor(hidden, device=outputs.device)
+        return F.cross_entropy(outputs, gold, reduction="sum")
+
+    def scores(self, device: torch.device) -> dict[str, float]:
+        """Return exp of the mean cross-entropy of the tokens hidden in the validation texts."""
+        found = self._predictions(_HiddenTokens(self.model), self._masked_valid, device)
+        surprise = -math.fsum(found) / sum(map(self.units, self._masked_valid))
+        if not surprise < _LARGEST:
+            raise no_number()
+        return {"perplexity": math.exp(surprise)}
+
+    def _tokenized(
+        self, model: MaskedLanguageModel, tokenizer: Tokenizer, max_length: int
+    ) -> list[Example]:
+        self._masking = Masking(tokenizer)
+        long_texts = LongTexts(long="window", max_length=max_length, stride=0)
+        framer = Framer(tokenizer, model.config, long_texts)
+
+        def pieces(texts: Sequence[str]) -> list[Piece]:
+            framed = (framer.frame(ids) for ids in tokenizer.ids(texts) if ids)
+            return [piece for row in framed for piece in row.pieces]
+
+        seed = self.options.seed
+        hidden = (
+            self._masking.hide(piece, random.Random(f"{seed} valid {index}"))
+            for index, piece in enumerate(pieces(self.valid.used))
+        )
+        self._masked_valid = [example for example in hidden if example is not None]
+        if not self._masked_valid:
+            raise InputError("the validation texts have no words")
+        return [
+            Example([piece])
+            for piece in pieces(self.train.used)
+            if self._masking.hide(piece, random.Random(0)) is not None
+        ]
+
+    def _hidden(self, index: int, epoch: int) -> Example:
+        draw = random.Random(f"{self.options.seed} {epoch} {index}")
+        example = self._masking.hide(self._examples[index].pieces[0], draw)
+        assert example is not None  # noqa: S101
+        return example
+
+    def _digested(self, rows: PlainTexts) -> Iterable[object]:
+        return rows.used
 
 
 class Masking:
     """Hides words of sequences."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
-        """Raise `ModelError` where the vocabulary has no mask."""
+        """Raise `ModelError` if the vocabulary has no mask token."""
         self._mask = mask_id(tokenizer)
         self._special = tokenizer.special_numbers
         self._words = Words(tokenizer)
         self._others = sorted(tokenizer.tokens.keys() - self._special)
 
-    def hide(self, piece: Piece, draw: random.Random) -> MaskedExample | None:
-        """Return a sequence with words hidden, at least one; None where it has no word."""
+    def hide(self, piece: Piece, draw: random.Random) -> Example | None:
+        """Return a sequence with at least one word hidden; None if it has no words."""
         ids = piece.input_ids
         words = [
             word
             for text in self._words.of(ids)
             for word in text
-            if not any(ids[place] in self._special for place in word)
+            if not any(ids[position] in self._special for position in word)
         ]
         if not words:
             return None
@@ -117,132 +153,43 @@ class Masking:
         for word in words[1:]:
             if sum(map(len, chosen)) + len(word) <= room:
                 chosen.append(word)
-        places = sorted(place for word in chosen for place in word)
+        positions = sorted(position for word in chosen for position in word)
         masked = list(ids)
-        for place in places:
-            masked[place] = self._instead_of(ids[place], draw)
-        hidden = [ids[place] for place in places]
-        return MaskedExample([HiddenWords(masked, piece.token_type_ids, places, hidden)])
+        for position in positions:
+            masked[position] = self._replacement(ids[position], draw)
+        hidden = [ids[position] for position in positions]
+        return Example([HiddenWords(masked, piece.token_type_ids, positions, hidden)])
 
-    def _instead_of(self, number: int, draw: random.Random) -> int:
+    def _replacement(self, token: int, draw: random.Random) -> int:
         share = draw.random()
         if share < _MASKED:
             return self._mask
-        return draw.choice(self._others) if share < _MASKED + _REPLACED else number
-
-
-class MlmObjective:
-    """Cross-entropy of the hidden tokens; the best model is the least perplexed by them.
-
-    What is hidden is drawn anew in every epoch, from the seed, the epoch and the row; of the
-    sequences to validate on it is always the same.
-    """
-
-    metric = Metric("perplexity", lower_is_better=True)
-    varies = True
-
-    def __init__(
-        self,
-        lesson: MlmLesson,
-        model: MaskedLanguageModel,
-        tokenizer: Tokenizer,
-        *,
-        max_length: int,
-    ) -> None:
-        self._seed = lesson.seed
-        self._pad_token_id = model.config.pad_token_id
-        self._model = model
-        self._masking = Masking(tokenizer)
-        self._framer = Framer(
-            tokenizer, model.config, LongTexts(long="window", max_length=max_length, stride=0)
-        )
-        self._pieces = [
-            piece
-            for piece in self._framed(tokenizer, lesson.train.used)
-            if self._masking.hide(piece, random.Random(0)) is not None
-        ]
-        self.sizes = [len(piece) for piece in self._pieces]
-        hidden = (
-            self._masking.hide(piece, random.Random(f"{lesson.seed} valid {number}"))
-            for number, piece in enumerate(self._framed(tokenizer, lesson.valid.used))
-        )
-        self._valid = [example for example in hidden if example is not None]
-        if not self._valid:
-            raise InputError("the texts to validate on have no words")
-
-    def examples(self, indices: Sequence[int], *, epoch: int) -> list[MaskedExample]:
-        """Return the sequences of these numbers, with what is hidden of them in an epoch."""
-        return [self._hidden(index, epoch) for index in indices]
-
-    def units(self, example: MaskedExample) -> int:
-        """Count the hidden tokens."""
-        return len(example.hidden)
-
-    def labelled(self, example: MaskedExample) -> int:
-        """Count the hidden tokens: what they are is known."""
-        return len(example.hidden)
-
-    def outputs(
-        self, model: MaskedLanguageModel, batch: Batch, examples: Sequence[MaskedExample]
-    ) -> Tensor:
-        """Return a logit per word of the vocabulary (hidden tokens, V), sequence by sequence."""
-        return _logits(model, batch)
-
-    def loss(self, outputs: Tensor, examples: Sequence[MaskedExample]) -> Tensor:
-        """Return the cross-entropy, summed over hidden tokens."""
-        hidden = [number for example in examples for number in example.hidden]
-        return F.cross_entropy(
-            outputs, torch.tensor(hidden, device=outputs.device), reduction="sum"
-        )
-
-    def soft_loss(self, student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
-        """Return the cross-entropy with the teacher's softened outputs."""
-        return soft_cross_entropy(student, teacher, temperature)
-
-    def scores(self, device: torch.device) -> dict[str, float]:
-        """Return exp of the mean cross-entropy of the tokens hidden in the validation texts."""
-        task = _HiddenTokens(self._model)
-        found = values(task, self._valid, pad_token_id=self._pad_token_id, device=device)
-        surprise = -math.fsum(found) / sum(map(self.units, self._valid))
-        if not surprise < _LARGEST:
-            raise no_number()
-        return {"perplexity": math.exp(surprise)}
-
-    def _framed(self, tokenizer: Tokenizer, texts: Sequence[str]) -> list[Piece]:
-        framed = (self._framer.frame(ids) for ids in tokenizer.ids(texts) if ids)
-        return [piece for row in framed for piece in row.pieces]
-
-    def _hidden(self, index: int, epoch: int) -> MaskedExample:
-        draw = random.Random(f"{self._seed} {epoch} {index}")
-        example = self._masking.hide(self._pieces[index], draw)
-        assert example is not None  # noqa: S101
-        return example
+        return draw.choice(self._others) if share < _MASKED + _REPLACED else token
 
 
 class _HiddenTokens:
-    """The log probability of all that is hidden in a sequence, as the engine runs it."""
+    """The engine's task that gives the log probability of all hidden tokens of a sequence."""
 
     def __init__(self, model: MaskedLanguageModel) -> None:
         self._model = model
 
-    def size(self, item: MaskedExample) -> int:
-        """Return the number of tokens: these sequences come without their text."""
+    def size(self, item: Example) -> int:
+        """Return the number of tokens."""
         return item.size
 
-    def encode(self, items: Sequence[MaskedExample]) -> list[Encoded]:
+    def encode(self, items: Sequence[Example]) -> list[Encoded]:
         """Return the sequences as they are."""
         return [Encoded(item.pieces) for item in items]
 
     def forward(self, batch: Batch) -> list[float]:
         """Return the log probability of each sequence."""
         counts = [len(piece.hidden) for piece in _hidden_words(batch.pieces)]
-        hidden = [number for piece in _hidden_words(batch.pieces) for number in piece.hidden]
         logits = _logits(self._model, batch)  # (hidden tokens, V)
-        wanted = torch.tensor(hidden, device=logits.device)
-        found = -F.cross_entropy(logits, wanted, reduction="none").cpu()
+        gold = torch.tensor(_hidden_tokens(batch.pieces), device=logits.device)
+        found = -F.cross_entropy(logits, gold, reduction="none").cpu()
         return [float(part.sum()) for part in torch.split(found.double(), counts)]
 
-    def decode(self, item: MaskedExample, encoded: Encoded, outputs: Sequence[float]) -> float:
+    def decode(self, item: Example, encoded: Encoded, outputs: Sequence[float]) -> float:
         """Return the log probability of an item."""
         return outputs[0]
 
@@ -258,3 +205,7 @@ def _logits(model: MaskedLanguageModel, batch: Batch) -> Tensor:
 
 def _hidden_words(pieces: Sequence[Piece]) -> list[HiddenWords]:
     return [piece for piece in pieces if isinstance(piece, HiddenWords)]
+
+
+def _hidden_tokens(pieces: Sequence[Piece]) -> list[int]:
+    return [token for piece in _hidden_words(pieces) for token in piece.hidden]

@@ -1,4 +1,4 @@
-"""Losses between what a student and its teacher say of the same units, summed over units."""
+"""Losses between the outputs of a student and its teacher, summed over units."""
 
 import torch
 import torch.nn.functional as F
@@ -8,8 +8,8 @@ from torch import Tensor
 def soft_cross_entropy(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
     """Return T²·KL(teacher ‖ student) of the softmax of logits / T (Hinton et al. 2015).
 
-    T² keeps the gradient's size whatever the temperature. What is impossible for both has the
-    lowest number there is in both; at the end of the teacher's rows it may be left out.
+    T² keeps the size of the gradient at any temperature. Impossible outputs are the dtype's lowest
+    number in both; at the end of the teacher's rows they may be missing.
     """
     lowest = torch.finfo(teacher.dtype).min
     teacher = F.pad(teacher, (0, max(0, student.shape[-1] - teacher.shape[-1])), value=lowest)
@@ -22,10 +22,10 @@ def soft_cross_entropy(student: Tensor, teacher: Tensor, temperature: float) -> 
 
 def soft_binary_cross_entropy(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
     """Return the same for logits of independent labels: T² times the mean KL of their sigmoids."""
-    scaled, wanted = student / temperature, teacher / temperature
-    probabilities = wanted.sigmoid()
+    scaled, target = student / temperature, teacher / temperature
+    probabilities = target.sigmoid()
     cross = F.binary_cross_entropy_with_logits(scaled, probabilities, reduction="sum")
-    entropy = F.binary_cross_entropy_with_logits(wanted, probabilities, reduction="sum")
+    entropy = F.binary_cross_entropy_with_logits(target, probabilities, reduction="sum")
     return temperature**2 * (cross - entropy) / student.shape[-1]
 
 
@@ -37,7 +37,7 @@ def squared_distance(student: Tensor, teacher: Tensor) -> Tensor:
 def cosine_distance(student: Tensor, teacher: Tensor) -> Tensor:
     """Return 1 - cosine of vectors (units, D).
 
-    Where the student's vectors have another width, cosines between the units of the batch are
+    If the student's vectors have another width, cosines between the units of the batch are
     compared instead: the squared error of each unit's row, averaged over the batch.
     """
     if student.shape == teacher.shape:
@@ -47,5 +47,5 @@ def cosine_distance(student: Tensor, teacher: Tensor) -> Tensor:
 
 
 def _softened(logits: Tensor, temperature: float) -> Tensor:
-    # A temperature below 1 would turn the lowest number into minus infinity, the loss into NaN.
+    # A temperature below 1 would turn the lowest number into -inf, and the loss into NaN.
     return (logits / temperature).clamp(min=torch.finfo(logits.dtype).min)

@@ -1,8 +1,7 @@
-"""Learning to tag: one label for each word of a sentence."""
+"""Token classification: one label for each word of a sentence."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -12,114 +11,77 @@ from distilcli.checkpoint.config import ModelConfig
 from distilcli.engine.batching import Batch
 from distilcli.model.heads import TokenClassifier
 from distilcli.predictors.base import itself
-from distilcli.scores.entities import OUTSIDE, entity_scores
+from distilcli.scores.entities import OUTSIDE, entity_scores, parse_tag
 from distilcli.tasks.labels import LabelScheme
 from distilcli.tasks.settings import LongTexts
 from distilcli.tasks.tag import TagTask
 from distilcli.tokenizer.tokenizer import Tokenizer
+from distilcli.training.data_checks import CheckedRows
 from distilcli.training.datasets.classify import UNLABELLED
 from distilcli.training.datasets.tag import TaggedSentences
 from distilcli.training.digests import rows_digest
-from distilcli.training.objectives.base import Example, Metric, PlainLesson, encoded_all, values
-from distilcli.training.objectives.soft_targets import soft_cross_entropy
-from distilcli.training.settings import LessonOptions
+from distilcli.training.objectives.base import (
+    Example,
+    Metric,
+    Objective,
+    encoded_all,
+)
 
 
 @dataclass(slots=True)
 class TaggedExample(Example):
-    """A sentence in one or more windows; a word is learned at its first token.
+    """A sentence in one or more windows, labelled at the first token of each word.
 
-    `places` are the window and the token in it of each word that has a token, `labels` the
-    indices of their labels.
+    `positions` are (window, token) of each word that has a token, `labels` the label indices.
     """
 
-    places: list[tuple[int, int]] = field(default_factory=list)
+    positions: list[tuple[int, int]] = field(default_factory=list)
     labels: list[int] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class TagLesson(PlainLesson):
-    """Sentences with a label for each word, of `train.label_names`."""
+class TagObjective(Objective[TaggedSentences, TokenClassifier, TaggedExample]):
+    """Cross-entropy of the words' labels; the best model has the best F1 of entities."""
 
-    train: TaggedSentences
-    valid: TaggedSentences
-    options: LessonOptions = field(default_factory=LessonOptions)
-    task: ClassVar[str] = "tag"
-    command: ClassVar[str] = "tag"
+    task = "tag"
+    head = TokenClassifier
+    noun = "sentence"
+    metric = Metric("f1")
 
-    @property
-    def head(self) -> type[TokenClassifier]:
-        """The head that learns."""
-        return TokenClassifier
-
-    def described(self) -> str:
-        """Say in words what is learned from."""
-        names = ", ".join(self.train.label_names[:10])
-        return (
-            f"from {self.train.count:,} sentences, is validated on {self.valid.count:,}; "
-            f"labels: {names}"
+    def checked(self, rows: TaggedSentences, name: str) -> CheckedRows:
+        """Return the sentences for the data checks, labelled with the types of their entities."""
+        types = [parse_tag(label).type or OUTSIDE for label in rows.label_names]
+        found = [{types[each] for each in labels if each != UNLABELLED} for labels in rows.labels]
+        return CheckedRows(
+            name=name,
+            texts=[" ".join(words) for words in rows.words],
+            labels=[tuple(sorted(each - {OUTSIDE})) for each in found],
+            known=types,
+            exclusive=False,
+            places=rows.places,
         )
+
+    def count(self, rows: TaggedSentences) -> int:
+        """Count the sentences that have words."""
+        return rows.count
+
+    def describe(self) -> str:
+        """Say in words what the model is trained and validated on, with the first labels."""
+        return f"{super().describe()}; labels: {', '.join(self.train.label_names[:10])}"
 
     def configure(self, config: ModelConfig) -> ModelConfig:
         """Return the configuration with the labels of the words."""
         return replace(config, labels=self.train.label_names, problem_type=None)
 
-    def objective(
-        self, model: TokenClassifier, tokenizer: Tokenizer, *, max_length: int
-    ) -> "TagObjective":
-        """Tokenize the sentences; long ones are learned in windows."""
-        return TagObjective(self, model, tokenizer, max_length=max_length)
-
-    def digests(self) -> dict[str, str]:
-        """Tell the sentences by what they hold."""
+    def digests(self) -> dict[str, object]:
+        """Return what identifies sentences and options."""
         return {
             "training data": rows_digest([self.train.label_names], self.train.rows()),
             "validation data": rows_digest(self.valid.rows()),
             **self.options.digests(),
         }
 
-
-class TagObjective:
-    """Cross-entropy of the words' labels; the best model has the best F1 of entities."""
-
-    metric = Metric("f1")
-    varies = False
-
-    def __init__(
-        self, lesson: TagLesson, model: TokenClassifier, tokenizer: Tokenizer, *, max_length: int
-    ) -> None:
-        self._valid = lesson.valid
-        self._smoothing = lesson.options.label_smoothing
-        self._pad_token_id = model.config.pad_token_id
-        self._scheme = LabelScheme(model.config.labels, source="the training rows")
-        self._task = TagTask(
-            model,
-            tokenizer,
-            content_of=itself,
-            scheme=self._scheme,
-            aggregation="first",
-            long_texts=LongTexts(long="window", max_length=max_length),
-        )
-        sentences = zip(
-            encoded_all(self._task.encode, lesson.train.words), lesson.train.labels, strict=True
-        )
-        self._examples = [
-            TaggedExample(
-                row.pieces,
-                places=[row.places[token] for token in row.firsts],
-                labels=[labels[owner] for owner in row.owners],
-            )
-            for row, labels in sentences
-            if row.pieces
-        ]
-        self.sizes = [example.size for example in self._examples]
-
-    def examples(self, indices: Sequence[int], *, epoch: int) -> list[TaggedExample]:
-        """Return the examples of these numbers."""
-        return [self._examples[index] for index in indices]
-
     def units(self, example: TaggedExample) -> int:
-        """Count the words that are learned."""
+        """Count the words."""
         return len(example.labels)
 
     def labelled(self, example: TaggedExample) -> int:
@@ -135,8 +97,8 @@ class TagObjective:
         )  # (B, T, L)
         rows, tokens, before = [], [], 0
         for example in examples:
-            rows += [before + window for window, _ in example.places]
-            tokens += [token for _, token in example.places]
+            rows += [before + window for window, _ in example.positions]
+            tokens += [token for _, token in example.positions]
             before += len(example.pieces)
         return logits[rows, tokens].float()
 
@@ -146,22 +108,16 @@ class TagObjective:
         return F.cross_entropy(
             outputs,
             torch.tensor(labels, device=outputs.device),
-            label_smoothing=self._smoothing,
+            label_smoothing=self.options.label_smoothing,
             reduction="sum",
         )
 
-    def soft_loss(self, student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
-        """Return the cross-entropy with the teacher's softened outputs."""
-        return soft_cross_entropy(student, teacher, temperature)
-
     def scores(self, device: torch.device) -> dict[str, float]:
         """Return precision, recall and F1 of entities, and the accuracy of words."""
-        taggings = values(
-            self._task, self._valid.words, pad_token_id=self._pad_token_id, device=device
-        )
-        names = self._scheme.labels
+        taggings = self._predictions(self._task, self.valid.words, device)
+        names = self.train.label_names
         scores = entity_scores(
-            [[names[label] for label in labels] for labels in self._valid.labels],
+            [[names[label] for label in labels] for labels in self.valid.labels],
             [[tag or OUTSIDE for tag in tagging.tags] for tagging in taggings],
         )
         return {
@@ -170,3 +126,28 @@ class TagObjective:
             "recall": scores.micro.recall,
             "accuracy": scores.accuracy,
         }
+
+    def _tokenized(
+        self, model: TokenClassifier, tokenizer: Tokenizer, max_length: int
+    ) -> list[TaggedExample]:
+        self._task = TagTask(
+            model,
+            tokenizer,
+            content_of=itself,
+            scheme=LabelScheme(self.train.label_names, source="the training rows"),
+            aggregation="first",
+            long_texts=LongTexts(long="window", max_length=max_length),
+        )
+        encoded = encoded_all(self._task.encode, self.train.words)
+        return [
+            TaggedExample(
+                row.pieces,
+                positions=[row.places[token] for token in row.firsts],
+                labels=[labels[owner] for owner in row.owners],
+            )
+            for row, labels in zip(encoded, self.train.labels, strict=True)
+            if row.pieces
+        ]
+
+    def _digested(self, rows: TaggedSentences) -> Iterable[object]:
+        return rows.rows()

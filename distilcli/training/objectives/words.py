@@ -1,4 +1,4 @@
-"""The words of a sequence of tokens, and texts read otherwise: words left out and swapped."""
+"""The words of a token sequence, and its augmentation: words dropped and swapped."""
 
 import random
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from distilcli.tokenizer.filled import is_piece
 from distilcli.tokenizer.tokenizer import Tokenizer
 
 Word = range
-"""The places of a word's tokens in a sequence."""
+"""The positions of a word's tokens in a sequence."""
 
 
 class Words:
@@ -18,27 +18,27 @@ class Words:
         special = tokenizer.special
         self._frame = frozenset({special.cls, special.sep})
         self._continued = frozenset(
-            number for number, token in tokenizer.tokens.items() if is_piece(token)
+            id_ for id_, token in tokenizer.tokens.items() if is_piece(token)
         )
 
     def of(self, input_ids: Sequence[int]) -> list[list[Word]]:
-        """Return for each text of a sequence its words, in order; the special tokens are none."""
+        """Return the words of each text of a sequence, in order, without special tokens."""
         texts: list[list[Word]] = []
-        for place, number in enumerate(input_ids):
-            if number in self._frame:
+        for position, id_ in enumerate(input_ids):
+            if id_ in self._frame:
                 texts.append([])
-            elif texts[-1] and number in self._continued:
-                texts[-1][-1] = range(texts[-1][-1].start, place + 1)
+            elif texts[-1] and id_ in self._continued:
+                texts[-1][-1] = range(texts[-1][-1].start, position + 1)
             else:
-                texts[-1].append(range(place, place + 1))
-        return texts[:-1]  # after the last [SEP] there is none
+                texts[-1].append(range(position, position + 1))
+        return texts[:-1]  # nothing follows the last [SEP]
 
 
 def augmented(piece: Piece, words: Words, draw: random.Random, *, rate: float) -> Piece:
-    """Return a sequence with words left out and swapped.
+    """Return a sequence with words dropped and swapped.
 
-    Each word is left out with probability `rate`; of a text at least one remains. Then, from left
-    to right, each word that remains changes places with its neighbour with the same probability.
+    Each word is dropped with probability `rate`, though one of each text remains. Then, from left
+    to right, each remaining word is swapped with the next one with the same probability.
     """
     kept: list[int] = [0]
     last = 0
@@ -46,16 +46,16 @@ def augmented(piece: Piece, words: Words, draw: random.Random, *, rate: float) -
         remaining = [word for word in text if draw.random() >= rate]
         if text and not remaining:
             remaining = [draw.choice(text)]
-        place = 0
-        while place < len(remaining) - 1:
+        index = 0
+        while index < len(remaining) - 1:
             if draw.random() < rate:
-                remaining[place : place + 2] = remaining[place : place + 2][::-1]
-                place += 1  # a word moves once
-            place += 1
+                remaining[index : index + 2] = remaining[index : index + 2][::-1]
+                index += 1  # a word moves once
+            index += 1
         last += 1 + sum(map(len, text))
         kept += [token for word in remaining for token in word] + [last]
     types = piece.token_type_ids
     return Piece(
-        [piece.input_ids[place] for place in kept],
-        None if types is None else [types[place] for place in kept],
+        [piece.input_ids[index] for index in kept],
+        None if types is None else [types[index] for index in kept],
     )

@@ -1,4 +1,4 @@
-"""The card of a trained model: a README.md that the Hugging Face hub and a person both read."""
+"""The card of a trained model: a README.md for the Hugging Face hub and for people."""
 
 import math
 import re
@@ -9,8 +9,10 @@ from pathlib import PurePosixPath, PureWindowsPath
 
 from huggingface_hub import EvalResult, ModelCardData
 
+from distilcli.model.hardware import Machine
 from distilcli.scores.precision_recall import PrecisionRecall
-from distilcli.training.environment import Environment
+from distilcli.tasks.spec import TASKS
+from distilcli.wording import count
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>|#~])")
 _WIDTH = 88
@@ -19,7 +21,7 @@ _VALIDATION = "validation rows"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DataRecord:
-    """Rows of a run: the files that they came from, how many, and how many of each label."""
+    """Rows of a run: their files, how many there are, and how many have each label."""
 
     files: Sequence[str]
     rows: int
@@ -28,14 +30,13 @@ class DataRecord:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunRecord:
-    """All that the card of a finished run says.
+    """What the card of a finished run says.
 
-    `name` is what the model is called, `task` that of `distil finetune`, `base_model` what it
-    started from, `base_model_id` the id of that on the hub, or its built-in name (None: it has
-    neither).
-    `command` is the command line, a word an item. `metrics` are those of the best model, which was
-    there at `best_step`, on the validation rows; `label_figures` are the same label by label,
-    where labels are what is learned.
+    `name` is the model's, `base_model` what it was trained from, and `base_model_id` its id on
+    the hub or its built-in name, None if it has neither. `command` are the words of the command
+    line. `metrics` are those of the best model, saved at `best_step`, on the validation rows;
+    `label_scores` are the same for each label. `seconds` is the duration of the run, `date` the
+    day of its end in UTC.
     """
 
     name: str
@@ -53,54 +54,15 @@ class RunRecord:
     epochs: int
     best_step: int
     metrics: Mapping[str, float]
-    label_figures: Mapping[str, PrecisionRecall] = field(default_factory=dict)
-    environment: Environment
+    label_scores: Mapping[str, PrecisionRecall] = field(default_factory=dict)
+    machine: Machine
+    precision: str
+    date: str
+    seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class _Use:
-    """What a task is called on the hub and in words, and how its model is used."""
-
-    pipeline_tag: str
-    purpose: str
-    command: str
-    python: str
-
-
-_CLASSIFY = "distil classify reviews.csv --model"
-_USES = {
-    "classify": _Use("text-classification", "gives a text one label", _CLASSIFY, "Classifier"),
-    "multilabel": _Use(
-        "text-classification", "gives a text any number of labels", _CLASSIFY, "Classifier"
-    ),
-    "regress": _Use("text-classification", "gives a text a number", _CLASSIFY, "Classifier"),
-    "tag": _Use(
-        "token-classification", "finds entities in a text", "distil tag news.csv --model", "Tagger"
-    ),
-    "qa": _Use(
-        "question-answering",
-        "finds the answer to a question in a text",
-        "distil qa questions.csv --model",
-        "Answerer",
-    ),
-    "mlm": _Use(
-        "fill-mask", "fills gaps in a text", "distil fill sentences.csv --model", "MaskFiller"
-    ),
-    "embed": _Use(
-        "feature-extraction",
-        "turns a text into a vector",
-        "distil embed texts.csv -o vectors.npy --model",
-        "Embedder",
-    ),
-    "choose": _Use(
-        "multiple-choice",
-        "chooses between options",
-        "distil choose questions.csv --model",
-        "Chooser",
-    ),
-}
 _FAMILIES = {"distilbert": "DistilBERT", "bert": "BERT"}
-# What the hub calls a metric, where that is not our name for it.
+# The hub's names of metrics, if they are not ours.
 _HUB_METRICS = {
     "macro_f1": "f1",
     "micro_f1": "f1",
@@ -114,35 +76,35 @@ _HUB_METRICS = {
 def model_card(record: RunRecord) -> str:
     """Return the text of the card: YAML for the hub, Markdown for a person.
 
-    The YAML is as https://huggingface.co/docs/hub/model-cards describes it.
-    Of absolute paths it keeps the last name, so that it says nothing of the machine. What is not
-    known (the language, the license) is left out; its author can add it.
+    The YAML follows https://huggingface.co/docs/hub/model-cards. Absolute paths are cut to the
+    last name, so that the card reveals nothing about the machine. What is unknown (language,
+    license) is for the author to add.
     """
     parts = [
         f"---\n{_front_matter(record)}\n---",
         f"# {_plain(_file_name(record.name))}",
         _introduction(record),
         _use(record),
-        "## Figures",
-        _figures(record),
+        "## Evaluation",
+        _evaluation(record),
         "## Data",
         _data(record),
         *(["## Labels", _labels(record)] if record.train.labels else []),
-        "## How it was made",
-        _command(record.command),
-        _environment(record.environment),
+        "## Training",
+        *([_command(record.command)] if record.command else []),
+        _environment(record),
     ]
     return "\n\n".join(parts) + "\n"
 
 
 def _front_matter(record: RunRecord) -> str:
-    use = _USES[record.task]
+    spec = TASKS[record.task]
     name = _file_name(record.name)
     validated_on = ", ".join(_names(record.valid)) or _VALIDATION
     results = [
         EvalResult(
-            task_type=use.pipeline_tag,
-            dataset_type=_VALIDATION,  # an id on the hub would stand here; files have none
+            task_type=spec.pipeline_tag,
+            dataset_type=_VALIDATION,  # an id on the hub, which files do not have
             dataset_name=validated_on,
             metric_type=_HUB_METRICS.get(metric, metric),
             metric_name=metric_words(metric),
@@ -154,7 +116,7 @@ def _front_matter(record: RunRecord) -> str:
     return ModelCardData(
         base_model=record.base_model_id,
         library_name="transformers",
-        pipeline_tag=use.pipeline_tag,
+        pipeline_tag=spec.pipeline_tag,
         tags=[record.model_type, "distil", record.task],
         model_name=name,
         eval_results=results or None,
@@ -162,62 +124,62 @@ def _front_matter(record: RunRecord) -> str:
 
 
 def _introduction(record: RunRecord) -> str:
-    use = _USES[record.task]
-    taught = f", taught by {_plain(_without_folder(record.teacher))}" if record.teacher else ""
+    teacher = record.teacher and f" and distilled from {_plain(_without_folder(record.teacher))}"
     return (
-        f"A {_FAMILIES[record.model_type]} that {use.purpose}: {record.parameters:,} parameters, "
-        f"texts of up to {record.max_length:,} tokens. It started from "
-        f"{_plain(_without_folder(record.base_model))}{taught}."
+        f"A {_FAMILIES[record.model_type]} model that {TASKS[record.task].purpose}. It has "
+        f"{record.parameters:,} parameters, reads up to {record.max_length:,} tokens, and was "
+        f"fine-tuned from {_plain(_without_folder(record.base_model))}{teacher or ''}."
     )
 
 
 def _use(record: RunRecord) -> str:
-    use = _USES[record.task]
+    spec = TASKS[record.task]
+    predictor = spec.predictor.rpartition(":")[2]
     return (
-        f"```sh\n{use.command} DIR\n```\n\n"
-        f"or, in Python, `distilcli.{use.python}(DIR)`, where `DIR` is this folder; "
-        "`transformers` loads it too."
+        f"```sh\ndistil {spec.example} --model DIR\n```\n\n"
+        f"or, in Python, `distilcli.{predictor}(DIR)`, where `DIR` is this folder. "
+        "`transformers` can load it too."
     )
 
 
-def _figures(record: RunRecord) -> str:
-    stood = (
-        f"Measured on the {record.valid.rows:,} validation rows. The best model is kept: that of "
-        f"step {record.best_step:,}, of {record.steps:,} in {_counted(record.epochs, 'epoch')}. "
-        "The same rows chose it, so its figures are a little optimistic."
+def _evaluation(record: RunRecord) -> str:
+    text = (
+        f"Measured on the {count(record.valid.rows, 'validation row')}. This is the best "
+        f"checkpoint, from step {record.best_step:,} of {record.steps:,} "
+        f"({count(record.epochs, 'epoch')}). It was selected on the same rows, so the scores are "
+        "slightly optimistic."
     )
     rows = [(metric_words(name), _number(value)) for name, value in record.metrics.items()]
-    return f"{stood}\n\n{_table(('metric', 'value'), rows)}"
+    return f"{text}\n\n{_table(('metric', 'value'), rows)}"
 
 
 def _data(record: RunRecord) -> str:
     parts = (("training", record.train), ("validation", record.valid))
     rows = [(what, ", ".join(map(_plain, _names(data))), f"{data.rows:,}") for what, data in parts]
-    return _table(("rows for", "files", "rows"), rows)
+    return _table(("split", "files", "rows"), rows)
 
 
 def _labels(record: RunRecord) -> str:
     rows = []
-    for label, count in record.train.labels.items():
-        counts = (f"{count:,}", f"{record.valid.labels.get(label, 0):,}")
-        found = record.label_figures.get(label)
-        figures = (found.precision, found.recall, found.f1) if found else ()
-        rows.append((_plain(label), *counts, *map(_number, figures)))
+    for label, rows_with_it in record.train.labels.items():
+        counts = (f"{rows_with_it:,}", f"{record.valid.labels.get(label, 0):,}")
+        found = record.label_scores.get(label)
+        scores = (found.precision, found.recall, found.f1) if found else ()
+        rows.append((_plain(label), *counts, *map(_number, scores)))
     head = ("label", "training rows", "validation rows")
-    return _table((*head, "precision", "recall", "F1") if record.label_figures else head, rows)
+    return _table((*head, "precision", "recall", "F1") if record.label_scores else head, rows)
 
 
-def _environment(environment: Environment) -> str:
+def _environment(record: RunRecord) -> str:
+    machine = record.machine
+    versions = f"distil {machine.distil}, torch {machine.torch}, Python {machine.python}"
     rows = [
-        ("date", environment.date),
-        ("duration", _duration(environment.seconds)),
-        ("processor", f"{_plain(environment.cpu)}, {_counted(environment.cores, 'core')}"),
-        ("device", _plain(environment.device)),
-        ("precision", environment.precision),
-        (
-            "versions",
-            f"distil {environment.distil}, torch {environment.torch}, Python {environment.python}",
-        ),
+        ("date", record.date),
+        ("duration", _duration(record.seconds)),
+        ("processor", f"{_plain(machine.cpu)}, {count(machine.cores, 'core')}"),
+        ("device", _plain(machine.device)),
+        ("precision", record.precision),
+        ("versions", versions),
     ]
     return _table(("", ""), rows)
 
@@ -227,7 +189,7 @@ def _command(command: Sequence[str]) -> str:
 
 
 def _lines(command: Sequence[str]) -> Iterator[str]:
-    """Yield the words of a command in lines that are not too long, an option with its value."""
+    """Yield the words of a command in short lines, options together with their values."""
     line = ""
     for word in command:
         quoted = shlex.quote(_without_folder(word))
@@ -240,14 +202,14 @@ def _lines(command: Sequence[str]) -> Iterator[str]:
 
 
 def _without_folder(word: str) -> str:
-    """Cut an absolute path, or that of `--option=PATH`, to its last name."""
+    """Cut an absolute path, or that of `-option=PATH`, to its last name."""
     option, equals, value = word.partition("=") if word.startswith("-") else ("", "", word)
     is_absolute = PurePosixPath(value).is_absolute() or PureWindowsPath(value).is_absolute()
     return option + equals + (_file_name(value) if is_absolute else value)
 
 
 def _file_name(path: str) -> str:
-    return PureWindowsPath(path).name or path  # which takes both kinds of slashes
+    return PureWindowsPath(path).name or path  # knows both kinds of slashes
 
 
 def _names(data: DataRecord) -> list[str]:
@@ -255,28 +217,24 @@ def _names(data: DataRecord) -> list[str]:
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a table of cells that are Markdown already."""
+    """Return a Markdown table; cells are Markdown."""
     padded = [[*row, *[""] * (len(head) - len(row))] for row in rows]
     lines = [head, ["---"] * len(head), *padded]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _plain(text: str) -> str:
-    """Return a text in Markdown that shows it as it is, in one line."""
+    """Escape a text so that Markdown shows it unchanged, in one line."""
     return _MARKUP.sub(r"\\\1", " ".join(text.split())) or " "
 
 
 def metric_words(metric: str) -> str:
-    """Return the name of a metric as a person writes it: `macro_f1` is macro-F1."""
+    """Return the name of a metric as people write it: `macro_f1` is macro-F1."""
     return metric.replace("_f1", "-F1").replace("f1", "F1").replace("_", " ")
 
 
 def _number(value: float) -> str:
     return f"{value:.4f}"
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 
 def _duration(seconds: float) -> str:

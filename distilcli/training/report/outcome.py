@@ -1,32 +1,34 @@
-"""What a finished run leaves for people: its card, and pictures of how it went."""
+"""What a finished run leaves for people: its card, and a picture of how it went."""
 
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from distilcli.checkpoint.folder import ModelFiles
 from distilcli.evaluation.results.classify import ClassifyResults
+from distilcli.model.hardware import read_machine
 from distilcli.predictors.classifier import Classifier
 from distilcli.scores.calibration import reliability
 from distilcli.tasks.settings import LongTexts
-from distilcli.training.datasets.classify import Examples
-from distilcli.training.environment import Environment
-from distilcli.training.history import scores_of
-from distilcli.training.lesson_rows import NAMES, rows_of
-from distilcli.training.objectives.base import Lesson
+from distilcli.training.objectives import AnyObjective
+from distilcli.training.objectives.classify import ClassifyObjective
 from distilcli.training.report.model_card import DataRecord, RunRecord, model_card
 from distilcli.training.report.plots import RunPicture, plot_run
+from distilcli.training.run_files import scores_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunFacts:
-    """What is known of a run beside its lesson.
+    """What the card says of a run beside its objective and its summary.
 
-    `base_model` and `teacher` are names, `base_model_id` is what `public_id` tells; `files` are
-    those with the rows to learn from, and those with the rows to validate on.
+    `base_model_id` is what `public_id` returns; `files` are those of the training rows, and those
+    of the validation rows.
     """
 
     folder: Path
@@ -41,44 +43,42 @@ class RunFacts:
 
 
 def public_id(files: ModelFiles) -> str | None:
-    """Return what others know a model by, its id on the hub or a built-in name, None for neither.
-
-    A model in a folder that the user named is known here alone.
-    """
+    """Return the id on the hub or the built-in name of a model; None for one in a local folder."""
     named = Path(os.path.expanduser(files.name))  # noqa: PTH111 - as it was located
     if named.resolve() == files.folder.resolve():
         return None
     return files.name.partition("@")[0]
 
 
-def measure_best(lesson: Lesson, facts: RunFacts, *, device: str) -> ClassifyResults | None:
-    """Let the best model label the rows to validate on; None where that is not its task."""
-    if lesson.task != "classify":
+def measure_best(
+    objective: AnyObjective, facts: RunFacts, *, device: str
+) -> ClassifyResults | None:
+    """Let the best model label the validation rows; None for tasks other than classify."""
+    if not isinstance(objective, ClassifyObjective):
         return None
-    rows: Examples[int] = lesson.valid
+    rows = objective.valid
     classifier = Classifier(
         str(facts.folder), device=device, long_texts=LongTexts(max_length=facts.max_length)
     )
     texts = rows.texts if rows.pairs is None else list(zip(rows.texts, rows.pairs, strict=True))
-    expected = [rows.label_names[label] for label in rows.labels]
-    return ClassifyResults.of(rows.label_names, expected, classifier(texts))
+    gold = [rows.label_names[label] for label in rows.labels]
+    return ClassifyResults.of(rows.label_names, gold, classifier(texts))
 
 
 def card_of(
-    lesson: Lesson,
+    objective: AnyObjective,
     facts: RunFacts,
     summary: Mapping[str, Any],
     best: ClassifyResults | None,
-    environment: Environment,
+    *,
+    seconds: float,
 ) -> str:
-    """Write the card of a finished run."""
-    figures = {}
-    if best is not None:
-        figures = dict(zip(best.labels, best.scores().labels, strict=True))
+    """Write the card of a run that took `seconds`."""
+    scores = {} if best is None else dict(zip(best.labels, best.scores().labels, strict=True))
     return model_card(
         RunRecord(
             name=facts.folder.resolve().name,
-            task=lesson.task,
+            task=objective.task,
             base_model=facts.base_model,
             base_model_id=facts.base_model_id,
             teacher=facts.teacher,
@@ -86,22 +86,25 @@ def card_of(
             parameters=facts.parameters,
             max_length=facts.max_length,
             command=facts.command,
-            train=_data(lesson.train, NAMES[0], facts.files[0]),
-            valid=_data(lesson.valid, NAMES[1], facts.files[1]),
+            train=_data(objective, objective.train, facts.files[0]),
+            valid=_data(objective, objective.valid, facts.files[1]),
             steps=summary["steps"],
             epochs=summary["epochs"],
             best_step=summary["best"]["step"],
             metrics=scores_of(summary["best"]),
-            label_figures=figures,
-            environment=environment,
+            label_scores=scores,
+            machine=read_machine(torch.device(summary["device"])),
+            precision=summary["precision"],
+            date=datetime.now(timezone.utc).date().isoformat(),
+            seconds=seconds,
         )
     )
 
 
 def draw(
-    path: str, facts: RunFacts, history: Sequence[Mapping[str, Any]], best: ClassifyResults | None
+    path: str, facts: RunFacts, history: Sequence[Mapping[str, float]], best: ClassifyResults | None
 ) -> None:
-    """Draw loss and scores over steps, and of labels who was taken for whom, and how surely."""
+    """Draw loss and scores over steps and, for classify, confusion and reliability."""
     picture = RunPicture(title=facts.folder.resolve().name, history=history)
     if best is not None and best.confidences is not None:
         picture = replace(
@@ -113,7 +116,7 @@ def draw(
     plot_run(picture, path)
 
 
-def _data(part: Any, name: str, files: Sequence[str]) -> DataRecord:
-    rows = rows_of(part, name)
-    counts = Counter(label for labels in rows.labels or () for label in labels)
-    return DataRecord(files=files, rows=len(rows.texts), labels=dict(counts.most_common()))
+def _data(objective: AnyObjective, rows: Any, files: Sequence[str]) -> DataRecord:
+    checked = objective.checked(rows, "")
+    counts = Counter(label for labels in checked.labels or () for label in labels)
+    return DataRecord(files=files, rows=len(checked.texts), labels=dict(counts.most_common()))

@@ -1,6 +1,6 @@
-"""The panels of a run's picture: each a function that draws into matplotlib's axes.
+"""The panels of a run's picture: functions that draw into matplotlib's axes.
 
-Colours are Okabe and Ito's, which the colour-blind tell apart; lines are named at their ends.
+Colours are Okabe and Ito's, safe for colour blindness; lines are labelled at their ends.
 """
 
 import math
@@ -13,7 +13,8 @@ import numpy as np
 from distilcli.scores.calibration import Bin, expected_calibration_error
 from distilcli.training.report.model_card import metric_words
 
-LABELS_WITH_COUNTS = 15  # in a confusion of more, the numbers would not fit their cells
+Axes = Any  # matplotlib's, an extra
+LABELS_WITH_COUNTS = 15  # with more, counts would not fit into the cells
 GREY = "#6E6E6E"
 _BLUE, _ORANGE = "#0072B2", "#D55E00"
 _COLOURS = (_BLUE, _ORANGE, "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
@@ -29,12 +30,12 @@ class Curves(NamedTuple):
     """Lines for one panel: (step, value) of each name."""
 
     title: str
-    series: Mapping[str, Sequence[tuple[int, float]]]
-    best_step: int | None
+    series: Mapping[str, Sequence[tuple[float, float]]]
+    best_step: float | None
 
 
-def sort_curves(history: Sequence[Mapping[str, Any]]) -> list[Curves]:
-    """Sort the numbers of a history into panels: losses, shares of 1, and all else."""
+def sort_curves(history: Sequence[Mapping[str, float]]) -> list[Curves]:
+    """Sort the numbers of a history into panels: losses, values from -1 to 1, and the rest."""
     names = list(dict.fromkeys(name for entry in history for name in entry))
     series = {
         name: [(entry["step"], entry[name]) for entry in history if _is_number(entry.get(name))]
@@ -57,8 +58,8 @@ def sort_curves(history: Sequence[Mapping[str, Any]]) -> list[Curves]:
     return [Curves(title, found, best) for found, title in kinds if found]
 
 
-def draw_curves(axes: Any, *, curves: Curves) -> None:
-    """Draw lines over the steps, named at their ends, the best step marked."""
+def draw_curves(axes: Axes, *, curves: Curves) -> None:
+    """Draw lines over the steps, labelled at their ends, with the best step marked."""
     from matplotlib.ticker import MaxNLocator
 
     axes.set_title(curves.title)
@@ -92,8 +93,8 @@ def draw_curves(axes: Any, *, curves: Curves) -> None:
     _label_ends(axes, ends)
 
 
-def _label_ends(axes: Any, ends: list[tuple[float, str, str]]) -> None:
-    """Write the name of each line at its end, kept apart from those below."""
+def _label_ends(axes: Axes, ends: list[tuple[float, str, str]]) -> None:
+    """Label each line at its end, without overlaps."""
     low, high = axes.get_ylim()
     gap, last = 0.07 * (high - low), -math.inf
     for value, words, colour in sorted(ends):
@@ -110,8 +111,8 @@ def _label_ends(axes: Any, ends: list[tuple[float, str, str]]) -> None:
         )
 
 
-def draw_reliability(axes: Any, *, bins: Sequence[Bin]) -> None:
-    """Draw how often predictions are right against their score, and how far that is from equal."""
+def draw_reliability(axes: Axes, *, bins: Sequence[Bin]) -> None:
+    """Draw accuracy against score, and the distance of both."""
     filled = [found for found in bins if found.count]
     total = sum(found.count for found in filled)
     error = expected_calibration_error(filled)
@@ -139,22 +140,22 @@ def draw_reliability(axes: Any, *, bins: Sequence[Bin]) -> None:
     axes.text(0.97, 0.03, f"calibration error {error:.3f}", ha="right", transform=axes.transAxes)
     axes.set(xlim=(0, 1.02), ylim=(0, 1.02), aspect="equal", anchor="W")
     axes.set_xlabel("score (area: number of rows)")
-    axes.set_ylabel("share that is right")
+    axes.set_ylabel("accuracy")
 
 
 def draw_confusion(
-    axes: Any, *, counts: np.ndarray, totals: np.ndarray, labels: Sequence[str], of: int
+    axes: Axes, *, counts: np.ndarray, totals: np.ndarray, labels: Sequence[str], of: int
 ) -> None:
-    """Draw a square for each pair of labels, as dark as its share of the rows of the first.
+    """Draw a square for each pair of labels, as dark as its share of the first label's rows.
 
-    `totals` (N) are all rows of each label, more than the sum of its `counts` (N, N) where the
-    labels shown are some `of` more.
+    `totals` (N) are all rows of each label, more than the sum of its `counts` (N, N) if only N
+    `of` more labels are shown.
     """
     from matplotlib.colors import PowerNorm
 
     shares = counts / np.maximum(totals, 1)[:, None]
     n_labels = len(labels)
-    # The root of the share: the few errors are what is looked for.
+    # The root of the share shows rare errors.
     image = axes.imshow(shares, cmap="Blues", norm=PowerNorm(0.5, vmin=0, vmax=1))
     title = "Confusion between labels"
     axes.set_title(title if n_labels == of else f"{title}: the {n_labels} most confused of {of}")
@@ -191,6 +192,6 @@ def _is_number(value: object) -> bool:
 
 
 def _shortened(label: str) -> str:
-    """Leave out the middle of a long label: what tells it from its neighbours is often the end."""
+    """Cut the middle out of a long label: labels often differ at the end."""
     half = _LONGEST_LABEL // 2
     return label if len(label) <= _LONGEST_LABEL else f"{label[:half]}…{label[1 - half :]}"

@@ -1,7 +1,6 @@
 """A run as a picture, drawn by matplotlib: curves, confusion between labels, reliability.
 
-Which panels there are depends on what is known of the run: a run that answers questions has
-curves alone. The same run gives the same bytes.
+Tasks other than classify only have curves. The same run gives the same bytes.
 """
 
 import warnings
@@ -18,6 +17,7 @@ from distilcli.scores.calibration import Bin
 from distilcli.training.report.panels import (
     GREY,
     LABELS_WITH_COUNTS,
+    Axes,
     draw_confusion,
     draw_curves,
     draw_reliability,
@@ -27,7 +27,7 @@ from distilcli.training.report.panels import (
 MOST_LABELS = 30
 _LABELS_BESIDE = 5  # of a confusion that fits beside another panel
 _STYLE: dict[Any, Any] = {
-    "font.family": "DejaVu Sans",  # it comes with matplotlib: the same everywhere
+    "font.family": "DejaVu Sans",  # comes with matplotlib: the same everywhere
     "font.size": 10,
     "axes.titlesize": 12,
     "axes.titleweight": "bold",
@@ -46,29 +46,29 @@ _STYLE: dict[Any, Any] = {
 }
 
 
-Panel = Callable[[Any], None]
-"""What draws into the axes that it is given."""
+Panel = Callable[[Axes], None]
+"""A function that draws into axes."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunPicture:
-    """What is drawn of a run; a panel whose data is None is left out.
+    """What is drawn of a run; panels without data are omitted.
 
-    `history` are the lines of metrics.jsonl. `confusion` counts rows by the place of their label
-    (first) and of the predicted one in `labels`; `reliability` bins them by the best probability.
+    `history` are the lines of metrics.jsonl. `confusion` counts rows by the indices of their gold
+    label (first) and of the predicted one; `reliability` bins them by the best probability.
     """
 
     title: str
-    history: Sequence[Mapping[str, Any]]
+    history: Sequence[Mapping[str, float]]
     labels: Sequence[str] = ()
     confusion: Sequence[Sequence[int]] | None = None
     reliability: Sequence[Bin] | None = None
 
 
 def plot_run(picture: RunPicture, path: str) -> None:
-    """Draw the picture to `path`, whose suffix says how (see `tokenizer.plot.check_plot`).
+    """Draw the picture to `path`, in the format of its suffix (see `tokenizer.plot.check_plot`).
 
-    Raises `ResourceError` if it cannot be written; what was there before stays then.
+    Raises `ResourceError` if it cannot be written; an older file then stays.
     """
     from matplotlib import rc_context
     from matplotlib.figure import Figure
@@ -80,7 +80,7 @@ def plot_run(picture: RunPicture, path: str) -> None:
         figure = Figure(layout="constrained")
         _draw(figure, picture)
         try:
-            # An SVG would carry the time of its making.
+            # An SVG would otherwise hold its date.
             figure.savefig(temporary, dpi=150, metadata={"Date": None} if _is_svg(target) else None)
             temporary.replace(target)
         except OSError as error:
@@ -89,9 +89,9 @@ def plot_run(picture: RunPicture, path: str) -> None:
 
 
 def most_confused(confusion: np.ndarray, most: int = MOST_LABELS) -> list[int]:
-    """Return the places of the `most` labels with most errors, in the order of the labels.
+    """Return the indices of the `most` labels with most errors, in the order of the labels.
 
-    An error counts for the label of the row and for the predicted one.
+    An error counts for the gold label and for the predicted one.
     """
     errors = confusion.sum(axis=0) + confusion.sum(axis=1) - 2 * confusion.diagonal()
     return sorted(np.argsort(-errors, kind="stable")[:most].tolist())
@@ -110,7 +110,7 @@ def _draw(figure: Any, picture: RunPicture) -> None:
             draw_confusion,
             counts=counts[np.ix_(shown, shown)],
             totals=counts.sum(axis=1)[shown],
-            labels=[picture.labels[place] for place in shown],
+            labels=[picture.labels[index] for index in shown],
             of=len(picture.labels),
         )
         if len(shown) <= _LABELS_BESIDE:
@@ -118,16 +118,16 @@ def _draw(figure: Any, picture: RunPicture) -> None:
         else:
             cell = 0.5 if len(shown) <= LABELS_WITH_COUNTS else 0.24
             wide.append((2.8 + cell * len(shown), 1, [panel]))
-    # Of each row its height in inches, its columns, and what is in them.
-    rows = [(4.0, 2, panels[place : place + 2]) for place in range(0, len(panels), 2)] + wide
+    # Each row: height in inches, number of columns, panels.
+    rows = [(4.0, 2, panels[start : start + 2]) for start in range(0, len(panels), 2)] + wide
     heights = [height for height, _, _ in rows]
     figure.set_size_inches(11.5, sum(heights) + 0.5)
     figure.suptitle(picture.title, x=0.015, ha="left", fontsize=15, fontweight="bold")
-    # Each row is a figure of its own, so that long labels in one do not narrow the others.
+    # Each row is a subfigure: long labels in one do not narrow the others.
     parts = figure.subfigures(len(rows), 1, height_ratios=heights, squeeze=False)[:, 0]
     for part, (_, columns, row) in zip(parts, rows, strict=True):
-        for place, draw in enumerate(row, start=1):
-            draw(part.add_subplot(1, columns, place))
+        for column, draw in enumerate(row, start=1):
+            draw(part.add_subplot(1, columns, column))
     figure.get_layout_engine().set(w_pad=0.15, h_pad=0.15)
 
 

@@ -1,4 +1,4 @@
-"""Where rows to learn from stand: every reader keeps file and line."""
+"""Places of training rows: every reader keeps file and line."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,11 +6,10 @@ from typing import Any
 
 import pytest
 
-from distilcli.gold.columns import Columns
 from distilcli.rows.reader import open_rows
-from distilcli.training.lesson_rows import rows_of
-from distilcli.training.objectives import read_lesson
-from distilcli.training.settings import LessonOptions
+from distilcli.training.datasets.base import DatasetOptions
+from distilcli.training.objectives import read_objective
+from distilcli.training.options import ObjectiveOptions
 
 # A blank line and a cell of two lines: rows are not lines.
 CSV = {
@@ -26,47 +25,45 @@ CSV = {
 
 
 @pytest.fixture
-def lesson(tmp_path: Path, make_model: Callable[..., Path]) -> Callable[..., Any]:
-    """Read a lesson from a file."""
-    from distilcli.checkpoint.folder import describe_folder
+def objective(tmp_path: Path, make_model: Callable[..., Path]) -> Callable[..., Any]:
+    """Read the rows of a task from a file."""
+    folder = make_model(head="BaseModel")
 
-    files = describe_folder("m", make_model(head="BaseModel"))
-
-    def lesson(task: str, path: Path) -> Any:
-        return read_lesson(
-            task, open_rows([str(path)]), None, columns=Columns(), options=LessonOptions(),
-            share=0.4, files=files, known=(),
+    def objective(task: str, path: Path) -> Any:
+        return read_objective(
+            task, open_rows([str(path)]), None, dataset=DatasetOptions(share=0.4),
+            options=ObjectiveOptions(), start=folder,
         )  # fmt: skip
 
-    return lesson
+    return objective
 
 
 @pytest.mark.parametrize("task", CSV)
-def test_rows_know_their_lines(lesson: Callable[..., Any], tmp_path: Path, task: str) -> None:
+def test_rows_know_their_lines(objective: Callable[..., Any], tmp_path: Path, task: str) -> None:
     path = tmp_path / "t.csv"
     path.write_text(CSV[task])
-    found = lesson(task, path)
-    parts = [rows_of(part, "rows") for part in (found.train, found.valid)]
+    found = objective(task, path)
+    parts = [found.checked(part, "rows") for part in (found.train, found.valid)]
     lines = {text: rows.place(number) for rows in parts for number, text in enumerate(rows.texts)}
     first, *rest = (f"{path}: line {line}" for line in (2, 5, 6, 7))
     assert lines.pop("a\nb") == first
     assert list(dict(sorted(lines.items())).values()) == rest
 
 
-def test_sentences_know_their_lines(lesson: Callable[..., Any], tmp_path: Path) -> None:
+def test_sentences_know_their_lines(objective: Callable[..., Any], tmp_path: Path) -> None:
     path = tmp_path / "t.conll"
     path.write_text("-DOCSTART- O\n\na B-X\nb O\n\nc O\n\nd O\n\ne O\n")
-    found = lesson("tag", path)
-    parts = [rows_of(part, "rows") for part in (found.train, found.valid)]
+    found = objective("tag", path)
+    parts = [found.checked(part, "rows") for part in (found.train, found.valid)]
     lines = {text: rows.place(number) for rows in parts for number, text in enumerate(rows.texts)}
     assert {text: place.rpartition(" ")[2] for text, place in lines.items()}["c"] == "6"
     assert len(set(lines.values())) == 4
 
 
-def test_rows_are_the_same_in_another_file(lesson: Callable[..., Any], tmp_path: Path) -> None:
+def test_rows_are_the_same_in_another_file(objective: Callable[..., Any], tmp_path: Path) -> None:
     for task, text in CSV.items():
         digests = []
         for name, before in (("t.csv", ""), ("u.csv", "\n\n")):
             (tmp_path / name).write_text(text.replace("\n\n", f"\n{before}\n"))
-            digests.append(lesson(task, tmp_path / name).digests())
+            digests.append(objective(task, tmp_path / name).digests())
         assert digests[0] == digests[1]

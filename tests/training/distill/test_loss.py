@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from distilcli.errors import UsageError
+from distilcli.model.capture import forward_all
 from distilcli.model.surgery import prune_heads
 from distilcli.training.datasets.classify import UNLABELLED
-from distilcli.training.distill.loss import Distillation, DistillationOptions, map_layers
+from distilcli.training.distill.loss import Distillation, map_layers
 from distilcli.training.distill.teacher import Teacher
 from distilcli.training.loop import Trainer
 from distilcli.training.objectives.classify import LabelledExample
-from distilcli.training.options import TrainingOptions
+from distilcli.training.options import DistillationOptions, TrainingOptions
 from distilcli.training.run_folder import RunFolder
 from tests.training._runs import Rows
 from tests.training._teaching import ROWS, STUDENT, TEACHER, Pair, TeachableToy
@@ -35,8 +36,8 @@ EQUAL = Rows(
 def states(pair: Pair, indices: list[int]) -> tuple[Any, Any, Tensor]:
     """What student and teacher compute of rows of equal lengths."""
     ids = torch.tensor([EQUAL.pieces[index].input_ids for index in indices])
-    ours = pair.student.eval().distilbert.forward_all(ids, attentions=True)
-    theirs = pair.teacher_model.distilbert.forward_all(ids, attentions=True)
+    ours = forward_all(pair.student.eval().distilbert, ids, attentions=True)
+    theirs = forward_all(pair.teacher_model.distilbert, ids, attentions=True)
     return ours, theirs, ids
 
 
@@ -301,11 +302,14 @@ def test_the_defaults_are_those_of_the_paper() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"temperature": 0.0}, "--temperature is 0"),
-        ({"temperature": math.inf}, "--temperature is inf; it must be finite"),
-        ({"alpha_ce": -1.0}, "--alpha-ce is -1.0; it must be finite, 0 or more"),
-        ({"alpha_hidden": math.nan}, "--alpha-hidden is nan"),
-        ({"alpha_ce": 0.0, "alpha_task": 0.0, "alpha_cos": 0.0}, "every --alpha is 0"),
+        ({"temperature": 0.0}, "`temperature` is 0"),
+        ({"temperature": math.inf}, "`temperature` is inf; it must be finite"),
+        ({"alpha_ce": -1.0}, "`alpha_ce` is -1.0; it must be finite, 0 or more"),
+        ({"alpha_hidden": math.nan}, "`alpha_hidden` is nan"),
+        (
+            {"alpha_ce": 0.0, "alpha_task": 0.0, "alpha_cos": 0.0},
+            "`alpha_ce` and all other weights are 0",
+        ),
     ],
 )
 def test_weights_that_cannot_be_are_refused(settings: dict[str, float], message: str) -> None:

@@ -14,13 +14,12 @@ from distilcli.checkpoint.sentence_transformers import SentenceRecipe
 from distilcli.errors import ModelError, UsageError
 from distilcli.training.datasets.classify import UNLABELLED, Examples
 from distilcli.training.datasets.embed import TextPair
-from distilcli.training.distill.loss import DistillationOptions
-from distilcli.training.distill.setup import TeachingPlan
+from distilcli.training.distill.setup import DistillationPlan
 from distilcli.training.distill.teacher import Teacher
 from distilcli.training.init_model import StartingPoint
-from distilcli.training.objectives.classify import ClassifyLesson
-from distilcli.training.objectives.embed import EmbedLesson
-from distilcli.training.settings import LessonOptions
+from distilcli.training.objectives.classify import ClassifyObjective
+from distilcli.training.objectives.embed import EmbedObjective
+from distilcli.training.options import DistillationOptions, ObjectiveOptions
 from tests.conftest import make_tiny
 from tests.training._finetune import finetune
 from tests.training.test_run import LABELS, LEARN, OPTIONS, accuracy, at_step, examples, tune
@@ -57,9 +56,9 @@ def learn(
     """Train a student of a teacher."""
     return finetune(
         StartingPoint(files=describe_folder(str(model), model), **(start or {})),
-        ClassifyLesson(train, valid),
+        ClassifyObjective(train, valid),
         folder=folder,
-        teaching=TeachingPlan(
+        teacher=DistillationPlan(
             files=describe_folder("teacher", teacher),
             options=DistillationOptions(**(weights or {})),
             cache=cache,
@@ -194,13 +193,13 @@ def test_vectors_of_another_recipe_are_other_answers(
     pairs = [TextPair("good film", "great book"), TextPair("bad", "poor , dull")] * 3
     recipe = SentenceRecipe(pooling=("mean",))
     for number, pooling in enumerate(("mean", "cls", "mean")):
-        lesson = EmbedLesson(pairs, pairs, replace(recipe, pooling=(pooling,)))
+        objective = EmbedObjective(pairs, pairs, replace(recipe, pooling=(pooling,)))
         finetune(
             StartingPoint(files=describe_folder("m", tiny_folder)),
-            lesson,
+            objective,
             options=replace(SHORT, epochs=1),
             folder=tmp_path / str(number),
-            teaching=TeachingPlan(files=describe_folder("t", teacher), cache=cache),
+            teacher=DistillationPlan(files=describe_folder("t", teacher), cache=cache),
             device="cpu",
         )
     assert len(list(cache.iterdir())) == 2
@@ -210,13 +209,13 @@ def test_rows_that_are_drawn_otherwise_have_other_answers(
     tiny_folder: Path, teacher: Path, tmp_path: Path
 ) -> None:
     for number, seed in enumerate((1, 2, 1)):
-        lesson = ClassifyLesson(TRAIN, VALID, LessonOptions(augment=0.3, seed=seed))
+        objective = ClassifyObjective(TRAIN, VALID, ObjectiveOptions(augment=0.3, seed=seed))
         finetune(
             StartingPoint(files=describe_folder("m", tiny_folder)),
-            lesson,
+            objective,
             options=replace(SHORT, seed=seed),
             folder=tmp_path / str(number),
-            teaching=TeachingPlan(files=describe_folder("t", teacher), cache=tmp_path / "cache"),
+            teacher=DistillationPlan(files=describe_folder("t", teacher), cache=tmp_path / "cache"),
             device="cpu",
         )
     assert [len(list(kept.iterdir())) for kept in (tmp_path / "cache").iterdir()] == [2, 2]
@@ -227,7 +226,7 @@ def test_rows_that_are_drawn_otherwise_have_other_answers(
 
 
 def test_attention_is_not_kept(tiny_folder: Path, teacher: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="--teacher-cache keeps no attention"):
+    with pytest.raises(UsageError, match="`teacher_cache` cannot keep attention"):
         learn(
             tiny_folder, teacher, tmp_path / "run", cache=tmp_path / "c",
             weights={"alpha_attention": 1.0},
@@ -258,13 +257,15 @@ def test_a_run_interrupted_before_its_first_step_ends_as_an_unbroken_one(
 ) -> None:
     """Rows that vary have a pass in every epoch: it is interrupted in the first and the second."""
     monkeypatch.setattr("distilcli.training.distill.teacher_cache._PASS_BUDGET", 128)
-    lesson = ClassifyLesson(TRAIN, VALID, LessonOptions(augment=0.3))
+    objective = ClassifyObjective(TRAIN, VALID, ObjectiveOptions(augment=0.3))
 
     def run(name: str, **settings: Any) -> Any:
         return finetune(
-            StartingPoint(files=describe_folder("m", tiny_folder)), lesson, options=SHORT,
+            StartingPoint(files=describe_folder("m", tiny_folder)), objective, options=SHORT,
             folder=tmp_path / name, device="cpu",
-            teaching=TeachingPlan(files=describe_folder("t", teacher), cache=tmp_path / f"c{name}"),
+            teacher=DistillationPlan(
+                files=describe_folder("t", teacher), cache=tmp_path / f"c{name}"
+            ),
             **settings,
         )  # fmt: skip
 
@@ -340,7 +341,7 @@ def test_a_teacher_of_another_kind_is_refused(
     make_model: Make, tiny_folder: Path, tmp_path: Path, kind: str, named: str
 ) -> None:
     message = refused(tiny_folder, make_model(labels=LABELS, problem_type=kind), tmp_path)
-    assert f"the teacher's head is for {named}, the student's for one label" in message
+    assert f"the teacher predicts {named}, the student one label" in message
 
 
 @pytest.mark.parametrize("head", ["BaseModel", "QuestionAnswerer", "MaskedLanguageModel"])
@@ -365,14 +366,16 @@ def test_a_teacher_of_another_vocabulary_is_refused(
     words = (teacher / "vocab.txt").read_text().split("\n")
     words[10], words[11] = words[11], words[10]
     (teacher / "vocab.txt").write_text("\n".join(words))
-    assert "has another vocabulary than the student" in refused(tiny_folder, teacher, tmp_path)
+    assert "the teacher's tokenizer is not the student's" in refused(tiny_folder, teacher, tmp_path)
 
 
 def test_a_teacher_that_tells_capitals_apart_is_refused(
     make_model: Make, tiny_folder: Path, tmp_path: Path
 ) -> None:
     teacher = other_tokenizer(make_model("teacher", labels=LABELS), do_lower_case=False)
-    assert "or other rules for letters" in refused(tiny_folder, teacher, tmp_path)
+    assert "start from a model with the same vocabulary and case" in refused(
+        tiny_folder, teacher, tmp_path
+    )
     # What is no matter for the tokens is no reason.
     teacher = other_tokenizer(teacher, do_lower_case=True, clean_up_tokenization_spaces=False)
     learn(tiny_folder, teacher, tmp_path / "run", options=replace(SHORT, epochs=1))
@@ -383,7 +386,7 @@ def test_a_teacher_that_reads_less_than_the_student_is_refused(
 ) -> None:
     teacher = other_tokenizer(make_model("teacher", labels=LABELS), model_max_length=20)
     message = refused(tiny_folder, teacher, tmp_path)
-    assert "the teacher reads 20 tokens, the student 64; give --max-length 20" in message
+    assert "the teacher reads 20 tokens, the student 64; set `max_length` to 20" in message
     learn(
         tiny_folder, teacher, tmp_path / "run", start={"max_length": 20},
         options=replace(SHORT, epochs=1),

@@ -171,9 +171,9 @@ def test_answers_for_which_the_disk_has_no_room_are_refused_before_the_pass(
     with pytest.raises(ResourceError) as caught:
         cached(teacher, tmp_path / "kept" / "key", epochs=4)
     assert re.fullmatch(
-        r".*/kept: the teacher's answers would take about [\d.]+ MB \([\d.]+ MB for each of 4 "
-        r"epochs\), and [\d.]+ MB are free; give --teacher-cache a folder with more room, or leave "
-        r"it out",
+        r".*/kept: the teacher's outputs would take about [\d.]+ MB \([\d.]+ MB for each of 4 "
+        r"epochs\), and [\d.]+ MB are free; use a `teacher_cache` with more room, or "
+        r"none",
         str(caught.value),
     )
     assert asked == [tmp_path]  # the nearest folder that there is
@@ -299,7 +299,7 @@ def test_a_full_disk_leaves_nothing_behind(
 
     with monkeypatch.context() as patch:
         patch.setattr(f"{teacher_cache.__name__}.{what}", full)
-        with pytest.raises(ResourceError, match="No space left on device; give --teacher-cache"):
+        with pytest.raises(ResourceError, match="No space left on device; use a `teacher_cache`"):
             cached(teacher, tmp_path).targets([0], epoch=0)
     assert list(tmp_path.iterdir()) == []
     found = cached(teacher, tmp_path).targets([0], epoch=0)
@@ -308,7 +308,7 @@ def test_a_full_disk_leaves_nothing_behind(
 
 def test_a_folder_that_cannot_be_made_is_named(teacher: Teacher, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(ResourceError, match="fp32: the teacher's answers could not be"):
+    with pytest.raises(ResourceError, match="fp32: the teacher's outputs could not be"):
         cached(teacher, tmp_path / "file").targets([0], epoch=0)
 
 
@@ -323,7 +323,6 @@ def test_two_runs_do_not_write_the_same_answers(teacher: Teacher, tmp_path: Path
 
     found = cached(teacher, tmp_path / "key", on_pass=another_run).targets([0, 1], epoch=0)
     assert "; ".join(said) == (
-        f"{tmp_path}: another run is writing its teacher's answers there; wait for it, or name "
-        "another --teacher-cache"
+        f"{tmp_path}: another run is writing there; wait for it, or use another `teacher_cache`"
     )
     assert_alike(found, teacher.targets([0, 1], epoch=0), teacher, [0, 1])

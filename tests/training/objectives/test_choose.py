@@ -8,7 +8,7 @@ import torch
 
 from distilcli.predictors.chooser import Chooser
 from distilcli.training.datasets.choose import SolvedProblem
-from distilcli.training.objectives.choose import ChooseLesson
+from distilcli.training.objectives.choose import ChooseObjective
 from tests.training.objectives._toy import batch_of, learn, objective_of
 
 Make = Callable[..., Path]
@@ -31,7 +31,7 @@ def problems(count: int, *, seed: int) -> list[SolvedProblem]:
 def test_the_saved_model_chooses(make_model: Make, tmp_path: Path, model_type: str) -> None:
     train, valid = problems(120, seed=1), problems(50, seed=2)
     folder = make_model(head="BaseModel", model_type=model_type)
-    summary = learn(folder, ChooseLesson(train, valid), tmp_path / "run")
+    summary = learn(folder, ChooseObjective(train, valid), tmp_path / "run")
     assert summary["best"]["accuracy"] > 0.85
     found = Chooser(str(tmp_path / "run"), device="cpu")([solved.problem for solved in valid])
     hits = [choice.choice_index == s.answer for choice, s in zip(found, valid, strict=True)]
@@ -43,7 +43,7 @@ def test_problems_of_several_sizes_make_one_batch(make_model: Make) -> None:
         SolvedProblem("the film", ("good", "bad", "dull"), 2),
         SolvedProblem("a book", (None, "fun", None, "slow"), 3),
     ]
-    objective, model = objective_of(make_model(head="BaseModel"), ChooseLesson(solved, solved))
+    objective, model = objective_of(make_model(head="BaseModel"), ChooseObjective(solved, solved))
     examples = objective.examples([0, 1], epoch=0)
     # The right option's place is that among the options that there are.
     assert [example.answer for example in examples] == [2, 1]
@@ -79,7 +79,7 @@ def test_the_command(
     run = ("finetune", "rows.csv", "-m", make_model(head="BaseModel"), "--task", "choose")
     code, _, err = distil(*run, "-o", "m", "--epochs", 1, "--device", "cpu", *options)
     assert code == 0, err
-    assert "learns from 11 problems, is validated on 1" in err
+    assert "on 11 problems, validated on 1" in err
     assert "distil choose FILE --model m" in err
     code, out, _ = distil(
         "choose", "-m", "m", "--prompt", "a film", "--option", "good", "--option", "bad"

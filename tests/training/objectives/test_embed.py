@@ -14,11 +14,11 @@ from distilcli.errors import ModelError
 from distilcli.predictors.embedder import Embedder
 from distilcli.training.datasets.embed import TextPair
 from distilcli.training.objectives.embed import (
-    EmbedLesson,
-    _found,
+    EmbedObjective,
+    _retrieval,
     ranking_loss,
-    recipe_to_learn,
     same_texts,
+    trainable_recipe,
 )
 from tests.conftest import WORDS
 from tests.training.objectives._toy import learn, objective_of
@@ -57,8 +57,8 @@ def test_scored_pairs_are_ranked_by_the_saved_model(
     valid = scored(80, seed=2)
     folder = make_model(head="BaseModel", model_type=model_type)
     before = cosines(folder, valid, normalize=True)
-    lesson = EmbedLesson(scored(300, seed=1), valid, RECIPE)
-    summary = learn(folder, lesson, tmp_path / "run", dropout=0.0)
+    objective = EmbedObjective(scored(300, seed=1), valid, RECIPE)
+    summary = learn(folder, objective, tmp_path / "run", dropout=0.0)
     assert summary["metric"] == "spearman"
     wanted = [pair.score for pair in valid]
     assert correlation(before, wanted) < 0.3
@@ -84,10 +84,10 @@ def correlation(one: Any, other: Any) -> float:
 
 def test_partners_are_found(make_model: Make, tmp_path: Path) -> None:
     folder = make_model(head="BaseModel")
-    lesson = EmbedLesson(matching(200, seed=1), matching(9, seed=2), RECIPE)
-    objective, _ = objective_of(folder, lesson)
-    before = objective.scores(torch.device("cpu"))
-    summary = learn(folder, lesson, tmp_path / "run", dropout=0.0)
+    objective = EmbedObjective(matching(200, seed=1), matching(9, seed=2), RECIPE)
+    prepared, _ = objective_of(folder, objective)
+    before = prepared.scores(torch.device("cpu"))
+    summary = learn(folder, objective, tmp_path / "run", dropout=0.0)
     assert summary["metric"] == "accuracy"
     assert summary["best"]["accuracy"] > before["accuracy"]
     assert summary["best"]["mrr"] > 0.6
@@ -102,8 +102,8 @@ def test_the_folder_says_how_its_vectors_are_made(make_model: Make, tmp_path: Pa
     for name, content in recipe_files(recipe, dim=32).items():
         (source / name).parent.mkdir(exist_ok=True)
         (source / name).write_text(json.dumps(content))
-    lesson = EmbedLesson(scored(20, seed=1), scored(9, seed=2), recipe_to_learn(source))
-    learn(source, lesson, tmp_path / "run", epochs=1)
+    objective = EmbedObjective(scored(20, seed=1), scored(9, seed=2), trainable_recipe(source))
+    learn(source, objective, tmp_path / "run", epochs=1)
     found = read_recipe(tmp_path / "run")
     # Side by side in the order that has always been theirs.
     assert found.pooling == ("cls", "max")
@@ -113,7 +113,7 @@ def test_the_folder_says_how_its_vectors_are_made(make_model: Make, tmp_path: Pa
 
 
 def test_a_plain_model_gets_the_mean_and_unit_length(make_model: Make) -> None:
-    recipe = recipe_to_learn(make_model())
+    recipe = trainable_recipe(make_model())
     assert (recipe.pooling, recipe.normalizes) == (("mean",), True)
 
 
@@ -127,7 +127,7 @@ def test_dense_modules_are_refused(make_model: Make) -> None:
         (folder / name / "config.json").write_text(json.dumps(content))
     (folder / "2_Dense" / "model.safetensors").touch()
     with pytest.raises(ModelError, match="has a Dense module after its pooling"):
-        recipe_to_learn(folder)
+        trainable_recipe(folder)
 
 
 def test_the_ranking_loss_is_small_only_in_the_right_order() -> None:
@@ -144,14 +144,14 @@ def test_the_ranking_loss_is_small_only_in_the_right_order() -> None:
 
 def test_the_loss_of_partners_is_cross_entropy_over_the_batch(make_model: Make) -> None:
     pairs = [TextPair("a film", "a movie"), TextPair("the book", "a story"), TextPair("x", "y")]
-    objective, _ = objective_of(make_model(head="BaseModel"), EmbedLesson(pairs, pairs, RECIPE))
-    examples = objective.examples([0, 1, 2], epoch=0)
+    prepared, _ = objective_of(make_model(head="BaseModel"), EmbedObjective(pairs, pairs, RECIPE))
+    examples = prepared.examples([0, 1, 2], epoch=0)
     vectors = torch.randn(6, 8, generator=torch.Generator().manual_seed(1))
     unit = torch.nn.functional.normalize(vectors)
     logits = 20 * unit[0::2] @ unit[1::2].T
     expected = -logits.log_softmax(dim=1).diagonal().mean()
-    units = sum(map(objective.units, examples))
-    assert (objective.loss(vectors, examples) / units).item() == pytest.approx(expected.item())
+    units = sum(map(prepared.units, examples))
+    assert (prepared.loss(vectors, examples) / units).item() == pytest.approx(expected.item())
 
 
 def test_the_same_text_is_no_negative_of_itself() -> None:
@@ -171,31 +171,31 @@ def test_the_same_text_is_no_negative_of_itself() -> None:
 
 def test_texts_are_the_same_if_they_are_to_the_model(make_model: Make) -> None:
     pairs = [TextPair("A film", "Good"), TextPair("the book", "good")]
-    objective, _ = objective_of(make_model(head="BaseModel"), EmbedLesson(pairs, pairs, RECIPE))
-    one, other = objective.examples([0, 1], epoch=0)
-    assert one.numbers[1] == other.numbers[1]
-    assert one.numbers[0] != other.numbers[0]
+    prepared, _ = objective_of(make_model(head="BaseModel"), EmbedObjective(pairs, pairs, RECIPE))
+    one, other = prepared.examples([0, 1], epoch=0)
+    assert one.ids[1] == other.ids[1]
+    assert one.ids[0] != other.ids[0]
 
 
 def test_finding_counts_a_tie_against_the_right_one() -> None:
     same = np.ones((3, 2), dtype=np.float32)
-    assert _found(["a", "b", "c"], same, same) == {"accuracy": 0, "mrr": pytest.approx(1 / 3)}
+    assert _retrieval(["a", "b", "c"], same, same) == {"accuracy": 0, "mrr": pytest.approx(1 / 3)}
     # Texts that are the same are no rivals.
-    assert _found(["a", "a", "a"], same, same) == {"accuracy": 1, "mrr": 1}
+    assert _retrieval(["a", "a", "a"], same, same) == {"accuracy": 1, "mrr": 1}
     units = np.eye(3, dtype=np.float32)
-    assert _found(["a", "b", "c"], units, units)["accuracy"] == 1
-    assert _found(["a", "b", "c"], units, units[[1, 0, 2]])["accuracy"] == pytest.approx(1 / 3)
+    assert _retrieval(["a", "b", "c"], units, units)["accuracy"] == 1
+    assert _retrieval(["a", "b", "c"], units, units[[1, 0, 2]])["accuracy"] == pytest.approx(1 / 3)
 
 
 def test_vectors_that_are_all_one_rank_nothing(
     make_model: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lesson = EmbedLesson(scored(9, seed=1), scored(9, seed=2), RECIPE)
-    objective, model = objective_of(make_model(head="BaseModel"), lesson)
+    objective = EmbedObjective(scored(9, seed=1), scored(9, seed=2), RECIPE)
+    prepared, model = objective_of(make_model(head="BaseModel"), objective)
     with torch.no_grad():
         model.distilbert.transformer.layer[-1].output_layer_norm.weight.zero_()
         model.distilbert.transformer.layer[-1].output_layer_norm.bias.fill_(0.5)
-    assert objective.scores(torch.device("cpu")) == {"spearman": 0.0, "pearson": 0.0}
+    assert prepared.scores(torch.device("cpu")) == {"spearman": 0.0, "pearson": 0.0}
 
 
 def test_the_command_from_pairs_to_vectors(
@@ -209,13 +209,13 @@ def test_the_command_from_pairs_to_vectors(
     run = ("finetune", "pairs.csv", "-m", folder, "--task", "embed", *columns, "--epochs", 1)
     code, _, err = distil(*run, "-o", "scored", "--device", "cpu")
     assert code == 0, err
-    assert "learns from 54 pairs with scores, is validated on 6; vectors: mean, normalized" in err
+    assert "on 54 pairs, validated on 6; loss: CoSENT; vectors: mean, normalized" in err
     assert "distil embed FILE --model scored" in err
     unscored = [line.partition(",")[2] for line in lines]
     Path("pairs.csv").write_text("one,other\n" + "".join(unscored))
     code, _, err = distil(*run, "-o", "partners", "--device", "cpu")
     assert code == 0, err
-    assert "pairs that belong together" in err
+    assert "loss: in-batch negatives" in err
     code, out, _ = distil("embed", "-m", "partners", "--text", "a film", "--device", "cpu")
     assert code == 0
     assert out

@@ -14,7 +14,8 @@ from distilcli.predictors.mask_filler import MaskFiller
 from distilcli.tokenizer.loading import load_tokenizer
 from distilcli.tokenizer.tokenizer import Tokenizer
 from distilcli.training.datasets.mlm import PlainTexts
-from distilcli.training.objectives.mlm import Masking, MlmLesson
+from distilcli.training.objectives.mlm import Masking, MlmObjective
+from distilcli.training.options import ObjectiveOptions
 from tests.training.objectives._toy import assert_exact_resume, batch_of, learn, objective_of
 
 Make = Callable[..., Path]
@@ -35,11 +36,11 @@ def tokenizer(tiny_folder: Path) -> Tokenizer:
 
 
 def test_the_saved_model_fills_in(make_model: Make, tmp_path: Path) -> None:
-    lesson = MlmLesson(texts(200, seed=1), texts(40, seed=2))
+    objective = MlmObjective(texts(200, seed=1), texts(40, seed=2))
     folder = make_model(head="BaseModel")
-    objective, _ = objective_of(folder, lesson)
-    before = objective.scores(torch.device("cpu"))["perplexity"]
-    summary = learn(folder, lesson, tmp_path / "run", dropout=0.0, learning_rate=5e-3)
+    prepared, _ = objective_of(folder, objective)
+    before = prepared.scores(torch.device("cpu"))["perplexity"]
+    summary = learn(folder, objective, tmp_path / "run", dropout=0.0, learning_rate=5e-3)
     assert summary["metric"] == "perplexity"
     assert summary["best"]["perplexity"] < min(20, before / 3)
     fill = MaskFiller(str(tmp_path / "run"), device="cpu")
@@ -47,8 +48,8 @@ def test_the_saved_model_fills_in(make_model: Make, tmp_path: Path) -> None:
 
 
 def test_an_interrupted_run_ends_as_an_unbroken_one(make_model: Make, tmp_path: Path) -> None:
-    lesson = MlmLesson(texts(60, seed=1), texts(9, seed=2))
-    assert_exact_resume(make_model(head="BaseModel"), lesson, tmp_path)
+    objective = MlmObjective(texts(60, seed=1), texts(9, seed=2))
+    assert_exact_resume(make_model(head="BaseModel"), objective, tmp_path)
 
 
 def test_words_are_hidden_whole_and_in_the_right_shares(tokenizer: Tokenizer) -> None:
@@ -66,7 +67,7 @@ def test_words_are_hidden_whole_and_in_the_right_shares(tokenizer: Tokenizer) ->
         assert len(window) == len(piece)
         places = window.places
         assert 0.1 <= len(places) / len(ids) <= 0.15 + 1 / len(ids)
-        assert example.hidden == [piece.input_ids[place] for place in places]
+        assert window.hidden == [piece.input_ids[place] for place in places]
         for place in range(len(piece)):
             if place not in places:
                 assert window.input_ids[place] == piece.input_ids[place]
@@ -87,7 +88,7 @@ def test_a_short_text_has_one_word_hidden_and_an_empty_one_none(tokenizer: Token
     (ids,) = tokenizer.ids(["film"])
     example = Masking(tokenizer).hide(Piece([special.cls, *ids, special.sep]), random.Random(0))
     assert example is not None
-    assert example.hidden == ids
+    assert example.pieces[0].hidden == ids
     unknown = Piece([special.cls, special.unk, special.sep])
     assert Masking(tokenizer).hide(unknown, random.Random(0)) is None
 
@@ -96,8 +97,10 @@ def test_what_is_hidden_is_drawn_from_seed_epoch_and_row(make_model: Make) -> No
     folder, lines = make_model(head="BaseModel"), ["the film was good and the plot was dull"] * 3
 
     def hidden(*, seed: int = 0, epoch: int = 0) -> list[list[int]]:
-        objective, _ = objective_of(folder, MlmLesson(PlainTexts(lines), PlainTexts(lines), seed))
-        examples = objective.examples([0, 1, 2], epoch=epoch)
+        prepared, _ = objective_of(
+            folder, MlmObjective(PlainTexts(lines), PlainTexts(lines), ObjectiveOptions(seed=seed))
+        )
+        examples = prepared.examples([0, 1, 2], epoch=epoch)
         return [example.pieces[0].input_ids for example in examples]
 
     assert hidden() == hidden()
@@ -107,38 +110,38 @@ def test_what_is_hidden_is_drawn_from_seed_epoch_and_row(make_model: Make) -> No
 
 
 def test_long_texts_are_learned_in_windows(make_model: Make) -> None:
-    lesson = MlmLesson(PlainTexts(["good " * 100, "bad", ""]), PlainTexts(["good"]))
-    objective, _ = objective_of(make_model(head="BaseModel"), lesson, max_length=32)
-    assert objective.sizes == [32, 32, 32, 12, 3]
+    objective = MlmObjective(PlainTexts(["good " * 100, "bad", ""]), PlainTexts(["good"]))
+    prepared, _ = objective_of(make_model(head="BaseModel"), objective, max_length=32)
+    assert prepared.sizes == [32, 32, 32, 12, 3]
 
 
 def test_perplexity_is_exp_of_the_loss(make_model: Make) -> None:
     lines = texts(7, seed=1)
-    objective, model = objective_of(make_model(head="BaseModel"), MlmLesson(lines, lines))
-    examples = objective._valid
+    prepared, model = objective_of(make_model(head="BaseModel"), MlmObjective(lines, lines))
+    examples = prepared._masked_valid
     with torch.no_grad():
-        outputs = objective.outputs(model, batch_of(examples), examples)
-    units = sum(map(objective.units, examples))
+        outputs = prepared.outputs(model, batch_of(examples), examples)
+    units = sum(map(prepared.units, examples))
     assert outputs.shape == (units, model.config.vocab_size)
-    expected = (objective.loss(outputs, examples) / units).exp().item()
-    found = objective.scores(torch.device("cpu"))["perplexity"]
+    expected = (prepared.loss(outputs, examples) / units).exp().item()
+    found = prepared.scores(torch.device("cpu"))["perplexity"]
     assert found == pytest.approx(expected, rel=1e-4)
 
 
 def test_a_fresh_head_is_tied_to_the_embeddings(make_model: Make, tmp_path: Path) -> None:
     from safetensors.torch import load_file
 
-    lesson = MlmLesson(texts(20, seed=1), texts(5, seed=2))
-    learn(make_model(head="BaseModel"), lesson, tmp_path / "run", epochs=1)
+    objective = MlmObjective(texts(20, seed=1), texts(5, seed=2))
+    learn(make_model(head="BaseModel"), objective, tmp_path / "run", epochs=1)
     weights = load_file(tmp_path / "run" / "model.safetensors")
     assert "vocab_projector.bias" in weights
     assert "vocab_projector.weight" not in weights
 
 
 def test_texts_without_words_cannot_validate(make_model: Make) -> None:
-    lesson = MlmLesson(PlainTexts(["good"]), PlainTexts(["\u4e00"]))
-    with pytest.raises(InputError, match="to validate on have no words"):
-        objective_of(make_model(head="BaseModel"), lesson)
+    objective = MlmObjective(PlainTexts(["good"]), PlainTexts(["\u4e00"]))
+    with pytest.raises(InputError, match="the validation texts have no words"):
+        objective_of(make_model(head="BaseModel"), objective)
 
 
 def test_the_command_reads_plain_lines(
@@ -149,7 +152,7 @@ def test_the_command_reads_plain_lines(
     run = ("finetune", "lines.txt", "-m", make_model(head="BaseModel"), "--task", "mlm")
     code, _, err = distil(*run, "-o", "m", "--epochs", 1, "--device", "cpu")
     assert code == 0, err
-    assert "learns from 27 texts, is validated on 3" in err
+    assert "on 27 texts, validated on 3" in err
     assert "try: distil fill FILE --model m" in err
     code, out, _ = distil("fill", "-m", "m", "--text", "the [MASK] was dull", "--device", "cpu")
     assert code == 0

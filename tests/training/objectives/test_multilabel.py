@@ -9,9 +9,9 @@ import torch
 
 from distilcli.predictors.classifier import Classifier
 from distilcli.training.datasets.classify import Examples
-from distilcli.training.objectives.multilabel import MultilabelLesson
+from distilcli.training.objectives.multilabel import MultilabelObjective
 from distilcli.training.objectives.whole_texts import LabelledExample
-from distilcli.training.settings import LessonOptions
+from distilcli.training.options import ObjectiveOptions
 from tests.training.objectives._toy import learn, objective_of
 
 Make = Callable[..., Path]
@@ -36,8 +36,10 @@ TRAIN, VALID = rows(160, seed=1), rows(50, seed=2)
 
 
 def test_the_saved_model_gives_each_label_by_itself(make_model: Make, tmp_path: Path) -> None:
-    lesson = MultilabelLesson(TRAIN, VALID)
-    summary = learn(make_model(head="BaseModel"), lesson, tmp_path / "run", dropout=0.0, epochs=12)
+    objective = MultilabelObjective(TRAIN, VALID)
+    summary = learn(
+        make_model(head="BaseModel"), objective, tmp_path / "run", dropout=0.0, epochs=12
+    )
     assert summary["best"]["micro_f1"] > 0.85
     found = Classifier(str(tmp_path / "run"), device="cpu")(VALID.texts)
     expected = [[label in labels for label in range(3)] for labels in VALID.labels]
@@ -57,12 +59,12 @@ def test_the_saved_model_gives_each_label_by_itself(make_model: Make, tmp_path: 
 def test_rare_labels_weigh_by_those_without(make_model: Make) -> None:
     labels = [(0,), (0, 1), (0,), ()]
     train = Examples(["good"] * 4, None, labels, ("a", "b"))
-    lesson = MultilabelLesson(train, train, LessonOptions(class_weights="balanced"))
-    assert lesson.weights() == [1 / 3, 3]
+    objective = MultilabelObjective(train, train, ObjectiveOptions(class_weights="balanced"))
+    assert objective.weights() == [1 / 3, 3]
     outputs, examples = torch.tensor([[0.3, -0.2]]), [LabelledExample([], (1,))]
     folder = make_model(head="BaseModel")
-    weighted, _ = objective_of(folder, lesson)
-    plain, _ = objective_of(folder, MultilabelLesson(train, train))
+    weighted, _ = objective_of(folder, objective)
+    plain, _ = objective_of(folder, MultilabelObjective(train, train))
     wanted = torch.tensor([[0.0, 1.0]])
     loss = torch.nn.functional.binary_cross_entropy_with_logits
     torch.testing.assert_close(plain.loss(outputs, examples), loss(outputs, wanted))
@@ -94,7 +96,7 @@ def test_the_command(
 
 def test_a_text_without_labels_is_learned_from(make_model: Make) -> None:
     train = replace(TRAIN, labels=[()] * len(TRAIN.labels))
-    objective, _ = objective_of(make_model(head="BaseModel"), MultilabelLesson(train, train))
-    low = objective.loss(torch.full((1, 3), -9.0), objective.examples([0], epoch=0))
+    prepared, _ = objective_of(make_model(head="BaseModel"), MultilabelObjective(train, train))
+    low = prepared.loss(torch.full((1, 3), -9.0), prepared.examples([0], epoch=0))
     assert low < 0.001
-    assert objective.loss(torch.full((1, 3), 9.0), objective.examples([0], epoch=0)) > 8
+    assert prepared.loss(torch.full((1, 3), 9.0), prepared.examples([0], epoch=0)) > 8

@@ -9,7 +9,7 @@ import torch
 
 from distilcli.predictors.answerer import Answerer
 from distilcli.training.datasets.qa import Question
-from distilcli.training.objectives.qa import QaLesson
+from distilcli.training.objectives.qa import QaObjective
 from tests.training.objectives._toy import batch_of, learn, objective_of
 
 Make = Callable[..., Path]
@@ -30,7 +30,7 @@ def questions(count: int, *, seed: int) -> list[Question]:
 def test_the_saved_model_answers(make_model: Make, tmp_path: Path) -> None:
     valid = questions(40, seed=2)
     summary = learn(
-        make_model(head="BaseModel"), QaLesson(questions(150, seed=1), valid), tmp_path / "run",
+        make_model(head="BaseModel"), QaObjective(questions(150, seed=1), valid), tmp_path / "run",
         dropout=0.0,
     )  # fmt: skip
     assert summary["best"]["exact_match"] > 0.8
@@ -48,7 +48,7 @@ def test_an_answer_is_learned_in_the_windows_that_have_it_whole(make_model: Make
     context = "the film was dull . " * 8 + "unliked book " + "it was fun ! " * 8
     question = Question("good ?", context, ("unliked book",), context.index("unliked"))
     objective, _ = objective_of(
-        make_model(head="BaseModel"), QaLesson([question], [question]), max_length=32
+        make_model(head="BaseModel"), QaObjective([question], [question]), max_length=32
     )
     examples = objective.examples(range(len(objective.sizes)), epoch=0)
     assert len(examples) > 2
@@ -65,7 +65,7 @@ def test_an_answer_is_learned_in_the_windows_that_have_it_whole(make_model: Make
 @pytest.mark.parametrize("start", [0, 4])
 def test_the_answer_begins_where_the_rows_say(make_model: Make, start: int) -> None:
     question = Question("good ?", "bad bad film", ("bad",), start)
-    objective, _ = objective_of(make_model(head="BaseModel"), QaLesson([question], [question]))
+    objective, _ = objective_of(make_model(head="BaseModel"), QaObjective([question], [question]))
     (example,) = objective.examples([0], epoch=0)
     # [CLS] good ? [SEP] bad bad film [SEP]
     assert example.start == example.end == (4 if start == 0 else 5)
@@ -73,14 +73,14 @@ def test_the_answer_begins_where_the_rows_say(make_model: Make, start: int) -> N
 
 def test_a_question_without_an_answer_points_at_the_first_token(make_model: Make) -> None:
     question = Question("good ?", "bad film", (), None)
-    objective, _ = objective_of(make_model(head="BaseModel"), QaLesson([question], [question]))
+    objective, _ = objective_of(make_model(head="BaseModel"), QaObjective([question], [question]))
     (example,) = objective.examples([0], epoch=0)
     assert (example.start, example.end) == (0, 0)
 
 
 def test_no_answer_can_stand_in_the_question_or_in_padding(make_model: Make) -> None:
     rows = [Question("good ?", "bad film", ("film",), 4), Question("x", "a b c d e", ("a",), 0)]
-    objective, model = objective_of(make_model(head="BaseModel"), QaLesson(rows, rows))
+    objective, model = objective_of(make_model(head="BaseModel"), QaObjective(rows, rows))
     examples = objective.examples([0, 1], epoch=0)
     with torch.no_grad():
         outputs = objective.outputs(model, batch_of(examples), examples)

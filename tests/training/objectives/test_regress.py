@@ -10,7 +10,7 @@ import torch
 
 from distilcli.predictors.classifier import Classifier
 from distilcli.training.datasets.classify import Examples
-from distilcli.training.objectives.regress import RegressLesson
+from distilcli.training.objectives.regress import RegressObjective
 from tests.training.objectives._toy import assert_exact_resume, learn, objective_of
 
 Make = Callable[..., Path]
@@ -35,9 +35,9 @@ def test_the_saved_model_gives_plain_numbers(
     make_model: Make, tmp_path: Path, model_type: str, scale: float, shift: float
 ) -> None:
     train, valid = (rows(n, seed=n, scale=scale, shift=shift) for n in (200, 60))
-    lesson = RegressLesson(train, valid)
+    objective = RegressObjective(train, valid)
     folder = make_model(head="BaseModel", model_type=model_type)
-    summary = learn(folder, lesson, tmp_path / "run", dropout=0.0)
+    summary = learn(folder, objective, tmp_path / "run", dropout=0.0)
     assert summary["best"]["pearson"] > 0.8
     found = Classifier(str(tmp_path / "run"), device="cpu")(valid.texts)
     predicted = np.array([row.score for row in found])
@@ -57,8 +57,8 @@ def test_what_is_learned_is_the_same_whatever_the_scale(make_model: Make, tmp_pa
 
     folder, saved = make_model(head="BaseModel"), []
     for name, scale in (("one", 1.0), ("other", 1024.0)):
-        lesson = RegressLesson(rows(60, seed=1, scale=scale), rows(9, seed=2, scale=scale))
-        learn(folder, lesson, tmp_path / name, epochs=1)
+        objective = RegressObjective(rows(60, seed=1, scale=scale), rows(9, seed=2, scale=scale))
+        learn(folder, objective, tmp_path / name, epochs=1)
         saved.append(load_file(tmp_path / name / "model.safetensors"))
     one, other = saved
     for key, weight in one.items():
@@ -67,16 +67,20 @@ def test_what_is_learned_is_the_same_whatever_the_scale(make_model: Make, tmp_pa
 
 
 def test_an_interrupted_run_ends_as_an_unbroken_one(make_model: Make, tmp_path: Path) -> None:
-    lesson = RegressLesson(rows(80, seed=1, scale=30, shift=5), rows(20, seed=2, scale=30, shift=5))
-    assert_exact_resume(make_model(head="BaseModel"), lesson, tmp_path)
+    objective = RegressObjective(
+        rows(80, seed=1, scale=30, shift=5), rows(20, seed=2, scale=30, shift=5)
+    )
+    assert_exact_resume(make_model(head="BaseModel"), objective, tmp_path)
 
 
 def test_a_head_that_is_kept_says_the_same(make_model: Make, tmp_path: Path) -> None:
     """A second run starts from the numbers of the first, though its rows have other units."""
-    lesson = RegressLesson(rows(80, seed=1, scale=30, shift=5), rows(20, seed=2, scale=30, shift=5))
-    learn(make_model(head="BaseModel"), lesson, tmp_path / "run", epochs=2)
+    objective = RegressObjective(
+        rows(80, seed=1, scale=30, shift=5), rows(20, seed=2, scale=30, shift=5)
+    )
+    learn(make_model(head="BaseModel"), objective, tmp_path / "run", epochs=2)
     before = Classifier(str(tmp_path / "run"), device="cpu")(["good film", "bad"])
-    again = RegressLesson(rows(20, seed=3, scale=2), rows(20, seed=4, scale=2))
+    again = RegressObjective(rows(20, seed=3, scale=2), rows(20, seed=4, scale=2))
     _, model = objective_of(tmp_path / "run", again)
     from distilcli.checkpoint.folder import describe_folder
     from distilcli.tokenizer.loading import load_tokenizer
@@ -91,19 +95,19 @@ def test_a_head_that_is_kept_says_the_same(make_model: Make, tmp_path: Path) -> 
 
 def test_the_loss_is_the_error_over_the_variance(make_model: Make) -> None:
     train = replace(rows(4, seed=1), labels=[1.0, 3.0, 5.0, 7.0])
-    objective, _ = objective_of(make_model(head="BaseModel"), RegressLesson(train, train))
+    prepared, _ = objective_of(make_model(head="BaseModel"), RegressObjective(train, train))
     outputs = torch.full((4, 1), 4.0)
     # The mean for every row is off by the variance.
-    loss = objective.loss(outputs, objective.examples(range(4), epoch=0))
+    loss = prepared.loss(outputs, prepared.examples(range(4), epoch=0))
     assert loss.item() / 4 == pytest.approx(1)
 
 
 def test_one_number_for_every_row_goes_with_nothing(make_model: Make) -> None:
-    lesson = RegressLesson(rows(9, seed=1), rows(9, seed=2))
-    objective, model = objective_of(make_model(head="BaseModel"), lesson)
+    objective = RegressObjective(rows(9, seed=1), rows(9, seed=2))
+    prepared, model = objective_of(make_model(head="BaseModel"), objective)
     with torch.no_grad():
         model.classifier.weight.zero_()
-    scores = objective.scores(torch.device("cpu"))
+    scores = prepared.scores(torch.device("cpu"))
     assert (scores["pearson"], scores["spearman"]) == (0, 0)
     assert scores["rmse"] > 0
 

@@ -1,4 +1,4 @@
-"""Of every lesson that may be taught: rows without a label, which have no loss of their own."""
+"""Every prepared: rows without a label have no loss of their own."""
 
 import math
 from collections.abc import Callable
@@ -16,16 +16,16 @@ from distilcli.training.datasets.mlm import PlainTexts
 from distilcli.training.datasets.multilabel import WITHOUT
 from distilcli.training.datasets.qa import Question
 from distilcli.training.datasets.tag import TaggedSentences
-from distilcli.training.objectives.base import Lesson
-from distilcli.training.objectives.choose import ChooseLesson
-from distilcli.training.objectives.classify import ClassifyLesson
-from distilcli.training.objectives.embed import EmbedLesson
-from distilcli.training.objectives.mlm import MlmLesson
-from distilcli.training.objectives.multilabel import MultilabelLesson
-from distilcli.training.objectives.qa import QaLesson
-from distilcli.training.objectives.regress import RegressLesson
-from distilcli.training.objectives.tag import TagLesson
-from distilcli.training.settings import LessonOptions
+from distilcli.training.objectives import AnyObjective
+from distilcli.training.objectives.choose import ChooseObjective
+from distilcli.training.objectives.classify import ClassifyObjective
+from distilcli.training.objectives.embed import EmbedObjective
+from distilcli.training.objectives.mlm import MlmObjective
+from distilcli.training.objectives.multilabel import MultilabelObjective
+from distilcli.training.objectives.qa import QaObjective
+from distilcli.training.objectives.regress import RegressObjective
+from distilcli.training.objectives.tag import TagObjective
+from distilcli.training.options import ObjectiveOptions
 from tests.training.objectives._toy import batch_of, objective_of
 
 Make = Callable[..., Path]
@@ -36,47 +36,47 @@ def texts(labels: list[Any], names: tuple[str, ...] = ("a", "b")) -> Examples[An
     return Examples(TEXTS, None, labels, names)
 
 
-def classify() -> Lesson:
-    return ClassifyLesson(texts([1, UNLABELLED]), texts([1, 0]))
+def classify() -> AnyObjective:
+    return ClassifyObjective(texts([1, UNLABELLED]), texts([1, 0]))
 
 
-def multilabel() -> Lesson:
-    options = LessonOptions(class_weights="balanced")
-    return MultilabelLesson(texts([(), WITHOUT]), texts([(0, 1), (1,)]), options)
+def multilabel() -> AnyObjective:
+    options = ObjectiveOptions(class_weights="balanced")
+    return MultilabelObjective(texts([(), WITHOUT]), texts([(0, 1), (1,)]), options)
 
 
-def regress() -> Lesson:
-    return RegressLesson(texts([-100.0, math.nan], ()), texts([1.0, 2.0], ()))
+def regress() -> AnyObjective:
+    return RegressObjective(texts([-100.0, math.nan], ()), texts([1.0, 2.0], ()))
 
 
-def choose() -> Lesson:
+def choose() -> AnyObjective:
     known = SolvedProblem("the film", (None, "good", "bad"), 2)
-    return ChooseLesson([known, SolvedProblem("a book", ("good", "bad"), UNLABELLED)], [known])
+    return ChooseObjective([known, SolvedProblem("a book", ("good", "bad"), UNLABELLED)], [known])
 
 
-def tag() -> Lesson:
+def tag() -> AnyObjective:
     words = [["the", "film", "was", "good"], ["a", "book"]]
     first, second = [0, UNLABELLED, 1, 1], [UNLABELLED, UNLABELLED]
     rows = TaggedSentences(words, [first, second], ("O", "B-A"))
-    return TagLesson(rows, TaggedSentences(words, [[0] * 4, [0, 1]], ("O", "B-A")))
+    return TagObjective(rows, TaggedSentences(words, [[0] * 4, [0, 1]], ("O", "B-A")))
 
 
-def qa() -> Lesson:
+def qa() -> AnyObjective:
     known = Question("the film ?", "good", ("good",), 0)
-    return QaLesson([known, Question("a book ?", "it was", (), UNLABELLED)], [known])
+    return QaObjective([known, Question("a book ?", "it was", (), UNLABELLED)], [known])
 
 
-def embed() -> Lesson:
+def embed() -> AnyObjective:
     valid = [TextPair(*TEXTS)]
-    return EmbedLesson([TextPair(text, None) for text in TEXTS], valid, SentenceRecipe())
+    return EmbedObjective([TextPair(text, None) for text in TEXTS], valid, SentenceRecipe())
 
 
-def mlm() -> Lesson:
-    return MlmLesson(PlainTexts(TEXTS), PlainTexts(TEXTS))
+def mlm() -> AnyObjective:
+    return MlmObjective(PlainTexts(TEXTS), PlainTexts(TEXTS))
 
 
 @pytest.mark.parametrize(
-    ("lesson", "units", "labelled"),
+    ("objective", "units", "labelled"),
     [
         (classify, [1, 1], [1, 0]),
         (multilabel, [1, 1], [1, 0]),
@@ -89,31 +89,31 @@ def mlm() -> Lesson:
     ],
 )
 def test_units_without_a_label_are_told_apart_and_have_no_loss(
-    make_model: Make, lesson: Callable[[], Lesson], units: list[int], labelled: list[int]
+    make_model: Make, objective: Callable[[], AnyObjective], units: list[int], labelled: list[int]
 ) -> None:
-    objective, model = objective_of(
-        make_model(head="BaseModel", labels=(), problem_type=None), lesson()
+    prepared, model = objective_of(
+        make_model(head="BaseModel", labels=(), problem_type=None), objective()
     )
-    examples = objective.examples([0, 1], epoch=0)
-    assert [objective.units(example) for example in examples] == units
-    assert [objective.labelled(example) for example in examples] == labelled
+    examples = prepared.examples([0, 1], epoch=0)
+    assert [prepared.units(example) for example in examples] == units
+    assert [prepared.labelled(example) for example in examples] == labelled
     losses = []
     for chosen in (examples, [e for e, count in zip(examples, labelled, strict=True) if count]):
         if chosen:
             with torch.no_grad():
-                outputs = objective.outputs(model, batch_of(chosen), chosen)
-            losses.append(objective.loss(outputs, chosen).item())
+                outputs = prepared.outputs(model, batch_of(chosen), chosen)
+            losses.append(prepared.loss(outputs, chosen).item())
     assert losses == pytest.approx([losses[0]] * len(losses))
     assert (losses[0] > 0) is any(labelled)
 
 
 def test_rows_of_which_nothing_is_known_do_not_make_labels_rare() -> None:
-    lesson = MultilabelLesson(texts([(0,), (), WITHOUT, WITHOUT]), texts([(0,), ()]))
-    assert lesson.weights() == [1, 2]
+    objective = MultilabelObjective(texts([(0,), (), WITHOUT, WITHOUT]), texts([(0,), ()]))
+    assert objective.weights() == [1, 2]
 
 
 def test_numbers_that_only_a_teacher_knows_are_in_the_units_of_the_others() -> None:
     valid = texts([1.0, 5.0], ())
-    assert (RegressLesson(texts([4.0, math.nan, 8.0], ()), valid).mean) == 6
-    alone = RegressLesson(texts([math.nan, math.nan], ()), valid)
+    assert (RegressObjective(texts([4.0, math.nan, 8.0], ()), valid).mean) == 6
+    alone = RegressObjective(texts([math.nan, math.nan], ()), valid)
     assert (alone.mean, alone.spread) == (3, 2)

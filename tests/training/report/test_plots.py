@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from distilcli.commands._finetune_options import RunPlace
+from distilcli.commands._finetune_options import RunOutput
+from distilcli.commands._option_groups import Report
 from distilcli.errors import ResourceError, UsageError
 from distilcli.scores.calibration import Bin
 from distilcli.tokenizer.plot import check_plot
@@ -98,13 +99,15 @@ def test_a_png(tmp_path: Path) -> None:
 def test_a_picture_in_the_folder_that_the_run_makes(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="needs the extra [plot]")
     folder = tmp_path / "run"
-    RunPlace(output=str(folder), plot=str(folder / "p.svg")).check()
+    RunOutput(output=str(folder), plot=str(folder / "p.svg")).check(Report(dry_run=True))
     with pytest.raises(UsageError, match="there is no folder"):
-        RunPlace(output=str(folder), plot=str(tmp_path / "other" / "p.svg")).check()
+        RunOutput(output=str(folder), plot=str(tmp_path / "other" / "p.svg")).check(
+            Report(dry_run=True)
+        )
     folder.mkdir()
     (folder / "p.svg").touch()
     with pytest.raises(UsageError, match="already exists"):
-        RunPlace(output=str(folder), plot=str(folder / "p.svg")).check()
+        RunOutput(output=str(folder), plot=str(folder / "p.svg")).check(Report(dry_run=True))
 
 
 def test_a_label_that_the_font_lacks_is_no_cause_to_complain(tmp_path: Path) -> None:

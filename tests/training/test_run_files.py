@@ -4,21 +4,21 @@ from pathlib import Path
 import pytest
 
 from distilcli.errors import ResourceError, UsageError
-from distilcli.training.run_place import STATE_FILE, check_place
+from distilcli.training.run_files import STATE_FILE, check_folder
 
 
 def test_a_place_is_checked_and_left_as_it_is(tmp_path: Path) -> None:
-    check_place(tmp_path / "a" / "b")
-    check_place(tmp_path)
+    check_folder(tmp_path / "a" / "b")
+    check_folder(tmp_path)
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "notes.txt").touch()
-    with pytest.raises(UsageError, match="is not empty; use --force"):
-        check_place(tmp_path)
-    check_place(tmp_path, force=True)
+    with pytest.raises(UsageError, match="is not empty; use `force`"):
+        check_folder(tmp_path)
+    check_folder(tmp_path, force=True)
     with pytest.raises(UsageError, match="there is no interrupted run, nothing to resume"):
-        check_place(tmp_path, resume=True)
+        check_folder(tmp_path, resume=True)
     (tmp_path / STATE_FILE).touch()
-    check_place(tmp_path, resume=True)
+    check_folder(tmp_path, resume=True)
 
 
 @pytest.mark.skipif(
@@ -26,5 +26,5 @@ def test_a_place_is_checked_and_left_as_it_is(tmp_path: Path) -> None:
 )
 def test_a_folder_that_may_not_be_written_to(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
-    with pytest.raises(ResourceError, match=r"cannot be made: .* may not be written to"):
-        check_place(tmp_path / "x")
+    with pytest.raises(ResourceError, match=r"cannot be created: .* is not writable"):
+        check_folder(tmp_path / "x")

@@ -1,0 +1,23 @@
+"""Which files hold predictions, told by their names; free of torch."""
+
+from pathlib import Path
+
+from distilcli.errors import UsageError
+from distilcli.rows.formats import split_suffixes
+
+_SUFFIXES = ("csv", "tsv", "jsonl", "txt", "conll", "json")
+
+
+def is_predictions(subject: str, *, has_data: bool) -> bool:
+    """Whether predictions are evaluated, not a model; raise `UsageError` for a model alone."""
+    path = Path(subject)
+    named = split_suffixes(subject)[0] in _SUFFIXES
+    found = subject == "-" or path.is_file() or (named and not path.is_dir())
+    if not (found or has_data):
+        raise UsageError(f"{subject} is a model: also give the data to evaluate it on")
+    return found
+
+
+def is_answers(subject: str) -> bool:
+    """Whether a file of predictions has answers by ids, not rows."""
+    return split_suffixes(subject)[0] == "json"

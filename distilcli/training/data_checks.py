@@ -1,0 +1,332 @@
+"""Faults of training data, found before the first step: counted, with examples.
+
+Texts are compared without case and white space. Every check is one pass over the rows.
+"""
+
+import difflib
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+from distilcli.errors import InputError
+from distilcli.training.label_typos import find_typos
+from distilcli.wording import count as counted
+
+if TYPE_CHECKING:
+    from distilcli.tokenizer.tokenizer import Tokenizer
+    from distilcli.training.objectives import AnyObjective
+
+MIN_ROWS = 10  # of a label: with fewer, a tenth set aside for validation has none
+_MAX_EXAMPLES = 3
+_EXCERPT = 60
+
+Place = tuple[str, int]
+"""A file and a line in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One fault: how many rows (or labels) have it, and a few of them.
+
+    `message` includes the count. Data with an error cannot be learned from.
+    """
+
+    kind: str
+    message: str
+    count: int
+    examples: tuple[str, ...] = ()
+    is_error: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CheckedRows:
+    """The rows that are checked.
+
+    `labels` are those of each row: one if `exclusive`, any number for `multilabel`, the types of
+    the entities for `tag`; None for tasks without labels. `known` are labels that the model has
+    even if no row does. `pairs` are second texts, or the contexts of questions, and `answers` the
+    (text, offset in characters) of each question. `places` are file and line of each row;
+    without them rows are counted from 1.
+    """
+
+    name: str
+    texts: Sequence[str]
+    pairs: Sequence[str] | None = None
+    labels: Sequence[tuple[str, ...]] | None = None
+    known: Sequence[str] = ()
+    exclusive: bool = True
+    answers: Sequence[Sequence[tuple[str, int | None]]] | None = None
+    places: Sequence[Place] | None = None
+
+    def place(self, index: int) -> str:
+        """Return file and line of a row in words."""
+        if self.places is None:
+            return f"{self.name}: row {index + 1}"
+        file, line = self.places[index]
+        return f"{file}: line {line}"
+
+    def place_of_label(self, label: str) -> str:
+        """Return the place of the first row with a label."""
+        return self.place(next(i for i, row in enumerate(self.labels or ()) if label in row))
+
+
+def places_of(places: Iterable[Place | None]) -> list[Place] | None:
+    """Return the places of rows, or None if any of them is unknown."""
+    found = list(places)
+    known = [place for place in found if place is not None]
+    return known if len(known) == len(found) else None
+
+
+def check_data(
+    objective: "AnyObjective", tokenizer: "Tokenizer", *, max_length: int
+) -> list[Finding]:
+    """Return the faults of the rows; raise `InputError` if nothing can be learned from them."""
+    parts = ((objective.train, "train"), (objective.valid, "valid"))
+    train, valid = (objective.checked(rows, name) for rows, name in parts)
+    found = [*check_texts(train, valid), *check_labels(train, valid)]
+    found += [*check_answers(train), *check_answers(valid)]
+    refuse_errors(found)
+    for checked, (rows, _) in zip((train, valid), parts, strict=True):
+        lengths = objective.lengths(rows, tokenizer)
+        found += check_lengths(checked, lengths, max_length) if lengths else []
+    return found
+
+
+def refuse_errors(findings: Iterable[Finding]) -> None:
+    """Raise `InputError` for the first finding that is an error, with its first example."""
+    for finding in findings:
+        if finding.is_error:
+            example = f": {finding.examples[0]}" if finding.examples else ""
+            raise InputError(finding.message + example)
+
+
+def finding_lines(findings: Iterable[Finding]) -> list[str]:
+    """Return findings as lines of text, errors first, each with its examples below it."""
+    lines = []
+    for finding in sorted(findings, key=lambda finding: not finding.is_error):
+        lines.append(f"{'error' if finding.is_error else 'warning'}: {finding.message}")
+        lines += [f"  {example}" for example in finding.examples]
+        if finding.examples and finding.count > len(finding.examples):
+            lines.append(f"  and {finding.count - len(finding.examples):,} more")
+    return lines
+
+
+def check_texts(train: CheckedRows, valid: CheckedRows | None = None) -> list[Finding]:
+    """Find missing rows, empty texts, duplicates, and validation rows that are training rows.
+
+    Rows are equal if their texts are (and their second texts, for pairs). Rows whose first text
+    is empty are only counted as that.
+    """
+    parts = [train] if valid is None else [train, valid]
+    found = [
+        Finding("no rows", f"{rows.name}: has no rows", 1, is_error=True)
+        for rows in parts
+        if not rows.texts
+    ]
+    found += [finding for rows in parts if (finding := _empty_texts(rows))]
+    first: dict[bytes, int] = {}
+    repeated: list[tuple[int, int]] = []
+    contradicted: dict[bytes, tuple[int, int]] = {}
+    for index, key in _keys(train):
+        earlier = first.setdefault(key, index)
+        if earlier == index:
+            continue
+        if train.labels is None or set(train.labels[earlier]) == set(train.labels[index]):
+            repeated.append((earlier, index))
+        else:
+            contradicted.setdefault(key, (earlier, index))
+    if repeated:
+        found.append(_duplicates(train, repeated))
+    if contradicted:
+        found.append(_contradictions(train, list(contradicted.values())))
+    if valid is not None:
+        leaks = [(first[key], index) for index, key in _keys(valid) if key in first]
+        if leaks:
+            found.append(_leaks(train, valid, leaks))
+    return found
+
+
+def check_labels(
+    train: CheckedRows,
+    valid: CheckedRows | None = None,
+    *,
+    min_rows: int = MIN_ROWS,
+) -> list[Finding]:
+    """Find labels that cannot be learned, typos of labels, and labels of few rows.
+
+    Exclusive labels must be at least two.
+    """
+    counts = Counter(label for row in train.labels or () for label in row)
+    if not counts:
+        return []
+    found = []
+    known = {*counts, *train.known}
+    if train.exclusive and len(known) == 1:
+        (label,) = counts
+        message = f"{train.name}: every row has the label {label!r}; at least two are needed"
+        found.append(Finding("one label", message, len(train.texts), is_error=True))
+    if typos := find_typos(counts):
+        message = f"{counted(len(typos), 'label looks', 'labels look')} like a typo"
+        examples = tuple(
+            f"{train.place_of_label(label)}: {label!r} ({counted(counts[label], 'row')}), did you "
+            f"mean {meant!r} ({counted(counts[meant], 'row')})?"
+            for label, meant in list(typos.items())[:_MAX_EXAMPLES]
+        )
+        found.append(Finding("label typo", message, len(typos), examples))
+    if small := sorted((count, label) for label, count in counts.items() if count < min_rows):
+        message = f"{counted(len(small), 'label has', 'labels have')} fewer than {min_rows} rows"
+        examples = tuple(
+            f"{label!r}: {counted(count, 'row')}" for count, label in small[:_MAX_EXAMPLES]
+        )
+        found.append(Finding("small label", message, len(small), examples))
+    if valid is not None and (finding := _unknown_labels(valid, known)):
+        found.append(finding)
+    return found
+
+
+def check_answers(rows: CheckedRows) -> list[Finding]:
+    """Find answers that are not in their context at their offset.
+
+    A row may have no answer, an answer no offset. If no answer at all is in its context, that is
+    an error.
+    """
+    total = 0
+    moved: list[str] = []
+    missing: list[str] = []
+    for index, given in enumerate(rows.answers or ()):
+        context = rows.pairs[index] if rows.pairs else ""
+        total += len(given)
+        for text, start in given:
+            if start is not None and start >= 0 and context.startswith(text, start):
+                continue
+            nearest = _nearest(context, text, start or 0)
+            where = f"{rows.place(index)}: {_excerpt(text)}"
+            if nearest is None:
+                missing.append(where)
+            elif start is not None:
+                moved.append(f"{where} is at {nearest:,}, not {start:,}")
+    found = []
+    if missing:
+        every = len(missing) == total
+        message = (
+            f"{rows.name}: {counted(len(missing), 'answer is', 'answers are')} not in the context"
+        )
+        if every:
+            message = f"{rows.name}: no answer is in its context; check the columns of both"
+        found.append(Finding("missing answer", message, len(missing), _first(missing), every))
+    if moved:
+        answers = counted(len(moved), "answer is", "answers are")
+        message = f"{rows.name}: {answers} elsewhere in the context"
+        found.append(Finding("moved answer", message, len(moved), _first(moved)))
+    return found
+
+
+def check_lengths(rows: CheckedRows, lengths: Sequence[int], limit: int) -> list[Finding]:
+    """Find rows of more tokens than `limit`, which are cut; `lengths` are those before the cut."""
+    over = [index for index, length in enumerate(lengths) if length > limit]
+    if not over:
+        return []
+    lost, total = sum(lengths[index] - limit for index in over), sum(lengths)
+    longest = sorted(over, key=lambda index: -lengths[index])[:_MAX_EXAMPLES]
+    message = (
+        f"{rows.name}: {counted(len(over), 'row is', 'rows are')} cut at {limit:,} tokens: "
+        f"{lost:,} of {total:,} tokens are lost ({lost / total:.1%})"
+    )
+    examples = tuple(f"{rows.place(index)}: {lengths[index]:,} tokens" for index in longest)
+    return [Finding("too long", message, len(over), examples)]
+
+
+def _empty_texts(rows: CheckedRows) -> Finding | None:
+    seconds = rows.texts if rows.pairs is None else rows.pairs
+    both = zip(rows.texts, seconds, strict=True)
+    empty = [index for index, texts in enumerate(both) if not all(map(str.strip, texts))]
+    if not empty:
+        return None
+    message = f"{rows.name}: {counted(len(empty), 'row has', 'rows have')} an empty text"
+    if every := len(empty) == len(rows.texts):
+        also = "" if rows.pairs is None else " and `pair_column`"
+        message = f"{rows.name}: every row has an empty text; check `text_column`{also}"
+    examples = tuple(rows.place(index) for index in empty[:_MAX_EXAMPLES])
+    return Finding("empty text", message, len(empty), examples, every)
+
+
+def _duplicates(train: CheckedRows, pairs: Sequence[tuple[int, int]]) -> Finding:
+    message = counted(len(pairs), "training row is a duplicate", "training rows are duplicates")
+    return Finding("duplicate", message, len(pairs), _repetitions(train, train, pairs))
+
+
+def _leaks(train: CheckedRows, valid: CheckedRows, pairs: Sequence[tuple[int, int]]) -> Finding:
+    message = (
+        f"{counted(len(pairs), 'validation row', 'validation rows')} "
+        f"({len(pairs) / len(valid.texts):.1%}) {'is' if len(pairs) == 1 else 'are'} also in the "
+        "training rows, which makes scores too good"
+    )
+    return Finding("leak", message, len(pairs), _repetitions(train, valid, pairs))
+
+
+def _repetitions(
+    first: CheckedRows, again: CheckedRows, pairs: Sequence[tuple[int, int]]
+) -> tuple[str, ...]:
+    return tuple(
+        f"{again.place(index)}: {_excerpt(again.texts[index])}, as {first.place(earlier)}"
+        for earlier, index in pairs[:_MAX_EXAMPLES]
+    )
+
+
+def _contradictions(train: CheckedRows, pairs: Sequence[tuple[int, int]]) -> Finding:
+    labels = train.labels or ()
+
+    def described(index: int) -> str:
+        return f"{', '.join(map(repr, labels[index])) or 'no label'} ({train.place(index)})"
+
+    message = (
+        f"{counted(len(pairs), 'text has', 'texts have')} different labels in the training rows"
+    )
+    examples = tuple(
+        f"{_excerpt(train.texts[index])}: {described(earlier)}, {described(index)}"
+        for earlier, index in pairs[:_MAX_EXAMPLES]
+    )
+    return Finding("contradiction", message, len(pairs), examples)
+
+
+def _unknown_labels(valid: CheckedRows, known: Collection[str]) -> Finding | None:
+    counts = Counter(label for row in valid.labels or () for label in row if label not in known)
+    if not counts:
+        return None
+    examples = []
+    for label, count in counts.most_common(_MAX_EXAMPLES):
+        near = difflib.get_close_matches(label, known, n=1)
+        hint = f", did you mean {near[0]!r}?" if near else ""
+        examples.append(f"{valid.place_of_label(label)}: {label!r} ({counted(count, 'row')}){hint}")
+    message = (
+        f"{valid.name}: {counted(len(counts), 'label is', 'labels are')} not in the training rows"
+    )
+    return Finding("unknown label", message, len(counts), tuple(examples), is_error=True)
+
+
+def _keys(rows: CheckedRows) -> Iterator[tuple[int, bytes]]:
+    """Yield the index of each row that has a text, and the digest that is compared."""
+    for index, text in enumerate(rows.texts):
+        if words := text.casefold().split():
+            second = rows.pairs[index].casefold().split() if rows.pairs is not None else ()
+            content = " ".join((*words, "\0", *second))
+            yield index, blake2b(content.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def _nearest(context: str, text: str, start: int) -> int | None:
+    """Return the offset of `text` in `context` nearest to `start`, None if it is not there."""
+    before = context.rfind(text, 0, max(0, start) + len(text))
+    after = context.find(text, max(0, start))
+    found = [offset for offset in (before, after) if offset >= 0]
+    return min(found, key=lambda offset: abs(offset - start), default=None)
+
+
+def _first(examples: Sequence[str]) -> tuple[str, ...]:
+    return tuple(examples[:_MAX_EXAMPLES])
+
+
+def _excerpt(text: str) -> str:
+    words = " ".join(text.split())
+    return repr(words if len(words) <= _EXCERPT else words[: _EXCERPT - 1] + "…")

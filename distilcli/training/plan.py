@@ -1,0 +1,125 @@
+"""A run before anything is loaded: its settings resolved, its models found and its rows read."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from distilcli.checkpoint.locate import locate
+from distilcli.errors import InputError, UsageError
+from distilcli.gold.labels import LabelError
+from distilcli.model.surgery import parse_heads
+from distilcli.rows.data import Data, is_files
+from distilcli.rows.reader import RowSource
+from distilcli.training.datasets.base import DatasetOptions
+from distilcli.training.distill.setup import DistillationPlan
+from distilcli.training.init_model import StartingPoint, parse_sizes, starting_point
+from distilcli.training.objectives import AnyObjective, read_objective
+from distilcli.training.options import TrainingOptions
+from distilcli.training.run_options import RunOptions
+
+_DEFAULT_SHARE = 0.1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunPlan:
+    """A run whose rows are read: nothing is loaded yet.
+
+    `read` are the settings by which the rows were read, `files` those of the training and of the
+    validation rows; both are kept in the run folder. `threads` None takes all cores, or as many as
+    the resumed run began with.
+    """
+
+    start: StartingPoint
+    objective: AnyObjective
+    training: TrainingOptions
+    folder: Path
+    teacher: DistillationPlan | None = None
+    device: str = "auto"
+    threads: int | None = None
+    read: Mapping[str, object] | None = None
+    files: tuple[Sequence[str], Sequence[str]] = ((), ())
+
+    def __post_init__(self) -> None:
+        """Raise `UsageError` if the run would overwrite a model that it reads."""
+        read_from = {"model to start from": self.start.files}
+        if self.teacher is not None:
+            read_from["teacher"] = self.teacher.files
+        for role, files in read_from.items():
+            if self.folder.resolve() == files.folder.resolve():
+                raise UsageError(
+                    f"{self.folder}: is the {role}, which the run would overwrite; use another "
+                    "`output`"
+                )
+
+
+def plan_run(
+    options: RunOptions,
+    sources: tuple[RowSource, RowSource | None],
+    folder: Path,
+    *,
+    device: str = "auto",
+    threads: int | None = None,
+    offline: bool = False,
+) -> RunPlan:
+    """Find the models and read the rows of a run."""
+    data, start, teacher = options.data, options.start, None
+    if options.teacher.teacher is not None:
+        cache = options.teacher.teacher_cache
+        teacher = DistillationPlan(
+            files=locate(options.teacher.teacher, offline=offline),
+            options=options.distillation,
+            cache=None if cache is None else Path(cache),
+        )
+    point = starting_point(
+        start.model,
+        teacher=None if teacher is None else teacher.files,
+        student_layers=start.student_layers,
+        sizes=None if start.student is None else parse_sizes(start.student),
+        offline=offline,
+        fold=start.fold,
+        max_length=start.max_length,
+        positions=start.positions,
+        growth=start.position_growth or "copy",
+        pruned_heads=parse_heads(start.prune_heads or ()),
+    )
+    dataset = DatasetOptions(
+        columns=data.columns,
+        share=data.valid_split or _DEFAULT_SHARE,
+        seed=options.objective.seed,
+        known=(teacher or point).labels(),
+        taught=teacher is not None,
+    )
+    try:
+        objective = read_objective(
+            options.task,
+            *sources,
+            dataset=dataset,
+            options=options.objective,
+            start=point.files.folder,
+        )
+    except LabelError as error:
+        if data.limit is None:
+            raise
+        first = f"`limit` took only the first {data.limit:,} rows of each file"
+        raise InputError(f"{error.args[0]}; {first}: are they sorted?") from None
+    files = _paths(data.files)
+    valid = None if data.valid is None else _paths(data.valid)
+    is_read = bool(files) and valid != []
+    return RunPlan(
+        start=point,
+        objective=objective,
+        training=options.training,
+        folder=folder,
+        teacher=teacher,
+        device=device,
+        threads=threads,
+        read={**asdict(data), "files": files, "valid": valid} if is_read else None,
+        files=(files, files if valid is None else valid),
+    )
+
+
+def _paths(data: Data) -> list[str]:
+    """Return the paths of files; rows in memory have none."""
+    if not is_files(data):
+        return []
+    return [str(data)] if isinstance(data, str | Path) else list(map(str, data))

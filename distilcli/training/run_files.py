@@ -1,0 +1,45 @@
+"""The files of a run folder, and whether a run may go there; free of torch."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from distilcli.errors import ResourceError, UsageError
+
+STATE_FILE = "training_state.pt"
+SUMMARY_FILE = "summary.json"
+METRICS_FILE = "metrics.jsonl"
+CONFIG_FILE = "config.toml"
+CARD_FILE = "README.md"
+_NO_SCORES = {"step", "epoch", "train_loss", "best"}
+
+
+def check_folder(path: Path, *, resume: bool = False, force: bool = False) -> None:
+    """Raise `UsageError` if a run cannot begin at `path`, or with `resume` cannot go on.
+
+    A run begins in an empty or new folder; with `force` in any. Raises `ResourceError` for a
+    folder that cannot be created.
+    """
+    if resume and force:
+        raise UsageError("`resume` goes on with a run, `force` replaces it; give one of them")
+    if resume:
+        if not (path / STATE_FILE).is_file():
+            done = (path / SUMMARY_FILE).is_file()
+            reason = "the run is finished" if done else "there is no interrupted run"
+            raise UsageError(f"{path}: {reason}, nothing to resume")
+        return
+    if path.exists() and not path.is_dir():
+        raise UsageError(f"{path}: is a file; name a folder for the run")
+    if path.is_dir() and any(path.iterdir()) and not force:
+        way_out = "`resume` to go on, " if (path / STATE_FILE).is_file() else ""
+        raise UsageError(f"{path}: is not empty; use {way_out}`force` to replace what is in it")
+    nearest = next(each for each in (path, *path.absolute().parents) if each.exists())
+    if not nearest.is_dir():
+        raise ResourceError(f"{path}: cannot be created: {nearest} is a file")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise ResourceError(f"{path}: cannot be created: {nearest} is not writable")
+
+
+def scores_of(entry: Mapping[str, float]) -> dict[str, float]:
+    """Return the scores in a line of metrics.jsonl, the one that decides the best model first."""
+    return {name: value for name, value in entry.items() if name not in _NO_SCORES}

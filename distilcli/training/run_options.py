@@ -1,0 +1,118 @@
+"""All settings of a run at once, given by name; free of torch."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
+
+from distilcli.errors import UsageError
+from distilcli.rows.data import Data
+from distilcli.tasks.spec import refuse_without_effect, task_spec
+from distilcli.training.options import (
+    DataOptions,
+    DistillationOptions,
+    ObjectiveOptions,
+    StartOptions,
+    TeacherOptions,
+    TrainingOptions,
+)
+
+if TYPE_CHECKING:
+    from distilcli.model.precision import TrainingPrecision
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunOptions:
+    """All settings of a run, by what they are about."""
+
+    task: str
+    data: DataOptions
+    start: StartOptions
+    objective: ObjectiveOptions
+    training: TrainingOptions
+    distillation: DistillationOptions
+    teacher: TeacherOptions
+
+    @classmethod
+    def of(cls, task: str, given: Mapping[str, Any]) -> "RunOptions":
+        """Sort the settings that were given by name.
+
+        Raises `UsageError` for one that makes no sense or has no effect, `TypeError` for one that
+        does not exist.
+        """
+        task_spec(task)
+        refuse_without_effect(task, given)
+        groups = {
+            "data": DataOptions,
+            "start": StartOptions,
+            "objective": ObjectiveOptions,
+            "training": TrainingOptions,
+            "distillation": DistillationOptions,
+            "teacher": TeacherOptions,
+        }
+        names = {group: {each.name for each in fields(kind)} for group, kind in groups.items()}
+        if unknown := given.keys() - set().union(*names.values()):
+            raise TypeError(f"finetune() has no setting {min(unknown)!r}")
+        if not given.get("teacher"):
+            for name in sorted((names["distillation"] | {"teacher_cache"}) & given.keys()):
+                raise UsageError(f"`{name}` needs a `teacher`; name one")
+        return cls(
+            task=task,
+            **{
+                group: kind(**{name: given[name] for name in names[group] & given.keys()})
+                for group, kind in groups.items()
+            },
+        )
+
+
+class FinetuneOptions(TypedDict, total=False):
+    """The settings of a run, for type checkers; see `options`."""
+
+    valid: Data
+    valid_split: float
+    text_column: str
+    pair_column: str
+    label_column: str
+    label_separator: str
+    options_column: str
+    option_columns: str | Sequence[str]
+    input_format: str
+    encoding: str
+    delimiter: str
+    no_header: bool
+    limit: int
+    model: str
+    fold: bool
+    student_layers: str
+    student: str
+    positions: int
+    position_growth: Literal["copy", "interpolate"]
+    prune_heads: Sequence[str]
+    max_length: int
+    class_weights: Literal["balanced"]
+    label_smoothing: float
+    augment: float
+    epochs: int
+    learning_rate: float
+    schedule: Literal["linear", "cosine"]
+    warmup: float
+    weight_decay: float
+    layer_decay: float
+    clip: float
+    token_budget: int
+    accumulate: int
+    gradient_checkpointing: bool
+    freeze: str
+    dropout: float
+    average: float
+    precision: "TrainingPrecision"
+    evaluate_every: int
+    early_stopping: int
+    seed: int
+    teacher: str
+    teacher_cache: str
+    temperature: float
+    alpha_ce: float
+    alpha_task: float
+    alpha_cos: float
+    alpha_hidden: float
+    alpha_attention: float
