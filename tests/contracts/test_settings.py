@@ -33,72 +33,7 @@ NEVER_GIVEN = {
 TO_MEND: dict[str, str] = {}
 
 # Modules whose messages still name flags and not settings.
-TO_CONVERT = """
-benchmark.dataset
-benchmark.gates
-benchmark.profiling
-benchmark.runner
-benchmark.sweep
-checkpoint.hub
-console.benchmark
-console.evaluation
-console.summary
-console.tokens
-evaluation.calibrate
-evaluation.of_model
-evaluation.of_predictions
-evaluation.prediction_columns
-evaluation.results.base
-evaluation.results.classify
-evaluation.results.multilabel
-evaluation.results.qa
-evaluation.tasks
-gold.cells
-predictors.embedder
-predictors.int8_check
-predictors.tagger
-rows.formats
-rows.lines
-rows.output
-rows.reader
-rows.row
-rows.squad
-rows.tables
-rows.writer
-tasks.candidates
-tasks.classify
-tasks.fill
-tasks.perplexity
-tasks.problems
-tasks.qa
-tasks.sequences
-tasks.settings
-tokenizer.columns
-tokenizer.loading
-tokenizer.plot
-tokenizer.rows
-tokenizer.training
-tokenizer.windows
-training.checks
-training.datasets.classify
-training.datasets.columns
-training.datasets.embed
-training.datasets.qa
-training.datasets.split
-training.datasets.tag
-training.distill.loss
-training.distill.setup
-training.distill.teacher_cache
-training.freezing
-training.init_model
-training.loop
-training.objectives.__init__
-training.options
-training.run
-training.run_folder
-training.run_place
-training.settings
-""".split()
+TO_CONVERT: list[str] = []
 
 
 def _strings(path: Path) -> list[tuple[int, str]]:
