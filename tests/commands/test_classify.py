@@ -254,7 +254,7 @@ def test_a_head_that_was_never_trained(
 def test_nothing_to_read(distil: Distil, tiny_folder: Path, csv_file: Path) -> None:
     code, _, err = distil("classify", "-m", tiny_folder)
     assert code == 2
-    assert "there is nothing to read; give files" in err
+    assert "nothing to read; give files" in err
     code, _, err = distil("classify", "-m", tiny_folder, csv_file, "--text", "good")
     assert code == 2
     assert "do not go together" in err

@@ -498,7 +498,7 @@ STORE = ("reviews.csv", "-o", "a.npy")
         (("reviews.csv", "--layer", "3"), "--layer 3"),
         (("reviews.csv", "--layer", "1", "--pooling", "last-2"), "both choose layers"),
         (("reviews.csv", "--prompt", "a", "--prompt-name", "b"), "give one"),
-        (("reviews.csv", "--pooling", "median"), "'median' is not known"),
+        (("reviews.csv", "--pooling", "median"), "unknown --pooling 'median'"),
     ],
 )
 def test_what_makes_no_sense(

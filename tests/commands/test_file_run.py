@@ -258,7 +258,7 @@ def test_the_first_fault_is_told(run: Run, choice: str, code: int, rows: int) ->
     fault = "a.csv: line 3: 1 cell where the header has 2"
     assert found == code
     assert len(delimited(out)) == rows
-    assert f"failed: 1 row{' (left out)' if choice == 'skip' else ''}, the first: {fault}" in err
+    assert f"failed: 1 row{' (skipped)' if choice == 'skip' else ''}, the first: {fault}" in err
 
 
 def test_a_fault_after_the_header_went_out_is_not_lost(

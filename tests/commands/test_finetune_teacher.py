@@ -245,7 +245,7 @@ def test_what_the_cache_takes(
         line = last_line(run(*options), 5)
     assert "kept: the teacher's outputs would take about 0." in line
     assert "and 0.0 MB are free; use a --teacher-cache with more room, or none" in line
-    monkeypatch.setattr("distilcli.console.summary._MUCH_DISK", 0)
+    monkeypatch.setattr("distilcli.console.training._LARGE_CACHE", 0)
     code, _, err = run(*options)
     assert code == 0, err
     assert "distil: the teacher's answers will take about 0.0 GB in the cache" in err
