@@ -236,7 +236,7 @@ def test_quiet(run: Distil) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        ([], 2, "Missing option '--output'"),
+        ([], 2, "--output is missing"),
         (["-o", "m", "--resume", "--force"], 2, "give one of them"),
         (
             ["-o", "m", "--valid", "valid.csv", "--valid-split", "0.2"],
@@ -245,7 +245,7 @@ def test_quiet(run: Distil) -> None:
         ),
         (["-o", "m", "--stats", "no/s.json"], 2, "there is no folder 'no'"),
         (["-o", "m", "--task", "dance"], 2, "--task"),
-        (["-o", "m", "--lr", "-1"], 2, "--lr"),
+        (["-o", "m", "--lr", "-1"], 2, "--learning-rate must be"),
         (["-o", "m", "--limit", "1"], 3, "every row has the label 'good'"),
         (["-o", "m", "--valid", "no.csv"], 3, "no.csv: no such file"),
         (["-o", "m", "--device", "cuda:99"], 5, "--device cuda:99"),
