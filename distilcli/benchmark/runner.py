@@ -16,7 +16,6 @@ from distilcli.benchmark.peak_flops import PeakFlops
 from distilcli.benchmark.profiling import profile_model, trace_path
 from distilcli.benchmark.report import Report, describe_machine
 from distilcli.benchmark.result import Result, Setting, latency_of
-from distilcli.engine.batching import Piece
 from distilcli.engine.workers import workers_on
 from distilcli.errors import ResourceError
 from distilcli.model.hardware import available_cores
@@ -163,12 +162,12 @@ def _measure(
         pieces = model.pieces(seq=seq, batch=batch)
         watch = MemoryWatch(model.device, held=model.held)
         warm_up(runner, pieces, seconds=effort.seconds)
-        _run_on_all(runner, pieces)
+        runner.run(pieces, times=runner.workers)  # one alone runs on the calling thread
         turns.append((runner, pieces, Measured(watch.read())))
     measured = [found for _, _, found in turns]
     for runner, pieces, _ in turns[:-1]:  # the next watch returned their free memory
         runner.run(pieces)
-        _run_on_all(runner, pieces)
+        runner.run(pieces, times=runner.workers)
     for _ in range(effort.rounds):
         for runner, pieces, found in turns:
             found.rounds.append(measure_round(runner, pieces, effort))
@@ -176,24 +175,16 @@ def _measure(
     return measured
 
 
-def _run_on_all(runner: BatchRunner, pieces: list[Piece]) -> None:
-    """Give a batch to every worker; one alone would run on the calling thread."""
-    runner.run(pieces, times=runner.workers)
-
-
 def _result(
     model: ModelUnderTest, measured: Measured, *, seq: int, batch: int, threads: int, ceiling: float
 ) -> Result:
     latency_ms, interval = latency_of(measured)
+    setting = Setting(
+        model=model.name, device=str(model.device), precision=model.precision,
+        seq=seq, batch=batch, threads=threads,
+    )  # fmt: skip
     return Result(
-        setting=Setting(
-            model=model.name,
-            device=str(model.device),
-            precision=model.precision,
-            seq=seq,
-            batch=batch,
-            threads=threads,
-        ),
+        setting=setting,
         latency_ms=latency_ms,
         p50_interval_ms=interval,
         timings=len(measured.latencies),

@@ -30,7 +30,8 @@ def show_benchmark(console: Console, report: "Report", *, table_format: TableFor
         if report.changes:
             _show_changes(report.changes)
     else:
-        _show_lines(console, report, table_format)
+        lines, document = report.records(), report.as_dict()
+        console.show(lines, document=document, title="", table_format=table_format)
     if len(report.own) > 1:
         best = report.best()
         fastest, quickest = best["throughput"], best["latency"]
@@ -45,7 +46,8 @@ def show_benchmark(console: Console, report: "Report", *, table_format: TableFor
 def show_dataset(console: Console, report: "DatasetReport", *, table_format: TableFormat) -> None:
     """Write the time of whole runs, by stage, to stdout."""
     if not is_table(table_format):
-        _show_lines(console, report, table_format)
+        lines, document = report.records(), report.as_dict()
+        console.show(lines, document=document, title="", table_format=table_format)
         _note_machine(console, report.environment)
         return
     for result in report.results:
@@ -66,13 +68,6 @@ def show_dataset(console: Console, report: "DatasetReport", *, table_format: Tab
         print_table(title, ["stage", "seconds", "share", "", "rows/s"], rows, last_apart=True)
     console.note("stages run side by side: their seconds, summed over threads, exceed the run's")
     _note_machine(console, report.environment)
-
-
-def _show_lines(
-    console: Console, report: "Report | DatasetReport", table_format: TableFormat
-) -> None:
-    records, document = report.records(), report.as_dict()
-    console.show(records, document=document, title="", table_format=table_format)
 
 
 def show_profile(console: Console, table: str) -> None:
@@ -139,12 +134,12 @@ def _show_many(report: "Report") -> None:
     models = list(dict.fromkeys(result.setting.model for result in results))
     fastest = max(result.tokens_per_second for result in results)
     names = [
-        *("precision", "seq", "batch", "p50 ms", "p95 ms", "tokens/s", "", "GFLOP/s", "of peak"),
-        *("added MiB", "weights MiB"),
-    ]
+        "model", "precision", "seq", "batch", "p50 ms", "p95 ms", "tokens/s", "", "GFLOP/s",
+        "of peak", "added MiB", "weights MiB",
+    ]  # fmt: skip
     rows = [
         [
-            *_size_cells(result.setting),
+            result.setting.model, *_size_cells(result.setting),
             _number(result.latency_ms["p50"]), _number(result.latency_ms["p95"]),
             _number(result.tokens_per_second), bar(result.tokens_per_second / fastest),
             _number(result.gflops), _percent(result.ceiling_share),
@@ -153,9 +148,8 @@ def _show_many(report: "Report") -> None:
         ]
         for result in results
     ]  # fmt: skip
-    if len(models) > 1:
-        names = ["model", *names]
-        rows = [[result.setting.model, *row] for result, row in zip(results, rows, strict=True)]
+    if len(models) == 1:
+        names, rows = names[1:], [row[1:] for row in rows]
     setting = results[0].setting
     title = f"{' against '.join(models)} on {setting.device}, {count(setting.threads, 'thread')}"
     styles = {index: "bold" for index, result in enumerate(results) if result in best}
@@ -182,9 +176,9 @@ def _show_ratios(comparisons: "Sequence[Comparison]") -> None:
 
 def _show_changes(changes: "Sequence[Change]") -> None:
     names = [
-        *("model", "precision", "seq", "batch", "p50 ms before", "now", "change"),
-        *("sequences/s before", "now", "change"),
-    ]
+        "model", "precision", "seq", "batch", "p50 ms before", "now", "change",
+        "sequences/s before", "now", "change",
+    ]  # fmt: skip
     rows = [
         [
             each.setting.model, *_size_cells(each.setting),

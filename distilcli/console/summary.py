@@ -102,21 +102,18 @@ def _figures(stats: RunStats) -> "Table":
     grid = fact_grid()
     grid.add_row("done", text(_speed(stats), "bold"))
     if stats.batches and stats.rows > 1:
-        grid.add_row("batches", text(_batches(stats)))
+        times = {name: f"{ms:,.0f} ms" for name, ms in stats.latency_ms.items() if ms is not None}
+        # Percentiles of one time say nothing.
+        named = [f"{name} {time}" for name, time in times.items()]
+        shown = times["p50"] if stats.batches == 1 else ", ".join(named)
+        padding = f"padding {stats.padding_share:.1%}"
+        grid.add_row("batches", text(f"{stats.batches:,}: {shown}; {padding}"))
     memory = stats.as_dict()["peak_memory_bytes"]
     peak = "" if memory is None else f", peak memory {mebibytes(memory)}"
     grid.add_row("device", text(f"{stats.device}{peak}"))
     for what, happened, style in _problems(stats):
         grid.add_row(text(what, style), text(happened, style))
     return grid
-
-
-def _batches(stats: RunStats) -> str:
-    times = stats.latency_ms
-    shown = [f"{name} {ms:,.0f} ms" for name, ms in times.items() if ms is not None]
-    if stats.batches == 1:  # percentiles of one time say nothing
-        shown = [f"{times['p50']:,.0f} ms"]
-    return f"{stats.batches:,}: {', '.join(shown)}; padding {stats.padding_share:.1%}"
 
 
 def _speed(stats: RunStats) -> str:

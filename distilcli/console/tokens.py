@@ -6,8 +6,7 @@ the text behind it, so all can be told apart without colours.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from rich.cells import cell_len
 from rich.table import Table
@@ -37,17 +36,12 @@ _BAR_WIDTH = 40
 _HIDDEN_WIDTH = 24
 
 
-@dataclass(frozen=True, slots=True)
-class _Cell:
+class _Cell(NamedTuple):
     """One token as it is shown, over its id."""
 
     token: str
     number: str
     kind: Kind
-
-    @property
-    def width(self) -> int:
-        return max(cell_len(self.token), len(self.number))
 
 
 class TokenView:
@@ -55,33 +49,31 @@ class TokenView:
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
-        self._console = stdout()
 
     def show(self, block: Sequence[Outcome[Row, Tokens]]) -> None:
         """Show a block of rows, each under a line that says where it is from."""
         for done in block:
             if done.value is None:
-                self._console.print(Text(f"{done.error}\n", "red"))
+                stdout().print(Text(f"{done.error}\n", "red"))
                 continue
             for number, window in enumerate(done.value.windows, start=1):
                 of = f", window {number} of {n}" if (n := len(done.value.windows)) > 1 else ""
-                self._show_window(done.item, done.value, window, of)
+                self._show_window(
+                    f"{done.item.source}, line {done.item.line}{of}", done.value, window
+                )
 
-    def _show_window(self, row: Row, tokens: Tokens, window: Window, of: str) -> None:
-        cells = list(self._cells(tokens, window))
+    def _show_window(self, where: str, tokens: Tokens, window: Window) -> None:
+        cells, console = list(self._cells(tokens, window)), stdout()
         unknown = sum(cell.kind == "unknown" for cell in cells)
         words = zip(window.token_type_ids, window.word_ids, strict=True)
         n_words = len({word for word in words if word[1] is not None})
         parts = [count(len(cells), "token"), count(n_words, "word")]
         parts += [f"{unknown} unknown"] * bool(unknown) + ["cut short"] * tokens.truncated
-        where = f"{row.source}, line {row.line}{of}"
-        self._console.print(Text(f"{where}: {', '.join(parts)}", "dim"), soft_wrap=True)
-        for line in _wrapped(cells, self._console.width):
-            self._console.print(line, soft_wrap=True)
-        self._console.print()
+        heading = Text(f"{where}: {', '.join(parts)}", "dim")
+        for line in (heading, *_wrapped(cells, console.width), ""):
+            console.print(line, soft_wrap=True)
 
     def _cells(self, tokens: Tokens, window: Window) -> Iterator[_Cell]:
-        hidden = self._tokenizer.special_numbers
         sequence = zip(window.input_ids, window.token_type_ids, window.offsets, strict=True)
         for number, token_type, (start, end) in sequence:
             token = self._tokenizer.tokens[number]
@@ -89,7 +81,7 @@ class TokenView:
             if number == self._tokenizer.special.unk:
                 source = (tokens.texts[token_type] or "")[start:end]
                 token, kind = f"{token[:-1]}:{_visible(source, _HIDDEN_WIDTH)}]", "unknown"
-            elif number in hidden:
+            elif number in self._tokenizer.special_numbers:
                 kind = "special"
             yield _Cell(_visible(token), str(number), kind)
 
@@ -97,18 +89,16 @@ class TokenView:
 def _wrapped(cells: Sequence[_Cell], width: int) -> Iterator[Text]:
     """Yield lines of tokens and lines of ids in turn, cut at the width of the terminal."""
     above, below = Text(), Text()
-    for cell in cells:
+    for token, number, kind in cells:
+        widest = max(cell_len(token), len(number))
         # The pieces of a word stand closer to it than the next word does.
-        gap = (1 if cell.kind == "piece" else 2) if above else 0
-        if above and above.cell_len + gap + cell.width > width:
+        gap = (1 if kind == "piece" else 2) if above else 0
+        if above and above.cell_len + gap + widest > width:
             yield from (above, below)
             above, below, gap = Text(), Text(), 0
-        for line, content, style in (
-            (above, cell.token, _STYLES[cell.kind]),
-            (below, cell.number, "dim"),
-        ):
+        for line, content, style in ((above, token, _STYLES[kind]), (below, number, "dim")):
             line.append(" " * gap).append(content, style)
-            line.append(" " * (cell.width - cell_len(content)))
+            line.append(" " * (widest - cell_len(content)))
     yield from (above, below)
 
 
@@ -161,15 +151,14 @@ class DifferenceView:
     """Shows where two tokenizers differ on stdout: the first rows, and what comes most often."""
 
     def __init__(self, here: str, there: str) -> None:
-        self._console = stdout()
         self._left = ROWS_SHOWN
-        self._console.print(Text(f"here: {here}\nthere: {there}", "dim"), soft_wrap=True)
+        stdout().print(Text(f"here: {here}\nthere: {there}", "dim"), soft_wrap=True)
 
     def show(self, block: Sequence[Outcome[Row, Compared]]) -> None:
         """Show rows that differ, as long as there is room for them."""
         for done in block[: self._left]:
             if done.value is None:
-                self._console.print(Text(f"\n{done.error}", "red"), soft_wrap=True)
+                stdout().print(Text(f"\n{done.error}", "red"), soft_wrap=True)
                 continue
             table = _table("text", "here", "there", justify=("left", "left", "left"))
             for found in done.value.differences:

@@ -35,8 +35,12 @@ class TrainingView:
             self._began = time.monotonic(), progress.step, progress.tokens
         self._latest, self._pass = progress, None
         if len(progress.history) > self._noted:
-            self._noted = len(progress.history)
-            self._console.note(_evaluation(progress.history[-1], progress.total_steps))
+            self._noted, entry = len(progress.history), progress.history[-1]
+            best = ", the best so far" if entry["best"] else ""
+            self._console.note(
+                f"step {entry['step']:,} of {progress.total_steps:,}: "
+                f"loss {entry['train_loss']:.3f}, {', '.join(_scores(entry))}{best}"
+            )
 
     def on_pass(self, who: str, done: int, total: int) -> None:
         """Take in how many rows the teacher or the encoder has read ahead of the first step."""
@@ -111,14 +115,6 @@ def show_interrupted(console: Console, folder: str, *, can_resume: bool, forced:
     instead = " instead of `force`" if forced else ""
     resume = f"repeat the command with `resume`{instead} to go on"
     console.warn(f"interrupted; {folder}: {resume if can_resume else 'nothing is saved yet'}")
-
-
-def _evaluation(entry: Mapping[str, float], total_steps: int) -> str:
-    best = ", the best so far" if entry["best"] else ""
-    return (
-        f"step {entry['step']:,} of {total_steps:,}: loss {entry['train_loss']:.3f}, "
-        f"{', '.join(_scores(entry))}{best}"
-    )
 
 
 def _scores(entry: Mapping[str, float]) -> list[str]:
