@@ -230,20 +230,12 @@ def _run(
             f"{stats.first_error}; rates count all rows"
         )
     return DatasetResult(
-        model=plan.model,
-        done=done,
-        device=predictor.device,
-        precision=predictor.precision,
+        model=plan.model, done=done, device=predictor.device, precision=predictor.precision,
         threads=workers_on(device, cores=plan.threads or available_cores()),
-        rows=stats.rows,
-        failed_rows=stats.failed,
-        tokens=stats.tokens,
-        seconds=stats.seconds,
-        rows_per_second=stats.rows_per_second,
-        tokens_per_second=stats.tokens_per_second,
-        peak_memory_bytes=memory.process,
-        stages=stages.seconds,
-    )
+        rows=stats.rows, failed_rows=stats.failed, tokens=stats.tokens, seconds=stats.seconds,
+        rows_per_second=stats.rows_per_second, tokens_per_second=stats.tokens_per_second,
+        peak_memory_bytes=memory.process, stages=stages.seconds,
+    )  # fmt: skip
 
 
 def _run_rows(

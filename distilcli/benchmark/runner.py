@@ -184,14 +184,8 @@ def _result(
         seq=seq, batch=batch, threads=threads,
     )  # fmt: skip
     return Result(
-        setting=setting,
-        latency_ms=latency_ms,
-        p50_interval_ms=interval,
-        timings=len(measured.latencies),
-        batches_per_second=measured.batches_per_second,
-        flops_per_sequence=forward_flops(model.config, seq),
-        ceiling=ceiling,
-        memory=measured.memory,
-        model_bytes=model.bytes,
-        parameters=model.parameters,
-    )
+        setting=setting, latency_ms=latency_ms, p50_interval_ms=interval,
+        timings=len(measured.latencies), batches_per_second=measured.batches_per_second,
+        flops_per_sequence=forward_flops(model.config, seq), ceiling=ceiling,
+        memory=measured.memory, model_bytes=model.bytes, parameters=model.parameters,
+    )  # fmt: skip
