@@ -110,5 +110,6 @@ def finetune(
         saved = run_output.resume or (run is not None and run.folder.is_saved)
         show_interrupted(console, run_output.output, can_resume=saved, forced=run_output.force)
         raise
-    show_training(console, summary, run_output.output, command=spec.command)
+    best, steps = summary["best"], summary["steps"]
+    show_training(console, best, steps, run_output.output, command=spec.command)
     write_report({**about, **summary}, report)

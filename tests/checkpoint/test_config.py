@@ -105,6 +105,7 @@ def test_a_config_is_written_as_it_was_read(raw: dict[str, Any]) -> None:
     assert dump_config(parse_config(raw)) == raw
 
 
+@pytest.mark.slow
 @given(
     st.builds(
         ModelConfig,

@@ -97,6 +97,7 @@ def test_formats_of_rows(distil: Distil, tiny_folder: Path, csv_file: str, suffi
     assert close(embeddings(rows), vectors_of(tiny_folder))
 
 
+@pytest.mark.slow
 def test_parquet_has_lists_of_numbers(distil: Distil, tiny_folder: Path, csv_file: str) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
     run = ("embed", csv_file, "-m", tiny_folder)
@@ -112,6 +113,7 @@ def test_parquet_has_lists_of_numbers(distil: Distil, tiny_folder: Path, csv_fil
         assert close(vectors, value.vectors)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["npy", "safetensors"])
 @pytest.mark.parametrize("dtype", ["float32", "float16", "int8", "binary"])
 def test_formats_of_vectors(
@@ -136,6 +138,7 @@ def test_the_format_may_be_said(distil: Distil, tiny_folder: Path, csv_file: str
     assert close(np.load("vectors"), vectors_of(tiny_folder))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "options"),
     [
@@ -169,6 +172,7 @@ def test_options_of_vectors(
     assert not close(found, vectors_of(tiny_folder, texts))
 
 
+@pytest.mark.slow
 def test_options_of_a_sentence_model(distil: Distil, make_model: Make) -> None:
     model = write_recipe(make_model(), normalizes=True, prompts={"query": "good : "})
     run = ("embed", "-m", model, "--format", "jsonl", "--text", "a film")
@@ -206,6 +210,7 @@ def test_ids_of_a_column(distil: Distil, tiny_folder: Path, csv_file: str) -> No
     assert err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_tokens_in_rows(distil: Distil, tiny_folder: Path, csv_file: str) -> None:
     expected = Embedder(str(tiny_folder), device="cpu").tokens(TEXTS)
     run = ("embed", csv_file, "-m", tiny_folder, "--tokens")
@@ -447,6 +452,7 @@ PAIRS = ("--near-duplicates", "0.9", "--index", "index.npy")
 STORE = ("reviews.csv", "-o", "a.npy")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
@@ -514,6 +520,7 @@ def test_what_makes_no_sense(
     assert {path: path.read_bytes() for path in Path().iterdir()} == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments", [(), ("-o", "a.npy"), ("--tokens",), ("--near-duplicates", "0.9"), ("--dry-run",)]
 )

@@ -8,6 +8,8 @@ import pytest
 
 from tests.commands._parse import delimited
 
+pytestmark = pytest.mark.slow
+
 Distil = Callable[..., tuple[int, str, str]]
 
 ROWS = [

@@ -13,6 +13,8 @@ import torch
 from tests.commands._parse import delimited
 from tests.commands.test_finetune import ROWS, summary, weights
 
+pytestmark = pytest.mark.slow
+
 Distil = Callable[..., tuple[int, str, str]]
 Make = Callable[..., Path]
 LABELS = ("bad", "good")

@@ -243,6 +243,7 @@ def test_options_that_do_not_go_together(
     assert sorted(csv_file.parent.iterdir()) == [csv_file]
 
 
+@pytest.mark.slow
 def test_rows_that_cannot_be_answered(distil: Distil, qa_folder: Path, tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     faulty = f"fun ?,\n,it was\n{'good ' * 61},it was\nfun ?,it was fun\n"

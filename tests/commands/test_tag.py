@@ -202,6 +202,7 @@ def test_people_see_sentences_in_place(distil: Distil, hand_tagger: Path, conll_
     assert "The [film movie ART]" in out
 
 
+@pytest.mark.slow
 def test_the_builtin_model_is_what_it_takes(distil: Distil) -> None:
     code, out, err = distil("tag", "--text", "Angela Merkel lives in Berlin .", "--format", "jsonl")
     assert code == 0

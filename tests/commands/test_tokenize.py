@@ -321,6 +321,7 @@ def test_only_the_first_rows_are_shown(run: Run, tmp_path: Path) -> None:
     assert run(path, "--format", "table", "--limit", 25)[1].count("[CLS]") == 25
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="pipes close differently there")
 def test_a_live_pipe_gets_each_row_at_once(model: Path) -> None:
     command = [sys.executable, "-m", "distilcli", "tokenize", "--model", str(model), "-q"]

@@ -48,6 +48,7 @@ def _library() -> dict[str, Path]:
     return {name: path for name, path in paths.items() if not name.startswith(SURFACE)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_can_name_no_option_but_its_own(command: str) -> None:
     excused = {*f"{_OF_TOKENIZE} {NEVER_GIVEN.get(command)} {TO_MEND.get(command)}".split()}
@@ -76,6 +77,7 @@ def test_the_library_names_settings_and_not_flags(name: str) -> None:
     assert found == []
 
 
+@pytest.mark.slow
 def test_a_setting_is_one_of_some_command() -> None:
     unknown = [
         f"{name}, line {line}: {setting}"
@@ -87,6 +89,7 @@ def test_a_setting_is_one_of_some_command() -> None:
     assert unknown == []
 
 
+@pytest.mark.slow
 def test_a_command_line_that_is_shown_can_be_typed() -> None:
     wrong = [
         f"{path.name}, line {line}: distil {command} has no {flag}"

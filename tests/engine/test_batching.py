@@ -8,6 +8,7 @@ from distilcli.engine.batching import Piece, cut_batches, pad, padded_size
 CPU = torch.device("cpu")
 
 
+@pytest.mark.slow
 @given(
     lengths=st.lists(st.integers(0, 40), max_size=60),
     max_tokens=st.integers(1, 100),

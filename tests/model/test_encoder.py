@@ -90,6 +90,7 @@ def test_padding_changes_nothing_and_its_content_neither() -> None:
         assert not torch.allclose(model(padded)[:, :5], expected, atol=1e-3)
 
 
+@pytest.mark.slow
 @settings(max_examples=10, deadline=None)
 @given(st.randoms(use_true_random=False), st.sampled_from([TINY, TINY_BERT]))
 def test_logits_do_not_depend_on_the_batch(random: Any, config: ModelConfig) -> None:

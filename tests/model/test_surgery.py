@@ -163,6 +163,7 @@ def silenced(model: TaskModel, heads: dict[int, set[int]]) -> TaskModel:
 some_heads = st.dictionaries(st.integers(0, 2), st.sets(st.integers(0, 3), max_size=3), max_size=3)
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(some_heads, some_heads, st.sampled_from([TINY, TINY_BERT]), st.sampled_from(list(HEADS)))
 @torch.no_grad()

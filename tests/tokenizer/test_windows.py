@@ -54,6 +54,7 @@ def test_pairs_are_cut_as_the_tokenizers_package_cuts_them(a: int, b: int, lengt
     assert found.truncated == (a + b > length - 3)
 
 
+@pytest.mark.slow
 @given(st.integers(0, 60), st.integers(4, 20), st.data())
 def test_windows_hold_every_token_and_overlap_by_the_stride(
     total: int, max_length: int, data: st.DataObject

@@ -197,6 +197,7 @@ def model_files(path: Path) -> dict[str, bytes]:
     return {str(p): p.read_bytes() for p in path.rglob("*") if p.name in names}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("other", [False, True], ids=["same run", "model of another kind"])
 def test_a_kill_while_the_best_model_is_replaced_never_mixes_two(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other: bool

@@ -66,6 +66,7 @@ def assert_nearest(hits: list[Hit], scores: np.ndarray, k: int) -> None:
         assert all(scores[n] <= hits[-1].score + CLOSE for n in left)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ELEMENTS)
 @given(data=st.data())
 @SETTINGS

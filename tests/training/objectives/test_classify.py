@@ -95,6 +95,7 @@ def test_texts_are_augmented_by_seed_epoch_and_row(make_model: Make) -> None:
     assert len(set(map(tuple, read(augment=0)))) == 1
 
 
+@pytest.mark.slow
 def test_an_interrupted_augmented_run_ends_as_an_unbroken_one(
     make_model: Make, tmp_path: Path
 ) -> None:

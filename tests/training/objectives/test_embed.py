@@ -50,6 +50,7 @@ def matching(count: int, *, seed: int) -> list[TextPair]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model_type", ["distilbert", "bert"])
 def test_scored_pairs_are_ranked_by_the_saved_model(
     make_model: Make, tmp_path: Path, model_type: str
@@ -82,6 +83,7 @@ def correlation(one: Any, other: Any) -> float:
     return float(spearmanr(one, other).statistic)
 
 
+@pytest.mark.slow
 def test_partners_are_found(make_model: Make, tmp_path: Path) -> None:
     folder = make_model(head="BaseModel")
     objective = EmbedObjective(matching(200, seed=1), matching(9, seed=2), RECIPE)
@@ -198,6 +200,7 @@ def test_vectors_that_are_all_one_rank_nothing(
     assert prepared.scores(torch.device("cpu")) == {"spearman": 0.0, "pearson": 0.0}
 
 
+@pytest.mark.slow
 def test_the_command_from_pairs_to_vectors(
     make_model: Make, distil: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
