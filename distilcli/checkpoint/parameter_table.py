@@ -42,7 +42,10 @@ _LAYER = {
 }  # fmt: skip
 _FORWARD = tuple(dict.fromkeys([*_EMBEDDINGS.values(), *_LAYER.values(), "pooler"]))
 
-_PREFIX = re.compile(r"(?:distilbert|bert)\.")
+# Wrappers of a model (DataParallel, torch.compile, Lightning, sentence-transformers), its own name.
+_PREFIX = re.compile(
+    r"(?P<wrapper>(?:(?:module|_orig_mod|model|0\.auto_model|auto_model)\.)*)(?:(?:distil)?bert\.)?"
+)
 _IN_LAYER = re.compile(r"(?:transformer|encoder)\.layer\.(\d+)\.(.+)")
 
 
@@ -114,8 +117,14 @@ class ParameterTable:
 
 
 def without_prefix(name: str) -> str:
-    """Return a tensor's name without the model's prefix, which checkpoints without a head lack."""
-    return _PREFIX.sub("", name, count=1) if _PREFIX.match(name) else name
+    """Return a tensor's name without the model's prefix and any wrapper's before it."""
+    return _PREFIX.sub("", name, count=1)
+
+
+def wrapper_of(name: str) -> str:
+    """Return what a program that wrapped the model put before a tensor's name; usually ''."""
+    match = _PREFIX.match(name)
+    return match["wrapper"] if match else ""
 
 
 def location_of(name: str) -> Location:
@@ -193,7 +202,7 @@ def _tensors(header: CheckpointHeader, config: Mapping[str, Any]) -> list[Tensor
     tensors = []
     for name, info in header.tensors.items():
         location = location_of(name)
-        stored_only = name in copies or _is_buffer(name) or _is_scale(name, header)
+        stored_only = without_prefix(name) in copies or _is_buffer(name) or _is_scale(name, header)
         parameters = 0 if stored_only else info.numel
         computed = sinusoidal and location.module == "embeddings.position"
         trainable = 0 if computed else parameters

@@ -24,11 +24,15 @@ Model = TypeVar("Model", bound=TaskModel)
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel(Generic[Model]):
-    """A model with its weights, and the checkpoint's keys that it does not use."""
+    """A model with its weights, and the checkpoint's keys that it does not use.
+
+    `wrapper` is what a program that wrapped the model put before the names of its weights.
+    """
 
     model: Model
     config: ModelConfig
     unused: tuple[str, ...]
+    wrapper: str = ""
 
 
 def load_model(files: ModelFiles, kind: type[Model]) -> LoadedModel[Model]:
@@ -38,7 +42,7 @@ def load_model(files: ModelFiles, kind: type[Model]) -> LoadedModel[Model]:
     same weight names, and `ModelError` if the weights do not fit `config.json`.
     """
     head, config = HEADS[kind], read_config(files.config_path)
-    weights = read_weights(files)
+    weights, wrapper = read_weights(files)
     _refuse_other_heads(kind, config, files.name)
     if head.proof is not None and head.proof not in weights:
         raise HeadError(
@@ -54,7 +58,7 @@ def load_model(files: ModelFiles, kind: type[Model]) -> LoadedModel[Model]:
     with _Uninitialised():
         model = build_model(kind, config, source=files.name)
     unused = fill(model, weights, source=files.name)
-    return LoadedModel(model.eval(), config, unused)
+    return LoadedModel(model.eval(), config, unused, wrapper)
 
 
 def build_model(kind: type[Model], config: ModelConfig, *, source: str) -> Model:
@@ -105,9 +109,15 @@ def fill(model: TaskModel, weights: dict[str, Tensor], *, source: str) -> tuple[
     return tuple(theirs(key) for key in unused)
 
 
-def check_tokenizer(tokenizer: Tokenizer, config: ModelConfig, *, source: str) -> None:
-    """Raise `ModelError` if the tokenizer has ids for which the model has no embedding."""
-    if tokenizer.vocab_size > config.vocab_size:
+def check_tokenizer(
+    tokenizer: Tokenizer, config: ModelConfig, *, source: str, framing_only: bool = False
+) -> None:
+    """Raise `ModelError` if the tokenizer has ids for which the model has no embedding.
+
+    With `framing_only`, only the special tokens of every sequence need one.
+    """
+    largest = max(tokenizer.special) if framing_only else tokenizer.vocab_size - 1
+    if largest >= config.vocab_size:
         raise ModelError(
             f"{source}: the tokenizer has {tokenizer.vocab_size} tokens, the model's vocabulary "
             f"{config.vocab_size}; use the tokenizer that belongs to the model"
@@ -156,6 +166,6 @@ def _config_with_labels(config: ModelConfig, n_labels: int, source: str) -> Mode
     if len(config.labels) != n_labels:
         raise ModelError(
             f"{source}: config.json names {len(config.labels)} labels, "
-            f"the classifier has {n_labels} outputs"
+            f"the classifier has {n_labels} outputs; write a name for each into its id2label"
         )
     return config

@@ -17,12 +17,11 @@ from distilcli.checkpoint.json_file import read_object
 from distilcli.checkpoint.parameter_table import without_prefix
 from distilcli.errors import ResourceError
 from distilcli.model.heads import HEADS, BaseModel, TaskModel
-from distilcli.model.keys import to_checkpoint
+from distilcli.model.keys import BERT_BIAS, BERT_UNTIED_BIAS, to_checkpoint
 
-_ADDED_TOKENS = "added_tokens.json"
 TOKENIZER_NAMES = {
     "tokenizer.json", "vocab.txt", "tokenizer_config.json", "special_tokens_map.json",
-    _ADDED_TOKENS,
+    "added_tokens.json",
 }  # fmt: skip
 """The files of a tokenizer in a model's folder."""
 
@@ -53,6 +52,8 @@ def save_model(
     for key, weight in model.weights_to_save().items():
         name = to_checkpoint(key, config.model_type)
         weights[without_prefix(name) if bare else name] = weight.cpu().contiguous()
+    if not config.tie_word_embeddings and BERT_BIAS in weights:
+        weights[BERT_UNTIED_BIAS] = weights[BERT_BIAS].clone()
     try:
         write_json(folder / "config.json", raw)
         write_weights(folder / "model.safetensors", weights)
@@ -87,6 +88,6 @@ def tokenizer_files(files: ModelFiles) -> list[Path]:
         files.vocab_txt,
         files.tokenizer_config,
         files.special_tokens_map,
-        files.folder / _ADDED_TOKENS,
+        files.added_tokens,
     )
-    return [path for path in named if path is not None and path.is_file()]
+    return [path for path in named if path is not None]

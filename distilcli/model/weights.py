@@ -14,14 +14,19 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from distilcli.checkpoint.folder import ModelFiles
+from distilcli.checkpoint.json_file import read_object
+from distilcli.checkpoint.parameter_table import without_prefix, wrapper_of
 from distilcli.checkpoint.safetensors_header import read_header
 from distilcli.errors import ModelError
 from distilcli.model.int8_storage import unpack
-from distilcli.model.keys import to_ours
+from distilcli.model.keys import BERT_BIAS, BERT_UNTIED_BIAS, to_ours
 
 
-def read_weights(files: ModelFiles) -> dict[str, Tensor]:
-    """Read every weight of a located model, by this package's names, as fp32 on the CPU."""
+def read_weights(files: ModelFiles) -> tuple[dict[str, Tensor], str]:
+    """Read every weight of a located model, by this package's names, as fp32 on the CPU.
+
+    Also returns what a wrapper of the model put before their names, such as `module.`.
+    """
     weights: dict[str, Tensor] = {}
     for path in files.weight_files:
         part = read_file(path)
@@ -35,6 +40,14 @@ def read_weights(files: ModelFiles) -> dict[str, Tensor]:
         unpacked = unpack(weights)
     except ModelError as error:
         raise ModelError(f"{files.name}: {error}") from None
+    if read_object(files.config_path).get("tie_word_embeddings") is False:
+        # An untied BERT of transformers 5 has a second bias, which it does not use.
+        used = {without_prefix(key) for key in unpacked}
+        unpacked = {
+            key: weight
+            for key, weight in unpacked.items()
+            if not (without_prefix(key) == BERT_BIAS and BERT_UNTIED_BIAS in used)
+        }
     renamed: dict[str, Tensor] = {}
     for key, weight in unpacked.items():
         ours = to_ours(key)
@@ -50,7 +63,7 @@ def read_weights(files: ModelFiles) -> dict[str, Tensor]:
             f"{files.name}: has integer weights without scales ({listed(whole)}); "
             "use the checkpoint from before quantization"
         )
-    return {key: weight.float() for key, weight in renamed.items()}
+    return {key: weight.float() for key, weight in renamed.items()}, max(map(wrapper_of, unpacked))
 
 
 def read_file(path: Path) -> dict[str, Tensor]:

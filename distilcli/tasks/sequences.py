@@ -59,6 +59,9 @@ class Framer:
             config.max_position_embeddings,
         )
         self._special = tokenizer.special
+        self._side = tokenizer.options.truncation_side
+        # A tokenizer may have more tokens than the model has embeddings.
+        self._embedded = config.vocab_size if tokenizer.vocab_size > config.vocab_size else None
         self._soft_stride = soft_stride
         self._has_token_types = config.type_vocab_size > 1
         stride = long_texts.stride
@@ -90,7 +93,9 @@ class Framer:
             long=self._long_texts.long,
             stride=self._stride(first, second, windowed),
             windowed=windowed,
+            side=self._side,
         )
+        self._check_ids(framed.input_ids)
         types: Sequence[list[int] | None] = [None] * len(framed.input_ids)
         if self._has_token_types:
             # A batch may mix pairs and single texts, so all of them need token types.
@@ -117,7 +122,22 @@ class Framer:
             stride=self._stride(first, second, "second"),
             truncation=truncation,
         )
-        return frame_encodings(first, second, cuts, special=self._special), cuts.truncated
+        if cuts.truncated and self._side == "left":
+            raise RowError(
+                f"longer than {self.max_length} tokens, and the model's tokenizer truncates from "
+                "the left, which is supported only for whole texts; use `long` window"
+            )
+        windows = frame_encodings(first, second, cuts, special=self._special)
+        self._check_ids([window.input_ids for window in windows])
+        return windows, cuts.truncated
+
+    def _check_ids(self, sequences: Sequence[list[int]]) -> None:
+        """Raise `RowError` for a token for which the model has no embedding."""
+        if self._embedded is not None and max(map(max, sequences)) >= self._embedded:
+            raise RowError(
+                f"has a token of id {max(map(max, sequences))}, for which the model has no "
+                f"embedding (it has {self._embedded:,}); use the tokenizer that belongs to it"
+            )
 
     def _stride(self, first: Sized, second: Sized | None, windowed: Windowed) -> int:
         stride = self._long_texts.stride
