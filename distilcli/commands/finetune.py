@@ -111,4 +111,6 @@ def finetune(
         show_interrupted(console, run_output.output, can_resume=saved, forced=run_output.force)
         raise
     show_training(console, summary, run_output.output, command=spec.command)
+    if run.trainer.model.config.pruned_heads:
+        console.note("transformers 5 does not load models with pruned heads; version 4 does")
     write_report({**about, **summary}, report)

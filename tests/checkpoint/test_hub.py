@@ -228,3 +228,30 @@ def test_refusals_of_the_hub(hub: type[_Hub], status: int, code: str, wording: s
     hub.refusal = (status, code)
     with pytest.raises(ModelError, match=wording):
         snapshot("org/x", "v2", offline=False)
+
+
+@pytest.mark.parametrize("refs", ["none", "newline"])
+def test_a_cache_that_was_copied_without_its_exact_refs(cache: Path, refs: str) -> None:
+    folder = _cached(cache)
+    reference = cache / "models--org--x" / "refs" / "main"
+    if refs == "none":
+        reference.unlink()
+    else:
+        reference.write_text(f"{SHA}\n")
+    assert snapshot("org/x", None, offline=True) == folder
+
+
+def test_of_several_snapshots_without_refs_none_is_guessed(cache: Path) -> None:
+    _cached(cache)
+    other = SHA[::-1]
+    write_model(cache / "models--org--x" / "snapshots" / other, TENSORS)
+    (cache / "models--org--x" / "refs" / "main").unlink()
+    with pytest.raises(ModelError, match=f"give org/x@{SHA}, org/x@{other}, which is there"):
+        snapshot("org/x", None, offline=True)
+    assert snapshot("org/x", other, offline=True).name == other
+
+
+def test_a_revision_that_is_not_cached_names_what_is(cache: Path) -> None:
+    _cached(cache)
+    with pytest.raises(ModelError, match=f"'org/x@v2' is not .* give org/x@{SHA}"):
+        snapshot("org/x", "v2", offline=True)

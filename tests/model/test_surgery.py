@@ -258,7 +258,7 @@ def test_a_pruned_model_learns() -> None:
 def test_a_folded_bert_gives_its_hidden_states(make_model: Callable[..., Path]) -> None:
     folder = make_model(model_type="bert")
     bert = load_model(describe_folder("m", folder), SequenceClassifier)
-    config, weights = fold_token_types(bert.config, read_weights(describe_folder("m", folder)))
+    config, weights = fold_token_types(bert.config, read_weights(describe_folder("m", folder))[0])
     assert parse_config({"model_type": config.model_type}).type_vocab_size == 0
     with torch.device("meta"):
         folded = Encoder(config)
@@ -272,7 +272,7 @@ def test_a_folded_bert_gives_its_hidden_states(make_model: Callable[..., Path]) 
 
 
 def test_only_a_bert_can_be_folded(make_model: Callable[..., Path]) -> None:
-    weights = read_weights(describe_folder("m", make_model()))
+    weights, _ = read_weights(describe_folder("m", make_model()))
     with pytest.raises(ModelError, match="no token types to fold"):
         fold_token_types(ModelConfig(), weights)
 
@@ -281,7 +281,7 @@ def test_a_bert_with_another_epsilon_cannot_be_folded(make_model: Callable[..., 
     folder = make_model(model_type="bert", layer_norm_eps=1e-5)
     config = load_model(describe_folder("m", folder), SequenceClassifier).config
     with pytest.raises(ModelError, match="layer_norm_eps is 1e-05"):
-        fold_token_types(config, read_weights(describe_folder("m", folder)))
+        fold_token_types(config, read_weights(describe_folder("m", folder))[0])
 
 
 def taken(model: TaskModel, layers: tuple[int, ...]) -> TaskModel:
