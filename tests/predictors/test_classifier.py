@@ -3,6 +3,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 from distilcli.errors import RowError, UsageError
 from distilcli.predictors.classifier import Classifier
@@ -99,6 +100,13 @@ def test_a_row_whose_token_has_no_embedding_fails_alone(
     assert classifier(["good"])[0].scores == pytest.approx(expected, abs=1e-6)
     with pytest.raises(RowError, match=f"token of id {len(vocab)}, for which the model has no"):
         classifier(["good", "a zebra"])
+
+
+def test_a_wrapper_of_the_weights_is_told(make_model: Callable[..., Path]) -> None:
+    folder = make_model()
+    path = folder / "model.safetensors"
+    save_file({f"module.{key}": weight for key, weight in load_file(path).items()}, path)
+    assert "its weights named under 'module.'" in Classifier(str(folder), device="cpu").described()
 
 
 def test_what_config_json_leaves_open_is_told(make_model: Callable[..., Path]) -> None:
