@@ -21,31 +21,22 @@ TEMPERATURE = "calibration_temperature"
 `transformers` uses a bare `temperature` for generating text, and drops it from other models.
 """
 
+_SHARED_KEYS = (
+    *("vocab_size", "max_position_embeddings", "initializer_range", "pad_token_id"),
+    *("chunk_size_feed_forward", "tie_word_embeddings"),
+)
+_DISTILBERT_KEYS = (
+    *("dim", "n_layers", "n_heads", "hidden_dim", "activation", "dropout", "attention_dropout"),
+    *("sinusoidal_pos_embds", "qa_dropout"),
+)
 # our name -> the key in config.json
-_SHARED_KEYS = {
-    "vocab_size": "vocab_size",
-    "max_position_embeddings": "max_position_embeddings",
-    "initializer_range": "initializer_range",
-    "pad_token_id": "pad_token_id",
-    "chunk_size_feed_forward": "chunk_size_feed_forward",
-    "tie_word_embeddings": "tie_word_embeddings",
-}
 _KEYS: dict[ModelType, dict[str, str]] = {
     "distilbert": {
-        **_SHARED_KEYS,
-        "dim": "dim",
-        "n_layers": "n_layers",
-        "n_heads": "n_heads",
-        "hidden_dim": "hidden_dim",
-        "activation": "activation",
-        "dropout": "dropout",
-        "attention_dropout": "attention_dropout",
-        "sinusoidal_pos_embds": "sinusoidal_pos_embds",
+        **{key: key for key in _SHARED_KEYS + _DISTILBERT_KEYS},
         "classifier_dropout": "seq_classif_dropout",
-        "qa_dropout": "qa_dropout",
     },
     "bert": {
-        **_SHARED_KEYS,
+        **{key: key for key in _SHARED_KEYS},
         "dim": "hidden_size",
         "n_layers": "num_hidden_layers",
         "n_heads": "num_attention_heads",
@@ -58,8 +49,8 @@ _KEYS: dict[ModelType, dict[str, str]] = {
         "classifier_dropout": "classifier_dropout",
     },
 }
-# DistilBERT's own names -> BERT's, which `transformers` reads in a DistilBERT's config too
-_ALIASES = {"dim": "hidden_size", "n_layers": "num_hidden_layers", "n_heads": "num_attention_heads"}
+# `transformers` reads these under BERT's names too.
+_ALIASED = ("dim", "n_layers", "n_heads")
 # The settings of a decoder, which masks what follows a token or attends to another text.
 _DECODER_KEYS = ("is_decoder", "add_cross_attention", "is_encoder_decoder")
 # How weights are stored concerns the checkpoint, not the model.
@@ -186,7 +177,8 @@ def _model_type(raw: JsonObject, source: str) -> ModelType:
 def _without_aliases(raw: JsonObject, source: str) -> JsonObject:
     """Return a DistilBERT's config with its sizes under DistilBERT's own names."""
     renamed = dict(raw)
-    for key, alias in _ALIASES.items():
+    for key in _ALIASED:
+        alias = _KEYS["bert"][key]
         value = renamed.pop(alias, None)
         if value is not None and renamed.setdefault(key, value) != value:
             raise ModelError(

@@ -6,7 +6,7 @@ Names, types and shapes are enough, so only the header of the weights is read.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from distilcli.checkpoint.safetensors_header import CheckpointHeader
 from distilcli.wording import count
@@ -145,7 +145,7 @@ def location_of(name: str) -> Location:
 
 
 def parameter_table(
-    header: CheckpointHeader, config: Mapping[str, Any], *, by: Grouping = "module"
+    header: CheckpointHeader, config: Mapping[str, object], *, by: Grouping = "module"
 ) -> ParameterTable:
     """Group the tensors of a checkpoint, with BERT-base's beside them.
 
@@ -196,7 +196,7 @@ def _order(location: Location) -> tuple[int, int, int]:
     return (0 if location.module.startswith("embeddings.") else 2, 0, rank)
 
 
-def _tensors(header: CheckpointHeader, config: Mapping[str, Any]) -> list[Tensor]:
+def _tensors(header: CheckpointHeader, config: Mapping[str, object]) -> list[Tensor]:
     """Return the tensors in the order of the forward pass."""
     copies, sinusoidal = _second_copies(header, config), bool(config.get("sinusoidal_pos_embds"))
     tensors = []
@@ -219,7 +219,7 @@ def _is_scale(name: str, header: CheckpointHeader) -> bool:
     return name.endswith(SCALE_SUFFIX) and packed is not None and packed.dtype == "I8"
 
 
-def _second_copies(header: CheckpointHeader, config: Mapping[str, Any]) -> dict[str, str]:
+def _second_copies(header: CheckpointHeader, config: Mapping[str, object]) -> dict[str, str]:
     """Return tensors that the configuration ties to others, with the names of those."""
     if not (config.get("tie_weights_", True) and config.get("tie_word_embeddings", True)):
         return {}
@@ -242,7 +242,7 @@ def _sum_up(name: str, tensors: Sequence[Tensor], reference: int | None) -> Part
     )
 
 
-def _notes(header: CheckpointHeader, config: Mapping[str, Any]) -> tuple[str, ...]:
+def _notes(header: CheckpointHeader, config: Mapping[str, object]) -> tuple[str, ...]:
     """Return what is stored but not counted."""
     notes = [
         f"{copy} is tied to {original}: stored twice, counted once"

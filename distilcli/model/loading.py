@@ -4,9 +4,10 @@ Nothing is left random silently: a missing, misshapen or foreign weight is an er
 and so is a head without trained weights.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
@@ -137,11 +138,16 @@ class _Uninitialised(TorchFunctionMode):
     )
 
     def __torch_function__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
-    ) -> Any:
+        self,
+        func: Callable[..., object],
+        types: object,
+        args: tuple[object, ...] = (),
+        kwargs: Mapping[str, object] | None = None,
+    ) -> object:
+        given = kwargs or {}
         if func in self._DRAWS:
-            return args[0] if args else kwargs["tensor"]
-        return func(*args, **(kwargs or {}))
+            return args[0] if args else given["tensor"]
+        return func(*args, **given)
 
 
 def _refuse_other_heads(kind: type[TaskModel], config: ModelConfig, source: str) -> None:

@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from distilcli.checkpoint.folder import TokenizerFiles
 from distilcli.checkpoint.json_file import JsonObject, read_object
@@ -130,16 +130,14 @@ def _describe(path: Path) -> _Described:
     return _Described(vocabulary, replace(options, unk_token=unk, added_tokens=tokens), oddity)
 
 
-def _vocabulary(raw: Any, path: Path) -> Vocabulary:
-    is_vocabulary = isinstance(raw, dict) and all(type(number) is int for number in raw.values())
-    if not is_vocabulary or not raw:
+def _vocabulary(raw: object, path: Path) -> Vocabulary:
+    if not isinstance(raw, dict) or not raw or any(type(i) is not int for i in raw.values()):
         raise ModelError(f"{path}: model.vocab must map tokens to ids; download the file again")
     if len(set(raw.values())) < len(raw):
         twice = sorted(raw.values())
-        number = next(a for a, b in itertools.pairwise(twice) if a == b)
-        raise ModelError(f"{path}: two tokens have the id {number}; each must have its own")
-    vocabulary: Vocabulary = raw
-    return vocabulary
+        token_id = next(a for a, b in itertools.pairwise(twice) if a == b)
+        raise ModelError(f"{path}: two tokens have the id {token_id}; each must have its own")
+    return raw
 
 
 def _steps(raw: JsonObject, model: JsonObject) -> tuple[TokenizerOptions, str | None]:
