@@ -18,6 +18,13 @@ WEIGHT_NAMES = (SAFETENSORS_NAME, INDEX_NAME, PYTORCH_NAME, PYTORCH_INDEX_NAME)
 """The file names of weights, in order of preference."""
 
 
+TOKENIZER_NAMES = (
+    *("tokenizer.json", "vocab.txt", "tokenizer_config.json", "special_tokens_map.json"),
+    "added_tokens.json",
+)
+"""The files of a tokenizer in a model's folder."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenizerFiles:
     """The files of a model's tokenizer, None if missing; `name` is what the user called it."""
@@ -30,6 +37,15 @@ class TokenizerFiles:
     tokenizer_config: Path | None
     special_tokens_map: Path | None
     added_tokens: Path | None
+
+    @property
+    def tokenizer_files(self) -> list[Path]:
+        """The files that make up the tokenizer."""
+        found = (
+            *(self.tokenizer_json, self.vocab_txt, self.tokenizer_config),
+            *(self.special_tokens_map, self.added_tokens),
+        )
+        return [path for path in found if path is not None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

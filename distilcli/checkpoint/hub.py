@@ -15,6 +15,7 @@ from typing import Any
 from distilcli import downloads
 from distilcli.checkpoint.folder import (
     CONFIG_NAME,
+    TOKENIZER_NAMES,
     WEIGHT_NAMES,
     find_weights,
     is_index,
@@ -24,12 +25,6 @@ from distilcli.checkpoint.sentence_transformers import SENTENCE_NAMES, sentence_
 from distilcli.errors import ModelError
 
 _VOCABULARY_NAMES = ("tokenizer.json", "vocab.txt")
-_TOKENIZER_NAMES = (
-    *_VOCABULARY_NAMES,
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-)
 _OLD_FOLDER = "0_Transformer/"
 _TIMEOUT = 10.0
 """Seconds to wait for the hub's first answer."""
@@ -137,7 +132,7 @@ def _download(
         )
 
     # The weights come last: without them the cache is not taken for complete.
-    names = (CONFIG_NAME, *_TOKENIZER_NAMES, *SENTENCE_NAMES)
+    names = (CONFIG_NAME, *TOKENIZER_NAMES, *SENTENCE_NAMES)
     folder = fetch(*SENTENCE_NAMES, *(inside + name for name in names))
     if not (weights and best):
         return folder

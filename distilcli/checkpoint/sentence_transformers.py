@@ -46,7 +46,7 @@ _ACTIVATIONS = (
 )
 """Classes of torch.nn that work element by element, without settings."""
 
-StepKind = Literal["Dense", "LayerNorm", "Normalize", "truncate"]
+StepKind = Literal["Dense", "LayerNorm", "Normalize", "truncate_dim"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -125,7 +125,7 @@ def read_recipe(folder: Path) -> SentenceRecipe:
             )
     dims = _truncate_dim(folder)
     if dims is not None:
-        steps.append(Step(kind="truncate", dims=dims))
+        steps.append(Step(kind="truncate_dim", dims=dims))
     normalizes = bool(steps) and steps[-1].kind == "Normalize"
     return SentenceRecipe(
         steps=tuple(steps[:-1] if normalizes else steps), normalizes=normalizes, **settings

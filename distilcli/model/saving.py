@@ -11,18 +11,11 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from distilcli.checkpoint.config import dump_config
-from distilcli.checkpoint.folder import ModelFiles
 from distilcli.checkpoint.json_file import read_object
 from distilcli.checkpoint.parameter_table import without_prefix
 from distilcli.errors import ResourceError
 from distilcli.model.heads import HEADS, BaseModel, TaskModel
 from distilcli.model.keys import BERT_BIAS, BERT_UNTIED_BIAS, to_checkpoint
-
-TOKENIZER_NAMES = {
-    "tokenizer.json", "vocab.txt", "tokenizer_config.json", "special_tokens_map.json",
-    "added_tokens.json",
-}  # fmt: skip
-"""The files of a tokenizer in a model's folder."""
 
 
 def save_model(
@@ -78,15 +71,3 @@ def write_weights(path: Path, weights: dict[str, Tensor]) -> None:
 def write_json(path: Path, content: object) -> None:
     """Write `content` as indented JSON."""
     path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def tokenizer_files(files: ModelFiles) -> list[Path]:
-    """Return the files that make up the tokenizer of a located model."""
-    named = (
-        files.tokenizer_json,
-        files.vocab_txt,
-        files.tokenizer_config,
-        files.special_tokens_map,
-        files.added_tokens,
-    )
-    return [path for path in named if path is not None]

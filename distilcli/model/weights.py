@@ -15,7 +15,7 @@ from torch import Tensor
 
 from distilcli.checkpoint.folder import ModelFiles
 from distilcli.checkpoint.json_file import read_object
-from distilcli.checkpoint.parameter_table import without_prefix, wrapper_of
+from distilcli.checkpoint.parameter_table import wrapper_of
 from distilcli.checkpoint.safetensors_header import read_header
 from distilcli.errors import ModelError
 from distilcli.model.int8_storage import unpack
@@ -40,16 +40,13 @@ def read_weights(files: ModelFiles) -> tuple[dict[str, Tensor], str]:
         unpacked = unpack(weights)
     except ModelError as error:
         raise ModelError(f"{files.name}: {error}") from None
+    wrapper = max(map(wrapper_of, unpacked), default="")
+    named = {key.removeprefix(wrapper): weight for key, weight in unpacked.items()}
     if read_object(files.config_path).get("tie_word_embeddings") is False:
         # An untied BERT of transformers 5 has a second bias, which it does not use.
-        used = {without_prefix(key) for key in unpacked}
-        unpacked = {
-            key: weight
-            for key, weight in unpacked.items()
-            if not (without_prefix(key) == BERT_BIAS and BERT_UNTIED_BIAS in used)
-        }
+        named.pop(BERT_BIAS if BERT_UNTIED_BIAS in named else "", None)
     renamed: dict[str, Tensor] = {}
-    for key, weight in unpacked.items():
+    for key, weight in named.items():
         ours = to_ours(key)
         if ours in renamed and not torch.equal(weight, renamed[ours]):
             raise ModelError(
@@ -63,7 +60,7 @@ def read_weights(files: ModelFiles) -> tuple[dict[str, Tensor], str]:
             f"{files.name}: has integer weights without scales ({listed(whole)}); "
             "use the checkpoint from before quantization"
         )
-    return {key: weight.float() for key, weight in renamed.items()}, max(map(wrapper_of, unpacked))
+    return {key: weight.float() for key, weight in renamed.items()}, wrapper
 
 
 def read_file(path: Path) -> dict[str, Tensor]:

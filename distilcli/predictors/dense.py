@@ -16,7 +16,7 @@ def read_step(step: Step, width: int) -> tuple[Callable[[Tensor], Tensor], int]:
     """Return a step as a function of vectors of `width`, and the width of its output."""
     if step.kind == "Normalize":
         return partial(F.normalize, dim=-1), width
-    if step.kind == "truncate":
+    if step.kind == "truncate_dim":
         width = min(step.dims, width)
         return partial(torch.narrow, dim=-1, start=0, length=width), width
     weights = {name: weight.float() for name, weight in read_file(step.path).items()}

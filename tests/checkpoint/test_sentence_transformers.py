@@ -260,7 +260,7 @@ def test_truncated_vectors_are_not_normalized_again(tmp_path: Path) -> None:
     settings = {"truncate_dim": 8}
     write(tmp_path, [TRANSFORMER, module("Normalize")], config_sentence_transformers=settings)
     recipe = read_recipe(tmp_path)
-    assert recipe.steps == (Step(kind="Normalize"), Step(kind="truncate", dims=8))
+    assert recipe.steps == (Step(kind="Normalize"), Step(kind="truncate_dim", dims=8))
     assert not recipe.normalizes
 
 

@@ -17,7 +17,7 @@ from distilcli.model.heads import SequenceClassifier
 from distilcli.model.int8_storage import pack
 from distilcli.model.keys import to_checkpoint, to_ours
 from distilcli.model.loading import check_tokenizer, load_model
-from distilcli.model.saving import save_model, tokenizer_files
+from distilcli.model.saving import save_model
 
 Make = Callable[..., Path]
 Weights = dict[str, Tensor]
@@ -67,7 +67,7 @@ def test_what_is_saved_is_loaded(make_model: Make, tmp_path: Path, model_type: s
     assert loaded.unused == ()
     again = tmp_path / "again"
     again.mkdir()
-    save_model(loaded.model, again, tokenizer_files=tokenizer_files(described(folder)))
+    save_model(loaded.model, again, tokenizer_files=described(folder).tokenizer_files)
     assert load_model(described(again), SequenceClassifier).config == loaded.config
     assert_same(logits(again), logits(folder))
     assert (again / "vocab.txt").read_bytes() == (folder / "vocab.txt").read_bytes()
@@ -90,7 +90,7 @@ def test_every_file_of_the_tokenizer_goes_along(make_model: Make) -> None:
     folder = make_model()
     (folder / "special_tokens_map.json").write_text("{}")
     (folder / "tokenizer.json").write_text("{}")
-    assert {path.name for path in tokenizer_files(described(folder))} == {
+    assert {path.name for path in described(folder).tokenizer_files} == {
         "vocab.txt", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
     }  # fmt: skip
 

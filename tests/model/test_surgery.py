@@ -20,7 +20,7 @@ from distilcli.model.encoder import Encoder
 from distilcli.model.heads import HEADS, BaseModel, SequenceClassifier, TaskModel
 from distilcli.model.keys import PREFIX
 from distilcli.model.loading import load_model
-from distilcli.model.saving import save_model, tokenizer_files
+from distilcli.model.saving import save_model
 from distilcli.model.surgery import (
     fold_token_types,
     prune_heads,
@@ -137,7 +137,7 @@ def test_the_tokenizer_of_a_resized_model_knows_of_it(
     model = load_model(files, SequenceClassifier).model
     resize_positions(model, 100)
     for limit, expected in ((None, 64), (100, 100)):
-        save_model(model, tmp_path, tokenizer_files=tokenizer_files(files), max_length=limit)
+        save_model(model, tmp_path, tokenizer_files=files.tokenizer_files, max_length=limit)
         assert load_tokenizer(describe_folder("m", tmp_path)).max_length == expected
     raw = json.loads((tmp_path / "tokenizer_config.json").read_text())
     assert raw == {"do_lower_case": True, "model_max_length": 100}

@@ -211,8 +211,8 @@ def trainable_recipe(folder: Path) -> SentenceRecipe:
     recipe = read_recipe(folder)
     if recipe.steps:
         raise ModelError(
-            f"{folder}: has a {recipe.steps[0].kind} module after its pooling, which finetune does "
-            "not train; start from a model without one"
+            f"{folder}: has {recipe.steps[0].kind} after its pooling, which finetune does not "
+            "train; start from a model without it"
         )
     if recipe.tokenizer:
         raise ModelError(
