@@ -280,21 +280,16 @@ def _check_values(config: ModelConfig, keys: dict[str, str], source: str) -> Non
         )
 
 
+_NAMES = {bool: "true or false", int: "a whole number", float: "a number"}
+
+
 def _broken_rule(value: object, default: object, *, is_share: bool) -> str | None:
     """Return the rule that a value breaks; None if it has the type of `default` and is in range."""
     expected = (float, int) if isinstance(default, float) else type(default)
     if not isinstance(value, expected) or isinstance(value, bool) is not isinstance(default, bool):
-        return f"be {_kind_name(default)}"
+        return f"be {_NAMES.get(type(default), 'a text')}"
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     if not value >= 0:  # NaN too
         return "not be negative"
     return "be between 0 and 1" if is_share and value > 1 else None
-
-
-def _kind_name(default: object) -> str:
-    if isinstance(default, bool):
-        return "true or false"
-    if isinstance(default, int):
-        return "a whole number"
-    return "a number" if isinstance(default, float) else "a text"

@@ -22,23 +22,17 @@ _LENGTHS_NAMES = (LENGTHS_NAME, "sentence_distilbert_config.json")
 SENTENCE_NAMES = (MODULES_NAME, SETTINGS_NAME, *_LENGTHS_NAMES)
 """The files that sentence-transformers adds to those of a model."""
 
-# The switches of older folders, in the order in which their vectors are concatenated.
-_SWITCHES = {
-    "pooling_mode_cls_token": "cls",
-    "pooling_mode_max_tokens": "max",
-    "pooling_mode_mean_tokens": "mean",
-    "pooling_mode_mean_sqrt_len_tokens": "mean-sqrt",
-    "pooling_mode_weightedmean_tokens": "weighted",
-    "pooling_mode_lasttoken": "last-token",
-}
-_MODES = {
-    "cls": "cls",
-    "max": "max",
-    "mean": "mean",
-    "mean_sqrt_len_tokens": "mean-sqrt",
-    "weightedmean": "weighted",
-    "lasttoken": "last-token",
-}
+# our name, that of a folder, and the switch of an older one, in the order of concatenation
+_MODES = (
+    ("cls", "cls", "cls_token"),
+    ("max", "max", "max_tokens"),
+    ("mean", "mean", "mean_tokens"),
+    ("mean-sqrt", "mean_sqrt_len_tokens", "mean_sqrt_len_tokens"),
+    ("weighted", "weightedmean", "weightedmean_tokens"),
+    ("last-token", "lasttoken", "lasttoken"),
+)
+_OURS = {theirs: ours for ours, theirs, _ in _MODES}
+_SWITCHES = {f"pooling_mode_{switch}": ours for ours, _, switch in _MODES}
 _ACTIVATIONS = (
     *("CELU", "ELU", "GELU", "Hardsigmoid", "Hardswish", "Hardtanh", "Identity", "LeakyReLU"),
     *("LogSigmoid", "Mish", "ReLU", "ReLU6", "SELU", "Sigmoid", "SiLU", "Softplus", "Softsign"),
@@ -117,7 +111,9 @@ def read_recipe(folder: Path) -> SentenceRecipe:
         elif kind == "LayerNorm":
             steps.append(Step(kind="LayerNorm", path=_weights(path, "LayerNorm")))
         elif kind == "Normalize":
-            steps.append(_normalize(path))
+            config = path / "config.json"
+            _refuse_other_inputs(read_object(config) if config.is_file() else {}, config, kind)
+            steps.append(Step(kind="Normalize"))
         elif kind != "Dropout":  # it does nothing outside training
             raise ModelError(
                 f"{folder / MODULES_NAME}: has the module {kind}; supported are Pooling, Dense, "
@@ -194,10 +190,10 @@ def _pooling(path: Path) -> JsonObject:
         found = [ours for switch, ours in _SWITCHES.items() if raw.get(switch) is True]
     else:
         theirs = mode if isinstance(mode, list) else [mode]
-        if unknown := [name for name in theirs if str(name) not in _MODES]:
-            known = ", ".join(_MODES)
+        if unknown := [name for name in theirs if str(name) not in _OURS]:
+            known = ", ".join(_OURS)
             raise ModelError(f"{path}: pooling_mode {unknown[0]!r} is not one of {known}")
-        found = [_MODES[name] for name in theirs]
+        found = [_OURS[name] for name in theirs]
     if not found:
         raise ModelError(f"{path}: names no known pooling mode")
     return {"pooling": tuple(found), "pools_prompt": raw.get("include_prompt", True) is not False}
@@ -220,13 +216,7 @@ def _dense(folder: Path) -> Step:
     )
 
 
-def _normalize(folder: Path) -> Step:
-    path = folder / "config.json"
-    _refuse_other_inputs(read_object(path) if path.is_file() else {}, path, "Normalize")
-    return Step(kind="Normalize")
-
-
-def _refuse_other_inputs(raw: JsonObject, path: Path, kind: StepKind) -> None:
+def _refuse_other_inputs(raw: JsonObject, path: Path, kind: str) -> None:
     """Refuse a module that does not map the pooled vector to another one."""
     for key in ("module_input_name", "module_output_name"):
         if raw.get(key) not in {None, "sentence_embedding"}:

@@ -17,7 +17,7 @@ import torch
 from distilcli.checkpoint.config import ModelConfig
 from distilcli.engine.batching import Batch
 from distilcli.engine.task import Encoded
-from distilcli.errors import RowError, UsageError
+from distilcli.errors import ModelError, RowError, UsageError
 from distilcli.model.heads import SequenceClassifier
 from distilcli.tasks.result import Result
 from distilcli.tasks.sequences import Framer, encode_each, no_number, or_error, pool_windows
@@ -43,13 +43,13 @@ KINDS: dict[str | None, Kind] = {
 def kind_of(config: ModelConfig, *, multi_label: bool = False) -> Kind:
     """Return the kind of a head.
 
-    Raises `UsageError` for `multi_label` with a head that gives plain numbers, and for a head of
-    one output that claims to choose one label of several, which would always score 1.
+    Raises `UsageError` for `multi_label` with a head that gives plain numbers, and `ModelError`
+    for a head of one output that claims to choose one label of several: it would always score 1.
     """
     kind = KINDS[config.problem_type]
     chooses = config.problem_type == "single_label_classification"
     if chooses and len(config.labels) == 1 and not multi_label:
-        raise UsageError(
+        raise ModelError(
             "the model chooses one label of several and has only one, so that each row would "
             "score 1; use `multi_label` for its sigmoid, or correct problem_type in config.json"
         )

@@ -6,6 +6,7 @@ Every task frames its rows here, so that long texts are cut, windowed or refused
 from bisect import bisect_left
 from collections.abc import Callable, Sequence, Sized
 from dataclasses import replace
+from itertools import chain
 from typing import ParamSpec, TypeVar
 
 import torch
@@ -61,7 +62,11 @@ class Framer:
         self._special = tokenizer.special
         self._side = tokenizer.options.truncation_side
         # A tokenizer may have more tokens than the model has embeddings.
-        self._embedded = config.vocab_size if tokenizer.vocab_size > config.vocab_size else None
+        self._not_embedded = {
+            token_id: token
+            for token_id, token in tokenizer.tokens.items()
+            if token_id >= config.vocab_size
+        }
         self._soft_stride = soft_stride
         self._has_token_types = config.type_vocab_size > 1
         stride = long_texts.stride
@@ -133,11 +138,14 @@ class Framer:
 
     def _check_ids(self, sequences: Sequence[list[int]]) -> None:
         """Raise `RowError` for a token for which the model has no embedding."""
-        if self._embedded is not None and max(map(max, sequences)) >= self._embedded:
-            raise RowError(
-                f"has a token of id {max(map(max, sequences))}, for which the model has no "
-                f"embedding (it has {self._embedded:,}); use the tokenizer that belongs to it"
-            )
+        if not self._not_embedded:
+            return
+        for token_id in chain.from_iterable(sequences):
+            if token_id in self._not_embedded:
+                raise RowError(
+                    f"the model has no embedding for the token {self._not_embedded[token_id]!r} "
+                    f"(id {token_id}); use the tokenizer that belongs to it"
+                )
 
     def _stride(self, first: Sized, second: Sized | None, windowed: Windowed) -> int:
         stride = self._long_texts.stride

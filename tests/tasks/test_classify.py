@@ -16,7 +16,7 @@ from distilcli.checkpoint.folder import describe_folder
 from distilcli.engine.batching import Piece, pad
 from distilcli.engine.engine import Engine
 from distilcli.engine.task import Encoded
-from distilcli.errors import RowError, UsageError
+from distilcli.errors import ModelError, RowError, UsageError
 from distilcli.model.heads import SequenceClassifier
 from distilcli.model.loading import load_model
 from distilcli.tasks.classify import (
@@ -353,7 +353,7 @@ def test_pieces_carry_token_types_only_for_models_that_have_them(
 
 def test_one_label_of_several_needs_more_than_one() -> None:
     config = ModelConfig(labels=("x",), problem_type="single_label_classification")
-    with pytest.raises(UsageError, match="would score 1; use `multi_label` for its sigmoid"):
+    with pytest.raises(ModelError, match="would score 1; use `multi_label` for its sigmoid"):
         kind_of(config)
 
 
