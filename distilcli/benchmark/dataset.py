@@ -29,7 +29,7 @@ from distilcli.errors import HeadError, InputError, ResourceError, UsageError
 from distilcli.model.hardware import available_cores
 from distilcli.model.heads import SequenceClassifier
 from distilcli.model.precision import Precision
-from distilcli.model.saving import save_model, tokenizer_files
+from distilcli.model.saving import save_model
 from distilcli.predictors.base import Options
 from distilcli.predictors.classifier import Classifier
 from distilcli.predictors.embedder import Embedder
@@ -170,7 +170,7 @@ def _folder(model: str) -> Iterator[str]:
         return
     with TemporaryDirectory(prefix="distil-bench-") as folder:
         config = replace(SHAPES[model], labels=_LABELS, problem_type="single_label_classification")
-        files = tokenizer_files(locate(_TOKENIZER))
+        files = locate(_TOKENIZER).tokenizer_files
         save_model(random_model(SequenceClassifier, config), Path(folder), tokenizer_files=files)
         yield folder
 

@@ -112,4 +112,6 @@ def finetune(
         raise
     best, steps = summary["best"], summary["steps"]
     show_training(console, best, steps, run_output.output, command=spec.command)
+    if run.trainer.model.config.pruned_heads:
+        console.note("transformers 5 does not load models with pruned heads; version 4 does")
     write_report({**about, **summary}, report)

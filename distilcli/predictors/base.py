@@ -8,7 +8,7 @@ Python exits.
 import atexit
 import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterable, Sized
+from collections.abc import Callable, Generator, Iterable, Mapping, Sized
 from contextlib import closing, suppress
 from dataclasses import replace
 from time import perf_counter
@@ -96,13 +96,18 @@ class Predictor(ABC, Generic[Head, Given, Content, Value]):
         loaded = load_model(self._files, self._head)
         self.name = self._files.name
         self.config = loaded.config
+        self._wrapper = loaded.wrapper
         self.unused = tuple(key for key in loaded.unused if ".pooler." not in key)
-        self._tokenizer = load_tokenizer(self._files)
-        check_tokenizer(self._tokenizer, self.config, source=self.name)
+        self._tokenizer = load_tokenizer(self._files, overrides=self._tokenizer_settings())
+        check_tokenizer(self._tokenizer, self.config, source=self.name, framing_only=True)
         self._placement = place(loaded.model, device, vocab_size=self.config.vocab_size)
         self._original = loaded.model if self.precision == "int8" else None
         self._model = for_inference(loaded.model, self.precision, self._placement.device)
         self.load_seconds = perf_counter() - started
+
+    def _tokenizer_settings(self) -> Mapping[str, object]:
+        """Return settings that override those of the tokenizer's files."""
+        return {}
 
     @property
     def device(self) -> str:
@@ -118,6 +123,8 @@ class Predictor(ABC, Generic[Head, Given, Content, Value]):
         """Say in words which model runs where, and which of its weights are not used."""
         threads = f", threads: {self.workers}" if self.device == "cpu" else ""
         unused = f", without {', '.join(self.unused)}" if self.unused else ""
+        if self._wrapper:
+            unused += f", its weights named under '{self._wrapper}'"
         precision = "" if self.precision == "fp32" else f" in {self.precision}"
         if self.precision == "int8" and not has_kernel():
             precision += " (no int8 kernels here: slower than fp32)"

@@ -1,7 +1,7 @@
 """Turn texts into vectors, compare them, and search in stored ones."""
 
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args, overload
@@ -14,7 +14,7 @@ from distilcli.errors import UsageError
 from distilcli.model.heads import BaseModel
 from distilcli.model.pooling import Pooling, parse_pooling
 from distilcli.predictors.base import Predictor, checked_text, itself
-from distilcli.predictors.dense import read_dense
+from distilcli.predictors.dense import read_step
 from distilcli.tasks.embed import (
     Array,
     Dtype,
@@ -73,12 +73,12 @@ class Embedder(Predictor[BaseModel, str, str, Array]):
         self.prompts = recipe.prompts
         self.prompt = self._chosen_prompt(recipe, prompt, prompt_name)
         full = self.config.dim * len(self._pooling.modes)
-        dense = []
-        for dense_layer in recipe.dense if pooling is None else ():
-            function, full = read_dense(dense_layer, full)
-            dense.append(function)
+        steps = []
+        for step in recipe.steps if pooling is None else ():
+            function, full = read_step(step, full)
+            steps.append(function)
         self._finish = Finish(
-            dense=tuple(dense),
+            steps=tuple(steps),
             dims=dims,
             normalizes=recipe.normalizes if normalize is None else normalize,
             dtype=dtype,
@@ -86,6 +86,9 @@ class Embedder(Predictor[BaseModel, str, str, Array]):
         if dims is not None and not 0 < dims <= full:
             raise UsageError(f"`dims` {dims}: the vectors of {self.name} have {full} dimensions")
         self.width = dims or full
+
+    def _tokenizer_settings(self) -> Mapping[str, object]:
+        return read_recipe(self._files.folder).tokenizer
 
     @property
     def pooling(self) -> str:
@@ -229,7 +232,7 @@ class Embedder(Predictor[BaseModel, str, str, Array]):
                 f"`dims` {self.token_width}: the tokens of {self.name} have {self.config.dim} "
                 "dimensions"
             )
-        settings = self._settings(text_of) | {"finish": replace(self._finish, dense=())}
+        settings = self._settings(text_of) | {"finish": replace(self._finish, steps=())}
 
         def task(model: BaseModel) -> EmbedTokensTask[Item]:
             return EmbedTokensTask(model, self._tokenizer, **settings)

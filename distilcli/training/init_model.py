@@ -146,7 +146,7 @@ def _encoder(start: StartingPoint) -> tuple[ModelConfig, dict[str, Tensor]]:
     config = read_config(start.files.config_path)
     if start.sizes is not None:
         return _of_sizes(config, start.sizes), {}
-    weights = read_weights(start.files)
+    weights, _ = read_weights(start.files)
     if start.fold:
         config, weights = fold_token_types(config, weights)
     if start.layers is not None:

@@ -12,7 +12,6 @@ from distilcli.gold.fingerprints import row_keys
 from distilcli.model.device import place
 from distilcli.model.heads import FirstTokenModel, TaskModel
 from distilcli.model.loading import check_tokenizer
-from distilcli.model.saving import tokenizer_files
 from distilcli.rows.data import Data
 from distilcli.tasks.settings import usable_length
 from distilcli.tokenizer.loading import load_tokenizer
@@ -152,7 +151,7 @@ class PreparedRun:
         self.folder = RunFolder(
             plan.folder,
             fingerprint={**build, **rows, **learning, **teacher},
-            tokenizer_files=tokenizer_files(plan.start.files),
+            tokenizer_files=plan.start.files.tokenizer_files,
             max_length=plan.start.positions,
             companions=plan.objective.companions(dim=config.dim, max_length=self._max_length),
         )

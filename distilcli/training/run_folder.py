@@ -25,12 +25,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from distilcli.checkpoint.folder import SAFETENSORS_NAME, WEIGHT_NAMES
+from distilcli.checkpoint.folder import SAFETENSORS_NAME, TOKENIZER_NAMES, WEIGHT_NAMES
 from distilcli.checkpoint.sentence_transformers import SENTENCE_NAMES
 from distilcli.errors import ModelError, ResourceError, UsageError
 from distilcli.gold.fingerprints import ROW_KEYS_FILE, Keys
 from distilcli.model.heads import TaskModel
-from distilcli.model.saving import TOKENIZER_NAMES, save_model, write_json
+from distilcli.model.saving import save_model, write_json
 from distilcli.training.run_files import (
     CARD_FILE,
     CONFIG_FILE,

@@ -133,8 +133,8 @@ def test_blocks_normalise_after_they_add() -> None:
 
 
 def test_an_unknown_activation_is_named_with_the_known_ones() -> None:
-    with pytest.raises(ModelError, match=r"unknown activation 'mish'; known are gelu, .*relu"):
-        encoder(activation="mish")
+    with pytest.raises(ModelError, match=r"unknown activation 'prelu'; known are gelu, .*relu"):
+        encoder(activation="prelu")
 
 
 def test_weights_are_drawn_as_bert_draws_them() -> None:

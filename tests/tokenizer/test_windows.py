@@ -194,3 +194,13 @@ def test_windows_map_back_to_the_text() -> None:
     assert second.token_type_ids == [0, 0, 0, 1, 1, 1]
     assert second.offsets == [(0, 0), (0, 4), (0, 0), (4, 5), (5, 9), (0, 0)]
     assert second.word_ids == [None, 0, None, 1, 2, None]
+
+
+def test_texts_may_be_truncated_from_the_left() -> None:
+    found = frame(A, None, special=SPECIAL, max_length=6, long="truncate", side="left")
+    assert found.input_ids == [[CLS, *A[-4:], SEP]]
+    assert found.truncated
+    short = frame(A[:2], None, special=SPECIAL, max_length=6, long="truncate", side="left")
+    assert short.input_ids == [[CLS, *A[:2], SEP]]
+    cuts = cut(6, 9, max_length=9, long="truncate", side="left")
+    assert (cuts.first, cuts.second) == ([slice(3, 6)], [slice(6, 9)])

@@ -205,13 +205,19 @@ class EmbedObjective(Objective[list[TextPair], BaseModel, PairExample]):
 def trainable_recipe(folder: Path) -> SentenceRecipe:
     """Return how a model makes vectors; by default it is the normalized mean.
 
-    Raises `ModelError` for dense layers after the pooling, which cannot be trained here.
+    Raises `ModelError` for layers after the pooling, which cannot be trained here, and for
+    settings of the tokenizer that are not in its own files.
     """
     recipe = read_recipe(folder)
-    if recipe.dense:
+    if recipe.steps:
         raise ModelError(
-            f"{folder}: has a Dense module after its pooling, which finetune does not train; "
-            "start from a model without one"
+            f"{folder}: has {recipe.steps[0].kind} after its pooling, which finetune does not "
+            "train; start from a model without it"
+        )
+    if recipe.tokenizer:
+        raise ModelError(
+            f"{folder}: sets {', '.join(recipe.tokenizer)} of the tokenizer beside its files; "
+            "move it to tokenizer_config.json"
         )
     has_modules = (folder / MODULES_NAME).is_file()
     return recipe if has_modules else replace(recipe, normalizes=True)

@@ -128,7 +128,29 @@ def test_dense_modules_are_refused(make_model: Make) -> None:
         (folder / name).mkdir()
         (folder / name / "config.json").write_text(json.dumps(content))
     (folder / "2_Dense" / "model.safetensors").touch()
-    with pytest.raises(ModelError, match="has a Dense module after its pooling"):
+    with pytest.raises(ModelError, match="has Dense after its pooling"):
+        trainable_recipe(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "why"),
+    [
+        (
+            "sentence_bert_config.json",
+            {"tokenizer_args": {"do_lower_case": False}},
+            "do_lower_case",
+        ),
+        ("config_sentence_transformers.json", {"truncate_dim": 8}, "has truncate_dim after"),
+    ],
+)
+def test_settings_that_training_would_lose_are_refused(
+    make_model: Make, name: str, content: object, why: str
+) -> None:
+    folder = make_model()
+    modules = [{"type": "x.Transformer", "path": ""}]
+    (folder / "modules.json").write_text(json.dumps(modules))
+    (folder / name).write_text(json.dumps(content))
+    with pytest.raises(ModelError, match=why):
         trainable_recipe(folder)
 
 
