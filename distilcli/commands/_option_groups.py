@@ -2,11 +2,11 @@
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from distilcli.commands._declare import Also, GivenOptions, argument, opt
+from distilcli.commands._declare import Also, GivenOptions, argument, opt, option
 from distilcli.console import Console, TableFormat
 from distilcli.errors import HeadError, UsageError
 
@@ -108,14 +108,11 @@ class RowsIn:
             "[FILES]...",
         ),
     ] = None
-    texts: Annotated[
-        list[str] | None, opt("A text instead of files.", "--text", metavar="TEXT")
-    ] = None
-    limit: Annotated[int | None, opt("Read only the first N rows.", min=0)] = None
-    on_error: Annotated[
-        Literal["keep", "skip", "stop"],
-        opt("Unusable rows: keep them with an error column, skip them, or stop."),
-    ] = "keep"
+    texts: list[str] | None = option(None, "A text instead of files.", "--text", metavar="TEXT")
+    limit: int | None = option(None, "Read only the first N rows.", min=0)
+    on_error: Literal["keep", "skip", "stop"] = option(
+        "keep", "Unusable rows: keep them with an error column, skip them, or stop."
+    )
     input_format: InputFormatOption = None
     no_header: NoHeaderOption = False
     delimiter: DelimiterOption = None
@@ -151,12 +148,11 @@ class RowsOut:
 
     topic: ClassVar[str] = "Output"
 
-    output: Annotated[
-        str | None,
-        opt("Write the rows to FILE; its suffix is the format.", "--output", "-o", metavar="FILE"),
-    ] = None
+    output: str | None = option(
+        None, "Write the rows to FILE; its suffix is the format.", "--output", "-o", metavar="FILE"
+    )
     output_format: rows_format_option() = "auto"  # type: ignore[valid-type]
-    prefix: Annotated[str, opt("Prefix for the names of new columns.")] = ""
+    prefix: str = option("", "Prefix for the names of new columns.")
     force: ForceOption = False
     formats: tuple[str, ...] = ()
 
@@ -203,16 +199,14 @@ class LongTexts:
 
     topic: ClassVar[str] = "Long texts"
 
-    long: Annotated[
-        Literal["truncate", "window", "error"],
-        opt("Texts that are too long: truncate them, read them in windows, or fail the row."),
-    ] = "truncate"
+    long: Literal["truncate", "window", "error"] = option(
+        "truncate", "Texts that are too long: truncate them, read them in windows, or fail the row."
+    )
     max_length: MaxLengthOption = None
     stride: StrideOption = None
-    window_pooling: Annotated[
-        Literal["mean", "max", "first"] | None,
-        opt("How to combine the results of a text's windows (default: mean)."),
-    ] = None
+    window_pooling: Literal["mean", "max", "first"] | None = option(
+        None, "How to combine the results of a text's windows (default: mean)."
+    )
 
     def settings(self) -> "LongTextSettings":
         """Return what predictors take; raise `UsageError` for settings of windows without any."""
@@ -231,36 +225,32 @@ class Compute:
 
     topic: ClassVar[str] = "Model"
 
-    model: Annotated[
-        str,
-        opt(
-            "A built-in model, a folder or a hub id (org/name@revision).",
-            "--model",
-            "-m",
-            metavar="MODEL",
-        ),
-    ]
+    model: str = option(
+        MISSING,
+        "A built-in model, a folder or a hub id (org/name@revision).",
+        "--model",
+        "-m",
+        metavar="MODEL",
+    )
     device: DeviceOption = "auto"
-    precision: Annotated[
-        Literal["fp32", "tf32", "bf16", "fp16", "int8"],
-        opt("Number format; int8 and bf16 on CPUs; bf16, fp16 and tf32 on GPUs."),
-    ] = "fp32"
-    min_agreement: Annotated[
-        float | None,
-        opt(
-            "Stop if int8 agrees with fp32 on less than this share of the first rows "
-            "(default: 0.99).",
-            min=0,
-            max=1,
-        ),
-    ] = None
+    precision: Literal["fp32", "tf32", "bf16", "fp16", "int8"] = option(
+        "fp32", "Number format; int8 and bf16 on CPUs; bf16, fp16 and tf32 on GPUs."
+    )
+    min_agreement: float | None = option(
+        None,
+        "Stop if int8 agrees with fp32 on less than this share of the first rows (default: 0.99).",
+        min=0,
+        max=1,
+    )
     offline: OfflineOption = False
-    batch: Annotated[int | None, opt("Maximum rows per batch.", topic="Speed", min=1)] = None
-    max_tokens: Annotated[
-        int | None,
-        opt("Maximum tokens per batch (default: 512 on CPUs, else 16384).", topic="Speed", min=8),
-        Also("--token-budget"),
-    ] = None
+    batch: int | None = option(None, "Maximum rows per batch.", topic="Speed", min=1)
+    max_tokens: int | None = option(
+        None,
+        "Maximum tokens per batch (default: 512 on CPUs, else 16384).",
+        topic="Speed",
+        min=8,
+        also=("--token-budget",),
+    )
     threads: ThreadsOption = None
 
     def check(self, command: str) -> None:
@@ -305,16 +295,15 @@ class Report:
     topic: ClassVar[str] = "Report"
 
     quiet: QuietOption = False
-    dry_run: Annotated[
-        bool, opt("Count rows and tokens and estimate time and memory; run nothing.")
-    ] = False
-    json_summary: Annotated[
-        bool, opt("Print the summary to stderr as one line of JSON.", "--json", topic="Report")
-    ] = False
-    stats_file: Annotated[
-        str | None,
-        opt("Write the summary as JSON to FILE.", "--stats", topic="Report", metavar="FILE"),
-    ] = None
+    dry_run: bool = option(
+        False, "Count rows and tokens and estimate time and memory; run nothing."
+    )
+    json_summary: bool = option(
+        False, "Print the summary to stderr as one line of JSON.", "--json", topic="Report"
+    )
+    stats_file: str | None = option(
+        None, "Write the summary as JSON to FILE.", "--stats", topic="Report", metavar="FILE"
+    )
 
     def __post_init__(self) -> None:
         self.console.show_downloads()

@@ -29,6 +29,7 @@ from distilcli.training.data_checks import CheckedRows
 from distilcli.training.digests import rows_digest
 from distilcli.training.objectives.soft_targets import soft_cross_entropy
 from distilcli.training.options import ObjectiveOptions
+from distilcli.wording import count
 
 Item = TypeVar("Item")
 Coded = TypeVar("Coded")
@@ -103,7 +104,8 @@ class Objective(ABC, Generic[Rows, Model, AnyExample]):
     """A training task with its rows; everything about examples needs `prepare` first.
 
     `task` is its name, `head` what learns, `noun` what one of its rows is called. `varies` says
-    whether examples differ from epoch to epoch.
+    whether examples differ from epoch to epoch. `label_names` are those of the training rows;
+    None for tasks without labels.
     """
 
     task: ClassVar[str]
@@ -122,6 +124,7 @@ class Objective(ABC, Generic[Rows, Model, AnyExample]):
     def __init__(self, train: Rows, valid: Rows, options: ObjectiveOptions | None = None) -> None:
         self.train = train
         self.valid = valid
+        self.label_names: tuple[str, ...] | None = getattr(train, "label_names", None)
         self.options = options or ObjectiveOptions()
 
     @classmethod
@@ -144,10 +147,10 @@ class Objective(ABC, Generic[Rows, Model, AnyExample]):
         return len(self.checked(rows, "").texts)
 
     def describe(self) -> str:
-        """Say in words what the model is trained and validated on."""
-        count = self.count(self.train)
-        noun = self.noun if count == 1 else f"{self.noun}s"
-        return f"{count:,} {noun}, validated on {self.count(self.valid):,}"
+        """Say in words what the model is trained and validated on, with the first labels."""
+        labels = f"; labels: {', '.join(self.label_names[:10])}" if self.label_names else ""
+        learned = count(self.count(self.train), self.noun)
+        return f"{learned}, validated on {self.count(self.valid):,}{labels}"
 
     def configure(self, config: ModelConfig) -> ModelConfig:
         """Return the configuration of the model that learns from these rows."""
@@ -162,9 +165,12 @@ class Objective(ABC, Generic[Rows, Model, AnyExample]):
 
     def digests(self) -> dict[str, object]:
         """Return what identifies rows and options: a run resumes only with the same ones."""
+        is_labelled = self.label_names is not None
+        names = ([self.label_names],) if is_labelled else ()
         return {
-            "training data": rows_digest(self._digested(self.train)),
+            "training data": rows_digest(*names, self._digested(self.train)),
             "validation data": rows_digest(self._digested(self.valid)),
+            **(self.options.digests() if is_labelled else {}),
         }
 
     def prepare(

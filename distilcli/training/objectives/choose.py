@@ -16,12 +16,7 @@ from distilcli.tokenizer.tokenizer import Tokenizer
 from distilcli.training.data_checks import CheckedRows, places_of
 from distilcli.training.datasets.choose import SolvedProblem
 from distilcli.training.datasets.classify import UNLABELLED
-from distilcli.training.objectives.base import (
-    Example,
-    Metric,
-    Objective,
-    encoded_all,
-)
+from distilcli.training.objectives.base import Example, Metric, Objective, encoded_all
 
 _SPECIALS = 3
 
@@ -65,7 +60,7 @@ class ChooseObjective(Objective[list[SolvedProblem], MultipleChoice, ChoiceExamp
         self, model: MultipleChoice, batch: Batch, examples: Sequence[ChoiceExample]
     ) -> Tensor:
         """Return a logit per option (B, most options), the dtype's lowest number as padding."""
-        logits = model(batch.input_ids, batch.attention_mask, batch.token_type_ids).float()
+        logits = model(*batch.inputs).float()
         counts = [len(example.pieces) for example in examples]
         return torch.nn.utils.rnn.pad_sequence(
             list(torch.split(logits[:, 0], counts)),

@@ -8,9 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from distilcli.checkpoint.config import ModelConfig
-from distilcli.model.heads import SequenceClassifier
 from distilcli.scores.classification import classification_scores
-from distilcli.tokenizer.tokenizer import Tokenizer
 from distilcli.training.objectives.base import Metric
 from distilcli.training.objectives.whole_texts import LabelledExample, TextObjective
 
@@ -55,10 +53,3 @@ class ClassifyObjective(TextObjective[int]):
             self.valid.labels, predicted, n_labels=len(self.train.label_names)
         )
         return {"accuracy": scores.accuracy, "macro_f1": scores.macro_f1}
-
-    def _tokenized(
-        self, model: SequenceClassifier, tokenizer: Tokenizer, max_length: int
-    ) -> list[LabelledExample[int]]:
-        balanced = self.options.class_weights == "balanced"
-        self._weights = torch.tensor(self.weights()) if balanced else None
-        return super()._tokenized(model, tokenizer, max_length)

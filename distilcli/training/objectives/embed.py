@@ -27,12 +27,7 @@ from distilcli.tokenizer.tokenizer import Tokenizer
 from distilcli.training.data_checks import CheckedRows, places_of
 from distilcli.training.datasets.embed import TextPair
 from distilcli.training.digests import rows_digest
-from distilcli.training.objectives.base import (
-    Example,
-    Metric,
-    Objective,
-    encoded_all,
-)
+from distilcli.training.objectives.base import Example, Metric, Objective, encoded_all
 from distilcli.training.objectives.soft_targets import cosine_distance
 from distilcli.training.options import ObjectiveOptions
 

@@ -197,9 +197,7 @@ class _HiddenTokens:
 def _logits(model: MaskedLanguageModel, batch: Batch) -> Tensor:
     places = [piece.places for piece in _hidden_words(batch.pieces)]
     positions = positions_at(places, batch.input_ids)
-    logits: Tensor = model(
-        batch.input_ids, batch.attention_mask, batch.token_type_ids, positions=positions
-    )
+    logits: Tensor = model(*batch.inputs, positions=positions)
     return logits.float()
 
 

@@ -18,12 +18,7 @@ from distilcli.tokenizer.tokenizer import Tokenizer
 from distilcli.training.data_checks import CheckedRows, places_of
 from distilcli.training.datasets.classify import UNLABELLED
 from distilcli.training.datasets.qa import Question
-from distilcli.training.objectives.base import (
-    Example,
-    Metric,
-    Objective,
-    encoded_all,
-)
+from distilcli.training.objectives.base import Example, Metric, Objective, encoded_all
 
 _NO_ANSWER = 0  # the position of [CLS], which stands for "no answer"
 
@@ -83,7 +78,7 @@ class QaObjective(Objective[list[Question], QuestionAnswerer, WindowExample]):
 
         Where no answer can be (the question, padding) it is the lowest number of the dtype.
         """
-        logits = model(batch.input_ids, batch.attention_mask, batch.token_type_ids).float()
+        logits = model(*batch.inputs).float()
         possible = torch.zeros(logits.shape[:2], dtype=torch.bool)
         for row, example in enumerate(examples):
             window = example.window

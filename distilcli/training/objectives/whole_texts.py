@@ -16,7 +16,6 @@ from distilcli.tasks.settings import LongTexts
 from distilcli.tokenizer.tokenizer import Tokenizer
 from distilcli.training.data_checks import CheckedRows
 from distilcli.training.datasets.classify import UNLABELLED, Examples
-from distilcli.training.digests import rows_digest
 from distilcli.training.objectives.base import Example, Objective, encoded_all
 from distilcli.training.objectives.words import Words, augmented
 from distilcli.training.options import ObjectiveOptions
@@ -70,19 +69,6 @@ class TextObjective(
         seconds = map(len, tokenizer.ids(rows.pairs))
         return [sum(pair) + _SPECIALS_OF_A_PAIR for pair in zip(firsts, seconds, strict=True)]
 
-    def describe(self) -> str:
-        """Say in words what the model is trained and validated on, with the first labels."""
-        names = ", ".join(self.train.label_names[:10])
-        return super().describe() + (f"; labels: {names}" if names else "")
-
-    def digests(self) -> dict[str, object]:
-        """Return what identifies rows and options."""
-        return {
-            "training data": rows_digest([self.train.label_names], self._digested(self.train)),
-            "validation data": rows_digest(self._digested(self.valid)),
-            **self.options.digests(),
-        }
-
     def examples(self, indices: Sequence[int], *, epoch: int) -> list[LabelledExample[Label]]:
         """Return the examples at these indices, augmented by seed, epoch and row."""
         if not self.varies:
@@ -97,8 +83,12 @@ class TextObjective(
         self, model: SequenceClassifier, batch: Batch, examples: Sequence[LabelledExample[Label]]
     ) -> Tensor:
         """Return the outputs of the head for each row (B, number of outputs)."""
-        logits: Tensor = model(batch.input_ids, batch.attention_mask, batch.token_type_ids)
+        logits: Tensor = model(*batch.inputs)
         return logits.float()
+
+    def weights(self) -> list[float]:
+        """Return the weight of each label for balanced classes, where labels have weights."""
+        return []
 
     def classifications(self, device: torch.device) -> list[Classification]:
         """Return the model's predictions for the validation rows."""
@@ -108,6 +98,8 @@ class TextObjective(
         self, model: SequenceClassifier, tokenizer: Tokenizer, max_length: int
     ) -> list[LabelledExample[Label]]:
         self._words = Words(tokenizer)
+        balanced = self.options.class_weights == "balanced"
+        self._weights = torch.tensor(self.weights()) if balanced else None
         self._task = ClassifyTask(
             model,
             tokenizer,
