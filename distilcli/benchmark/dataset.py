@@ -225,8 +225,7 @@ def _run(
                 TimedRows(source, stages),
                 replace(engine, task=TimedTask(engine.task, stages)),
                 TimedSink(writer, stages),
-                names=columns.names,
-                values=columns.values,
+                columns,
                 stats=stats,
             )
     memory = watch.read()

@@ -163,7 +163,8 @@ def options(
                 for name, each in own.items()
                 if is_dataclass(each.annotation)
             }
-            return command(**{name: values.get(name, own[name].default) for name in own} | groups)
+            alone = {name: values.get(name, each.default) for name, each in own.items()}
+            return command(**{**alone, **groups})
 
         run.__name__, run.__doc__, run.__module__ = (
             command.__name__, command.__doc__, command.__module__,
@@ -212,10 +213,10 @@ def _under(kind: Any, topic: str, name: str) -> object:
 
 
 def _group(kind: Any, values: Mapping[str, object]) -> object:
-    """Return a group, and those in it, made of the values of its options."""
-    groups = {
-        each.name: _group(each.type, values) for each in fields(kind) if is_dataclass(each.type)
+    """Return a group made of the values of its options; a group may contain others."""
+    parts = {
+        each.name: _group(each.type, values) if is_dataclass(each.type) else values[each.name]
+        for each in fields(kind)
+        if is_dataclass(each.type) or each.name in values
     }
-    return kind(
-        **{each.name: values[each.name] for each in fields(kind) if each.name in values}, **groups
-    )
+    return kind(**parts)

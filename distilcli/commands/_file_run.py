@@ -5,7 +5,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from distilcli.commands._declare import GivenOptions
 from distilcli.commands._option_groups import Compute, LongTexts, Report, RowsIn, RowsOut
@@ -19,26 +19,12 @@ if TYPE_CHECKING:
     from distilcli.rows import Given, Row, RowSource
     from distilcli.rows.outcome import Sink
     from distilcli.rows.row_writer import Block
+    from distilcli.tasks.files import Columns
     from distilcli.vectors.writer import VectorWriter
 
 Value = TypeVar("Value")
-Value_contra = TypeVar("Value_contra", contravariant=True)
 
 EXIT_SOME_ROWS_FAILED = 6
-
-
-class Columns(Protocol[Value_contra]):
-    """How the values of a task are laid out in the columns of a row."""
-
-    @property
-    def names(self) -> Sequence[str]:
-        """The new columns, in order."""
-
-    def values(self, value: Value_contra) -> Sequence[object]:
-        """Return what goes into them for one row."""
-
-    def counted(self, value: Value_contra) -> Sequence[str]:
-        """Return what the row counts as in the summary."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,7 +74,7 @@ class FileRun(Generic[Value]):
     source: "RowSource"
     predictor: "AnyPredictor"
     engine: "Engine[Row, Value]"
-    columns: Columns[Value]
+    columns: "Columns[Value]"
     text_columns: Sequence[str]
     preview: "Callable[..., Preview] | None" = None
     open_vectors: "Callable[[], VectorWriter] | None" = None
@@ -153,8 +139,7 @@ class FileRun(Generic[Value]):
                     source,
                     self.engine,
                     _Unbroken(sink),
-                    names=self.columns.names,
-                    values=self.columns.values,
+                    self.columns,
                     stats=stats,
                     on_block=count,
                     live=source.is_stream,

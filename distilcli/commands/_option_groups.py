@@ -258,11 +258,11 @@ class Compute:
         from distilcli.checkpoint.config import read_config
         from distilcli.checkpoint.locate import locate
         from distilcli.model.device_name import check_device_name
+        from distilcli.tasks.settings import required_agreement
         from distilcli.tasks.spec import TASKS
 
         check_device_name(self.device)
-        if self.min_agreement is not None and self.precision != "int8":
-            raise UsageError("`min_agreement` is for int8; add `precision` int8")
+        required_agreement(self.min_agreement, self.precision)
         files = locate(self.model, offline=self.offline)
         named = read_config(files.config_path).extra.get("architectures")
         commands = {

@@ -227,7 +227,6 @@ class Head:
 
     ending: str
     name: str
-    purpose: str
     command: str
     task: str
     proof: str | None = None
@@ -239,13 +238,10 @@ class Head:
 
 
 HEADS: dict[type[TaskModel], Head] = {
-    BaseModel: Head(
-        "Model", name="encoder's", purpose="hidden states", command="embed", task="embed"
-    ),
+    BaseModel: Head("Model", name="encoder's", command="embed", task="embed"),
     SequenceClassifier: Head(
         "ForSequenceClassification",
         name="classification",
-        purpose="whole texts",
         command="classify",
         task="classify",
         proof="classifier.weight",
@@ -254,7 +250,6 @@ HEADS: dict[type[TaskModel], Head] = {
     TokenClassifier: Head(
         "ForTokenClassification",
         name="token classification",
-        purpose="the labels of single tokens",
         command="tag",
         task="tag",
         proof="classifier.weight",
@@ -263,7 +258,6 @@ HEADS: dict[type[TaskModel], Head] = {
     QuestionAnswerer: Head(
         "ForQuestionAnswering",
         name="question answering",
-        purpose="the ends of answers",
         command="qa",
         task="qa",
         proof="qa_outputs.weight",
@@ -271,7 +265,6 @@ HEADS: dict[type[TaskModel], Head] = {
     MaskedLanguageModel: Head(
         "ForMaskedLM",
         name="masked language model",
-        purpose="the words of the vocabulary",
         command="fill",
         task="mlm",
         proof="vocab_transform.weight",
@@ -279,7 +272,6 @@ HEADS: dict[type[TaskModel], Head] = {
     MultipleChoice: Head(
         "ForMultipleChoice",
         name="multiple choice",
-        purpose="multiple choice",
         command="choose",
         task="choose",
         proof="classifier.weight",

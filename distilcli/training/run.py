@@ -27,7 +27,8 @@ from distilcli.training.init_model import start_model
 from distilcli.training.loop import Progress, Trainer
 from distilcli.training.objectives.base import Trainable
 from distilcli.training.plan import RunPlan, plan_run
-from distilcli.training.report.outcome import RunFacts, card_of, draw, measure_best, public_id
+from distilcli.training.report.model_card import model_card
+from distilcli.training.report.outcome import draw, measure_best, record_of
 from distilcli.training.run_files import check_folder
 from distilcli.training.run_folder import RunFolder
 from distilcli.training.run_options import RunOptions
@@ -203,9 +204,8 @@ class PreparedRun:
     def estimate(self) -> TrainingEstimate:
         """Return the expected cost of the run; it cannot begin afterwards."""
         objective = self.plan.objective
-        train, valid = (
-            len(objective.checked(rows, "").texts) for rows in (objective.train, objective.valid)
-        )
+        rows = (objective.train, objective.valid)
+        train, valid = (len(objective.checked(part, "").texts) for part in rows)
         return estimate(
             self.trainer,
             valid_share=valid / train,
@@ -235,21 +235,10 @@ class PreparedRun:
         rows = plan.objective.checked(plan.objective.train, "")
         self.folder.save_row_keys(row_keys(rows.texts, rows.pairs))
         summary = self.trainer.train()
-        model = self.trainer.model
-        facts = RunFacts(
-            folder=self.folder.path,
-            base_model=plan.start.files.name,
-            base_model_id=public_id(plan.start.files),
-            teacher=plan.teacher.files.name if plan.teacher else None,
-            model_type=model.config.model_type,
-            parameters=sum(weight.numel() for weight in model.parameters()),
-            max_length=self._max_length,
-            command=command,
-            files=plan.files,
-        )
-        best = measure_best(plan.objective, facts, device=plan.device)
-        card = card_of(plan.objective, facts, summary, best, seconds=self.trainer.seconds)
-        self.folder.finish(summary, card=card)
+        length = self._max_length
+        best = measure_best(plan.objective, plan.folder, max_length=length, device=plan.device)
+        record = record_of(plan, self.trainer, summary, best, max_length=length, command=command)
+        self.folder.finish(summary, card=model_card(record))
         if plot is not None:
-            draw(plot, facts, self.trainer.history, best)
+            draw(plot, record.name, self.trainer.history, best)
         return summary

@@ -4,9 +4,9 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from distilcli.checkpoint.folder import STATE_NAME
 from distilcli.errors import ResourceError, UsageError
 
-STATE_FILE = "training_state.pt"
 SUMMARY_FILE = "summary.json"
 METRICS_FILE = "metrics.jsonl"
 CONFIG_FILE = "config.toml"
@@ -23,7 +23,7 @@ def check_folder(path: Path, *, resume: bool = False, force: bool = False) -> No
     if resume and force:
         raise UsageError("`resume` continues a run, `force` replaces it; give one of them")
     if resume:
-        if not (path / STATE_FILE).is_file():
+        if not (path / STATE_NAME).is_file():
             done = (path / SUMMARY_FILE).is_file()
             reason = "the run is finished" if done else "there is no interrupted run"
             raise UsageError(f"{path}: {reason}, nothing to resume")
@@ -31,7 +31,7 @@ def check_folder(path: Path, *, resume: bool = False, force: bool = False) -> No
     if path.exists() and not path.is_dir():
         raise UsageError(f"{path}: is a file; name a folder for the run")
     if path.is_dir() and any(path.iterdir()) and not force:
-        way_out = "`resume` to go on, " if (path / STATE_FILE).is_file() else ""
+        way_out = "`resume` to go on, " if (path / STATE_NAME).is_file() else ""
         raise UsageError(f"{path}: is not empty; use {way_out}`force` to replace what is in it")
     nearest = next(each for each in (path, *path.absolute().parents) if each.exists())
     if not nearest.is_dir():

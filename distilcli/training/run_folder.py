@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from distilcli.checkpoint.folder import SAFETENSORS_NAME, WEIGHT_NAMES
+from distilcli.checkpoint.folder import SAFETENSORS_NAME, STATE_NAME, WEIGHT_NAMES
 from distilcli.checkpoint.sentence_transformers import SENTENCE_NAMES
 from distilcli.errors import ModelError, ResourceError, UsageError
 from distilcli.gold.fingerprints import ROW_KEYS_FILE, Keys
@@ -35,10 +35,11 @@ from distilcli.training.run_files import (
     CARD_FILE,
     CONFIG_FILE,
     METRICS_FILE,
-    STATE_FILE,
     SUMMARY_FILE,
     check_folder,
 )
+
+_FILES = (STATE_NAME, CONFIG_FILE, METRICS_FILE, ROW_KEYS_FILE, SUMMARY_FILE, CARD_FILE)
 
 
 class RunFolder:
@@ -70,14 +71,7 @@ class RunFolder:
         check_folder(self.path, force=force)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            for name in (
-                STATE_FILE,
-                CONFIG_FILE,
-                METRICS_FILE,
-                ROW_KEYS_FILE,
-                SUMMARY_FILE,
-                CARD_FILE,
-            ):
+            for name in _FILES:
                 (self.path / name).unlink(missing_ok=True)
         except OSError as error:
             raise ResourceError(f"{self.path}: cannot be created: {error}") from None
@@ -85,7 +79,7 @@ class RunFolder:
     def load_state(self) -> dict[str, Any]:
         """Return the saved state; raise `UsageError` if there is none, or it is of another run."""
         check_folder(self.path, resume=True)
-        saved = _read_state(self.path / STATE_FILE)
+        saved = _read_state(self.path / STATE_NAME)
         changed = sorted(
             key
             for key in self._fingerprint.keys() | saved["fingerprint"].keys()
@@ -114,7 +108,7 @@ class RunFolder:
     def save_state(self, state: Mapping[str, object], history: list[dict[str, float]]) -> None:
         """Replace the saved state and the metrics."""
         content = {**state, "fingerprint": self._fingerprint}
-        self._replace(self.path / STATE_FILE, lambda path: torch.save(content, path))
+        self._replace(self.path / STATE_NAME, lambda path: torch.save(content, path))
         self.is_saved = True
         self._replace_text(METRICS_FILE, "".join(json.dumps(entry) + "\n" for entry in history))
 
@@ -169,7 +163,7 @@ class RunFolder:
         if card is not None:
             self._replace_text(CARD_FILE, card)
         self._replace(self.path / SUMMARY_FILE, lambda path: write_json(path, summary))
-        (self.path / STATE_FILE).unlink(missing_ok=True)
+        (self.path / STATE_NAME).unlink(missing_ok=True)
 
     def _replace_text(self, name: str, text: str) -> None:
         self._replace(self.path / name, lambda path: path.write_text(text, "utf-8"))

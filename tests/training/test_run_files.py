@@ -3,8 +3,9 @@ from pathlib import Path
 
 import pytest
 
+from distilcli.checkpoint.folder import STATE_NAME
 from distilcli.errors import ResourceError, UsageError
-from distilcli.training.run_files import STATE_FILE, check_folder
+from distilcli.training.run_files import check_folder
 
 
 def test_a_place_is_checked_and_left_as_it_is(tmp_path: Path) -> None:
@@ -17,7 +18,7 @@ def test_a_place_is_checked_and_left_as_it_is(tmp_path: Path) -> None:
     check_folder(tmp_path, force=True)
     with pytest.raises(UsageError, match="there is no interrupted run, nothing to resume"):
         check_folder(tmp_path, resume=True)
-    (tmp_path / STATE_FILE).touch()
+    (tmp_path / STATE_NAME).touch()
     check_folder(tmp_path, resume=True)
 
 

@@ -12,8 +12,9 @@ from distilcli.engine.batching import Batch
 from distilcli.model.heads import QuestionAnswerer
 from distilcli.predictors.base import itself
 from distilcli.scores.answers import answer_scores
-from distilcli.tasks.qa import MAX_LENGTH, ContextWindow, EncodedQuestion, QaTask
+from distilcli.tasks.qa import ContextWindow, EncodedQuestion, QaTask
 from distilcli.tasks.settings import LongTexts
+from distilcli.tasks.spec import QA_MAX_LENGTH
 from distilcli.tokenizer.tokenizer import Tokenizer
 from distilcli.training.data_checks import CheckedRows, places_of
 from distilcli.training.datasets.classify import UNLABELLED
@@ -109,7 +110,7 @@ class QaObjective(Objective[list[Question], QuestionAnswerer, WindowExample]):
             model,
             tokenizer,
             pair_of=itself,
-            long_texts=LongTexts(long="window", max_length=min(max_length, MAX_LENGTH)),
+            long_texts=LongTexts(long="window", max_length=min(max_length, QA_MAX_LENGTH)),
         )
         questions = [question for question in self.train if question.is_usable]
         encoded = encoded_all(self._task.encode, [question.pair for question in questions])
