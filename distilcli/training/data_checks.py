@@ -48,7 +48,7 @@ class CheckedRows:
     the entities for `tag`; None for tasks without labels. `known` are labels that the model has
     even if no row does. `pairs` are second texts, or the contexts of questions, and `answers` the
     (text, offset in characters) of each question. `places` are file and line of each row;
-    without them rows are counted from 1.
+    rows without are counted from 1.
     """
 
     name: str
@@ -58,14 +58,12 @@ class CheckedRows:
     known: Sequence[str] = ()
     exclusive: bool = True
     answers: Sequence[Sequence[tuple[str, int | None]]] | None = None
-    places: Sequence[Place] | None = None
+    places: Sequence[Place | None] | None = None
 
     def place(self, index: int) -> str:
         """Return file and line of a row in words."""
-        if self.places is None:
-            return f"{self.name}: row {index + 1}"
-        file, line = self.places[index]
-        return f"{file}: line {line}"
+        place = self.places[index] if self.places else None
+        return f"{place[0]}: line {place[1]}" if place else f"{self.name}: row {index + 1}"
 
     def labelled(self, index: int) -> str:
         """Return the labels of a row and its place in words."""
@@ -79,13 +77,6 @@ class CheckedRows:
     def place_of_label(self, label: str) -> str:
         """Return the place of the first row with a label."""
         return self.place(next(i for i, row in enumerate(self.labels or ()) if label in row))
-
-
-def places_of(places: Iterable[Place | None]) -> list[Place] | None:
-    """Return the places of rows, or None if any of them is unknown."""
-    found = list(places)
-    known = [place for place in found if place is not None]
-    return known if len(known) == len(found) else None
 
 
 def check_data(

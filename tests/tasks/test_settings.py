@@ -38,7 +38,7 @@ def test_batches_hold_at_least_one(options: dict[str, int], setting: str) -> Non
 def test_an_agreement_is_required_as_given(given: float) -> None:
     assert required_agreement(given, "int8") == given
     assert required_agreement(None, "fp32") == MIN_AGREEMENT
-    with pytest.raises(UsageError, match="^`min_agreement` is for int8; add `precision` int8$"):
+    with pytest.raises(UsageError, match=r"^`min_agreement` is for int8; add `precision` int8$"):
         required_agreement(given, "bf16")
 
 

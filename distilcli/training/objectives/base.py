@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from distilcli.checkpoint.config import ModelConfig
@@ -26,6 +27,7 @@ from distilcli.model.heads import TaskModel
 from distilcli.tasks.settings import BatchOptions
 from distilcli.tokenizer.tokenizer import Tokenizer
 from distilcli.training.data_checks import CheckedRows
+from distilcli.training.datasets.classify import UNLABELLED
 from distilcli.training.digests import rows_digest
 from distilcli.training.objectives.soft_targets import soft_cross_entropy
 from distilcli.training.options import ObjectiveOptions
@@ -119,6 +121,7 @@ class Objective(ABC, Generic[Rows, Model, AnyExample]):
     tokenizer: Tokenizer
     max_length: int
     sizes: Sequence[int]
+    weights: Tensor | None = None  # of the labels
     _examples: Sequence[AnyExample]
 
     def __init__(self, train: Rows, valid: Rows, options: ObjectiveOptions | None = None) -> None:
@@ -187,21 +190,35 @@ class Objective(ABC, Generic[Rows, Model, AnyExample]):
         """Return the examples at these indices as the model reads them in an epoch."""
         return [self._examples[index] for index in indices]
 
+    def gold(self, example: AnyExample) -> Sequence[int]:
+        """Return the index of the right output of each unit, UNLABELLED where it is unknown.
+
+        Tasks whose units have other gold labels override what is computed from these.
+        """
+        raise NotImplementedError
+
     def units(self, example: AnyExample) -> int:
         """Count the units of an example, over which the loss is averaged."""
-        return 1
+        return len(self.gold(example))
 
-    @abstractmethod
     def labelled(self, example: AnyExample) -> int:
         """Count the units of an example that have a label; the others have no loss."""
+        return sum(index != UNLABELLED for index in self.gold(example))
 
     @abstractmethod
     def outputs(self, model: Model, batch: Batch, examples: Sequence[AnyExample]) -> Tensor:
         """Return the outputs (units, C) of the pieces of `examples`, in order, in fp32."""
 
-    @abstractmethod
     def loss(self, outputs: Tensor, examples: Sequence[AnyExample]) -> Tensor:
-        """Return the loss summed over units, a scalar."""
+        """Return the loss summed over units, a scalar: the cross-entropy of the right outputs."""
+        gold = [index for example in examples for index in self.gold(example)]
+        return F.cross_entropy(
+            outputs,
+            torch.tensor(gold, device=outputs.device),
+            weight=None if self.weights is None else self.weights.to(outputs.device),
+            label_smoothing=self.options.label_smoothing,
+            reduction="sum",
+        )
 
     def soft_loss(self, student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
         """Return the loss between outputs of a student and its teacher, summed over units."""

@@ -24,7 +24,7 @@ from distilcli.scores.regression import pearson, spearman
 from distilcli.tasks.embed import Array, EmbedTask, Finish
 from distilcli.tasks.settings import LongTexts
 from distilcli.tokenizer.tokenizer import Tokenizer
-from distilcli.training.data_checks import CheckedRows, places_of
+from distilcli.training.data_checks import CheckedRows
 from distilcli.training.datasets.embed import TextPair
 from distilcli.training.digests import rows_digest
 from distilcli.training.objectives.base import Example, Metric, Objective, encoded_all
@@ -87,7 +87,7 @@ class EmbedObjective(Objective[list[TextPair], BaseModel, PairExample]):
             name=name,
             texts=[row.first for row in rows],
             pairs=[row.first if row.second is None else row.second for row in rows],
-            places=places_of(row.place for row in rows),
+            places=[row.place for row in rows],
         )
 
     def lengths(self, rows: list[TextPair], tokenizer: Tokenizer) -> list[int]:

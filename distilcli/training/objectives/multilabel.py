@@ -34,7 +34,7 @@ class MultilabelObjective(TextObjective[Labels]):
         """Return the configuration with the labels of the rows."""
         return config.with_labels(self.train.label_names, problem_type="multi_label_classification")
 
-    def weights(self) -> list[float]:
+    def balanced_weights(self) -> list[float]:
         """Return the positive weight of each label: the rows without it over the rows with it.
 
         Rows whose labels are unknown do not count.
@@ -57,7 +57,7 @@ class MultilabelObjective(TextObjective[Labels]):
         total = F.binary_cross_entropy_with_logits(
             outputs[known],
             gold.to(outputs.device, outputs.dtype),
-            pos_weight=None if self._weights is None else self._weights.to(outputs.device),
+            pos_weight=None if self.weights is None else self.weights.to(outputs.device),
             reduction="sum",
         )
         return total / outputs.shape[-1]

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from distilcli.checkpoint.config import ModelConfig
@@ -62,13 +61,9 @@ class TagObjective(Objective[TaggedSentences, TokenClassifier, TaggedExample]):
         """Return the configuration with the labels of the words."""
         return replace(config, labels=self.train.label_names, problem_type=None)
 
-    def units(self, example: TaggedExample) -> int:
-        """Count the words."""
-        return len(example.labels)
-
-    def labelled(self, example: TaggedExample) -> int:
-        """Count the words with a label."""
-        return sum(label != UNLABELLED for label in example.labels)
+    def gold(self, example: TaggedExample) -> list[int]:
+        """Return the labels of the words."""
+        return example.labels
 
     def outputs(
         self, model: TokenClassifier, batch: Batch, examples: Sequence[TaggedExample]
@@ -81,16 +76,6 @@ class TagObjective(Objective[TaggedSentences, TokenClassifier, TaggedExample]):
             tokens += [token for _, token in example.positions]
             before += len(example.pieces)
         return logits[rows, tokens].float()
-
-    def loss(self, outputs: Tensor, examples: Sequence[TaggedExample]) -> Tensor:
-        """Return the cross-entropy, summed over words."""
-        labels = [label for example in examples for label in example.labels]
-        return F.cross_entropy(
-            outputs,
-            torch.tensor(labels, device=outputs.device),
-            label_smoothing=self.options.label_smoothing,
-            reduction="sum",
-        )
 
     def scores(self, device: torch.device) -> dict[str, float]:
         """Return precision, recall and F1 of entities, and the accuracy of words."""

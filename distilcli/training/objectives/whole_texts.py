@@ -75,9 +75,9 @@ class TextObjective(
             return super().examples(indices, epoch=epoch)
         return [self._augmented(index, epoch) for index in indices]
 
-    def labelled(self, example: LabelledExample[Label]) -> int:
-        """Count a row with a label as one."""
-        return int(example.label != UNLABELLED)
+    def units(self, example: LabelledExample[Label]) -> int:
+        """Count a row as one."""
+        return 1
 
     def outputs(
         self, model: SequenceClassifier, batch: Batch, examples: Sequence[LabelledExample[Label]]
@@ -86,9 +86,9 @@ class TextObjective(
         logits: Tensor = model(*batch.inputs)
         return logits.float()
 
-    def weights(self) -> list[float]:
-        """Return the weight of each label for balanced classes, where labels have weights."""
-        return []
+    def balanced_weights(self) -> list[float]:
+        """Return weights for the labels that make up for their rarity; numbers have none."""
+        raise NotImplementedError
 
     def classifications(self, device: torch.device) -> list[Classification]:
         """Return the model's predictions for the validation rows."""
@@ -98,8 +98,8 @@ class TextObjective(
         self, model: SequenceClassifier, tokenizer: Tokenizer, max_length: int
     ) -> list[LabelledExample[Label]]:
         self._words = Words(tokenizer)
-        balanced = self.options.class_weights == "balanced"
-        self._weights = torch.tensor(self.weights()) if balanced else None
+        if self.options.class_weights == "balanced":
+            self.weights = torch.tensor(self.balanced_weights())
         self._task = ClassifyTask(
             model,
             tokenizer,
