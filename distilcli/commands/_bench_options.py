@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from distilcli.commands._declare import GivenOptions, opt, option
+from distilcli.commands._declare import GivenOptions, opt
 from distilcli.commands._option_groups import Compute, RowsIn
 from distilcli.errors import UsageError
+from distilcli.setting import setting
 
 if TYPE_CHECKING:
     from distilcli.benchmark.dataset import DatasetPlan
@@ -42,26 +43,26 @@ class Measurement:
 
     topic: ClassVar[str] = "Measurement"
 
-    seq: int | None = option(None, "Tokens per sequence (default: 128).", min=1)
-    sweep: str | None = option(
+    seq: int | None = setting(None, "Tokens per sequence (default: 128).", min=1)
+    sweep: str | None = setting(
         None, "Measure all pairs of sizes: 'seq=32,128,512 batch=1,8,32'.", metavar="SIZES"
     )
-    versus: str | None = option(
+    versus: str | None = setting(
         None, "Alternate with another model, and give ratios.", "--vs", metavar="MODEL"
     )
-    rounds: int | None = option(None, "Rounds in which the models alternate (default: 5).", min=1)
-    seconds: float | None = option(
+    rounds: int | None = setting(None, "Rounds in which the models alternate (default: 5).", min=1)
+    seconds: float | None = setting(
         None,
         "Time per setting, for latency and for the rate; at least 10 timings (default: 3).",
         min=0,
     )
-    profile: str | None = option(
+    profile: str | None = setting(
         None,
         "Show the time by operator, and write a trace for chrome://tracing to this folder "
         "(or .json file).",
         metavar="DIR",
     )
-    dataset: str | None = option(
+    dataset: str | None = setting(
         None,
         "Measure a whole run over these rows instead, by stage, from reading to writing.",
         topic="Input",
@@ -129,16 +130,16 @@ class Gates:
 
     topic: ClassVar[str] = "Thresholds"
 
-    compare: str | None = option(
+    compare: str | None = setting(
         None, "Show changes since an older benchmark (its --stats).", metavar="FILE"
     )
-    fail_over: str | None = option(
+    fail_over: str | None = setting(
         None,
         "With --compare: exit with 7 if a p50 is longer, or a rate lower, by more than this "
         "(default: 5%).",
         metavar="SHARE",
     )
-    max_p95_ms: float | None = option(None, "Exit with 7 if a p95 is longer.", metavar="MS", min=0)
+    max_p95_ms: float | None = setting(None, "Exit with 7 if a p95 is longer.", metavar="MS", min=0)
 
     @property
     def share(self) -> float:

@@ -1,13 +1,13 @@
 """The one way to declare options: alone or in groups, with hidden spellings and a help topic.
 
-A group is a dataclass whose fields are options. The decorator `options` turns a function whose
-parameters are groups and options into a command.
+A group is a dataclass whose fields are settings (`distilcli.setting`) or annotated options. The
+decorator `options` turns a function whose parameters are groups and options into a command.
 """
 
 import copy
 import inspect
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import MISSING, field, fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import Annotated, Any, get_origin
 
 import typer
@@ -29,17 +29,6 @@ def opt(
     return typer.Option(
         *spellings, help=explanation, rich_help_panel=topic, metavar=metavar, min=min, max=max
     )
-
-
-def option(
-    default: object, explanation: str, *spellings: str, also: Sequence[str] = (), **settings: Any
-) -> Any:
-    """Declare an option as a field of a group; `settings` are those of `opt`.
-
-    `default` is `dataclasses.MISSING` for a required option, `also` its hidden spellings.
-    """
-    metadata = (opt(explanation, *spellings, **settings), Also(*also))
-    return field(default=default, metadata={"option": metadata})
 
 
 def argument(explanation: str, metavar: str, *, topic: str = "Input") -> object:
@@ -143,13 +132,11 @@ def options(
         own = inspect.signature(command).parameters
         # The command's own options first, then those of groups.
         declared = sorted(own.values(), key=lambda each: is_dataclass(each.annotation))
-        shown = [
-            each
-            for parameter in declared
-            for each in _flattened(parameter, topic, types or {})
-            if each.name not in leave_out
-        ]
-        shown = [each.replace(default=defaults.get(each.name, each.default)) for each in shown]
+        shown: dict[str, inspect.Parameter] = {}
+        for each in (part for group in declared for part in _flattened(group, topic, types or {})):
+            if each.name not in leave_out:
+                default = defaults.get(each.name, each.default)
+                shown.setdefault(each.name, each.replace(default=default))
 
         def run(typer_context: typer.Context, **values: object) -> object:
             given = GivenOptions(
@@ -172,7 +159,7 @@ def options(
         context = inspect.Parameter(
             "typer_context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context
         )
-        signature = inspect.Signature([context, *shown])
+        signature = inspect.Signature([context, *shown.values()])
         run.__signature__ = signature  # type: ignore[attr-defined]
         run.__annotations__ = {name: each.annotation for name, each in signature.parameters.items()}
         return run
@@ -191,10 +178,17 @@ def _flattened(
     elif is_dataclass(kind):
         for each in fields(kind):
             default = inspect.Parameter.empty if each.default is MISSING else each.default
-            declared = each.metadata.get("option")
-            annotation = _annotated(each.type, declared) if declared else each.type
-            part = parameter.replace(name=each.name, default=default, annotation=annotation)
+            part = parameter.replace(name=each.name, default=default, annotation=_declared(each))
             yield from _flattened(part, getattr(kind, "topic", topic), types)
+
+
+def _declared(each: "Field[object]") -> object:
+    """Return the type of a field, as an option if it is a setting."""
+    about = dict(each.metadata)
+    if not about:
+        return each.type
+    explanation, also = about.pop("help"), about.pop("also")
+    return _annotated(each.type, (opt(*explanation, **about), Also(*also)))
 
 
 def _annotated(kind: object, metadata: Iterable[object]) -> object:

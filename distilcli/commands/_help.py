@@ -93,7 +93,8 @@ def _row(parameter: Any) -> Iterator[tuple[str, str]]:
         explanation = f"{explanation.rstrip('.')}; one of {', '.join(choices)}."
     is_shown = default not in (None, "") and not isinstance(default, bool)
     if is_shown and "default" not in explanation:
-        explanation = f"{explanation.rstrip('.')} (default: {default})."
+        shown = f"{default:g}" if isinstance(default, float) else default
+        explanation = f"{explanation.rstrip('.')} (default: {shown})."
     if getattr(parameter, "multiple", False):
         explanation += " Repeatable."
     yield f"{left} {kind}".strip(), explanation

@@ -6,9 +6,10 @@ from dataclasses import MISSING, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from distilcli.commands._declare import Also, GivenOptions, argument, opt, option
+from distilcli.commands._declare import Also, GivenOptions, argument, opt
 from distilcli.console import Console, TableFormat
 from distilcli.errors import HeadError, UsageError
+from distilcli.setting import setting
 
 if TYPE_CHECKING:
     from distilcli.rows import RowSource
@@ -79,19 +80,15 @@ def check_outputs(outputs: Mapping[str, str | None], inputs: Iterable[str | Path
     """Raise `UsageError` for outputs, by their settings, that share a file or replace an input."""
     from distilcli.rows import is_same_file
 
-    named = [(setting, path) for setting, path in outputs.items() if path not in {None, "-"}]
-    read = [path for path in inputs if path is not None]
-    for position, (setting, path) in enumerate(named):
+    named = [(name, path) for name, path in outputs.items() if path is not None and path != "-"]
+    read = list(inputs)
+    for index, (name, path) in enumerate(named):
         for other in read:
-            if is_same_file(str(path), other):
-                raise UsageError(
-                    f"{other}: `{setting}` would replace this input; name another file"
-                )
-        for other_setting, other in named[:position]:
-            if is_same_file(str(path), str(other)):
-                raise UsageError(
-                    f"{path}: `{other_setting}` and `{setting}` cannot share a file; name two"
-                )
+            if is_same_file(path, other):
+                raise UsageError(f"{other}: `{name}` would replace this input; name another file")
+        for earlier, other in named[:index]:
+            if is_same_file(path, other):
+                raise UsageError(f"{path}: `{earlier}` and `{name}` cannot share a file; name two")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,9 +105,9 @@ class RowsIn:
             "[FILES]...",
         ),
     ] = None
-    texts: list[str] | None = option(None, "A text instead of files.", "--text", metavar="TEXT")
-    limit: int | None = option(None, "Read only the first N rows.", min=0)
-    on_error: Literal["keep", "skip", "stop"] = option(
+    texts: list[str] | None = setting(None, "A text instead of files.", "--text", metavar="TEXT")
+    limit: int | None = setting(None, "Read only the first N rows.", min=0)
+    on_error: Literal["keep", "skip", "stop"] = setting(
         "keep", "Unusable rows: keep them with an error column, skip them, or stop."
     )
     input_format: InputFormatOption = None
@@ -148,11 +145,11 @@ class RowsOut:
 
     topic: ClassVar[str] = "Output"
 
-    output: str | None = option(
+    output: str | None = setting(
         None, "Write the rows to FILE; its suffix is the format.", "--output", "-o", metavar="FILE"
     )
     output_format: rows_format_option() = "auto"  # type: ignore[valid-type]
-    prefix: str = option("", "Prefix for the names of new columns.")
+    prefix: str = setting("", "Prefix for the names of new columns.")
     force: ForceOption = False
     formats: tuple[str, ...] = ()
 
@@ -199,12 +196,12 @@ class LongTexts:
 
     topic: ClassVar[str] = "Long texts"
 
-    long: Literal["truncate", "window", "error"] = option(
+    long: Literal["truncate", "window", "error"] = setting(
         "truncate", "Texts that are too long: truncate them, read them in windows, or fail the row."
     )
     max_length: MaxLengthOption = None
     stride: StrideOption = None
-    window_pooling: Literal["mean", "max", "first"] | None = option(
+    window_pooling: Literal["mean", "max", "first"] | None = setting(
         None, "How to combine the results of a text's windows (default: mean)."
     )
 
@@ -225,7 +222,7 @@ class Compute:
 
     topic: ClassVar[str] = "Model"
 
-    model: str = option(
+    model: str = setting(
         MISSING,
         "A built-in model, a folder or a hub id (org/name@revision).",
         "--model",
@@ -233,18 +230,18 @@ class Compute:
         metavar="MODEL",
     )
     device: DeviceOption = "auto"
-    precision: Literal["fp32", "tf32", "bf16", "fp16", "int8"] = option(
+    precision: Literal["fp32", "tf32", "bf16", "fp16", "int8"] = setting(
         "fp32", "Number format; int8 and bf16 on CPUs; bf16, fp16 and tf32 on GPUs."
     )
-    min_agreement: float | None = option(
+    min_agreement: float | None = setting(
         None,
         "Stop if int8 agrees with fp32 on less than this share of the first rows (default: 0.99).",
         min=0,
         max=1,
     )
     offline: OfflineOption = False
-    batch: int | None = option(None, "Maximum rows per batch.", topic="Speed", min=1)
-    max_tokens: int | None = option(
+    batch: int | None = setting(None, "Maximum rows per batch.", topic="Speed", min=1)
+    max_tokens: int | None = setting(
         None,
         "Maximum tokens per batch (default: 512 on CPUs, else 16384).",
         topic="Speed",
@@ -295,13 +292,13 @@ class Report:
     topic: ClassVar[str] = "Report"
 
     quiet: QuietOption = False
-    dry_run: bool = option(
+    dry_run: bool = setting(
         False, "Count rows and tokens and estimate time and memory; run nothing."
     )
-    json_summary: bool = option(
+    json_summary: bool = setting(
         False, "Print the summary to stderr as one line of JSON.", "--json", topic="Report"
     )
-    stats_file: str | None = option(
+    stats_file: str | None = setting(
         None, "Write the summary as JSON to FILE.", "--stats", topic="Report", metavar="FILE"
     )
 

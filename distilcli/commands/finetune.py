@@ -4,30 +4,34 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-from distilcli.commands._declare import opt, options
+from distilcli.commands._declare import GivenOptions, opt, options
 from distilcli.commands._file_run import write_report
-from distilcli.commands._finetune_options import (
-    InitialModel,
-    Learning,
-    RunOutput,
-    Teacher,
-    TrainingRows,
-    changed,
-)
+from distilcli.commands._finetune_options import OPTION_TYPES, RunOutput, changed
 from distilcli.commands._option_groups import Report
 from distilcli.tasks.spec import TaskName
+from distilcli.training.options import (
+    DataOptions,
+    DistillationOptions,
+    ObjectiveOptions,
+    StartOptions,
+    TeacherOptions,
+    TrainingOptions,
+)
 
 _HOW_TO_BEGIN = {"--resume", "--force"}
 
 
-@options(topic="Task")
+@options(topic="Task", types=OPTION_TYPES)
 def finetune(
-    rows: TrainingRows,
-    start: InitialModel,
-    learning: Learning,
-    teacher: Teacher,
+    data: DataOptions,
+    start: StartOptions,
+    training: TrainingOptions,
+    objective: ObjectiveOptions,
+    teacher: TeacherOptions,
+    distillation: DistillationOptions,
     run_output: RunOutput,
     report: Report,
+    given: GivenOptions,
     *,
     task: Annotated[TaskName, opt("What the model learns to do.")] = "classify",
 ) -> None:
@@ -47,7 +51,10 @@ def finetune(
     from distilcli.tasks.spec import task_spec
     from distilcli.training.run_options import RunOptions
 
-    settings = RunOptions.of(task, changed(rows, start, learning, teacher))
+    chosen = changed(data, start, training, objective, teacher, distillation)
+    # Without a teacher these are refused even with their default values.
+    chosen |= {name: getattr(distillation, name) for name in given if hasattr(distillation, name)}
+    settings = RunOptions.of(task, chosen)
     run_output.check(report)
     sources = settings.data.open()
     report.check([path for source in sources if source for path in source.paths])

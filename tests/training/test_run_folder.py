@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from distilcli.checkpoint.folder import describe_folder
+from distilcli.checkpoint.folder import STATE_NAME, describe_folder
 from distilcli.checkpoint.sentence_transformers import SENTENCE_NAMES
 from distilcli.errors import ModelError, ResourceError, UsageError
 from distilcli.model.heads import SequenceClassifier
