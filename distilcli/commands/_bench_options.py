@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 MODEL_TYPE = Annotated[
     str,
     opt(
-        "A built-in model, a folder, a hub id (org/name@revision), or distilbert-base or "
-        "bert-base for that shape with random weights.",
+        "A built-in model, a folder, a hub id such as org/name@revision, or distilbert-base or "
+        "bert-base: that shape with random weights.",
         "--model",
         "-m",
         metavar="MODEL",
@@ -45,26 +45,26 @@ class Measurement:
 
     seq: int | None = setting(None, "Tokens per sequence (default: 128).", min=1)
     sweep: str | None = setting(
-        None, "Measure all pairs of sizes: 'seq=32,128,512 batch=1,8,32'.", metavar="SIZES"
+        None, "Measure every combination of sizes: 'seq=32,128 batch=1,8'.", metavar="SIZES"
     )
     versus: str | None = setting(
-        None, "Alternate with another model, and give ratios.", "--vs", metavar="MODEL"
+        None, "Measure another model in turn, and report the ratios.", "--vs", metavar="MODEL"
     )
-    rounds: int | None = setting(None, "Rounds in which the models alternate (default: 5).", min=1)
+    rounds: int | None = setting(None, "How often the models take turns (default: 5).", min=1)
     seconds: float | None = setting(
         None,
-        "Time per setting, for latency and for the rate; at least 10 timings (default: 3).",
+        "Time for each latency and each rate; at least 10 timings are taken (default: 3).",
         min=0,
     )
     profile: str | None = setting(
         None,
-        "Show the time by operator, and write a trace for chrome://tracing to this folder "
+        "Show the time per operator, and write a trace for chrome://tracing to this folder "
         "(or .json file).",
         metavar="DIR",
     )
     dataset: str | None = setting(
         None,
-        "Measure a whole run over these rows instead, by stage, from reading to writing.",
+        "Measure a whole run over these rows instead, stage by stage.",
         topic="Input",
         metavar="FILE",
     )
@@ -135,8 +135,7 @@ class Gates:
     )
     fail_over: str | None = setting(
         None,
-        "With --compare: exit with 7 if a p50 is longer, or a rate lower, by more than this "
-        "(default: 5%).",
+        "With --compare: exit with 7 if a p50 or a rate is worse by more than this (default: 5%).",
         metavar="SHARE",
     )
     max_p95_ms: float | None = setting(None, "Exit with 7 if a p95 is longer.", metavar="MS", min=0)

@@ -1,10 +1,10 @@
-"""A run over files: rows in, a task's engine, rows or vectors out, what people see, how it ends."""
+"""A run over files: rows through the engine of a task, what people see of it, and how it ends."""
 
 import json
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from distilcli.commands._declare import GivenOptions
@@ -40,13 +40,13 @@ class FileOptions:
     command: str = ""
 
     def predictor_settings(self) -> dict[str, Any]:
-        """Return what every predictor takes."""
+        """Return the keywords of every predictor."""
         return {**self.compute.settings(), "long_texts": self.long.settings()}
 
     def open_rows(
         self, text_column: str | None = None, *, given: "Given | None" = None
     ) -> "RowSource":
-        """Check where everything goes, open the rows, and check the model without loading it.
+        """Check the outputs, open the rows, and check the model without loading it.
 
         Raises `UsageError` for a file that may not be written, `InputError` for one that cannot
         be read, and `ModelError` for a model that is missing or for another command.
@@ -65,9 +65,9 @@ class FileOptions:
 class FileRun(Generic[Value]):
     """One run of a predictor over rows.
 
-    `text_columns` are those that the model reads; `preview` is the table that a terminal gets.
-    With `open_vectors` the values go there and no rows are written. `on_block` sees each block
-    of rows after it is written; `counted` are the things that have the labels in the summary.
+    `text_columns` are those that the model reads; `preview` makes the table for a terminal. With
+    `open_vectors` the values go there and no rows are written. `on_block` gets each block of rows
+    after it is written; `counted` is the plural of what the labels in the summary belong to.
     """
 
     options: FileOptions
@@ -82,7 +82,7 @@ class FileRun(Generic[Value]):
     counted: str = "rows"
 
     def run(self) -> int:
-        """Run every row and return the exit code; with --dry-run, only say what it would take."""
+        """Run every row, or with --dry-run only estimate the cost; return the exit code."""
         predictor, source = self.predictor, self.source
         named = ", ".join(map(repr, self.text_columns))
         plural = "s" if len(self.text_columns) > 1 else ""
@@ -105,7 +105,7 @@ class FileRun(Generic[Value]):
             expected = estimate(self.engine, self.source)
         if not report.json_summary:
             show_estimate(report.console, expected)
-        write_report({**about, **expected.as_dict()}, report)
+        write_report({**about, **asdict(expected)}, report)
         return 0
 
     def _run(self, about: dict[str, object]) -> int:
@@ -167,7 +167,7 @@ class FileRun(Generic[Value]):
 
 @dataclass(frozen=True, slots=True)
 class _Unbroken:
-    """A sink in which Ctrl-C waits until the rows in hand are out; a second one does not wait."""
+    """A sink in which a first Ctrl-C waits until the block is written."""
 
     sink: "Sink"
 
@@ -182,7 +182,7 @@ class _Unbroken:
 
 
 def noted_agreement(console: Console, agreement: "Agreement | None") -> dict[str, Any]:
-    """Say how far a model in int8 agreed with fp32, and return it for the report."""
+    """Note the agreement of an int8 model with fp32, and return it for the report."""
     if agreement is None or agreement.share is None:
         return {}
     console.note(
@@ -200,7 +200,7 @@ def open_sink(
     text_columns: Sequence[str] = (),
     preview: "Callable[..., Preview] | None" = None,
 ) -> Any:
-    """Open the table or the writer that rows go to, and say if columns had to be renamed."""
+    """Open the table or the writer for the rows; note whether columns had to be renamed."""
     from distilcli.console.preview import Preview
     from distilcli.rows.row_writer import AddedNames
     from distilcli.rows.writer import open_writer

@@ -37,7 +37,7 @@ class RunOutput:
 
     topic: ClassVar[str] = "Output"
 
-    output: str = setting(MISSING, "The folder of the run.", "--output", "-o", metavar="DIR")
+    output: str = setting(MISSING, "Folder for the run.", "--output", "-o", metavar="DIR")
     plot: str | None = setting(
         None,
         "Draw loss, scores, confusion and reliability, as .png or .svg (extra: plot).",

@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 
 FormatOption = Annotated[
     TableFormat,
-    opt(
-        "Format of the result (auto: a table on a terminal, else TSV).", "--format", topic="Output"
-    ),
+    opt("Format of the result; auto: a table on a terminal, else TSV", "--format", topic="Output"),
 ]
 QuietOption = Annotated[bool, opt("No notes on stderr.", "--quiet", "-q", topic="Report")]
 OfflineOption = Annotated[bool, opt("Never use the network.", topic="Model")]
@@ -54,7 +52,7 @@ OptionColumnsOption = Annotated[
 ]
 InputFormatOption = Annotated[
     str | None,
-    opt("csv, tsv, jsonl, txt, squad or conll (default: by suffix).", metavar="FORMAT"),
+    opt("csv, tsv, jsonl, json, txt, squad or conll (default: by suffix).", metavar="FORMAT"),
 ]
 EncodingOption = Annotated[str, opt("Encoding of the input.", metavar="NAME")]
 DelimiterOption = Annotated[str | None, opt("CSV delimiter (default: detected).", metavar="CHAR")]
@@ -100,8 +98,8 @@ class RowsIn:
     files: Annotated[
         list[str] | None,
         argument(
-            "CSV, TSV, JSONL, SQuAD JSON, CoNLL or text files, also .gz .bz2 .xz .zst; globs; "
-            "- for standard input.",
+            "CSV, TSV, JSONL, JSON, SQuAD, CoNLL or text files, also .gz .bz2 .xz .zst; or globs, "
+            "or - for standard input.",
             "[FILES]...",
         ),
     ] = None
@@ -135,7 +133,7 @@ def rows_format_option(*further: str) -> Any:
     """Return the type of --format for a command that writes rows, and `further` formats."""
     return Annotated[
         Literal.__getitem__(("auto", "table", "csv", "tsv", "jsonl", "json", "parquet", *further)),
-        opt("Format of the rows (auto: a table on a terminal, else as the input).", "--format"),
+        opt("Format of the rows; auto: a table on a terminal, else as the input", "--format"),
     ]
 
 
@@ -224,7 +222,7 @@ class Compute:
 
     model: str = setting(
         MISSING,
-        "A built-in model, a folder or a hub id (org/name@revision).",
+        "A built-in model, a folder, or a hub id such as org/name@revision.",
         "--model",
         "-m",
         metavar="MODEL",

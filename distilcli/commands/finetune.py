@@ -1,6 +1,7 @@
 """`distil finetune`: train a model on labelled rows."""
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -35,13 +36,13 @@ def finetune(
     *,
     task: Annotated[TaskName, opt("What the model learns to do.")] = "classify",
 ) -> None:
-    """Train a model on your rows, and keep the best one by its score on the validation rows.
+    """Train a model on your rows, and keep the one with the best score on the validation rows.
 
-    The folder holds the model, ready for the command of its task (classify, tag, qa, fill, embed,
-    choose) and for transformers, with a model card, all settings (config.toml) and the metrics
-    (metrics.jsonl, summary.json). Ctrl-C saves the run; --resume continues it to the same weights
-    as an uninterrupted run. --freeze encoder runs the encoder once per text, for tasks of whole
-    texts, and trains the head in seconds. With --teacher the model also learns from a bigger one.
+    The folder then holds the model, ready for distil and for transformers, a model card, all
+    settings (config.toml) and the metrics (metrics.jsonl, summary.json). Ctrl-C saves the run;
+    --resume continues it to the weights of an uninterrupted one. For tasks of whole texts,
+    --freeze encoder trains only the head, in seconds. With --teacher the model also learns from a
+    bigger one.
 
     Examples:
       distil finetune reviews.csv -o my-model
@@ -104,7 +105,7 @@ def finetune(
             if report.dry_run:
                 estimate = run.estimate()
                 show_training_estimate(console, estimate)
-                write_report({**about, "dry_run": True, **estimate.as_dict()}, report)
+                write_report({**about, "dry_run": True, **asdict(estimate)}, report)
                 return
             summary = run.train(
                 resume=run_output.resume,

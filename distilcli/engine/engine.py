@@ -110,7 +110,7 @@ class Engine(Generic[Item, Value]):
             stats.finish()
 
     def _outcome(
-        self, item: Item, row: Encoded | RowError, outputs: list[Any]
+        self, item: Item, row: Encoded | RowError, outputs: list[object]
     ) -> Outcome[Item, Value]:
         if isinstance(row, RowError):
             return Outcome(item, error=str(row))

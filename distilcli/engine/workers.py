@@ -12,17 +12,16 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from queue import SimpleQueue
-from typing import Any
 
 import torch
 
 from distilcli.engine.batching import Batch, Piece, pad, padded_size
-from distilcli.engine.window import Window
+from distilcli.engine.window import AnyWindow
 from distilcli.errors import ResourceError
 from distilcli.memory import is_allocation_failure
 from distilcli.stats import RunStats
 
-_Jobs = SimpleQueue[tuple[Window[Any], list[int]] | None]
+_Jobs = SimpleQueue[tuple[AnyWindow, list[int]] | None]
 
 _CUDA_WORKERS = 2
 _POLL_SECONDS = 0.2  # Windows delivers Ctrl-C only between waits
@@ -43,7 +42,7 @@ class Workers:
 
     def __init__(
         self,
-        forward: Callable[[Batch], Sequence[Any]],
+        forward: Callable[[Batch], Sequence[object]],
         *,
         count: int,
         device: torch.device,
@@ -93,7 +92,7 @@ class Workers:
         # A worker's setting also becomes the default of new threads.
         torch.set_num_threads(threads)
 
-    def submit(self, window: Window[Any], batches: Sequence[list[int]]) -> None:
+    def submit(self, window: AnyWindow, batches: Sequence[list[int]]) -> None:
         """Queue batches of a window, each as the positions of its pieces."""
         with self._lock:
             is_alone = not self._pending and len(batches) == 1
@@ -104,7 +103,7 @@ class Workers:
         for positions in batches:
             self._jobs.put((window, positions))
 
-    def finish(self, window: Window[Any]) -> None:
+    def finish(self, window: AnyWindow) -> None:
         """Wait until a window is done, and run its lone batch if that was left to this thread."""
         while True:
             while not window.done.wait(_POLL_SECONDS):
@@ -155,8 +154,8 @@ class Workers:
             return nullcontext()
         return torch.cuda.stream(torch.cuda.Stream(self._device))  # type: ignore[no-untyped-call]
 
-    def _run(self, window: Window[Any], positions: list[int]) -> None:
-        outputs: list[Any] = []
+    def _run(self, window: AnyWindow, positions: list[int]) -> None:
+        outputs: list[object] = []
         failure = window.failure
         if failure is None:
             try:
@@ -170,9 +169,9 @@ class Workers:
         else:
             window.fail(failure)
 
-    def _outputs(self, pieces: list[Piece]) -> list[Any]:
+    def _outputs(self, pieces: list[Piece]) -> list[object]:
         """Run a batch, halved until it fits; return the outputs in the order of the pieces."""
-        outputs: list[Any] = []
+        outputs: list[object] = []
         parts = [pieces]
         while parts:
             part = parts.pop()
@@ -196,7 +195,7 @@ class Workers:
             parts.append(part)
         return outputs
 
-    def _attempt(self, pieces: list[Piece], size: int) -> list[Any] | None:
+    def _attempt(self, pieces: list[Piece], size: int) -> list[object] | None:
         """Run a batch once; return None if memory ran out.
 
         The error is dropped here: its traceback would keep the tensors of the attempt alive.

@@ -135,12 +135,12 @@ class ObjectiveOptions:
 
     topic: ClassVar[str] = "Training"
 
-    class_weights: Literal["balanced"] | None = setting(None, "Weight labels by their rarity.")
+    class_weights: Literal["balanced"] | None = setting(None, "Give rare labels more weight.")
     label_smoothing: float = setting(
-        0.0, "Share of a label that is spread over all labels.", min=0, max=0.9
+        0.0, "Share of each label that is spread over all labels.", min=0, max=0.9
     )
     augment: float = setting(
-        0.0, "Probability to drop each word, and to swap it with the next.", min=0, max=0.9
+        0.0, "Probability of dropping each word, and of swapping it with the next.", min=0, max=0.9
     )
     seed: int = 0
 
@@ -175,7 +175,7 @@ class TrainingOptions:
     schedule: Literal["linear", "cosine"] = setting(
         "linear", "Decay of the learning rate after the warm-up."
     )
-    warmup: float = setting(0.06, "Share of the steps that warm up.", min=0, max=1)
+    warmup: float = setting(0.06, "Share of the steps with a rising learning rate.", min=0, max=1)
     weight_decay: float = setting(0.01, "Weight decay, except for norms and biases.", min=0)
     layer_decay: float = setting(
         1.0, "Learning-rate factor per layer, from top to bottom.", min=0.1, max=1
@@ -195,15 +195,15 @@ class TrainingOptions:
     )
     freeze: str = setting(
         "nothing",
-        "Part not to train: nothing, embeddings (the token table), N (the lowest N layers) or "
-        "encoder, which leaves the head.",
+        "What not to train: nothing, embeddings (the token table), N (the lowest N layers), or "
+        "encoder: all but the head.",
         metavar="WHAT",
     )
     dropout: float | None = setting(
         None, "Dropout rate (default: the model's own; 0 suits short runs).", min=0, max=0.9
     )
     average: float = setting(
-        0.0, "Decay of a moving average of the weights; 0: off.", min=0, max=0.99999
+        0.0, "Decay of a moving average of the weights; 0 turns it off.", min=0, max=0.99999
     )
     precision: Literal["auto", "fp32", "bf16"] = setting(
         "auto", "auto: bf16 autocast where it is faster."
@@ -258,8 +258,8 @@ class DistillationOptions:
     alpha_ce: float = setting(5.0, "Weight of the teacher's soft labels.")
     alpha_task: float = setting(2.0, "Weight of the rows' own labels.")
     alpha_cos: float = setting(1.0, "Weight of the cosine of the last hidden states.")
-    alpha_hidden: float = setting(0.0, "Weight of the error of all hidden states.")
-    alpha_attention: float = setting(0.0, "Weight of the error of the attention.")
+    alpha_hidden: float = setting(0.0, "Weight of the squared error of all hidden states.")
+    alpha_attention: float = setting(0.0, "Weight of the squared error of the attention.")
 
     def __post_init__(self) -> None:
         """Raise `UsageError` for a value out of range, or if nothing would be learned."""
