@@ -1,4 +1,4 @@
-"""The help that people read: options by topic, types in plain words, examples one a line."""
+"""The help pages: options by topic, types in plain words, one example per line."""
 
 import inspect
 import shutil
@@ -63,7 +63,7 @@ def _filled(paragraph: str) -> str:
 
 
 def two_columns(rows: Iterable[tuple[str, str]], column: int) -> Iterator[str]:
-    """Yield the lines of a table of words and what they mean, wrapped to the page."""
+    """Yield the lines of a table of words and their meanings, wrapped to the page."""
     width = max(page_width() - column - len(_MARGIN), 24)
     for left, right in rows:
         lines = textwrap.wrap(right, width, break_on_hyphens=False) or [""]
@@ -141,7 +141,7 @@ Examples:
 
 
 def program_help(commands: Mapping[str, Any]) -> str:
-    """Return the page of `distil --help`; of each command it needs the summary and the topic."""
+    """Return the page of `distil --help` for commands with a summary and a topic."""
     topics: dict[str, list[tuple[str, str]]] = {}
     for name, command in commands.items():
         topics.setdefault(command.topic, []).append((name, command.summary))

@@ -1,4 +1,4 @@
-"""Options that several commands share, and the groups in which commands take them as objects."""
+"""Options that several commands share, alone and in groups."""
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -75,7 +75,7 @@ StrideOption = Annotated[
 
 
 def check_outputs(outputs: Mapping[str, str | None], inputs: Iterable[str | Path] = ()) -> None:
-    """Raise `UsageError` for outputs, by their settings, that share a file or replace an input."""
+    """Raise `UsageError` if outputs, given by setting, share a file or replace an input."""
     from distilcli.rows import is_same_file
 
     named = [(name, path) for name, path in outputs.items() if path is not None and path != "-"]
@@ -114,7 +114,7 @@ class RowsIn:
     encoding: EncodingOption = "utf-8"
 
     def reading(self) -> dict[str, Any]:
-        """Return how files are read."""
+        """Return the settings of the reader."""
         names = ("input_format", "no_header", "delimiter", "encoding", "limit")
         return {name: getattr(self, name) for name in names}
 
@@ -130,7 +130,7 @@ class RowsIn:
 
 
 def rows_format_option(*further: str) -> Any:
-    """Return the type of --format for a command that writes rows, and `further` formats."""
+    """Return the type of --format for a command that writes rows, in `further` formats too."""
     return Annotated[
         Literal.__getitem__(("auto", "table", "csv", "tsv", "jsonl", "json", "parquet", *further)),
         opt("Format of the rows; auto: a table on a terminal, else as the input", "--format"),
@@ -171,12 +171,12 @@ class RowsOut:
 
     @property
     def is_table(self) -> bool:
-        """Whether people get a table instead of rows."""
+        """Whether the rows are shown as a table."""
         return self.output_format == "table" or (self.output_format == "auto" and self.is_terminal)
 
     @property
     def is_terminal(self) -> bool:
-        """Whether the output is seen at once by people."""
+        """Whether the rows go to a terminal."""
         return self.output is None and sys.stdout.isatty()
 
     @property
@@ -190,7 +190,7 @@ class RowsOut:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LongTexts:
-    """What is done with texts longer than the model reads."""
+    """How texts longer than the model reads are handled."""
 
     topic: ClassVar[str] = "Long texts"
 
@@ -204,7 +204,7 @@ class LongTexts:
     )
 
     def settings(self) -> "LongTextSettings":
-        """Return what predictors take; raise `UsageError` for settings of windows without any."""
+        """Return what predictors take; raise `UsageError` for window settings without windows."""
         from distilcli.tasks.settings import LongTexts as LongTextSettings
 
         of_windows = {"stride": self.stride, "window_pooling": self.window_pooling}
@@ -216,7 +216,7 @@ class LongTexts:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Compute:
-    """Which model runs, and where and how."""
+    """Which model runs, where and how."""
 
     topic: ClassVar[str] = "Model"
 
@@ -249,7 +249,10 @@ class Compute:
     threads: ThreadsOption = None
 
     def check(self, command: str) -> None:
-        """Raise what can be said against the settings and the model without loading torch."""
+        """Check the settings and the model as far as that is possible without torch.
+
+        Raises `UsageError` or `ModelError`.
+        """
         from distilcli.checkpoint.config import read_config
         from distilcli.checkpoint.locate import locate
         from distilcli.model.device_name import check_device_name
@@ -285,7 +288,7 @@ class Compute:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Report:
-    """What people are told of the run."""
+    """What is reported about the run."""
 
     topic: ClassVar[str] = "Report"
 
@@ -309,7 +312,7 @@ class Report:
         return Console(quiet=self.quiet)
 
     def check(self, inputs: Sequence[str | Path] = (), **outputs: str | None) -> None:
-        """Raise `UsageError` if the statistics cannot be written, or not beside `outputs`."""
+        """Raise `UsageError` if the summary cannot be written, or would replace another file."""
         from distilcli.rows import check_destination
 
         if self.stats_file not in {None, "-"}:

@@ -89,12 +89,12 @@ def _checked(same_options: list[str] | None) -> list[str] | None:
     if same_options and len(same_options) == 1:
         raise UsageError("there is only one `same_options`; give at least two to choose from")
     if same_options and not all(option.strip() for option in same_options):
-        raise UsageError("an `same_options` is empty; leave it out or write it")
+        raise UsageError("one `same_options` is empty; fill it in or leave it out")
     return same_options
 
 
 def _given(rows: RowsIn, prompt: str | None, same_options: list[str] | None) -> "Given | None":
-    """Return the row that the command line gives by itself; None if files or texts are read."""
+    """Return the row that --prompt makes; None if files or texts are read."""
     if prompt is None:
         if not (rows.files or rows.texts):
             raise UsageError(

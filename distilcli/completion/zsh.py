@@ -19,7 +19,7 @@ _distil() {
 _TAIL = """\
 }
 
-# Loaded from $fpath, the file is the function; sourced, it says what the function is for.
+# Loaded from $fpath, this file is the function; sourced, it registers the function.
 if [[ ${funcstack[1]} == _distil ]]; then
     _distil "$@"
 else

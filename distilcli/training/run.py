@@ -80,10 +80,10 @@ def finetune(
 class PreparedRun:
     """A run that can begin: everything is loaded and checked, and nothing is written.
 
-    `findings` are the faults of the rows. `bytes_to_keep` is about what the teacher's outputs will
-    take on the disk. In a `dry_run`, passes over the rows ahead of the first step are skipped, and
-    only `estimate` makes sense. `on_pass` is called during such a pass with who reads the rows,
-    the number of rows done, and of all.
+    `findings` are the faults of the rows. `bytes_to_keep` estimates the disk space for the
+    teacher's outputs. In a `dry_run`, passes over the rows ahead of the first step are skipped,
+    and only `estimate` makes sense. During such a pass `on_pass` gets its reader ("the teacher"),
+    the number of rows done, and the number of all rows.
     """
 
     def __init__(
@@ -139,7 +139,7 @@ class PreparedRun:
         return model
 
     def _describe(self, model: TaskModel) -> None:
-        """Set what the run folder keeps of the settings, and what it must find to resume."""
+        """Collect the settings for the run folder, and those that a resumed run must share."""
         plan, config = self.plan, model.config
         build = {
             **plan.start.fingerprint(),
@@ -190,7 +190,7 @@ class PreparedRun:
         return distillation, distillation.projection
 
     def _cache_features(self, model: TaskModel) -> bool:
-        """Run a frozen encoder once over all rows if that is enough; say whether it is."""
+        """Run a frozen encoder once over all rows; return False if once is not enough."""
         # A teacher compares layers, and examples that vary are other sequences in every epoch.
         is_fixed = self.plan.teacher is None and not self._objective.varies
         is_frozen = self._training.freeze == "encoder"
@@ -202,7 +202,7 @@ class PreparedRun:
         return True
 
     def estimate(self) -> TrainingEstimate:
-        """Return the expected cost of the run; it cannot begin afterwards."""
+        """Return the expected cost of the run, which cannot begin afterwards."""
         objective = self.plan.objective
         rows = (objective.train, objective.valid)
         train, valid = (len(objective.checked(part, "").texts) for part in rows)

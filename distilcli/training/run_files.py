@@ -1,8 +1,9 @@
-"""The files of a run folder, and whether a run may go there; free of torch."""
+"""The files of a run folder, how they are written, and whether a run may go there; torch-free."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import IO
 
 from distilcli.checkpoint.folder import STATE_NAME
 from distilcli.errors import ResourceError, UsageError
@@ -38,6 +39,25 @@ def check_folder(path: Path, *, resume: bool = False, force: bool = False) -> No
         raise ResourceError(f"{path}: cannot be created: {nearest} is a file")
     if not os.access(nearest, os.W_OK | os.X_OK):
         raise ResourceError(f"{path}: cannot be created: {nearest} is not writable")
+
+
+def replace_file(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """Write a file beside `path` and rename it, so that a kill leaves the old or the new one."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            write(file)
+            flush_to_disk(file)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def flush_to_disk(file: IO[bytes]) -> None:
+    """Wait until the content is on the disk: a rename may be written before it."""
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def scores_of(entry: Mapping[str, float]) -> dict[str, float]:

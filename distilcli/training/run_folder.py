@@ -15,12 +15,11 @@ kill never leaves a mixture of two.
 
 import filecmp
 import json
-import os
 import pickle
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import torch
@@ -37,6 +36,8 @@ from distilcli.training.run_files import (
     METRICS_FILE,
     SUMMARY_FILE,
     check_folder,
+    flush_to_disk,
+    replace_file,
 )
 
 _FILES = (STATE_NAME, CONFIG_FILE, METRICS_FILE, ROW_KEYS_FILE, SUMMARY_FILE, CARD_FILE)
@@ -98,17 +99,12 @@ class RunFolder:
 
     def save_row_keys(self, keys: Keys) -> None:
         """Write the keys of the training rows, sorted, which tell whether a row is among them."""
-
-        def write(path: Path) -> None:
-            with path.open("wb") as file:
-                np.save(file, np.sort(keys))
-
-        self._replace(self.path / ROW_KEYS_FILE, write)
+        self._replace(ROW_KEYS_FILE, lambda file: np.save(file, np.sort(keys)))
 
     def save_state(self, state: Mapping[str, object], history: list[dict[str, float]]) -> None:
         """Replace the saved state and the metrics."""
         content = {**state, "fingerprint": self._fingerprint}
-        self._replace(self.path / STATE_NAME, lambda path: torch.save(content, path))
+        self._replace(STATE_NAME, lambda file: torch.save(content, file))
         self.is_saved = True
         self._replace_text(METRICS_FILE, "".join(json.dumps(entry) + "\n" for entry in history))
 
@@ -136,7 +132,8 @@ class RunFolder:
                 str(path.relative_to(stage)) for path in stage.rglob("*") if path.is_file()
             )
             for name in names:
-                _write_through(stage / name)
+                with (stage / name).open("rb+") as file:
+                    flush_to_disk(file)
             self._move_in(stage, names)
         except OSError as error:
             raise ResourceError(f"{self.path}: the model could not be saved: {error}") from None
@@ -162,27 +159,19 @@ class RunFolder:
         """Write the summary and the card, and remove the state."""
         if card is not None:
             self._replace_text(CARD_FILE, card)
-        self._replace(self.path / SUMMARY_FILE, lambda path: write_json(path, summary))
+        text = json.dumps(summary, indent=2, ensure_ascii=False)
+        self._replace_text(SUMMARY_FILE, text + "\n")
         (self.path / STATE_NAME).unlink(missing_ok=True)
 
     def _replace_text(self, name: str, text: str) -> None:
-        self._replace(self.path / name, lambda path: path.write_text(text, "utf-8"))
+        self._replace(name, lambda file: file.write(text.encode()))
 
-    def _replace(self, path: Path, write: Callable[[Path], object]) -> None:
-        temporary = path.with_name(f".{path.name}.tmp")
+    def _replace(self, name: str, write: Callable[[IO[bytes]], object]) -> None:
+        path = self.path / name
         try:
-            write(temporary)
-            _write_through(temporary)
-            temporary.replace(path)
+            replace_file(path, write)
         except (OSError, RuntimeError) as error:  # torch.save reports a full disk as RuntimeError
-            temporary.unlink(missing_ok=True)
             raise ResourceError(f"{path}: could not be written: {error}") from None
-
-
-def _write_through(path: Path) -> None:
-    """Wait until the file is on the disk: a rename may be written before the content."""
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
 
 
 def _same(path: Path, other: Path) -> bool:

@@ -223,7 +223,7 @@ def ranking_loss(cosines: Tensor, scores: Tensor) -> Tensor:
 
 
 def same_texts(pairs: Tensor) -> Tensor:
-    """Return (B, B) booleans: the second texts (columns) that are no negatives of a first (rows).
+    """Return (B, B) booleans: second texts (columns) that are not negatives of a first (rows).
 
     `pairs` (B, 2) holds ids of texts. Excluded are repetitions of the right second text, those
     that belong to the same first text, and the first text itself.
@@ -238,7 +238,7 @@ def same_texts(pairs: Tensor) -> Tensor:
 def _retrieval(names: Sequence[str], firsts: Array, seconds: Array) -> dict[str, float]:
     """Return how often the second text is nearest to the first, and the mean of 1 / its rank.
 
-    It is searched among at most 1,000 candidates; of equally near ones it is ranked last.
+    There are at most 1,000 candidates; the second text ranks behind equally near ones.
     """
     ranks: list[int] = []
     for start in range(0, len(names), _SEARCHED):
