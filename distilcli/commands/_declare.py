@@ -24,7 +24,7 @@ def opt(
     metavar: str | None = None,
     min: float | None = None,  # noqa: A002 - Typer's own word
     max: float | None = None,  # noqa: A002
-) -> Any:
+) -> object:
     """Annotate an option; `topic` is its heading in the help, `--its-name` its usual spelling."""
     return typer.Option(
         *spellings, help=explanation, rich_help_panel=topic, metavar=metavar, min=min, max=max
@@ -119,7 +119,7 @@ def options(
     *,
     topic: str = "Options",
     leave_out: Collection[str] = (),
-    types: Mapping[str, Any] | None = None,
+    types: Mapping[str, object] | None = None,
     **defaults: object,
 ) -> Callable[[Function], Function]:
     """Return the decorator that turns a function with groups of options into a command.
@@ -168,7 +168,7 @@ def options(
 
 
 def _flattened(
-    parameter: inspect.Parameter, topic: str, types: Mapping[str, Any]
+    parameter: inspect.Parameter, topic: str, types: Mapping[str, object]
 ) -> Iterator[inspect.Parameter]:
     """Yield the options that a parameter stands for: itself, or those of a group."""
     kind = types.get(parameter.name, parameter.annotation)

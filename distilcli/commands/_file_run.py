@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from distilcli.predictors.int8_check import Agreement
     from distilcli.rows import Given, Row, RowSource
     from distilcli.rows.outcome import Sink
-    from distilcli.rows.row_writer import Block
+    from distilcli.rows.row_writer import Block, RowWriter
     from distilcli.tasks.files import Columns
     from distilcli.vectors.writer import VectorWriter
 
@@ -128,7 +128,7 @@ class FileRun(Generic[Value]):
 
         # Rows that scroll by and a line that is redrawn do not share a terminal.
         scrolls = out.is_terminal and (source.is_stream or not out.is_table)
-        sink: Any = None
+        sink: Sink | None = None
         try:
             with (
                 source,
@@ -156,7 +156,7 @@ class FileRun(Generic[Value]):
         write_report({**about, "counts": dict(counts.most_common()), **stats.as_dict()}, report)
         return EXIT_SOME_ROWS_FAILED if stats.failed else 0
 
-    def _open_sink(self, console: Console) -> Any:
+    def _open_sink(self, console: Console) -> "RowWriter | Preview | VectorWriter":
         if self.open_vectors is not None:
             return self.open_vectors()
         return open_sink(
@@ -199,7 +199,7 @@ def open_sink(
     *,
     text_columns: Sequence[str] = (),
     preview: "Callable[..., Preview] | None" = None,
-) -> Any:
+) -> "RowWriter | Preview":
     """Open the table or the writer for the rows; note whether columns had to be renamed."""
     from distilcli.console.preview import Preview
     from distilcli.rows.row_writer import AddedNames
@@ -208,7 +208,9 @@ def open_sink(
     if out.is_table:
         names = AddedNames.chosen(source.columns, new_columns, out.prefix)
         is_live = source.is_stream and out.is_terminal
-        sink: Any = (preview or Preview)(names, text_columns=text_columns, live=is_live)
+        sink: RowWriter | Preview = (preview or Preview)(
+            names, text_columns=text_columns, live=is_live
+        )
         renamed, prefix = names.renamed, names.prefix
     else:
         sink = open_writer(
@@ -228,17 +230,21 @@ def open_sink(
     return sink
 
 
-def note_unshown(console: Console, sink: Any) -> None:
+def note_unshown(console: Console, sink: object) -> None:
     """Warn of columns and errors that came too late for the header of a stream."""
-    for column, rows in getattr(sink, "unshown", {}).items():
+    from distilcli.rows.row_writer import RowWriter
+
+    if not isinstance(sink, RowWriter):
+        return
+    for column, rows in sink.unshown.items():
         console.warn(
             f"column {column!r} came after the header had gone out, values not shown: {rows:,}; "
             "write to a file with `output`, or use `output_format` jsonl"
         )
-    for error in getattr(sink, "unshown_errors", ()):
+    for error in sink.unshown_errors:
         console.warn(error)
-    if more := getattr(sink, "more_errors", 0):
-        console.warn(f"… and {more:,} more")
+    if sink.more_errors:
+        console.warn(f"… and {sink.more_errors:,} more")
 
 
 def write_report(content: dict[str, object], report: Report) -> None:

@@ -9,7 +9,7 @@ from distilcli.commands import _option_groups as shared
 from distilcli.commands._declare import argument, opt
 from distilcli.setting import setting
 
-OPTION_TYPES: Mapping[str, Any] = {
+OPTION_TYPES: Mapping[str, object] = {
     "files": Annotated[
         list[str], argument("Training rows, in any format that classify reads.", "FILES...")
     ],

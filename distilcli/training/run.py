@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -24,8 +24,8 @@ from distilcli.training.distill.teacher import AnyTeacher
 from distilcli.training.dry_run import TrainingEstimate, estimate
 from distilcli.training.frozen_features import cache_features
 from distilcli.training.init_model import start_model
-from distilcli.training.loop import Progress, Trainer
-from distilcli.training.objectives.base import Trainable
+from distilcli.training.loop import Progress, Summary, Trainer
+from distilcli.training.objectives.base import AnyTrainable
 from distilcli.training.plan import RunPlan, plan_run
 from distilcli.training.report.model_card import model_card
 from distilcli.training.report.outcome import draw, measure_best, record_of
@@ -54,7 +54,7 @@ def finetune(
     plot: str | None = None,
     on_progress: Callable[[Progress], None] = lambda _: None,
     **options: "Unpack[FinetuneOptions]",
-) -> dict[str, Any]:
+) -> Summary:
     """Train a model on rows and keep the best one in the folder `output`; return a summary.
 
     `files` and the option `valid` are paths, or rows as mappings from column to value.
@@ -171,7 +171,7 @@ class PreparedRun:
             "teacher": teacher,
         }
 
-    def _add_teacher(self) -> tuple[Trainable[Any, Any], torch.nn.Module | None]:
+    def _add_teacher(self) -> tuple[AnyTrainable, torch.nn.Module | None]:
         """Return what is trained, with a teacher if there is one, and its projection."""
         if self.plan.teacher is None:
             return self._objective, None
@@ -220,7 +220,7 @@ class PreparedRun:
         force: bool = False,
         plot: str | None = None,
         command: Sequence[str] = (),
-    ) -> dict[str, Any]:
+    ) -> Summary:
         """Train, leave the best model in the folder, and return the summary of the run.
 
         The best model has the best score on the validation rows. `command` is the command line,

@@ -155,7 +155,7 @@ class RunFolder:
             (stage / name).replace(self.path / name)
         (stage / SAFETENSORS_NAME).replace(self.path / SAFETENSORS_NAME)
 
-    def finish(self, summary: dict[str, object], *, card: str | None = None) -> None:
+    def finish(self, summary: Mapping[str, object], *, card: str | None = None) -> None:
         """Write the summary and the card, and remove the state."""
         if card is not None:
             self._replace_text(CARD_FILE, card)

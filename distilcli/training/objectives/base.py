@@ -102,6 +102,9 @@ class Trainable(Protocol[AnyExample, Outputs]):
         """
 
 
+AnyTrainable = Trainable[Any, Any]
+
+
 class Objective(ABC, Generic[Rows, Model, AnyExample]):
     """A training task with its rows; everything about examples needs `prepare` first.
 

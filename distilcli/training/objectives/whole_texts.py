@@ -130,6 +130,6 @@ class TextObjective(
         return zip(_texts(rows), rows.labels, strict=True)
 
 
-def _texts(rows: Examples[Any]) -> list[Texts]:
+def _texts(rows: Examples[Label]) -> list[Texts]:
     seconds: Sequence[str | None] = rows.pairs or [None] * len(rows.texts)
     return list(zip(rows.texts, seconds, strict=True))

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -16,7 +15,7 @@ from distilcli.model.hardware import read_machine
 from distilcli.predictors.classifier import Classifier
 from distilcli.scores.calibration import reliability
 from distilcli.tasks.settings import LongTexts
-from distilcli.training.loop import Trainer
+from distilcli.training.loop import Summary, Trainer
 from distilcli.training.objectives import AnyObjective
 from distilcli.training.objectives.classify import ClassifyObjective
 from distilcli.training.plan import RunPlan
@@ -50,7 +49,7 @@ def measure_best(
 def record_of(
     plan: RunPlan,
     trainer: Trainer,
-    summary: Mapping[str, Any],
+    summary: Summary,
     best: ClassifyResults | None,
     *,
     max_length: int,
@@ -72,7 +71,7 @@ def record_of(
         valid=_data(objective, objective.valid, plan.files[1]),
         steps=summary["steps"],
         epochs=summary["epochs"],
-        best_step=summary["best"]["step"],
+        best_step=int(summary["best"]["step"]),
         metrics=scores_of(summary["best"]),
         label_scores=dict(zip(best.labels, best.scores().labels, strict=True)) if best else {},
         machine=read_machine(torch.device(summary["device"])),
@@ -97,7 +96,7 @@ def draw(
     plot_run(picture, path)
 
 
-def _data(objective: AnyObjective, rows: Any, files: Sequence[str]) -> DataRecord:
+def _data(objective: AnyObjective, rows: object, files: Sequence[str]) -> DataRecord:
     checked = objective.checked(rows, "")
     counts = Counter(label for labels in checked.labels or () for label in labels)
     return DataRecord(files=files, rows=len(checked.texts), labels=dict(counts.most_common()))
