@@ -10,7 +10,7 @@ from distilcli.errors import RowError
 
 
 class Window(Generic[Item]):
-    """Rows in flight: filled once, completed by the workers piece by piece, in any order.
+    """Rows in flight: filled once, then completed by the workers piece by piece, in any order.
 
     `done` is set when every piece has its output, when `failure` is set, or when a batch is left
     for the waiting thread to run. A window that is done without items or failure ends the input.

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import KW_ONLY, dataclass
 from queue import SimpleQueue
 
 import torch
@@ -37,35 +38,32 @@ def workers_on(device: torch.device, *, cores: int) -> int:
     return _CUDA_WORKERS if device.type == "cuda" else 1
 
 
+@dataclass(eq=False)
 class Workers:
-    """`count` threads that run the pieces of windows through `forward`."""
+    """`count` threads that run the pieces of windows through `forward`.
 
-    def __init__(
-        self,
-        forward: Callable[[Batch], Sequence[object]],
-        *,
-        count: int,
-        device: torch.device,
-        pad_token_id: int,
-        max_tokens: int,
-        stats: RunStats,
-    ) -> None:
-        self.max_tokens = max_tokens  # lowered when a batch does not fit in memory
-        self._forward = forward
-        self._device = device
-        self._pad_token_id = pad_token_id
-        self._stats = stats
+    `max_tokens` is lowered when a batch does not fit in memory.
+    """
+
+    forward: Callable[[Batch], Sequence[object]]
+    _: KW_ONLY
+    count: int
+    device: torch.device
+    pad_token_id: int
+    max_tokens: int
+    stats: RunStats
+
+    def __post_init__(self) -> None:
         self._pending = 0  # batches waiting or running
         self._jobs: _Jobs = SimpleQueue()
         self._closed = False
         self._failure: BaseException | None = None  # of a thread that could not start
         self._lock = threading.Lock()
-        self._count = count
         self._threads = [
             threading.Thread(target=self._work, name=f"distil-worker-{index}", daemon=True)
-            for index in range(count)
+            for index in range(self.count)
         ]
-        self._ready = threading.Barrier(count + 1)
+        self._ready = threading.Barrier(self.count + 1)
 
     def start(self) -> None:
         """Start the threads; torch's number of threads stays the same elsewhere.
@@ -97,7 +95,7 @@ class Workers:
         with self._lock:
             is_alone = not self._pending and len(batches) == 1
             self._pending += len(batches)
-        if is_alone and self._count > 1 and self._device.type == "cpu":
+        if is_alone and self.count > 1 and self.device.type == "cpu":
             window.leave(batches[0])
             return
         for positions in batches:
@@ -112,7 +110,7 @@ class Workers:
             if positions is None:
                 return
             threads = torch.get_num_threads()
-            torch.set_num_threads(self._count)
+            torch.set_num_threads(self.count)
             try:
                 with torch.inference_mode():
                     self._run(window, positions)
@@ -130,7 +128,7 @@ class Workers:
                 thread.join()
 
     def _work(self) -> None:
-        if self._device.type == "cpu":
+        if self.device.type == "cpu":
             # The first query makes torch copy its default to this thread; a later one would undo
             # the setting.
             torch.get_num_threads()
@@ -150,9 +148,9 @@ class Workers:
 
     def _stream(self) -> AbstractContextManager[object]:
         """Return the stream of a worker: on CUDA its own, so that workers run in parallel."""
-        if self._device.type != "cuda":
+        if self.device.type != "cuda":
             return nullcontext()
-        return torch.cuda.stream(torch.cuda.Stream(self._device))  # type: ignore[no-untyped-call]
+        return torch.cuda.stream(torch.cuda.Stream(self.device))  # type: ignore[no-untyped-call]
 
     def _run(self, window: AnyWindow, positions: list[int]) -> None:
         outputs: list[object] = []
@@ -186,12 +184,12 @@ class Workers:
                 continue
             if len(part) == 1:
                 raise ResourceError(
-                    f"out of memory on {self._device}: one sequence of {size} tokens does not "
+                    f"out of memory on {self.device}: one sequence of {size} tokens does not "
                     "fit; free some memory, use fewer threads or a shorter maximum length"
                 )
             with self._lock:
                 self.max_tokens = min(self.max_tokens, size // 2)
-            self._stats.add_halving()
+            self.stats.add_halving()
             parts.append(part)
         return outputs
 
@@ -202,13 +200,13 @@ class Workers:
         """
         began = time.perf_counter()
         try:
-            batch = pad(pieces, pad_token_id=self._pad_token_id, device=self._device)
-            outputs = [output for _, output in zip(pieces, self._forward(batch), strict=True)]
+            batch = pad(pieces, pad_token_id=self.pad_token_id, device=self.device)
+            outputs = [output for _, output in zip(pieces, self.forward(batch), strict=True)]
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
             return None
-        self._stats.add_batch(
+        self.stats.add_batch(
             tokens=sum(map(len, pieces)), positions=size, seconds=time.perf_counter() - began
         )
         return outputs

@@ -215,7 +215,7 @@ class Trainer:
         self._on_progress(self._progress)
 
     def _take_scores(self, scores: dict[str, float]) -> None:
-        """Note an evaluation, and save the model if it is the best so far."""
+        """Record an evaluation, and save the model if it is the best so far."""
         progress, metric = self._progress, self.objective.metric
         score = scores[metric.name]
         better = metric.is_better(score, progress.best)

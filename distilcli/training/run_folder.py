@@ -17,7 +17,8 @@ import filecmp
 import json
 import pickle
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
@@ -43,29 +44,21 @@ from distilcli.training.run_files import (
 _FILES = (STATE_NAME, CONFIG_FILE, METRICS_FILE, ROW_KEYS_FILE, SUMMARY_FILE, CARD_FILE)
 
 
+@dataclass(eq=False)
 class RunFolder:
-    """The folder of one run of `finetune`."""
+    """The folder of one run of `finetune`; a saved state with another `fingerprint` is refused.
 
-    def __init__(
-        self,
-        path: Path,
-        *,
-        fingerprint: Mapping[str, object],
-        tokenizer_files: Iterable[Path],
-        max_length: int | None = None,
-        companions: Mapping[str, object] | None = None,
-    ) -> None:
-        """Refuse a saved state with another `fingerprint`.
+    `companions` are JSON files that belong beside the model, by their paths in the folder.
+    `is_saved` says whether a state of this run was saved.
+    """
 
-        `companions` are JSON files that belong beside the model, by their paths in the folder.
-        """
-        self.path = path
-        self._fingerprint = fingerprint
-        self._tokenizer_files = list(tokenizer_files)
-        self._max_length = max_length
-        self._companions = companions or {}
-        self.is_saved = False
-        """Whether a state of this run was saved."""
+    path: Path
+    _: KW_ONLY
+    fingerprint: Mapping[str, object]
+    tokenizer_files: Sequence[Path]
+    max_length: int | None = None
+    companions: Mapping[str, object] | None = None
+    is_saved: bool = field(default=False, init=False)
 
     def create(self, *, force: bool) -> None:
         """Create the folder; raise `UsageError` if it is not empty, unless `force` is given."""
@@ -83,8 +76,8 @@ class RunFolder:
         saved = _read_state(self.path / STATE_NAME)
         changed = sorted(
             key
-            for key in self._fingerprint.keys() | saved["fingerprint"].keys()
-            if self._fingerprint.get(key) != saved["fingerprint"].get(key)
+            for key in self.fingerprint.keys() | saved["fingerprint"].keys()
+            if self.fingerprint.get(key) != saved["fingerprint"].get(key)
         )
         if changed:
             raise UsageError(
@@ -103,7 +96,7 @@ class RunFolder:
 
     def save_state(self, state: Mapping[str, object], history: list[dict[str, float]]) -> None:
         """Replace the saved state and the metrics."""
-        content = {**state, "fingerprint": self._fingerprint}
+        content = {**state, "fingerprint": self.fingerprint}
         self._replace(STATE_NAME, lambda file: torch.save(content, file))
         self.is_saved = True
         self._replace_text(METRICS_FILE, "".join(json.dumps(entry) + "\n" for entry in history))
@@ -120,12 +113,9 @@ class RunFolder:
             shutil.rmtree(stage, ignore_errors=True)
             stage.mkdir()
             save_model(
-                model,
-                stage,
-                tokenizer_files=self._tokenizer_files,
-                max_length=self._max_length,
+                model, stage, tokenizer_files=self.tokenizer_files, max_length=self.max_length
             )
-            for name, content in self._companions.items():
+            for name, content in (self.companions or {}).items():
                 (stage / name).parent.mkdir(exist_ok=True)
                 write_json(stage / name, content)
             names = sorted(
