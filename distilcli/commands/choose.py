@@ -89,7 +89,7 @@ def _checked(same_options: list[str] | None) -> list[str] | None:
     if same_options and len(same_options) == 1:
         raise UsageError("there is only one `same_options`; give at least two to choose from")
     if same_options and not all(option.strip() for option in same_options):
-        raise UsageError("one `same_options` is empty; fill it in or leave it out")
+        raise UsageError("an `same_options` is empty; leave it out or write it")
     return same_options
 
 
