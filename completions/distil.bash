@@ -11,7 +11,7 @@ _distil_paths() {
     while IFS= read -r path; do COMPREPLY+=("$path"); done < <(compgen "$1" -- "$current")
 }
 
-# Anything may stand here: offer nothing, not even files.
+# Any text may follow: offer nothing, not even files.
 _distil_free() { compopt +o default 2>/dev/null; }
 
 _distil() {
@@ -19,7 +19,7 @@ _distil() {
     local command=${COMP_WORDS[1]} options=1
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then command=; fi
-    # bash takes --option=value for three words.
+    # bash splits --option=value into three words.
     if [[ $current == = ]]; then
         current=
     elif [[ $previous == = ]] && ((COMP_CWORD > 2)); then
@@ -146,16 +146,16 @@ _distil() {
                 case $previous in
                     --task) _distil_words 'classify multilabel regress tag qa mlm embed choose'; return ;;
                     --valid | --plot | --stats) _distil_paths -f; return ;;
-                    --valid-split | --text-column | -c | --pair-column | --label-column | --label-separator | --options-column | --option-columns | --input-format | --encoding | --delimiter | --limit | --student-layers | --student | --positions | --prune-heads | --max-length | --epochs | --learning-rate | --lr | --warmup | --weight-decay | --layer-decay | --clip | --max-tokens | --accumulate | --freeze | --dropout | --label-smoothing | --augment | --average | --eval-every | --early-stopping | --seed | --temperature | --alpha-ce | --alpha-task | --alpha-cos | --alpha-hidden | --alpha-attention | --device | --threads) _distil_free; return ;;
+                    --valid-split | --text-column | -c | --pair-column | --label-column | --label-separator | --options-column | --option-columns | --input-format | --encoding | --delimiter | --limit | --student-layers | --student | --positions | --prune-heads | --max-length | --epochs | --learning-rate | --lr | --warmup | --weight-decay | --layer-decay | --clip | --max-tokens | --accumulate | --freeze | --dropout | --average | --eval-every | --early-stopping | --seed | --label-smoothing | --augment | --temperature | --alpha-ce | --alpha-task | --alpha-cos | --alpha-hidden | --alpha-attention | --device | --threads) _distil_free; return ;;
                     --model | -m | --teacher) _distil_words 'embed entities mini qa sentiment'; _distil_paths -d; return ;;
                     --position-growth) _distil_words 'copy interpolate'; return ;;
                     --schedule) _distil_words 'linear cosine'; return ;;
-                    --class-weights) _distil_words 'balanced'; return ;;
                     --precision) _distil_words 'auto fp32 bf16'; return ;;
+                    --class-weights) _distil_words 'balanced'; return ;;
                     --teacher-cache | --output | -o) _distil_paths -d; return ;;
                 esac
                 if [[ $current == -* ]]; then
-                    _distil_words '--task --valid --valid-split --text-column -c --pair-column --label-column --label-separator --options-column --option-columns --input-format --encoding --delimiter --no-header --limit --model -m --fold --student-layers --student --positions --position-growth --prune-heads --max-length --epochs --learning-rate --lr --schedule --warmup --weight-decay --layer-decay --clip --max-tokens --accumulate --gradient-checkpointing --freeze --dropout --class-weights --label-smoothing --augment --average --precision --eval-every --early-stopping --seed --teacher --teacher-cache --temperature --alpha-ce --alpha-task --alpha-cos --alpha-hidden --alpha-attention --output -o --plot --resume --force --device --offline --threads --quiet -q --dry-run --json --stats --help -h'; return
+                    _distil_words '--task --valid --valid-split --text-column -c --pair-column --label-column --label-separator --options-column --option-columns --input-format --encoding --delimiter --no-header --limit --model -m --fold --student-layers --student --positions --position-growth --prune-heads --max-length --epochs --learning-rate --lr --schedule --warmup --weight-decay --layer-decay --clip --max-tokens --accumulate --gradient-checkpointing --freeze --dropout --average --precision --eval-every --early-stopping --seed --class-weights --label-smoothing --augment --teacher --teacher-cache --temperature --alpha-ce --alpha-task --alpha-cos --alpha-hidden --alpha-attention --output -o --plot --resume --force --device --offline --threads --quiet -q --dry-run --json --stats --help -h'; return
                 fi
             fi
             _distil_paths -f ;;

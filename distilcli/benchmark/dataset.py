@@ -38,7 +38,7 @@ from distilcli.rows import Row, RowSource, open_rows, open_writer
 from distilcli.stats import RunStats
 from distilcli.tasks.classify import ClassificationColumns
 from distilcli.tasks.embed import EmbeddingColumns
-from distilcli.tasks.files import run_files, text_from, texts_from
+from distilcli.tasks.files import Columns, run_files, text_from, texts_from
 from distilcli.tasks.settings import BatchOptions
 from distilcli.wording import count
 
@@ -209,11 +209,10 @@ def _run(
     if isinstance(predictor, Classifier):
         columns = ClassificationColumns(predictor.labels, predictor.kind)
         engine = predictor.engine(texts_from(text_column, None))
-        _run_rows(source, engine, columns.names, columns.values, stages, stats)
+        _run_rows(source, engine, columns, stages, stats)
     else:
-        vectors = EmbeddingColumns("json")
         embedding = predictor.engine(text_from(text_column))
-        _run_rows(source, embedding, vectors.names, vectors.values, stages, stats)
+        _run_rows(source, embedding, EmbeddingColumns("json"), stages, stats)
     memory = watch.read()
     if stats.halvings:
         warn(
@@ -241,8 +240,7 @@ def _run(
 def _run_rows(
     source: RowSource,
     engine: Engine[Row, Value],
-    names: Sequence[str],
-    values: Callable[[Value], Sequence[object]],
+    columns: Columns[Value],
     stages: Stages,
     stats: RunStats,
 ) -> None:
@@ -251,11 +249,11 @@ def _run_rows(
         writer = open_writer(
             Path(folder) / f"rows.{_WRITTEN_AS.get(source.format, 'jsonl')}",
             columns=source.columns,
-            new_columns=names,
+            new_columns=columns.names,
             input_format=source.format,
             delimiter=source.delimiter,
         )
         timed = replace(engine, task=TimedTask(engine.task, stages))
         with writer:
             rows, sink = TimedRows(source, stages), TimedSink(writer, stages)
-            run_files(rows, timed, sink, names=names, values=values, stats=stats)
+            run_files(rows, timed, sink, columns, stats=stats)

@@ -8,6 +8,7 @@ from distilcli.commands._declare import Also, opt, options
 from distilcli.commands._file_run import FileOptions, FileRun
 from distilcli.commands._option_groups import RowsIn, check_outputs
 from distilcli.errors import InputError, UsageError
+from distilcli.tasks.spec import QA_MAX_LENGTH
 
 if TYPE_CHECKING:
     from distilcli.rows import Given
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     topic="Questions and answers",
     leave_out={"window_pooling"},
     long="window",
-    max_length=384,
+    max_length=QA_MAX_LENGTH,
     model="qa",
 )
 def qa(

@@ -27,15 +27,15 @@ def tag(
         Literal["none", "simple", "first", "average", "max"],
         opt(
             "How tokens become entities. By word: its first token, the average of its tokens, or "
-            "the most certain (max). By token: simple joins them, none does not."
+            "the most certain one (max). By token: joined (simple) or as they are (none)."
         ),
     ] = "first",
 ) -> int:
     """Find entities: names with the built-in model, anything with a model of your own.
 
-    Each row gets a column entities: a list of text, label, start, end and score, where start and
-    end are character offsets. In CoNLL files each word gets its label as the last column;
-    --format conll writes plain texts that way too. Long texts are read in windows.
+    Each row gets a column entities: a list of text, label, start, end and score, with start and
+    end in characters. In CoNLL files each word gets its label as the last column; --format conll
+    writes other texts that way too. Long texts are read in windows.
 
     Examples:
       distil tag news.jsonl

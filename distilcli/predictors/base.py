@@ -17,7 +17,6 @@ from typing import Any, ClassVar, Generic, TypedDict, TypeVar, cast, get_args
 from distilcli.checkpoint.locate import locate
 from distilcli.engine.engine import Engine, OnError
 from distilcli.engine.workers import workers_on
-from distilcli.errors import UsageError
 from distilcli.model.device import place
 from distilcli.model.hardware import available_cores
 from distilcli.model.heads import TaskModel
@@ -27,10 +26,10 @@ from distilcli.model.loading import check_tokenizer, load_model
 from distilcli.model.precision import Precision
 from distilcli.predictors.int8_check import Agreement, ComparableTask, VerifiedTask
 from distilcli.tasks.settings import (
-    MIN_AGREEMENT,
     BatchOptions,
     LongTexts,
     check_choice,
+    required_agreement,
 )
 from distilcli.tokenizer.loading import load_tokenizer
 
@@ -89,7 +88,7 @@ class Predictor(ABC, Generic[Head, Given, Content, Value]):
         started = perf_counter()
         check_choice("precision", precision, get_args(Precision))
         self.precision: Precision = precision
-        self.agreement = Agreement(_checked_agreement(min_agreement, precision))
+        self.agreement = Agreement(required_agreement(min_agreement, precision))
         self._batches = batches or BatchOptions()
         self._long_texts = long_texts or self._long_texts
         self._files = locate(model, offline=offline)
@@ -233,16 +232,6 @@ def checked_text(item: object) -> str:
     if not isinstance(item, str):
         raise TypeError(f"give texts, not {item!r:.60}")
     return item
-
-
-def _checked_agreement(least: float | None, precision: Precision) -> float:
-    if least is None:
-        return MIN_AGREEMENT
-    if precision != "int8":
-        raise UsageError("`min_agreement` is for int8; add `precision` int8")
-    if not 0 <= least <= 1:
-        raise UsageError(f"`min_agreement` {least} is not between 0 and 1")
-    return least
 
 
 _streams: "weakref.WeakSet[Generator[Any, None, None]]" = weakref.WeakSet()

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from distilcli.engine.engine import Engine
 from distilcli.errors import RowError
@@ -12,6 +12,21 @@ from distilcli.rows.row import Row, cell_text
 from distilcli.stats import RunStats
 
 Value = TypeVar("Value")
+Value_contra = TypeVar("Value_contra", contravariant=True)
+
+
+class Columns(Protocol[Value_contra]):
+    """The columns that a task adds to a row."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The new columns, in order."""
+
+    def values(self, value: Value_contra) -> Sequence[object]:
+        """Return the values of the new columns for one result."""
+
+    def counted(self, value: Value_contra) -> Sequence[str]:
+        """Return the labels under which a result is counted in the summary."""
 
 
 def text_from(text_column: str) -> Callable[[Row], str]:
@@ -55,20 +70,19 @@ def run_files(
     source: Iterable[Row],
     engine: Engine[Row, Value],
     sink: Sink,
+    columns: Columns[Value],
     *,
-    names: Sequence[str],
-    values: Callable[[Value], Sequence[object]],
     stats: RunStats,
     on_block: Callable[[list[Outcome[Row, Value]]], None] = lambda _: None,
     live: bool = False,
 ) -> None:
     """Run every row of `source` through `engine` into `sink`, in order.
 
-    A row gets the `values` of its result under `names`; a failed one gets empty ones and an
+    A row gets the values of its result in the new `columns`; a failed one gets empty ones and an
     `error`, and a truncated one is marked `truncated`. `on_block` sees each block after it is
     written. Rows that are `live` arrive over time and do not wait for each other.
     """
     with closing(engine.run(source, stats=stats, live=live)) as blocks:
         for block in blocks:
-            sink.write_rows(with_additions(block, names, values))
+            sink.write_rows(with_additions(block, columns.names, columns.values))
             on_block(block)

@@ -1,4 +1,4 @@
-"""Digests of models and rows by content, whatever they are named."""
+"""Digests of models and rows by their content, independent of names."""
 
 import hashlib
 import json

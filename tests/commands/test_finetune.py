@@ -137,8 +137,8 @@ def test_positions_grow_and_heads_go(run: Distil, distil: Distil) -> None:
 @pytest.mark.parametrize(
     ("options", "why"),
     [
-        (["--prune-heads", "0:9"], "has no heads"),
-        (["--prune-heads", "0"], "write LAYER:HEAD,HEAD"),
+        (["--prune-heads", "0:9"], "--prune-heads: layer 0 has no heads [9]"),
+        (["--prune-heads", "0"], "--prune-heads '0': write LAYER:HEAD,HEAD"),
         (["--prune-heads", "0:0,1,2,3"], "keep at least one"),
         (["--position-growth", "copy"], "--position-growth needs --positions; add it"),
     ],

@@ -229,7 +229,7 @@ def test_a_full_disk_of_the_cache(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(teacher_cache, "_write_states", full)
+    monkeypatch.setattr(teacher_cache, "_write", full)
     code, _, err = run("--teacher", teacher, "--teacher-cache", "kept")
     assert code == 5
     assert "No space left on device; use a --teacher-cache" in err.splitlines()[-1]

@@ -61,7 +61,7 @@ def test_rare_labels_weigh_by_those_without(make_model: Make) -> None:
     labels = [(0,), (0, 1), (0,), ()]
     train = Examples(["good"] * 4, None, labels, ("a", "b"))
     objective = MultilabelObjective(train, train, ObjectiveOptions(class_weights="balanced"))
-    assert objective.weights() == [1 / 3, 3]
+    assert objective.balanced_weights() == [1 / 3, 3]
     outputs, examples = torch.tensor([[0.3, -0.2]]), [LabelledExample([], (1,))]
     folder = make_model(head="BaseModel")
     weighted, _ = objective_of(folder, objective)
