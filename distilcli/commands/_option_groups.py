@@ -112,6 +112,13 @@ class RowsIn:
         list[str] | None, opt("A text instead of files.", "--text", metavar="TEXT")
     ] = None
     limit: Annotated[int | None, opt("Read only the first N rows.", min=0)] = None
+    whole_files: Annotated[
+        bool, opt("Each file is one row, its text; folders stand for their files.")
+    ] = False
+    file_column: Annotated[
+        str | None,
+        opt("Add a column with the name of each row's file.", metavar="NAME"),
+    ] = None
     on_error: Annotated[
         Literal["keep", "skip", "stop"],
         opt("Unusable rows: keep them with an error column, skip them, or stop."),
@@ -123,7 +130,10 @@ class RowsIn:
 
     def reading(self) -> dict[str, Any]:
         """Return how files are read."""
-        names = ("input_format", "no_header", "delimiter", "encoding", "limit")
+        names = (
+            "input_format", "no_header", "delimiter", "encoding", "limit", "whole_files",
+            "file_column",
+        )  # fmt: skip
         return {name: getattr(self, name) for name in names}
 
     def open(self, text_column: str | None = None, **others: Any) -> "RowSource":

@@ -7,7 +7,7 @@ and is padded.
 import itertools
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from distilcli.errors import InputError, UsageError
 from distilcli.rows.conll import sentences
@@ -15,8 +15,8 @@ from distilcli.rows.delimited import Record, Records
 from distilcli.rows.formats import JSON_FORMATS, sniff_delimiter, sniff_format
 from distilcli.rows.inputs import Input
 from distilcli.rows.json_array import BEGINS_ARRAY, array_rows
-from distilcli.rows.jsonl import parse_line
-from distilcli.rows.lines import Encoding, as_utf8, read_lines
+from distilcli.rows.jsonl import parse_line, splice
+from distilcli.rows.lines import LONGEST, Encoding, as_utf8, read_lines
 from distilcli.rows.row import Row
 from distilcli.rows.squad import squad_rows
 from distilcli.wording import count
@@ -30,12 +30,13 @@ _BLANK = b" \t\r\n\xef\xbb\xbf"  # with the byte order mark of UTF-8
 
 @dataclass(frozen=True, slots=True)
 class ReadSettings:
-    """How to read the inputs."""
+    """How to read the inputs; with `whole_files` each is one row, a text."""
 
     text_column: str | None
     encoding: Encoding
     delimiter: str | None
     no_header: bool
+    whole_files: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,8 @@ def open_table(source: Input, chunks: Iterator[bytes], settings: ReadSettings) -
 
     Raises `InputError` for an empty input and for one that is not in its format.
     """
+    if settings.whole_files:
+        return Table("txt", None, ("text",), _file_row(chunks, source, settings))
     head, chunks = _peek(chunks)
     if source.format in (None, *JSON_FORMATS) and BEGINS_ARRAY.match(head.lstrip(_BLANK)):
         return _array_table(chunks, source, settings)
@@ -92,6 +95,52 @@ def open_table(source: Input, chunks: Iterator[bytes], settings: ReadSettings) -
     if kind in ("json", "squad"):
         return Table("squad", None, *squad_rows("".join(lines), source.name))
     return Table("conll", None, *sentences(lines, source.name))
+
+
+def _file_row(chunks: Iterator[bytes], source: Input, settings: ReadSettings) -> Iterator[Row]:
+    """Yield the row of a whole file; one that is not text has an `error`."""
+    text, error = "", None
+    try:
+        text = whole_text(chunks, settings.encoding, source.name)
+    except InputError as failure:
+        error = str(failure)
+    yield Row(("text",), [text], source.name, 1, error=error)
+
+
+def whole_text(chunks: Iterator[bytes], encoding: Encoding, source: str) -> str:
+    """Return the text of a file; raise `InputError` for bytes that are not text, or too many."""
+    parts: list[str] = []
+    size = 0
+    for line in read_lines(chunks, encoding, source):
+        parts.append(line)
+        size += len(line)
+        if size > LONGEST:
+            raise InputError(f"{source}: is longer than {LONGEST >> 20} MB; is this a text?")
+        if "\0" in line:
+            raise InputError(f"{source}: holds NUL characters; is this a text file?")
+    return "".join(parts)
+
+
+def with_file_column(table: Table, column: str, file: str) -> Table:
+    """Return the table with the name of its file in a last column.
+
+    Raises `UsageError` if there is a column of that name; a JSON row with that key has an `error`.
+    """
+    clash = f"{file}: has a column {column!r} already; give another `file_column`"
+    if column in table.columns:
+        raise UsageError(clash)
+    columns = (*table.columns, column)
+
+    def named(row: Row) -> Row:
+        if column in row.columns:
+            return replace(row, error=clash)
+        raw = row.raw and splice(row.raw, {column: file}, empty=not row.columns)
+        # Most rows share one tuple of columns.
+        names = columns if row.columns is table.columns else (*row.columns, column)
+        return replace(row, columns=names, cells=[*row.cells, file], raw=raw)
+
+    # Without a readable row there are no columns.
+    return replace(table, columns=table.columns and columns, rows=map(named, table.rows))
 
 
 def _open_delimited(
