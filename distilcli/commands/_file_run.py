@@ -5,7 +5,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 
 from distilcli.commands._declare import GivenOptions
 from distilcli.commands._option_groups import Compute, LongTexts, Report, RowsIn, RowsOut
@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from distilcli.rows import Given, Row, RowSource
     from distilcli.rows.outcome import Sink
     from distilcli.rows.row_writer import Block
+    from distilcli.tasks.files import Blocks
     from distilcli.vectors.writer import VectorWriter
 
 Value = TypeVar("Value")
+Result = TypeVar("Result")
 Value_contra = TypeVar("Value_contra", contravariant=True)
 
 EXIT_SOME_ROWS_FAILED = 6
@@ -75,25 +77,30 @@ class FileOptions:
         return source
 
 
-@dataclass(frozen=True, kw_only=True)  # slots would break FileRun[Any](...)
-class FileRun(Generic[Value]):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FileRun(Generic[Value, Result]):
     """One run of a predictor over rows.
 
     `text_columns` are those that the model reads; `preview` is the table that a terminal gets.
-    With `open_vectors` the values go there and no rows are written. `on_block` sees each block
-    of rows after it is written; `counted` are the things that have the labels in the summary.
+    `select` chooses from the results what is written (all of them by default), and `on_block` sees
+    each block after that. With `open_vectors` the values go there and no rows are written.
+    `counted` are the things that have the labels in the summary; `facts` go into the report.
     """
 
     options: FileOptions
     source: "RowSource"
     predictor: "AnyPredictor"
     engine: "Engine[Row, Value]"
-    columns: Columns[Value]
+    columns: Columns[Result]
     text_columns: Sequence[str]
     preview: "Callable[..., Preview] | None" = None
     open_vectors: "Callable[[], VectorWriter] | None" = None
-    on_block: "Callable[[list[Outcome[Row, Value]]], None] | None" = None
+    select: "Callable[[Blocks[Value]], Blocks[Result]]" = cast(
+        "Callable[[Blocks[Value]], Blocks[Result]]", iter
+    )
+    on_block: "Callable[[list[Outcome[Row, Result]]], None] | None" = None
     counted: str = "rows"
+    facts: dict[str, object] = field(default_factory=dict)
 
     def run(self) -> int:
         """Run every row and return the exit code; with --dry-run, only say what it would take."""
@@ -132,8 +139,11 @@ class FileRun(Generic[Value]):
         console = report.console
         stats = RunStats(device=self.predictor.device, load_seconds=self.predictor.load_seconds)
         counts: Counter[str] = Counter()
+        written = 0
 
-        def count(block: "list[Outcome[Row, Value]]") -> None:
+        def count(block: "list[Outcome[Row, Result]]") -> None:
+            nonlocal written
+            written += len(block)
             for outcome in block:
                 if outcome.value is not None:
                     counts.update(self.columns.counted(outcome.value))
@@ -156,18 +166,22 @@ class FileRun(Generic[Value]):
                     names=self.columns.names,
                     values=self.columns.values,
                     stats=stats,
+                    select=self.select,
                     on_block=count,
                     live=source.is_stream,
                 )
         except KeyboardInterrupt:
             note_unshown(console, sink)
-            kept = f"{out.output} was not written" if out.output else "those are out, whole"
+            kept = "those are out, whole" if written else "nothing is out"
+            kept = f"{out.output} was not written" if out.output else kept
             console.warn(f"interrupted after {stats.rows:,} rows; {kept}; run again to start over")
             raise
         note_unshown(console, sink)
         if not report.json_summary:
-            show_summary(console, stats, counts, counted=self.counted, output=out.output)
-        about |= noted_agreement(console, self.predictor.agreement)
+            show_summary(
+                console, stats, counts, counted=self.counted, output=out.output, written=written
+            )
+        about |= noted_agreement(console, self.predictor.agreement) | self.facts
         write_report({**about, "counts": dict(counts.most_common()), **stats.as_dict()}, report)
         return EXIT_SOME_ROWS_FAILED if stats.failed else 0
 

@@ -1,8 +1,8 @@
 """A run over files: rows from a source through an engine into a sink."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from distilcli.engine.engine import Engine
 from distilcli.errors import RowError
@@ -12,6 +12,8 @@ from distilcli.rows.row import Row, cell_text
 from distilcli.stats import RunStats
 
 Value = TypeVar("Value")
+Result = TypeVar("Result")
+Blocks = Iterator[list[Outcome[Row, Value]]]
 
 
 def text_from(text_column: str) -> Callable[[Row], str]:
@@ -57,18 +59,20 @@ def run_files(
     sink: Sink,
     *,
     names: Sequence[str],
-    values: Callable[[Value], Sequence[object]],
+    values: Callable[[Result], Sequence[object]],
     stats: RunStats,
-    on_block: Callable[[list[Outcome[Row, Value]]], None] = lambda _: None,
+    select: Callable[[Blocks[Value]], Blocks[Result]] = cast("Callable[..., Blocks[Result]]", iter),
+    on_block: Callable[[list[Outcome[Row, Result]]], None] = lambda _: None,
     live: bool = False,
 ) -> None:
     """Run every row of `source` through `engine` into `sink`, in order.
 
-    A row gets the `values` of its result under `names`; a failed one gets empty ones and an
-    `error`, and a truncated one is marked `truncated`. `on_block` sees each block after it is
-    written. Rows that are `live` arrive over time and do not wait for each other.
+    `select` chooses what is written from the blocks of results. A row gets the `values` of its
+    result under `names`; a failed one gets empty ones and an `error`, and a truncated one is marked
+    `truncated`. `on_block` sees each block after it is written. Rows that are `live` arrive over
+    time and do not wait for each other.
     """
     with closing(engine.run(source, stats=stats, live=live)) as blocks:
-        for block in blocks:
+        for block in select(blocks):
             sink.write_rows(with_additions(block, names, values))
             on_block(block)
