@@ -3,9 +3,9 @@
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from distilcli.commands._declare import GivenOptions
 from distilcli.commands._option_groups import Compute, LongTexts, Report, RowsIn, RowsOut
@@ -95,12 +95,10 @@ class FileRun(Generic[Value, Result]):
     text_columns: Sequence[str]
     preview: "Callable[..., Preview] | None" = None
     open_vectors: "Callable[[], VectorWriter] | None" = None
-    select: "Callable[[Blocks[Value]], Blocks[Result]]" = cast(
-        "Callable[[Blocks[Value]], Blocks[Result]]", iter
-    )
+    select: "Callable[[Blocks[Value]], Blocks[Result]] | None" = None
     on_block: "Callable[[list[Outcome[Row, Result]]], None] | None" = None
     counted: str = "rows"
-    facts: dict[str, object] = field(default_factory=dict)
+    facts: Mapping[str, object] = field(default_factory=dict)
 
     def run(self) -> int:
         """Run every row and return the exit code; with --dry-run, only say what it would take."""
@@ -181,7 +179,7 @@ class FileRun(Generic[Value, Result]):
             show_summary(
                 console, stats, counts, counted=self.counted, output=out.output, written=written
             )
-        about |= noted_agreement(console, self.predictor.agreement) | self.facts
+        about |= {**noted_agreement(console, self.predictor.agreement), **self.facts}
         write_report({**about, "counts": dict(counts.most_common()), **stats.as_dict()}, report)
         return EXIT_SOME_ROWS_FAILED if stats.failed else 0
 

@@ -34,7 +34,13 @@ _STATS_TYPE = Annotated[
 
 @options(
     leave_out={
-        "files", "texts", "whole_files", "file_column", "on_error", "min_agreement", "max_tokens",
+        "files",
+        "texts",
+        "whole_files",
+        "file_column",
+        "on_error",
+        "min_agreement",
+        "max_tokens",
         "dry_run",
     },
     types={

@@ -1,8 +1,8 @@
 """`distil qa`: the answer to every question of files, from its context."""
 
 from dataclasses import replace
-from pathlib import Path
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from distilcli.commands._declare import Also, opt, options
@@ -143,7 +143,7 @@ def qa(
         ),
         text_columns=[column for column in (question_column, context_column) if column],
         preview=AnswersPreview,
-        select=partial(best_answers, count=best) if best else iter,
+        select=partial(best_answers, count=best) if best else None,
     )
     if squad_predictions is None or id_column is None or report.dry_run:
         return run.run()

@@ -7,7 +7,7 @@ the caller decides what happens to it.
 
 import itertools
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from distilcli.errors import InputError, UsageError, spelled
@@ -19,6 +19,7 @@ from distilcli.rows.tables import (
     Given,
     ReadSettings,
     Table,
+    file_table,
     open_table,
     whole_text,
     with_file_column,
@@ -72,13 +73,14 @@ def open_rows(
         encoding=checked_encoding(encoding),
         delimiter=None if delimiter is None else checked_delimiter(delimiter),
         no_header=no_header,
-        whole_files=whole_files,
     )
     if given is not None:
         return RowSource((), given, settings, limit)
     if whole_files:
         inputs = find_inputs(paths, "txt", whole=True)
-        return RowSource(inputs, None, settings, limit, file_column=file_column or "file")
+        return RowSource(
+            inputs, None, settings, limit, whole_files=True, file_column=file_column or "file"
+        )
     if input_format is not None:
         input_format = known_format(input_format, INPUT_FORMATS, "input_format")
     inputs = find_inputs(paths, input_format)
@@ -99,18 +101,20 @@ class RowSource:
         settings: ReadSettings,
         limit: int | None,
         *,
+        whole_files: bool = False,
         file_column: str | None = None,
     ) -> None:
         self._inputs = inputs
         self._given = given
         self._settings = settings
+        self._whole_files = whole_files
         self.file_column = file_column
         self._first: Table | None = None
         self._headers: list[tuple[str, tuple[str, ...]]] = []
         self._bytes: ByteSource | None = None
         self._bytes_before = 0
         stop = None if limit is None else min(limit, sys.maxsize)
-        self._rows = itertools.islice(self._all_rows(), stop)
+        self._rows: Iterator[Row] = itertools.islice(self._all_rows(), stop)
 
     def __iter__(self) -> Iterator[Row]:
         return self._rows
@@ -120,6 +124,10 @@ class RowSource:
 
     def __exit__(self, *raised: object) -> None:
         self.close()
+
+    def keep(self, wanted: Callable[[Row], bool]) -> None:
+        """Leave out the rows that are not `wanted`."""
+        self._rows = filter(wanted, self._rows)
 
     def close(self) -> None:
         """Close the open file."""
@@ -223,7 +231,7 @@ class RowSource:
 
     def _check_headers(self) -> None:
         """Check the header of every regular file, so that none fails after hours of work."""
-        if len(self._inputs) == 1 or self._settings.whole_files:
+        if len(self._inputs) == 1 or self._whole_files:
             return
         first: tuple[str, tuple[str, ...]] | None = None
         for source in self._inputs:
@@ -245,7 +253,8 @@ class RowSource:
             self._bytes_before += self._bytes.bytes_read
             self._bytes.close()
         self._bytes = ByteSource(source)
-        table = open_table(source, self._bytes.chunks, self._settings)
+        open_one = file_table if self._whole_files else open_table
+        table = open_one(source, self._bytes.chunks, self._settings)
         if self.file_column is None:
             return table
         return with_file_column(table, self.file_column, source.name)

@@ -30,13 +30,12 @@ _BLANK = b" \t\r\n\xef\xbb\xbf"  # with the byte order mark of UTF-8
 
 @dataclass(frozen=True, slots=True)
 class ReadSettings:
-    """How to read the inputs; with `whole_files` each is one row, a text."""
+    """How to read the inputs."""
 
     text_column: str | None
     encoding: Encoding
     delimiter: str | None
     no_header: bool
-    whole_files: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +71,6 @@ def open_table(source: Input, chunks: Iterator[bytes], settings: ReadSettings) -
 
     Raises `InputError` for an empty input and for one that is not in its format.
     """
-    if settings.whole_files:
-        return Table("txt", None, ("text",), _file_row(chunks, source, settings))
     head, chunks = _peek(chunks)
     if source.format in (None, *JSON_FORMATS) and BEGINS_ARRAY.match(head.lstrip(_BLANK)):
         return _array_table(chunks, source, settings)
@@ -97,14 +94,19 @@ def open_table(source: Input, chunks: Iterator[bytes], settings: ReadSettings) -
     return Table("conll", None, *sentences(lines, source.name))
 
 
-def _file_row(chunks: Iterator[bytes], source: Input, settings: ReadSettings) -> Iterator[Row]:
-    """Yield the row of a whole file; one that is not text has an `error`."""
-    text, error = "", None
-    try:
-        text = whole_text(chunks, settings.encoding, source.name)
-    except InputError as failure:
-        error = str(failure)
-    yield Row(("text",), [text], source.name, 1, error=error)
+def file_table(source: Input, chunks: Iterator[bytes], settings: ReadSettings) -> Table:
+    """Return the table of a whole file: a row that is its text, or has an `error`."""
+    columns = ("text",)
+
+    def rows() -> Iterator[Row]:
+        text, error = "", None
+        try:
+            text = whole_text(chunks, settings.encoding, source.name)
+        except InputError as failure:
+            error = str(failure)
+        yield Row(columns, [text], source.name, 1, error=error)
+
+    return Table("txt", None, columns, rows())
 
 
 def whole_text(chunks: Iterator[bytes], encoding: Encoding, source: str) -> str:

@@ -61,18 +61,18 @@ def run_files(
     names: Sequence[str],
     values: Callable[[Result], Sequence[object]],
     stats: RunStats,
-    select: Callable[[Blocks[Value]], Blocks[Result]] = cast("Callable[..., Blocks[Result]]", iter),
+    select: Callable[[Blocks[Value]], Blocks[Result]] | None = None,
     on_block: Callable[[list[Outcome[Row, Result]]], None] = lambda _: None,
     live: bool = False,
 ) -> None:
     """Run every row of `source` through `engine` into `sink`, in order.
 
-    `select` chooses what is written from the blocks of results. A row gets the `values` of its
-    result under `names`; a failed one gets empty ones and an `error`, and a truncated one is marked
-    `truncated`. `on_block` sees each block after it is written. Rows that are `live` arrive over
-    time and do not wait for each other.
+    `select` chooses what is written from the blocks of results (default: all). A row gets the
+    `values` of its result under `names`; a failed one gets empty ones and an `error`, and a
+    truncated one is marked `truncated`. `on_block` sees each block after it is written. Rows that
+    are `live` arrive over time and do not wait for each other.
     """
     with closing(engine.run(source, stats=stats, live=live)) as blocks:
-        for block in select(blocks):
+        for block in cast("Blocks[Result]", blocks) if select is None else select(blocks):
             sink.write_rows(with_additions(block, names, values))
             on_block(block)

@@ -11,10 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from distilcli.errors import InputError
 from distilcli.vectors.index import Array, VectorIndex
 
-_PAIR_ROWS = 2048  # rows per side of a block of pairs: 16 MB of scores
+PAIR_ROWS = 2048  # rows per side of a block of pairs: 16 MB of scores
 _DIGITS = 6
 _SLACK = 1e-4  # how far products may be off for vectors that are normalized by their metadata
 
@@ -47,11 +46,7 @@ def nearest(stored: VectorIndex, queries: Array, k: int) -> list[list[Hit]]:
     Of equal scores the first stored wins; vectors with NaN or infinity, or all zero, have no
     direction and are passed over. Raises `InputError` if the widths differ.
     """
-    if queries.shape[1] != stored.width:
-        raise InputError(
-            f"{stored.path or 'the array'}: its vectors have {stored.width} dimensions, those of "
-            f"the query {queries.shape[1]}; search with the model that made them"
-        )
+    stored.check_width(queries.shape[1])
     queries = np.ascontiguousarray(_unit(queries.astype(np.float32)).T)  # (width, Q)
     best = [_Best(k) for _ in range(queries.shape[1])]
     # Norms take longer to compute than the product itself. If the metadata says that they are 1,
@@ -120,8 +115,8 @@ def near_duplicates(stored: VectorIndex, threshold: float) -> Iterator[Pair]:
     Vectors with NaN or infinity, or all zero, are in no pair. Time grows with the square of the
     number of vectors, memory does not grow.
     """
-    for first, rows in stored.chunks(_PAIR_ROWS):
-        for second, others in stored.chunks(_PAIR_ROWS):
+    for first, rows in stored.chunks(PAIR_ROWS):
+        for second, others in stored.chunks(PAIR_ROWS):
             if second < first:
                 continue
             scores = cosines(rows, others)
