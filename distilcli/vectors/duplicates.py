@@ -87,7 +87,7 @@ class Duplicates:
         self._sink = sink
         self._columns = columns
         self._kept = 0
-        self._file = tempfile.NamedTemporaryFile(buffering=0)  # noqa: SIM115 - closed by __exit__
+        self._file = tempfile.NamedTemporaryFile()  # noqa: SIM115 - closed by __exit__
         read = partial(mapped, Path(self._file.name), np.dtype("<f4"), 0, width)
         self._index = replace(index_of(np.empty((0, width), np.float32)), read=read)
         self.facts = {"kept": 0, "dropped": 0}
@@ -151,6 +151,7 @@ class Duplicates:
             else:
                 places.append(Place(None, float(stored_scores[row]), stored=int(stored_rows[row])))
         self._file.write(vectors[new].astype("<f4").tobytes())
+        self._file.flush()
         self._kept += len(new)
         return places
 

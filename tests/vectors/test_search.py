@@ -151,7 +151,7 @@ def test_near_duplicates_across_blocks(
 ) -> None:
     vectors = data.draw(matrices(dtype, most=25))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(search, "_PAIR_ROWS", rows)
+        patch.setattr(search, "PAIR_ROWS", rows)
         pairs = list(near_duplicates(keep(tmp_path, vectors), threshold))
     expected = pairs_by_hand(vectors)
     found = {(pair.first, pair.second): pair.score for pair in pairs}
@@ -184,6 +184,6 @@ def test_one_block_at_a_time_is_looked_at(tmp_path: Path, monkeypatch: Any) -> N
         return cosine(scores)
 
     monkeypatch.setattr(search, "_rounded", watched)
-    monkeypatch.setattr(search, "_PAIR_ROWS", 10)
+    monkeypatch.setattr(search, "PAIR_ROWS", 10)
     list(near_duplicates(keep(tmp_path, np.ones((95, 4), np.float32)), 2.0))
     assert max(sizes) == 100
