@@ -70,8 +70,6 @@ def store(
     if out.output is None:
         raise UsageError(f"`output_format` {out.output_format} needs a file; add `output` FILE")
     _check_suffix(out)
-    from distilcli.vectors.index import open_index
-    from distilcli.vectors.new_texts import NewTexts
     from distilcli.vectors.writer import VectorColumns, VectorWriter, check_vector_files
 
     force = out.force or making.update
@@ -85,6 +83,9 @@ def store(
     stored: VectorIndex | None = None
     facts: dict[str, int] = {}
     if making.update:
+        from distilcli.vectors.index import open_index
+        from distilcli.vectors.new_texts import NewTexts
+
         if Path(out.output).exists():
             stored = open_index(out.output)
             making, common = _alike(making, common, stored)
@@ -115,7 +116,9 @@ def store(
 
     code = replace(run, open_vectors=open_vectors, facts=facts).run()
     if facts:
-        common.report.console.note(f"{count(facts['known_rows'], 'row')} had a known text")
+        common.report.console.note(
+            f"left out {count(facts['known_rows'], 'row')} whose text is stored already"
+        )
     return code, embedder
 
 
@@ -149,14 +152,15 @@ def remove_duplicates(
 ) -> int:
     """Write rows without those that are nearly the same as others; return the exit code."""
     from distilcli.rows import check_destination, open_writer
-    from distilcli.vectors.duplicates import DroppedColumns, Duplicates, KeptColumns
-    from distilcli.vectors.index import open_index
 
     index, dropped = finding.index, finding.dropped
     if dropped is not None:
         check_destination(dropped, force=common.out.force)
     check_index(common, index, dropped=dropped)
     source = common.open_rows(text_column)
+    from distilcli.vectors.duplicates import DroppedColumns, Duplicates, KeptColumns
+    from distilcli.vectors.index import open_index
+
     stored = None
     if index is not None:
         stored = open_index(index)

@@ -186,9 +186,10 @@ class FileRun(Generic[Value, Result]):
     def _open_sink(self, console: Console) -> Any:
         if self.open_vectors is not None:
             return self.open_vectors()
+        file_column = [self.source.file_column] if self.source.file_column else []
         return open_sink(
             console, self.source, self.columns.names, self.options.out,
-            text_columns=self.text_columns, preview=self.preview,
+            text_columns=[*self.text_columns, *file_column], preview=self.preview,
         )  # fmt: skip
 
 

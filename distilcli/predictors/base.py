@@ -238,7 +238,7 @@ def _checked_agreement(least: float | None, precision: Precision) -> float:
     return least
 
 
-_streams: "weakref.WeakSet[Generator[Any, None, None]]" = weakref.WeakSet()
+_streams: "weakref.WeakSet[Generator[object, None, None]]" = weakref.WeakSet()
 
 
 @atexit.register

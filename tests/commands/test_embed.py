@@ -449,7 +449,7 @@ def test_an_update_embeds_only_new_texts(
     first = {path: path.read_bytes() for path in Path().glob("a.*.*")}
     code, _, err = distil(*run)
     assert code == 0
-    assert "3 rows had a known text" in err
+    assert "left out 3 rows whose text is stored already" in err
     assert {path: path.read_bytes() for path in Path().glob("a.*.*")} == first
     rows.write_text(f'k,text\nw,{TEXTS[1]}\nv,"{TEXTS[2]}"\n')
     code, _, err = distil(*run, "--stats", "stats.json")
