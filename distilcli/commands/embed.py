@@ -5,9 +5,9 @@ from typing import Annotated
 from distilcli.commands._declare import opt, options
 from distilcli.commands._embed_modes import embed_rows, remove_duplicates, store, vector_format
 from distilcli.commands._embed_options import Finding, Making
+from distilcli.commands._embed_search import near_duplicates, search
 from distilcli.commands._file_run import FileOptions
 from distilcli.commands._option_groups import TextColumnOption, rows_format_option
-from distilcli.commands._embed_search import near_duplicates, search
 from distilcli.errors import UsageError
 
 _READING = ("text_column", "id_column", "dry_run", "limit", "whole_files", "file_column")
