@@ -62,8 +62,9 @@ def open_rows(
         raise UsageError(
             f"`input_format`, `delimiter` and `no_header` are for files, not {given.name}"
         )
-    if given is not None and (whole_files or file_column is not None):
-        raise UsageError(f"`whole_files` and `file_column` are for files, not {given.name}")
+    for name, value in (("whole_files", whole_files), ("file_column", file_column)):
+        if given is not None and value:
+            raise UsageError(f"`{name}` is for files, not {given.name}")
     if whole_files and of_rows:
         raise UsageError(
             "`input_format`, `delimiter` and `no_header` are for files of rows, not `whole_files`"

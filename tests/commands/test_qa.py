@@ -290,7 +290,7 @@ def test_the_best_of_texts(distil: Distil, qa_folder: Path) -> None:
         (["FILE", "--best", "0"], "--best"),
         (["FILE", "--best", "1", "--squad-predictions", "p.json"], "give one of them"),
         (["FILE", "--best", "1", "--file-column", "id"], "has a column 'id' already"),
-        (["--question", "a", "--context", "b", "--whole-files"], "are for files, not --quest"),
+        (["--question", "a", "--context", "b", "--whole-files"], "is for files, not --quest"),
         ([], "give files, - for standard input, or --question with --context"),
         (["--question", "a"], "--question with --context or --context-file"),
         (["--context", "a"], "--question with --context or --context-file"),

@@ -783,8 +783,8 @@ def test_sentences_may_have_the_name_of_their_file(file):
 @pytest.mark.parametrize(
     ("settings", "why"),
     [
-        ({"texts": ["a"], "file_column": "f"}, "`file_column` are for files, not `texts`"),
-        ({"texts": ["a"], "whole_files": True}, "`whole_files` and"),
+        ({"texts": ["a"], "file_column": "f"}, "`file_column` is for files, not `texts`"),
+        ({"texts": ["a"], "whole_files": True}, "`whole_files` is for files"),
         ({"paths": ["a.csv"], "whole_files": True, "delimiter": ";"}, "for files of rows"),
         ({"paths": ["a.csv"], "whole_files": True, "input_format": "csv"}, "for files of rows"),
         ({"paths": ["a.csv"], "whole_files": True, "no_header": True}, "for files of rows"),
