@@ -74,10 +74,8 @@ def qa(
     """
     rows, report = common.rows, common.report
     common.given.at_most_one("best", "squad_predictions")
-    common.given.at_most_one("context", "context_file")
     common.given.at_most_one("questions", "question_column")
-    common.given.at_most_one("context", "context_column")
-    common.given.at_most_one("context_file", "context_column")
+    common.given.at_most_one("context", "context_file", "context_column")
     context = _one_context(rows, context, context_file)
     given = _given(rows, questions, context)
     if given is None and questions:

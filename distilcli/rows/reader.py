@@ -58,17 +58,12 @@ def open_rows(
     if paths and given is not None:
         raise UsageError(f"files and {given.name} do not go together; give one of them")
     of_rows = input_format is not None or delimiter is not None or no_header
-    if given is not None and of_rows:
-        raise UsageError(
-            f"`input_format`, `delimiter` and `no_header` are for files, not {given.name}"
-        )
+    if of_rows and (given is not None or whole_files):
+        what = "`whole_files`" if given is None else given.name
+        raise UsageError(f"`input_format`, `delimiter` and `no_header` are for files, not {what}")
     for name, value in (("whole_files", whole_files), ("file_column", file_column)):
         if given is not None and value:
             raise UsageError(f"`{name}` is for files, not {given.name}")
-    if whole_files and of_rows:
-        raise UsageError(
-            "`input_format`, `delimiter` and `no_header` are for files of rows, not `whole_files`"
-        )
     settings = ReadSettings(
         text_column=text_column,
         encoding=checked_encoding(encoding),
@@ -78,14 +73,13 @@ def open_rows(
     if given is not None:
         return RowSource((), given, settings, limit)
     if whole_files:
-        inputs = find_inputs(paths, "txt", whole=True)
-        return RowSource(
-            inputs, None, settings, limit, whole_files=True, file_column=file_column or "file"
-        )
-    if input_format is not None:
+        input_format, file_column = "txt", file_column or "file"
+    elif input_format is not None:
         input_format = known_format(input_format, INPUT_FORMATS, "input_format")
-    inputs = find_inputs(paths, input_format)
-    return RowSource(inputs, None, settings, limit, file_column=file_column)
+    inputs = find_inputs(paths, input_format, whole=whole_files)
+    return RowSource(
+        inputs, None, settings, limit, whole_files=whole_files, file_column=file_column
+    )
 
 
 class RowSource:

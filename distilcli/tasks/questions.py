@@ -39,15 +39,17 @@ def best_answers(
 ) -> Iterator[list[Outcome[Row, Answers]]]:
     """Yield one block: the `count` answers with the highest scores of all rows, the best first.
 
-    Of equal scores the first wins. Memory holds `count` rows and a block.
+    A row without an answer gives none. Of equal scores the first wins. Memory holds `count` rows
+    and a block.
     """
     best: list[tuple[float, Outcome[Row, Answers]]] = []
     for block in blocks:
         for row in block:
-            for answer in row.value.ranked if row.value is not None else ():
-                if row.value is not None and answer.start is not None:
-                    value = replace(row.value, ranked=(answer,))
-                    best.append((answer.score, replace(row, value=value)))
+            if row.value is None or row.value.best.start is None:
+                continue
+            for answer in row.value.ranked:
+                value = replace(row.value, ranked=(answer,))
+                best.append((answer.score, replace(row, value=value)))
         best.sort(key=lambda scored: -scored[0])
         del best[count:]
     yield [row for _, row in best]

@@ -785,9 +785,18 @@ def test_sentences_may_have_the_name_of_their_file(file):
     [
         ({"texts": ["a"], "file_column": "f"}, "`file_column` is for files, not `texts`"),
         ({"texts": ["a"], "whole_files": True}, "`whole_files` is for files"),
-        ({"paths": ["a.csv"], "whole_files": True, "delimiter": ";"}, "for files of rows"),
-        ({"paths": ["a.csv"], "whole_files": True, "input_format": "csv"}, "for files of rows"),
-        ({"paths": ["a.csv"], "whole_files": True, "no_header": True}, "for files of rows"),
+        (
+            {"paths": ["a.csv"], "whole_files": True, "delimiter": ";"},
+            "are for files, not `whole_files`",
+        ),
+        (
+            {"paths": ["a.csv"], "whole_files": True, "input_format": "csv"},
+            "are for files, not `whole_files`",
+        ),
+        (
+            {"paths": ["a.csv"], "whole_files": True, "no_header": True},
+            "are for files, not `whole_files`",
+        ),
     ],
 )
 def test_settings_of_files_that_have_no_effect(settings, why):
