@@ -16,7 +16,9 @@ import numpy as np
 from distilcli.rows.outcome import Outcome, Sink, with_additions
 from distilcli.rows.row import Row
 from distilcli.vectors.index import Array, VectorIndex, index_of, mapped
-from distilcli.vectors.search import PAIR_ROWS, cosines
+from distilcli.vectors.search import PAIR_ROWS, rounded, unit
+
+_NEVER = np.float32(-2)
 
 
 class Place(NamedTuple):
@@ -132,38 +134,68 @@ class Duplicates:
             yield from self._places_of(np.stack(vectors[first : first + PAIR_ROWS]))
 
     def _places_of(self, vectors: Array) -> list[Place]:
-        stored_scores, stored_rows = _nearest(vectors, self._stored)
-        scores, groups = _nearest(vectors, replace(self._index, count=self._kept))
-        among = np.nan_to_num(cosines(vectors, vectors), nan=-np.inf)
+        units = _unit_or_zero(vectors)
+        stored_scores, stored_rows = _nearest(units, _units_of(self._stored))
+        kept = replace(self._index, count=self._kept).chunks(PAIR_ROWS)
+        scores, groups = _nearest(units, kept)
+        among = _rounded(_products(units, units))
         places: list[Place] = []
-        new: list[int] = []  # the rows of these that are kept
+        new = np.empty(len(vectors), np.int64)  # the rows of these that are kept
+        count = 0
         for row in range(len(vectors)):
-            if new:
-                nearest = int(among[row, new].argmax())
+            if count:
+                nearest = int(among[row, new[:count]].argmax())
                 if among[row, new[nearest]] > scores[row]:
                     scores[row], groups[row] = among[row, new[nearest]], self._kept + nearest
             score = float(scores[row])
             if max(score, stored_scores[row]) < self._threshold:
-                new.append(row)
-                places.append(Place(self._kept + len(new)))
+                new[count] = row
+                count += 1
+                places.append(Place(self._kept + count))
             elif score >= stored_scores[row]:
                 places.append(Place(int(groups[row]) + 1, score))
             else:
                 places.append(Place(None, float(stored_scores[row]), stored=int(stored_rows[row])))
-        self._file.write(vectors[new].astype("<f4").tobytes())
+        self._file.write(units[new[:count]].astype("<f4").tobytes())
         self._file.flush()
-        self._kept += len(new)
+        self._kept += count
         return places
 
 
-def _nearest(vectors: Array, index: VectorIndex | None) -> tuple[Array, Array]:
-    """Return the highest cosine of each vector (N, D) with those of an index, and which it is."""
-    best = np.full(len(vectors), -np.inf, np.float32)
-    which = np.zeros(len(vectors), np.int64)
-    for first, others in index.chunks(PAIR_ROWS) if index is not None else ():
-        scores = np.nan_to_num(cosines(vectors, others), nan=-np.inf)
-        nearest = scores.argmax(axis=1)
-        highest = scores[np.arange(len(vectors)), nearest]
+def _units_of(index: VectorIndex | None) -> Iterator[tuple[int, Array]]:
+    """Yield the vectors of an index in chunks, scaled to length 1."""
+    for first, vectors in index.chunks(PAIR_ROWS) if index is not None else ():
+        yield first, _unit_or_zero(vectors)
+
+
+def _unit_or_zero(vectors: Array) -> Array:
+    """Return vectors of length 1; those without a direction become zeros."""
+    return np.nan_to_num(unit(vectors), nan=0, posinf=0, neginf=0)
+
+
+def _products(units: Array, others: Array) -> Array:
+    """Return the cosines (N, M) of units (N, D) and (M, D); of zeros they are never near."""
+    products: Array = units @ others.T
+    for rows, vectors in ((products, units), (products.T, others)):
+        if (without := ~vectors.any(axis=1)).any():
+            rows[without] = _NEVER
+    return products
+
+
+def _nearest(units: Array, chunks: Iterable[tuple[int, Array]]) -> tuple[Array, Array]:
+    """Return the highest cosine of each unit (N, D) with those in chunks, and which it is."""
+    best = np.full(len(units), _NEVER, np.float32)
+    which = np.zeros(len(units), np.int64)
+    for first, others in chunks:
+        products = _products(units, others)
+        nearest = products.argmax(axis=1)
+        highest = products[np.arange(len(units)), nearest]
         better = highest > best
         best[better], which[better] = highest[better], first + nearest[better]
-    return best, which
+    return _rounded(best), which
+
+
+def _rounded(scores: Array) -> Array:
+    """Round cosines, in place, except those of zeros."""
+    is_never = scores == _NEVER
+    return np.where(is_never, _NEVER, rounded(scores))

@@ -177,13 +177,13 @@ def test_equal_vectors_have_a_cosine_of_one(tmp_path: Path) -> None:
 
 def test_one_block_at_a_time_is_looked_at(tmp_path: Path, monkeypatch: Any) -> None:
     sizes: set[int] = set()
-    cosine = search._rounded
+    cosine = search.rounded
 
     def watched(scores: np.ndarray) -> np.ndarray:
         sizes.add(scores.size)
         return cosine(scores)
 
-    monkeypatch.setattr(search, "_rounded", watched)
+    monkeypatch.setattr(search, "rounded", watched)
     monkeypatch.setattr(search, "PAIR_ROWS", 10)
     list(near_duplicates(keep(tmp_path, np.ones((95, 4), np.float32)), 2.0))
     assert max(sizes) == 100
