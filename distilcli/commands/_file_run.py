@@ -3,7 +3,7 @@
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from distilcli.rows import Given, Row, RowSource
     from distilcli.rows.outcome import Sink
     from distilcli.rows.row_writer import Block, RowWriter
-    from distilcli.tasks.files import Columns
+    from distilcli.tasks.files import Blocks, Columns
     from distilcli.vectors.writer import VectorWriter
 
 Value = TypeVar("Value")
+Result = TypeVar("Result")
 
 EXIT_SOME_ROWS_FAILED = 6
 
@@ -61,25 +62,28 @@ class FileOptions:
         return source
 
 
-@dataclass(frozen=True, kw_only=True)  # slots would break FileRun[Any](...)
-class FileRun(Generic[Value]):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FileRun(Generic[Value, Result]):
     """One run of a predictor over rows.
 
-    `text_columns` are those that the model reads; `preview` makes the table for a terminal. With
-    `open_vectors` the values go there and no rows are written. `on_block` gets each block of rows
-    after it is written; `counted` is the plural of what the labels in the summary belong to.
+    `text_columns` are those that the model reads; `preview` makes the table for a terminal.
+    `select` chooses from the results what is written (all of them by default), and `on_block` gets
+    each block after that. With `open_vectors` the values go there and no rows are written.
+    `counted` is the plural of what the labels in the summary belong to; `facts` go into the report.
     """
 
     options: FileOptions
     source: "RowSource"
     predictor: "AnyPredictor"
     engine: "Engine[Row, Value]"
-    columns: "Columns[Value]"
+    columns: "Columns[Result]"
     text_columns: Sequence[str]
     preview: "Callable[..., Preview] | None" = None
     open_vectors: "Callable[[], VectorWriter] | None" = None
-    on_block: "Callable[[list[Outcome[Row, Value]]], None] | None" = None
+    select: "Callable[[Blocks[Value]], Blocks[Result]] | None" = None
+    on_block: "Callable[[list[Outcome[Row, Result]]], None] | None" = None
     counted: str = "rows"
+    facts: Mapping[str, object] = field(default_factory=dict)
 
     def run(self) -> int:
         """Run every row, or with --dry-run only estimate the cost; return the exit code."""
@@ -118,8 +122,11 @@ class FileRun(Generic[Value]):
         console = report.console
         stats = RunStats(device=self.predictor.device, load_seconds=self.predictor.load_seconds)
         counts: Counter[str] = Counter()
+        written = 0
 
-        def count(block: "list[Outcome[Row, Value]]") -> None:
+        def count(block: "list[Outcome[Row, Result]]") -> None:
+            nonlocal written
+            written += len(block)
             for outcome in block:
                 if outcome.value is not None:
                     counts.update(self.columns.counted(outcome.value))
@@ -141,27 +148,32 @@ class FileRun(Generic[Value]):
                     _Unbroken(sink),
                     self.columns,
                     stats=stats,
+                    select=self.select,
                     on_block=count,
                     live=source.is_stream,
                 )
         except KeyboardInterrupt:
             note_unshown(console, sink)
-            kept = f"{out.output} was not written" if out.output else "those are out, whole"
+            kept = "those are out, whole" if written else "nothing is out"
+            kept = f"{out.output} was not written" if out.output else kept
             console.warn(f"interrupted after {stats.rows:,} rows; {kept}; run again to start over")
             raise
         note_unshown(console, sink)
         if not report.json_summary:
-            show_summary(console, stats, counts, counted=self.counted, output=out.output)
-        about |= noted_agreement(console, self.predictor.agreement)
+            show_summary(
+                console, stats, counts, counted=self.counted, output=out.output, written=written
+            )
+        about |= {**noted_agreement(console, self.predictor.agreement), **self.facts}
         write_report({**about, "counts": dict(counts.most_common()), **stats.as_dict()}, report)
         return EXIT_SOME_ROWS_FAILED if stats.failed else 0
 
     def _open_sink(self, console: Console) -> "RowWriter | Preview | VectorWriter":
         if self.open_vectors is not None:
             return self.open_vectors()
+        file_column = [self.source.file_column] if self.source.file_column else []
         return open_sink(
             console, self.source, self.columns.names, self.options.out,
-            text_columns=self.text_columns, preview=self.preview,
+            text_columns=[*self.text_columns, *file_column], preview=self.preview,
         )  # fmt: skip
 
 

@@ -105,6 +105,12 @@ class RowsIn:
     ] = None
     texts: list[str] | None = setting(None, "A text instead of files.", "--text", metavar="TEXT")
     limit: int | None = setting(None, "Read only the first N rows.", min=0)
+    whole_files: bool = setting(
+        False, "Each file is one row, its text; folders stand for their files."
+    )
+    file_column: str | None = setting(
+        None, "Add a column with the name of each row's file.", metavar="NAME"
+    )
     on_error: Literal["keep", "skip", "stop"] = setting(
         "keep", "Unusable rows: keep them with an error column, skip them, or stop."
     )
@@ -115,7 +121,10 @@ class RowsIn:
 
     def reading(self) -> dict[str, Any]:
         """Return the settings of the reader."""
-        names = ("input_format", "no_header", "delimiter", "encoding", "limit")
+        names = (
+            "input_format", "no_header", "delimiter", "encoding", "limit", "whole_files",
+            "file_column",
+        )  # fmt: skip
         return {name: getattr(self, name) for name in names}
 
     def open(self, text_column: str | None = None, **others: Any) -> "RowSource":

@@ -33,7 +33,16 @@ _STATS_TYPE = Annotated[
 
 
 @options(
-    leave_out={"files", "texts", "on_error", "min_agreement", "max_tokens", "dry_run"},
+    leave_out={
+        "files",
+        "texts",
+        "whole_files",
+        "file_column",
+        "on_error",
+        "min_agreement",
+        "max_tokens",
+        "dry_run",
+    },
     types={
         "model": MODEL_TYPE,
         "precision": PRECISION_TYPE,

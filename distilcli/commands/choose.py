@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from distilcli.rows import Given
 
 
-@options(topic="Prompts and options", leave_out={"window_pooling"})
+@options(topic="Prompts and options", leave_out={"whole_files", "window_pooling"})
 def choose(
     common: FileOptions,
     prompt: Annotated[str | None, opt("A prompt instead of files, with --option.")] = None,

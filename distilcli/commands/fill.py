@@ -57,7 +57,7 @@ def fill(
         **common.predictor_settings(),
     )
     engine_of: Any = filler.perplexity_engine if pseudo_perplexity else filler.engine
-    run: FileRun[Any] = FileRun(
+    run: FileRun[Any, Any] = FileRun(
         options=common,
         source=source,
         predictor=filler,

@@ -44,7 +44,7 @@ def tag(
     """
     source = common.open_rows(text_column)
     writes_conll = _writes_conll(common.out, source)
-    _check(source, text_column, aggregation, writes_conll=writes_conll)
+    _check(source, text_column, common.rows.file_column, aggregation, writes_conll=writes_conll)
     text_column = source.text_column
 
     from distilcli.console.entities import EntityView
@@ -78,12 +78,19 @@ def _writes_conll(out: RowsOut, source: "RowSource") -> bool:
 
 
 def _check(
-    source: "RowSource", text_column: str | None, aggregation: str, *, writes_conll: bool
+    source: "RowSource",
+    text_column: str | None,
+    file_column: str | None,
+    aggregation: str,
+    *,
+    writes_conll: bool,
 ) -> None:
     """Raise `UsageError` for options that do not suit the format of the rows."""
     is_conll = source.format == "conll"
     if is_conll and text_column is not None:
         raise UsageError("`text_column`: the words of CoNLL are its first column; leave it out")
+    if writes_conll and file_column is not None:
+        raise UsageError("`file_column` has no effect in CoNLL, which has no named columns")
     if aggregation in {"none", "simple"} and (is_conll or writes_conll):
         raise UsageError(
             f"`aggregation` {aggregation} works by token and CoNLL by word; use first, average "

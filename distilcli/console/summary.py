@@ -35,16 +35,18 @@ def show_summary(
     *,
     counted: str = "rows",
     output: str | None = None,
+    written: int = 0,
 ) -> None:
     """Say on stderr what a run did: tables for people, one line for a log.
 
-    `counts` are by label, of rows or what else is `counted`. `output` is the file with the rows.
+    `counts` are by label, of rows or what else is `counted`. `output` is the file with the
+    rows that were `written`.
     """
     if console.quiet:
         return
     if not sys.stderr.isatty():
         details = [f"{what}: {happened}" for what, happened, _ in _problems(stats)]
-        console.note("; ".join([_speed(stats), *details, *_written(stats, output)]))
+        console.note("; ".join([_speed(stats), *details, *_written(output, written)]))
         return
     terminal = stderr()
     terminal.print()
@@ -53,7 +55,7 @@ def show_summary(
         terminal.print(_distribution(counts, counted, whole))
         terminal.print()
     terminal.print(_figures(stats))
-    for line in _written(stats, output):
+    for line in _written(output, written):
         console.note(line)
 
 
@@ -76,8 +78,8 @@ def expected_cost(expected: "Estimate | TrainingEstimate") -> list[str]:
     return [f"about {duration(expected.expected_seconds)}", *peak]
 
 
-def _written(stats: RunStats, output: str | None) -> list[str]:
-    return [f"wrote {count(stats.rows - stats.skipped, 'row')} to {output}"] if output else []
+def _written(output: str | None, written: int) -> list[str]:
+    return [f"wrote {count(written, 'row')} to {output}"] if output else []
 
 
 def _distribution(counts: Counter[str], counted: str, whole: int) -> "Table":

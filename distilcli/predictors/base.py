@@ -234,7 +234,7 @@ def checked_text(item: object) -> str:
     return item
 
 
-_streams: "weakref.WeakSet[Generator[Any, None, None]]" = weakref.WeakSet()
+_streams: "weakref.WeakSet[Generator[object, None, None]]" = weakref.WeakSet()
 
 
 @atexit.register

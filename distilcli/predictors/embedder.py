@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, get_args, overload
+from typing import TYPE_CHECKING, TypeVar, get_args, overload
 
 import numpy as np
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from distilcli.predictors.base import Options
 
 Item = TypeVar("Item")
+Made = TypeVar("Made")
 Searched = str | Path | VectorIndex | Array
 
 
@@ -203,12 +204,8 @@ class Embedder(Predictor[BaseModel, str, str, Array]):
             index = index_of(np.atleast_2d(texts), dims=self.width)
             floats = np.concatenate([chunk for _, chunk in index.chunks()])
             return floats[0] if texts.ndim == 1 else floats
-        settings = self._settings(itself) | {"finish": replace(self._finish, dtype="float32")}
-
-        def task(model: BaseModel) -> EmbedTask[str]:
-            return EmbedTask(model, self._tokenizer, **settings)
-
-        vectors = self._results_of(self._engine(task, on_error="stop"), texts)
+        task_of = self._maker(EmbedTask[str], itself, replace(self._finish, dtype="float32"))
+        vectors = self._results_of(self._engine(task_of, on_error="stop"), texts)
         return np.reshape(vectors, self.width if isinstance(texts, str) else (-1, self.width))
 
     def blank(self, *, of_tokens: bool = False) -> Array:
@@ -232,31 +229,34 @@ class Embedder(Predictor[BaseModel, str, str, Array]):
                 f"`dims` {self.token_width}: the tokens of {self.name} have {self.config.dim} "
                 "dimensions"
             )
-        settings = self._settings(text_of) | {"finish": replace(self._finish, steps=())}
-
-        def task(model: BaseModel) -> EmbedTokensTask[Item]:
-            return EmbedTokensTask(model, self._tokenizer, **settings)
-
-        return self._engine(task, on_error=on_error)
+        finish = replace(self._finish, steps=())
+        task_of = self._maker(EmbedTokensTask[Item], text_of, finish)
+        return self._engine(task_of, on_error=on_error)
 
     def _task(self, model: BaseModel, content_of: Callable[[Item], str]) -> EmbedTask[Item]:
-        return EmbedTask(model, self._tokenizer, **self._settings(content_of))
+        return self._maker(EmbedTask[Item], content_of, self._finish)(model)
 
     _content = staticmethod(checked_text)
 
-    def _settings(self, text_of: Callable[[Item], str]) -> dict[str, Any]:
+    def _maker(
+        self, kind: Callable[..., Made], text_of: Callable[[Item], str], finish: Finish
+    ) -> Callable[[BaseModel], Made]:
+        """Return the function from a model to a task of the kind."""
+
         def lowered(item: Item) -> str:
             return text_of(item).lower()
 
-        return {
-            "text_of": lowered if self._lowercases else text_of,
-            "pooling": self._pooling,
-            "finish": self._finish,
-            "layer": self._layer,
-            "prompt": self.prompt.lower() if self._lowercases else self.prompt,
-            "pools_prompt": self._pools_prompt,
-            "long_texts": self._long_texts,
-        }
+        return lambda model: kind(
+            model,
+            self._tokenizer,
+            text_of=lowered if self._lowercases else text_of,
+            pooling=self._pooling,
+            finish=finish,
+            layer=self._layer,
+            prompt=self.prompt.lower() if self._lowercases else self.prompt,
+            pools_prompt=self._pools_prompt,
+            long_texts=self._long_texts,
+        )
 
     def _checked_layer(self, layer: int | None, pooling: str | None) -> int | None:
         last = self.config.n_layers

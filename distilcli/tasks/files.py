@@ -1,8 +1,8 @@
 """A run over files: rows from a source through an engine into a sink."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, cast
 
 from distilcli.engine.engine import Engine
 from distilcli.errors import RowError
@@ -13,6 +13,8 @@ from distilcli.stats import RunStats
 
 Value = TypeVar("Value")
 Value_contra = TypeVar("Value_contra", contravariant=True)
+Result = TypeVar("Result")
+Blocks = Iterator[list[Outcome[Row, Value]]]
 
 
 class Columns(Protocol[Value_contra]):
@@ -70,19 +72,21 @@ def run_files(
     source: Iterable[Row],
     engine: Engine[Row, Value],
     sink: Sink,
-    columns: Columns[Value],
+    columns: Columns[Result],
     *,
     stats: RunStats,
-    on_block: Callable[[list[Outcome[Row, Value]]], None] = lambda _: None,
+    select: Callable[[Blocks[Value]], Blocks[Result]] | None = None,
+    on_block: Callable[[list[Outcome[Row, Result]]], None] = lambda _: None,
     live: bool = False,
 ) -> None:
     """Run every row of `source` through `engine` into `sink`, in order.
 
-    A row gets the values of its result in the new `columns`; a failed one gets empty ones and an
-    `error`, and a truncated one is marked `truncated`. `on_block` sees each block after it is
-    written. Rows that are `live` arrive over time and do not wait for each other.
+    `select` chooses what is written from the blocks of results (default: all). A row gets the
+    values of its result in the new `columns`; a failed one gets empty ones and an `error`, and a
+    truncated one is marked `truncated`. `on_block` sees each block after it is written. Rows that
+    are `live` arrive over time and do not wait for each other.
     """
     with closing(engine.run(source, stats=stats, live=live)) as blocks:
-        for block in blocks:
+        for block in cast("Blocks[Result]", blocks) if select is None else select(blocks):
             sink.write_rows(with_additions(block, columns.names, columns.values))
             on_block(block)

@@ -228,6 +228,7 @@ def test_training_makes_a_tokenizer(run: Run, tmp_path: Path) -> None:
     [
         (["--stats", "--decode"], "--decode and --statistics do not go together"),
         (["--stats", "--columns", "ids"], "--columns has no effect with --statistics"),
+        (["--stats", "--file-column", "x"], "--file-column has no effect with --statistics"),
         (["--decode", "--pair-column", "x"], "--pair-column has no effect with --decode"),
         (["--train", "--engine", "fast"], "--engine has no effect with --train"),
         (["--plot", "x.png"], "--plot has no effect without --statistics"),
