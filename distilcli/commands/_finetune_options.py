@@ -44,6 +44,7 @@ class TrainingRows:
     input_format: shared.InputFormatOption = None
     encoding: shared.EncodingOption = "utf-8"
     delimiter: shared.DelimiterOption = None
+    join: shared.JoinOption = None
     no_header: shared.NoHeaderOption = False
     limit: Annotated[
         int | None, opt("Read only the first N rows, and the first N of --valid.", min=0)

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 # The options that have an effect in each mode.
 _EVERYWHERE = (
-    "files", "texts", "text_column", "input_format", "encoding", "delimiter", "no_header", "limit",
-    "quiet",
+    "files", "texts", "text_column", "join", "input_format", "encoding", "delimiter", "no_header",
+    "limit", "quiet",
 )  # fmt: skip
 _MODEL = ("model", "vocab", "cased", "engine", "offline", "on_error")
 _ROWS_OUT = ("output", "output_format", "prefix", "force", "json_summary")
@@ -169,6 +169,7 @@ class Run:
             **counts,
         }
         write_report(summary, self.report)
+        self.console.note(*self.source.new_notes())
         if not self.report.json_summary:
             failed = f", {stats.failed:,} failed" if stats.failed else ""
             self.console.note(f"{count(stats.rows, 'row')}{failed} in {duration(stats.seconds)}")
@@ -296,6 +297,7 @@ def train(run: Run, *, size: int) -> int:
         vocabulary = train_vocabulary(texts_of(run.source), size=size, options=options)
     save_tokenizer(vocabulary, options, folder)
     run.console.note(
+        *run.source.new_notes(),
         f"learned {len(vocabulary):,} tokens from {run.source.name}",
         f"the tokenizer is in {folder}; try: distil tokenize FILE --model {folder}",
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 from distilcli.errors import UsageError
 from distilcli.rows.reader import RowSource, open_rows
-from distilcli.rows.tables import Given
+from distilcli.rows.table import Given
 
 Data = str | Path | Sequence[str | Path] | Iterable[Mapping[str, Any]]
 """One or more paths, or rows as mappings from column to value."""
@@ -34,7 +34,7 @@ def open_data(data: Data, *, name: str, **settings: Any) -> RowSource:
         raise UsageError(f"{name}: give paths, or rows as mappings from column to value")
     columns = tuple(dict.fromkeys(str(column) for record in records for column in record))
     cells = [[_cell(record.get(column)) for column in columns] for record in records]
-    kept = {key: settings[key] for key in ("text_column", "limit") if key in settings}
+    kept = {key: settings[key] for key in ("text_column", "join", "limit") if key in settings}
     return open_rows(given=Given(name, columns, cells, "jsonl"), **kept)
 
 

@@ -30,6 +30,7 @@ class DataOptions:
     valid: Data | None = None
     valid_split: float | None = None
     text_column: str | None = None
+    join: str | None = None
     pair_column: str | None = None
     label_column: str | None = None
     label_separator: str | None = None
@@ -51,6 +52,7 @@ class DataOptions:
         settings = {
             "input_format": self.input_format,
             "text_column": self.text_column,
+            "join": self.join,
             "encoding": self.encoding,
             "delimiter": self.delimiter,
             "no_header": self.no_header,
