@@ -8,6 +8,7 @@ import re
 import select
 import sys
 import tempfile
+import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,6 +108,7 @@ class ByteSource:
         self._raw = _CountedBytes(source)
         self.resources = contextlib.ExitStack()
         self.resources.callback(self._raw.close)
+        weakref.finalize(self, self.resources.close)  # also where a run ends before its rows
         self.chunks: Iterator[bytes] = decompress(self._raw, source.compression, source.name)
 
     @property

@@ -52,8 +52,9 @@ def test_a_folder(refused: Callable[..., str]) -> None:
 
 
 def test_an_unknown_suffix(refused: Callable[..., str]) -> None:
-    assert "give --input-format (csv, tsv, jsonl, json, txt, squad, conll)" in refused(
-        2, put("a.doc", "text\na\n")
+    assert (
+        "give --input-format (csv, tsv, jsonl, json, txt, squad, conll, parquet, xlsx, sqlite)"
+        in refused(2, put("a.doc", "text\na\n"))
     )
 
 
