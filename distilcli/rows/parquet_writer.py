@@ -86,7 +86,7 @@ class ParquetWriter(RowWriter):
         self._schema = arrow.schema(fields)
         self._writer = self._parquet.ParquetWriter(self._output.file, self._schema)
 
-    def _type(self, value: object) -> Any:
+    def _type(self, value: object) -> object:
         arrow = self._arrow
         if isinstance(value, bool):
             return arrow.bool_()

@@ -7,7 +7,7 @@ import itertools
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from distilcli.checkpoint.folder import TokenizerFiles
 from distilcli.checkpoint.json_file import JsonObject, read_object
@@ -119,9 +119,8 @@ def _describe(path: Path) -> _Described:
     return _Described(vocabulary, replace(options, unk_token=unk, added_tokens=tokens), oddity)
 
 
-def _vocabulary(raw: Any, path: Path) -> Vocabulary:
-    is_vocabulary = isinstance(raw, dict) and all(type(number) is int for number in raw.values())
-    if not is_vocabulary or not raw:
+def _vocabulary(raw: object, path: Path) -> Vocabulary:
+    if not (isinstance(raw, dict) and raw and all(type(number) is int for number in raw.values())):
         raise ModelError(f"{path}: model.vocab must map tokens to ids; download the file again")
     if len(set(raw.values())) < len(raw):
         twice = sorted(raw.values())

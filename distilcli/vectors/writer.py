@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from distilcli.errors import UsageError
 from distilcli.rows.formats import split_suffixes
@@ -20,6 +20,7 @@ from distilcli.rows.row_writer import Block
 
 if TYPE_CHECKING:
     import numpy as np
+    from numpy.typing import NDArray
 
 ROWS_SUFFIX = ".rows.jsonl"
 METADATA_SUFFIX = ".json"
@@ -98,7 +99,7 @@ class VectorWriter(WholeOrNothing):
         kind: str,
         columns: VectorColumns,
         *,
-        blank: "np.ndarray[Any, Any]",
+        blank: "NDArray[np.generic]",
         about: Mapping[str, object],
         force: bool,
     ) -> None:
@@ -126,13 +127,13 @@ class VectorWriter(WholeOrNothing):
         """Write the vector of each row, or those of its tokens."""
         for row, additions in block:
             self._row_number += 1
-            value: Any = additions[self._columns.vector]
+            value = additions[self._columns.vector]
             if value is None:
                 self._write(self._blank, {**self._named(row), "error": additions["error"]})
             elif self._columns.of_tokens:
                 self._write_tokens(row, additions)
             else:
-                self._write(value, self._named(row))
+                self._write(cast("NDArray[np.generic]", value), self._named(row))
 
     def _write_tokens(self, row: Row, additions: Mapping[str, Any]) -> None:
         identity = self._identity(row)
@@ -140,7 +141,7 @@ class VectorWriter(WholeOrNothing):
         for token, (start, end), vector in zip(*parts, strict=True):
             self._write(vector, {"id": identity, "token": token, "start": start, "end": end})
 
-    def _write(self, vector: "np.ndarray[Any, Any]", named: Mapping[str, object]) -> None:
+    def _write(self, vector: "NDArray[np.generic]", named: Mapping[str, object]) -> None:
         self._vectors.write_bytes(vector.tobytes())
         self._rows.write(object_text(named) + "\n")
         self._count += 1
