@@ -27,7 +27,7 @@ from distilcli.rows.row import (
     find_column,
     find_usual_column,
 )
-from distilcli.rows.table import Given, Table
+from distilcli.rows.table import Given, Table, check_same_columns
 from distilcli.rows.tables import ReadSettings, open_table
 
 
@@ -244,7 +244,7 @@ class RowSource:
                 self._headers.append((source.name, table.columns))
             if table.format in TABLE_FORMATS:
                 first = first or (source.name, table.columns)
-                _check_same_columns(first, source.name, table.columns)
+                check_same_columns(first, source.name, table.columns)
 
     def _open(self, source: Input) -> Table:
         if self._bytes is not None:
@@ -271,7 +271,7 @@ class RowSource:
         for source in self._inputs[1:]:
             table = self._open(source)
             if {first.format, table.format} <= {*TABLE_FORMATS}:
-                _check_same_columns(
+                check_same_columns(
                     (self._inputs[0].name, first.columns), source.name, table.columns
                 )
             yield from table.rows
@@ -290,20 +290,3 @@ def read_text(path: str, *, encoding: str = "utf-8") -> str:
         return "".join(read_lines(file.chunks, checked_encoding(encoding), source.name))
     finally:
         file.close()
-
-
-def _check_same_columns(
-    first: tuple[str, tuple[str, ...]], name: str, columns: tuple[str, ...]
-) -> None:
-    first_name, expected = first
-    if columns == expected:
-        return
-    if sorted(columns) == sorted(expected):
-        how = "has its columns in another order than"
-    elif missing := [column for column in expected if column not in columns]:
-        how = f"has no column {missing[0]!r}, unlike"
-    elif surplus := [column for column in columns if column not in expected]:
-        how = f"has a column {surplus[0]!r}, unlike"
-    else:
-        how = "does not have each column as often as"
-    raise InputError(f"{name}: {how} {first_name}; give files with the same columns")

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from distilcli.errors import InputError
 from distilcli.rows.row import Row
 
 
@@ -33,3 +34,21 @@ class Given:
             for line, cells in enumerate(self.cells, start=1)
         )
         return Table(self.format, None, self.columns, rows)
+
+
+def check_same_columns(
+    first: tuple[str, tuple[str, ...]], name: str, columns: tuple[str, ...]
+) -> None:
+    """Raise `InputError` if a file has other columns than the `first`, by name and columns."""
+    first_name, expected = first
+    if columns == expected:
+        return
+    if sorted(columns) == sorted(expected):
+        how = "has its columns in another order than"
+    elif missing := [column for column in expected if column not in columns]:
+        how = f"has no column {missing[0]!r}, unlike"
+    elif surplus := [column for column in columns if column not in expected]:
+        how = f"has a column {surplus[0]!r}, unlike"
+    else:
+        how = "does not have each column as often as"
+    raise InputError(f"{name}: {how} {first_name}; give files with the same columns")
