@@ -92,4 +92,6 @@ def _list(holder: object, key: str, where: str, source: str) -> list[object]:
 
 
 def _other_kind(source: str, why: str) -> InputError:
-    return InputError(f"{source}: is not SQuAD JSON: {why}; rows are read from JSON lines (.jsonl)")
+    return InputError(
+        f"{source}: is not SQuAD JSON: {why}; rows are an array of objects, or JSON lines (.jsonl)"
+    )
