@@ -1,4 +1,4 @@
-"""The `distil` program, also `python -m distilcli`: Ctrl-C is understood from the first import on."""
+"""The `distil` program, also `python -m distilcli`: Ctrl-C is understood from the start."""
 
 import sys
 

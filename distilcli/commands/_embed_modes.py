@@ -4,7 +4,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from distilcli.commands._embed_options import Finding, Making
 from distilcli.commands._file_run import FileOptions, FileRun
@@ -16,7 +16,7 @@ from distilcli.wording import count
 if TYPE_CHECKING:
     from distilcli.predictors.embedder import Embedder
     from distilcli.rows import RowSource
-    from distilcli.tasks.embed import Layout
+    from distilcli.tasks.embed import Dtype, Layout
     from distilcli.vectors.index import VectorIndex
     from distilcli.vectors.writer import VectorWriter
 
@@ -127,8 +127,9 @@ def _alike(
 ) -> tuple[Making, FileOptions]:
     """Return how to make vectors like those of an index, except where options are given."""
     alike, common = making.like(stored, common, as_rows=True)
-    dtype = making.dtype if "dtype" in common.given else stored.about.get("dtype", making.dtype)
-    return replace(alike, dtype=dtype), common
+    if "dtype" in common.given or "dtype" not in stored.about:
+        return replace(alike, dtype=making.dtype), common
+    return replace(alike, dtype=cast("Dtype", stored.about["dtype"])), common
 
 
 def _check_same(embedder: "Embedder", stored: "VectorIndex") -> None:

@@ -91,7 +91,7 @@ class FileRun(Generic[Value, Result]):
         named = ", ".join(map(repr, self.text_columns))
         plural = "s" if len(self.text_columns) > 1 else ""
         read = "" if source.format == "txt" else f", text column{plural} {named}"
-        self.options.report.console.note(predictor.described() + read)
+        self.options.report.console.note(predictor.described() + read, *source.new_notes())
         about: dict[str, object] = {
             "command": self.options.command,
             "model": predictor.name,
@@ -159,6 +159,7 @@ class FileRun(Generic[Value, Result]):
             console.warn(f"interrupted after {stats.rows:,} rows; {kept}; run again to start over")
             raise
         note_unshown(console, sink)
+        console.note(*source.new_notes())
         if not report.json_summary:
             show_summary(
                 console, stats, counts, counted=self.counted, output=out.output, written=written

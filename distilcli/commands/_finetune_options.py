@@ -21,6 +21,7 @@ OPTION_TYPES: Mapping[str, object] = {
     "input_format": shared.InputFormatOption,
     "encoding": shared.EncodingOption,
     "delimiter": shared.DelimiterOption,
+    "join": shared.JoinOption,
     "no_header": shared.NoHeaderOption,
     "prune_heads": Annotated[
         list[str] | None,

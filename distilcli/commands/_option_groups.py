@@ -24,8 +24,8 @@ OfflineOption = Annotated[bool, opt("Never use the network.", topic="Model")]
 TextColumnOption = Annotated[
     str | None,
     opt(
-        "Column with the text; a dotted path in JSONL (default: the first of text, sentence, "
-        "review, content, body, comment).",
+        "Column with the text, or several: a,b; a dotted path in JSON (default: the first of text, "
+        "sentence, review, content, body, comment).",
         "--text-column",
         "-c",
         topic="Input",
@@ -52,7 +52,13 @@ OptionColumnsOption = Annotated[
 ]
 InputFormatOption = Annotated[
     str | None,
-    opt("csv, tsv, jsonl, json, txt, squad or conll (default: by suffix).", metavar="FORMAT"),
+    opt(
+        "csv, tsv, jsonl, json, txt, parquet, xlsx, sqlite, squad or conll (default: by suffix).",
+        metavar="FORMAT",
+    ),
+]
+JoinOption = Annotated[
+    str | None, opt("Text between joined columns (default: a blank).", metavar="SEP")
 ]
 EncodingOption = Annotated[str, opt("Encoding of the input.", metavar="NAME")]
 DelimiterOption = Annotated[str | None, opt("CSV delimiter (default: detected).", metavar="CHAR")]
@@ -98,8 +104,8 @@ class RowsIn:
     files: Annotated[
         list[str] | None,
         argument(
-            "CSV, TSV, JSONL, JSON, SQuAD, CoNLL or text files, also .gz .bz2 .xz .zst; or globs, "
-            "or - for standard input.",
+            "CSV, TSV, JSON, Parquet, Excel, SQLite (FILE.db::TABLE), SQuAD, CoNLL or text files, "
+            "also .gz .bz2 .xz .zst; globs; - for standard input.",
             "[FILES]...",
         ),
     ] = None
@@ -114,6 +120,7 @@ class RowsIn:
     on_error: Literal["keep", "skip", "stop"] = setting(
         "keep", "Unusable rows: keep them with an error column, skip them, or stop."
     )
+    join: JoinOption = None
     input_format: InputFormatOption = None
     no_header: NoHeaderOption = False
     delimiter: DelimiterOption = None
@@ -122,7 +129,7 @@ class RowsIn:
     def reading(self) -> dict[str, Any]:
         """Return the settings of the reader."""
         names = (
-            "input_format", "no_header", "delimiter", "encoding", "limit", "whole_files",
+            "join", "input_format", "no_header", "delimiter", "encoding", "limit", "whole_files",
             "file_column",
         )  # fmt: skip
         return {name: getattr(self, name) for name in names}
@@ -164,19 +171,23 @@ class RowsOut:
         """Raise `UsageError` for a file that may not be written."""
         from distilcli.rows import check_destination
         from distilcli.rows.formats import output_format_of
+        from distilcli.rows.sqlite_writer import check_table
 
         if self.output is None:
             return
         if self.output_format == "table":
             raise UsageError("`output_format` table is for the terminal; leave out `output`")
-        check_destination(self.output, force=self.force)
         kind = self.output_format
         if kind == "auto":
             kind = output_format_of(self.output, self.formats)
+        if kind == "sqlite":
+            check_table(self.output, force=self.force)
+        else:
+            check_destination(self.output, force=self.force)
         if kind == "parquet":
-            from distilcli.rows.parquet import require_pyarrow
+            from distilcli.rows.extras import require_parquet
 
-            require_pyarrow()
+            require_parquet()
 
     @property
     def is_table(self) -> bool:

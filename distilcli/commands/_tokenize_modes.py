@@ -1,10 +1,10 @@
 """What `distil tokenize` can do with rows: show, write, decode, count, compare, and learn."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from distilcli.commands._declare import GivenOptions
 from distilcli.commands._file_run import (
@@ -28,10 +28,12 @@ if TYPE_CHECKING:
     from distilcli.tokenizer.tokenizer import Tokenizer
     from distilcli.tokenizer.windows import Long, Truncation
 
+Value = TypeVar("Value")
+
 # The options that have an effect in each mode.
 _EVERYWHERE = (
-    "files", "texts", "text_column", "input_format", "encoding", "delimiter", "no_header", "limit",
-    "whole_files", "quiet",
+    "files", "texts", "text_column", "join", "input_format", "encoding", "delimiter", "no_header",
+    "limit", "whole_files", "quiet",
 )  # fmt: skip
 _MODEL = ("model", "vocab", "cased", "engine", "offline", "on_error")
 _ROWS_OUT = ("output", "output_format", "prefix", "force", "json_summary", "file_column")
@@ -148,7 +150,9 @@ class Run:
         stride = DEFAULT_STRIDE if stride is None else stride
         return Lengths(max_length, long or "truncate", stride, truncation)
 
-    def blocks(self, work: Any) -> "Iterator[list[Outcome[Row, Any]]]":
+    def blocks(
+        self, work: "Callable[[Sequence[Row]], list[Outcome[Row, Value]]]"
+    ) -> "Iterator[list[Outcome[Row, Value]]]":
         """Return the rows as `work` leaves them, in blocks."""
         from distilcli.tokenizer.rows import work_ahead
 
@@ -169,6 +173,7 @@ class Run:
             **counts,
         }
         write_report(summary, self.report)
+        self.console.note(*self.source.new_notes())
         if not self.report.json_summary:
             failed = f", {stats.failed:,} failed" if stats.failed else ""
             self.console.note(f"{count(stats.rows, 'row')}{failed} in {duration(stats.seconds)}")
@@ -230,7 +235,9 @@ def describe_lengths(run: Run, *, pair_column: str | None, plot: str | None) -> 
     work = _tokenize_rows(run, Lengths(), pair_column, offsets=False)
     with run.source:
         for block in run.blocks(work):
-            statistics.add_all(done.value for done in block if done.value is not None)
+            for done in block:
+                if done.value is not None:
+                    statistics.add(done.value)
     report = statistics.report()
     if run.out.is_table:
         from distilcli.console.tokens import show_lengths
@@ -296,6 +303,7 @@ def train(run: Run, *, size: int) -> int:
         vocabulary = train_vocabulary(texts_of(run.source), size=size, options=options)
     save_tokenizer(vocabulary, options, folder)
     run.console.note(
+        *run.source.new_notes(),
         f"learned {len(vocabulary):,} tokens from {run.source.name}",
         f"the tokenizer is in {folder}; try: distil tokenize FILE --model {folder}",
     )
@@ -318,10 +326,10 @@ def _tokenize_rows(
 
 def _write(
     run: Run,
-    blocks: "Iterator[list[Outcome[Row, Any]]]",
+    blocks: "Iterator[list[Outcome[Row, Value]]]",
     *,
     names: Sequence[str],
-    values: Any,
+    values: "Callable[[Value], Sequence[object]]",
     counts: "DifferenceCounts | None" = None,
 ) -> int:
     """Write blocks of rows to where they go; return the exit code."""

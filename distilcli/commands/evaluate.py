@@ -301,6 +301,7 @@ def _run(
     console.note(f"{evaluation.described}, task {evaluation.task}, rows {source.name}")
     with source, rows_progress(console, stats, source):
         outcome = evaluation.run(stats, by=column, keep_rows=keep_rows, on_error=rows.on_error)
+    console.note(*source.new_notes())
     return outcome, stats
 
 

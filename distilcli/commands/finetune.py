@@ -90,6 +90,7 @@ def finetune(
     )
     name = plan.start.files.name
     console.note(f"training {name} on {plan.objective.describe()}{column}")
+    console.note(*(note for source in sources if source for note in source.new_notes()))
     about = {"command": "finetune", "task": task, "model": name}
     run: PreparedRun | None = None
     try:

@@ -45,8 +45,9 @@ class Preview:
         self, names: AddedNames, *, text_columns: Sequence[str], live: bool = False
     ) -> None:
         self._names = names
-        # A dotted path leads into a column of the table.
-        self._texts = {part for name in text_columns for part in (name, name.partition(".")[0])}
+        # A dotted path leads into a column of the table; joined columns are several.
+        named = [part for name in text_columns for part in getattr(name, "parts", [name])]
+        self._texts = {part for name in named for part in (name, name.partition(".")[0])}
         self._live = live
         self._most = lines_for_rows()
         self._rows: list[Shown] = []

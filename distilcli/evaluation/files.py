@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from distilcli.errors import UsageError
-from distilcli.rows.formats import split_suffixes
+from distilcli.rows.formats import INPUT_FORMATS, split_suffixes
 
-_SUFFIXES = ("csv", "tsv", "jsonl", "txt", "conll", "json")
+_SUFFIXES = {*INPUT_FORMATS} - {"squad"}
 
 
 def is_predictions(subject: str, *, has_data: bool) -> bool:

@@ -4,7 +4,7 @@ from distilcli.rows.output import check_destination, is_same_file
 from distilcli.rows.reader import RowSource, open_rows, read_text
 from distilcli.rows.row import Row, cell_text, find_column
 from distilcli.rows.row_writer import RowWriter
-from distilcli.rows.tables import Given
+from distilcli.rows.table import Given
 from distilcli.rows.writer import open_writer
 
 __all__ = [

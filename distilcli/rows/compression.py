@@ -2,34 +2,23 @@
 
 import bz2
 import gzip
-import importlib
 import io
 import lzma
 import zlib
 from collections.abc import Callable, Iterator
-from types import ModuleType
 from typing import BinaryIO, cast
 
-from distilcli.errors import InputError, UsageError
+from distilcli.errors import InputError
+from distilcli.rows.extras import require_zstd
 
 CHUNK = 1 << 16
 # zstd returns everything its input expands to at once, and 4 bytes can become 128 KiB.
 _ZSTD_CHUNK = 1 << 10
 _NOT_TEXT = {
     b"\x1f\x8b": "gzip data; decompress it first (zcat FILE | distil …)",
-    b"PK\x03\x04": "an Excel workbook or another zip archive; export its sheet as CSV",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook (.xls); save it as .xlsx",
 }
 """What files are that begin with these bytes."""
-
-
-def require_zstd() -> ModuleType:
-    """Return the `zstandard` module; raise `UsageError` naming the extra if it is missing."""
-    try:
-        return importlib.import_module("zstandard")
-    except ImportError as error:
-        raise UsageError(
-            "zstd files need the zstandard package: pip install 'distilcli[zstd]'"
-        ) from error
 
 
 def decompress(stream: io.RawIOBase, compression: str | None, name: str) -> Iterator[bytes]:

@@ -7,9 +7,9 @@ from typing import Any
 
 from distilcli.errors import UsageError
 from distilcli.rows.reader import RowSource, open_rows
-from distilcli.rows.tables import Given
+from distilcli.rows.table import Given
 
-Data = str | Path | Sequence[str | Path] | Iterable[Mapping[str, Any]]
+Data = str | Path | Sequence[str | Path] | Iterable[Mapping[str, object]]
 """One or more paths, or rows as mappings from column to value."""
 
 
@@ -29,16 +29,17 @@ def open_data(data: Data, *, name: str, **settings: Any) -> RowSource:
         return open_rows([str(data)], **settings)
     if is_files(data):
         return open_rows(list(map(str, data)), **settings)
-    records: list[Any] = data.to_dict("records") if hasattr(data, "to_dict") else list(data)
-    if not all(isinstance(record, Mapping) for record in records):
+    every: list[object] = data.to_dict("records") if hasattr(data, "to_dict") else [*data]
+    records = [record for record in every if isinstance(record, Mapping)]
+    if len(records) < len(every):
         raise UsageError(f"{name}: give paths, or rows as mappings from column to value")
     columns = tuple(dict.fromkeys(str(column) for record in records for column in record))
     cells = [[_cell(record.get(column)) for column in columns] for record in records]
-    kept = {key: settings[key] for key in ("text_column", "limit") if key in settings}
+    kept = {key: settings[key] for key in ("text_column", "join", "limit") if key in settings}
     return open_rows(given=Given(name, columns, cells, "jsonl"), **kept)
 
 
-def _cell(value: object) -> Any:
+def _cell(value: object) -> object:
     """Return a value as cells have it: numbers as text, NaN as None, also within lists."""
     if isinstance(value, Mapping):
         return {key: _cell(part) for key, part in value.items()}

@@ -10,18 +10,30 @@ from pathlib import PurePath
 
 from distilcli.errors import UsageError
 
-INPUT_FORMATS = ("csv", "tsv", "jsonl", "json", "txt", "squad", "conll")
+STORE_FORMATS = ("parquet", "xlsx", "sqlite")
+"""Those that are no text: a library reads their columns."""
+INPUT_FORMATS = ("csv", "tsv", "jsonl", "json", "txt", "squad", "conll", *STORE_FORMATS)
 JSON_FORMATS = ("jsonl", "json")
-OUTPUT_FORMATS = ("csv", "tsv", "jsonl", "json", "parquet")
+TABLE_FORMATS = ("csv", "tsv", *STORE_FORMATS)
+"""Those whose rows all have the same columns."""
+OUTPUT_FORMATS = ("csv", "tsv", "jsonl", "json", "parquet", "sqlite")
+STREAMED_FORMATS = ("csv", "tsv", "jsonl", "json")
 COMPRESSIONS = {".gz": "gzip", ".bz2": "bzip2", ".xz": "xz", ".zst": "zstd"}
 # The order breaks ties; a header without any delimiter gets the first.
 DELIMITERS = (",", ";", "\t", "|")
 _PAIRED_COLUMNS = ("question", "context", "prompt", "options")
 TEXT_COLUMNS = ("text", "sentence", "review", "content", "body", "comment")
 
-_ALIASES = {"ndjson": "jsonl"}
+_ALIASES = {"ndjson": "jsonl", "db": "sqlite", "sqlite3": "sqlite", "xlsm": "xlsx"}
+_PART = re.compile(r"(?is)(.+?\.(?:db|sqlite3?|xls[xm])(?:\.(?:gz|bz2|xz|zst))?)::(.*)")
 LONGEST_NAME = 40
 _QUOTED = re.compile(r'"(?:[^"]|"")*(?:"|$)')
+
+
+def split_part(path: str) -> tuple[str, str | None]:
+    """Return the file and the table or sheet of a path such as `reviews.db::labels`."""
+    found = _PART.fullmatch(path)
+    return (found[1], found[2]) if found else (path, None)
 
 
 def split_suffixes(path: str) -> tuple[str, str | None]:
@@ -29,7 +41,7 @@ def split_suffixes(path: str) -> tuple[str, str | None]:
 
     `reviews.csv.gz` gives `("csv", "gzip")`; a name without a suffix gives `""`.
     """
-    suffixes = [suffix.lower() for suffix in PurePath(path).suffixes]
+    suffixes = [suffix.lower() for suffix in PurePath(split_part(path)[0]).suffixes]
     compression = COMPRESSIONS.get(suffixes[-1]) if suffixes else None
     if compression:
         suffixes.pop()
@@ -59,7 +71,9 @@ def output_format_of(path: str, further: Sequence[str] = ()) -> str:
 
     Raises `UsageError` for any other suffix.
     """
-    suffix, _ = split_suffixes(path)
+    suffix, compression = split_suffixes(path)
+    if suffix in STORE_FORMATS and compression:
+        raise UsageError(f"{path}: {suffix} is not written compressed; leave out the last suffix")
     if suffix not in (*OUTPUT_FORMATS, *further):
         suffixes = ", ".join(f".{name}" for name in (*OUTPUT_FORMATS, *further))
         raise UsageError(f"{path}: format unknown from the name; end it in one of {suffixes}")

@@ -1,19 +1,23 @@
 """The inputs of a run: paths, globs and standard input, checked before the first row."""
 
+import contextlib
 import glob
 import io
 import os
 import re
 import select
 import sys
+import tempfile
+import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 from distilcli.errors import InputError, UsageError
-from distilcli.rows.compression import decompress, require_zstd
-from distilcli.rows.formats import input_format_of, split_suffixes
+from distilcli.rows.compression import decompress
+from distilcli.rows.extras import require_excel, require_parquet, require_zstd
+from distilcli.rows.formats import input_format_of, split_part, split_suffixes
 
 STDIN = "-"
 
@@ -25,7 +29,7 @@ class Input:
     """One file or stream: its name for messages, and what is known without opening it.
 
     `path` is None for standard input, `size` (bytes) None if unknown, and `format` None if only
-    the first line can tell.
+    the first line can tell. `part` is the table or sheet to read.
     """
 
     name: str
@@ -33,6 +37,7 @@ class Input:
     format: str | None
     compression: str | None
     size: int | None
+    part: str | None = None
 
 
 def find_inputs(
@@ -61,14 +66,15 @@ def find_inputs(
 def _expanded(path: str) -> list[str]:
     if _URL.match(path) and not os.path.lexists(path):
         raise InputError(
-            f"{path}: URLs are not read; read it from a pipe instead: curl -sL '{path}', and - as the file"
+            f"{path}: URLs are not read; pipe it in: curl -sL '{path}' | distil COMMAND -"
         )
     if path == STDIN or not glob.has_magic(path) or os.path.lexists(path):
         return [path]
-    matches = sorted(glob.glob(path, recursive=True))  # noqa: PTH207  names stay as given
+    file, part = split_part(path)
+    matches = sorted(glob.glob(file, recursive=True))  # noqa: PTH207  names stay as given
     if not matches:
         raise InputError(f"{path}: no file matches")
-    return matches
+    return matches if part is None else [f"{match}::{part}" for match in matches]
 
 
 def _files_in(name: str) -> list[str]:
@@ -85,7 +91,9 @@ def _files_in(name: str) -> list[str]:
     return found
 
 
-def _checked(name: str, input_format: str | None, *, may_be_empty: bool) -> Input:
+def _checked(whole_name: str, input_format: str | None, *, may_be_empty: bool) -> Input:
+    exists = os.path.lexists(whole_name)
+    name, part = (whole_name, None) if exists else split_part(whole_name)
     path = Path(name)
     try:
         path.stat()
@@ -105,14 +113,23 @@ def _checked(name: str, input_format: str | None, *, may_be_empty: bool) -> Inpu
     size = path.stat().st_size
     if not size and not may_be_empty:
         raise InputError(f"{name}: is empty; a header or a row is needed")
-    return Input(name, path, input_format or input_format_of(name), compression, size)
+    kind = input_format or input_format_of(name)
+    if kind == "parquet":
+        require_parquet()
+    if kind == "xlsx":
+        require_excel()
+    return Input(name, path, kind, compression, size, part)
 
 
 class ByteSource:
     """The bytes of an input as they come, decompressed; counts those read from the file itself."""
 
     def __init__(self, source: Input) -> None:
+        self._source = source
         self._raw = _CountedBytes(source)
+        self.resources = contextlib.ExitStack()
+        self.resources.callback(self._raw.close)
+        weakref.finalize(self, self.resources.close)  # also where a run ends before its rows
         self.chunks: Iterator[bytes] = decompress(self._raw, source.compression, source.name)
 
     @property
@@ -120,9 +137,23 @@ class ByteSource:
         """Bytes read from the file so far, before decompression."""
         return self._raw.count
 
+    def count_share(self, share: float) -> None:
+        """Count a share of the file as read, where a library reads it."""
+        self._raw.count = int(share * (self._source.size or 0))
+
+    def local_path(self, chunks: Iterator[bytes]) -> Path:
+        """Return the path of the plain bytes, `chunks` copied to a temporary file if need be."""
+        if self._source.path and self._source.size and self._source.compression is None:
+            return self._source.path
+        with tempfile.NamedTemporaryFile(prefix="distil-", delete=False) as copy:
+            path = Path(copy.name)
+            self.resources.callback(path.unlink, missing_ok=True)
+            copy.writelines(chunks)
+        return path
+
     def close(self) -> None:
-        """Close the file; standard input is left open."""
-        self._raw.close()
+        """Close what is open; standard input is left open."""
+        self.resources.close()
 
 
 class _CountedBytes(io.RawIOBase):

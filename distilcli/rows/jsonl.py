@@ -83,7 +83,7 @@ def json_text(value: object) -> str:
     """Return a value as compact JSON; a `JsonText` stays as it is.
 
     Floats are rounded to six significant digits, as much as single precision promises; NaN and
-    infinities become `null`.
+    infinities become `null`, bytes hexadecimal.
     """
     if isinstance(value, JsonText):
         return value
@@ -91,6 +91,8 @@ def json_text(value: object) -> str:
         return _encode(value)
     if isinstance(value, float):
         return float_text(value) or "null"
+    if isinstance(value, bytes):
+        return _encode(value.hex())
     if isinstance(value, dict):
         members = (f"{json_text(key)}:{json_text(inner)}" for key, inner in value.items())
         return f"{{{','.join(members)}}}"
@@ -112,4 +114,4 @@ def as_cell(value: object) -> str:
         return value
     if isinstance(value, float):
         return float_text(value)
-    return json_text(value)
+    return value.hex() if isinstance(value, bytes) else json_text(value)

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import BinaryIO, Protocol, TextIO, TypeVar, cast
 
 from distilcli.errors import ResourceError, UsageError
-from distilcli.rows.compression import compressor, require_zstd
+from distilcli.rows.compression import compressor
+from distilcli.rows.extras import require_zstd
 from distilcli.rows.formats import split_suffixes
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -144,10 +145,10 @@ class FileOutput:
         self._name = path
         self._compression = compression
         # A link is kept; the file behind it is replaced.
-        self._target = Path(path).resolve()
+        self.target = Path(path).resolve()
         # A name of maximal length leaves no room for a suffix.
-        name = f".{self._target.name[:50]}.{os.urandom(4).hex()}.part"
-        self.temporary = self._target.with_name(name)
+        name = f".{self.target.name[:50]}.{os.urandom(4).hex()}.part"
+        self.temporary = self.target.with_name(name)
         # If a signal ends the run right here, nobody can commit or discard.
         weakref.finalize(self, self.temporary.unlink, missing_ok=True)
         with _explained(path):
@@ -203,9 +204,9 @@ class FileOutput:
             if not self._file.closed:
                 self.finish()
             with _explained(self._name):
-                if self._target.exists():
-                    self.temporary.chmod(stat.S_IMODE(self._target.stat().st_mode))
-                self.temporary.replace(self._target)
+                if self.target.exists():
+                    self.temporary.chmod(stat.S_IMODE(self.target.stat().st_mode))
+                self.temporary.replace(self.target)
         except BaseException:
             self.discard()
             raise

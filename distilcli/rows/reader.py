@@ -11,19 +11,25 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from distilcli.errors import InputError, UsageError, spelled
-from distilcli.rows.formats import INPUT_FORMATS, JSON_FORMATS, checked_delimiter, known_format
+from distilcli.rows.formats import (
+    INPUT_FORMATS,
+    JSON_FORMATS,
+    TABLE_FORMATS,
+    checked_delimiter,
+    known_format,
+)
 from distilcli.rows.inputs import ByteSource, Input, find_inputs
 from distilcli.rows.lines import checked_encoding
-from distilcli.rows.row import Row, default_text_column, find_column, find_usual_column
-from distilcli.rows.tables import (
-    Given,
-    ReadSettings,
-    Table,
-    file_table,
-    open_table,
-    whole_text,
-    with_file_column,
+from distilcli.rows.row import (
+    JoinedColumns,
+    Row,
+    default_text_column,
+    find_column,
+    find_usual_column,
 )
+from distilcli.rows.table import Given, Table, check_same_columns
+from distilcli.rows.tables import ReadSettings, open_table
+from distilcli.rows.whole_files import file_table, whole_text, with_file_column
 
 
 def open_rows(
@@ -33,6 +39,7 @@ def open_rows(
     given: Given | None = None,
     input_format: str | None = None,
     text_column: str | None = None,
+    join: str | None = None,
     encoding: str = "utf-8",
     delimiter: str | None = None,
     no_header: bool = False,
@@ -42,11 +49,12 @@ def open_rows(
 ) -> "RowSource":
     """Return the rows of files, globs and standard input (`-`), or of `texts` or `given` rows.
 
-    `texts` make a column `text`. `text_column` is a name or, for JSONL, a dotted path; by default
-    a usual name is looked for. With `no_header` the columns of delimited files are `1`, `2`, ….
-    `limit` is the maximum number of rows. Blank lines are skipped, except in plain text, where
-    each line is a row. With `whole_files` each file, also of a folder, is a row: its text, and its
-    name in the column `file`. `file_column` is the name of that column, which any rows may have.
+    `texts` make a column `text`. `text_column` is a name or, for JSON, a dotted path; by default
+    a usual name is looked for. Several (`a,b`) are joined by `join`, by default a blank. With
+    `no_header` the columns of delimited files and sheets are `1`, `2`, …. `limit` is the maximum
+    number of rows. Blank lines are skipped, except in plain text, where each line is a row. With
+    `whole_files` each file, also of a folder, is a row: its text, and its name in the column
+    `file`. `file_column` is the name of that column, which any rows may have.
 
     Checks all paths and opens none: raises `InputError` for what cannot be read and `UsageError`
     for settings that make no sense.
@@ -66,6 +74,7 @@ def open_rows(
             raise UsageError(f"`{name}` is for files, not {given.name}")
     settings = ReadSettings(
         text_column=text_column,
+        join=" " if join is None else join,
         encoding=checked_encoding(encoding),
         delimiter=None if delimiter is None else checked_delimiter(delimiter),
         no_header=no_header,
@@ -108,8 +117,11 @@ class RowSource:
         self._headers: list[tuple[str, tuple[str, ...]]] = []
         self._bytes: ByteSource | None = None
         self._bytes_before = 0
-        stop = None if limit is None else min(limit, sys.maxsize)
-        self._rows: Iterator[Row] = itertools.islice(self._all_rows(), stop)
+        self._noted: set[str] = set()
+        self._tables: list[Table] = []
+        self._rows: Iterator[Row] = self._limited(
+            None if limit is None else min(limit, sys.maxsize)
+        )
 
     def __iter__(self) -> Iterator[Row]:
         return self._rows
@@ -128,6 +140,13 @@ class RowSource:
         """Close the open file."""
         if self._bytes is not None:
             self._bytes.close()
+
+    def new_notes(self) -> list[str]:
+        """Return what users should know of the inputs and have not been told, a line each."""
+        found = [note for table in self._tables for note in table.notes]
+        new = [note for note in dict.fromkeys(found) if note not in self._noted]
+        self._noted.update(new)
+        return new
 
     @property
     def name(self) -> str:
@@ -166,12 +185,14 @@ class RowSource:
     def text_column(self) -> str:
         """The column (or path) that holds the text; raises `InputError` if a file lacks it."""
         found = self._found_text_column()
+        parts = found.parts if isinstance(found, JoinedColumns) else [found]
         for name, columns in self._headers:
-            if found not in columns:
-                raise InputError(
-                    f"{name}: has no column {found!r}, the text of {self._inputs[0].name}; "
-                    "give files with the same columns"
-                )
+            for part in parts:
+                if part not in columns:
+                    raise InputError(
+                        f"{name}: has no column {part!r}, the text of {self._inputs[0].name}; "
+                        "give files with the same columns"
+                    )
         return found
 
     def _found_text_column(self) -> str:
@@ -188,7 +209,13 @@ class RowSource:
         return self.find_column(wanted)
 
     def find_column(self, wanted: str) -> str:
-        """Return a column by its name (or path); raise `InputError` if the first input lacks it."""
+        """Return a column by its name or path, or several (`a,b`) as one.
+
+        Raises `InputError` if the first input lacks it.
+        """
+        if "," in wanted and wanted not in self.columns:
+            parts = [self.find_column(part) for part in wanted.split(",") if part]
+            return JoinedColumns.of(parts, self._settings.join)
         return find_column(self.columns, wanted, self.name, dotted=self.format in JSON_FORMATS)
 
     def usual_column(self, *usual: str, option: str, wanted: str | None = None) -> str:
@@ -234,37 +261,49 @@ class RowSource:
                 continue
             file = ByteSource(source)
             try:
-                table = open_table(source, file.chunks, self._settings)
+                table = open_table(source, file, self._settings)
             finally:
                 file.close()
             if table.format not in JSON_FORMATS:
                 self._headers.append((source.name, table.columns))
-            if table.delimiter is not None:
+            if table.format in TABLE_FORMATS:
                 first = first or (source.name, table.columns)
-                _check_same_columns(first, source.name, table.columns)
+                check_same_columns(first, source.name, table.columns)
 
     def _open(self, source: Input) -> Table:
         if self._bytes is not None:
             self._bytes_before += self._bytes.bytes_read
             self._bytes.close()
         self._bytes = ByteSource(source)
-        open_one = file_table if self._whole_files else open_table
-        table = open_one(source, self._bytes.chunks, self._settings)
+        try:
+            if self._whole_files:
+                table = file_table(source, self._bytes.chunks, self._settings.encoding)
+            else:
+                table = open_table(source, self._bytes, self._settings)
+        except BaseException:
+            self._bytes.close()
+            raise
+        self._tables.append(table)
         if self.file_column is None:
             return table
         return with_file_column(table, self.file_column, source.name)
+
+    def _limited(self, limit: int | None) -> Iterator[Row]:
+        try:
+            yield from itertools.islice(self._all_rows(), limit)
+        finally:
+            self.close()
 
     def _all_rows(self) -> Iterator[Row]:
         first = self._first_table()
         yield from first.rows
         for source in self._inputs[1:]:
             table = self._open(source)
-            if first.delimiter is not None and table.delimiter is not None:
-                _check_same_columns(
+            if {first.format, table.format} <= {*TABLE_FORMATS}:
+                check_same_columns(
                     (self._inputs[0].name, first.columns), source.name, table.columns
                 )
             yield from table.rows
-        self.close()
 
 
 def read_text(path: str, *, encoding: str = "utf-8") -> str:
@@ -280,20 +319,3 @@ def read_text(path: str, *, encoding: str = "utf-8") -> str:
         return whole_text(file.chunks, checked_encoding(encoding), source.name)
     finally:
         file.close()
-
-
-def _check_same_columns(
-    first: tuple[str, tuple[str, ...]], name: str, columns: tuple[str, ...]
-) -> None:
-    first_name, expected = first
-    if columns == expected:
-        return
-    if sorted(columns) == sorted(expected):
-        how = "has its columns in another order than"
-    elif missing := [column for column in expected if column not in columns]:
-        how = f"has no column {missing[0]!r}, unlike"
-    elif surplus := [column for column in columns if column not in expected]:
-        how = f"has a column {surplus[0]!r}, unlike"
-    else:
-        how = "does not have each column as often as"
-    raise InputError(f"{name}: {how} {first_name}; give files with the same columns")

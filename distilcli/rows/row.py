@@ -8,6 +8,8 @@ from distilcli.errors import InputError, RowError
 from distilcli.rows.formats import LONGEST_NAME, TEXT_COLUMNS, are_names
 from distilcli.wording import listing
 
+_KINDS: dict[type, str] = {dict: "an object", list: "a list", bytes: "binary data"}
+
 
 class JsonText(str):
     """A value that is JSON already and goes out unchanged."""
@@ -21,13 +23,30 @@ class NumberText(JsonText):
     __slots__ = ()
 
 
+class JoinedColumns(str):
+    """Several columns as one, whose text is theirs, with `separator` between those not empty."""
+
+    parts: Sequence[str]
+    separator: str
+
+    __slots__ = ("parts", "separator")
+
+    @classmethod
+    def of(cls, parts: Sequence[str], separator: str) -> "JoinedColumns":
+        """Return the columns as one."""
+        joined = cls(",".join(parts))
+        joined.parts, joined.separator = parts, separator
+        return joined
+
+
 @dataclass(slots=True)
 class Row:
     """One row of the input.
 
-    `cells` are in the order of `columns`: texts from delimited files, JSON values (numbers as
-    `NumberText`) from JSONL. `line` is the physical line, from 1, where the row begins; `raw` the
-    text of a JSONL line without its line end. `error` says why the row is unusable.
+    `cells` are in the order of `columns`: texts from delimited files and sheets, JSON values
+    (numbers as `NumberText`) and bytes from others. `line` is the physical line, from 1, where
+    the row begins; `raw` the text of a JSONL line without its line end. `error` says why the row
+    is unusable.
     """
 
     columns: tuple[str, ...]
@@ -43,6 +62,9 @@ def cell_text(row: Row, column: str) -> str:
 
     Numbers keep their spelling. Raises `RowError` for a missing or null value, a list or an object.
     """
+    if isinstance(column, JoinedColumns):
+        filled = [name for name in column.parts if cell_value(row, name) not in (None, "")]
+        return column.separator.join(cell_text(row, name) for name in filled or column.parts[:1])
     value = cell_value(row, column)
     if isinstance(value, str):
         return value
@@ -51,12 +73,17 @@ def cell_text(row: Row, column: str) -> str:
     where = f"{row.source}: line {row.line}"
     if value is None:
         raise RowError(f"{where}: no value at {column!r}")
-    kind = "an object" if isinstance(value, dict) else "a list"
+    kind = _KINDS.get(type(value), "not finite")
     raise RowError(f"{where}: the value at {column!r} is {kind}, not text")
 
 
 def cell_value(row: Row, column: str) -> object:
-    """Return a row's cell unchanged, by name or dotted path; None if there is none."""
+    """Return a row's cell unchanged, by name or dotted path; None if there is none.
+
+    Of joined columns it is their text.
+    """
+    if isinstance(column, JoinedColumns):
+        return cell_text(row, column)
     if column in row.columns:
         return row.cells[row.columns.index(column)]
     value: object = dict(zip(row.columns, row.cells, strict=True))
@@ -82,6 +109,8 @@ def find_column(columns: Sequence[str], wanted: str, source: str, *, dotted: boo
     by_lower = {name.lower(): name for name in reversed(columns)}
     near = difflib.get_close_matches(wanted.lower(), by_lower, n=1)
     hint = f"; did you mean {by_lower[near[0]]!r}?" if near else ""
+    if wanted.isdecimal():
+        hint = "; columns have numbers only with `no_header`"
     raise InputError(f"no column {wanted!r} in {source}{hint} {_listed(columns)}")
 
 

@@ -1,8 +1,4 @@
-"""One opened input: its first line tells its format and columns, then rows follow.
-
-The header of a table sets its width; a row of another width has an `error` with its surplus cells
-and is padded.
-"""
+"""One opened input: its first bytes tell its format and columns, then rows follow."""
 
 import itertools
 import re
@@ -12,19 +8,25 @@ from dataclasses import dataclass, replace
 from distilcli.errors import InputError, UsageError
 from distilcli.rows.conll import sentences
 from distilcli.rows.delimited import Record, Records
-from distilcli.rows.formats import JSON_FORMATS, sniff_delimiter, sniff_format
-from distilcli.rows.inputs import Input
+from distilcli.rows.excel import read_sheet
+from distilcli.rows.formats import JSON_FORMATS, STORE_FORMATS, sniff_delimiter, sniff_format
+from distilcli.rows.headed import headed_table
+from distilcli.rows.inputs import ByteSource, Input
 from distilcli.rows.json_array import BEGINS_ARRAY, array_rows
-from distilcli.rows.jsonl import parse_line, splice
-from distilcli.rows.lines import LONGEST, Encoding, as_utf8, read_lines
+from distilcli.rows.jsonl import parse_line
+from distilcli.rows.lines import Encoding, as_utf8, read_lines
+from distilcli.rows.parquet import read_parquet
 from distilcli.rows.row import Row
+from distilcli.rows.sqlite import read_table
 from distilcli.rows.squad import squad_rows
-from distilcli.wording import count
+from distilcli.rows.stores import MAGIC, Store, StoreFile
+from distilcli.rows.table import Table
 
 # A file that begins with so many faulty lines is not JSONL.
 _PATIENCE = 100
 _SEPARATOR_LINE = re.compile(r'"?sep=([^"\r\n])"?[\r\n]*', re.IGNORECASE)
 """The line by which a spreadsheet names the delimiter."""
+_COUNTED_TOGETHER = 256
 _BLANK = b" \t\r\n\xef\xbb\xbf"  # with the byte order mark of UTF-8
 
 
@@ -33,47 +35,28 @@ class ReadSettings:
     """How to read the inputs."""
 
     text_column: str | None
+    join: str
     encoding: Encoding
     delimiter: str | None
     no_header: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
-    """An opened input: its format, its columns and its rows."""
-
-    format: str
-    delimiter: str | None
-    columns: tuple[str, ...]
-    rows: Iterator[Row]
-
-
-@dataclass(frozen=True, slots=True)
-class Given:
-    """Rows that are in memory; `name` says in messages where they come from."""
-
-    name: str
-    columns: tuple[str, ...]
-    cells: Sequence[Sequence[object]]
-    format: str = "txt"
-
-    def table(self) -> Table:
-        """Return them as a table."""
-        rows = (
-            Row(self.columns, cells, self.name, line)
-            for line, cells in enumerate(self.cells, start=1)
-        )
-        return Table(self.format, None, self.columns, rows)
-
-
-def open_table(source: Input, chunks: Iterator[bytes], settings: ReadSettings) -> Table:
+def open_table(source: Input, file: ByteSource, settings: ReadSettings) -> Table:
     """Read the first line of an input (of JSONL up to its first object) and return its table.
 
     Raises `InputError` for an empty input and for one that is not in its format.
     """
-    head, chunks = _peek(chunks)
+    head, chunks = _peek(file.chunks)
+    if kind := _store_format(head, source):
+        path = file.local_path(chunks)
+        opened = StoreFile(path, source.name, source.part, file.resources)
+        return _store_table(kind, _READERS[kind](opened), file, settings)
     if source.format in (None, *JSON_FORMATS) and BEGINS_ARRAY.match(head.lstrip(_BLANK)):
         return _array_table(chunks, source, settings)
+    return _text_table(chunks, source, settings)
+
+
+def _text_table(chunks: Iterator[bytes], source: Input, settings: ReadSettings) -> Table:
     lines = read_lines(chunks, settings.encoding, source.name)
     first_line = next(lines, None)
     if first_line is None:
@@ -83,66 +66,15 @@ def open_table(source: Input, chunks: Iterator[bytes], settings: ReadSettings) -
         kind, delimiter = _sniffed(first_line, settings)
     if kind in ("csv", "tsv"):
         return _open_delimited(kind, delimiter, first_line, lines, source.name, settings.no_header)
-    _check_no_table(source, kind, settings)
+    _check_no_table(source.name, kind, settings)
     lines = itertools.chain([first_line], lines)
     if kind == "txt":
-        return _text_table(lines, source.name)
+        return _lines_table(lines, source.name)
     if kind == "jsonl":
         return _json_table("jsonl", _jsonl_rows(lines, source.name))
     if kind in ("json", "squad"):
         return Table("squad", None, *squad_rows("".join(lines), source.name))
     return Table("conll", None, *sentences(lines, source.name))
-
-
-def file_table(source: Input, chunks: Iterator[bytes], settings: ReadSettings) -> Table:
-    """Return the table of a whole file: a row that is its text, or has an `error`."""
-    columns = ("text",)
-
-    def rows() -> Iterator[Row]:
-        text, error = "", None
-        try:
-            text = whole_text(chunks, settings.encoding, source.name)
-        except InputError as failure:
-            error = str(failure)
-        yield Row(columns, [text], source.name, 1, error=error)
-
-    return Table("txt", None, columns, rows())
-
-
-def whole_text(chunks: Iterator[bytes], encoding: Encoding, source: str) -> str:
-    """Return the text of a file; raise `InputError` for bytes that are not text, or too many."""
-    parts: list[str] = []
-    size = 0
-    for line in read_lines(chunks, encoding, source):
-        parts.append(line)
-        size += len(line)
-        if size > LONGEST:
-            raise InputError(f"{source}: is longer than {LONGEST >> 20} MB; is this a text?")
-        if "\0" in line:
-            raise InputError(f"{source}: holds NUL characters; is this a text file?")
-    return "".join(parts)
-
-
-def with_file_column(table: Table, column: str, file: str) -> Table:
-    """Return the table with the name of its file in a last column.
-
-    Raises `UsageError` if there is a column of that name; a JSON row with that key has an `error`.
-    """
-    clash = f"{file}: has a column {column!r} already; give another `file_column`"
-    if column in table.columns:
-        raise UsageError(clash)
-    columns = (*table.columns, column)
-
-    def named(row: Row) -> Row:
-        if column in row.columns:
-            return replace(row, error=clash)
-        raw = row.raw and splice(row.raw, {column: file}, empty=not row.columns)
-        # Most rows share one tuple of columns.
-        names = columns if row.columns is table.columns else (*row.columns, column)
-        return replace(row, columns=names, cells=[*row.cells, file], raw=raw)
-
-    # Without a readable row there are no columns.
-    return replace(table, columns=table.columns and columns, rows=map(named, table.rows))
 
 
 def _open_delimited(
@@ -160,7 +92,46 @@ def _open_delimited(
         delimiter = "\t" if kind == "tsv" else sniff_delimiter(first_line)
     lines = itertools.chain([first_line], lines)
     records = Records(lines, delimiter, source, stray_quotes=delimiter == "\t")
-    return _delimited_table(records, kind, delimiter, source, no_header)
+    return headed_table(records, kind, delimiter, source, no_header)
+
+
+_READERS: dict[str, Callable[[StoreFile], Store]] = {
+    "parquet": read_parquet,
+    "sqlite": read_table,
+    "xlsx": read_sheet,
+}
+
+
+def _store_format(head: bytes, source: Input) -> str | None:
+    """Return the format whose rows a library reads, None for text; the first bytes decide."""
+    for magic, kind in MAGIC.items():
+        if head.startswith(magic):
+            return kind
+    if source.format in STORE_FORMATS:
+        what = {"parquet": "Parquet", "sqlite": "a SQLite database", "xlsx": "an Excel workbook"}
+        raise InputError(f"{source.name}: is not {what[source.format]}; is it text?")
+    return None
+
+
+def _store_table(kind: str, store: Store, file: ByteSource, settings: ReadSettings) -> Table:
+    if kind == "xlsx":
+        _check_no_table(store.name, kind, replace(settings, no_header=False))
+        records = (
+            Record(number, [str(cell) for cell in cells]) for number, cells in _counted(store, file)
+        )
+        return headed_table(records, "xlsx", None, store.name, settings.no_header)
+    _check_no_table(store.name, kind, settings)
+    rows = (
+        Row(store.columns, cells, store.name, number) for number, cells in _counted(store, file)
+    )
+    return Table(kind, None, store.columns, rows)
+
+
+def _counted(store: Store, file: ByteSource) -> Iterator[tuple[int, Sequence[object]]]:
+    for number, cells in store.rows:
+        if store.total and not number % _COUNTED_TOGETHER:
+            file.count_share(min(number / store.total, 1))
+        yield number, cells
 
 
 def _peek(chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
@@ -173,15 +144,13 @@ def _peek(chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
     return head, itertools.chain([head] if head else [], chunks)
 
 
-def _check_no_table(source: Input, kind: str, settings: ReadSettings) -> None:
+def _check_no_table(name: str, kind: str, settings: ReadSettings) -> None:
     if settings.delimiter is not None or settings.no_header:
-        raise UsageError(
-            f"{source.name}: `delimiter` and `no_header` are for csv and tsv, not {kind}"
-        )
+        raise UsageError(f"{name}: `delimiter` and `no_header` are for csv and tsv, not {kind}")
 
 
 def _array_table(chunks: Iterator[bytes], source: Input, settings: ReadSettings) -> Table:
-    _check_no_table(source, "json", settings)
+    _check_no_table(source.name, "json", settings)
     texts = (chunk.decode() for chunk in as_utf8(chunks, settings.encoding, source.name))
     first = next(texts, "").removeprefix("\ufeff")
     return _json_table("json", array_rows(itertools.chain([first], texts), source.name))
@@ -194,7 +163,7 @@ def _sniffed(first_line: str, settings: ReadSettings) -> tuple[str, str | None]:
     return sniff_format(first_line, settings.text_column)
 
 
-def _text_table(lines: Iterator[str], source: str) -> Table:
+def _lines_table(lines: Iterator[str], source: str) -> Table:
     columns = ("text",)
     rows = (
         Row(columns, [line.rstrip("\r\n")], source, number)
@@ -220,58 +189,3 @@ def _json_table(kind: str, rows: Iterator[Row]) -> Table:
             others = f"the {_PATIENCE - 1} {'lines' if kind == 'jsonl' else 'elements'} after it"
             raise InputError(f"{peeked[0].error}; nor is any of {others} a JSON object")
     return Table(kind, None, (), iter(peeked))
-
-
-def _delimited_table(
-    records: Records, kind: str, delimiter: str, source: str, no_header: bool
-) -> Table:
-    first = next(records, None)
-    if first is None:
-        raise InputError(f"{source}: holds blank lines only; a header or a row is needed")
-    width = len(first.cells)
-    if no_header:
-        columns = tuple(map(str, range(1, width + 1)))
-        make_row = _row_maker(columns, source, delimiter, f"the first row has {width}")
-        return Table(kind, delimiter, columns, map(make_row, itertools.chain([first], records)))
-    if first.unclosed:
-        raise InputError(
-            f"{source}: line {first.line}, column {width}: the header has a quote that "
-            "is never closed"
-        )
-    columns = tuple(first.cells)
-    make_row = _row_maker(columns, source, delimiter, f"the header has {width}")
-    return Table(kind, delimiter, columns, map(make_row, records))
-
-
-def _row_maker(
-    columns: tuple[str, ...], source: str, delimiter: str, expected: str
-) -> Callable[[Record], Row]:
-    """Return the function that makes rows of records; those that do not fit get an `error`."""
-    width = len(columns)
-
-    def row(record: Record) -> Row:
-        cells = record.cells
-        # Surplus cells that are empty hold nothing: spreadsheets end rows with delimiters.
-        fits = len(cells) == width or (len(cells) > width and not any(cells[width:]))
-        if fits and not record.unclosed:
-            return Row(columns, cells[:width], source, record.line)
-        error = _misfit(record, columns, delimiter, expected)
-        padded = [*cells[:width], *[""] * (width - len(cells))]
-        return Row(columns, padded, source, record.line, error=f"{source}: {error}")
-
-    return row
-
-
-def _misfit(record: Record, columns: tuple[str, ...], delimiter: str, expected: str) -> str:
-    """Describe what is wrong with a record, with its surplus cells, which are kept nowhere else."""
-    found, width = len(record.cells), len(columns)
-    where = f"line {record.line}"
-    if record.unclosed:
-        column = columns[found - 1] if found <= width else str(found)
-        error = f"{where}, column {column!r}: a quote is opened and never closed"
-    else:
-        error = f"{where}: {count(found, 'cell')} where {expected}"
-    if found <= width:
-        return error
-    surplus = ", ".join(map(repr, record.cells[width:]))
-    return f"{error}; quote cells that contain {delimiter!r}; left over: {surplus}"

@@ -15,14 +15,23 @@ from distilcli.errors import UsageError
 from distilcli.rows.compression import decompress
 from distilcli.rows.conll_writer import ConllWriter
 from distilcli.rows.delimited import Records, join, join_header
-from distilcli.rows.formats import OUTPUT_FORMATS, known_format, output_format_of, split_suffixes
+from distilcli.rows.formats import (
+    OUTPUT_FORMATS,
+    STORE_FORMATS,
+    STREAMED_FORMATS,
+    known_format,
+    output_format_of,
+    split_part,
+    split_suffixes,
+)
 from distilcli.rows.jsonl import object_text, splice
 from distilcli.rows.layout import Layout
 from distilcli.rows.lines import checked_encoding, read_lines
 from distilcli.rows.output import FileOutput, Output, open_output
-from distilcli.rows.parquet import ParquetWriter
+from distilcli.rows.parquet_writer import ParquetWriter
 from distilcli.rows.row import Row
 from distilcli.rows.row_writer import AddedNames, Block, RowWriter, unique_names
+from distilcli.rows.sqlite_writer import SqliteWriter, check_table
 
 _ERRORS_KEPT = 20
 
@@ -42,9 +51,9 @@ def open_writer(
     """Return a writer of rows that were read with `columns`, `input_format` and `delimiter`.
 
     `destination` is a path or an open text stream. The format is `output_format`, else that of
-    the path's suffix, else the input's own (texts become TSV, SQuAD becomes JSONL). With `conll`
-    the new columns are those of a `ConllWriter`, so that rows may be written as CoNLL. If one of
-    `new_columns` is an input column already, all new ones are renamed. Raises `UsageError` for a
+    the path's suffix, else the input's own (texts become TSV, what cannot be streamed JSONL). With
+    `conll` the new columns are those of a `ConllWriter`, so that rows may be written as CoNLL. If
+    one of `new_columns` is an input column already, all are renamed. Raises `UsageError` for a
     file that cannot be written, before anything is.
     """
     if isinstance(destination, Path):
@@ -52,13 +61,20 @@ def open_writer(
     kind = _kind(destination, output_format, input_format, conll=conll)
     names = AddedNames.chosen(columns, new_columns, prefix)
     compression = split_suffixes(destination)[1] if isinstance(destination, str) else None
+    table = None
+    if kind == "sqlite" and isinstance(destination, str):
+        check_table(destination, force=force)
+        destination, table = split_part(destination)
+        force = True  # other tables stay
     output = open_output(destination, compression, force=force)
     if kind == "conll":
         return ConllWriter(output)
     if kind in ("jsonl", "json"):
         return JsonWriter(output, names, array=kind == "json")
-    if kind == "parquet":
+    if kind in STORE_FORMATS:
         try:
+            if kind == "sqlite":
+                return SqliteWriter(output, names, columns, new_columns, table)
             return ParquetWriter(output, names, columns, new_columns)
         except UsageError:
             output.discard()
@@ -78,7 +94,7 @@ def _kind(
         return known_format(output_format, (*OUTPUT_FORMATS, *further), "output_format")
     if isinstance(destination, str):
         return output_format_of(destination, further)
-    if input_format in (*OUTPUT_FORMATS, *further):
+    if input_format in (*STREAMED_FORMATS, *further):
         return input_format
     return "tsv" if input_format == "txt" else "jsonl"
 

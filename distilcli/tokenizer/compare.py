@@ -5,11 +5,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from distilcli.errors import RowError
-from distilcli.rows import Row, cell_text
+from distilcli.rows import Row
 from distilcli.rows.jsonl import json_text
 from distilcli.rows.outcome import Outcome
 from distilcli.rows.row import JsonText
+from distilcli.tokenizer.rows import text_of
 from distilcli.tokenizer.tokenizer import Encoding, Tokenizer
 
 _SHOWN = 10
@@ -47,15 +47,7 @@ class CompareRows:
     def __call__(self, rows: Sequence[Row]) -> list[Outcome[Row, Compared]]:
         """Return the rows in order, each with its value or its error."""
         done = [Outcome[Row, Compared](row, error=row.error) for row in rows]
-        texts = []
-        for item in done:
-            text = ""
-            if item.error is None:
-                try:
-                    text = cell_text(item.item, self._text_column)
-                except RowError as error:
-                    item.error = str(error)
-            texts.append(text)
+        texts = [text_of(item, self._text_column) for item in done]
         both = zip(self._here.encode(texts), self._there.encode(texts), strict=True)
         for item, text, (here, there) in zip(done, texts, both, strict=True):
             if item.error is None:

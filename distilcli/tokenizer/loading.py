@@ -131,7 +131,7 @@ def _describe(path: Path) -> _Described:
 
 
 def _vocabulary(raw: object, path: Path) -> Vocabulary:
-    if not isinstance(raw, dict) or not raw or any(type(i) is not int for i in raw.values()):
+    if not (isinstance(raw, dict) and raw and all(type(number) is int for number in raw.values())):
         raise ModelError(f"{path}: model.vocab must map tokens to ids; download the file again")
     if len(set(raw.values())) < len(raw):
         twice = sorted(raw.values())

@@ -49,6 +49,16 @@ class Tokens:
     truncated: bool
 
 
+def text_of(outcome: Outcome[Row, Value], column: str) -> str:
+    """Return the text of a row; that of a faulty one, which gets its `error`, is empty."""
+    if outcome.error is None:
+        try:
+            return cell_text(outcome.item, column)
+        except RowError as error:
+            outcome.error = str(error)
+    return ""
+
+
 class TokenizeRows:
     """Rows to their tokens; without `offsets` only ids are computed, which is faster."""
 
@@ -70,25 +80,18 @@ class TokenizeRows:
     def __call__(self, rows: Sequence[Row]) -> list[Outcome[Row, Tokens]]:
         """Return the rows in order, each with its value or its error."""
         outcomes = [Outcome[Row, Tokens](row, error=row.error) for row in rows]
-        texts = [self._texts(outcome) for outcome in outcomes]
+        pair = self._pair_column
+        texts = [
+            (text_of(done, self._text_column), None if pair is None else text_of(done, pair))
+            for done in outcomes
+        ]
         firsts = self._encode([text for text, _ in texts])
-        seconds = self._encode([pair or "" for _, pair in texts]) if self._pair_column else None
+        seconds = self._encode([pair or "" for _, pair in texts]) if pair else None
         for index, outcome in enumerate(outcomes):
             if outcome.error is None:
                 second = None if seconds is None else seconds[index]
                 self._frame(outcome, texts[index], firsts[index], second)
         return outcomes
-
-    def _texts(self, outcome: Outcome[Row, Tokens]) -> tuple[str, str | None]:
-        if outcome.error is not None:
-            return "", None
-        try:
-            text = cell_text(outcome.item, self._text_column)
-            pair = None if self._pair_column is None else cell_text(outcome.item, self._pair_column)
-        except RowError as error:
-            outcome.error = str(error)
-            return "", None
-        return text, pair
 
     def _encode(self, texts: Sequence[str]) -> list[Encoding]:
         if self._offsets:

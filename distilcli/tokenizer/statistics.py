@@ -5,7 +5,7 @@ No row is kept: only the count of each length, and the most frequent unknown wor
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 from distilcli.tokenizer.rows import Tokens
@@ -109,11 +109,6 @@ class LengthStatistics:
         self._unknown: Counter[str] = Counter()
         self._unknown_tokens = 0
         self._batches = [_Batches(size) for size in BATCH_SIZES]
-
-    def add_all(self, rows: Iterable[Tokens]) -> None:
-        """Count rows, each tokenized whole."""
-        for tokens in rows:
-            self.add(tokens)
 
     def add(self, tokens: Tokens) -> None:
         """Count one row, tokenized whole."""

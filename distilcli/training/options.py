@@ -31,6 +31,7 @@ class DataOptions:
         None, "Without --valid: share of the rows set aside (default: 0.1).", min=0.001, max=0.9
     )
     text_column: str | None = None
+    join: str | None = None
     pair_column: str | None = None
     label_column: str | None = setting(
         None,
@@ -63,6 +64,7 @@ class DataOptions:
         settings = {
             "input_format": self.input_format,
             "text_column": self.text_column,
+            "join": self.join,
             "encoding": self.encoding,
             "delimiter": self.delimiter,
             "no_header": self.no_header,

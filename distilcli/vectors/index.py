@@ -20,6 +20,7 @@ from distilcli.rows.jsonl import DECODER
 from distilcli.vectors.writer import METADATA_SUFFIX, ROWS_SUFFIX, TENSOR_NAME
 
 Array = np.ndarray[Any, Any]
+Stored = np.dtype[np.generic]
 
 # Of fp32. Mapping takes two milliseconds a chunk, whatever its size: at 64 MB that is a twentieth
 # of reading it, at 16 MB a quarter.
@@ -41,8 +42,8 @@ class VectorIndex:
     path: Path | None
     count: int
     columns: int
-    dtype: np.dtype[Any]
-    about: Mapping[str, Any]
+    dtype: Stored
+    about: Mapping[str, object]
     read: Callable[[int, int], Array]
 
     @property
@@ -123,7 +124,7 @@ class VectorNames:
             whole = next((named for named in heads if "error" not in named), self[0])
             self.columns = tuple(name for name in whole if name != "error")
 
-    def __getitem__(self, index: int) -> dict[str, Any]:
+    def __getitem__(self, index: int) -> dict[str, object]:
         if self._offsets is None:
             return {"id": index + 1}
         with self._path.open("rb") as file:
@@ -193,7 +194,7 @@ def open_index(name: str | Path) -> VectorIndex:
     return replace(index, about=_metadata(index))
 
 
-def _checked_shape(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> tuple[int, int]:
+def _checked_shape(name: str, shape: tuple[int, ...], dtype: Stored) -> tuple[int, int]:
     is_matrix = len(shape) == _MATRIX and all(type(n) is int and n >= 0 for n in shape)
     if not is_matrix or shape[1] == 0 or dtype.str not in _TYPES.values():
         raise InputError(
@@ -203,15 +204,13 @@ def _checked_shape(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> t
     return shape[0], shape[1]
 
 
-def mapped(
-    path: Path, dtype: np.dtype[Any], start: int, columns: int, first: int, stop: int
-) -> Array:
+def mapped(path: Path, dtype: Stored, start: int, columns: int, first: int, stop: int) -> Array:
     """Return the vectors from `first` to `stop` in a file, where they begin at byte `start`."""
     offset = start + first * columns * dtype.itemsize
     return np.memmap(path, dtype, mode="r", offset=offset, shape=(stop - first, columns))
 
 
-def _npy(path: Path) -> tuple[int, tuple[int, ...], np.dtype[Any]]:
+def _npy(path: Path) -> tuple[int, tuple[int, ...], Stored]:
     with path.open("rb") as file:
         version = np.lib.format.read_magic(file)
         size = 2 if version == (1, 0) else 4
@@ -224,7 +223,7 @@ def _npy(path: Path) -> tuple[int, tuple[int, ...], np.dtype[Any]]:
         return file.tell(), tuple(raw["shape"]), np.dtype(raw["descr"])
 
 
-def _safetensors(path: Path) -> tuple[int, tuple[int, ...], np.dtype[Any]]:
+def _safetensors(path: Path) -> tuple[int, tuple[int, ...], Stored]:
     tensors = read_header(path).tensors
     found = tensors.get(TENSOR_NAME) or next(iter(tensors.values()), None)
     if found is None:
@@ -234,7 +233,7 @@ def _safetensors(path: Path) -> tuple[int, tuple[int, ...], np.dtype[Any]]:
     return found.begin, found.shape, np.dtype(_TYPES[found.dtype])
 
 
-def _metadata(index: VectorIndex) -> Mapping[str, Any]:
+def _metadata(index: VectorIndex) -> Mapping[str, object]:
     path = Path(f"{index.path}{METADATA_SUFFIX}")
     if not path.is_file():
         return {}

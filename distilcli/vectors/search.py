@@ -7,7 +7,6 @@ threads around it made it slower.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -24,7 +23,7 @@ class Hit:
 
     index: int
     score: float
-    row: Mapping[str, Any] = field(default_factory=dict)
+    row: Mapping[str, object] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         row = f", row={self.row}" if self.row else ""

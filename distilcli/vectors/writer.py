@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from distilcli.errors import UsageError
 from distilcli.rows.formats import split_suffixes
@@ -21,6 +21,7 @@ from distilcli.rows.row_writer import Block
 
 if TYPE_CHECKING:
     import numpy as np
+    from numpy.typing import NDArray
 
     from distilcli.vectors.index import VectorIndex
 
@@ -105,7 +106,7 @@ class VectorWriter(WholeOrNothing):
         kind: str,
         columns: VectorColumns,
         *,
-        blank: "np.ndarray[Any, Any]",
+        blank: "NDArray[np.generic]",
         about: Mapping[str, object],
         force: bool,
         extends: "VectorIndex | None" = None,
@@ -136,7 +137,7 @@ class VectorWriter(WholeOrNothing):
     def write_rows(self, block: Block) -> None:
         """Write the vector of each row, or those of its tokens."""
         for row, additions in block:
-            value: Any = additions[self._columns.vector]
+            value = additions[self._columns.vector]
             if value is None and not self._keeps_failed:
                 continue
             self._row_number += 1
@@ -145,7 +146,7 @@ class VectorWriter(WholeOrNothing):
             elif self._columns.of_tokens:
                 self._write_tokens(row, additions)
             else:
-                self._write(value, self._named(row))
+                self._write(cast("NDArray[np.generic]", value), self._named(row))
 
     def _write_tokens(self, row: Row, additions: Mapping[str, Any]) -> None:
         identity = self._identity(row)
@@ -153,7 +154,7 @@ class VectorWriter(WholeOrNothing):
         for token, (start, end), vector in zip(*parts, strict=True):
             self._write(vector, {"id": identity, "token": token, "start": start, "end": end})
 
-    def _write(self, vector: "np.ndarray[Any, Any]", named: Mapping[str, object]) -> None:
+    def _write(self, vector: "NDArray[np.generic]", named: Mapping[str, object]) -> None:
         if self._extends is not None and not self._count:
             self._copy(self._extends)
         self._vectors.write_bytes(vector.tobytes())

@@ -1,5 +1,7 @@
 import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -278,3 +280,55 @@ def test_whole_files_of_a_folder_are_classified(
     assert rows[2]["error"].startswith(f"{folder / 'c.bin'}: ")
     code, _, err = distil("classify", folder, "-m", tiny_folder)
     assert (code, err.count("\n")) == (3, 1)
+
+
+def test_a_table_of_a_database_in_and_out(
+    distil: Distil, tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with closing(sqlite3.connect("a.db")) as database:
+        database.execute("CREATE TABLE reviews (id INTEGER, text TEXT, stars)")
+        rows = [(7, "i loved it", "04"), (8, "bad film", 2.0)]
+        database.executemany("INSERT INTO reviews VALUES (?, ?, ?)", rows)
+        database.commit()
+    command = ("classify", "a.db::reviews", "-m", tiny_folder, "-o", "a.db::labelled")
+    assert distil(*command)[0] == 0
+    with closing(sqlite3.connect("a.db")) as database:
+        found = database.execute("SELECT * FROM labelled").fetchall()
+    assert [row[:3] for row in found] == rows
+    types = [[type(cell) for cell in row[2:]] for row in found]
+    assert types == [[str, str, float], [float, str, float]]
+    code, _, err = distil(*command)
+    assert code == 2
+    assert "a.db: has a table 'labelled' already; use --force to replace it" in err
+    assert distil(*command, "--force", "--limit", 1)[0] == 0
+    with closing(sqlite3.connect("a.db")) as database:
+        assert database.execute("SELECT count(*) FROM labelled").fetchone() == (1,)
+        assert database.execute("SELECT count(*) FROM reviews").fetchone() == (2,)
+
+
+def test_columns_that_are_joined_give_the_labels_of_their_text(
+    distil: Distil, tiny_folder: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("title,body\na bad film,i loved it\n")
+    model = ("-m", tiny_folder, "--format", "jsonl")
+    for join, text in (((), "a bad film i loved it"), (("--join", ". "), "a bad film. i loved it")):
+        code, out, _ = distil("classify", path, "-c", "title,body", *join, *model)
+        assert code == 0
+        joined = json.loads(out)
+        alone = json.loads(distil("classify", "--text", text, *model)[1])
+        assert (joined["label"], joined["score"]) == (alone["label"], alone["score"])
+
+
+@pytest.mark.parametrize("command", [("classify",), ("tokenize",)])
+def test_doubts_about_a_file_are_noted_once(
+    distil: Distil, tiny_folder: Path, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("text,text\ngood,bad,\ngood,bad,\n")
+    code, _, err = distil(*command, path, "-m", tiny_folder)
+    assert code == 0
+    assert err.count("2 columns are named 'text'; the first one is read") == 1
+    assert err.count("the surplus ones are empty and ignored") == 1
+    assert "named 'text'" not in distil(*command, path, "-m", tiny_folder, "-q")[2]

@@ -3,7 +3,9 @@
 import json
 import pickle
 import shutil
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -52,8 +54,9 @@ def test_a_folder(refused: Callable[..., str]) -> None:
 
 
 def test_an_unknown_suffix(refused: Callable[..., str]) -> None:
-    assert "give --input-format (csv, tsv, jsonl, json, txt, squad, conll)" in refused(
-        2, put("a.doc", "text\na\n")
+    assert (
+        "give --input-format (csv, tsv, jsonl, json, txt, squad, conll, parquet, xlsx, sqlite)"
+        in refused(2, put("a.doc", "text\na\n"))
     )
 
 
@@ -291,3 +294,33 @@ def test_a_hub_model_without_the_network(refused: Callable[..., str], tmp_path: 
 
 def test_a_misspelt_model(refused: Callable[..., str], model: Path) -> None:
     assert "did you mean" in refused(4, "a.csv", model=model.with_name("brokn"))
+
+
+def test_an_object_where_an_array_is_meant_and_an_array_cut_off(
+    refused: Callable[..., str],
+) -> None:
+    assert refused(3, put("a.json", '{"text": "a"}')) == (
+        "a.json: is not SQuAD JSON: there is no list at 'data' (keys: text); rows are an array of "
+        "objects, or JSON lines (.jsonl)"
+    )
+    cut_off = refused(3, put("b.json", '[{"text": "good"},\n {"text": "ba'))
+    assert cut_off == "b.json: line 2: the JSON is cut off; the file is truncated"
+
+
+def test_tables_and_sheets_that_are_not_there(refused: Callable[..., str]) -> None:
+    openpyxl = pytest.importorskip("openpyxl")
+    with closing(sqlite3.connect("a.db")) as database:
+        for name in ("one", "two"):
+            database.execute(f"CREATE TABLE {name} (text)")
+    assert refused(3, "a.db::x") == "a.db: has no table 'x'; it has one, two"
+    assert refused(3, "a.db") == "a.db: has 2 tables (one, two); name one: a.db::one"
+    book = openpyxl.Workbook()
+    book.active.title = "First"
+    book.active.append(["text"])
+    book.create_sheet("Second").append(["text", "=A1"])
+    book.save("a.xlsx")
+    assert refused(3, "a.xlsx") == "a.xlsx: has 2 sheets (First, Second); name one: a.xlsx::First"
+    assert refused(3, "a.xlsx::Second") == (
+        "a.xlsx::Second: cell B1 is a formula without a value; open the workbook in a spreadsheet "
+        "program and save it"
+    )

@@ -14,7 +14,7 @@ TESTED_BY = {
     "benchmark/test_gates.py": "benchmark/report",
     "commands/test_bench.py": "commands/_bench_options console/benchmark",
     "commands/test_choose.py": "predictors/chooser",
-    "commands/test_embed.py": "commands/_embed_modes predictors/dense",
+    "commands/test_embed.py": "commands/_embed_modes commands/_embed_options predictors/dense",
     "commands/test_evaluate.py": (
         "console/evaluation evaluation/calibrate evaluation/evaluation evaluation/files "
         "evaluation/of_model evaluation/of_predictions evaluation/prediction_columns "
@@ -41,7 +41,8 @@ TESTED_BY = {
     "model/test_encoder.py": "model/activation model/embeddings",
     "model/test_loading.py": "model/keys model/saving model/weights",
     "rows/test_conll.py": "rows/conll_writer",
-    "rows/test_reader.py": "rows/formats rows/inputs rows/tables",
+    "rows/test_excel.py": "rows/stores",
+    "rows/test_reader.py": ("rows/formats rows/inputs rows/table rows/tables rows/whole_files"),
     "rows/test_writer.py": "rows/layout rows/output rows/row_writer",
     "scores/test_classification.py": "scores/precision_recall",
     "tasks/test_choose.py": "tasks/problems",

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from distilcli.errors import InputError
-from distilcli.rows import json_array, open_rows, open_writer
+from distilcli.rows import json_reader, open_rows, open_writer
 from distilcli.rows.json_array import array_rows
 
 TEXT = st.text(alphabet='ab"\\é\n]{},[: ', max_size=6)
@@ -102,10 +102,10 @@ def test_elements_that_are_not_objects_fail_alone():
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ('[{"a": 1}', "line 1: the JSON array is cut off"),
-        ('[{"a": 1},\n', "line 2: the JSON array is cut off"),
-        ('[\n{"a": 1', "line 2: the JSON array is cut off"),
-        ('[{"a": "on', "line 1: the JSON array is cut off"),
+        ('[{"a": 1}', "line 1: the JSON is cut off"),
+        ('[{"a": 1},\n', "line 2: the JSON is cut off"),
+        ('[\n{"a": 1', "line 2: the JSON is cut off"),
+        ('[{"a": "on', "line 1: the JSON is cut off"),
         ('[{"a": 1}\n {"b": 2}]', "line 2, column 2: broken JSON: ',' or ']' is expected"),
         ('[{"a" 1}]', "line 1, column 7: broken JSON: Expecting ':' delimiter"),
         ('[{"a": 1},\n {"b" 2}, {"c": 3}, {"d": 4}]', "line 2, column 7: broken JSON"),
@@ -120,7 +120,7 @@ def test_broken_arrays_are_named_by_their_place(text, fault):
 
 
 def test_an_endless_element_is_refused(monkeypatch):
-    monkeypatch.setattr(json_array, "LONGEST", 1000)
+    monkeypatch.setattr(json_reader, "LONGEST", 1000)
     with pytest.raises(InputError, match="line 1: an element is longer than"):
         list(array_rows(iter(['[{"a": "'] + ["x" * 100] * 50), "a.json"))
 

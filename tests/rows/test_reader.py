@@ -89,7 +89,7 @@ def test_a_url_is_refused_with_a_way_out(url):
     with pytest.raises(InputError) as caught:
         open_rows([url])
     assert str(caught.value) == (
-        f"{url}: URLs are not read; read it from a pipe instead: curl -sL '{url}', and - as the file"
+        f"{url}: URLs are not read; pipe it in: curl -sL '{url}' | distil COMMAND -"
     )
 
 
@@ -138,7 +138,7 @@ def test_texts_are_rows():
         ({"paths": ["-"], "encoding": "utf-9"}, "`encoding` 'utf-9'"),
         ({"paths": ["-"], "encoding": "rot13"}, "`encoding` 'rot13'"),
         ({"paths": ["-"], "delimiter": "::"}, "one character"),
-        ({"paths": ["-"], "input_format": "xlsx"}, "csv, tsv, jsonl, json, txt"),
+        ({"paths": ["-"], "input_format": "ods"}, "csv, tsv, jsonl, json, txt"),
     ],
 )
 def test_settings_that_cannot_be_meant(arguments, message):
@@ -672,7 +672,7 @@ def test_blanks_around_the_names_of_columns_do_not_hide_them(file, name, header)
 def test_a_workbook_under_another_name_is_named(file):
     for name in ("a.csv", "a.txt", "a.jsonl"):
         source = open_rows([file(name, b"PK\x03\x04\x14\x00\x06\x00")])
-        with source, pytest.raises(InputError, match="is an Excel workbook or another zip archive"):
+        with source, pytest.raises(InputError, match="is a zip archive, but not an Excel workbook"):
             list(source)
 
 
@@ -732,7 +732,7 @@ def test_a_whole_file_that_is_no_text_is_a_faulty_row(file, content, why):
 
 
 def test_a_whole_file_has_a_largest_size(file, monkeypatch):
-    monkeypatch.setattr("distilcli.rows.tables.LONGEST", 9)
+    monkeypatch.setattr("distilcli.rows.whole_files.LONGEST", 9)
     (row,) = read(file("a.txt", "line\n" * 3), whole_files=True)
     assert "is longer than" in row.error
 

@@ -27,6 +27,12 @@ def test_no_value_is_a_row_error(row, column):
         cell_text(row, column)
 
 
+def test_binary_data_and_infinities_are_not_text():
+    for cell, kind in ((b"text", "binary data"), (float("inf"), "not finite")):
+        with pytest.raises(RowError, match=f"line 3: the value at 't' is {kind}, not text"):
+            cell_text(Row(("t",), [cell], "a.db", 3), "t")
+
+
 @pytest.mark.parametrize(("column", "kind"), [("a", "an object"), ("items", "a list")])
 def test_nested_values_are_not_text(row, column, kind):
     with pytest.raises(RowError, match=f"{kind}, not text"):
@@ -44,6 +50,11 @@ def test_find_column():
         find_column(("a",), "a.b", "f")
     with pytest.raises(InputError, match="did you mean 'Label'"):
         find_column(("Text", "Label"), "label", "f")
+
+
+def test_a_number_is_no_name_where_there_is_a_header():
+    with pytest.raises(InputError, match="no column '2' in f; columns have numbers only with `no"):
+        find_column(("Text", "Label"), "2", "f")
 
 
 def test_many_columns_are_not_all_listed():

@@ -86,8 +86,8 @@ def test_a_question_without_a_text_is_one_row_that_failed(tmp_path: Path) -> Non
     ("text", "fault"),
     [
         ('{"data": [\n  {"title" 1}\n]}', "line 2, column 12: broken JSON: Expecting ':'"),
-        ('{"data": [] ', "line 1, column 13: broken JSON: ',' is expected"),
-        ('{"data": [{"paragraphs": []} {}]}', "line 1, column 30: broken JSON: ',' is expected"),
+        ('{"data": [] ', "line 1: the JSON is cut off; the file is truncated"),
+        ('{"data": [{"paragraphs": []} {}]}', "line 1, column 30: broken JSON: ',' or ']' is"),
         ('{"data": [],}', "line 1, column 13: broken JSON: a key in quotes is expected"),
         ('{"data" []}', "line 1, column 9: broken JSON: ':' is expected"),
         ('{1: []}', "line 1, column 2: broken JSON: a key in quotes is expected"),
@@ -122,7 +122,7 @@ def test_what_is_no_squad_json(tmp_path: Path, text: str, fault: str) -> None:
 def test_a_broken_end_is_found_before_the_first_row(tmp_path: Path) -> None:
     whole = json.dumps({"data": ARTICLES})
     source = open_rows([str(write(tmp_path, whole[:-2]))])
-    with pytest.raises(InputError, match="broken JSON"):
+    with pytest.raises(InputError, match="the JSON is cut off"):
         next(iter(source))
 
 

@@ -1,0 +1,113 @@
+"""Records of cells, from delimited lines or a sheet, to rows under the names in the first one.
+
+The first record sets the width. A row of another width has an `error` with its surplus cells and
+is padded; but surplus cells that are empty hold nothing, and sheets leave out empty cells.
+"""
+
+import itertools
+from collections import Counter
+from collections.abc import Iterator
+
+from distilcli.errors import InputError
+from distilcli.rows.delimited import Record
+from distilcli.rows.formats import TEXT_COLUMNS, are_names
+from distilcli.rows.row import Row
+from distilcli.rows.table import Table
+from distilcli.wording import count
+
+_WORDS_OF_A_NAME = 3
+
+
+def headed_table(
+    records: Iterator[Record], kind: str, delimiter: str | None, source: str, no_header: bool
+) -> Table:
+    """Return the table of records that a `delimiter` separates, or of a sheet's.
+
+    Raises `InputError` if there is none, or if the header has a quote that is never closed.
+    """
+    first = next(records, None)
+    if first is None:
+        raise InputError(f"{source}: holds blank lines only; a header or a row is needed")
+    width = len(first.cells)
+    notes: list[str] = []
+    if no_header:
+        columns = tuple(map(str, range(1, width + 1)))
+        records = itertools.chain([first], records)
+    elif first.unclosed:
+        raise InputError(
+            f"{source}: line {first.line}, column {width}: the header has a quote that "
+            "is never closed"
+        )
+    else:
+        columns = tuple(first.cells)
+        notes += _doubts(columns, source)
+    rows = _Rows(columns, source, delimiter, no_header, notes)
+    return Table(kind, delimiter, columns, map(rows.row, records), notes)
+
+
+def _doubts(columns: tuple[str, ...], source: str) -> Iterator[str]:
+    """Yield what users should know of a header."""
+    for name, times in Counter(columns).items():
+        if times > 1 and name.strip():
+            yield f"{source}: {times} columns are named {name!r}; the first one is read"
+    name = columns[0].strip()
+    is_name = are_names([name]) and len(name.split()) <= _WORDS_OF_A_NAME
+    if len(columns) == 1 and not is_name and name.lower() not in TEXT_COLUMNS:
+        yield f"{source}: line 1 is read as the header; if it is a row, set `no_header`"
+
+
+class _Rows:
+    """Makes rows of records; the first surplus cells that are empty give a note."""
+
+    def __init__(
+        self,
+        columns: tuple[str, ...],
+        source: str,
+        delimiter: str | None,
+        no_header: bool,
+        notes: list[str],
+    ) -> None:
+        self._columns = columns
+        self._source = source
+        self._delimiter = delimiter
+        self._first = "the first row" if no_header else "the header"
+        self._notes = notes
+        self._noted = False
+
+    def row(self, record: Record) -> Row:
+        """Return the row of a record; one that does not fit gets an `error`."""
+        columns, cells = self._columns, record.cells
+        width = len(columns)
+        if len(cells) < width and self._delimiter is None:
+            cells += [""] * (width - len(cells))
+        is_fit = len(cells) == width or (len(cells) > width and self._hold_nothing(cells[width:]))
+        if is_fit and not record.unclosed:
+            return Row(columns, cells[:width], self._source, record.line)
+        padded = [*cells[:width], *[""] * (width - len(cells))]
+        error = f"{self._source}: line {record.line}{self._misfit(record)}"
+        return Row(columns, padded, self._source, record.line, error=error)
+
+    def _hold_nothing(self, surplus: list[str]) -> bool:
+        if any(surplus):
+            return False
+        if not self._noted and self._delimiter is not None:
+            self._noted = True
+            self._notes.append(
+                f"{self._source}: rows have more cells than {self._first}; the surplus ones are "
+                "empty and ignored"
+            )
+        return True
+
+    def _misfit(self, record: Record) -> str:
+        """Describe what is wrong, with the surplus cells, which are kept nowhere else."""
+        found, width = len(record.cells), len(self._columns)
+        if record.unclosed:
+            column = self._columns[found - 1] if found <= width else str(found)
+            error = f", column {column!r}: a quote is opened and never closed"
+        else:
+            error = f": {count(found, 'cell')} where {self._first} has {width}"
+        if found <= width:
+            return error
+        surplus = ", ".join(map(repr, record.cells[width:]))
+        quoting = f"; quote cells that contain {self._delimiter!r}" if self._delimiter else ""
+        return f"{error}{quoting}; left over: {surplus}"

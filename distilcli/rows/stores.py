@@ -1,0 +1,75 @@
+"""What Parquet files, workbooks and databases have in common: a library reads them, by path."""
+
+import contextlib
+import decimal
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from distilcli.errors import InputError
+from distilcli.rows.row import NumberText
+from distilcli.wording import count, listing
+
+MAGIC = {b"PK\x03\x04": "xlsx", b"PAR1": "parquet", b"SQLite format 3\x00": "sqlite"}
+"""The first bytes of each, whatever its name says."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFile:
+    """A file to open: its path, its name for messages, and the table or sheet that is wanted.
+
+    `resources` closes what was opened.
+    """
+
+    path: Path
+    name: str
+    part: str | None
+    resources: contextlib.ExitStack
+
+    def chosen(self, kind: str, names: Sequence[str], default: Sequence[str]) -> str:
+        """Return the wanted part (a `kind`) of `names`, or the only one of `default`.
+
+        Raises `InputError` that names those that are there.
+        """
+        if self.part in names:
+            return str(self.part)
+        there = listing(names, most=20) or "none"
+        if self.part is not None:
+            raise InputError(f"{self.name}: has no {kind} {self.part!r}; it has {there}")
+        if not default:
+            raise InputError(f"{self.name}: has no {kind}")
+        if len(default) > 1:
+            raise InputError(
+                f"{self.name}: has {count(len(default), kind)} ({there}); "
+                f"name one: {self.name}::{default[0]}"
+            )
+        return default[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """The rows of one table, each with its number; `total` is about how many, 0 if unknown.
+
+    A sheet has no `columns`: its first row names them.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    rows: Iterator[tuple[int, Sequence[object]]]
+    total: int
+
+
+def as_json_cell(value: object) -> object:
+    """Return a value as the cells of JSON rows are: numbers and dates as spelled, NaN as None."""
+    if value is None or isinstance(value, str | bool | bytes):
+        return value
+    if isinstance(value, int | float | decimal.Decimal):
+        if math.isfinite(value):
+            return NumberText(value)
+        return None if math.isnan(value) else float(value)  # an infinity has no spelling in JSON
+    if isinstance(value, dict):
+        return {str(key): as_json_cell(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_json_cell(part) for part in value]
+    return str(value)  # dates, times and durations
