@@ -14,7 +14,9 @@ TESTED_BY = {
     "benchmark/test_gates.py": "benchmark/report",
     "commands/test_bench.py": "commands/_bench_options console/benchmark",
     "commands/test_choose.py": "predictors/chooser",
-    "commands/test_embed.py": "commands/_embed_modes commands/_embed_options predictors/dense",
+    "commands/test_embed.py": (
+        "commands/_embed_modes commands/_embed_options commands/_embed_search predictors/dense"
+    ),
     "commands/test_evaluate.py": (
         "console/evaluation evaluation/calibrate evaluation/evaluation evaluation/files "
         "evaluation/of_model evaluation/of_predictions evaluation/prediction_columns "
