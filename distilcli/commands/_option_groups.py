@@ -116,6 +116,9 @@ class RowsIn:
         Literal["keep", "skip", "stop"],
         opt("Unusable rows: keep them with an error column, skip them, or stop."),
     ] = "keep"
+    keep_empty: Annotated[
+        bool, opt("Run empty texts like others, instead of giving them an error.")
+    ] = False
     input_format: InputFormatOption = None
     no_header: NoHeaderOption = False
     delimiter: DelimiterOption = None

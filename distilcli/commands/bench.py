@@ -33,7 +33,9 @@ _STATS_TYPE = Annotated[
 
 
 @options(
-    leave_out={"files", "texts", "on_error", "min_agreement", "max_tokens", "dry_run"},
+    leave_out={
+        *("files", "texts", "on_error", "keep_empty", "min_agreement", "max_tokens", "dry_run")
+    },
     types={
         "model": MODEL_TYPE,
         "precision": PRECISION_TYPE,

@@ -236,7 +236,11 @@ def evaluate(
             threshold=measures.threshold,
             limited=rows.limit is not None,
             on_error=rows.on_error,
-            predictor={**compute.settings(), "long_texts": long},
+            predictor={
+                **compute.settings(),
+                "long_texts": long,
+                "keep_empty": rows.keep_empty,
+            },  # fmt: skip
         )
     )
     console, by = report_to.console, measures.by

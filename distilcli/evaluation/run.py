@@ -26,7 +26,7 @@ _OF_PREDICTIONS = ("prefix",)
 _OF_MODELS = (
     *("text_column", "pair_column", "calibrate"),
     *("long", "max_length", "stride", "window_pooling"),
-    *("batch", "max_tokens", "threads", "device", "precision"),
+    *("batch", "max_tokens", "threads", "device", "precision", "keep_empty"),
 )
 
 Subject = ModelSubject | PredictionsSubject

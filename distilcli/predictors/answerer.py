@@ -29,6 +29,7 @@ class Answerer(Predictor[QuestionAnswerer, Question, Pair, Answers]):
     _head = QuestionAnswerer
     _long_texts = LongTexts(long="window", max_length=MAX_LENGTH)
     _wanted = "questions"
+    _parts = ("the question", "the context")
 
     def __init__(
         self,

@@ -200,7 +200,9 @@ class Embedder(Predictor[BaseModel, str, str, Array]):
             index = index_of(np.atleast_2d(texts), dims=self.width)
             floats = np.concatenate([chunk for _, chunk in index.chunks()])
             return floats[0] if texts.ndim == 1 else floats
-        settings = self._settings(itself) | {"finish": replace(self._finish, dtype="float32")}
+        settings = self._settings(self._checked(itself)) | {
+            "finish": replace(self._finish, dtype="float32")
+        }
 
         def task(model: BaseModel) -> EmbedTask[str]:
             return EmbedTask(model, self._tokenizer, **settings)
@@ -229,7 +231,9 @@ class Embedder(Predictor[BaseModel, str, str, Array]):
                 f"`dims` {self.token_width}: the tokens of {self.name} have {self.config.dim} "
                 "dimensions"
             )
-        settings = self._settings(text_of) | {"finish": replace(self._finish, dense=())}
+        settings = self._settings(self._checked(text_of)) | {
+            "finish": replace(self._finish, dense=())
+        }
 
         def task(model: BaseModel) -> EmbedTokensTask[Item]:
             return EmbedTokensTask(model, self._tokenizer, **settings)

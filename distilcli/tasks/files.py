@@ -8,31 +8,57 @@ from distilcli.engine.engine import Engine
 from distilcli.errors import RowError
 from distilcli.rows.conll import Sentence
 from distilcli.rows.outcome import Outcome, Sink, with_additions
-from distilcli.rows.row import Row, cell_text
+from distilcli.rows.row import Row, cell_text, cell_value, is_blank
 from distilcli.stats import RunStats
 
+Item = TypeVar("Item")
+Content = TypeVar("Content")
 Value = TypeVar("Value")
+
+EMPTY = "empty text"
+"""The error of a row with nothing to read."""
+
+
+def refusing_empty(
+    content_of: Callable[[Item], Content], parts: Sequence[str]
+) -> Callable[[Item], Content]:
+    """Return `content_of` with a `RowError` for an empty text: the one rule for all tasks.
+
+    Content is a text, a list of words, or a tuple of texts that messages call `parts`.
+    """
+
+    def content(item: Item) -> Content:
+        found = content_of(item)
+        texts = found if isinstance(found, tuple) else (found,)
+        for part, text in zip(parts, texts, strict=False):
+            # A list without words is a sentence without words, as at the end of a CoNLL file.
+            words = text if isinstance(text, list) else [text]
+            if words and all(isinstance(word, str) and is_blank(word) for word in words):
+                raise RowError(f"{EMPTY}: {part}" if part else EMPTY)
+        return found
+
+    return content
+
+
+def text_at(row: Row, column: str) -> str:
+    """Return the text of a cell, an empty one for null; raise `RowError` for a faulty row."""
+    if row.error is not None:
+        raise RowError(row.error)
+    return "" if cell_value(row, column) is None else cell_text(row, column)
 
 
 def text_from(text_column: str) -> Callable[[Row], str]:
     """Return the function that takes the text of a row from its column."""
-
-    def text_of(row: Row) -> str:
-        if row.error is not None:
-            raise RowError(row.error)
-        return cell_text(row, text_column)
-
-    return text_of
+    return lambda row: text_at(row, text_column)
 
 
 def content_from(text_column: str) -> Callable[[Row], str | list[str]]:
     """Return the function that takes the text of a row from its column, or a sentence's words."""
-    text_of = text_from(text_column)
 
     def content_of(row: Row) -> str | list[str]:
         if isinstance(row, Sentence) and row.error is None:
             return row.words
-        return text_of(row)
+        return text_at(row, text_column)
 
     return content_of
 
@@ -41,14 +67,10 @@ def texts_from(
     text_column: str, pair_column: str | None
 ) -> Callable[[Row], tuple[str, str | None]]:
     """Return the function that takes the text and the second text of a row from its columns."""
-
-    def texts_of(row: Row) -> tuple[str, str | None]:
-        if row.error is not None:
-            raise RowError(row.error)
-        second = None if pair_column is None else cell_text(row, pair_column)
-        return cell_text(row, text_column), second
-
-    return texts_of
+    return lambda row: (
+        text_at(row, text_column),
+        None if pair_column is None else text_at(row, pair_column),
+    )
 
 
 def run_files(

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Sequence
 
-from distilcli.errors import RowError
 from distilcli.rows.outcome import Outcome
 from distilcli.rows.row import Row, cell_text, cell_value
+from distilcli.tasks.files import text_at
 from distilcli.tasks.qa import Answers, Pair
 
 
@@ -22,12 +22,10 @@ def pairs_from(
     """
 
     def pair_of(row: Row) -> Pair:
-        if row.error is not None:
-            raise RowError(row.error)
+        question = fixed if question_column is None else text_at(row, question_column)
+        context = fixed if context_column is None else text_at(row, context_column)
         if id_column is not None:
             cell_text(row, id_column)  # raises if it has none
-        question = fixed if question_column is None else cell_text(row, question_column)
-        context = fixed if context_column is None else cell_text(row, context_column)
         return question, context
 
     return pair_of

@@ -533,7 +533,7 @@ def test_a_row_that_the_model_cannot_use(distil: Distil, qa_folder: Path, tmp_pa
     data = written(tmp_path / "dev.csv", lines)
     code, out, err = distil("evaluate", qa_folder, data, "-q")
     assert (code, out) == (3, "")
-    assert "the question is empty" in err
+    assert f"{data}: line 3: empty text: the question" in err
     code, out, _ = distil("evaluate", qa_folder, data, "--on-error", "skip", "--format", "json")
     assert code == 6
     assert json.loads(out)["evaluated_rows"] == 1
@@ -566,7 +566,12 @@ def test_empty_texts_are_told(
     distil: Distil, tiny_folder: Path, reviews: Path, tmp_path: Path
 ) -> None:
     more = written(tmp_path / "more.csv", reviews.read_text() + ",negative,a\n ,negative,b\n")
-    code, _, err = distil("evaluate", tiny_folder, more, "-q")
+    code, out, err = distil("evaluate", tiny_folder, more, "-q")
+    assert (code, out) == (3, "")
+    assert err == f"distil: error: {more}: line 8: empty text\n"
+    code, out, _ = distil("evaluate", tiny_folder, more, "-q", "--on-error", "skip")
+    assert (code, out) == (6, distil("evaluate", tiny_folder, reviews)[1])
+    code, _, err = distil("evaluate", tiny_folder, more, "-q", "--keep-empty")
     assert code == 0
     assert err == "distil: warning: 2 rows evaluated with an empty text\n"
     assert distil("evaluate", tiny_folder, reviews, "-q")[2] == ""

@@ -30,12 +30,13 @@ def conll_file(tmp_path: Path) -> Path:
 def test_entities_are_those_of_the_library(
     distil: Distil, hand_tagger: Path, csv_file: Path
 ) -> None:
-    code, out, err = distil("tag", csv_file, "-m", hand_tagger)
+    code, out, err = distil("tag", csv_file, "-m", hand_tagger, "--keep-empty")
     rows = delimited(out)
     assert code == 0
     assert list(rows[0]) == ["id", "text", "entities"]
     assert [row["id"] for row in rows] == ["00", "01", "02"]
-    for row, entities in zip(rows, Tagger(str(hand_tagger), device="cpu")(TEXTS), strict=True):
+    tagger = Tagger(str(hand_tagger), device="cpu", keep_empty=True)
+    for row, entities in zip(rows, tagger(TEXTS), strict=True):
         written = json.loads(row["entities"])
         for one, other in zip(written, entities, strict=True):
             assert one == asdict(other) | {"score": pytest.approx(other.score, rel=1e-5)}
@@ -105,10 +106,13 @@ def test_texts_as_conll(distil: Distil, hand_tagger: Path, csv_file: Path, tmp_p
         "\n"
         "a O\nCamera B-DEV\nbattery I-DEV\n, O\nunlike B-ART\n\n"
     )
-    assert distil("tag", csv_file, "-m", hand_tagger, "--format", "conll")[1] == expected
+    run = ("tag", csv_file, "-m", hand_tagger)
+    assert distil(*run, "--format", "conll", "--keep-empty")[1] == expected
     out = tmp_path / "out.conll"
-    code, _, _ = distil("tag", csv_file, "-m", hand_tagger, "-o", out)
-    assert (code, out.read_text()) == (0, expected)
+    assert distil(*run, "-o", out, "--keep-empty")[0] == 0
+    assert out.read_text() == expected
+    code, refused, _ = distil(*run, "--format", "conll")
+    assert (code, refused) == (6, expected.replace("\n\n\na", "\n\n# error = empty text\n\na"))
 
 
 def test_what_goes_by_tokens_is_no_conll(
@@ -188,7 +192,7 @@ def test_the_summary_counts_entities(distil: Distil, hand_tagger: Path, csv_file
 
 
 def test_people_see_entities_in_place(distil: Distil, hand_tagger: Path, csv_file: Path) -> None:
-    _, out, _ = distil("tag", csv_file, "-m", hand_tagger, "--format", "table")
+    _, out, _ = distil("tag", csv_file, "-m", hand_tagger, "--format", "table", "--keep-empty")
     lines = [line.rstrip() for line in out.splitlines()]
     assert lines == [
         " 1  the [film movie ART] was dull",
