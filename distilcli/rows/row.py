@@ -9,7 +9,6 @@ from distilcli.errors import InputError, RowError
 from distilcli.rows.formats import LONGEST_NAME, TEXT_COLUMNS, are_names
 from distilcli.wording import listing
 
-
 _UNSEEN = ("Cc", "Cf")
 
 
