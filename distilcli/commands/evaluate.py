@@ -240,7 +240,7 @@ def evaluate(
                 **compute.settings(),
                 "long_texts": long,
                 "keep_empty": rows.keep_empty,
-            },  # fmt: skip
+            },
         )
     )
     console, by = report_to.console, measures.by
