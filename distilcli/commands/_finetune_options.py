@@ -39,12 +39,15 @@ class TrainingRows:
             "Separator of the labels in a cell, for multilabel (default: a comma).", metavar="CHAR"
         ),
     ] = None
+    label_columns: shared.LabelColumnsOption = None
+    labels: shared.LabelsOption = None
     options_column: shared.OptionsColumnOption = None
     option_columns: shared.OptionColumnsOption = None
     input_format: shared.InputFormatOption = None
     encoding: shared.EncodingOption = "utf-8"
     delimiter: shared.DelimiterOption = None
     no_header: shared.NoHeaderOption = False
+    word_column: shared.WordColumnOption = None
     limit: Annotated[
         int | None, opt("Read only the first N rows, and the first N of --valid.", min=0)
     ] = None

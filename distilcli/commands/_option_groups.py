@@ -51,6 +51,22 @@ OptionColumnsOption = Annotated[
     str | None,
     opt("Columns with one option each: a,b,c.", topic="Input", metavar="NAMES"),
 ]
+LabelColumnsOption = Annotated[
+    str | None,
+    opt("Columns of 0 and 1, a label each: a,b,c.", topic="Input", metavar="NAMES"),
+]
+LabelsOption = Annotated[
+    str | None,
+    opt(
+        "Names of labels that are numbers or vectors, in order: a,b,c.",
+        topic="Input",
+        metavar="NAMES",
+    ),
+]
+WordColumnOption = Annotated[
+    int | None,
+    opt("CoNLL: number of the column with the words, from 1 (default: detected).", min=1),
+]
 InputFormatOption = Annotated[
     str | None,
     opt("csv, tsv, jsonl, txt, squad or conll (default: by suffix).", metavar="FORMAT"),
@@ -123,10 +139,11 @@ class RowsIn:
     no_header: NoHeaderOption = False
     delimiter: DelimiterOption = None
     encoding: EncodingOption = "utf-8"
+    word_column: WordColumnOption = None
 
     def reading(self) -> dict[str, Any]:
         """Return how files are read."""
-        names = ("input_format", "no_header", "delimiter", "encoding", "limit")
+        names = ("input_format", "no_header", "delimiter", "encoding", "limit", "word_column")
         return {name: getattr(self, name) for name in names}
 
     def open(self, text_column: str | None = None, **others: Any) -> "RowSource":

@@ -38,14 +38,11 @@ class EntityView(Preview):
         self._max_chars = min(_MAX_CHARS, columns * (lines_for_rows() // 2))
 
     def _shown(self, row: "Row", additions: Mapping[str, object]) -> Shown:
-        from distilcli.errors import RowError
-        from distilcli.rows.row import cell_text
+        from distilcli.rows.row import cell_value
 
         self._numbered += 1
-        try:
-            text = cell_text(row, self._text_column)
-        except RowError:
-            text = ""
+        value = cell_value(row, self._text_column)
+        text = " ".join(map(str, value)) if isinstance(value, list) else str(value or "")
         return {"number": self._numbered, "text": text, **additions}
 
     def _print_rows(self) -> None:

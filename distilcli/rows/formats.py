@@ -19,7 +19,7 @@ DELIMITERS = (",", ";", "\t", "|")
 _PAIRED_COLUMNS = ("question", "context", "prompt", "options")
 TEXT_COLUMNS = ("text", "sentence", "review", "content", "body", "comment")
 
-_ALIASES = {"ndjson": "jsonl"}
+_ALIASES = {"ndjson": "jsonl", "conllu": "conll"}
 LONGEST_NAME = 40
 _QUOTED = re.compile(r'"(?:[^"]|"")*(?:"|$)')
 

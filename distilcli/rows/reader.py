@@ -28,12 +28,14 @@ def open_rows(
     encoding: str = "utf-8",
     delimiter: str | None = None,
     no_header: bool = False,
+    word_column: int | None = None,
     limit: int | None = None,
 ) -> "RowSource":
     """Return the rows of files, globs and standard input (`-`), or of `texts` or `given` rows.
 
     `texts` make a column `text`. `text_column` is a name or, for JSONL, a dotted path; by default
-    a usual name is looked for. With `no_header` the columns of delimited files are `1`, `2`, ….
+    a usual name is looked for. `word_column` is the number of CoNLL's column with the words, from
+    1. With `no_header` the columns of delimited files are `1`, `2`, ….
     `limit` is the maximum number of rows. Blank lines are skipped, except in plain text, where
     each line is a row.
 
@@ -55,6 +57,7 @@ def open_rows(
         encoding=checked_encoding(encoding),
         delimiter=None if delimiter is None else checked_delimiter(delimiter),
         no_header=no_header,
+        word_column=word_column,
     )
     if given is not None:
         return RowSource((), given, settings, limit)

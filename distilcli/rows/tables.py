@@ -36,6 +36,7 @@ class ReadSettings:
     encoding: Encoding
     delimiter: str | None
     no_header: bool
+    word_column: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,8 @@ def open_table(source: Input, chunks: Iterator[bytes], settings: ReadSettings) -
     if first_line is None:
         raise InputError(f"{source.name}: is empty; a header or a row is needed")
     kind, delimiter = source.format, settings.delimiter
+    if settings.word_column is not None and kind != "conll":
+        raise UsageError(f"{source.name}: `word_column` is for CoNLL")
     if kind is None:
         kind, delimiter = _sniffed(first_line, settings)
     if kind in ("csv", "tsv"):
@@ -91,7 +94,7 @@ def open_table(source: Input, chunks: Iterator[bytes], settings: ReadSettings) -
         return _json_table("jsonl", _jsonl_rows(lines, source.name))
     if kind in ("json", "squad"):
         return Table("squad", None, *squad_rows("".join(lines), source.name))
-    return Table("conll", None, *sentences(lines, source.name))
+    return Table("conll", None, *sentences(lines, source.name, settings.word_column))
 
 
 def _open_delimited(

@@ -7,6 +7,7 @@ from typing import TypeVar
 from distilcli.engine.engine import Engine
 from distilcli.errors import RowError
 from distilcli.rows.conll import Sentence
+from distilcli.rows.lists import words_of
 from distilcli.rows.outcome import Outcome, Sink, with_additions
 from distilcli.rows.row import Row, cell_text, cell_value, is_blank
 from distilcli.stats import RunStats
@@ -52,13 +53,25 @@ def text_from(text_column: str) -> Callable[[Row], str]:
     return lambda row: text_at(row, text_column)
 
 
-def content_from(text_column: str) -> Callable[[Row], str | list[str]]:
-    """Return the function that takes the text of a row from its column, or a sentence's words."""
+def content_from(text_column: str, *, of_words: bool = False) -> Callable[[Row], str | list[str]]:
+    """Return the function that takes the text of a row from its column, or a sentence's words.
+
+    With `of_words` the column holds a list of words, also in a cell, or words between blanks.
+    """
 
     def content_of(row: Row) -> str | list[str]:
-        if isinstance(row, Sentence) and row.error is None:
+        if row.error is not None:
+            raise RowError(row.error)
+        if isinstance(row, Sentence):
             return row.words
-        return text_at(row, text_column)
+        value = cell_value(row, text_column)
+        if not of_words or value is None:
+            return text_at(row, text_column)
+        words = words_of(value)
+        if words is None or None in words:
+            place = f"{row.source}: line {row.line}, column {text_column!r}"
+            raise RowError(f"{place}: not a list of words")
+        return [word or "" for word in words] or ""  # a sentence without words is empty
 
     return content_of
 

@@ -115,7 +115,7 @@ for _spec in (
         ),
         search_metrics=("best_threshold", "best_f1"),
         settings=_TEXTS
-        | {"label_map", "threshold_search", "calibrate"}
+        | {"label_map", "label_columns", "labels", "threshold_search", "calibrate"}
         | {"class_weights", "label_smoothing", "temperature"},
         has_labels=True,
         pipeline_tag="text-classification",
@@ -138,7 +138,7 @@ for _spec in (
         search_metrics=("best_threshold", "best_micro_f1"),
         settings=_TEXTS
         | {"label_map", "threshold", "threshold_search", "calibrate"}
-        | {"label_separator", "class_weights", "temperature"},
+        | {"label_separator", "label_columns", "labels", "class_weights", "temperature"},
         has_labels=True,
         pipeline_tag="text-classification",
         purpose="assigns any number of labels to a text",
@@ -176,8 +176,8 @@ for _spec in (
         gold_columns=("ner_tags", "tags", "labels"),
         predicted=("tags",),
         signatures=(("tags",),),
-        metrics=("precision", "recall", "f1", "accuracy"),
-        settings=frozenset({"label_column", "label_smoothing", "temperature"}),
+        metrics=("precision", "recall", "f1", "accuracy", "strict_f1"),
+        settings=frozenset({"label_column", "labels", "label_smoothing", "temperature"}),
         has_labels=True,
         pipeline_tag="token-classification",
         purpose="tags entities in text",

@@ -33,12 +33,15 @@ class DataOptions:
     pair_column: str | None = None
     label_column: str | None = None
     label_separator: str | None = None
+    label_columns: str | Sequence[str] | None = None
+    labels: str | Sequence[str] | None = None
     options_column: str | None = None
     option_columns: str | Sequence[str] | None = None
     input_format: str | None = None
     encoding: str = "utf-8"
     delimiter: str | None = None
     no_header: bool = False
+    word_column: int | None = None
     limit: int | None = None
 
     def __post_init__(self) -> None:
@@ -54,6 +57,7 @@ class DataOptions:
             "encoding": self.encoding,
             "delimiter": self.delimiter,
             "no_header": self.no_header,
+            "word_column": self.word_column,
             "limit": self.limit,
         }
         train = open_data(self.files, name="the training rows", **settings)
@@ -64,15 +68,15 @@ class DataOptions:
     @property
     def columns(self) -> Columns:
         """The columns that were named."""
-        several = self.option_columns or ()
-        names = several.split(",") if isinstance(several, str) else several
         return Columns(
             text_column=self.text_column,
             pair_column=self.pair_column,
             label_column=self.label_column,
             options_column=self.options_column,
-            option_columns=tuple(filter(None, map(str.strip, names))),
+            option_columns=_names(self.option_columns),
             label_separator=self.label_separator,
+            label_columns=_names(self.label_columns),
+            labels=_names(self.labels),
         )
 
 
@@ -228,6 +232,11 @@ def default_rate(width: int) -> float:
     It goes with the inverse square of the width, up to 5e-4.
     """
     return min(_MAX_RATE, _BASE_RATE * (_BASE_WIDTH / width) ** 2)
+
+
+def _names(several: str | Sequence[str] | None) -> tuple[str, ...]:
+    names = several.split(",") if isinstance(several, str) else several or ()
+    return tuple(filter(None, map(str.strip, names)))
 
 
 _BELOW_1 = "from 0 to below 1"

@@ -58,7 +58,8 @@ def read_dataset(
 
     def read(source: RowSource, *, taught: bool = False) -> list[LabelledText[str]]:
         column = find_gold(source, "classify", options, taught=taught)
-        return read_texts(source, column, cells.label_of(column), options, taught=taught)
+        read_label = cells.label_from(column, options.columns)
+        return read_texts(source, column, read_label, options, taught=taught)
 
     rows = read(train, taught=options.taught)
     names = options.known if options.taught else ()
