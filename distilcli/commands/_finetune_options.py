@@ -48,6 +48,7 @@ class TrainingRows:
     delimiter: shared.DelimiterOption = None
     no_header: shared.NoHeaderOption = False
     word_column: shared.WordColumnOption = None
+    keep_empty: Annotated[bool, opt("Also learn from rows with an empty text.")] = False
     limit: Annotated[
         int | None, opt("Read only the first N rows, and the first N of --valid.", min=0)
     ] = None

@@ -48,9 +48,10 @@ def open_rows(
         raise UsageError("nothing to read; give files, - for standard input, or `texts`")
     if paths and given is not None:
         raise UsageError(f"files and {given.name} do not go together; give one of them")
-    if given is not None and (input_format is not None or delimiter is not None or no_header):
+    if given is not None and (input_format or delimiter or no_header or word_column):
         raise UsageError(
-            f"`input_format`, `delimiter` and `no_header` are for files, not {given.name}"
+            "`input_format`, `delimiter`, `no_header` and `word_column` are for files, not "
+            f"{given.name}"
         )
     settings = ReadSettings(
         text_column=text_column,

@@ -80,8 +80,8 @@ def open_table(source: Input, chunks: Iterator[bytes], settings: ReadSettings) -
     if first_line is None:
         raise InputError(f"{source.name}: is empty; a header or a row is needed")
     kind, delimiter = source.format, settings.delimiter
-    if settings.word_column is not None and kind != "conll":
-        raise UsageError(f"{source.name}: `word_column` is for CoNLL")
+    if kind != "conll":
+        _check_no_words(source, settings)
     if kind is None:
         kind, delimiter = _sniffed(first_line, settings)
     if kind in ("csv", "tsv"):
@@ -132,8 +132,14 @@ def _check_no_table(source: Input, kind: str, settings: ReadSettings) -> None:
         )
 
 
+def _check_no_words(source: Input, settings: ReadSettings) -> None:
+    if settings.word_column is not None:
+        raise UsageError(f"{source.name}: `word_column` is for CoNLL")
+
+
 def _array_table(chunks: Iterator[bytes], source: Input, settings: ReadSettings) -> Table:
     _check_no_table(source, "json", settings)
+    _check_no_words(source, settings)
     texts = (chunk.decode() for chunk in as_utf8(chunks, settings.encoding, source.name))
     first = next(texts, "").removeprefix("\ufeff")
     return _json_table("json", array_rows(itertools.chain([first], texts), source.name))

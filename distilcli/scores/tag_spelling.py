@@ -42,11 +42,8 @@ def _prefixed(labels: dict[str, str]) -> dict[str, tuple[str, str]]:
     before = {label: _BEFORE.fullmatch(bare) for label, bare in labels.items()}
     parts = {label: (match[1].upper(), match[2]) for label, match in before.items() if match}
     signs = {bare[1:2] for bare in labels.values()}
-    if (
-        len(parts) == len(labels)
-        and len(signs) == 1
-        and "B" in {each[0] for each in parts.values()}
-    ):
+    has_b = any(position == "B" for position, _ in parts.values())
+    if len(parts) == len(labels) and len(signs) == 1 and has_b:
         return parts
     behind = {label: _BEHIND.fullmatch(bare) for label, bare in labels.items()}
     parts = {label: (match["position"], match["type"]) for label, match in behind.items() if match}

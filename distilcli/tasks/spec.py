@@ -199,7 +199,10 @@ for _spec in (
         gold_columns=("answers", "answer"),
         predicted=("answer", "score", "no_answer_score"),
         signatures=(("answer", "no_answer_score"), ("answer",)),
-        metrics=("exact_match", "f1"),
+        metrics=(
+            *("exact_match", "f1", "HasAns_exact", "HasAns_f1", "NoAns_exact", "NoAns_f1"),
+            *("best_exact", "best_exact_thresh", "best_f1", "best_f1_thresh"),
+        ),
         search_metrics=("best_threshold", "best_f1"),
         settings=frozenset(
             {"label_column", "pair_column", "threshold", "threshold_search", "temperature"}

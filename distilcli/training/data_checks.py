@@ -11,6 +11,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from distilcli.errors import InputError
+from distilcli.rows.row import is_blank
 from distilcli.training.label_typos import find_typos
 from distilcli.wording import count as counted
 
@@ -241,7 +242,7 @@ def check_lengths(rows: CheckedRows, lengths: Sequence[int], limit: int) -> list
 def _empty_texts(rows: CheckedRows) -> Finding | None:
     seconds = rows.texts if rows.pairs is None else rows.pairs
     both = zip(rows.texts, seconds, strict=True)
-    empty = [index for index, texts in enumerate(both) if not all(map(str.strip, texts))]
+    empty = [index for index, texts in enumerate(both) if any(map(is_blank, texts))]
     if not empty:
         return None
     message = f"{rows.name}: {counted(len(empty), 'row has', 'rows have')} an empty text"

@@ -23,7 +23,8 @@ class DataOptions:
     """Where training and validation rows are, and how files are read.
 
     Without `valid`, a share of `valid_split` of the training rows is set aside, 0.1 by default.
-    `limit` takes the first rows of the training data, and of the validation data.
+    `limit` takes the first rows of the training data, and of the validation data. Rows with an
+    empty text are left out unless `keep_empty`.
     """
 
     files: Data
@@ -42,6 +43,7 @@ class DataOptions:
     delimiter: str | None = None
     no_header: bool = False
     word_column: int | None = None
+    keep_empty: bool = False
     limit: int | None = None
 
     def __post_init__(self) -> None:

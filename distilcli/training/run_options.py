@@ -101,6 +101,7 @@ class FinetuneOptions(TypedDict, total=False):
     delimiter: str
     no_header: bool
     word_column: int
+    keep_empty: bool
     limit: int
     model: str
     fold: bool

@@ -9,7 +9,8 @@ from distilcli.gold import cells
 from distilcli.gold.columns import gold_column, pair_column
 from distilcli.gold.labels import LabelError, label_indices, ordered
 from distilcli.rows.reader import RowSource
-from distilcli.rows.row import Row, cell_text
+from distilcli.rows.row import Row
+from distilcli.tasks.files import text_at
 from distilcli.tasks.spec import TASKS
 from distilcli.training.datasets.base import DatasetOptions, Place, place_of, read_each
 from distilcli.training.datasets.split import split
@@ -99,10 +100,12 @@ def read_texts(
     read_gold: cells.Reader[Gold | None] = cells.if_any(column, gold_of) if taught else gold_of
 
     def text_of(row: Row) -> LabelledText[Gold]:
-        second = None if pair is None else cell_text(row, pair)
-        return LabelledText(cell_text(row, text), second, read_gold(row), place_of(row))
+        second = None if pair is None else text_at(row, pair)
+        return LabelledText(text_at(row, text), second, read_gold(row), place_of(row))
 
-    return read_each(source, text_of, what="rows")
+    return read_each(
+        source, text_of, what="rows", columns=[text, pair], keep_empty=options.keep_empty
+    )
 
 
 def with_labels(

@@ -33,7 +33,7 @@ def names_of(examples: Examples[int]) -> list[str]:
 
 def test_texts_and_labels_are_read_as_text(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", "id,Label,text\n1,007,NA\n2,1e5,\n")
-    found, _ = read(path)
+    found, _ = read(path, keep_empty=True)
     assert (found.texts, names_of(found)) == (["NA", ""], ["007", "1e5"])
     assert (found.pairs, found.places) == (None, [(path, 2), (path, 3)])
 
