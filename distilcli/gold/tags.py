@@ -11,6 +11,7 @@ from distilcli.scores.tag_spelling import as_bio2, is_iob1, usual_spellings
 
 Tags = Sequence[str]
 
+_SHOWN = 3
 _MIN_WORDS = 20
 """In fewer there need be none that is outside."""
 
@@ -35,6 +36,8 @@ def usual_tags(
                 "name another `label_column`"
             )
         spelled = {tag: named_number(tag, names, place=place) for tag in counts}
+        read = ", ".join(f"{tag} is read as {spelled[tag]}" for tag in sorted(counts)[:_SHOWN])
+        tell(f"{place}: the tags are numbers: {read}; name them in order with `labels`")
     else:
         spelled = usual_spellings(counts)
         if odd := next((tag for tag, usual in spelled.items() if tag != usual), None):

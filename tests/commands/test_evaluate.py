@@ -67,7 +67,7 @@ def test_a_classifier(distil: Distil, tiny_folder: Path, reviews: Path) -> None:
     assert "task classify" in err
 
 
-@pytest.mark.parametrize("form", ["csv", "jsonl", "tsv"])
+@pytest.mark.parametrize("form", ["csv", "jsonl", "tsv", "json"])
 def test_predictions_score_as_their_model(
     distil: Distil, tiny_folder: Path, reviews: Path, tmp_path: Path, form: str
 ) -> None:
@@ -635,3 +635,69 @@ def test_json_lines_are_read_by_path(distil: Distil, tiny_folder: Path, tmp_path
     assert code == 0, err
     (value,) = Classifier(str(tiny_folder), device="cpu")(["good"])
     assert len(json_lines(wrong.read_text())) == (value.label != "positive")
+
+
+def test_labels_that_are_vectors_or_columns(
+    distil: Distil, make_model: MakeModel, tmp_path: Path
+) -> None:
+    model = make_model(labels=("a", "b"), problem_type="multi_label_classification")
+    bits = [(n % 2, n % 3 == 0) for n in range(len(TEXTS))]
+    vectors = "".join(
+        f'{text},"[{a:d}, {b:d}]"\n' for text, (a, b) in zip(TEXTS, bits, strict=True)
+    )
+    columns = "".join(f"{text},{a:d},{b:d}\n" for text, (a, b) in zip(TEXTS, bits, strict=True))
+    by_vector = written(tmp_path / "v.csv", "text,labels\n" + vectors)
+    by_column = written(tmp_path / "c.csv", "text,a,b\n" + columns)
+    code, out, err = distil("evaluate", model, by_vector, "-q")
+    assert (code, out) == (3, "")
+    assert "are 0 or 1 for each of 2 labels" in err
+    code, out, err = distil("evaluate", model, by_column, "-q")
+    assert (code, out) == (3, "")
+    assert "columns of 0 and 1 with --label-columns" in err
+    code, first, _ = distil("evaluate", model, by_vector, "--labels", "a,b")
+    assert code == 0
+    assert distil("evaluate", model, by_column, "--label-columns", "a,b")[1] == first
+    swapped = distil("evaluate", model, by_vector, "--labels", "b,a")[1]
+    assert swapped != first
+    code, _, err = distil("evaluate", model, by_column, "--label-columns", "a,b", "--labels", "a,b")
+    assert code == 2
+    assert "--label-columns and --labels do not go together" in err
+
+
+def test_labels_that_are_one_number_are_told(distil: Distil, tmp_path: Path) -> None:
+    found = written(tmp_path / "f.csv", "label,gold\n1,1\n0,0\n1,1.0\n")
+    code, out, err = distil("evaluate", found, "--label-column", "gold")
+    assert code == 0
+    assert "the labels 1 and 1.0 are one number and two labels; join them with --map 1.0=1" in err
+    mapped = distil("evaluate", found, "--label-column", "gold", "--map", "1.0=1")
+    assert "one number" not in mapped[2]
+    assert figures(mapped[1])["accuracy"] == 1 > figures(out)["accuracy"]
+
+
+def test_tags_that_are_numbers(distil: Distil, hand_tagger: Path, tmp_path: Path) -> None:
+    rows = [{"tokens": ["the", "film", "movie"], "ner_tags": [2, 0, 1]}]
+    data = written(tmp_path / "a.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    code, out, err = distil("evaluate", hand_tagger, data, "--labels", "B-ART,I-ART,O")
+    assert (code, figures(out)["f1"], figures(out)["strict_f1"]) == (0, 1.0, 1.0)
+    assert "the tags are numbers: 0 is read as B-ART" in err
+    code, _, err = distil("evaluate", hand_tagger, data, "--labels", "O,B-ART")
+    assert code == 3
+    assert "'2' is neither one of the --labels" in err
+
+
+def test_another_spelling_and_iob1_in_gold_tags(
+    distil: Distil, hand_tagger: Path, tmp_path: Path
+) -> None:
+    iob1 = written(tmp_path / "a.conll", "the O\nfilm I-ART\nfilm B-ART\n\nfilm I-ART\n\n")
+    code, out, err = distil("evaluate", hand_tagger, iob1)
+    assert code == 0
+    assert figures(out) == pytest.approx(dict.fromkeys(figures(out), 1.0))
+    assert "the tags are in IOB1" in err
+    other = written(tmp_path / "b.conll", "the o\nfilm B_ART\nmovie I_ART\n\n")
+    code, out, err = distil("evaluate", hand_tagger, other)
+    assert figures(out) == pytest.approx(dict.fromkeys(figures(out), 1.0))
+    assert "is read as" in err
+    constant = written(tmp_path / "c.conll", "the DT 0\nfilm NN 0\n\n")
+    code, out, err = distil("evaluate", hand_tagger, constant, "-q")
+    assert (code, out) == (3, "")
+    assert "every word has the label '0'; name another --label-column (column_2)" in err

@@ -232,3 +232,35 @@ def test_a_dry_run_tags_nothing(distil: Distil, hand_tagger: Path, conll_file: P
     code, out, err = distil("tag", conll_file, "-m", hand_tagger, "--dry-run")
     assert (code, out) == (0, "")
     assert "2 rows, 10 tokens" in err
+
+
+def test_words_in_lists(distil: Distil, hand_tagger: Path, tmp_path: Path) -> None:
+    """The words that `finetune` and `evaluate` read: lists in JSONL, and lists in cells."""
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"tokens": ["the", "film", "movie"]}\n{"tokens": []}\n{"tokens": true}\n')
+    code, out, _ = distil("tag", path, "-m", hand_tagger)
+    first, second, third = json_lines(out)
+    assert code == 6
+    assert first["tags"] == ["O", "B-ART", "I-ART"]
+    assert [(one["text"], one["start"]) for one in first["entities"]] == [("film movie", 4)]
+    assert (second["tags"], second["error"]) == (None, "empty text")
+    assert third["error"] == f"{path}: line 3, column 'tokens': not a list of words"
+    table = tmp_path / "a.csv"
+    table.write_text("id,words\n1,\"['the', 'film']\"\n2,the film\n")
+    _, out, _ = distil("tag", table, "-m", hand_tagger, "-q")
+    assert [json.loads(row["tags"]) for row in delimited(out)] == [["O", "B-ART"]] * 2
+    _, out, _ = distil("tag", path, "-m", hand_tagger, "--format", "table")
+    assert "the [film movie ART]" in out
+    code, _, err = distil("tag", path, "-m", hand_tagger, "--aggregation", "simple")
+    assert code == 2
+    assert "--aggregation simple works by token and a list of words by word" in err
+
+
+def test_the_column_of_words_may_be_named(
+    distil: Distil, hand_tagger: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.conll"
+    path.write_text("x9 film NN\n")
+    _, first, _ = distil("tag", path, "-m", hand_tagger)
+    code, second, _ = distil("tag", path, "-m", hand_tagger, "--word-column", 2)
+    assert (code, first, second) == (0, "x9 film NN O\n", "x9 film NN B-ART\n")

@@ -21,7 +21,9 @@ def usual(source: RowSource, *rows: str, names: tuple[str, ...] = ()) -> list[li
 
 
 def test_tags_that_are_numbers_need_names(source: RowSource) -> None:
-    assert usual(source, "1 0", "2", names=("O", "B-X", "I-X")) == [["B-X", "O"], ["I-X"]]
+    with pytest.warns(DataWarning, match="tags are numbers: 0 is read as O, 1 is read as B-X, 2 "):
+        found = usual(source, "1 0", "2", names=("O", "B-X", "I-X"))
+    assert found == [["B-X", "O"], ["I-X"]]
     with pytest.raises(LabelError, match="'column_3': the tags are numbers; name them in order"):
         usual(source, "1 0", "2")
     with pytest.raises(InputError, match="'3' is neither one of the `labels`"):
