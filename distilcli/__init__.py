@@ -7,7 +7,7 @@ when they are first used (PEP 562), so that `import distilcli` costs nothing.
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from distilcli.errors import (
@@ -33,27 +33,10 @@ if TYPE_CHECKING:
 
 __version__ = "0.2.0"
 __all__ = [
-    "Answerer",
-    "BatchOptions",
-    "Chooser",
-    "Classifier",
-    "DistilError",
-    "Embedder",
-    "GateError",
-    "HeadError",
-    "InputError",
-    "LongTexts",
-    "MaskFiller",
-    "ModelError",
-    "ResourceError",
-    "RowError",
-    "Tagger",
-    "UsageError",
-    "__version__",
-    "evaluate",
-    "finetune",
-    "to_frame",
-]
+    "Answerer", "BatchOptions", "Chooser", "Classifier", "DistilError", "Embedder", "GateError",
+    "HeadError", "InputError", "LongTexts", "MaskFiller", "ModelError", "ResourceError",
+    "RowError", "Tagger", "UsageError", "__version__", "evaluate", "finetune", "to_frame",
+]  # fmt: skip
 
 _MODULES = {
     "errors": (
@@ -74,7 +57,7 @@ _MODULES = {
 _HOMES = {name: f"{__name__}.{module}" for module, names in _MODULES.items() for name in names}
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

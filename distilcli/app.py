@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, NamedTuple
 
 import typer
 
@@ -33,7 +33,7 @@ EXIT_BUG, EXIT_INTERRUPTED, EXIT_PIPE_CLOSED = 1, 130, 141
 
 
 class Registered(NamedTuple):
-    """A command: what help says of it, its module (imported when it is run) and its topic."""
+    """A command: its summary and topic in the help, and its module, imported when it runs."""
 
     summary: str
     module: str
@@ -86,7 +86,7 @@ def root(
 
 
 def _stand_in() -> None:
-    """Hold the place of a command until it is run."""
+    """Stand in for a command until it runs."""
 
 
 def register(name: str, summary: str, module: str, *, topic: str = "Other commands") -> None:
@@ -119,21 +119,21 @@ for _topic, _commands in {
         register(_name, _summary, f"distilcli.commands.{_name}", topic=_topic)
 
 
-def _load(name: str) -> Callable[..., Any]:
-    """Put a command in the place of its stand-in, and return it."""
-    command: Callable[..., Any] = getattr(import_module(COMMANDS[name].module), name)
-    for place in app.registered_commands:
-        if place.name == name:
-            place.callback = command
+def _load(name: str) -> Callable[..., object]:
+    """Replace the stand-in of a command by the command, and return it."""
+    command: Callable[..., object] = getattr(import_module(COMMANDS[name].module), name)
+    for registered in app.registered_commands:
+        if registered.name == name:
+            registered.callback = command
     return command
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run `distil` with these arguments (else the process's own) and return its exit code."""
+    """Run `distil` with these arguments (default: those of the process); return the exit code."""
     given = sys.argv[1:] if arguments is None else list(arguments)
     _open_closed_streams()
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
-        # A table may hold a character that the terminal cannot encode; data go out as UTF-8 bytes.
+        # For tables on a terminal that lacks a character; data goes out as UTF-8 bytes.
         sys.stdout.reconfigure(errors="backslashreplace")
     flags: dict[str, str] = {}
     with settings_spelled(flags), warnings.catch_warnings():
@@ -155,7 +155,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 refuse_unknown(given[0], COMMANDS)
             with exit_on_signals():
                 code = app(given, prog_name=PROGRAM, standalone_mode=False) if given else 0
-            # What is still buffered may meet a closed pipe or a full disk: find out here.
+            # The pipe may be closed, or the disk full, when buffered output is written.
             sys.stdout.flush()
         except BaseException as error:  # noqa: BLE001 - the one place where every error ends
             return _end(error, given)
@@ -163,18 +163,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _show_warning(
-    shown: set[str], message: Warning | str, category: type[Warning], *place: Any
+    shown: set[str],
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    line: int,
+    *_: object,
 ) -> None:
     """Show what was found out about rows as a line, once, and other warnings as Python does."""
-    if issubclass(category, DataWarning):
+    if not issubclass(category, DataWarning):
+        sys.stderr.write(warnings.formatwarning(message, category, filename, line))
+    elif str(message) not in shown:
         from distilcli.console import write_line  # noqa: PLC0415 - not needed for help
 
-        if str(message) in shown:
-            return
         shown.add(str(message))
         write_line(f"{PROGRAM}: warning: {message}")
-    else:
-        sys.stderr.write(warnings.formatwarning(message, category, *place[:2]))
 
 
 def _open_closed_streams() -> None:
@@ -185,7 +188,7 @@ def _open_closed_streams() -> None:
 
 
 def _end(error: BaseException, given: Sequence[str]) -> int:
-    """Say on stderr why the run ends, and return the exit code."""
+    """Write the reason for the end to stderr, and return the exit code."""
     if isinstance(error, SystemExit):
         # Typer turns a closed pipe into an exit.
         if not isinstance(error.__context__, BrokenPipeError):
@@ -194,7 +197,10 @@ def _end(error: BaseException, given: Sequence[str]) -> int:
     if isinstance(error, KeyboardInterrupt):
         return EXIT_INTERRUPTED
     if isinstance(error, BrokenPipeError):
-        _discard_stdout()
+        # Discard what is buffered for the pipe, so that Python ends silently.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
         return EXIT_PIPE_CLOSED
     failure = _as_failure(error, given)
     if failure is None or os.environ.get("DISTIL_DEBUG") == "1":
@@ -209,7 +215,7 @@ def _end(error: BaseException, given: Sequence[str]) -> int:
 
 
 def _as_failure(error: BaseException, given: Sequence[str]) -> DistilError | None:
-    """Return the error as one for users; None if it is a bug."""
+    """Return the error as a `DistilError`; None if it is a bug."""
     if isinstance(error, DistilError):
         return error
     if isinstance(error, typer.TyperException):
@@ -233,10 +239,3 @@ def _is_allocation_failure(error: BaseException) -> bool:
     from distilcli.memory import is_allocation_failure  # noqa: PLC0415
 
     return isinstance(error, RuntimeError) and is_allocation_failure(str(error))
-
-
-def _discard_stdout() -> None:
-    """Discard what is buffered for a closed pipe, so that Python ends silently."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)

@@ -1,10 +1,10 @@
-"""Who hears how far a download is: the library prints nothing, the console puts its bar here."""
+"""Where the progress of downloads goes: nowhere, unless the console shows its bar."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 Progress = Callable[[int, int], None]
-"""Takes the bytes that are there and the bytes in all, as far as both are known."""
+"""Takes the bytes downloaded so far, and the bytes of the whole download."""
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Seeded tiny models for every test: nothing is downloaded."""
 
+import gc
 import json
 import os
 import signal
@@ -39,6 +40,12 @@ WORDS = (
     "hated it i and but story plot acting sound picture cheap price works broke fun boring slow "
     "fast , . ! ? ' \" ##s ##ed ##ing ##ly ##y un ##like w ##x z 1 2 3 0"
 ).split()
+
+
+def pytest_collection_finish() -> None:
+    """Leave out of all garbage collections what lives as long as the tests: modules, test items."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

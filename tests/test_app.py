@@ -105,6 +105,7 @@ def test_an_unknown_word_names_the_likely_one(
     assert err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_every_command_has_help_in_both_spellings(capsys: pytest.CaptureFixture[str]) -> None:
     for command in app.registered_commands:
         assert command.callback is not None

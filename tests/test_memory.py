@@ -39,17 +39,20 @@ def kept(*arguments: str, **environment: str) -> float:
     return int(ran.stdout) / (_MEBIBYTES * 2**20)
 
 
+@pytest.mark.slow
 @needs_glibc
 def test_memory_that_was_freed_is_kept() -> None:
     assert kept("keep") > 0.9
     assert kept() < 0.1
 
 
+@pytest.mark.slow
 @needs_glibc
 def test_memory_that_was_kept_is_given_back() -> None:
     assert kept("keep", "give back") < 0.1
 
 
+@pytest.mark.slow
 @needs_glibc
 def test_settings_of_the_user_stay() -> None:
     assert kept("keep", MALLOC_ARENA_MAX="8") < 0.1

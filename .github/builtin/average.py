@@ -16,7 +16,7 @@ from torch import Tensor
 
 from distilcli.checkpoint.folder import SAFETENSORS_NAME, describe_folder
 from distilcli.errors import ModelError, UsageError
-from distilcli.model.saving import tokenizer_files, write_weights
+from distilcli.model.saving import write_weights
 from distilcli.model.weights import read_file
 
 
@@ -41,7 +41,7 @@ def average(runs: Sequence[Path], output: Path) -> None:
         for name, weight in weights.items():
             mean[name].lerp_(weight, 1 / count)
     output.mkdir(parents=True)
-    for path in (first.config_path, *tokenizer_files(first)):
+    for path in (first.config_path, *first.tokenizer_files):
         shutil.copyfile(path, output / path.name)
     write_weights(output / SAFETENSORS_NAME, mean)
 

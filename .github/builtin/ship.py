@@ -22,7 +22,7 @@ from distilcli.checkpoint.sentence_transformers import SENTENCE_NAMES, sentence_
 from distilcli.errors import ModelError
 from distilcli.model.int8_storage import pack
 from distilcli.model.keys import PREFIX
-from distilcli.model.saving import tokenizer_files, write_json, write_weights
+from distilcli.model.saving import write_json, write_weights
 from distilcli.model.weights import read_weights
 
 SHARED_WEIGHTS = "word_embeddings.safetensors"
@@ -35,7 +35,7 @@ def ship(run: Path, name: str, *, root: Path = BUILTIN_ROOT) -> None:
     Raises `ModelError` if its token table is not that of the other built-in models.
     """
     files = describe_folder(str(run), run)
-    packed = pack(read_weights(files))
+    packed = pack(read_weights(files)[0])
     table = {key: packed.pop(key) for key in list(packed) if key.startswith(_TABLE)}
     shared, folder = root / "shared", root / name
     if (shared / SHARED_WEIGHTS).is_file():
@@ -43,7 +43,7 @@ def ship(run: Path, name: str, *, root: Path = BUILTIN_ROOT) -> None:
     else:
         shared.mkdir(parents=True, exist_ok=True)
         write_weights(shared / SHARED_WEIGHTS, table)
-        for path in tokenizer_files(files):
+        for path in files.tokenizer_files:
             shutil.copyfile(path, shared / path.name)
     folder.mkdir(exist_ok=True)
     config = json.loads(files.config_path.read_text(encoding="utf-8"))

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from time import perf_counter
-from types import TracebackType
 
 import torch
 
@@ -44,12 +43,7 @@ class BatchRunner:
         self._threads.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._threads.close()
 
     @property

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Any
 
 from distilcli.benchmark.measure import Measured, Round
 from distilcli.benchmark.result import Result, median_interval
@@ -24,12 +23,12 @@ class Comparison:
     latency: float
     latency_interval: Interval
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> dict[str, object]:
         """Return everything as one flat object of JSON values."""
-        versus = {"versus": self.rival.setting.model}
-        return {**self.model.setting.as_dict(), **versus, **self.ratios()}
+        setting, rival = self.model.setting.as_dict(), self.rival.setting.model
+        return {**setting, "versus": rival, **self.ratios()}
 
-    def ratios(self) -> dict[str, Any]:
+    def ratios(self) -> dict[str, float | None]:
         """Return only the ratios; None where one of the two is unknown."""
         ours, theirs = self.model, self.rival
         return {

@@ -9,31 +9,40 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 
 from distilcli.benchmark.memory import MemoryWatch, settle
 from distilcli.benchmark.model_under_test import SHAPES, is_shape, random_model
-from distilcli.benchmark.report import DATASET_FORMAT, describe_machine, machine_columns
+from distilcli.benchmark.report import (
+    DATASET_FORMAT,
+    Environment,
+    describe_machine,
+    machine_columns,
+)
 from distilcli.benchmark.stages import Stages, TimedRows, TimedSink, TimedTask
 from distilcli.checkpoint.locate import locate
+from distilcli.engine.engine import Engine
 from distilcli.engine.workers import workers_on
 from distilcli.errors import HeadError, InputError, ResourceError, UsageError
 from distilcli.model.hardware import available_cores
 from distilcli.model.heads import SequenceClassifier
 from distilcli.model.precision import Precision
-from distilcli.model.saving import save_model, tokenizer_files
+from distilcli.model.saving import save_model
+from distilcli.predictors.base import Options
 from distilcli.predictors.classifier import Classifier
 from distilcli.predictors.embedder import Embedder
 from distilcli.predictors.int8_check import SAMPLE_ROWS
-from distilcli.rows import RowSource, open_rows, open_writer
+from distilcli.rows import Row, RowSource, open_rows, open_writer
 from distilcli.stats import RunStats
 from distilcli.tasks.classify import ClassificationColumns
 from distilcli.tasks.embed import EmbeddingColumns
-from distilcli.tasks.files import run_files, text_from, texts_from
+from distilcli.tasks.files import Columns, run_files, text_from, texts_from
 from distilcli.tasks.settings import BatchOptions
 from distilcli.wording import count
+
+Value = TypeVar("Value")
 
 _TOKENIZER = "sentiment"  # uncased English, like the vocabulary of the shapes
 _WRITTEN_AS = {"csv": "csv", "tsv": "tsv", "txt": "tsv"}
@@ -60,6 +69,15 @@ class DatasetPlan:
         return source
 
 
+class StageTime(NamedTuple):
+    """Seconds of a stage, its share of all stages, and rows per second; None if unknown."""
+
+    stage: str
+    seconds: float
+    share: float | None
+    rows_per_second: float | None
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DatasetResult:
     """One run: `seconds` of wall time, and seconds by stage, summed over threads.
@@ -82,51 +100,37 @@ class DatasetResult:
     peak_memory_bytes: int | None
     stages: dict[str, float]
 
-    def records(self) -> list[dict[str, Any]]:
-        """Return a line for each stage and one for the whole run."""
+    def times(self) -> list[StageTime]:
+        """Return the times of each stage and those of the whole run."""
         spent = sum(self.stages.values())
-        lines = [
-            (name, seconds, seconds / spent, self.rows / seconds if seconds else None)
+        stages = [
+            StageTime(name, seconds, seconds / spent, self.rows / seconds if seconds else None)
             for name, seconds in self.stages.items()
         ]
-        return [
-            {
-                "precision": self.precision,
-                "stage": name,
-                "seconds": seconds,
-                "share": share,
-                "rows_per_second": rate,
-                "failed_rows": self.failed_rows,
-            }
-            for name, seconds, share, rate in [
-                *lines,
-                ("whole run", self.seconds, None, self.rows_per_second),
-            ]
-        ]
+        return [*stages, StageTime("whole run", self.seconds, None, self.rows_per_second)]
+
+    def records(self) -> list[dict[str, object]]:
+        """Return a line for each stage and one for the whole run."""
+        rest = {"failed_rows": self.failed_rows}
+        return [{"precision": self.precision, **time._asdict(), **rest} for time in self.times()]
 
 
 @dataclass(slots=True)
 class DatasetReport:
     """All runs, and the machine."""
 
-    environment: dict[str, Any]
+    environment: Environment
     results: list[DatasetResult]
 
-    def records(self) -> list[dict[str, Any]]:
+    def records(self) -> list[dict[str, object]]:
         """Return the lines of all runs, with the machine."""
         machine = machine_columns(self.environment)
         return [record | machine for result in self.results for record in result.records()]
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """Return everything as plain JSON values."""
         results = [asdict(result) for result in self.results]
         return {"format": DATASET_FORMAT, "environment": self.environment, "results": results}
-
-
-@dataclass(frozen=True, slots=True)
-class _Opened:
-    predictor: Classifier | Embedder
-    done: str
 
 
 def run_dataset(
@@ -138,28 +142,24 @@ def run_dataset(
     """
     with plan.open() as source:
         text_column = source.text_column  # faults in the rows are found before any work
-    report = DatasetReport({}, [])
+    results: list[DatasetResult] = []
     with _folder(plan.model) as model:
         for precision in plan.precisions:
+            try:
+                predictor, done = _load(plan, model, precision)
+            except ResourceError as refusal:
+                if not results and precision == plan.precisions[-1]:
+                    raise
+                warn(f"{refusal}; skipped")
+                continue
             with plan.open() as source:
-                try:
-                    opened = _open(plan, model, precision)
-                except ResourceError as refusal:
-                    if not report.results and precision == plan.precisions[-1]:
-                        raise
-                    warn(f"{refusal}; skipped")
-                    continue
-                note(f"measuring {source.name} in {precision}: {opened.done}")
-                report.results.append(_run(plan, source, opened, text_column, warn))
-                # Two models at once would raise the peak of the next run.
-                del opened
-                settle()
-            if not report.environment:
-                result = report.results[0]
-                report.environment = describe_machine(
-                    torch.device(result.device), threads=result.threads
-                )
-    return report
+                note(f"measuring {source.name} in {precision}: {done}")
+                results.append(_run(plan, source, predictor, done, text_column, warn))
+            # Two models at once would raise the peak of the next run.
+            del predictor
+            settle()
+    device, threads = torch.device(results[0].device), results[0].threads
+    return DatasetReport(describe_machine(device, threads=threads), results)
 
 
 @contextmanager
@@ -170,14 +170,14 @@ def _folder(model: str) -> Iterator[str]:
         return
     with TemporaryDirectory(prefix="distil-bench-") as folder:
         config = replace(SHAPES[model], labels=_LABELS, problem_type="single_label_classification")
-        files = tokenizer_files(locate(_TOKENIZER))
+        files = locate(_TOKENIZER).tokenizer_files
         save_model(random_model(SequenceClassifier, config), Path(folder), tokenizer_files=files)
         yield folder
 
 
-def _open(plan: DatasetPlan, model: str, precision: Precision) -> _Opened:
-    """Open a classifier, or an embedder if the model has no labels."""
-    how: dict[str, Any] = {
+def _load(plan: DatasetPlan, model: str, precision: Precision) -> tuple[Classifier | Embedder, str]:
+    """Load a classifier, or an embedder if the model has no labels, and say what it does."""
+    options: Options = {
         "device": plan.device,
         "precision": precision,
         # Only the speed is measured.
@@ -186,49 +186,33 @@ def _open(plan: DatasetPlan, model: str, precision: Precision) -> _Opened:
         "batches": BatchOptions(threads=plan.threads),
     }
     try:
-        classifier = Classifier(model, **how)
+        classifier = Classifier(model, **options)
     except HeadError:
-        return _Opened(Embedder(model, **how), "rows are embedded (the model has no labels)")
+        return Embedder(model, **options), "rows are embedded (the model has no labels)"
     head = "a head of random weights" if is_shape(plan.model) else "the model's head"
-    return _Opened(classifier, f"rows are classified by {head}")
+    return classifier, f"rows are classified by {head}"
 
 
 def _run(
     plan: DatasetPlan,
     source: RowSource,
-    opened: _Opened,
+    predictor: Classifier | Embedder,
+    done: str,
     text_column: str,
     warn: Callable[[str], None],
 ) -> DatasetResult:
-    predictor, stages = opened.predictor, Stages()
     # In int8, the first rows are compared with fp32, which is not to be measured.
     predictor(["a text to warm up on"] * SAMPLE_ROWS)
-    engine: Any
-    columns: Any
-    if isinstance(predictor, Classifier):
-        engine = predictor.engine(texts_from(text_column, None))
-        columns = ClassificationColumns(predictor.labels, predictor.kind)
-    else:
-        engine, columns = predictor.engine(text_from(text_column)), EmbeddingColumns("json")
+    stages, device = Stages(), torch.device(predictor.device)
     stats = RunStats(device=predictor.device, load_seconds=predictor.load_seconds)
-    watch = MemoryWatch(engine.device, held=None)
-    with TemporaryDirectory(prefix="distil-bench-") as folder:
-        writer = open_writer(
-            Path(folder) / f"rows.{_WRITTEN_AS.get(source.format, 'jsonl')}",
-            columns=source.columns,
-            new_columns=columns.names,
-            input_format=source.format,
-            delimiter=source.delimiter,
-        )
-        with writer:
-            run_files(
-                TimedRows(source, stages),
-                replace(engine, task=TimedTask(engine.task, stages)),
-                TimedSink(writer, stages),
-                names=columns.names,
-                values=columns.values,
-                stats=stats,
-            )
+    watch = MemoryWatch(device, held=None)
+    if isinstance(predictor, Classifier):
+        columns = ClassificationColumns(predictor.labels, predictor.kind)
+        engine = predictor.engine(texts_from(text_column, None))
+        _run_rows(source, engine, columns, stages, stats)
+    else:
+        embedding = predictor.engine(text_from(text_column))
+        _run_rows(source, embedding, EmbeddingColumns("json"), stages, stats)
     memory = watch.read()
     if stats.halvings:
         warn(
@@ -245,17 +229,31 @@ def _run(
             f"{stats.first_error}; rates count all rows"
         )
     return DatasetResult(
-        model=plan.model,
-        done=opened.done,
-        device=predictor.device,
-        precision=predictor.precision,
-        threads=workers_on(engine.device, cores=plan.threads or available_cores()),
-        rows=stats.rows,
-        failed_rows=stats.failed,
-        tokens=stats.tokens,
-        seconds=stats.seconds,
-        rows_per_second=stats.rows_per_second,
-        tokens_per_second=stats.tokens_per_second,
-        peak_memory_bytes=memory.process,
-        stages=stages.seconds,
-    )
+        model=plan.model, done=done, device=predictor.device, precision=predictor.precision,
+        threads=workers_on(device, cores=plan.threads or available_cores()),
+        rows=stats.rows, failed_rows=stats.failed, tokens=stats.tokens, seconds=stats.seconds,
+        rows_per_second=stats.rows_per_second, tokens_per_second=stats.tokens_per_second,
+        peak_memory_bytes=memory.process, stages=stages.seconds,
+    )  # fmt: skip
+
+
+def _run_rows(
+    source: RowSource,
+    engine: Engine[Row, Value],
+    columns: Columns[Value],
+    stages: Stages,
+    stats: RunStats,
+) -> None:
+    """Run all rows into a temporary file, and take the time of each stage."""
+    with TemporaryDirectory(prefix="distil-bench-") as folder:
+        writer = open_writer(
+            Path(folder) / f"rows.{_WRITTEN_AS.get(source.format, 'jsonl')}",
+            columns=source.columns,
+            new_columns=columns.names,
+            input_format=source.format,
+            delimiter=source.delimiter,
+        )
+        timed = replace(engine, task=TimedTask(engine.task, stages))
+        with writer:
+            rows, sink = TimedRows(source, stages), TimedSink(writer, stages)
+            run_files(rows, timed, sink, columns, stats=stats)

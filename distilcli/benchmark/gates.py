@@ -6,19 +6,18 @@ They are for the model, not its rival.
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from distilcli.benchmark.report import DATASET_FORMAT, FORMAT, VERSION, Change, Report
+from distilcli.benchmark.report import DATASET_FORMAT, FORMAT, VERSION, Change, Environment, Report
 from distilcli.benchmark.result import Setting
 from distilcli.errors import GateError, InputError
 
 _MACHINE = ("cpu", "cores", "gpu", "torch")
 
 
-@dataclass(frozen=True, slots=True)
-class Speed:
+class Speed(NamedTuple):
     """The speed of a setting."""
 
     p50_ms: float
@@ -30,26 +29,25 @@ class Old:
     """An older benchmark: its machine, and the speed of each setting."""
 
     path: Path
-    environment: Mapping[str, Any]
+    environment: Environment
     speeds: Mapping[Setting, Speed]
 
     @classmethod
     def read(cls, path: Path) -> "Old":
         """Read the statistics of a benchmark; raise `InputError` for any other file."""
         document = _document(path)
-        names, metrics = ([each.name for each in fields(kind)] for kind in (Setting, Speed))
+        names = [each.name for each in fields(Setting)]
         try:
             speeds = {
                 Setting(**{name: result[name] for name in names}): Speed(
-                    *(float(result[name]) for name in metrics)
+                    *(float(result[name]) for name in Speed._fields)
                 )
                 for result in document["results"]
             }
             environment = dict(document["environment"])
         except (KeyError, TypeError, ValueError):
             raise _foreign(path) from None
-        found = [value for each in speeds.values() for value in astuple(each)]
-        if not found or any(not 0 < value < math.inf for value in found):
+        if not speeds or any(not 0 < one < math.inf for each in speeds.values() for one in each):
             raise _foreign(path)
         return cls(path, environment, speeds)
 
@@ -81,17 +79,11 @@ class Old:
             )
         slower = []
         for change in changes:
-            name = change.setting.described()
-            if change.p50_share > fail_over:
-                slower.append(
-                    f"{name}: p50 {change.new_ms:.3f} ms, was {change.old_ms:.3f} ms "
-                    f"({change.p50_share:+.1%})"
-                )
-            if -change.rate_share > fail_over:
-                slower.append(
-                    f"{name}: {change.new_rate:.3f} sequences/s, was {change.old_rate:.3f} "
-                    f"({change.rate_share:+.1%})"
-                )
+            name, p50, rate = change.setting.described(), change.p50_share, change.rate_share
+            ms = f"p50 {change.new_ms:.3f} ms, was {change.old_ms:.3f} ms"
+            rates = f"{change.new_rate:.3f} sequences/s, was {change.old_rate:.3f}"
+            slower += [f"{name}: {ms} ({p50:+.1%})"] if p50 > fail_over else []
+            slower += [f"{name}: {rates} ({rate:+.1%})"] if -rate > fail_over else []
         return slower
 
     def differences(self, report: Report) -> list[str]:
@@ -121,25 +113,19 @@ def check_gates(
     slower than `old`. Raises `InputError` if no setting can be compared with `old`.
     """
     failed: list[str] = []
-    if most_p95_ms is not None and (late := _late(report, most_p95_ms)):
-        failed.append(f"p95 above {most_p95_ms:g} ms: {'; '.join(late)}")
+    most = math.inf if most_p95_ms is None else most_p95_ms
+    p95s = [(each.setting.described(), each.latency_ms["p95"]) for each in report.own]
+    if late := [f"{name}: p95 {ms:.3f} ms" for name, ms in p95s if ms > most]:
+        failed.append(f"p95 above {most:g} ms: {'; '.join(late)}")
     if old is not None and (slower := old.slower(report, fail_over=fail_over)):
         failed.append(f"slower by more than {fail_over:.1%}: {'; '.join(slower)}")
     if failed:
         raise GateError(f"gate failed: {'; '.join(failed)}")
 
 
-def _late(report: Report, most_ms: float) -> list[str]:
-    return [
-        f"{each.setting.described()}: p95 {each.latency_ms['p95']:.3f} ms"
-        for each in report.own
-        if each.latency_ms["p95"] > most_ms
-    ]
-
-
 def _document(path: Path) -> dict[str, Any]:
     try:
-        document = json.loads(path.read_bytes())
+        document: Any = json.loads(path.read_bytes())
     except FileNotFoundError:
         raise InputError(
             f"{path}: no such file; write one with distil bench --stats FILE"
@@ -147,25 +133,23 @@ def _document(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     except (ValueError, RecursionError):
-        raise _foreign(path) from None
-    if not isinstance(document, dict):
-        raise _foreign(path)
-    if document.get("format") == DATASET_FORMAT:
+        document = None
+    found = document.get("format") if isinstance(document, dict) else None
+    if found == DATASET_FORMAT:
         raise InputError(
             f"{path}: statistics of `dataset` runs cannot be compared; name a file of batches"
         )
-    if document.get("format") != FORMAT:
+    if found != FORMAT:
         raise _foreign(path)
     if document.get("version") != VERSION:
         raise InputError(
             f"{path}: format version {document.get('version')!r}, but this program reads version "
             f"{VERSION}; measure again"
         )
-    return document
+    return dict(document)
 
 
 def _named(settings: Sequence[Setting]) -> str:
-    """Return the first of some settings, and the number of the others."""
     more = f" and {len(settings) - 1} more" if len(settings) > 1 else ""
     return settings[0].described() + more
 

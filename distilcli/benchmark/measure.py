@@ -73,12 +73,8 @@ def measure_round(runner: BatchRunner, pieces: list[Piece], effort: Effort) -> R
     times: list[float] = []
     while len(times) < least or sum(times) < seconds:
         times.append(runner.run(pieces))
-    batches = _enough(runner, pieces, math.ceil(seconds / median(times)))
-    return Round(times, batches / runner.run(pieces, times=batches))
-
-
-def _enough(runner: BatchRunner, pieces: list[Piece], count: int) -> int:
-    """Return `count`, or more if some workers would be idle for long at the end."""
+    # As many windows as take that time, or more if workers would be idle for long at the end.
     workers = runner.workers
-    least = math.ceil(_JOBS_PER_WORKER * workers / runner.count_batches(pieces))
-    return math.ceil(max(count, least) / workers) * workers
+    busy = _JOBS_PER_WORKER * workers / runner.count_batches(pieces)
+    windows = math.ceil(max(seconds / median(times), busy) / workers) * workers
+    return Round(times, windows / runner.run(pieces, times=windows))

@@ -35,11 +35,10 @@ class MemoryWatch:
     def __init__(self, device: torch.device, *, held: int | None) -> None:
         self._device, self._held = device, held
         settle()  # else memory that earlier work left free would be used unseen
-        is_cuda = device.type == "cuda"
-        if is_cuda:
+        self._before = resident_bytes() if reset_peak() else None
+        if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
-        is_reset = reset_peak()
-        self._before = occupied(device) if is_cuda or is_reset else None
+            self._before = torch.cuda.memory_allocated(device)
 
     def read(self) -> Memory:
         """Return the peaks since the watch began."""
@@ -66,11 +65,6 @@ def reset_peak() -> bool:
         _CLEAR.write_text(_RESET_PEAK, encoding="ascii")
     peak, now = peak_memory_bytes(), resident_bytes()
     return peak is not None and now is not None and peak - now < _NEAR_BYTES
-
-
-def occupied(device: torch.device) -> int | None:
-    """Return the bytes in use now, on a CUDA device or else by the process."""
-    return torch.cuda.memory_allocated(device) if device.type == "cuda" else resident_bytes()
 
 
 def settle() -> None:

@@ -5,8 +5,10 @@ downloaded. Random weights take as long as trained ones.
 """
 
 import random
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import nn
@@ -31,6 +33,8 @@ SHAPES = {
     ),
 }
 _SEED = 0
+
+Model = TypeVar("Model", bound=nn.Module)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,52 +84,42 @@ def open_model(
     """
     settle()
     before = resident_bytes()
-    model = _prepared(name, precision, device=device, offline=offline, longest=longest)
-    settle()  # the fp32 matrices that int8 ones were made of are free by now
-    after = resident_bytes()
-    if model.device.type == "cuda":
-        return replace(model, held=model.bytes)
-    if before is None or after is None:
-        return model
-    return replace(model, held=max(0, after - before))
-
-
-def _prepared(
-    name: str, precision: Precision, *, device: str, offline: bool, longest: int
-) -> ModelUnderTest:
-    model = _encoder(name, offline=offline)
-    config = model.config
-    if longest > config.max_position_embeddings:
+    if is_shape(name):
+        model = random_model(BaseModel, SHAPES[name]).eval()
+    else:
+        model = load_model(locate(name, offline=offline), BaseModel).model
+    config, most = model.config, model.config.max_position_embeddings
+    if longest > most:
         raise UsageError(
-            f"sequences of {longest:,} tokens: {name} reads at most "
-            f"{config.max_position_embeddings:,}; choose a smaller `seq`"
+            f"sequences of {longest:,} tokens: {name} reads at most {most:,}; choose a smaller "
+            "`seq`"
         )
     where = place(model, device, vocab_size=config.vocab_size).device
     parameters = sum(weight.numel() for weight in model.parameters())
     size = held_bytes(model, precision)
+    held: int | None = size
+    model = for_inference(model, precision, where)
+    if where.type != "cuda":
+        settle()  # the fp32 matrices that int8 ones were made of are free by now
+        after = resident_bytes()
+        held = None if before is None or after is None else max(0, after - before)
     return ModelUnderTest(
         name=name,
         config=config,
-        model=for_inference(model, precision, where),
+        model=model,
         device=where,
         precision=precision,
         parameters=parameters,
         bytes=size,
+        held=held,
     )
 
 
-def _encoder(name: str, *, offline: bool) -> BaseModel:
-    if is_shape(name):
-        return random_model(BaseModel, SHAPES[name]).eval()
-    return load_model(locate(name, offline=offline), BaseModel).model
-
-
-def random_model(kind: type, config: ModelConfig) -> BaseModel:
+def random_model(kind: Callable[[ModelConfig], Model], config: ModelConfig) -> Model:
     """Build a model with weights from a seed; the caller's random state stays as it is."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(_SEED)
-        model: BaseModel = kind(config)
-    return model
+        return kind(config)
 
 
 def held_bytes(model: BaseModel, precision: Precision) -> int:

@@ -38,7 +38,10 @@ class PeakFlops:
 
     def sample(self) -> None:
         """Measure, and keep the rate if it is the highest so far."""
-        product = _product(self._precision, self._device)
+        if self._device.type == "cpu":
+            product = _on_cpu(self._precision)
+        else:
+            product = _on_accelerator(dtype_of(self._precision), self._device)
 
         def forward(batch: Batch) -> list[None]:
             product()
@@ -54,12 +57,6 @@ class PeakFlops:
             runner.run(pieces)
             for _ in range(_ROUNDS):
                 self.per_second = max(self.per_second, count * self._flops / runner.run(pieces))
-
-
-def _product(precision: Precision, device: torch.device) -> Product:
-    if device.type == "cpu":
-        return _on_cpu(precision)
-    return _on_accelerator(dtype_of(precision), device)
 
 
 def _on_cpu(precision: Precision) -> Product:

@@ -1,5 +1,6 @@
 """A whole benchmark: results, ratios, the best settings, and the machine."""
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -14,10 +15,13 @@ from distilcli.model.hardware import read_machine
 FORMAT = "distil bench"
 DATASET_FORMAT = "distil bench dataset"
 VERSION = 1
+Environment = Mapping[str, Any]
+"""What results depend on besides the setting, as JSON values."""
+
 _OF_MACHINE = ("cpu", "gpu", "torch", "date")
 
 
-def describe_machine(device: torch.device, *, threads: int) -> dict[str, Any]:
+def describe_machine(device: torch.device, *, threads: int) -> Environment:
     """Return what results depend on besides the setting, as JSON values."""
     machine = read_machine(device)
     return {
@@ -34,7 +38,7 @@ def describe_machine(device: torch.device, *, threads: int) -> dict[str, Any]:
     }
 
 
-def machine_columns(environment: Mapping[str, Any]) -> dict[str, Any]:
+def machine_columns(environment: Environment) -> dict[str, object]:
     """Return the columns of a line of results that describe the machine."""
     return {name: environment.get(name) for name in _OF_MACHINE}
 
@@ -59,7 +63,7 @@ class Change:
         """-0.05 if the rate is 5 % lower."""
         return self.new_rate / self.old_rate - 1
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> dict[str, object]:
         """Return the columns that a change adds to a result."""
         return {
             "old_p50_ms": self.old_ms,
@@ -76,7 +80,7 @@ class Report:
     `changes` are since an older benchmark.
     """
 
-    environment: Mapping[str, Any] = field(default_factory=dict)
+    environment: Environment = field(default_factory=dict)
     results: list[Result] = field(default_factory=list)
     comparisons: list[Comparison] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
@@ -96,23 +100,25 @@ class Report:
             "latency": min(own, key=lambda result: result.latency_ms["p50"]),
         }
 
-    def records(self) -> list[dict[str, Any]]:
+    def records(self) -> list[dict[str, object]]:
         """Return a line for each result, with its ratios, its changes, and the machine.
 
         Ratios and changes are of the model; the columns of its rival are empty.
         """
-        ratios = {each.model.setting: each.ratios() for each in self.comparisons}
-        changes = {each.setting: each.record() for each in self.changes}
-        records = []
-        for result in self.results:
-            record = result.record()
-            for added in (ratios, changes):
-                empty = dict.fromkeys(next(iter(added.values()), {}))
-                record |= added.get(result.setting, empty)
-            records.append(record | machine_columns(self.environment))
-        return records
+        added: dict[Setting, dict[str, object]] = defaultdict(dict)
+        for comparison in self.comparisons:
+            added[comparison.model.setting] |= comparison.ratios()
+        for change in self.changes:
+            added[change.setting] |= change.record()
+        # The first to have a column decides its place.
+        empty = dict.fromkeys(name for record in added.values() for name in record)
+        machine = machine_columns(self.environment)
+        return [
+            {**result.record(), **empty, **added[result.setting], **machine}
+            for result in self.results
+        ]
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """Return everything as JSON values, as `compare` reads it."""
         best = self.best() if self.results else {}
         return {

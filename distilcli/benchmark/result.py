@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 
@@ -26,7 +25,7 @@ class Setting:
     batch: int
     threads: int
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """Return it as JSON values."""
         return asdict(self)
 
@@ -77,7 +76,7 @@ class Result:
         """The share of the machine's peak rate that the model reaches, 0 to 1."""
         return self.gflops * 1e9 / self.ceiling
 
-    def record(self) -> dict[str, Any]:
+    def record(self) -> dict[str, object]:
         """Return everything as one flat object of JSON values."""
         low, high = self.p50_interval_ms
         memory = asdict(self.memory)

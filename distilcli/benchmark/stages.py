@@ -3,10 +3,11 @@
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from time import perf_counter
-from typing import Any, Generic, ParamSpec, TypeVar
+from typing import Generic, ParamSpec, TypeVar
 
 from distilcli.engine.batching import Batch
-from distilcli.engine.task import Item, Task, Value
+from distilcli.engine.task import Coded, Item, Output, Task, Value
+from distilcli.errors import RowError
 from distilcli.rows.outcome import Sink
 from distilcli.rows.row_writer import Block
 
@@ -24,12 +25,9 @@ class Stages:
         self._lock = threading.Lock()
 
     def timed(
-        self,
-        stage: str,
-        function: Callable[Given, Result],
-        *args: Given.args,
-        **named: Given.kwargs,
-    ) -> Result:
+        self, stage: str, function: Callable[Given, Result],
+        *args: Given.args, **named: Given.kwargs,
+    ) -> Result:  # fmt: skip
         """Call a function and add its time to `stage`."""
         started = perf_counter()
         try:
@@ -54,22 +52,22 @@ class TimedRows(Generic[Item]):
             yield row  # type: ignore[misc]
 
 
-class TimedTask(Generic[Item, Value]):
+class TimedTask(Generic[Item, Coded, Output, Value]):
     """A task with timed parts; see `engine.task.Task`."""
 
-    def __init__(self, task: Task[Item, Any, Any, Value], stages: Stages) -> None:
+    def __init__(self, task: Task[Item, Coded, Output, Value], stages: Stages) -> None:
         self._task, self._stages = task, stages
         self.size = task.size
 
-    def encode(self, items: Sequence[Item]) -> Sequence[Any]:
+    def encode(self, items: Sequence[Item]) -> Sequence[Coded | RowError]:
         """Tokenize a window."""
         return self._stages.timed("tokenizing", self._task.encode, items)
 
-    def forward(self, batch: Batch) -> Sequence[Any]:
+    def forward(self, batch: Batch) -> Sequence[Output]:
         """Run the model; its outputs are on the host, so the device is done."""
         return self._stages.timed("model", self._task.forward, batch)
 
-    def decode(self, item: Item, encoded: Any, outputs: Sequence[Any]) -> Value:
+    def decode(self, item: Item, encoded: Coded, outputs: Sequence[Output]) -> Value:
         """Turn outputs into a value."""
         return self._stages.timed("decoding", self._task.decode, item, encoded, outputs)
 

@@ -5,6 +5,7 @@ translated on reading and writing. Keys that this package does not interpret are
 """
 
 import math
+import re
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Literal
@@ -20,31 +21,22 @@ TEMPERATURE = "calibration_temperature"
 `transformers` uses a bare `temperature` for generating text, and drops it from other models.
 """
 
+_SHARED_KEYS = (
+    *("vocab_size", "max_position_embeddings", "initializer_range", "pad_token_id"),
+    *("chunk_size_feed_forward", "tie_word_embeddings"),
+)
+_DISTILBERT_KEYS = (
+    *("dim", "n_layers", "n_heads", "hidden_dim", "activation", "dropout", "attention_dropout"),
+    *("sinusoidal_pos_embds", "qa_dropout"),
+)
 # our name -> the key in config.json
-_SHARED_KEYS = {
-    "vocab_size": "vocab_size",
-    "max_position_embeddings": "max_position_embeddings",
-    "initializer_range": "initializer_range",
-    "pad_token_id": "pad_token_id",
-    "chunk_size_feed_forward": "chunk_size_feed_forward",
-    "tie_word_embeddings": "tie_word_embeddings",
-}
 _KEYS: dict[ModelType, dict[str, str]] = {
     "distilbert": {
-        **_SHARED_KEYS,
-        "dim": "dim",
-        "n_layers": "n_layers",
-        "n_heads": "n_heads",
-        "hidden_dim": "hidden_dim",
-        "activation": "activation",
-        "dropout": "dropout",
-        "attention_dropout": "attention_dropout",
-        "sinusoidal_pos_embds": "sinusoidal_pos_embds",
+        **{key: key for key in _SHARED_KEYS + _DISTILBERT_KEYS},
         "classifier_dropout": "seq_classif_dropout",
-        "qa_dropout": "qa_dropout",
     },
     "bert": {
-        **_SHARED_KEYS,
+        **{key: key for key in _SHARED_KEYS},
         "dim": "hidden_size",
         "n_layers": "num_hidden_layers",
         "n_heads": "num_attention_heads",
@@ -57,6 +49,10 @@ _KEYS: dict[ModelType, dict[str, str]] = {
         "classifier_dropout": "classifier_dropout",
     },
 }
+# `transformers` reads these under BERT's names too.
+_ALIASED = ("dim", "n_layers", "n_heads")
+# The settings of a decoder, which masks what follows a token or attends to another text.
+_DECODER_KEYS = ("is_decoder", "add_cross_attention", "is_encoder_decoder")
 # How weights are stored concerns the checkpoint, not the model.
 _STORAGE_KEYS = {"dtype", "torch_dtype", "shared_weights"}
 _LABEL_KEYS = {"id2label", "label2id", "num_labels", "problem_type"}
@@ -120,18 +116,16 @@ def read_config(path: Path) -> ModelConfig:
 
 def parse_config(raw: JsonObject, *, source: str = "config.json") -> ModelConfig:
     """Turn the content of a `config.json` into a `ModelConfig`; `source` names it in errors."""
-    model_type = raw.get("model_type")
-    if model_type not in tuple(_KEYS):  # a tuple: the value may be unhashable
-        raise ModelError(
-            f"{source}: model_type is {model_type!r}; only 'distilbert' and 'bert' are supported"
-        )
+    model_type = _model_type(raw, source)
     keys = _KEYS[model_type]
+    if model_type == "distilbert":
+        raw = _without_aliases(raw, source)
     settings = {ours: raw[key] for ours, key in keys.items() if raw.get(key) is not None}
     if model_type == "bert":
         settings.setdefault("n_layers", 12)
         settings.setdefault("type_vocab_size", 2)
         settings.setdefault("classifier_dropout", None)
-        _refuse_other_positions(raw, source)
+        _refuse_other_attention(raw, source)
     known = {*keys.values(), *_LABEL_KEYS, *_STORAGE_KEYS, *_OWN_KEYS, "model_type"}
     config = ModelConfig(
         model_type=model_type,
@@ -164,24 +158,60 @@ def dump_config(config: ModelConfig) -> JsonObject:
     return raw
 
 
-def _refuse_other_positions(raw: JsonObject, source: str) -> None:
+def _model_type(raw: JsonObject, source: str) -> ModelType:
+    """Return the type of a model, from its architecture if `model_type` is missing."""
+    found = raw.get("model_type")
+    if found is None and isinstance(names := raw.get("architectures"), list):
+        for name, model_type in (("DistilBert", "distilbert"), ("Bert", "bert")):
+            # Not BertGenerationDecoder and the like, which have types of their own.
+            if any(re.fullmatch(rf"{name}(Model|For\w+|LMHeadModel)", str(n)) for n in names):
+                found = model_type
+    for known in _KEYS:
+        if found == known:
+            return known
+    raise ModelError(
+        f"{source}: model_type is {found!r}; only 'distilbert' and 'bert' are supported"
+    )
+
+
+def _without_aliases(raw: JsonObject, source: str) -> JsonObject:
+    """Return a DistilBERT's config with its sizes under DistilBERT's own names."""
+    renamed = dict(raw)
+    for key in _ALIASED:
+        alias = _KEYS["bert"][key]
+        value = renamed.pop(alias, None)
+        if value is not None and renamed.setdefault(key, value) != value:
+            raise ModelError(
+                f"{source}: {key} is {raw[key]!r} and {alias}, its other name, {value!r}; "
+                "remove one of them"
+            )
+    return renamed
+
+
+def _refuse_other_attention(raw: JsonObject, source: str) -> None:
+    """Refuse settings under which a BERT computes other numbers than here."""
     kind = raw.get("position_embedding_type", "absolute")
     if kind != "absolute":
         raise ModelError(
             f"{source}: position_embedding_type is {kind!r}; only 'absolute' is supported"
         )
+    for key in _DECODER_KEYS:
+        if raw.get(key):
+            raise ModelError(f"{source}: {key} is {raw[key]!r}; only encoders are supported")
 
 
 def _labels(raw: JsonObject, source: str) -> tuple[str, ...]:
     id2label = raw.get("id2label")
-    if id2label is None:
+    if id2label is None and not raw.get("label2id"):
         count = raw.get("num_labels", 0)
         if not isinstance(count, int) or isinstance(count, bool) or count < 0:
             raise ModelError(f"{source}: num_labels is {count!r}; it must be a whole number")
         return tuple(f"LABEL_{index}" for index in range(count))
     try:
+        if id2label is None:
+            id2label = {index: label for label, index in raw["label2id"].items()}
         by_index = {int(index): str(label) for index, label in id2label.items()}
-    except (AttributeError, ValueError):
+    except (AttributeError, TypeError, ValueError):
         raise ModelError(f"{source}: id2label must map numbers to label names") from None
     if sorted(by_index) != list(range(len(by_index))):
         raise ModelError(f"{source}: id2label must number the labels 0, 1, 2, … without gaps")
@@ -250,21 +280,16 @@ def _check_values(config: ModelConfig, keys: dict[str, str], source: str) -> Non
         )
 
 
+_NAMES = {bool: "true or false", int: "a whole number", float: "a number"}
+
+
 def _broken_rule(value: object, default: object, *, is_share: bool) -> str | None:
     """Return the rule that a value breaks; None if it has the type of `default` and is in range."""
     expected = (float, int) if isinstance(default, float) else type(default)
     if not isinstance(value, expected) or isinstance(value, bool) is not isinstance(default, bool):
-        return f"be {_kind_name(default)}"
+        return f"be {_NAMES.get(type(default), 'a text')}"
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     if not value >= 0:  # NaN too
         return "not be negative"
     return "be between 0 and 1" if is_share and value > 1 else None
-
-
-def _kind_name(default: object) -> str:
-    if isinstance(default, bool):
-        return "true or false"
-    if isinstance(default, int):
-        return "a whole number"
-    return "a number" if isinstance(default, float) else "a text"

@@ -1,6 +1,5 @@
 """Where two checkpoints differ: tensors of only one, and those of another shape or type."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from distilcli.checkpoint.parameter_table import Part, without_prefix
@@ -44,7 +43,10 @@ def compare(here: CheckpointHeader, there: CheckpointHeader) -> tuple[TensorDiff
     Names are compared without the model's own prefix, so a bare encoder and the same encoder under
     a head differ only in the head. Values are not compared.
     """
-    ours, theirs = _by_bare_name(here.tensors.values()), _by_bare_name(there.tensors.values())
+    ours, theirs = (
+        {without_prefix(name): info for name, info in header.tensors.items()}
+        for header in (here, there)
+    )
     pairs = [(name, ours.get(name), theirs.get(name)) for name in sorted(ours.keys() | theirs)]
     differences = [TensorDifference(*pair) for pair in pairs]
     return tuple(difference for difference in differences if difference.kind)
@@ -65,10 +67,6 @@ def total_records(here: Part, there: Part) -> list[dict[str, object]]:
         }
         for name, (ours, theirs) in totals.items()
     ]
-
-
-def _by_bare_name(infos: Iterable[TensorInfo]) -> dict[str, TensorInfo]:
-    return {without_prefix(info.name): info for info in infos}
 
 
 def _in_words(info: TensorInfo | None) -> str:

@@ -13,17 +13,19 @@ from pathlib import Path
 from typing import Any
 
 from distilcli import downloads
-from distilcli.checkpoint.folder import CONFIG_NAME, WEIGHT_NAMES, find_weights
-from distilcli.checkpoint.safetensors_header import INDEX_NAME
+from distilcli.checkpoint.folder import (
+    CONFIG_NAME,
+    TOKENIZER_NAMES,
+    WEIGHT_NAMES,
+    find_weights,
+    is_index,
+    model_folder,
+)
 from distilcli.checkpoint.sentence_transformers import SENTENCE_NAMES, sentence_files
 from distilcli.errors import ModelError
 
 _VOCABULARY_NAMES = ("tokenizer.json", "vocab.txt")
-_TOKENIZER_NAMES = (
-    *_VOCABULARY_NAMES,
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-)
+_OLD_FOLDER = "0_Transformer/"
 _TIMEOUT = 10.0
 """Seconds to wait for the hub's first answer."""
 
@@ -52,9 +54,11 @@ def snapshot(repo: str, revision: str | None, *, offline: bool, weights: bool = 
         if cached is not None:
             return cached
         if offline or constants.HF_HUB_OFFLINE:
+            there = ", ".join(f"{repo}@{path.name}" for path in _snapshots(repo))
             raise ModelError(
                 f"model '{name}' is not in the local cache and the network is off; "
-                "run once without `offline` and HF_HUB_OFFLINE, or give a folder"
+                + (f"give {there}, which is there, or " if there else "")
+                + "run once without `offline` and HF_HUB_OFFLINE, or give a folder"
             )
         with _silent_hub(), downloads.show(name) as tell:
             return _download(repo, revision, name, weights=weights, tell=tell)
@@ -66,17 +70,40 @@ def snapshot(repo: str, revision: str | None, *, offline: bool, weights: bool = 
 
 
 def _cached(repo: str, revision: str | None, *, weights: bool) -> Path | None:
-    """Return the cached snapshot if it has a configuration, and all weights or a tokenizer."""
-    from huggingface_hub import try_to_load_from_cache
+    """Return the cached snapshot if it has a configuration, and all weights or a tokenizer.
 
-    config = try_to_load_from_cache(repo, CONFIG_NAME, revision=revision)
-    if not isinstance(config, str):
+    If the cache does not say which snapshot is the main branch's, it is the only one.
+    """
+    storage = _storage(repo)
+    reference = storage / "refs" / (revision or "main")
+    if reference.is_file():
+        revision = reference.read_text(encoding="utf-8").strip()
+    there = _snapshots(repo)
+    folder = next((path for path in there if path.name == revision), None)
+    if folder is None and revision is None and len(there) == 1:
+        (folder,) = there
+    if folder is None:
         return None
-    folder = Path(config).parent
     if weights:
-        files = find_weights(folder)
+        files = find_weights(model_folder(folder))
         return folder if files and all(path.is_file() for path in files) else None
-    return folder if any((folder / name).is_file() for name in _VOCABULARY_NAMES) else None
+    inside = model_folder(folder)
+    return folder if any((inside / name).is_file() for name in _VOCABULARY_NAMES) else None
+
+
+def _storage(repo: str) -> Path:
+    from huggingface_hub import constants
+    from huggingface_hub.file_download import repo_folder_name
+    from huggingface_hub.utils._validators import validate_repo_id
+
+    validate_repo_id(repo)
+    return Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=repo, repo_type="model")
+
+
+def _snapshots(repo: str) -> list[Path]:
+    """Return the cached snapshots of a model that have a configuration."""
+    there = sorted(_storage(repo).glob("snapshots/*"))
+    return [path for path in there if (model_folder(path) / CONFIG_NAME).is_file()]
 
 
 def _download(
@@ -86,9 +113,12 @@ def _download(
 
     info = HfApi().model_info(repo, revision=revision, timeout=_TIMEOUT)
     there = {sibling.rfilename for sibling in info.siblings or ()}
-    best = next((candidate for candidate in WEIGHT_NAMES if candidate in there), None)
-    if CONFIG_NAME not in there or (weights and best is None):
-        wanted = CONFIG_NAME if CONFIG_NAME not in there else f"weights ({', '.join(WEIGHT_NAMES)})"
+    # Old sentence-transformers have the model in a folder of its own.
+    inside = "" if CONFIG_NAME in there else _OLD_FOLDER
+    best = next((name for name in WEIGHT_NAMES if inside + name in there), None)
+    has_config = inside + CONFIG_NAME in there
+    if not has_config or (weights and best is None):
+        wanted = f"weights ({', '.join(WEIGHT_NAMES)})" if has_config else CONFIG_NAME
         raise ModelError(f"model '{name}' has no {wanted} on the hub; choose another model")
 
     counter = _byte_counter(tell, before=0)
@@ -102,14 +132,15 @@ def _download(
         )
 
     # The weights come last: without them the cache is not taken for complete.
-    folder = fetch(CONFIG_NAME, *_TOKENIZER_NAMES, *SENTENCE_NAMES)
+    names = (CONFIG_NAME, *TOKENIZER_NAMES, *SENTENCE_NAMES)
+    folder = fetch(*SENTENCE_NAMES, *(inside + name for name in names))
     if not (weights and best):
         return folder
     if modules := there.intersection(sentence_files(folder)):
         fetch(*modules)
-    fetch(best)
-    if best == INDEX_NAME:
-        fetch(*(path.name for path in find_weights(folder)))
+    fetch(inside + best)
+    if is_index(best):
+        fetch(*(inside + path.name for path in find_weights(model_folder(folder))))
     return folder
 
 

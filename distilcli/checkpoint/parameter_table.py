@@ -6,7 +6,7 @@ Names, types and shapes are enough, so only the header of the weights is read.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from distilcli.checkpoint.safetensors_header import CheckpointHeader
 from distilcli.wording import count
@@ -42,7 +42,10 @@ _LAYER = {
 }  # fmt: skip
 _FORWARD = tuple(dict.fromkeys([*_EMBEDDINGS.values(), *_LAYER.values(), "pooler"]))
 
-_PREFIX = re.compile(r"(?:distilbert|bert)\.")
+# Wrappers of a model (DataParallel, torch.compile, Lightning, sentence-transformers), its own name.
+_PREFIX = re.compile(
+    r"(?P<wrapper>(?:(?:module|_orig_mod|model|0\.auto_model|auto_model)\.)*)(?:(?:distil)?bert\.)?"
+)
 _IN_LAYER = re.compile(r"(?:transformer|encoder)\.layer\.(\d+)\.(.+)")
 
 
@@ -114,8 +117,14 @@ class ParameterTable:
 
 
 def without_prefix(name: str) -> str:
-    """Return a tensor's name without the model's prefix, which checkpoints without a head lack."""
-    return _PREFIX.sub("", name, count=1) if _PREFIX.match(name) else name
+    """Return a tensor's name without the model's prefix and any wrapper's before it."""
+    return _PREFIX.sub("", name, count=1)
+
+
+def wrapper_of(name: str) -> str:
+    """Return what a program that wrapped the model put before a tensor's name; usually ''."""
+    match = _PREFIX.match(name)
+    return match["wrapper"] if match else ""
 
 
 def location_of(name: str) -> Location:
@@ -136,7 +145,7 @@ def location_of(name: str) -> Location:
 
 
 def parameter_table(
-    header: CheckpointHeader, config: Mapping[str, Any], *, by: Grouping = "module"
+    header: CheckpointHeader, config: Mapping[str, object], *, by: Grouping = "module"
 ) -> ParameterTable:
     """Group the tensors of a checkpoint, with BERT-base's beside them.
 
@@ -187,13 +196,13 @@ def _order(location: Location) -> tuple[int, int, int]:
     return (0 if location.module.startswith("embeddings.") else 2, 0, rank)
 
 
-def _tensors(header: CheckpointHeader, config: Mapping[str, Any]) -> list[Tensor]:
+def _tensors(header: CheckpointHeader, config: Mapping[str, object]) -> list[Tensor]:
     """Return the tensors in the order of the forward pass."""
     copies, sinusoidal = _second_copies(header, config), bool(config.get("sinusoidal_pos_embds"))
     tensors = []
     for name, info in header.tensors.items():
         location = location_of(name)
-        stored_only = name in copies or _is_buffer(name) or _is_scale(name, header)
+        stored_only = without_prefix(name) in copies or _is_buffer(name) or _is_scale(name, header)
         parameters = 0 if stored_only else info.numel
         computed = sinusoidal and location.module == "embeddings.position"
         trainable = 0 if computed else parameters
@@ -210,7 +219,7 @@ def _is_scale(name: str, header: CheckpointHeader) -> bool:
     return name.endswith(SCALE_SUFFIX) and packed is not None and packed.dtype == "I8"
 
 
-def _second_copies(header: CheckpointHeader, config: Mapping[str, Any]) -> dict[str, str]:
+def _second_copies(header: CheckpointHeader, config: Mapping[str, object]) -> dict[str, str]:
     """Return tensors that the configuration ties to others, with the names of those."""
     if not (config.get("tie_weights_", True) and config.get("tie_word_embeddings", True)):
         return {}
@@ -233,7 +242,7 @@ def _sum_up(name: str, tensors: Sequence[Tensor], reference: int | None) -> Part
     )
 
 
-def _notes(header: CheckpointHeader, config: Mapping[str, Any]) -> tuple[str, ...]:
+def _notes(header: CheckpointHeader, config: Mapping[str, object]) -> tuple[str, ...]:
     """Return what is stored but not counted."""
     notes = [
         f"{copy} is tied to {original}: stored twice, counted once"

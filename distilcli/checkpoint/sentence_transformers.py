@@ -2,12 +2,14 @@
 
 Such a folder is a model followed by the modules in `modules.json`: pooling of the hidden states
 into one vector (`1_Pooling`), dense layers and normalization; and the prompts put before texts in
-training (`config_sentence_transformers.json`).
+training (`config_sentence_transformers.json`). The model is in the folder itself, in old folders
+in `0_Transformer`.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from distilcli.checkpoint.folder import PYTORCH_NAME, SAFETENSORS_NAME
 from distilcli.checkpoint.json_file import JsonObject, read_json, read_object
@@ -16,53 +18,64 @@ from distilcli.errors import ModelError
 MODULES_NAME = "modules.json"
 SETTINGS_NAME = "config_sentence_transformers.json"
 LENGTHS_NAME = "sentence_bert_config.json"
-SENTENCE_NAMES = (MODULES_NAME, SETTINGS_NAME, LENGTHS_NAME)
+_LENGTHS_NAMES = (LENGTHS_NAME, "sentence_distilbert_config.json")
+SENTENCE_NAMES = (MODULES_NAME, SETTINGS_NAME, *_LENGTHS_NAMES)
 """The files that sentence-transformers adds to those of a model."""
 
-# The switches of older folders, in the order in which their vectors are concatenated.
-_SWITCHES = {
-    "pooling_mode_cls_token": "cls",
-    "pooling_mode_max_tokens": "max",
-    "pooling_mode_mean_tokens": "mean",
-    "pooling_mode_mean_sqrt_len_tokens": "mean-sqrt",
-    "pooling_mode_weightedmean_tokens": "weighted",
-    "pooling_mode_lasttoken": "last-token",
-}
-_MODES = {
-    "cls": "cls",
-    "max": "max",
-    "mean": "mean",
-    "mean_sqrt_len_tokens": "mean-sqrt",
-    "weightedmean": "weighted",
-    "lasttoken": "last-token",
-}
-_ACTIVATIONS = {"Tanh": "tanh", "Identity": "identity", "ReLU": "relu", "GELU": "gelu"}
+# our name, that of a folder, and the switch of an older one, in the order of concatenation
+_MODES = (
+    ("cls", "cls", "cls_token"),
+    ("max", "max", "max_tokens"),
+    ("mean", "mean", "mean_tokens"),
+    ("mean-sqrt", "mean_sqrt_len_tokens", "mean_sqrt_len_tokens"),
+    ("weighted", "weightedmean", "weightedmean_tokens"),
+    ("last-token", "lasttoken", "lasttoken"),
+)
+_OURS = {theirs: ours for ours, theirs, _ in _MODES}
+_SWITCHES = {f"pooling_mode_{switch}": ours for ours, _, switch in _MODES}
+_ACTIVATIONS = (
+    *("CELU", "ELU", "GELU", "Hardsigmoid", "Hardswish", "Hardtanh", "Identity", "LeakyReLU"),
+    *("LogSigmoid", "Mish", "ReLU", "ReLU6", "SELU", "Sigmoid", "SiLU", "Softplus", "Softsign"),
+    *("Tanh", "Tanhshrink"),
+)
+"""Classes of torch.nn that work element by element, without settings."""
+
+StepKind = Literal["Dense", "LayerNorm", "Normalize", "truncate_dim"]
 
 
-@dataclass(frozen=True, slots=True)
-class DenseLayer:
-    """A linear layer after pooling: the path of its weights and the name of its activation."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Step:
+    """A step after pooling.
 
-    path: Path
-    activation: str
+    `path` is the file of its weights, `activation` a dense layer's class in torch.nn, `residual`
+    whether its input is added to its output, `dims` how many dimensions remain.
+    """
+
+    kind: StepKind
+    path: Path = Path()
+    activation: str = "Identity"
+    residual: bool = False
+    dims: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SentenceRecipe:
     """How texts become vectors; the defaults are those of a plain model.
 
-    `pooling` names the modes whose vectors are concatenated. `max_length` includes special
-    tokens. A prompt is pooled unless `pools_prompt` is false.
+    `pooling` names the modes whose vectors are concatenated; `steps` follow, and then
+    normalization. `max_length` includes special tokens. A prompt is pooled unless `pools_prompt`
+    is false. `tokenizer` are settings that override those of the tokenizer's files.
     """
 
     pooling: tuple[str, ...] = ("mean",)
     pools_prompt: bool = True
-    dense: tuple[DenseLayer, ...] = ()
+    steps: tuple[Step, ...] = ()
     normalizes: bool = False
     max_length: int | None = None
     lowercases: bool | None = None
     prompts: Mapping[str, str] = field(default_factory=dict)
     default_prompt: str | None = None
+    tokenizer: Mapping[str, object] = field(default_factory=dict)
 
 
 def sentence_files(folder: Path) -> tuple[str, ...]:
@@ -81,27 +94,38 @@ def read_recipe(folder: Path) -> SentenceRecipe:
     """
     if not (folder / MODULES_NAME).is_file():
         return SentenceRecipe()
-    settings: JsonObject = {}
-    dense: list[DenseLayer] = []
-    for module in _modules(folder)[1:]:
+    transformer, *modules = _modules(folder)
+    settings: JsonObject = {**_lengths(folder / transformer["path"]), **_prompts(folder)}
+    steps: list[Step] = []
+    for module in modules:
         kind = module["type"].rpartition(".")[2]
         path = folder / module["path"]
-        if settings.get("normalizes"):
-            raise ModelError(f"{folder / MODULES_NAME}: the module {kind} comes after Normalize")
         if kind == "Pooling":
-            if dense:
-                raise ModelError(f"{folder / MODULES_NAME}: the module Pooling comes after Dense")
+            if steps:
+                raise ModelError(
+                    f"{folder / MODULES_NAME}: the module Pooling comes after {steps[-1].kind}"
+                )
             settings |= _pooling(path / "config.json")
         elif kind == "Dense":
-            dense.append(_dense(path))
+            steps.append(_dense(path))
+        elif kind == "LayerNorm":
+            steps.append(Step(kind="LayerNorm", path=_weights(path, "LayerNorm")))
         elif kind == "Normalize":
-            settings["normalizes"] = True
+            config = path / "config.json"
+            _refuse_other_inputs(read_object(config) if config.is_file() else {}, config, kind)
+            steps.append(Step(kind="Normalize"))
         elif kind != "Dropout":  # it does nothing outside training
             raise ModelError(
-                f"{folder / MODULES_NAME}: has the module {kind}; supported are Pooling, Dense and "
-                "Normalize"
+                f"{folder / MODULES_NAME}: has the module {kind}; supported are Pooling, Dense, "
+                "LayerNorm and Normalize"
             )
-    return SentenceRecipe(dense=tuple(dense), **settings, **_lengths(folder), **_prompts(folder))
+    dims = _truncate_dim(folder)
+    if dims is not None:
+        steps.append(Step(kind="truncate_dim", dims=dims))
+    normalizes = bool(steps) and steps[-1].kind == "Normalize"
+    return SentenceRecipe(
+        steps=tuple(steps[:-1] if normalizes else steps), normalizes=normalizes, **settings
+    )
 
 
 def recipe_files(recipe: SentenceRecipe, *, dim: int) -> JsonObject:
@@ -151,10 +175,10 @@ def _modules(folder: Path) -> list[dict[str, str]]:
         if not isinstance(inside, str) or Path(inside).is_absolute() or ".." in Path(inside).parts:
             raise ModelError(f"{path}: every module needs a type and a path inside the folder")
     first = modules[0]
-    if first["type"].rpartition(".")[2] != "Transformer" or first["path"]:
+    if first["type"].rpartition(".")[2] != "Transformer":
         raise ModelError(
             f"{path}: its first module is {first['type']!r} in {first['path'] or '.'!r}; "
-            "expected a Transformer in the folder itself"
+            "expected a Transformer"
         )
     return modules
 
@@ -166,37 +190,68 @@ def _pooling(path: Path) -> JsonObject:
         found = [ours for switch, ours in _SWITCHES.items() if raw.get(switch) is True]
     else:
         theirs = mode if isinstance(mode, list) else [mode]
-        if unknown := [name for name in theirs if str(name) not in _MODES]:
-            known = ", ".join(_MODES)
+        if unknown := [name for name in theirs if str(name) not in _OURS]:
+            known = ", ".join(_OURS)
             raise ModelError(f"{path}: pooling_mode {unknown[0]!r} is not one of {known}")
-        found = [_MODES[name] for name in theirs]
+        found = [_OURS[name] for name in theirs]
     if not found:
         raise ModelError(f"{path}: names no known pooling mode")
     return {"pooling": tuple(found), "pools_prompt": raw.get("include_prompt", True) is not False}
 
 
-def _dense(folder: Path) -> DenseLayer:
-    raw = read_object(folder / "config.json")
+def _dense(folder: Path) -> Step:
+    path = folder / "config.json"
+    raw = read_object(path)
+    _refuse_other_inputs(raw, path, "Dense")
     name = str(raw.get("activation_function", "torch.nn.modules.activation.Tanh"))
-    activation = _ACTIVATIONS.get(name.rpartition(".")[2])
-    if activation is None:
+    package, _, activation = name.rpartition(".")
+    if not package.startswith("torch.") or activation not in _ACTIVATIONS:
         known = ", ".join(_ACTIVATIONS)
-        raise ModelError(f"{folder / 'config.json'}: activation {name!r} is not one of {known}")
-    if raw.get("use_residual"):
-        raise ModelError(f"{folder / 'config.json'}: use_residual is not supported")
-    if raw.get("module_input_name", "sentence_embedding") != "sentence_embedding":
-        raise ModelError(f"{folder / 'config.json'}: only a Dense after the pooling is supported")
-    for weights in (SAFETENSORS_NAME, PYTORCH_NAME):
-        if (folder / weights).is_file():
-            return DenseLayer(folder / weights, activation)
-    raise ModelError(f"{folder}: the Dense layer has no weights ({SAFETENSORS_NAME})")
+        raise ModelError(f"{path}: activation {name!r} is not one of {known}")
+    return Step(
+        kind="Dense",
+        path=_weights(folder, "Dense"),
+        activation=activation,
+        residual=bool(raw.get("use_residual")),
+    )
+
+
+def _refuse_other_inputs(raw: JsonObject, path: Path, kind: str) -> None:
+    """Refuse a module that does not map the pooled vector to another one."""
+    for key in ("module_input_name", "module_output_name"):
+        if raw.get(key) not in {None, "sentence_embedding"}:
+            raise ModelError(f"{path}: only a {kind} after the pooling is supported")
+
+
+def _weights(folder: Path, kind: StepKind) -> Path:
+    for name in (SAFETENSORS_NAME, PYTORCH_NAME):
+        if (folder / name).is_file():
+            return folder / name
+    raise ModelError(f"{folder}: the {kind} layer has no weights ({SAFETENSORS_NAME})")
+
+
+def _truncate_dim(folder: Path) -> int | None:
+    """Return the dimensions that remain of a vector; None for all."""
+    path = folder / SETTINGS_NAME
+    dims = read_object(path).get("truncate_dim") if path.is_file() else None
+    if dims is None or (type(dims) is int and dims > 0):
+        return dims
+    raise ModelError(f"{path}: truncate_dim is {dims!r}; it must be a whole number above 0")
 
 
 def _lengths(folder: Path) -> JsonObject:
-    path = folder / LENGTHS_NAME
-    raw = read_object(path) if path.is_file() else {}
+    """Read how texts are cut and tokenized from the settings of the Transformer in `folder`."""
+    path = next((p for name in _LENGTHS_NAMES if (p := folder / name).is_file()), None)
+    raw = {} if path is None else read_object(path)
     length = raw.get("max_seq_length")
+    tokenizer: JsonObject = {}
+    for key in ("tokenizer_args", "processor_kwargs"):
+        settings = raw.get(key) or {}
+        if not isinstance(settings, dict):
+            raise ModelError(f"{path}: {key} is {settings!r}; it must be an object")
+        tokenizer |= settings
     return {
+        "tokenizer": tokenizer,
         "max_length": length if type(length) is int and length > 0 else None,
         # False is the default and leaves it to the tokenizer.
         "lowercases": True if raw.get("do_lower_case") is True else None,

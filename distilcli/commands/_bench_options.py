@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from distilcli.commands._declare import GivenOptions, opt
 from distilcli.commands._option_groups import Compute, RowsIn
 from distilcli.errors import UsageError
+from distilcli.setting import setting
 
 if TYPE_CHECKING:
     from distilcli.benchmark.dataset import DatasetPlan
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 MODEL_TYPE = Annotated[
     str,
     opt(
-        "A built-in model, a folder, a hub id (org/name@revision), or distilbert-base or "
-        "bert-base for that shape with random weights.",
+        "A built-in model, a folder, a hub id such as org/name@revision, or distilbert-base or "
+        "bert-base: that shape with random weights.",
         "--model",
         "-m",
         metavar="MODEL",
@@ -42,41 +43,31 @@ class Measurement:
 
     topic: ClassVar[str] = "Measurement"
 
-    seq: Annotated[int | None, opt("Tokens per sequence (default: 128).", min=1)] = None
-    sweep: Annotated[
-        str | None,
-        opt("Measure all pairs of sizes: 'seq=32,128,512 batch=1,8,32'.", metavar="SIZES"),
-    ] = None
-    versus: Annotated[
-        str | None,
-        opt("Alternate with another model, and give ratios.", "--vs", metavar="MODEL"),
-    ] = None
-    rounds: Annotated[
-        int | None, opt("Rounds in which the models alternate (default: 5).", min=1)
-    ] = None
-    seconds: Annotated[
-        float | None,
-        opt(
-            "Time per setting, for latency and for the rate; at least 10 timings (default: 3).",
-            min=0,
-        ),
-    ] = None
-    profile: Annotated[
-        str | None,
-        opt(
-            "Show the time by operator, and write a trace for chrome://tracing to this folder "
-            "(or .json file).",
-            metavar="DIR",
-        ),
-    ] = None
-    dataset: Annotated[
-        str | None,
-        opt(
-            "Measure a whole run over these rows instead, by stage, from reading to writing.",
-            topic="Input",
-            metavar="FILE",
-        ),
-    ] = None
+    seq: int | None = setting(None, "Tokens per sequence (default: 128).", min=1)
+    sweep: str | None = setting(
+        None, "Measure every combination of sizes: 'seq=32,128 batch=1,8'.", metavar="SIZES"
+    )
+    versus: str | None = setting(
+        None, "Measure another model in turn, and report the ratios.", "--vs", metavar="MODEL"
+    )
+    rounds: int | None = setting(None, "How often the models take turns (default: 5).", min=1)
+    seconds: float | None = setting(
+        None,
+        "Time for each latency and each rate; at least 10 timings are taken (default: 3).",
+        min=0,
+    )
+    profile: str | None = setting(
+        None,
+        "Show the time per operator, and write a trace for chrome://tracing to this folder "
+        "(or .json file).",
+        metavar="DIR",
+    )
+    dataset: str | None = setting(
+        None,
+        "Measure a whole run over these rows instead, stage by stage.",
+        topic="Input",
+        metavar="FILE",
+    )
 
     def check(self, given: GivenOptions, model: str) -> None:
         """Raise `UsageError` for options that do not go together."""
@@ -139,20 +130,15 @@ class Gates:
 
     topic: ClassVar[str] = "Thresholds"
 
-    compare: Annotated[
-        str | None, opt("Show changes since an older benchmark (its --stats).", metavar="FILE")
-    ] = None
-    fail_over: Annotated[
-        str | None,
-        opt(
-            "With --compare: exit with 7 if a p50 is longer, or a rate lower, by more than this "
-            "(default: 5%).",
-            metavar="SHARE",
-        ),
-    ] = None
-    max_p95_ms: Annotated[
-        float | None, opt("Exit with 7 if a p95 is longer.", metavar="MS", min=0)
-    ] = None
+    compare: str | None = setting(
+        None, "Show changes since an older benchmark (its --stats).", metavar="FILE"
+    )
+    fail_over: str | None = setting(
+        None,
+        "With --compare: exit with 7 if a p50 or a rate is worse by more than this (default: 5%).",
+        metavar="SHARE",
+    )
+    max_p95_ms: float | None = setting(None, "Exit with 7 if a p95 is longer.", metavar="MS", min=0)
 
     @property
     def share(self) -> float:

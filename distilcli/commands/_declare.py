@@ -1,18 +1,20 @@
 """The one way to declare options: alone or in groups, with hidden spellings and a help topic.
 
-A group is a dataclass; each of its fields that is annotated as an option is one. The decorator
-`options` makes a function whose parameters are groups and options a command.
+A group is a dataclass whose fields are settings (`distilcli.setting`) or annotated options. The
+decorator `options` turns a function whose parameters are groups and options into a command.
 """
 
 import copy
 import inspect
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import Annotated, Any, get_origin
 
 import typer
 
 from distilcli.errors import UsageError
+
+Function = Callable[..., object]
 
 
 def opt(
@@ -22,20 +24,20 @@ def opt(
     metavar: str | None = None,
     min: float | None = None,  # noqa: A002 - Typer's own word
     max: float | None = None,  # noqa: A002
-) -> Any:
-    """Declare an option; `topic` is its heading in the help, `--its-name` its usual spelling."""
+) -> object:
+    """Annotate an option; `topic` is its heading in the help, `--its-name` its usual spelling."""
     return typer.Option(
         *spellings, help=explanation, rich_help_panel=topic, metavar=metavar, min=min, max=max
     )
 
 
-def argument(explanation: str, metavar: str, *, topic: str = "Input") -> Any:
-    """Declare an argument."""
+def argument(explanation: str, metavar: str, *, topic: str = "Input") -> object:
+    """Annotate an argument."""
     return typer.Argument(help=explanation, metavar=metavar, rich_help_panel=topic)
 
 
 class Also:
-    """Further spellings of an option, which are understood and shown nowhere."""
+    """Hidden spellings of an option."""
 
     def __init__(self, *spellings: str) -> None:
         self.spellings = spellings
@@ -46,14 +48,14 @@ def listed(value: str | None) -> list[str]:
     return [part.strip() for part in (value or "").split(",") if part.strip()]
 
 
-def _declarations(command: Callable[..., Any]) -> Iterator[tuple[str, Any]]:
+def _declarations(command: Function) -> Iterator[tuple[str, object]]:
     for name, parameter in inspect.signature(command).parameters.items():
         for each in getattr(parameter.annotation, "__metadata__", ()):
             yield name, each
 
 
-def spellings_of(command: Callable[..., Any]) -> dict[str, tuple[str, ...]]:
-    """Return how each parameter of a command is written: all spellings, the shown one first."""
+def spellings_of(command: Function) -> dict[str, tuple[str, ...]]:
+    """Return the spellings of each parameter of a command, the shown one first."""
     found: dict[str, tuple[str, ...]] = {}
     for name, each in _declarations(command):
         if isinstance(each, typer.models.ArgumentInfo):
@@ -65,23 +67,23 @@ def spellings_of(command: Callable[..., Any]) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def flags_of(command: Callable[..., Any]) -> dict[str, str]:
-    """Return the one spelling of each parameter that people are told."""
+def flags_of(command: Function) -> dict[str, str]:
+    """Return the spelling of each parameter that messages use."""
     return {name: spellings[0] for name, spellings in spellings_of(command).items()}
 
 
-def as_shown(command: Callable[..., Any], words: Sequence[str]) -> list[str]:
-    """Replace further spellings among the words of a command line by the shown ones.
+def as_shown(command: Function, words: Sequence[str]) -> list[str]:
+    """Replace hidden spellings in a command line by the shown ones.
 
-    A further spelling that is also a flag of the command counts only if a value follows.
+    A hidden spelling that is also a flag of the command counts only if a value follows.
     """
     spellings = spellings_of(command)
     flags = {each for parts in spellings.values() for each in parts}
     also = {
-        further: spellings[name][0]
+        hidden: spellings[name][0]
         for name, each in _declarations(command)
         if isinstance(each, Also)
-        for further in each.spellings
+        for hidden in each.spellings
     }
     shown: list[str] = []
     for position, word in enumerate(words):
@@ -98,7 +100,7 @@ def as_shown(command: Callable[..., Any], words: Sequence[str]) -> list[str]:
 
 
 class GivenOptions(frozenset[str]):
-    """The settings that the command line gives, by name; all others have their default."""
+    """The settings given on the command line, by name; all others have their default."""
 
     def refuse(self, names: Iterable[str], why: str) -> None:
         """Raise `UsageError` for an option that has no effect."""
@@ -107,54 +109,49 @@ class GivenOptions(frozenset[str]):
                 raise UsageError(f"`{name}` {why}")
 
     def at_most_one(self, *names: str) -> None:
-        """Raise `UsageError` for options that exclude each other."""
-        both = [f"`{name}`" for name in names if name in self]
-        if len(both) > 1:
-            raise UsageError(f"{both[0]} and {both[1]} do not go together; give one of them")
+        """Raise `UsageError` if more than one of the options is given."""
+        found = [f"`{name}`" for name in names if name in self]
+        if len(found) > 1:
+            raise UsageError(f"{found[0]} and {found[1]} do not go together; give one of them")
 
 
 def options(
     *,
     topic: str = "Options",
     leave_out: Collection[str] = (),
-    types: Mapping[str, Any] | None = None,
+    types: Mapping[str, object] | None = None,
     **defaults: object,
-) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Return the decorator that makes a command of a function that takes groups of options.
+) -> Callable[[Function], Function]:
+    """Return the decorator that turns a function with groups of options into a command.
 
-    `topic` is the heading of the command's own options. Of the groups, `leave_out` names the
-    options that the command does not have; `types` and `defaults` replace those of others.
+    `topic` is the heading of the command's own options. `leave_out` names options of the groups
+    that the command lacks; `types` and `defaults` replace those of others.
     """
 
-    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+    def decorate(command: Function) -> Function:
         own = inspect.signature(command).parameters
         # The command's own options first, then those of groups.
         declared = sorted(own.values(), key=lambda each: is_dataclass(each.annotation))
-        shown = [
-            each
-            for parameter in declared
-            for each in _flattened(parameter, topic, types or {})
-            if each.name not in leave_out
-        ]
-        shown = [each.replace(default=defaults.get(each.name, each.default)) for each in shown]
+        shown: dict[str, inspect.Parameter] = {}
+        for each in (part for group in declared for part in _flattened(group, topic, types or {})):
+            if each.name not in leave_out:
+                default = defaults.get(each.name, each.default)
+                shown.setdefault(each.name, each.replace(default=default))
 
-        def run(typer_context: typer.Context, **values: Any) -> Any:
+        def run(typer_context: typer.Context, **values: object) -> object:
             given = GivenOptions(
                 name
                 for name in values
                 if getattr(typer_context.get_parameter_source(name), "name", "") == "COMMANDLINE"
             )
             values = {**defaults, **values, "given": given, "command": command.__name__}
-            return command(
-                **{
-                    name: _object(each.annotation, values)
-                    if is_dataclass(each.annotation)
-                    else given
-                    if each.annotation is GivenOptions
-                    else values.get(name, each.default)
-                    for name, each in own.items()
-                }
-            )
+            groups = {
+                name: _group(each.annotation, values)
+                for name, each in own.items()
+                if is_dataclass(each.annotation)
+            }
+            alone = {name: values.get(name, each.default) for name, each in own.items()}
+            return command(**{**alone, **groups})
 
         run.__name__, run.__doc__, run.__module__ = (
             command.__name__, command.__doc__, command.__module__,
@@ -162,7 +159,7 @@ def options(
         context = inspect.Parameter(
             "typer_context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context
         )
-        signature = inspect.Signature([context, *shown])
+        signature = inspect.Signature([context, *shown.values()])
         run.__signature__ = signature  # type: ignore[attr-defined]
         run.__annotations__ = {name: each.annotation for name, each in signature.parameters.items()}
         return run
@@ -171,7 +168,7 @@ def options(
 
 
 def _flattened(
-    parameter: inspect.Parameter, topic: str, types: Mapping[str, Any]
+    parameter: inspect.Parameter, topic: str, types: Mapping[str, object]
 ) -> Iterator[inspect.Parameter]:
     """Yield the options that a parameter stands for: itself, or those of a group."""
     kind = types.get(parameter.name, parameter.annotation)
@@ -179,13 +176,26 @@ def _flattened(
         annotation = _under(kind, topic, parameter.name)
         yield parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=annotation)
     elif is_dataclass(kind):
-        for field in fields(kind):
-            default = inspect.Parameter.empty if field.default is MISSING else field.default
-            part = parameter.replace(name=field.name, default=default, annotation=field.type)
+        for each in fields(kind):
+            default = inspect.Parameter.empty if each.default is MISSING else each.default
+            part = parameter.replace(name=each.name, default=default, annotation=_declared(each))
             yield from _flattened(part, getattr(kind, "topic", topic), types)
 
 
-def _under(kind: Any, topic: str, name: str) -> Any:
+def _declared(each: "Field[object]") -> object:
+    """Return the type of a field, as an option if it is a setting."""
+    about = dict(each.metadata)
+    if not about:
+        return each.type
+    explanation, also = about.pop("help"), about.pop("also")
+    return _annotated(each.type, (opt(*explanation, **about), Also(*also)))
+
+
+def _annotated(kind: object, metadata: Iterable[object]) -> object:
+    return Annotated.__class_getitem__((kind, *metadata))  # type: ignore[attr-defined]
+
+
+def _under(kind: Any, topic: str, name: str) -> object:
     """Return the annotation of an option, with a topic and a spelling where it has none."""
     metadata = [copy.copy(each) for each in kind.__metadata__]
     for each in metadata:
@@ -193,17 +203,14 @@ def _under(kind: Any, topic: str, name: str) -> Any:
             each.rich_help_panel = topic
         if isinstance(each, typer.models.OptionInfo) and each.default is ...:
             each.default = f"--{name.replace('_', '-')}"  # else Typer gives flags a --no- as well
-    return Annotated.__class_getitem__((kind.__origin__, *metadata))  # type: ignore[attr-defined]
+    return _annotated(kind.__origin__, metadata)
 
 
-def _object(kind: Any, values: Mapping[str, Any]) -> Any:
-    """Return a group made of the values of its options."""
-    return kind(
-        **{
-            field.name: _object(field.type, values)
-            if is_dataclass(field.type)
-            else values[field.name]
-            for field in fields(kind)
-            if is_dataclass(field.type) or field.name in values
-        }
-    )
+def _group(kind: Any, values: Mapping[str, object]) -> object:
+    """Return a group made of the values of its options; a group may contain others."""
+    parts = {
+        each.name: _group(each.type, values) if is_dataclass(each.type) else values[each.name]
+        for each in fields(kind)
+        if is_dataclass(each.type) or each.name in values
+    }
+    return kind(**parts)

@@ -1,37 +1,24 @@
-"""What `distil embed` does: vectors beside rows, vectors stored, and search in stored ones."""
+"""What `distil embed` makes: vectors beside rows, stored vectors, rows without near duplicates."""
 
-import itertools
-import tempfile
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from types import NoneType
 from typing import TYPE_CHECKING, Any
 
-from distilcli.commands._file_run import (
-    FileOptions,
-    FileRun,
-    noted_agreement,
-    open_sink,
-    write_report,
-)
+from distilcli.commands._embed_options import Finding, Making
+from distilcli.commands._file_run import FileOptions, FileRun
 from distilcli.commands._option_groups import RowsOut, check_outputs
+from distilcli.console import Console
 from distilcli.errors import UsageError
+from distilcli.wording import count
 
 if TYPE_CHECKING:
     from distilcli.predictors.embedder import Embedder
     from distilcli.rows import RowSource
-    from distilcli.tasks.embed import Dtype, Layout
+    from distilcli.tasks.embed import Layout
     from distilcli.vectors.index import VectorIndex
     from distilcli.vectors.writer import VectorWriter
-
-_BLOCK_ROWS = 1000
-_KINDS = {
-    "pooling": (str, NoneType),
-    "normalize": (bool, NoneType),
-    "dims": (int, NoneType),
-    "layer": (int, NoneType),
-}
 
 
 def vector_format(out: RowsOut) -> str | None:
@@ -41,56 +28,175 @@ def vector_format(out: RowsOut) -> str | None:
     return out.written_format if out.written_format in HEADERS else None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Vectors:
-    """How texts become vectors, as the options say; None leaves it to the model."""
+def check_index(common: FileOptions, index: str | None, **outputs: str | None) -> None:
+    """Raise `UsageError` if results or the report would replace an input or the index."""
+    from distilcli.rows.inputs import find_inputs
+    from distilcli.vectors.writer import METADATA_SUFFIX, ROWS_SUFFIX
 
-    common: FileOptions
-    pooling: str | None
-    normalize: bool | None
-    dims: int | None
-    layer: int | None
-    dtype: "Dtype"
-    prompt: str | None
-    prompt_name: str | None
+    common.out.check()
+    outputs |= {"output": common.out.output, "stats_file": common.report.stats_file}
+    common.report.check()
+    rows = common.rows
+    inputs = find_inputs(rows.files or (), rows.input_format, whole=rows.whole_files)
+    read = [str(each.path) for each in inputs if each.path is not None]
+    if index is not None:
+        read += [index + suffix for suffix in ("", ROWS_SUFFIX, METADATA_SUFFIX)]
+    check_outputs(outputs, read)
 
-    @property
-    def options(self) -> dict[str, Any]:
-        """The options that a query shares with the vectors it is compared with."""
-        return {name: getattr(self, name) for name in _KINDS}
 
-    def embedder(self) -> "Embedder":
-        """Load the embedder that the options ask for."""
-        from distilcli.predictors.embedder import Embedder
+def warn_of_another_model(embedder: "Embedder", index: "VectorIndex", console: Console) -> None:
+    """Warn if the vectors of an index are of another model than those they are compared with."""
+    maker = index.about.get("model")
+    if maker not in {None, embedder.about()["model"]}:
+        console.warn(f"{index.path}: made with the model {maker}; scores of another mean nothing")
 
-        return Embedder(
-            self.common.compute.model or "embed",
-            **self.options,
-            dtype=self.dtype,
-            prompt=self.prompt,
-            prompt_name=self.prompt_name,
-            **self.common.predictor_settings(),
+
+def embed_rows(making: Making, common: FileOptions, *, text_column: str | None) -> int:
+    """Write rows with their vectors in a column; return the exit code."""
+    _check_suffix(common.out)
+    source = common.open_rows(text_column)
+    layout: Layout = "glance" if common.out.is_table else "json"
+    if common.out.written_format == "parquet":
+        layout = "array"
+    embedder = making.embedder(common)
+    return _run(making, common, source, embedder, layout=layout).run()
+
+
+def store(
+    making: Making, common: FileOptions, *, text_column: str | None, id_column: str | None
+) -> "tuple[int, Embedder]":
+    """Write a file of vectors and its metadata beside it; return exit code and model."""
+    out = common.out
+    if out.output is None:
+        raise UsageError(f"`output_format` {out.output_format} needs a file; add `output` FILE")
+    _check_suffix(out)
+    from distilcli.vectors.writer import VectorColumns, VectorWriter, check_vector_files
+
+    force = out.force or making.update
+    for name in check_vector_files(out.output, force=force):
+        common.report.check(output=name)
+    source = replace(common, out=replace(out, force=force)).open_rows(text_column)
+    if id_column is None and common.rows.whole_files:
+        id_column = source.file_column
+    elif id_column is not None:
+        id_column = source.find_column(id_column)
+    stored: VectorIndex | None = None
+    facts: dict[str, int] = {}
+    if making.update:
+        from distilcli.vectors.index import open_index
+        from distilcli.vectors.new_texts import NewTexts
+
+        if Path(out.output).exists():
+            stored = open_index(out.output)
+            making, common = _alike(making, common, stored)
+        source.keep(NewTexts(source.text_column, stored, facts))
+    embedder = making.embedder(common)
+    if stored is not None:
+        _check_same(embedder, stored)
+    run = _run(making, common, source, embedder, layout="array")
+    columns = VectorColumns(
+        vector=run.columns.names[-1],
+        of_tokens=making.tokens,
+        identity=id_column,
+        text=source.text_column,
+        file=source.file_column,
+    )
+
+    def open_vectors() -> "VectorWriter":
+        return VectorWriter(
+            str(out.output),
+            vector_format(out) or "",
+            columns,
+            blank=embedder.blank(of_tokens=making.tokens),
+            about={**embedder.about(of_tokens=making.tokens), "options": making.options},
+            force=force,
+            extends=stored,
+            keeps_failed=not making.update,
         )
 
-    def like(self, index: "VectorIndex") -> "Vectors":
-        """Return the same, with the options of the index where none are given."""
-        stored = index.about.get("options", {})
-        if not isinstance(stored, dict) or not all(
-            isinstance(stored.get(name), kind) for name, kind in _KINDS.items()
-        ):
-            raise index.damaged()
-        options = {
-            name: stored.get(name) if value is None else value
-            for name, value in self.options.items()
-        }
-        model = self.common.compute.model or str(index.about.get("model") or "")
-        if not model:
-            raise UsageError(f"{index.path}: does not say which model made it; give `model`")
-        compute = replace(self.common.compute, model=model)
-        # A query is compared in full precision: the stored numbers may be coarser.
-        return replace(
-            self, common=replace(self.common, compute=compute), dtype="float32", **options
+    code = replace(run, open_vectors=open_vectors, facts=facts).run()
+    if facts:
+        common.report.console.note(
+            f"left out {count(facts['known_rows'], 'row')} whose text is stored already"
         )
+    return code, embedder
+
+
+def _alike(
+    making: Making, common: FileOptions, stored: "VectorIndex"
+) -> tuple[Making, FileOptions]:
+    """Return how to make vectors like those of an index, except where options are given."""
+    alike, common = making.like(stored, common, as_rows=True)
+    dtype = making.dtype if "dtype" in common.given else stored.about.get("dtype", making.dtype)
+    return replace(alike, dtype=dtype), common
+
+
+def _check_same(embedder: "Embedder", stored: "VectorIndex") -> None:
+    """Raise `UsageError` if new vectors would differ from the stored ones in how they are made."""
+    for name, value in embedder.about().items():
+        setting = "normalize" if name == "normalized" else name
+        if stored.about.get(name) != value:
+            raise UsageError(
+                f"{stored.path}: its vectors have `{setting}` {stored.about.get(name)}, not "
+                f"{value}; leave it out, or embed all rows again with `force`"
+            )
+
+
+def remove_duplicates(
+    making: Making,
+    common: FileOptions,
+    finding: Finding,
+    threshold: float,
+    *,
+    text_column: str | None,
+) -> int:
+    """Write rows without those that are nearly the same as others; return the exit code."""
+    from distilcli.rows import check_destination, open_writer
+
+    index, dropped = finding.index, finding.dropped
+    if dropped is not None:
+        check_destination(dropped, force=common.out.force)
+    check_index(common, index, dropped=dropped)
+    source = common.open_rows(text_column)
+    from distilcli.vectors.duplicates import DroppedColumns, Duplicates, KeptColumns
+    from distilcli.vectors.index import open_index
+
+    stored = None
+    if index is not None:
+        stored = open_index(index)
+        making, common = making.like(stored, common, as_rows=True)
+    embedder = making.embedder(common)
+    if stored is not None:
+        warn_of_another_model(embedder, stored, common.report.console)
+    run = _run(making, common, source, embedder, layout="array")
+    if common.report.dry_run:
+        return run.run()
+    columns = DroppedColumns(stored=stored)
+    with ExitStack() as files:
+        writer = None
+        if dropped is not None:
+            writer = files.enter_context(
+                open_writer(
+                    dropped,
+                    columns=source.columns,
+                    new_columns=columns.names,
+                    input_format=source.format,
+                    delimiter=source.delimiter,
+                    prefix=common.out.prefix,
+                    force=common.out.force,
+                )
+            )
+        duplicates = files.enter_context(
+            Duplicates(threshold, width=embedder.width, stored=stored, sink=writer, columns=columns)
+        )
+        code = replace(
+            run, select=duplicates.without, columns=KeptColumns(), facts=duplicates.facts
+        ).run()
+    found = duplicates.facts
+    common.report.console.note(
+        f"kept {count(found['kept'], 'row')}, dropped {count(found['dropped'], 'near duplicate')}"
+    )
+    return code
 
 
 def _check_suffix(out: RowsOut) -> None:
@@ -106,215 +212,26 @@ def _check_suffix(out: RowsOut) -> None:
         )
 
 
-def _check_files(common: FileOptions, index: str | None) -> None:
-    """Raise `UsageError` if results or the report would replace an input."""
-    from distilcli.rows.inputs import find_inputs
-    from distilcli.vectors.writer import METADATA_SUFFIX, ROWS_SUFFIX
-
-    out, report = common.out, common.report
-    out.check()
-    report.check(output=out.output)
-    if index is None:
-        found = find_inputs(common.rows.files or (), common.rows.input_format)
-        report.check([each.path for each in found if each.path is not None])
-        return
-    stored = [index + suffix for suffix in ("", ROWS_SUFFIX, METADATA_SUFFIX)]
-    check_outputs({"output": out.output, "stats_file": report.stats_file}, stored)
-
-
-def embed_rows(vectors: Vectors, *, text_column: str | None, of_tokens: bool) -> int:
-    """Write rows with their vectors in a column; return the exit code."""
-    out = vectors.common.out
-    _check_suffix(out)
-    source = vectors.common.open_rows(text_column)
-    layout: Layout = "glance" if out.is_table else "json"
-    if out.written_format == "parquet":
-        layout = "array"
-    code, _ = _run(vectors, source, of_tokens=of_tokens, layout=layout)
-    return code
-
-
-def store(
-    vectors: Vectors, *, text_column: str | None, identity: str | None, of_tokens: bool
-) -> "tuple[int, Embedder]":
-    """Write a file of vectors and its metadata beside it; return exit code and model."""
-    common = vectors.common
-    if common.out.output is None:
-        raise UsageError(
-            f"`output_format` {common.out.output_format} needs a file; add `output` FILE"
-        )
-    _check_suffix(common.out)
-    from distilcli.vectors.writer import check_vector_files
-
-    for name in check_vector_files(common.out.output, force=common.out.force):
-        common.report.check(output=name)
-    source = common.open_rows(text_column)
-    if identity is not None:
-        identity = source.find_column(identity)
-    return _run(vectors, source, of_tokens=of_tokens, layout="array", stored_by=identity or "")
-
-
 def _run(
-    vectors: Vectors,
+    making: Making,
+    common: FileOptions,
     source: "RowSource",
+    embedder: "Embedder",
     *,
-    of_tokens: bool,
     layout: "Layout",
-    stored_by: str | None = None,
-) -> "tuple[int, Embedder]":
-    """Run the rows; `stored_by` is the id column of a file of vectors, None if rows go out."""
+) -> FileRun[Any, Any]:
     from distilcli.tasks.embed import EmbeddingColumns, TokenEmbeddingColumns
     from distilcli.tasks.files import text_from
-    from distilcli.vectors.writer import VectorColumns, VectorWriter
 
-    common, text_column = vectors.common, source.text_column
-    embedder = vectors.embedder()
-    engine_of: Any = embedder.tokens_engine if of_tokens else embedder.engine
-    columns: Any = TokenEmbeddingColumns(layout) if of_tokens else EmbeddingColumns(layout)
-
-    def open_vectors() -> "VectorWriter":
-        return VectorWriter(
-            common.out.output or "",
-            vector_format(common.out) or "",
-            VectorColumns(
-                vector=columns.names[-1],
-                of_tokens=of_tokens,
-                identity=stored_by or None,
-                text=text_column,
-            ),
-            blank=embedder.blank(of_tokens=of_tokens),
-            about={**embedder.about(of_tokens=of_tokens), "options": vectors.options},
-            force=common.out.force,
-        )
-
-    run: FileRun[Any] = FileRun(
+    text_of, on_error = text_from(source.text_column), common.rows.on_error
+    run = partial(
+        FileRun,
         options=common,
         source=source,
         predictor=embedder,
-        engine=engine_of(text_from(text_column), on_error=common.rows.on_error),
-        columns=columns,
-        text_columns=[text_column],
-        open_vectors=None if stored_by is None else open_vectors,
+        text_columns=[source.text_column],
     )
-    return run.run(), embedder
-
-
-def search(vectors: Vectors, queries: Sequence[str], *, index: str | None, k: int) -> int:
-    """Show the stored vectors nearest to each query; return the exit code."""
-    if index is None:
-        raise UsageError("`queries` searches stored vectors; name them with `index` FILE")
-    from distilcli.vectors.index import open_index
-    from distilcli.vectors.search import nearest
-
-    common, console = vectors.common, vectors.common.report.console
-    _check_files(common, index)
-    stored = open_index(index)
-    names = stored.names()
-    embedder = vectors.like(stored).embedder()
-    maker = stored.about.get("model")
-    if maker not in {None, embedder.about()["model"]}:
-        console.warn(f"{index}: made with the model {maker}; scores of another mean nothing")
-    console.note(f"{embedder.described()}, {stored.count:,} vectors in {index}")
-    found = nearest(stored, embedder(queries), k)
-    named = names.columns
-    query_column = ["query"] if len(queries) > 1 else []
-
-    def records() -> Iterator[list[object]]:
-        for query, hits in zip(queries, found, strict=True):
-            for rank, hit in enumerate(hits, start=1):
-                which = [query] if query_column else []
-                yield [*which, rank, hit.score, *map(names[hit.index].get, named)]
-
-    _write(common, (*query_column, "rank", "score", *named), records())
-    about = {"command": "embed", "model": embedder.name, "index": index, "vectors": stored.count}
-    computed = {
-        "precision": embedder.precision,
-        **noted_agreement(console, embedder.agreement),
-    }
-    write_report({**about, "queries": len(queries), **computed}, common.report)
-    return 0
-
-
-def near_duplicates(
-    vectors: Vectors,
-    threshold: float,
-    *,
-    index: str | None,
-    text_column: str | None,
-    identity: str | None,
-) -> int:
-    """Show pairs of similar rows, or of similar stored vectors; return the exit code."""
-    from distilcli.vectors.index import open_index
-    from distilcli.vectors.search import near_duplicates as pairs_of
-
-    common, report = vectors.common, vectors.common.report
-    _check_files(common, index)
-    with tempfile.TemporaryDirectory() as folder:
-        code = 0
-        computed: dict[str, Any] = {}
-        if index is None:
-            index = str(Path(folder) / "vectors.npy")
-            if not report.dry_run:  # the report is about the pairs
-                quiet = report.quiet or report.json_summary
-                report = replace(report, stats_file=None, json_summary=False, quiet=quiet)
-            out = replace(common.out, output=index, output_format="auto")
-            code, embedder = store(
-                replace(vectors, common=replace(common, out=out, report=report)),
-                text_column=text_column,
-                identity=identity,
-                of_tokens=False,
-            )
-            if report.dry_run:
-                return code
-            computed = {"precision": embedder.precision, **embedder.agreement.as_dict()}
-        stored = open_index(index)
-        names = stored.names()
-        count = 0
-
-        def records() -> Iterator[list[object]]:
-            nonlocal count
-            for pair in pairs_of(stored, threshold):
-                count += 1
-                one, other = names[pair.first], names[pair.second]
-                yield [pair.score, *map(one.get, named), *map(other.get, named)]
-
-        named = names.columns
-        _write(common, ("score", *named, *(f"other_{name}" for name in named)), records())
-        report = common.report
-        report.console.note(f"{count:,} pairs of {stored.count:,} rows at {threshold} or nearer")
-        about = {"command": "embed", "vectors": stored.count, "pairs": count}
-        write_report({**about, **computed}, report)
-    return code
-
-
-@dataclass(frozen=True, slots=True)
-class _Made:
-    """Rows that no file holds: what a sink asks of a source."""
-
-    columns: tuple[str, ...]
-    format: str = "txt"
-    delimiter: str | None = None
-    is_stream: bool = False
-
-
-def _write(
-    common: FileOptions, columns: tuple[str, ...], records: Iterable[Sequence[object]]
-) -> None:
-    """Write records to where rows go."""
-    from distilcli.rows import Row
-
-    # A table gives room to texts that are columns of the input; a file types new columns.
-    there, new = (columns, ()) if common.out.is_table else ((), columns)
-
-    def placed(line: int, cells: Sequence[object]) -> tuple[Row, dict[str, object]]:
-        if there:
-            return Row(there, list(cells), "", line), {}
-        return Row((), [], "", line), dict(zip(new, cells, strict=True))
-
-    source: Any = _Made(there)
-    texts = [name for name in columns if name.endswith("text")]
-    rows = itertools.starmap(placed, enumerate(records, start=1))
-    console = common.report.console
-    with open_sink(console, source, new, common.out, text_columns=texts) as sink:
-        while block := list(itertools.islice(rows, _BLOCK_ROWS)):
-            sink.write_rows(block)
+    if making.tokens:
+        engine = embedder.tokens_engine(text_of, on_error=on_error)
+        return run(engine=engine, columns=TokenEmbeddingColumns(layout))
+    return run(engine=embedder.engine(text_of, on_error=on_error), columns=EmbeddingColumns(layout))

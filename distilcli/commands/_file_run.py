@@ -1,11 +1,11 @@
-"""A run over files: rows in, a task's engine, rows or vectors out, what people see, how it ends."""
+"""A run over files: rows through the engine of a task, what people see of it, and how it ends."""
 
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from distilcli.commands._declare import GivenOptions
 from distilcli.commands._option_groups import Compute, LongTexts, Report, RowsIn, RowsOut
@@ -18,27 +18,14 @@ if TYPE_CHECKING:
     from distilcli.predictors.int8_check import Agreement
     from distilcli.rows import Given, Row, RowSource
     from distilcli.rows.outcome import Sink
-    from distilcli.rows.row_writer import Block
+    from distilcli.rows.row_writer import Block, RowWriter
+    from distilcli.tasks.files import Blocks, Columns
     from distilcli.vectors.writer import VectorWriter
 
 Value = TypeVar("Value")
-Value_contra = TypeVar("Value_contra", contravariant=True)
+Result = TypeVar("Result")
 
 EXIT_SOME_ROWS_FAILED = 6
-
-
-class Columns(Protocol[Value_contra]):
-    """How the values of a task are laid out in the columns of a row."""
-
-    @property
-    def names(self) -> Sequence[str]:
-        """The new columns, in order."""
-
-    def values(self, value: Value_contra) -> Sequence[object]:
-        """Return what goes into them for one row."""
-
-    def counted(self, value: Value_contra) -> Sequence[str]:
-        """Return what the row counts as in the summary."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,7 +41,7 @@ class FileOptions:
     command: str = ""
 
     def predictor_settings(self) -> dict[str, Any]:
-        """Return what every predictor takes."""
+        """Return the keywords of every predictor."""
         return {
             **self.compute.settings(),
             "long_texts": self.long.settings(),
@@ -64,7 +51,7 @@ class FileOptions:
     def open_rows(
         self, text_column: str | None = None, *, given: "Given | None" = None
     ) -> "RowSource":
-        """Check where everything goes, open the rows, and check the model without loading it.
+        """Check the outputs, open the rows, and check the model without loading it.
 
         Raises `UsageError` for a file that may not be written, `InputError` for one that cannot
         be read, and `ModelError` for a model that is missing or for another command.
@@ -79,28 +66,31 @@ class FileOptions:
         return source
 
 
-@dataclass(frozen=True, kw_only=True)  # slots would break FileRun[Any](...)
-class FileRun(Generic[Value]):
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FileRun(Generic[Value, Result]):
     """One run of a predictor over rows.
 
-    `text_columns` are those that the model reads; `preview` is the table that a terminal gets.
-    With `open_vectors` the values go there and no rows are written. `on_block` sees each block
-    of rows after it is written; `counted` are the things that have the labels in the summary.
+    `text_columns` are those that the model reads; `preview` makes the table for a terminal.
+    `select` chooses from the results what is written (all of them by default), and `on_block` gets
+    each block after that. With `open_vectors` the values go there and no rows are written.
+    `counted` is the plural of what the labels in the summary belong to; `facts` go into the report.
     """
 
     options: FileOptions
     source: "RowSource"
     predictor: "AnyPredictor"
     engine: "Engine[Row, Value]"
-    columns: Columns[Value]
+    columns: "Columns[Result]"
     text_columns: Sequence[str]
     preview: "Callable[..., Preview] | None" = None
     open_vectors: "Callable[[], VectorWriter] | None" = None
-    on_block: "Callable[[list[Outcome[Row, Value]]], None] | None" = None
+    select: "Callable[[Blocks[Value]], Blocks[Result]] | None" = None
+    on_block: "Callable[[list[Outcome[Row, Result]]], None] | None" = None
     counted: str = "rows"
+    facts: Mapping[str, object] = field(default_factory=dict)
 
     def run(self) -> int:
-        """Run every row and return the exit code; with --dry-run, only say what it would take."""
+        """Run every row, or with --dry-run only estimate the cost; return the exit code."""
         predictor, source = self.predictor, self.source
         named = ", ".join(map(repr, self.text_columns))
         plural = "s" if len(self.text_columns) > 1 else ""
@@ -123,7 +113,7 @@ class FileRun(Generic[Value]):
             expected = estimate(self.engine, self.source)
         if not report.json_summary:
             show_estimate(report.console, expected)
-        write_report({**about, **expected.as_dict()}, report)
+        write_report({**about, **asdict(expected)}, report)
         return 0
 
     def _run(self, about: dict[str, object]) -> int:
@@ -136,8 +126,11 @@ class FileRun(Generic[Value]):
         console = report.console
         stats = RunStats(device=self.predictor.device, load_seconds=self.predictor.load_seconds)
         counts: Counter[str] = Counter()
+        written = 0
 
-        def count(block: "list[Outcome[Row, Value]]") -> None:
+        def count(block: "list[Outcome[Row, Result]]") -> None:
+            nonlocal written
+            written += len(block)
             for outcome in block:
                 if outcome.value is not None:
                     counts.update(self.columns.counted(outcome.value))
@@ -146,7 +139,7 @@ class FileRun(Generic[Value]):
 
         # Rows that scroll by and a line that is redrawn do not share a terminal.
         scrolls = out.is_terminal and (source.is_stream or not out.is_table)
-        sink: Any = None
+        sink: Sink | None = None
         try:
             with (
                 source,
@@ -157,36 +150,40 @@ class FileRun(Generic[Value]):
                     source,
                     self.engine,
                     _Unbroken(sink),
-                    names=self.columns.names,
-                    values=self.columns.values,
+                    self.columns,
                     stats=stats,
+                    select=self.select,
                     on_block=count,
                     live=source.is_stream,
                 )
         except KeyboardInterrupt:
             note_unshown(console, sink)
-            kept = f"{out.output} was not written" if out.output else "those are out, whole"
+            kept = "those are out, whole" if written else "nothing is out"
+            kept = f"{out.output} was not written" if out.output else kept
             console.warn(f"interrupted after {stats.rows:,} rows; {kept}; run again to start over")
             raise
         note_unshown(console, sink)
         if not report.json_summary:
-            show_summary(console, stats, counts, counted=self.counted, output=out.output)
-        about |= noted_agreement(console, self.predictor.agreement)
+            show_summary(
+                console, stats, counts, counted=self.counted, output=out.output, written=written
+            )
+        about |= {**noted_agreement(console, self.predictor.agreement), **self.facts}
         write_report({**about, "counts": dict(counts.most_common()), **stats.as_dict()}, report)
         return EXIT_SOME_ROWS_FAILED if stats.failed else 0
 
-    def _open_sink(self, console: Console) -> Any:
+    def _open_sink(self, console: Console) -> "RowWriter | Preview | VectorWriter":
         if self.open_vectors is not None:
             return self.open_vectors()
+        file_column = [self.source.file_column] if self.source.file_column else []
         return open_sink(
             console, self.source, self.columns.names, self.options.out,
-            text_columns=self.text_columns, preview=self.preview,
+            text_columns=[*self.text_columns, *file_column], preview=self.preview,
         )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class _Unbroken:
-    """A sink in which Ctrl-C waits until the rows in hand are out; a second one does not wait."""
+    """A sink in which a first Ctrl-C waits until the block is written."""
 
     sink: "Sink"
 
@@ -201,7 +198,7 @@ class _Unbroken:
 
 
 def noted_agreement(console: Console, agreement: "Agreement | None") -> dict[str, Any]:
-    """Say how far a model in int8 agreed with fp32, and return it for the report."""
+    """Note the agreement of an int8 model with fp32, and return it for the report."""
     if agreement is None or agreement.share is None:
         return {}
     console.note(
@@ -218,8 +215,8 @@ def open_sink(
     *,
     text_columns: Sequence[str] = (),
     preview: "Callable[..., Preview] | None" = None,
-) -> Any:
-    """Open the table or the writer that rows go to, and say if columns had to be renamed."""
+) -> "RowWriter | Preview":
+    """Open the table or the writer for the rows; note whether columns had to be renamed."""
     from distilcli.console.preview import Preview
     from distilcli.rows.row_writer import AddedNames
     from distilcli.rows.writer import open_writer
@@ -227,7 +224,9 @@ def open_sink(
     if out.is_table:
         names = AddedNames.chosen(source.columns, new_columns, out.prefix)
         is_live = source.is_stream and out.is_terminal
-        sink: Any = (preview or Preview)(names, text_columns=text_columns, live=is_live)
+        sink: RowWriter | Preview = (preview or Preview)(
+            names, text_columns=text_columns, live=is_live
+        )
         renamed, prefix = names.renamed, names.prefix
     else:
         sink = open_writer(
@@ -247,17 +246,21 @@ def open_sink(
     return sink
 
 
-def note_unshown(console: Console, sink: Any) -> None:
+def note_unshown(console: Console, sink: object) -> None:
     """Warn of columns and errors that came too late for the header of a stream."""
-    for column, rows in getattr(sink, "unshown", {}).items():
+    from distilcli.rows.row_writer import RowWriter
+
+    if not isinstance(sink, RowWriter):
+        return
+    for column, rows in sink.unshown.items():
         console.warn(
             f"column {column!r} came after the header had gone out, values not shown: {rows:,}; "
             "write to a file with `output`, or use `output_format` jsonl"
         )
-    for error in getattr(sink, "unshown_errors", ()):
+    for error in sink.unshown_errors:
         console.warn(error)
-    if more := getattr(sink, "more_errors", 0):
-        console.warn(f"… and {more:,} more")
+    if sink.more_errors:
+        console.warn(f"… and {sink.more_errors:,} more")
 
 
 def write_report(content: dict[str, object], report: Report) -> None:

@@ -1,4 +1,4 @@
-"""The help that people read: options by topic, types in plain words, examples one a line."""
+"""The help pages: options by topic, types in plain words, one example per line."""
 
 import inspect
 import shutil
@@ -8,11 +8,15 @@ from typing import Any
 
 from typer.core import TyperCommand
 
+Parameter = Any
+"""An option or argument, as Typer has it."""
+
 _LAST = "Report"
 _TOPICS = ("Output", "Model", "Long texts", "Speed", _LAST)  # after the command's own
 _MARGIN = "  "
 _COLUMN = 28
 _WIDEST = 100
+_LONGEST_CHOICES = 26
 
 
 def page_width() -> int:
@@ -26,7 +30,7 @@ class Command(TyperCommand):
     def get_help(self, ctx: Any) -> str:
         """Return the page of `distil COMMAND --help`."""
         text, _, examples = inspect.cleandoc(self.help or "").partition("\n\nExamples:")
-        topics: dict[str, list[Any]] = {}
+        topics: dict[str, list[Parameter]] = {}
         for parameter in sorted(self.get_params(ctx), key=lambda each: each.param_type_name):
             topic = getattr(parameter, "rich_help_panel", None)
             topics.setdefault(topic or _LAST, []).append(parameter)
@@ -42,7 +46,7 @@ class Command(TyperCommand):
         return "\n\n".join(parts)
 
 
-def _usage(argument: Any) -> str:
+def _usage(argument: Parameter) -> str:
     word = argument.metavar or str(argument.name).upper()
     return word if argument.required or word.startswith("[") else f"[{word}]"
 
@@ -59,7 +63,7 @@ def _filled(paragraph: str) -> str:
 
 
 def two_columns(rows: Iterable[tuple[str, str]], column: int) -> Iterator[str]:
-    """Yield the lines of a table of words and what they mean, wrapped to the page."""
+    """Yield the lines of a table of words and their meanings, wrapped to the page."""
     width = max(page_width() - column - len(_MARGIN), 24)
     for left, right in rows:
         lines = textwrap.wrap(right, width, break_on_hyphens=False) or [""]
@@ -71,46 +75,38 @@ def two_columns(rows: Iterable[tuple[str, str]], column: int) -> Iterator[str]:
         yield from (" " * (column + len(_MARGIN)) + line for line in lines[1:])
 
 
-def _row(parameter: Any) -> Iterator[tuple[str, str]]:
+def _row(parameter: Parameter) -> Iterator[tuple[str, str]]:
     """Yield how a parameter is written, and its help."""
     if parameter.hidden:
         return
-    explanation = parameter.help or ""
-    default = parameter.default
     if parameter.param_type_name == "argument":
-        left, kind = (
-            (parameter.metavar or parameter.name.upper()).strip("[].").removesuffix("..."),
-            "",
-        )
+        name = parameter.metavar or parameter.name.upper()
+        left, kind = name.strip("[].").removesuffix("..."), ""
     else:
         spellings = sorted(parameter.opts, key=lambda each: each.startswith("--"))
         spellings += parameter.secondary_opts
         left, kind = ", ".join(spellings), _kind(parameter)
         if spellings[1:] == [f"--no-{spellings[0][2:]}"]:
             left = f"--[no-]{spellings[0][2:]}"
+    explanation = parameter.help or ""
     choices = _choices(parameter)
-    if choices and "|" not in kind:
+    if choices and kind != "|".join(choices):
         explanation = f"{explanation.rstrip('.')}; one of {', '.join(choices)}."
+    default = parameter.default
     is_shown = default not in (None, "") and not isinstance(default, bool)
     if is_shown and "default" not in explanation:
-        explanation = f"{explanation.rstrip('.')} (default: {default})."
+        shown = f"{default:g}" if isinstance(default, float) else default
+        explanation = f"{explanation.rstrip('.')} (default: {shown})."
     if getattr(parameter, "multiple", False):
         explanation += " Repeatable."
     yield f"{left} {kind}".strip(), explanation
 
 
-def _choices(parameter: Any) -> list[str]:
+def _choices(parameter: Parameter) -> list[str]:
     return list(map(str, parameter.type_descriptor.choices or ()))
 
 
-_LONGEST_CHOICES = 26
-
-
-def _longest(parameter: Any) -> str:
-    return str(max(parameter.opts, key=len)).strip("-").replace("-", "_").upper()
-
-
-def _kind(parameter: Any) -> str:
+def _kind(parameter: Parameter) -> str:
     """Return what an option takes, in a word that people know."""
     if parameter.is_flag:
         return ""
@@ -118,10 +114,11 @@ def _kind(parameter: Any) -> str:
         return str(parameter.metavar)
     descriptor = parameter.type_descriptor
     if choices := "|".join(_choices(parameter)):
-        return choices if len(choices) <= _LONGEST_CHOICES else _longest(parameter)
+        name = str(max(parameter.opts, key=len)).strip("-").replace("-", "_").upper()
+        return choices if len(choices) <= _LONGEST_CHOICES else name
     if descriptor.annotation in (int, float):
-        info = descriptor.parameter_info
-        return "0..1" if (info.min, info.max, descriptor.annotation) == (0, 1, float) else "N"
+        most = descriptor.parameter_info.max
+        return "0..1" if descriptor.annotation is float and most and most <= 1 else "N"
     return "TEXT"
 
 
@@ -134,7 +131,7 @@ _EXIT_CODES = (
     ("5", "resources: memory, disk, device or network"),
     ("6", "done, but some rows failed"),
     ("7", "a threshold was missed (bench, evaluate)"),
-    ("130", "interrupted; 141 pipe closed; 143 terminated"),
+    ("130", "interrupted (141: pipe closed, 143: terminated)"),
 )
 _EXAMPLES = """\
 Examples:
@@ -144,7 +141,7 @@ Examples:
 
 
 def program_help(commands: Mapping[str, Any]) -> str:
-    """Return the page of `distil --help`; of each command it needs the summary and the topic."""
+    """Return the page of `distil --help` for commands with a summary and a topic."""
     topics: dict[str, list[tuple[str, str]]] = {}
     for name, command in commands.items():
         topics.setdefault(command.topic, []).append((name, command.summary))

@@ -1,14 +1,15 @@
-"""Options that several commands share, and the groups in which commands take them as objects."""
+"""Options that several commands share, alone and in groups."""
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from distilcli.commands._declare import Also, GivenOptions, argument, opt
 from distilcli.console import Console, TableFormat
 from distilcli.errors import HeadError, UsageError
+from distilcli.setting import setting
 
 if TYPE_CHECKING:
     from distilcli.rows import RowSource
@@ -16,9 +17,7 @@ if TYPE_CHECKING:
 
 FormatOption = Annotated[
     TableFormat,
-    opt(
-        "Format of the result (auto: a table on a terminal, else TSV).", "--format", topic="Output"
-    ),
+    opt("Format of the result; auto: a table on a terminal, else TSV", "--format", topic="Output"),
 ]
 QuietOption = Annotated[bool, opt("No notes on stderr.", "--quiet", "-q", topic="Report")]
 OfflineOption = Annotated[bool, opt("Never use the network.", topic="Model")]
@@ -69,7 +68,7 @@ WordColumnOption = Annotated[
 ]
 InputFormatOption = Annotated[
     str | None,
-    opt("csv, tsv, jsonl, txt, squad or conll (default: by suffix).", metavar="FORMAT"),
+    opt("csv, tsv, jsonl, json, txt, squad or conll (default: by suffix).", metavar="FORMAT"),
 ]
 EncodingOption = Annotated[str, opt("Encoding of the input.", metavar="NAME")]
 DelimiterOption = Annotated[str | None, opt("CSV delimiter (default: detected).", metavar="CHAR")]
@@ -92,22 +91,18 @@ StrideOption = Annotated[
 
 
 def check_outputs(outputs: Mapping[str, str | None], inputs: Iterable[str | Path] = ()) -> None:
-    """Raise `UsageError` for outputs, by their settings, that share a file or replace an input."""
+    """Raise `UsageError` if outputs, given by setting, share a file or replace an input."""
     from distilcli.rows import is_same_file
 
-    named = [(setting, path) for setting, path in outputs.items() if path not in {None, "-"}]
-    read = [path for path in inputs if path is not None]
-    for position, (setting, path) in enumerate(named):
+    named = [(name, path) for name, path in outputs.items() if path is not None and path != "-"]
+    read = list(inputs)
+    for index, (name, path) in enumerate(named):
         for other in read:
-            if is_same_file(str(path), other):
-                raise UsageError(
-                    f"{other}: `{setting}` would replace this input; name another file"
-                )
-        for other_setting, other in named[:position]:
-            if is_same_file(str(path), str(other)):
-                raise UsageError(
-                    f"{path}: `{other_setting}` and `{setting}` cannot share a file; name two"
-                )
+            if is_same_file(path, other):
+                raise UsageError(f"{other}: `{name}` would replace this input; name another file")
+        for earlier, other in named[:index]:
+            if is_same_file(path, other):
+                raise UsageError(f"{path}: `{earlier}` and `{name}` cannot share a file; name two")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -119,22 +114,25 @@ class RowsIn:
     files: Annotated[
         list[str] | None,
         argument(
-            "CSV, TSV, JSONL, SQuAD JSON, CoNLL or text files, also .gz .bz2 .xz .zst; globs; "
-            "- for standard input.",
+            "CSV, TSV, JSONL, JSON, SQuAD, CoNLL or text files, also .gz .bz2 .xz .zst; or globs, "
+            "or - for standard input.",
             "[FILES]...",
         ),
     ] = None
-    texts: Annotated[
-        list[str] | None, opt("A text instead of files.", "--text", metavar="TEXT")
-    ] = None
-    limit: Annotated[int | None, opt("Read only the first N rows.", min=0)] = None
-    on_error: Annotated[
-        Literal["keep", "skip", "stop"],
-        opt("Unusable rows: keep them with an error column, skip them, or stop."),
-    ] = "keep"
-    keep_empty: Annotated[
-        bool, opt("Run empty texts like others, instead of giving them an error.")
-    ] = False
+    texts: list[str] | None = setting(None, "A text instead of files.", "--text", metavar="TEXT")
+    limit: int | None = setting(None, "Read only the first N rows.", min=0)
+    whole_files: bool = setting(
+        False, "Each file is one row, its text; folders stand for their files."
+    )
+    file_column: str | None = setting(
+        None, "Add a column with the name of each row's file.", metavar="NAME"
+    )
+    on_error: Literal["keep", "skip", "stop"] = setting(
+        "keep", "Unusable rows: keep them with an error column, skip them, or stop."
+    )
+    keep_empty: bool = setting(
+        False, "Run empty texts like others, instead of giving them an error."
+    )
     input_format: InputFormatOption = None
     no_header: NoHeaderOption = False
     delimiter: DelimiterOption = None
@@ -142,8 +140,11 @@ class RowsIn:
     word_column: WordColumnOption = None
 
     def reading(self) -> dict[str, Any]:
-        """Return how files are read."""
-        names = ("input_format", "no_header", "delimiter", "encoding", "limit", "word_column")
+        """Return the settings of the reader."""
+        names = (
+            "input_format", "no_header", "delimiter", "encoding", "limit", "whole_files",
+            "file_column", "word_column",
+        )  # fmt: skip
         return {name: getattr(self, name) for name in names}
 
     def open(self, text_column: str | None = None, **others: Any) -> "RowSource":
@@ -158,10 +159,10 @@ class RowsIn:
 
 
 def rows_format_option(*further: str) -> Any:
-    """Return the type of --format for a command that writes rows, and `further` formats."""
+    """Return the type of --format for a command that writes rows, in `further` formats too."""
     return Annotated[
         Literal.__getitem__(("auto", "table", "csv", "tsv", "jsonl", "json", "parquet", *further)),
-        opt("Format of the rows (auto: a table on a terminal, else as the input).", "--format"),
+        opt("Format of the rows; auto: a table on a terminal, else as the input", "--format"),
     ]
 
 
@@ -171,12 +172,11 @@ class RowsOut:
 
     topic: ClassVar[str] = "Output"
 
-    output: Annotated[
-        str | None,
-        opt("Write the rows to FILE; its suffix is the format.", "--output", "-o", metavar="FILE"),
-    ] = None
+    output: str | None = setting(
+        None, "Write the rows to FILE; its suffix is the format.", "--output", "-o", metavar="FILE"
+    )
     output_format: rows_format_option() = "auto"  # type: ignore[valid-type]
-    prefix: Annotated[str, opt("Prefix for the names of new columns.")] = ""
+    prefix: str = setting("", "Prefix for the names of new columns.")
     force: ForceOption = False
     formats: tuple[str, ...] = ()
 
@@ -200,12 +200,12 @@ class RowsOut:
 
     @property
     def is_table(self) -> bool:
-        """Whether people get a table instead of rows."""
+        """Whether the rows are shown as a table."""
         return self.output_format == "table" or (self.output_format == "auto" and self.is_terminal)
 
     @property
     def is_terminal(self) -> bool:
-        """Whether the output is seen at once by people."""
+        """Whether the rows go to a terminal."""
         return self.output is None and sys.stdout.isatty()
 
     @property
@@ -219,23 +219,21 @@ class RowsOut:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LongTexts:
-    """What is done with texts longer than the model reads."""
+    """How texts longer than the model reads are handled."""
 
     topic: ClassVar[str] = "Long texts"
 
-    long: Annotated[
-        Literal["truncate", "window", "error"],
-        opt("Texts that are too long: truncate them, read them in windows, or fail the row."),
-    ] = "truncate"
+    long: Literal["truncate", "window", "error"] = setting(
+        "truncate", "Texts that are too long: truncate them, read them in windows, or fail the row."
+    )
     max_length: MaxLengthOption = None
     stride: StrideOption = None
-    window_pooling: Annotated[
-        Literal["mean", "max", "first"] | None,
-        opt("How to combine the results of a text's windows (default: mean)."),
-    ] = None
+    window_pooling: Literal["mean", "max", "first"] | None = setting(
+        None, "How to combine the results of a text's windows (default: mean)."
+    )
 
     def settings(self) -> "LongTextSettings":
-        """Return what predictors take; raise `UsageError` for settings of windows without any."""
+        """Return what predictors take; raise `UsageError` for window settings without windows."""
         from distilcli.tasks.settings import LongTexts as LongTextSettings
 
         of_windows = {"stride": self.stride, "window_pooling": self.window_pooling}
@@ -247,52 +245,51 @@ class LongTexts:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Compute:
-    """Which model runs, and where and how."""
+    """Which model runs, where and how."""
 
     topic: ClassVar[str] = "Model"
 
-    model: Annotated[
-        str,
-        opt(
-            "A built-in model, a folder or a hub id (org/name@revision).",
-            "--model",
-            "-m",
-            metavar="MODEL",
-        ),
-    ]
+    model: str = setting(
+        MISSING,
+        "A built-in model, a folder, or a hub id such as org/name@revision.",
+        "--model",
+        "-m",
+        metavar="MODEL",
+    )
     device: DeviceOption = "auto"
-    precision: Annotated[
-        Literal["fp32", "tf32", "bf16", "fp16", "int8"],
-        opt("Number format; int8 and bf16 on CPUs; bf16, fp16 and tf32 on GPUs."),
-    ] = "fp32"
-    min_agreement: Annotated[
-        float | None,
-        opt(
-            "Stop if int8 agrees with fp32 on less than this share of the first rows "
-            "(default: 0.99).",
-            min=0,
-            max=1,
-        ),
-    ] = None
+    precision: Literal["fp32", "tf32", "bf16", "fp16", "int8"] = setting(
+        "fp32", "Number format; int8 and bf16 on CPUs; bf16, fp16 and tf32 on GPUs."
+    )
+    min_agreement: float | None = setting(
+        None,
+        "Stop if int8 agrees with fp32 on less than this share of the first rows (default: 0.99).",
+        min=0,
+        max=1,
+    )
     offline: OfflineOption = False
-    batch: Annotated[int | None, opt("Maximum rows per batch.", topic="Speed", min=1)] = None
-    max_tokens: Annotated[
-        int | None,
-        opt("Maximum tokens per batch (default: 512 on CPUs, else 16384).", topic="Speed", min=8),
-        Also("--token-budget"),
-    ] = None
+    batch: int | None = setting(None, "Maximum rows per batch.", topic="Speed", min=1)
+    max_tokens: int | None = setting(
+        None,
+        "Maximum tokens per batch (default: 512 on CPUs, else 16384).",
+        topic="Speed",
+        min=8,
+        also=("--token-budget",),
+    )
     threads: ThreadsOption = None
 
     def check(self, command: str) -> None:
-        """Raise what can be said against the settings and the model without loading torch."""
+        """Check the settings and the model as far as that is possible without torch.
+
+        Raises `UsageError` or `ModelError`.
+        """
         from distilcli.checkpoint.config import read_config
         from distilcli.checkpoint.locate import locate
         from distilcli.model.device_name import check_device_name
+        from distilcli.tasks.settings import required_agreement
         from distilcli.tasks.spec import TASKS
 
         check_device_name(self.device)
-        if self.min_agreement is not None and self.precision != "int8":
-            raise UsageError("`min_agreement` is for int8; add `precision` int8")
+        required_agreement(self.min_agreement, self.precision)
         files = locate(self.model, offline=self.offline)
         named = read_config(files.config_path).extra.get("architectures")
         commands = {
@@ -320,21 +317,20 @@ class Compute:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Report:
-    """What people are told of the run."""
+    """What is reported about the run."""
 
     topic: ClassVar[str] = "Report"
 
     quiet: QuietOption = False
-    dry_run: Annotated[
-        bool, opt("Count rows and tokens and estimate time and memory; run nothing.")
-    ] = False
-    json_summary: Annotated[
-        bool, opt("Print the summary to stderr as one line of JSON.", "--json", topic="Report")
-    ] = False
-    stats_file: Annotated[
-        str | None,
-        opt("Write the summary as JSON to FILE.", "--stats", topic="Report", metavar="FILE"),
-    ] = None
+    dry_run: bool = setting(
+        False, "Count rows and tokens and estimate time and memory; run nothing."
+    )
+    json_summary: bool = setting(
+        False, "Print the summary to stderr as one line of JSON.", "--json", topic="Report"
+    )
+    stats_file: str | None = setting(
+        None, "Write the summary as JSON to FILE.", "--stats", topic="Report", metavar="FILE"
+    )
 
     def __post_init__(self) -> None:
         self.console.show_downloads()
@@ -345,7 +341,7 @@ class Report:
         return Console(quiet=self.quiet)
 
     def check(self, inputs: Sequence[str | Path] = (), **outputs: str | None) -> None:
-        """Raise `UsageError` if the statistics cannot be written, or not beside `outputs`."""
+        """Raise `UsageError` if the summary cannot be written, or would replace another file."""
         from distilcli.rows import check_destination
 
         if self.stats_file not in {None, "-"}:

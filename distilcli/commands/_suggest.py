@@ -1,4 +1,4 @@
-"""What is said of a command line that cannot be read: plain words, and what was probably meant."""
+"""Errors in a command line, in plain words and with the likely correction."""
 
 import difflib
 import re
@@ -7,7 +7,7 @@ from typing import Any
 
 from distilcli.errors import UsageError
 
-# What other tools call it.
+# The names that other tools have for our commands and options.
 _COMMANDS = {
     "ask": "qa", "answer": "qa", "question-answering": "qa", "squad": "qa",
     "benchmark": "bench", "speed": "bench", "time": "bench",
@@ -47,7 +47,7 @@ def _nearest(word: str, known: Iterable[str], synonyms: dict[str, str]) -> str |
 
 
 def refuse_unknown(word: str, commands: Iterable[str]) -> None:
-    """Raise `UsageError` for a first word that is no command, naming the likely one."""
+    """Raise `UsageError` for an unknown command, naming the likely one; options pass."""
     if word in _PROGRAM:
         raise UsageError(f"no command {word!r}; did you mean 'distil {_PROGRAM[word]}'?")
     if word.startswith("-"):
@@ -67,7 +67,7 @@ _PLAIN = (
 
 
 def plain_usage_error(error: Any, path: str, known: Iterable[str]) -> str:
-    """Return what Typer says of a command line, in plain words and with the way out.
+    """Return an error of Typer's in plain words, with the way out.
 
     `path` is the command, such as `distil tag`, and `known` are its options.
     """

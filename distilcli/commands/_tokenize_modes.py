@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 # The options that have an effect in each mode.
 _EVERYWHERE = (
     "files", "texts", "text_column", "input_format", "encoding", "delimiter", "no_header", "limit",
-    "quiet",
+    "whole_files", "quiet",
 )  # fmt: skip
 _MODEL = ("model", "vocab", "cased", "engine", "offline", "on_error")
-_ROWS_OUT = ("output", "output_format", "prefix", "force", "json_summary")
+_ROWS_OUT = ("output", "output_format", "prefix", "force", "json_summary", "file_column")
 _CUTTING = ("pair_column", "columns", "max_length", "long", "stride", "truncation")
 _MODES: dict[str | None, tuple[str, ...]] = {
     None: (*_MODEL, *_ROWS_OUT, *_CUTTING),

@@ -34,7 +34,15 @@ _STATS_TYPE = Annotated[
 
 @options(
     leave_out={
-        *("files", "texts", "on_error", "keep_empty", "min_agreement", "max_tokens", "dry_run")
+        "files",
+        "texts",
+        "whole_files",
+        "file_column",
+        "on_error",
+        "keep_empty",
+        "min_agreement",
+        "max_tokens",
+        "dry_run",
     },
     types={
         "model": MODEL_TYPE,
@@ -56,10 +64,10 @@ def bench(
 ) -> int:
     """Measure the speed and memory of a model, in any precision and at any size.
 
-    Without --model it has the shape of DistilBERT-base with random weights; nothing is
-    downloaded. Batches go through the workers that run files. Latency is the time of one batch
-    alone; rates are of many batches. GFLOP/s count matrix products and are compared with this
-    machine's peak, measured in the same run.
+    The default model has the shape of DistilBERT-base and random weights, so nothing is
+    downloaded. Batches run as they do for files. Latency is the time of one batch alone; rates
+    are those of many batches. GFLOP/s count matrix products and are compared with the peak of
+    this machine, measured in the same run.
 
     Examples:
       distil bench

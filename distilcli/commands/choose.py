@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from distilcli.rows import Given
 
 
-@options(topic="Prompts and options", leave_out={"window_pooling"})
+@options(topic="Prompts and options", leave_out={"whole_files", "window_pooling"})
 def choose(
     common: FileOptions,
     prompt: Annotated[str | None, opt("A prompt instead of files, with --option.")] = None,
     same_options: Annotated[
         list[str] | None,
-        opt("An option for every row; give two or more.", "--option", metavar="TEXT"),
+        opt("An option for every row; give at least two.", "--option", metavar="TEXT"),
     ] = None,
     prompt_column: Annotated[
         str | None,
@@ -38,9 +38,9 @@ def choose(
 ) -> int:
     """Choose between options: each is read with the prompt and gets a probability.
 
-    Rows get the choice, its index (choice_index, from 0), its probability, and the probabilities
-    of all options in order. With --long window a long prompt is read in windows, each with the
-    whole option, and their logits are averaged by length.
+    Rows get the choice, its index from 0 (choice_index), its probability, and the probabilities of
+    all options in order. With --long window a long prompt is read in windows, each with the whole
+    option, and their logits are averaged, weighted by length.
 
     Examples:
       distil choose -m MODEL --prompt "He took it and" --option ran --option ate
@@ -94,7 +94,7 @@ def _checked(same_options: list[str] | None) -> list[str] | None:
 
 
 def _given(rows: RowsIn, prompt: str | None, same_options: list[str] | None) -> "Given | None":
-    """Return the row that the command line gives by itself; None if files or texts are read."""
+    """Return the row that --prompt makes; None if files or texts are read."""
     if prompt is None:
         if not (rows.files or rows.texts):
             raise UsageError(

@@ -18,16 +18,17 @@ def classify(
     ] = None,
     all_scores: Annotated[bool, opt("Add a column score_LABEL for each label.")] = False,
     multi_label: Annotated[
-        bool, opt("Give a row every label above the threshold (sigmoid scores).")
+        bool, opt("Give a row every label with a score above the threshold (sigmoid).")
     ] = False,
     threshold: Annotated[
-        float | None, opt("Minimum score of a label, with several labels (0.5).", min=0, max=1)
+        float | None,
+        opt("Minimum score for one of several labels (default: 0.5).", min=0, max=1),
     ] = None,
 ) -> int:
     """Classify texts: sentiment with the built-in model, anything with a model of your own.
 
-    Every row comes out once, in order, with its own columns and then label and score. A terminal
-    gets a table, a pipe gets rows in the format of the input.
+    Every row comes out once, in order: its own columns, then label and score. A terminal gets a
+    table, a pipe gets rows in the format of the input.
 
     Examples:
       distil classify reviews.csv

@@ -15,7 +15,7 @@ def completions(
         argument("Shell to print the script for.", "SHELL", topic="Shell"),
     ],
 ) -> None:
-    """Print the script with which a shell completes commands, options and values on Tab.
+    """Print the script that completes commands, options and values on Tab.
 
     The script contains all of them, so Tab never starts Python. Renew it after an upgrade.
 

@@ -163,7 +163,7 @@ class Measures:
 
 @options(
     topic="Output",
-    leave_out={"files", "texts", "model", "dry_run"},
+    leave_out={"files", "texts", "whole_files", "file_column", "model", "dry_run"},
     types={"on_error": _ON_ERROR, "long": _LONG},
     on_error="stop",
     long=None,

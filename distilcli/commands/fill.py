@@ -22,7 +22,7 @@ def fill(
     ] = False,
     pseudo_perplexity: Annotated[
         bool,
-        opt("Fill nothing; score how well each text is predicted, masking one token at a time."),
+        opt("Fill nothing; score how likely each text is, masking one token at a time."),
     ] = False,
 ) -> int:
     """Fill in the [MASK]s of texts with the most likely words and their probabilities.
@@ -57,7 +57,7 @@ def fill(
         **common.predictor_settings(),
     )
     engine_of: Any = filler.perplexity_engine if pseudo_perplexity else filler.engine
-    run: FileRun[Any] = FileRun(
+    run: FileRun[Any, Any] = FileRun(
         options=common,
         source=source,
         predictor=filler,

@@ -1,43 +1,48 @@
 """`distil finetune`: train a model on labelled rows."""
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
-from distilcli.commands._declare import opt, options
+from distilcli.commands._declare import GivenOptions, opt, options
 from distilcli.commands._file_run import write_report
-from distilcli.commands._finetune_options import (
-    InitialModel,
-    Learning,
-    RunOutput,
-    Teacher,
-    TrainingRows,
-    changed,
-)
+from distilcli.commands._finetune_options import OPTION_TYPES, RunOutput, changed
 from distilcli.commands._option_groups import Report
 from distilcli.tasks.spec import TaskName
+from distilcli.training.options import (
+    DataOptions,
+    DistillationOptions,
+    ObjectiveOptions,
+    StartOptions,
+    TeacherOptions,
+    TrainingOptions,
+)
 
 _HOW_TO_BEGIN = {"--resume", "--force"}
 
 
-@options(topic="Task")
+@options(topic="Task", types=OPTION_TYPES)
 def finetune(
-    rows: TrainingRows,
-    start: InitialModel,
-    learning: Learning,
-    teacher: Teacher,
+    data: DataOptions,
+    start: StartOptions,
+    training: TrainingOptions,
+    objective: ObjectiveOptions,
+    teacher: TeacherOptions,
+    distillation: DistillationOptions,
     run_output: RunOutput,
     report: Report,
+    given: GivenOptions,
     *,
     task: Annotated[TaskName, opt("What the model learns to do.")] = "classify",
 ) -> None:
-    """Train a model on your rows, and keep the best one by its score on the validation rows.
+    """Train a model on your rows, and keep the one with the best score on the validation rows.
 
-    The folder holds the model, ready for the command of its task (classify, tag, qa, fill, embed,
-    choose) and for transformers, with a model card, all settings (config.toml) and the metrics
-    (metrics.jsonl, summary.json). Ctrl-C saves the run; --resume continues it to the same weights
-    as an uninterrupted run. --freeze encoder runs the encoder once per text, for tasks of whole
-    texts, and trains the head in seconds. With --teacher the model also learns from a bigger one.
+    The folder then holds the model, ready for distil and for transformers, a model card, all
+    settings (config.toml) and the metrics (metrics.jsonl, summary.json). Ctrl-C saves the run;
+    --resume continues it to the weights of an uninterrupted one. For tasks of whole texts,
+    --freeze encoder trains only the head, in seconds. With --teacher the model also learns from a
+    bigger one.
 
     Examples:
       distil finetune reviews.csv -o my-model
@@ -47,7 +52,10 @@ def finetune(
     from distilcli.tasks.spec import task_spec
     from distilcli.training.run_options import RunOptions
 
-    settings = RunOptions.of(task, changed(rows, start, learning, teacher))
+    chosen = changed(data, start, training, objective, teacher, distillation)
+    # Without a teacher these are refused even with their default values.
+    chosen |= {name: getattr(distillation, name) for name in given if hasattr(distillation, name)}
+    settings = RunOptions.of(task, chosen)
     run_output.check(report)
     sources = settings.data.open()
     report.check([path for source in sources if source for path in source.paths])
@@ -97,7 +105,7 @@ def finetune(
             if report.dry_run:
                 estimate = run.estimate()
                 show_training_estimate(console, estimate)
-                write_report({**about, "dry_run": True, **estimate.as_dict()}, report)
+                write_report({**about, "dry_run": True, **asdict(estimate)}, report)
                 return
             summary = run.train(
                 resume=run_output.resume,
@@ -110,5 +118,8 @@ def finetune(
         saved = run_output.resume or (run is not None and run.folder.is_saved)
         show_interrupted(console, run_output.output, can_resume=saved, forced=run_output.force)
         raise
-    show_training(console, summary, run_output.output, command=spec.command)
+    best, steps = summary["best"], summary["steps"]
+    show_training(console, best, steps, run_output.output, command=spec.command)
+    if run.trainer.model.config.pruned_heads:
+        console.note("transformers 5 does not load models with pruned heads; version 4 does")
     write_report({**about, **summary}, report)

@@ -10,7 +10,7 @@ from distilcli.console import Console
 @options(topic="Parameters")
 def params(
     model: Annotated[
-        str, argument("A built-in model, a folder or a hub id (org/name@revision).", "MODEL")
+        str, argument("A built-in model, a folder, or a hub id such as org/name@revision.", "MODEL")
     ] = "sentiment",
     diff: Annotated[
         str | None,
@@ -24,8 +24,8 @@ def params(
 ) -> None:
     """Count the parameters of a model and compare them with BERT-base.
 
-    Only the headers of safetensors files are read, so it is fast for models of any size. The last
-    line is the total. Ratios are to BERT-base without a head (109,482,240 parameters).
+    Only the headers of safetensors files are read, so this is fast for models of any size. The
+    last line is the total. Ratios are to BERT-base without a head (109,482,240 parameters).
 
     Examples:
       distil params

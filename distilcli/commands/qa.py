@@ -1,6 +1,7 @@
 """`distil qa`: the answer to every question of files, from its context."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,6 +9,7 @@ from distilcli.commands._declare import Also, opt, options
 from distilcli.commands._file_run import FileOptions, FileRun
 from distilcli.commands._option_groups import RowsIn, check_outputs
 from distilcli.errors import InputError, UsageError
+from distilcli.tasks.spec import QA_MAX_LENGTH
 
 if TYPE_CHECKING:
     from distilcli.rows import Given
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     topic="Questions and answers",
     leave_out={"window_pooling"},
     long="window",
-    max_length=384,
+    max_length=QA_MAX_LENGTH,
     model="qa",
 )
 def qa(
@@ -41,6 +43,10 @@ def qa(
         Also("--pair-column"),
     ] = None,
     top_k: Annotated[int, opt("Answers per row, best first.", min=1)] = 1,
+    best: Annotated[
+        int | None,
+        opt("Only the N best answers of all rows, best first, with their files.", min=1),
+    ] = None,
     max_answer_length: Annotated[int, opt("Maximum tokens in an answer.", min=1)] = 30,
     no_answer_threshold: Annotated[
         float | None,
@@ -58,19 +64,19 @@ def qa(
     """Answer questions from their contexts: each answer is a span of the text, with a probability.
 
     Rows have the columns question and context, or come from SQuAD JSON. With --question, files
-    (or --text) hold contexts; with --context, they hold questions. Long contexts are read in
-    windows that share at most half of their tokens.
+    (or --text) hold contexts, and each file of a folder is one; with --context, they hold
+    questions. Long contexts are read in windows that share at most half of their tokens.
 
     Examples:
       distil qa questions.csv
       distil qa --question "Who came?" --context-file story.txt
+      distil qa --question "Who came?" letters/ --best 3
       distil qa dev.json -m MODEL --squad-predictions predictions.json
     """
     rows, report = common.rows, common.report
-    common.given.at_most_one("context", "context_file")
+    common.given.at_most_one("best", "squad_predictions")
     common.given.at_most_one("questions", "question_column")
-    common.given.at_most_one("context", "context_column")
-    common.given.at_most_one("context_file", "context_column")
+    common.given.at_most_one("context", "context_file", "context_column")
     context = _one_context(rows, context, context_file)
     given = _given(rows, questions, context)
     if given is None and questions:
@@ -83,6 +89,11 @@ def qa(
 
         check_destination(squad_predictions, force=common.out.force)
         report.check(output=common.out.output, squad_predictions=squad_predictions)
+    files = rows.files or ()
+    whole_files = rows.whole_files or bool(questions and any(Path(file).is_dir() for file in files))
+    file_column = rows.file_column or ("file" if best and files else None)
+    rows = replace(rows, whole_files=whole_files, file_column=file_column)
+    common = replace(common, rows=rows)
     source = common.open_rows(given=given)
     if given is not None or not questions:
         question_column = source.usual_column(
@@ -105,7 +116,7 @@ def qa(
     from distilcli.predictors.answerer import Answerer
     from distilcli.rows.predictions import PredictionsWriter
     from distilcli.tasks.qa import AnswerColumns
-    from distilcli.tasks.questions import pairs_from, predictions
+    from distilcli.tasks.questions import best_answers, pairs_from, predictions
 
     answerer = Answerer(
         common.compute.model,
@@ -125,9 +136,13 @@ def qa(
         source=source,
         predictor=answerer,
         engine=answerer.engine(pairs, on_error=rows.on_error),
-        columns=AnswerColumns(top_k=top_k, counted_apart=no_answer_threshold is not None),
+        columns=AnswerColumns(
+            top_k=1 if best else top_k,
+            counted_apart=no_answer_threshold is not None and not best,
+        ),
         text_columns=[column for column in (question_column, context_column) if column],
         preview=AnswersPreview,
+        select=partial(best_answers, count=best) if best else None,
     )
     if squad_predictions is None or id_column is None or report.dry_run:
         return run.run()

@@ -28,15 +28,15 @@ def tag(
         Literal["none", "simple", "first", "average", "max"],
         opt(
             "How tokens become entities. By word: its first token, the average of its tokens, or "
-            "the most certain (max). By token: simple joins them, none does not."
+            "the most certain one (max). By token: joined (simple) or as they are (none)."
         ),
     ] = "first",
 ) -> int:
     """Find entities: names with the built-in model, anything with a model of your own.
 
-    Each row gets a column entities: a list of text, label, start, end and score, where start and
-    end are character offsets. In CoNLL files each word gets its label as the last column;
-    --format conll writes plain texts that way too. Long texts are read in windows.
+    Each row gets a column entities: a list of text, label, start, end and score, with start and
+    end in characters. In CoNLL files each word gets its label as the last column; --format conll
+    writes other texts that way too. Long texts are read in windows.
 
     Examples:
       distil tag news.jsonl
@@ -46,6 +46,8 @@ def tag(
     source = common.open_rows(text_column)
     writes_conll = _writes_conll(common.out, source)
     text_column, of_words = _content(source, text_column)
+    if writes_conll and common.rows.file_column is not None:
+        raise UsageError("`file_column` has no effect in CoNLL, which has no named columns")
     if aggregation in {"none", "simple"} and (of_words or writes_conll):
         what = "CoNLL" if writes_conll or source.format == "conll" else "a list of words"
         raise UsageError(

@@ -23,7 +23,7 @@ from distilcli.commands._tokenize_modes import (
     train,
     write_tokens,
 )
-from distilcli.console.tokens import ROWS_SHOWN
+from distilcli.console import ROWS_SHOWN
 
 
 @options(topic="Tokens", leave_out={"keep_empty", "dry_run", "stats_file"})

@@ -18,7 +18,7 @@ _distil_paths() {
     while IFS= read -r path; do COMPREPLY+=("$path"); done < <(compgen "$1" -- "$current")
 }
 
-# Anything may stand here: offer nothing, not even files.
+# Any text may follow: offer nothing, not even files.
 _distil_free() { compopt +o default 2>/dev/null; }
 
 _distil() {
@@ -26,7 +26,7 @@ _distil() {
     local command=${COMP_WORDS[1]} options=1
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then command=; fi
-    # bash takes --option=value for three words.
+    # bash splits --option=value into three words.
     if [[ $current == = ]]; then
         current=
     elif [[ $previous == = ]] && ((COMP_CWORD > 2)); then

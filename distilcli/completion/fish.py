@@ -40,13 +40,12 @@ def _option_line(command: Command, option: Option) -> str:
         f" --long-option {name[2:]}" if name.startswith("--") else f" --short-option {name[1:]}"
         for name in option.names
     ]
-    values = "" if option.values is None else _takes(option.values) + _offers(option.values)
+    values = ""
+    if option.values is not None:
+        takes = " --require-parameter" if option.values.paths == "files" else " --exclusive"
+        values = takes + _offers(option.values)
     described = f" --description {_quoted(option.help)}"
     return f"{_when(command.name)}{''.join(names)}{values}{described}"
-
-
-def _takes(values: Values) -> str:
-    return " --require-parameter" if values.paths == "files" else " --exclusive"
 
 
 def _when(command: str) -> str:

@@ -1,12 +1,20 @@
-"""The command line as completion sees it, read from the commands themselves."""
+"""The command line as the completion scripts need it, read from the commands."""
 
 import re
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import typer
 
 from distilcli.checkpoint.locate import builtin_names
+
+Parameter = Any
+"""An option or argument, as Typer has it."""
+
+Paths = Literal["files", "folders"]
+_PATHS: dict[str, Paths] = {
+    "file": "files", "files": "files", "dir": "folders", "model": "folders", "other": "files",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -15,7 +23,7 @@ class Values:
 
     name: str
     words: tuple[str, ...] = ()
-    paths: Literal["files", "folders"] | None = None
+    paths: Paths | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,16 +37,14 @@ class Option:
     excludes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Argument:
+class Argument(NamedTuple):
     """A positional argument, or with `repeats` all that follow."""
 
     values: Values
     repeats: bool
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """One command; `name` is empty for the program itself."""
 
     name: str
@@ -47,8 +53,7 @@ class Command:
     arguments: tuple[Argument, ...]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Interface:
+class Interface(NamedTuple):
     """The program's own options, and its commands."""
 
     root: Command
@@ -58,36 +63,29 @@ class Interface:
 def read_interface(context: typer.Context) -> Interface:
     """Read the whole program from the context of any of its commands."""
     root: Any = context.find_root()
-    return Interface(
-        root=_read_command("", root),
-        commands=tuple(
-            _read_command(name, typer.Context(command, info_name=name, parent=root))
-            for name, command in sorted(root.command.commands.items())
-        ),
+    commands = (
+        _read_command(name, typer.Context(command, info_name=name, parent=root))
+        for name, command in sorted(root.command.commands.items())
     )
+    return Interface(_read_command("", root), tuple(commands))
 
 
 def _read_command(name: str, context: typer.Context) -> Command:
     options: list[Option] = []
     arguments: list[Argument] = []
-    parameter: Any
+    parameter: Parameter
     for parameter in context.command.get_params(context):
         if parameter.param_type_name == "argument":
-            values = _read_values(parameter, context)
-            arguments.append(Argument(values=values, repeats=parameter.nargs != 1))
+            arguments.append(Argument(_read_values(parameter, context), parameter.nargs != 1))
         else:
             options += _read_option(parameter, context)
-    return Command(
-        name=name,
-        help=_first_sentence(context.command.get_short_help_str()),
-        options=tuple(options),
-        arguments=tuple(arguments),
-    )
+    summary = _first_sentence(context.command.get_short_help_str())
+    return Command(name, summary, tuple(options), tuple(arguments))
 
 
-def _read_option(parameter: Any, context: typer.Context) -> list[Option]:
-    """Return an option; of a switch with two sides (`--cased/--uncased`), both."""
-    # -h and --help come in the order of a set.
+def _read_option(parameter: Parameter, context: typer.Context) -> list[Option]:
+    """Return an option, or both sides of a switch (`--cased/--uncased`)."""
+    # Sorted, because -h and --help come in the order of a set.
     sides = [_long_first(names) for names in (parameter.opts, parameter.secondary_opts) if names]
     return [
         Option(
@@ -105,21 +103,13 @@ def _long_first(names: list[str]) -> tuple[str, ...]:
     return tuple(sorted(names, key=lambda name: not name.startswith("--")))
 
 
-def _read_values(parameter: Any, context: typer.Context) -> Values:
+def _read_values(parameter: Parameter, context: typer.Context) -> Values:
     """Return what a parameter takes, by its choices or else its metavar."""
     name = (parameter.metavar or _long_first(parameter.opts)[0]).strip("[].-").lower()
     choices = tuple(item.value for item in parameter.shell_complete(context, ""))
-    if choices:
-        return Values(name=name, words=choices)
-    if name in {"file", "files"}:
-        return Values(name=name, paths="files")
-    if name == "dir":
-        return Values(name=name, paths="folders")
-    if name == "model":
-        return Values(name=name, words=builtin_names(), paths="folders")
-    if name == "other":
-        return Values(name=name, words=builtin_names(), paths="files")
-    return Values(name=name)
+    models = builtin_names() if name in {"model", "other"} else ()
+    paths = None if choices else _PATHS.get(name)
+    return Values(name=name, words=choices or models, paths=paths)
 
 
 def _first_sentence(text: str) -> str:

@@ -19,7 +19,7 @@ _distil() {
 _TAIL = """\
 }
 
-# Loaded from $fpath, the file is the function; sourced, it says what the function is for.
+# Loaded from $fpath, this file is the function; sourced, it registers the function.
 if [[ ${funcstack[1]} == _distil ]]; then
     _distil "$@"
 else
@@ -64,16 +64,11 @@ def _option_spec(option: Option) -> str:
     others = [*option.names, *option.excludes]
     front = "'*'" if option.repeats else f"'({' '.join(others)})'" if len(others) > 1 else ""
     values = "" if option.values is None else f":{_values(option.values)}"
-    names = [name + _value_mark(name, option) for name in option.names]
+    # The marks allow the value in the same word: --name=value, -nvalue.
+    marks = ("", "") if option.values is None else ("=", "+")
+    names = [name + marks[not name.startswith("--")] for name in option.names]
     spelt = names[0] if len(names) == 1 else f"{{{','.join(names)}}}"
     return front + spelt + _quoted(f"[{_escaped(option.help)}]{values}")
-
-
-def _value_mark(name: str, option: Option) -> str:
-    """Return the mark that allows the value in the same word: --name=value, -nvalue."""
-    if option.values is None:
-        return ""
-    return "=" if name.startswith("--") else "+"
 
 
 def _argument_spec(argument: Argument) -> str:

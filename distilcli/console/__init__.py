@@ -8,11 +8,13 @@ import csv
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
 from typing import Literal
 
 from distilcli import downloads
 from distilcli.errors import spelled
+
+ROWS_SHOWN = 20
+"""The most rows that a terminal gets unasked."""
 
 TableFormat = Literal["auto", "table", "tsv", "csv", "json"]
 
@@ -27,7 +29,9 @@ class Console:
 
     def show_downloads(self) -> None:
         """Show a bar for each download of a model from now on, unless quiet."""
-        downloads.show = downloads.unseen if self.quiet else _download_bar
+        from distilcli.console.progress import download_bar
+
+        downloads.show = downloads.unseen if self.quiet else download_bar
 
     def note(self, *messages: str) -> None:
         """Write useful facts to stderr, a line each."""
@@ -64,7 +68,14 @@ class Console:
             shown = [name.replace("_", " ") for name in optional]
             print_table(title, names, rows, optional=shown, cropped=cropped)
         else:
-            _write_lines(records, "," if table_format == "csv" else "\t")
+            delimiter = "," if table_format == "csv" else "\t"
+            writer = csv.writer(sys.stdout, delimiter=delimiter, lineterminator="\n")
+            writer.writerow(records[0])
+            for record in records:
+                cells = record.values()
+                writer.writerow(
+                    f"{cell:.4f}" if isinstance(cell, float) else cell for cell in cells
+                )
 
 
 def is_table(table_format: TableFormat) -> bool:
@@ -80,18 +91,3 @@ def write_line(line: str) -> None:
 
         line = wrapped(line)
     sys.stderr.write(line + "\n")
-
-
-def _write_lines(records: Sequence[Record], delimiter: str) -> None:
-    writer = csv.writer(sys.stdout, delimiter=delimiter, lineterminator="\n")
-    writer.writerow(records[0])
-    for record in records:
-        writer.writerow(
-            [f"{cell:.4f}" if isinstance(cell, float) else cell for cell in record.values()]
-        )
-
-
-def _download_bar(name: str) -> AbstractContextManager[downloads.Progress]:
-    from distilcli.console.progress import download_bar
-
-    return download_bar(name)

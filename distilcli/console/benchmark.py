@@ -1,17 +1,18 @@
 """What a benchmark measured: tables with bars for people, lines or JSON for programs."""
 
 import sys
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from distilcli.console import Console, TableFormat, is_table
 from distilcli.console.tables import bar, print_table
+from distilcli.console.terminal import fact_grid, stdout, text
 from distilcli.wording import count, mebibytes
 
 if TYPE_CHECKING:
     from distilcli.benchmark.comparison import Comparison
     from distilcli.benchmark.dataset import DatasetReport
-    from distilcli.benchmark.report import Change, Report
+    from distilcli.benchmark.report import Change, Environment, Report
     from distilcli.benchmark.result import Result, Setting
 
 _MEBI = 2**20
@@ -19,11 +20,7 @@ _MEBI = 2**20
 
 def show_benchmark(console: Console, report: "Report", *, table_format: TableFormat) -> None:
     """Write a benchmark to stdout: tables on a terminal, else a line for each result."""
-    if not is_table(table_format):
-        console.show(
-            report.records(), document=report.as_dict(), title="", table_format=table_format
-        )
-    else:
+    if is_table(table_format):
         if len(report.results) == 1:
             _show_one(report.results[0])
         else:
@@ -32,28 +29,37 @@ def show_benchmark(console: Console, report: "Report", *, table_format: TableFor
             _show_ratios(report.comparisons)
         if report.changes:
             _show_changes(report.changes)
-    _note_best(console, report)
-    note_machine(console, report.environment)
+    else:
+        lines, document = report.records(), report.as_dict()
+        console.show(lines, document=document, title="", table_format=table_format)
+    if len(report.own) > 1:
+        best = report.best()
+        fastest, quickest = best["throughput"], best["latency"]
+        rate, p50 = _number(fastest.tokens_per_second), _number(quickest.latency_ms["p50"])
+        console.note(
+            f"most tokens per second: {_size(fastest.setting)}, {rate}",
+            f"lowest latency: {_size(quickest.setting)}, p50 {p50} ms",
+        )
+    _note_machine(console, report.environment)
 
 
 def show_dataset(console: Console, report: "DatasetReport", *, table_format: TableFormat) -> None:
     """Write the time of whole runs, by stage, to stdout."""
     if not is_table(table_format):
-        console.show(
-            report.records(), document=report.as_dict(), title="", table_format=table_format
-        )
-        note_machine(console, report.environment)
+        lines, document = report.records(), report.as_dict()
+        console.show(lines, document=document, title="", table_format=table_format)
+        _note_machine(console, report.environment)
         return
     for result in report.results:
         rows = [
             [
-                record["stage"],
-                f"{record['seconds']:,.2f}",
-                _percent(record["share"]),
-                bar(record["share"]),
-                _number(record["rows_per_second"]),
+                time.stage,
+                f"{time.seconds:,.2f}",
+                _percent(time.share),
+                bar(time.share),
+                _number(time.rows_per_second),
             ]
-            for record in result.records()
+            for time in result.times()
         ]
         title = (
             f"{count(result.rows, 'row')}, {count(result.tokens, 'token')}; {result.model}, "
@@ -61,7 +67,7 @@ def show_dataset(console: Console, report: "DatasetReport", *, table_format: Tab
         )
         print_table(title, ["stage", "seconds", "share", "", "rows/s"], rows, last_apart=True)
     console.note("stages run side by side: their seconds, summed over threads, exceed the run's")
-    note_machine(console, report.environment)
+    _note_machine(console, report.environment)
 
 
 def show_profile(console: Console, table: str) -> None:
@@ -70,7 +76,7 @@ def show_profile(console: Console, table: str) -> None:
         sys.stderr.write(table.rstrip() + "\n")
 
 
-def note_machine(console: Console, environment: Mapping[str, Any]) -> None:
+def _note_machine(console: Console, environment: "Environment") -> None:
     """Say which machine the results are from."""
     flags = " ".join(environment["cpu_flags"])
     gpu = f", {environment['gpu']}" if environment["gpu"] else ""
@@ -81,17 +87,10 @@ def note_machine(console: Console, environment: Mapping[str, Any]) -> None:
 
 
 def _show_one(result: "Result") -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    from distilcli.console.terminal import stdout
-
     setting, (low, high) = result.setting, result.p50_interval_ms
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="dim", no_wrap=True)
-    grid.add_column()
+    grid = fact_grid()
     rest = ", ".join(f"{name} {_number(result.latency_ms[name])}" for name in ("p90", "p95", "p99"))
-    latency = Text(f"p50 {_number(result.latency_ms['p50'])} ms", "bold")
+    latency = text(f"p50 {_number(result.latency_ms['p50'])} ms", "bold")
     latency.append(
         f" ({_number(low)} to {_number(high)}), {rest}; {count(result.timings, 'timing')}", ""
     )
@@ -115,7 +114,7 @@ def _show_one(result: "Result") -> None:
         f"{count(setting.seq, 'token')}, {count(setting.threads, 'thread')}"
     )
     console = stdout(None if sys.stdout.isatty() else 10_000)
-    console.print(Text(title, "bold"))
+    console.print(text(title, "bold"))
     console.print(grid)
 
 
@@ -135,12 +134,12 @@ def _show_many(report: "Report") -> None:
     models = list(dict.fromkeys(result.setting.model for result in results))
     fastest = max(result.tokens_per_second for result in results)
     names = [
-        *("precision", "seq", "batch", "p50 ms", "p95 ms", "tokens/s", "", "GFLOP/s", "of peak"),
-        *("added MiB", "weights MiB"),
-    ]
+        "model", "precision", "seq", "batch", "p50 ms", "p95 ms", "tokens/s", "", "GFLOP/s",
+        "of peak", "added MiB", "weights MiB",
+    ]  # fmt: skip
     rows = [
         [
-            *_size_cells(result.setting),
+            result.setting.model, *_size_cells(result.setting),
             _number(result.latency_ms["p50"]), _number(result.latency_ms["p95"]),
             _number(result.tokens_per_second), bar(result.tokens_per_second / fastest),
             _number(result.gflops), _percent(result.ceiling_share),
@@ -149,9 +148,8 @@ def _show_many(report: "Report") -> None:
         ]
         for result in results
     ]  # fmt: skip
-    if len(models) > 1:
-        names = ["model", *names]
-        rows = [[result.setting.model, *row] for result, row in zip(results, rows, strict=True)]
+    if len(models) == 1:
+        names, rows = names[1:], [row[1:] for row in rows]
     setting = results[0].setting
     title = f"{' against '.join(models)} on {setting.device}, {count(setting.threads, 'thread')}"
     styles = {index: "bold" for index, result in enumerate(results) if result in best}
@@ -159,15 +157,18 @@ def _show_many(report: "Report") -> None:
 
 
 def _show_ratios(comparisons: "Sequence[Comparison]") -> None:
-    rows = []
-    for each in comparisons:
-        record = each.record()
-        rows.append([
+    rows = [
+        [
             *_size_cells(each.model.setting),
             _interval(each.rate, each.rate_interval),
             _interval(each.latency, each.latency_interval),
-            *(_times(record[f"{name}_ratio"]) for name in ("memory", "model_bytes", "flops")),
-        ])  # fmt: skip
+            *(
+                "-" if (ratio := each.ratios()[f"{name}_ratio"]) is None else f"{ratio:.2f}"
+                for name in ("memory", "model_bytes", "flops")
+            ),
+        ]
+        for each in comparisons
+    ]
     model, rival = comparisons[0].model.setting.model, comparisons[0].rival.setting.model
     names = ["precision", "seq", "batch", "rate", "latency", "memory", "weights", "operations"]
     print_table(f"{model} as a multiple of {rival}", names, rows)
@@ -175,9 +176,9 @@ def _show_ratios(comparisons: "Sequence[Comparison]") -> None:
 
 def _show_changes(changes: "Sequence[Change]") -> None:
     names = [
-        *("model", "precision", "seq", "batch", "p50 ms before", "now", "change"),
-        *("sequences/s before", "now", "change"),
-    ]
+        "model", "precision", "seq", "batch", "p50 ms before", "now", "change",
+        "sequences/s before", "now", "change",
+    ]  # fmt: skip
     rows = [
         [
             each.setting.model, *_size_cells(each.setting),
@@ -187,17 +188,6 @@ def _show_changes(changes: "Sequence[Change]") -> None:
         for each in changes
     ]  # fmt: skip
     print_table("compared with the older benchmark", names, rows)
-
-
-def _note_best(console: Console, report: "Report") -> None:
-    if len(report.results) - len(report.comparisons) < 2:  # noqa: PLR2004
-        return
-    best = report.best()
-    fastest, quickest = best["throughput"], best["latency"]
-    console.note(
-        f"most tokens per second: {_size(fastest.setting)}, {_number(fastest.tokens_per_second)}",
-        f"lowest latency: {_size(quickest.setting)}, p50 {_number(quickest.latency_ms['p50'])} ms",
-    )
 
 
 def _size_cells(setting: "Setting") -> list[str]:
@@ -218,10 +208,6 @@ def _number(value: float | None) -> str:
 
 def _percent(share: float | None) -> str:
     return "" if share is None else f"{share:.0%}"
-
-
-def _times(ratio: float | None) -> str:
-    return "-" if ratio is None else f"{ratio:.2f}"
 
 
 def _interval(ratio: float, ends: tuple[float, float]) -> str:

@@ -8,7 +8,6 @@ from distilcli.wording import count
 if TYPE_CHECKING:
     from distilcli.evaluation.evaluation import Outcome
     from distilcli.evaluation.report import Report
-    from distilcli.evaluation.results.base import Record
 
 _MOST_SLICES = 20
 
@@ -22,13 +21,12 @@ def show_evaluation(
     """
     has_tables, records = is_table(table_format), report.records()
     if report.slices and not has_tables:
+        empty = dict.fromkeys(records[0])
+        parts = [(one.name, one.rows, one.records()) for one in report.slices]
         records = [
-            *_sliced("", report.rows, records, like=records[0]),
-            *(
-                line
-                for one in report.slices
-                for line in _sliced(one.name, one.rows, one.records(), like=records[0])
-            ),
+            {"slice": name, "rows": rows, **empty, **line}
+            for name, rows, lines in [("", report.rows, records), *parts]
+            for line in lines
         ]
     title = count(report.rows, "row")
     console.show(records, document=report.as_dict(), title=title, table_format=table_format)
@@ -55,9 +53,3 @@ def show_row_notes(console: Console, outcome: "Outcome") -> None:
         rows, were = len(outcome.results), "was" if outcome.seen == 1 else "were"
         which = "this row" if rows == 1 else f"{outcome.seen:,} of these {rows:,} rows"
         console.warn(f"{which} {were} in its training")
-
-
-def _sliced(name: str, rows: int, records: "list[Record]", *, like: "Record") -> "list[Record]":
-    """Return the lines of a slice, with the columns of the line `like`."""
-    empty = dict.fromkeys(like)
-    return [{"slice": name, "rows": rows, **empty, **record} for record in records]

@@ -1,7 +1,6 @@
 """The preview of `distil fill`: filled texts with the new words marked, and other candidates."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
 from distilcli.console.preview import Preview
 from distilcli.wording import percent
@@ -19,7 +18,11 @@ class FillsPreview(Preview):
         fills = additions.get("fills")
         if not isinstance(fills, list):
             return additions
-        return {**additions, "fills": " · ".join(map(_in_words, fills))}
+        shown = (
+            ", ".join(f"{fill['token']} {percent(fill['score'])}" for fill in of_mask)
+            for of_mask in fills
+        )
+        return {**additions, "fills": " · ".join(shown)}
 
     def _marked(self, text: object, additions: Mapping[str, object]) -> object:
         filled = additions.get("filled")
@@ -28,7 +31,3 @@ class FillsPreview(Preview):
     def _max_width(self, name: str) -> int:
         is_fills = name in self._added and name == f"{self._names.prefix}fills"
         return _MAX_FILLS if is_fills else super()._max_width(name)
-
-
-def _in_words(fills: Sequence[Mapping[str, Any]]) -> str:
-    return ", ".join(f"{fill['token']} {percent(fill['score'])}" for fill in fills)

@@ -2,22 +2,21 @@
 
 import sys
 from collections.abc import Mapping, Sequence
-from types import TracebackType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from distilcli.console.terminal import printable, stdout, terminal_size
+from distilcli.console import ROWS_SHOWN
+from distilcli.console.terminal import plain_table, printable, stdout, terminal_size, text
+from distilcli.rows.row import Row
+from distilcli.rows.row_writer import AddedNames, Block
 from distilcli.wording import count, listing
 
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from distilcli.rows.row import Row
-    from distilcli.rows.row_writer import AddedNames
-
 _GAP = 2  # spaces between two columns
 _MIN_TEXT, _MAX_TEXT = 24, 100
 _MAX_OTHER = 30
-_MAX_ROWS, _MIN_ROWS = 20, 5
+_MIN_ROWS = 5
 _OTHER_LINES = 16  # lines of a screen that the header, the notes and the summary take
 _LIVE_WIDTH = 12  # a longer label may come
 
@@ -43,7 +42,7 @@ class Preview:
     """New columns that the table does without."""
 
     def __init__(
-        self, names: "AddedNames", *, text_columns: Sequence[str], live: bool = False
+        self, names: AddedNames, *, text_columns: Sequence[str], live: bool = False
     ) -> None:
         self._names = names
         # A dotted path leads into a column of the table.
@@ -55,7 +54,7 @@ class Preview:
         self._total = 0
         self._widths: dict[str, int] | None = None
 
-    def write_rows(self, block: "Sequence[tuple[Row, Mapping[str, object]]]") -> None:
+    def write_rows(self, block: Block) -> None:
         """Take a block of rows with their additions."""
         self._total += len(block)
         for row, additions in block if self._live else block[: self._most - len(self._rows)]:
@@ -67,17 +66,12 @@ class Preview:
     def __enter__(self) -> "Preview":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if error is None and self._rows:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None and self._rows:
             self._print_rows()
             self._print_rest()
 
-    def _shown(self, row: "Row", additions: Mapping[str, object]) -> Shown:
+    def _shown(self, row: Row, additions: Mapping[str, object]) -> Shown:
         """Return what is shown of a row, by column."""
         named = self._names.apply(row, self._readable(additions))
         self._added |= dict.fromkeys(named)
@@ -95,33 +89,27 @@ class Preview:
         return text
 
     def _print_rows(self) -> None:
-        from rich.table import Table
-        from rich.text import Text
-
-        is_first = self._widths is None
+        table = plain_table(show_header=self._widths is None)
         if self._widths is None:
             self._widths = self._fitted()
-        table = Table(box=None, pad_edge=False, header_style="bold", show_header=is_first)
         for name, width in self._widths.items():
-            justify: Literal["left", "right"] = "right" if self._is_number(name) else "left"
             table.add_column(
-                Text(name), width=width, justify=justify, no_wrap=True, overflow="ellipsis"
-            )
+                text(name), width=width, justify="right" if self._is_number(name) else "left",
+                no_wrap=True, overflow="ellipsis",
+            )  # fmt: skip
         for row in self._rows:
-            cells = ((name, row.get(name), width) for name, width in self._widths.items())
-            table.add_row(*(self._cell(*cell) for cell in cells))
+            cells = self._widths.items()
+            table.add_row(*(self._cell(name, row.get(name), width) for name, width in cells))
         stdout().print(table)
 
     def _cell(self, name: str, value: object, width: int) -> "Text":
         """Return a cell; rich cuts off what is longer than `width`."""
-        from rich.text import Text
-
         spans = getattr(value, "spans", None)
         if spans and isinstance(value, str):
             return _excerpt(value, spans, width)
         is_new = name in self._added
         style = self._style(name.removeprefix(self._names.prefix)) if is_new else ""
-        return Text(_in_words(value), style)
+        return text(_in_words(value), style)
 
     def _style(self, name: str) -> str:
         """Return the style of a new column, by its name without prefix."""
@@ -129,14 +117,12 @@ class Preview:
 
     def _print_rest(self) -> None:
         """Say what the table does not show."""
-        from rich.text import Text
-
         hidden = [name for name in self._all_names() if name not in (self._widths or ())]
         more = self._total - len(self._rows)
         rest = [count(more, "more row")] if more else []
         rest += [f"columns not shown: {listing(hidden)}"] if hidden else []
         if rest:
-            stdout().print(Text(f"… {'; '.join(rest)}; -o FILE keeps them all", "dim"))
+            stdout().print(text(f"… {'; '.join(rest)}; -o FILE keeps them all", "dim"))
 
     def _all_names(self) -> list[str]:
         return list(dict.fromkeys(name for row in self._rows for name in row))
@@ -154,8 +140,8 @@ class Preview:
         for group, least in ((added, _MIN_TEXT // 2), (others, _MIN_TEXT)):
             for name in group:
                 for_texts = sum(
-                    max(min(widths[text], least), min(len(text), _MAX_OTHER)) + _GAP
-                    for text in texts
+                    max(min(widths[each], least), min(len(each), _MAX_OTHER)) + _GAP
+                    for each in texts
                 )
                 if for_texts + widths[name] + _GAP <= room:
                     chosen.add(name)
@@ -185,8 +171,8 @@ class Preview:
 def lines_for_rows() -> int:
     """Return how many rows are shown: with the summary they fit on one screen."""
     if not sys.stdout.isatty():
-        return _MAX_ROWS
-    return max(_MIN_ROWS, min(_MAX_ROWS, terminal_size().lines - _OTHER_LINES))
+        return ROWS_SHOWN
+    return max(_MIN_ROWS, min(ROWS_SHOWN, terminal_size().lines - _OTHER_LINES))
 
 
 def _in_words(value: object) -> str:
@@ -200,15 +186,10 @@ def _in_words(value: object) -> str:
     return printable(" ".join(as_cell(value).split()))
 
 
-def _excerpt(text: str, spans: Sequence[tuple[int, int]], width: int) -> "Text":
+def _excerpt(content: str, spans: Sequence[tuple[int, int]], width: int) -> "Text":
     """Return a text from where its first span is seen in `width` columns, its spans in green."""
-    from rich.text import Text
-
-    start, end = spans[0]
-    first = (
-        0 if end <= width else max(0, min(start - (width - end + start) // 2, len(text) - width))
-    )
-    shown = Text(printable(text))
+    shown, (start, end) = text(printable(content)), spans[0]
     for span in spans:
         shown.stylize("bold green", *span)
-    return Text("…").append(shown[first + 1 :]) if first else shown
+    first = min(start - (width - end + start) // 2, len(content) - width)
+    return shown if end <= width or first <= 0 else text("…").append(shown[first + 1 :])

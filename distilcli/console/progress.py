@@ -10,8 +10,6 @@ from distilcli.console.terminal import printable, stderr, terminal_size
 from distilcli.wording import count, mebibytes
 
 if TYPE_CHECKING:
-    from rich.progress import ProgressColumn
-
     from distilcli.downloads import Progress
     from distilcli.rows.reader import RowSource
     from distilcli.stats import RunStats
@@ -77,7 +75,7 @@ def live_bar(
 ) -> Iterator[None]:
     """Draw a bar that asks for its share, 0 to 1, and the text beside it at every refresh.
 
-    Where the share is None at the beginning, there is only the text.
+    If the share is None at the beginning, there is only the text.
     """
     if not shown:
         yield
@@ -86,12 +84,13 @@ def live_bar(
 
     class Polling(rich_progress.Progress):
         def get_renderables(self):  # type: ignore[no-untyped-def]
-            share = done()
-            if share is not None and self.task_ids:
-                self.update(self.task_ids[0], completed=share)
+            for task in self.task_ids:
+                self.update(task, completed=done(), text=text())
             yield from super().get_renderables()
 
-    columns: list[ProgressColumn] = [_text_column(text)]
+    columns: list[rich_progress.ProgressColumn] = [
+        rich_progress.TextColumn("{task.fields[text]}", style="dim", markup=False)
+    ]
     if done() is not None:
         width = max(_MIN_BAR, min(_MAX_BAR, terminal_size().columns - _BESIDE_BAR))
         columns = [
@@ -108,19 +107,8 @@ def live_bar(
         refresh_per_second=4,
         redirect_stdout=False,  # rows go there
     ) as bar:
-        bar.add_task(name, total=None if done() is None else 1.0)
+        bar.add_task(name, total=None if done() is None else 1.0, text=text())
         yield
-
-
-def _text_column(text: Callable[[], str]) -> "ProgressColumn":
-    from rich.progress import ProgressColumn, Task
-    from rich.text import Text
-
-    class Column(ProgressColumn):
-        def render(self, task: Task) -> Text:
-            return Text(text(), style="dim")
-
-    return Column()
 
 
 def _end_of(path: str) -> str:

@@ -6,14 +6,22 @@ from typing import TYPE_CHECKING
 
 from distilcli.console import Console
 from distilcli.console.tables import bar
-from distilcli.console.terminal import printable, stderr, terminal_size
+from distilcli.console.terminal import (
+    fact_grid,
+    plain_table,
+    printable,
+    stderr,
+    terminal_size,
+    text,
+)
+from distilcli.stats import RunStats
 from distilcli.wording import count, duration, mebibytes
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from distilcli.engine.estimate import Estimate
-    from distilcli.stats import RunStats
+    from distilcli.training.dry_run import TrainingEstimate
 
 _LABEL_WIDTH = 30
 _BAR_WIDTH = 24
@@ -22,21 +30,23 @@ _MAX_LABELS, _MIN_LABELS = 20, 3
 
 def show_summary(
     console: Console,
-    stats: "RunStats",
+    stats: RunStats,
     counts: Counter[str],
     *,
     counted: str = "rows",
     output: str | None = None,
+    written: int = 0,
 ) -> None:
     """Say on stderr what a run did: tables for people, one line for a log.
 
-    `counts` are by label, of rows or what else is `counted`. `output` is the file with the rows.
+    `counts` are by label, of rows or what else is `counted`. `output` is the file with the
+    rows that were `written`.
     """
     if console.quiet:
         return
     if not sys.stderr.isatty():
-        details = [f"{what}: {text}" for what, text, _ in _problems(stats)]
-        console.note("; ".join([_speed(stats), *details, *_written(stats, output)]))
+        details = [f"{what}: {happened}" for what, happened, _ in _problems(stats)]
+        console.note("; ".join([_speed(stats), *details, *_written(output, written)]))
         return
     terminal = stderr()
     terminal.print()
@@ -45,37 +55,36 @@ def show_summary(
         terminal.print(_distribution(counts, counted, whole))
         terminal.print()
     terminal.print(_figures(stats))
-    for line in _written(stats, output):
+    for line in _written(output, written):
         console.note(line)
 
 
 def show_estimate(console: Console, expected: "Estimate") -> None:
     """Say what a run would take."""
+    truncated, failed = expected.truncated_rows, expected.failed_rows
     parts = [
         f"{count(expected.rows, 'row')}, {count(expected.tokens, 'token')}",
-        f"about {duration(expected.expected_seconds)}",
+        *expected_cost(expected),
+        *([f"{truncated:,} would be truncated"] if truncated else []),
+        *([f"{failed:,} would fail"] if failed else []),
     ]
-    if expected.expected_peak_memory_bytes is not None:
-        parts.append(f"peak memory about {mebibytes(expected.expected_peak_memory_bytes)}")
-    for number, what in (
-        (expected.truncated_rows, "would be truncated"),
-        (expected.failed_rows, "would fail"),
-    ):
-        if number:
-            parts.append(f"{number:,} {what}")
     console.note("; ".join(parts))
 
 
-def _written(stats: "RunStats", output: str | None) -> list[str]:
-    return [f"wrote {count(stats.rows - stats.skipped, 'row')} to {output}"] if output else []
+def expected_cost(expected: "Estimate | TrainingEstimate") -> list[str]:
+    """Return the time and, if known, the memory of a run."""
+    memory = expected.expected_peak_memory_bytes
+    peak = [] if memory is None else [f"peak memory about {mebibytes(memory)}"]
+    return [f"about {duration(expected.expected_seconds)}", *peak]
+
+
+def _written(output: str | None, written: int) -> list[str]:
+    return [f"wrote {count(written, 'row')} to {output}"] if output else []
 
 
 def _distribution(counts: Counter[str], counted: str, whole: int) -> "Table":
     """Return a table of the labels; rows may have several, so their shares may exceed 100 %."""
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = plain_table()
     table.add_column("label", max_width=_LABEL_WIDTH, no_wrap=True, overflow="ellipsis")
     table.add_column(counted, justify="right", no_wrap=True)
     table.add_column("share", justify="right", no_wrap=True)
@@ -83,41 +92,33 @@ def _distribution(counts: Counter[str], counted: str, whole: int) -> "Table":
     most = max(_MIN_LABELS, min(_MAX_LABELS, terminal_size().lines // 5))
     for label, number in counts.most_common(most):
         share = number / max(1, whole)
-        shown = Text(bar(share, _BAR_WIDTH), "cyan")
-        table.add_row(Text(printable(label)), f"{number:,}", f"{share:.1%}", shown)
+        shown = text(bar(share, _BAR_WIDTH), "cyan")
+        table.add_row(text(printable(label)), f"{number:,}", f"{share:.1%}", shown)
     if len(counts) > most:
-        table.add_row(Text(f"… {count(len(counts) - most, 'more label')}", "dim"))
+        table.add_row(text(f"… {count(len(counts) - most, 'more label')}", "dim"))
     return table
 
 
-def _figures(stats: "RunStats") -> "Table":
+def _figures(stats: RunStats) -> "Table":
     """Return a grid of what a run did and cost; what did not happen has no line."""
-    from rich.table import Table
-    from rich.text import Text
-
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="dim", no_wrap=True)
-    grid.add_column()
-    grid.add_row("done", Text(_speed(stats), "bold"))
+    grid = fact_grid()
+    grid.add_row("done", text(_speed(stats), "bold"))
     if stats.batches and stats.rows > 1:
-        grid.add_row("batches", Text(_batches(stats)))
+        times = {name: f"{ms:,.0f} ms" for name, ms in stats.latency_ms.items() if ms is not None}
+        # Percentiles of one time say nothing.
+        named = [f"{name} {time}" for name, time in times.items()]
+        shown = times["p50"] if stats.batches == 1 else ", ".join(named)
+        padding = f"padding {stats.padding_share:.1%}"
+        grid.add_row("batches", text(f"{stats.batches:,}: {shown}; {padding}"))
     memory = stats.as_dict()["peak_memory_bytes"]
     peak = "" if memory is None else f", peak memory {mebibytes(memory)}"
-    grid.add_row("device", Text(f"{stats.device}{peak}"))
-    for what, text, style in _problems(stats):
-        grid.add_row(Text(what, style), Text(text, style))
+    grid.add_row("device", text(f"{stats.device}{peak}"))
+    for what, happened, style in _problems(stats):
+        grid.add_row(text(what, style), text(happened, style))
     return grid
 
 
-def _batches(stats: "RunStats") -> str:
-    times = stats.latency_ms
-    shown = [f"{name} {ms:,.0f} ms" for name, ms in times.items() if ms is not None]
-    if stats.batches == 1:  # percentiles of one time say nothing
-        shown = [f"{times['p50']:,.0f} ms"]
-    return f"{stats.batches:,}: {', '.join(shown)}; padding {stats.padding_share:.1%}"
-
-
-def _speed(stats: "RunStats") -> str:
+def _speed(stats: RunStats) -> str:
     if not stats.rows:
         return "0 rows"
     took = f"{count(stats.rows, 'row')} in {duration(stats.seconds)}"
@@ -126,7 +127,7 @@ def _speed(stats: "RunStats") -> str:
     return f"{took} ({stats.rows_per_second:,.1f} rows/s, {stats.tokens_per_second:,.0f} tokens/s)"
 
 
-def _problems(stats: "RunStats") -> list[tuple[str, str, str]]:
+def _problems(stats: RunStats) -> list[tuple[str, str, str]]:
     """Return what did not go smoothly: a word for it, what happened, and a style."""
     skipped = " (skipped)" if stats.skipped else ""
     failed = f"{count(stats.failed, 'row')}{skipped}, the first: {stats.first_error}"
@@ -136,4 +137,4 @@ def _problems(stats: "RunStats") -> list[tuple[str, str, str]]:
         (stats.truncated, "truncated", count(stats.truncated, "row"), "yellow"),
         (stats.failed, "failed", failed, "red"),
     ]
-    return [(what, text, style) for number, what, text, style in found if number]
+    return [(what, happened, style) for number, what, happened, style in found if number]

@@ -2,9 +2,8 @@
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal, TypeAlias
 
-from distilcli.console.terminal import printable, stdout, terminal_size
+from distilcli.console.terminal import plain_table, printable, stdout, terminal_size, text
 from distilcli.wording import listing
 
 BAR = "━"
@@ -15,8 +14,6 @@ _OTHER_LINES = 8  # title, header, notes and the prompt
 _SHORT_TEXT, _LONG_TEXT = 20, 60  # longer text is folded to keep columns, also optional ones
 _NUMBER_STARTS = "0123456789+-<"
 _UNLIMITED = 10_000
-
-_Number: TypeAlias = int | float
 
 
 def print_table(
@@ -35,9 +32,6 @@ def print_table(
     below the table: first empty and `optional` ones, then bars, then from the right.
     With `cropped`, the rows beyond the height of the terminal are left out and counted.
     """
-    from rich.table import Table
-    from rich.text import Text
-
     most = max(_MIN_ROWS, terminal_size().lines - _OTHER_LINES)
     more = len(rows) - most if cropped and sys.stdout.isatty() else 0
     if more > 0:
@@ -46,30 +40,28 @@ def print_table(
     is_number = [bool(name) and _holds_numbers(rows, at) for at, name in enumerate(names)]
     empty = [n for at, n in enumerate(names) if n and all(row[at] is None for row in rows)]
     columns = _columns_that_fit(names, cells, is_number, dict.fromkeys([*empty, *optional]))
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = plain_table()
     for at in columns:
-        justify: Literal["left", "right"] = "right" if is_number[at] else "left"
         # A number, a bar and each word of a name stay in one piece; text may be folded.
         table.add_column(
-            names[at], justify=justify, no_wrap=is_number[at] or not names[at], overflow="fold",
+            names[at], justify="right" if is_number[at] else "left", overflow="fold",
+            no_wrap=is_number[at] or not names[at],
             min_width=max(map(len, names[at].split()), default=0),
         )  # fmt: skip
     for index, row in enumerate(cells):
         if last_apart and index == len(cells) - 1:
             table.add_section()
-        # Text, because a cell may hold what rich would take for markup.
-        shown = [Text(row[at], "cyan" if row[at].startswith(BAR) else "") for at in columns]
+        shown = [text(row[at], "cyan" if row[at].startswith(BAR) else "") for at in columns]
         table.add_row(*shown, style=(styles or {}).get(index, ""))
     # A table in a file is never cut.
     console = stdout(None if sys.stdout.isatty() else _UNLIMITED)
-    console.print(Text(title, "bold"))
+    console.print(text(title, "bold"))
     console.print(table)
     if more > 0:
-        rest = f"… and {more:,} more; the csv format has them all"
-        console.print(Text(rest, "dim"))
+        console.print(text(f"… and {more:,} more; the csv format has them all", "dim"))
     if hidden := [name for at, name in enumerate(names) if name and at not in columns]:
         rest = f"columns not shown: {listing(hidden)}; a wider terminal or the csv format has them"
-        console.print(Text(f"… {rest}", "dim"))
+        console.print(text(f"… {rest}", "dim"))
 
 
 def for_people(cell: object) -> str:
@@ -90,7 +82,9 @@ def _holds_numbers(rows: Sequence[Sequence[object]], at: int) -> bool:
     """Tell whether a column holds numbers, or text that starts with one (`1.2 (1.1 to 1.3)`)."""
     cells = [row[at] for row in rows if row[at] not in {"", "-"}]
     return all(
-        cell[:1] in _NUMBER_STARTS if isinstance(cell, str) else isinstance(cell, _Number | None)
+        cell[:1] in _NUMBER_STARTS
+        if isinstance(cell, str)
+        else isinstance(cell, int | float | None)
         for cell in cells
     )
 

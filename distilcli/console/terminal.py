@@ -2,10 +2,13 @@
 
 import os
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
+    from rich.table import Table
+    from rich.text import Text
 
 _FALLBACK = os.terminal_size((100, 24))
 
@@ -17,12 +20,9 @@ def terminal_size() -> os.terminal_size:
     """
     columns, lines = (os.environ.get(name, "") for name in ("COLUMNS", "LINES"))
     found = _FALLBACK
-    for descriptor in (1, 2, 0):
-        try:
+    for descriptor in (0, 2, 1):
+        with suppress(OSError):
             found = os.get_terminal_size(descriptor)
-        except OSError:
-            continue
-        break
     return os.terminal_size(
         int(given) if given.isdecimal() and int(given) else actual or default
         for given, actual, default in zip((columns, lines), found, _FALLBACK, strict=True)
@@ -43,18 +43,39 @@ def stderr() -> "RichConsole":
     return RichConsole(stderr=True, highlight=False, width=terminal_size().columns)
 
 
+def text(content: str, style: str = "") -> "Text":
+    """Return text for rich in which nothing is taken for markup."""
+    from rich.text import Text
+
+    return Text(content, style)
+
+
+def plain_table(*, header_style: str = "bold", show_header: bool = True) -> "Table":
+    """Return an empty table without lines."""
+    from rich.table import Table
+
+    return Table(box=None, pad_edge=False, header_style=header_style, show_header=show_header)
+
+
+def fact_grid() -> "Table":
+    """Return an empty grid of names and what they stand for."""
+    from rich.table import Table
+
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column()
+    return grid
+
+
 def wrapped(line: str) -> str:
     """Return a line broken at words where it is wider than the terminal."""
     from textwrap import fill
 
     # Paths and options stay in one piece: the terminal folds what is too long.
     return fill(
-        line,
-        terminal_size().columns,
-        subsequent_indent="  ",
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+        line, terminal_size().columns, subsequent_indent="  ",
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
 
 
 def printable(text: str, *, space: str = " ", other: str = "\ufffd") -> str:

@@ -6,27 +6,23 @@ the text behind it, so all can be told apart without colours.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal, NamedTuple
 
-from distilcli.console.terminal import printable, stdout
+from rich.cells import cell_len
+from rich.table import Table
+from rich.text import Text
+
+from distilcli.console import ROWS_SHOWN
+from distilcli.console.terminal import plain_table, printable, stdout
 from distilcli.errors import spelled
+from distilcli.rows import Row
+from distilcli.rows.outcome import Outcome
+from distilcli.tokenizer.compare import Compared, DifferenceCounts
+from distilcli.tokenizer.rows import Tokens
+from distilcli.tokenizer.statistics import LengthReport
+from distilcli.tokenizer.tokenizer import Tokenizer
+from distilcli.tokenizer.windows import Window
 from distilcli.wording import count
-
-if TYPE_CHECKING:
-    from rich.console import Console as RichConsole
-    from rich.table import Table
-    from rich.text import Text
-
-    from distilcli.rows import Row
-    from distilcli.rows.outcome import Outcome
-    from distilcli.tokenizer.compare import Compared, DifferenceCounts
-    from distilcli.tokenizer.rows import Tokens
-    from distilcli.tokenizer.statistics import LengthReport
-    from distilcli.tokenizer.tokenizer import Tokenizer
-    from distilcli.tokenizer.windows import Window
-
-ROWS_SHOWN = 20
 
 Kind = Literal["word", "piece", "special", "unknown"]
 
@@ -40,50 +36,44 @@ _BAR_WIDTH = 40
 _HIDDEN_WIDTH = 24
 
 
-@dataclass(frozen=True, slots=True)
-class _Cell:
+class _Cell(NamedTuple):
     """One token as it is shown, over its id."""
 
     token: str
     number: str
     kind: Kind
 
-    def width(self) -> int:
-        from rich.cells import cell_len
-
-        return max(cell_len(self.token), len(self.number))
-
 
 class TokenView:
     """Shows rows of tokens on stdout."""
 
-    def __init__(self, tokenizer: "Tokenizer") -> None:
+    def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
-        self._console = stdout()
 
-    def show(self, block: "Sequence[Outcome[Row, Tokens]]") -> None:
+    def show(self, block: Sequence[Outcome[Row, Tokens]]) -> None:
         """Show a block of rows, each under a line that says where it is from."""
         for done in block:
             if done.value is None:
-                self._console.print(_text(f"{done.error}\n", "red"))
+                stdout().print(Text(f"{done.error}\n", "red"))
                 continue
             for number, window in enumerate(done.value.windows, start=1):
                 of = f", window {number} of {n}" if (n := len(done.value.windows)) > 1 else ""
-                self._show_window(done.item, done.value, window, of)
+                self._show_window(
+                    f"{done.item.source}, line {done.item.line}{of}", done.value, window
+                )
 
-    def _show_window(self, row: "Row", tokens: "Tokens", window: "Window", of: str) -> None:
-        cells = list(self._cells(tokens, window))
+    def _show_window(self, where: str, tokens: Tokens, window: Window) -> None:
+        cells, console = list(self._cells(tokens, window)), stdout()
         unknown = sum(cell.kind == "unknown" for cell in cells)
-        parts = [count(len(cells), "token"), count(_words(window), "word")]
+        words = zip(window.token_type_ids, window.word_ids, strict=True)
+        n_words = len({word for word in words if word[1] is not None})
+        parts = [count(len(cells), "token"), count(n_words, "word")]
         parts += [f"{unknown} unknown"] * bool(unknown) + ["cut short"] * tokens.truncated
-        where = f"{row.source}, line {row.line}{of}"
-        self._console.print(_text(f"{where}: {', '.join(parts)}", "dim"), soft_wrap=True)
-        for line in _wrapped(cells, self._console.width):
-            self._console.print(line, soft_wrap=True)
-        self._console.print()
+        heading = Text(f"{where}: {', '.join(parts)}", "dim")
+        for line in (heading, *_wrapped(cells, console.width), ""):
+            console.print(line, soft_wrap=True)
 
-    def _cells(self, tokens: "Tokens", window: "Window") -> Iterator[_Cell]:
-        hidden = self._tokenizer.special_numbers
+    def _cells(self, tokens: Tokens, window: Window) -> Iterator[_Cell]:
         sequence = zip(window.input_ids, window.token_type_ids, window.offsets, strict=True)
         for number, token_type, (start, end) in sequence:
             token = self._tokenizer.tokens[number]
@@ -91,55 +81,47 @@ class TokenView:
             if number == self._tokenizer.special.unk:
                 source = (tokens.texts[token_type] or "")[start:end]
                 token, kind = f"{token[:-1]}:{_visible(source, _HIDDEN_WIDTH)}]", "unknown"
-            elif number in hidden:
+            elif number in self._tokenizer.special_numbers:
                 kind = "special"
             yield _Cell(_visible(token), str(number), kind)
 
 
-def _words(window: "Window") -> int:
-    words = zip(window.token_type_ids, window.word_ids, strict=True)
-    return len({word for word in words if word[1] is not None})
-
-
-def _wrapped(cells: Sequence[_Cell], width: int) -> "Iterator[Text]":
+def _wrapped(cells: Sequence[_Cell], width: int) -> Iterator[Text]:
     """Yield lines of tokens and lines of ids in turn, cut at the width of the terminal."""
-    from rich.text import Text
-
     above, below = Text(), Text()
-    for cell in cells:
+    for token, number, kind in cells:
+        widest = max(cell_len(token), len(number))
         # The pieces of a word stand closer to it than the next word does.
-        gap = (1 if cell.kind == "piece" else 2) if above else 0
-        if above and above.cell_len + gap + cell.width() > width:
+        gap = (1 if kind == "piece" else 2) if above else 0
+        if above and above.cell_len + gap + widest > width:
             yield from (above, below)
             above, below, gap = Text(), Text(), 0
-        for line, content, style in (
-            (above, cell.token, _STYLES[cell.kind]),
-            (below, cell.number, "dim"),
-        ):
-            line.append(" " * gap)
-            line.append(content, style)
-            line.append(" " * (cell.width() - Text(content).cell_len))
+        for line, content, style in ((above, token, _STYLES[kind]), (below, number, "dim")):
+            line.append(" " * gap).append(content, style)
+            line.append(" " * (widest - cell_len(content)))
     yield from (above, below)
 
 
-def show_lengths(report: "LengthReport", *, source: str) -> None:
+def show_lengths(report: LengthReport, *, source: str) -> None:
     """Show the figures of a file: lengths, a histogram, padding and unknown words."""
-    console = stdout()
     table = _table("", "")
     for name, value in _figures(report):
         table.add_row(name, value)
-    _print_titled(console, f"Tokens in the rows of {source}", table)
-    _print_titled(console, "How long they are", _histogram(report))
-    _print_titled(console, "Padding: its share of a batch", _padding(report))
+    _print_titled(f"Tokens in the rows of {source}", table)
+    _print_titled("How long they are", _histogram(report))
+    table = _table("rows in a batch", "as they come", "sorted by length")
+    for padding in report.padding:
+        table.add_row(f"{padding.rows}", f"{padding.in_order:.1%}", f"{padding.sorted:.1%}")
+    _print_titled("Padding: its share of a batch", table)
     if report.unknown_words:
-        words = _table("word", "times")
-        for word, count in report.unknown_words:
-            shown = _text(_visible(word, _HIDDEN_WIDTH), _STYLES["unknown"])
-            words.add_row(shown, f"{count:,}")
-        _print_titled(console, "The most frequent unknown words", words)
+        table = _table("word", "times")
+        for word, times in report.unknown_words:
+            shown = Text(_visible(word, _HIDDEN_WIDTH), _STYLES["unknown"])
+            table.add_row(shown, f"{times:,}")
+        _print_titled("The most frequent unknown words", table)
 
 
-def _figures(report: "LengthReport") -> "Iterator[tuple[str, str]]":
+def _figures(report: LengthReport) -> Iterator[tuple[str, str]]:
     yield "rows", f"{report.rows:,}"
     yield "tokens", f"{report.tokens:,}"
     yield "mean", f"{report.mean:,.1f}"
@@ -153,7 +135,7 @@ def _figures(report: "LengthReport") -> "Iterator[tuple[str, str]]":
     yield "unknown tokens", f"{report.unknown_tokens:,} ({report.unknown_share:.3%})"
 
 
-def _histogram(report: "LengthReport") -> "Table":
+def _histogram(report: LengthReport) -> Table:
     table = _table("tokens", "rows", "", justify=("right", "right", "left"))
     most = max((found.rows for found in report.histogram), default=0)
     for found in report.histogram:
@@ -161,14 +143,7 @@ def _histogram(report: "LengthReport") -> "Table":
         bar = "█" * round(found.rows / most * _BAR_WIDTH) or ("▏" if found.rows else "")
         label = f"{bar} over {report.limit:,}" if over and found.rows else bar
         style = "red" if over else "cyan"
-        table.add_row(f"{found.first:,}-{found.last:,}", f"{found.rows:,}", _text(label, style))
-    return table
-
-
-def _padding(report: "LengthReport") -> "Table":
-    table = _table("rows in a batch", "as they come", "sorted by length")
-    for padding in report.padding:
-        table.add_row(f"{padding.rows}", f"{padding.in_order:.1%}", f"{padding.sorted:.1%}")
+        table.add_row(f"{found.first:,}-{found.last:,}", f"{found.rows:,}", Text(label, style))
     return table
 
 
@@ -176,66 +151,51 @@ class DifferenceView:
     """Shows where two tokenizers differ on stdout: the first rows, and what comes most often."""
 
     def __init__(self, here: str, there: str) -> None:
-        self._console = stdout()
         self._left = ROWS_SHOWN
-        self._console.print(_text(f"here: {here}\nthere: {there}", "dim"), soft_wrap=True)
+        stdout().print(Text(f"here: {here}\nthere: {there}", "dim"), soft_wrap=True)
 
-    def show(self, block: "Sequence[Outcome[Row, Compared]]") -> None:
+    def show(self, block: Sequence[Outcome[Row, Compared]]) -> None:
         """Show rows that differ, as long as there is room for them."""
         for done in block[: self._left]:
             if done.value is None:
-                self._console.print(_text(f"\n{done.error}", "red"), soft_wrap=True)
+                stdout().print(Text(f"\n{done.error}", "red"), soft_wrap=True)
                 continue
             table = _table("text", "here", "there", justify=("left", "left", "left"))
             for found in done.value.differences:
                 table.add_row(*_difference(found.text, found.here, found.there))
-            _print_titled(self._console, f"{done.item.source}, line {done.item.line}", table)
+            _print_titled(f"{done.item.source}, line {done.item.line}", table)
         self._left -= len(block[: self._left])
 
-    def show_counts(self, counts: "DifferenceCounts") -> None:
+    def show_counts(self, counts: DifferenceCounts) -> None:
         """Show the most frequent differences."""
         table = _table("text", "here", "there", "times", justify=("left", "left", "left", "right"))
         for kind in counts.frequent:
             cells = _difference(kind["text"], kind["here"], kind["there"])
             table.add_row(*cells, f"{kind['count']:,}")
         if counts.differences:
-            _print_titled(self._console, "The most frequent differences", table)
+            _print_titled("The most frequent differences", table)
 
 
-def _difference(text: str, here: Sequence[str], there: Sequence[str]) -> "list[Text]":
+def _difference(text: str, here: Sequence[str], there: Sequence[str]) -> list[Text]:
     return [
-        _text(_visible(text, _HIDDEN_WIDTH), "bold"),
-        _text(_visible(" ".join(here)), "cyan"),
-        _text(_visible(" ".join(there)), "magenta"),
+        Text(_visible(text, _HIDDEN_WIDTH), "bold"),
+        Text(_visible(" ".join(here)), "cyan"),
+        Text(_visible(" ".join(there)), "magenta"),
     ]
 
 
-def _print_titled(console: "RichConsole", title: str, table: "Table") -> None:
-    console.print(_text(f"\n{title}", "bold"), soft_wrap=True)
+def _print_titled(title: str, table: Table) -> None:
+    console = stdout()
+    console.print(Text(f"\n{title}", "bold"), soft_wrap=True)
     console.print(table)
 
 
-def _table(*columns: str, justify: Sequence[str] = ()) -> "Table":
-    from rich.table import Table
-
-    table = Table(
-        box=None,
-        pad_edge=False,
-        padding=(0, 2, 0, 0),
-        header_style="dim",
-        show_header=any(columns),
-    )
+def _table(*columns: str, justify: Sequence[str] = ()) -> Table:
+    table = plain_table(header_style="dim", show_header=any(columns))
     sides = justify or ("left", *["right"] * (len(columns) - 1))
     for column, side in zip(columns, sides, strict=True):
         table.add_column(column, justify=side, overflow="fold")  # type: ignore[arg-type]
     return table
-
-
-def _text(content: str, style: str) -> "Text":
-    from rich.text import Text
-
-    # Text, because the content may hold what rich would take for markup.
-    return Text(content, style)
 
 
 def _visible(text: str, most: int | None = None) -> str:

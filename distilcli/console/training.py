@@ -3,15 +3,16 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from distilcli.console import Console
 from distilcli.console.progress import live_bar, watched
+from distilcli.console.summary import expected_cost
+from distilcli.training.data_checks import Finding, finding_lines
 from distilcli.training.run_files import scores_of
-from distilcli.wording import count, duration, mebibytes
+from distilcli.wording import count
 
 if TYPE_CHECKING:
-    from distilcli.training.data_checks import Finding
     from distilcli.training.dry_run import TrainingEstimate
     from distilcli.training.loop import Progress
 
@@ -34,8 +35,12 @@ class TrainingView:
             self._began = time.monotonic(), progress.step, progress.tokens
         self._latest, self._pass = progress, None
         if len(progress.history) > self._noted:
-            self._noted = len(progress.history)
-            self._console.note(_evaluation(progress.history[-1], progress.total_steps))
+            self._noted, entry = len(progress.history), progress.history[-1]
+            best = ", the best so far" if entry["best"] else ""
+            self._console.note(
+                f"step {entry['step']:,} of {progress.total_steps:,}: "
+                f"loss {entry['train_loss']:.3f}, {', '.join(_scores(entry))}{best}"
+            )
 
     def on_pass(self, who: str, done: int, total: int) -> None:
         """Take in how many rows the teacher or the encoder has read ahead of the first step."""
@@ -74,10 +79,8 @@ def training_view(console: Console) -> Iterator[TrainingView]:
         yield view
 
 
-def show_findings(console: Console, findings: "Sequence[Finding]") -> None:
+def show_findings(console: Console, findings: Sequence[Finding]) -> None:
     """Warn of faults in the training rows."""
-    from distilcli.training.data_checks import finding_lines
-
     console.note(*finding_lines(findings))
 
 
@@ -89,25 +92,20 @@ def show_cache(console: Console, size: int) -> None:
 
 def show_training_estimate(console: Console, expected: "TrainingEstimate") -> None:
     """Say what a training run would take."""
-    parts = [
+    counts = [
         count(expected.steps, "step"),
         count(expected.tokens, "token"),
         count(expected.evaluations, "evaluation"),
-        f"about {duration(expected.expected_seconds)}",
     ]
-    if expected.expected_peak_memory_bytes is not None:
-        parts.append(f"peak memory about {mebibytes(expected.expected_peak_memory_bytes)}")
-    console.note("; ".join(parts))
+    console.note("; ".join([*counts, *expected_cost(expected)]))
 
 
 def show_training(
-    console: Console, summary: Mapping[str, Any], folder: str, *, command: str
+    console: Console, best: Mapping[str, float], steps: int, folder: str, *, command: str
 ) -> None:
     """Say how good the model in `folder` is, and how to use it."""
-    best = summary["best"]
-    steps = count(summary["steps"], "step")
     console.note(
-        f"best {', '.join(_scores(best))} after {best['step']:,} of {steps}",
+        f"best {', '.join(_scores(best))} after {best['step']:,} of {count(steps, 'step')}",
         f"the model is in {folder}; try: distil {command} FILE -m {folder}",
     )
 
@@ -119,15 +117,7 @@ def show_interrupted(console: Console, folder: str, *, can_resume: bool, forced:
     console.warn(f"interrupted; {folder}: {resume if can_resume else 'nothing is saved yet'}")
 
 
-def _evaluation(entry: Mapping[str, Any], total_steps: int) -> str:
-    best = ", the best so far" if entry["best"] else ""
-    return (
-        f"step {entry['step']:,} of {total_steps:,}: loss {entry['train_loss']:.3f}, "
-        f"{', '.join(_scores(entry))}{best}"
-    )
-
-
-def _scores(entry: Mapping[str, Any]) -> list[str]:
+def _scores(entry: Mapping[str, float]) -> list[str]:
     return [f"{name.replace('_', ' ')} {value:.4f}" for name, value in scores_of(entry).items()]
 
 

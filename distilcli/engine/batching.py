@@ -35,6 +35,11 @@ class Batch:
     token_type_ids: Tensor | None  # (B, T) int64; None if the task has none
     pieces: Sequence[Piece]
 
+    @property
+    def inputs(self) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """The tensors in the order in which models take them."""
+        return self.input_ids, self.attention_mask, self.token_type_ids
+
 
 def padded_size(lengths: Sequence[int]) -> int:
     """Return the number of positions of a batch with these lengths: B x T."""

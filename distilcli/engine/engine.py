@@ -89,9 +89,9 @@ class Engine(Generic[Item, Value]):
             live=live,
         )
         feeder = Feeder(
-            self.task,
-            read_ahead,
-            workers,
+            task=self.task,
+            read_ahead=read_ahead,
+            workers=workers,
             max_rows=self.max_rows,
             stop_at_fault=self.on_error == "stop",
             on_end=self.on_end,
@@ -110,7 +110,7 @@ class Engine(Generic[Item, Value]):
             stats.finish()
 
     def _outcome(
-        self, item: Item, row: Encoded | RowError, outputs: list[Any]
+        self, item: Item, row: Encoded | RowError, outputs: list[object]
     ) -> Outcome[Item, Value]:
         if isinstance(row, RowError):
             return Outcome(item, error=str(row))

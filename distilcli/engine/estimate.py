@@ -7,9 +7,9 @@ expected of the run.
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from time import perf_counter
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 
@@ -22,6 +22,7 @@ from distilcli.memory import peak_memory_bytes
 from distilcli.stats import Reservoir
 
 Item = TypeVar("Item")
+Value = TypeVar("Value")
 
 _BATCHES_PER_WORKER = 3
 _SAMPLE_SIZE = 4096
@@ -39,12 +40,8 @@ class Estimate:
     expected_seconds: float = 0.0
     expected_peak_memory_bytes: int | None = None
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return the estimate as plain JSON values."""
-        return asdict(self)
 
-
-def estimate(engine: Engine[Item, Any], items: Iterable[Item]) -> Estimate:
+def estimate(engine: Engine[Item, Value], items: Iterable[Item]) -> Estimate:
     """Count `items` in windows, then time a few batches of their sequences."""
     result = Estimate()
     sample: Reservoir[Piece] = Reservoir(capacity=_SAMPLE_SIZE)
@@ -60,7 +57,7 @@ def estimate(engine: Engine[Item, Any], items: Iterable[Item]) -> Estimate:
     return result
 
 
-def _windows(engine: Engine[Item, Any], items: Iterable[Item]) -> Iterator[list[Item]]:
+def _windows(engine: Engine[Item, Value], items: Iterable[Item]) -> Iterator[list[Item]]:
     """Cut the input into windows as the engine does."""
     window: list[Item] = []
     size = 0
@@ -85,7 +82,7 @@ def _count(result: Estimate, encoded: Sequence[Encoded | RowError]) -> None:
         result.tokens += sum(len(piece) for piece in row.pieces)
 
 
-def _tokens_per_second(engine: Engine[Any, Any], pieces: Sequence[Piece]) -> float:
+def _tokens_per_second(engine: Engine[Item, Value], pieces: Sequence[Piece]) -> float:
     """Time batches cut as in a run, spread over the lengths of the sample."""
     workers = workers_on(engine.device, cores=engine.workers)
     cuts = cut_batches(

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Any, Generic
 
@@ -14,6 +15,7 @@ from distilcli.rows.prefetch import ReadAhead
 from distilcli.stats import RunStats
 
 
+@dataclass(eq=False, kw_only=True)
 class Feeder(Generic[Item]):
     """Fills windows in the order they were opened, and submits their batches.
 
@@ -21,24 +23,15 @@ class Feeder(Generic[Item]):
     `stop_at_fault`, rows after the first that cannot be encoded are ignored.
     """
 
-    def __init__(
-        self,
-        task: Task[Item, Any, Any, Any],
-        read_ahead: ReadAhead[Item],
-        workers: Workers,
-        *,
-        max_rows: int | None,
-        stop_at_fault: bool,
-        on_end: Callable[[], None],
-        stats: RunStats,
-    ) -> None:
-        self._task = task
-        self._stats = stats
-        self._read_ahead = read_ahead
-        self._workers = workers
-        self._max_rows = max_rows
-        self._stop_at_fault = stop_at_fault
-        self._on_end = on_end
+    task: Task[Item, Any, Any, Any]
+    read_ahead: ReadAhead[Item]
+    workers: Workers
+    max_rows: int | None
+    stop_at_fault: bool
+    on_end: Callable[[], None]
+    stats: RunStats
+
+    def __post_init__(self) -> None:
         self._opened: SimpleQueue[Window[Item] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._feed, name="distil-feeder", daemon=True)
 
@@ -70,17 +63,17 @@ class Feeder(Generic[Item]):
 
     def _fill(self, window: Window[Item]) -> bool:
         """Fill a window with the next items; return False if it is the last."""
-        items = self._read_ahead.take()
-        rows = self._task.encode(items) if items else []
-        if self._read_ahead.is_exhausted:
-            self._on_end()
+        items = self.read_ahead.take()
+        rows = self.task.encode(items) if items else []
+        if self.read_ahead.is_exhausted:
+            self.on_end()
         faults = (index for index, row in enumerate(rows) if isinstance(row, RowError))
-        fault = next(faults, None) if self._stop_at_fault else None
+        fault = next(faults, None) if self.stop_at_fault else None
         if fault is not None:
             items, rows = items[: fault + 1], rows[: fault + 1]
         window.fill(items, rows)
         lengths = [len(piece) for piece in window.pieces]
-        self._stats.add_encoded(sum(lengths))
-        batches = cut_batches(lengths, max_tokens=self._workers.max_tokens, max_rows=self._max_rows)
-        self._workers.submit(window, list(batches))
+        self.stats.add_encoded(sum(lengths))
+        batches = cut_batches(lengths, max_tokens=self.workers.max_tokens, max_rows=self.max_rows)
+        self.workers.submit(window, list(batches))
         return bool(items) and fault is None

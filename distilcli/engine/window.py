@@ -10,7 +10,7 @@ from distilcli.errors import RowError
 
 
 class Window(Generic[Item]):
-    """Rows in flight: filled once, completed by the workers piece by piece, in any order.
+    """Rows in flight: filled once, then completed by the workers piece by piece, in any order.
 
     `done` is set when every piece has its output, when `failure` is set, or when a batch is left
     for the waiting thread to run. A window that is done without items or failure ends the input.
@@ -22,7 +22,7 @@ class Window(Generic[Item]):
         self.failure: BaseException | None = None
         self.done = threading.Event()
         self._rows: Sequence[Encoded | RowError] = ()
-        self._outputs: list[Any] = []
+        self._outputs: list[object] = []
         self._missing = 0
         self._left: list[int] | None = None
         self._lock = threading.Lock()
@@ -38,7 +38,7 @@ class Window(Generic[Item]):
         if not self._missing:
             self.done.set()
 
-    def put(self, positions: Sequence[int], outputs: Sequence[Any]) -> None:
+    def put(self, positions: Sequence[int], outputs: Sequence[object]) -> None:
         """Set the outputs of the pieces at these positions."""
         for position, output in zip(positions, outputs, strict=True):
             self._outputs[position] = output
@@ -66,10 +66,13 @@ class Window(Generic[Item]):
                 self.failure = error
         self.done.set()
 
-    def rows(self) -> Iterator[tuple[Item, Encoded | RowError, list[Any]]]:
+    def rows(self) -> Iterator[tuple[Item, Encoded | RowError, list[object]]]:
         """Yield each item, in order, with its encoded row and the outputs of its pieces."""
         start = 0
         for item, row in zip(self.items, self._rows, strict=True):
             stop = start + (len(row.pieces) if isinstance(row, Encoded) else 0)
             yield item, row, self._outputs[start:stop]
             start = stop
+
+
+AnyWindow = Window[Any]

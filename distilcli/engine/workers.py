@@ -11,18 +11,18 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import KW_ONLY, dataclass
 from queue import SimpleQueue
-from typing import Any
 
 import torch
 
 from distilcli.engine.batching import Batch, Piece, pad, padded_size
-from distilcli.engine.window import Window
+from distilcli.engine.window import AnyWindow
 from distilcli.errors import ResourceError
 from distilcli.memory import is_allocation_failure
 from distilcli.stats import RunStats
 
-_Jobs = SimpleQueue[tuple[Window[Any], list[int]] | None]
+_Jobs = SimpleQueue[tuple[AnyWindow, list[int]] | None]
 
 _CUDA_WORKERS = 2
 _POLL_SECONDS = 0.2  # Windows delivers Ctrl-C only between waits
@@ -38,35 +38,32 @@ def workers_on(device: torch.device, *, cores: int) -> int:
     return _CUDA_WORKERS if device.type == "cuda" else 1
 
 
+@dataclass(eq=False)
 class Workers:
-    """`count` threads that run the pieces of windows through `forward`."""
+    """`count` threads that run the pieces of windows through `forward`.
 
-    def __init__(
-        self,
-        forward: Callable[[Batch], Sequence[Any]],
-        *,
-        count: int,
-        device: torch.device,
-        pad_token_id: int,
-        max_tokens: int,
-        stats: RunStats,
-    ) -> None:
-        self.max_tokens = max_tokens  # lowered when a batch does not fit in memory
-        self._forward = forward
-        self._device = device
-        self._pad_token_id = pad_token_id
-        self._stats = stats
+    `max_tokens` is lowered when a batch does not fit in memory.
+    """
+
+    forward: Callable[[Batch], Sequence[object]]
+    _: KW_ONLY
+    count: int
+    device: torch.device
+    pad_token_id: int
+    max_tokens: int
+    stats: RunStats
+
+    def __post_init__(self) -> None:
         self._pending = 0  # batches waiting or running
         self._jobs: _Jobs = SimpleQueue()
         self._closed = False
         self._failure: BaseException | None = None  # of a thread that could not start
         self._lock = threading.Lock()
-        self._count = count
         self._threads = [
             threading.Thread(target=self._work, name=f"distil-worker-{index}", daemon=True)
-            for index in range(count)
+            for index in range(self.count)
         ]
-        self._ready = threading.Barrier(count + 1)
+        self._ready = threading.Barrier(self.count + 1)
 
     def start(self) -> None:
         """Start the threads; torch's number of threads stays the same elsewhere.
@@ -93,18 +90,18 @@ class Workers:
         # A worker's setting also becomes the default of new threads.
         torch.set_num_threads(threads)
 
-    def submit(self, window: Window[Any], batches: Sequence[list[int]]) -> None:
+    def submit(self, window: AnyWindow, batches: Sequence[list[int]]) -> None:
         """Queue batches of a window, each as the positions of its pieces."""
         with self._lock:
             is_alone = not self._pending and len(batches) == 1
             self._pending += len(batches)
-        if is_alone and self._count > 1 and self._device.type == "cpu":
+        if is_alone and self.count > 1 and self.device.type == "cpu":
             window.leave(batches[0])
             return
         for positions in batches:
             self._jobs.put((window, positions))
 
-    def finish(self, window: Window[Any]) -> None:
+    def finish(self, window: AnyWindow) -> None:
         """Wait until a window is done, and run its lone batch if that was left to this thread."""
         while True:
             while not window.done.wait(_POLL_SECONDS):
@@ -113,7 +110,7 @@ class Workers:
             if positions is None:
                 return
             threads = torch.get_num_threads()
-            torch.set_num_threads(self._count)
+            torch.set_num_threads(self.count)
             try:
                 with torch.inference_mode():
                     self._run(window, positions)
@@ -131,7 +128,7 @@ class Workers:
                 thread.join()
 
     def _work(self) -> None:
-        if self._device.type == "cpu":
+        if self.device.type == "cpu":
             # The first query makes torch copy its default to this thread; a later one would undo
             # the setting.
             torch.get_num_threads()
@@ -151,12 +148,12 @@ class Workers:
 
     def _stream(self) -> AbstractContextManager[object]:
         """Return the stream of a worker: on CUDA its own, so that workers run in parallel."""
-        if self._device.type != "cuda":
+        if self.device.type != "cuda":
             return nullcontext()
-        return torch.cuda.stream(torch.cuda.Stream(self._device))  # type: ignore[no-untyped-call]
+        return torch.cuda.stream(torch.cuda.Stream(self.device))  # type: ignore[no-untyped-call]
 
-    def _run(self, window: Window[Any], positions: list[int]) -> None:
-        outputs: list[Any] = []
+    def _run(self, window: AnyWindow, positions: list[int]) -> None:
+        outputs: list[object] = []
         failure = window.failure
         if failure is None:
             try:
@@ -170,9 +167,9 @@ class Workers:
         else:
             window.fail(failure)
 
-    def _outputs(self, pieces: list[Piece]) -> list[Any]:
+    def _outputs(self, pieces: list[Piece]) -> list[object]:
         """Run a batch, halved until it fits; return the outputs in the order of the pieces."""
-        outputs: list[Any] = []
+        outputs: list[object] = []
         parts = [pieces]
         while parts:
             part = parts.pop()
@@ -187,29 +184,29 @@ class Workers:
                 continue
             if len(part) == 1:
                 raise ResourceError(
-                    f"out of memory on {self._device}: one sequence of {size} tokens does not "
+                    f"out of memory on {self.device}: one sequence of {size} tokens does not "
                     "fit; free some memory, use fewer threads or a shorter maximum length"
                 )
             with self._lock:
                 self.max_tokens = min(self.max_tokens, size // 2)
-            self._stats.add_halving()
+            self.stats.add_halving()
             parts.append(part)
         return outputs
 
-    def _attempt(self, pieces: list[Piece], size: int) -> list[Any] | None:
+    def _attempt(self, pieces: list[Piece], size: int) -> list[object] | None:
         """Run a batch once; return None if memory ran out.
 
         The error is dropped here: its traceback would keep the tensors of the attempt alive.
         """
         began = time.perf_counter()
         try:
-            batch = pad(pieces, pad_token_id=self._pad_token_id, device=self._device)
-            outputs = [output for _, output in zip(pieces, self._forward(batch), strict=True)]
+            batch = pad(pieces, pad_token_id=self.pad_token_id, device=self.device)
+            outputs = [output for _, output in zip(pieces, self.forward(batch), strict=True)]
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
             return None
-        self._stats.add_batch(
+        self.stats.add_batch(
             tokens=sum(map(len, pieces)), positions=size, seconds=time.perf_counter() - began
         )
         return outputs

@@ -7,7 +7,7 @@ from distilcli.checkpoint.locate import locate
 from distilcli.errors import ModelError
 from distilcli.evaluation.evaluation import Evaluation, EvaluationOptions
 from distilcli.rows.reader import RowSource
-from distilcli.tasks.classify import KINDS, kind_of
+from distilcli.tasks.classify import KINDS, Kind, is_one_output, kind_of
 from distilcli.tasks.spec import TASKS, TaskSpec, task_spec
 
 
@@ -66,7 +66,12 @@ def task_of_config(config: ModelConfig) -> TaskSpec | None:
     names = config.extra.get("architectures")
     for name in names if isinstance(names, list) else []:
         for spec in TASKS.values():
-            is_kind = spec.problem_type is None or kind_of(config) == KINDS[spec.problem_type]
-            if str(name).endswith(spec.head) and is_kind:
+            if str(name).endswith(spec.head) and (
+                spec.problem_type is None or _kind(config) == KINDS[spec.problem_type]
+            ):
                 return spec
     return None
+
+
+def _kind(config: ModelConfig) -> Kind:
+    return "regression" if is_one_output(config) else kind_of(config)

@@ -221,13 +221,12 @@ class MaskedLanguageModel(TaskModel):
 class Head:
     """The names of a head.
 
-    `ending` ends its architecture in config.json, `proof` is a weight that only a trained head
-    has (the encoder needs none), `task` is its name in `distil finetune`.
+    `ending` ends its architecture in config.json, `command` runs it and `task` is its name in
+    `distil finetune`. `proof` is a weight that only a trained head has (the encoder needs none).
     """
 
     ending: str
     name: str
-    purpose: str
     command: str
     task: str
     proof: str | None = None
@@ -238,51 +237,27 @@ class Head:
         return ("Bert" if model_type == "bert" else "DistilBert") + self.ending
 
 
+_CLASSIFIER = "classifier.weight"
 HEADS: dict[type[TaskModel], Head] = {
-    BaseModel: Head(
-        "Model", name="encoder's", purpose="hidden states", command="embed", task="embed"
-    ),
+    BaseModel: Head("Model", "encoder's", "embed", "embed"),
     SequenceClassifier: Head(
-        "ForSequenceClassification",
-        name="classification",
-        purpose="whole texts",
-        command="classify",
-        task="classify",
-        proof="classifier.weight",
+        *("ForSequenceClassification", "classification", "classify", "classify"),
+        proof=_CLASSIFIER,
         labelled=True,
     ),
     TokenClassifier: Head(
-        "ForTokenClassification",
-        name="token classification",
-        purpose="the labels of single tokens",
-        command="tag",
-        task="tag",
-        proof="classifier.weight",
+        *("ForTokenClassification", "token classification", "tag", "tag"),
+        proof=_CLASSIFIER,
         labelled=True,
     ),
     QuestionAnswerer: Head(
-        "ForQuestionAnswering",
-        name="question answering",
-        purpose="the ends of answers",
-        command="qa",
-        task="qa",
-        proof="qa_outputs.weight",
+        "ForQuestionAnswering", "question answering", "qa", "qa", proof="qa_outputs.weight"
     ),
     MaskedLanguageModel: Head(
-        "ForMaskedLM",
-        name="masked language model",
-        purpose="the words of the vocabulary",
-        command="fill",
-        task="mlm",
-        proof="vocab_transform.weight",
+        "ForMaskedLM", "masked language model", "fill", "mlm", proof="vocab_transform.weight"
     ),
     MultipleChoice: Head(
-        "ForMultipleChoice",
-        name="multiple choice",
-        purpose="multiple choice",
-        command="choose",
-        task="choose",
-        proof="classifier.weight",
+        "ForMultipleChoice", "multiple choice", "choose", "choose", proof=_CLASSIFIER
     ),
 }
 

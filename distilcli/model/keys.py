@@ -14,6 +14,8 @@ from distilcli.checkpoint.parameter_table import without_prefix
 PREFIX = "distilbert."
 OUTPUT_TABLE = "vocab_projector.weight"
 """The matrix from hidden states to words; if tied, a copy of the word embeddings."""
+BERT_BIAS, BERT_UNTIED_BIAS = "cls.predictions.bias", "cls.predictions.decoder.bias"
+"""The two names of the bias of BERT's words; if untied, `transformers` 5 uses the second."""
 _BODY = ("embeddings.", "transformer.", "pooler.")
 
 # BERT's name for a part of a block -> DistilBERT's
@@ -35,9 +37,8 @@ _BERT_HEAD = {
     "cls.predictions.transform.LayerNorm.weight": "vocab_layer_norm.weight",
     "cls.predictions.transform.LayerNorm.bias": "vocab_layer_norm.bias",
     "cls.predictions.decoder.weight": OUTPUT_TABLE,
-    # Some checkpoints hold this bias under both names; we write the second.
-    "cls.predictions.decoder.bias": "vocab_projector.bias",
-    "cls.predictions.bias": "vocab_projector.bias",
+    BERT_UNTIED_BIAS: "vocab_projector.bias",
+    BERT_BIAS: "vocab_projector.bias",
 }
 _DISTILBERT_HEAD = {ours: theirs for theirs, ours in _BERT_HEAD.items()}
 _BLOCK = re.compile(r"^(encoder|transformer)\.layer\.(\d+)\.(.+)\.(weight|bias)$")

@@ -4,9 +4,10 @@ Nothing is left random silently: a missing, misshapen or foreign weight is an er
 and so is a head without trained weights.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
@@ -24,11 +25,15 @@ Model = TypeVar("Model", bound=TaskModel)
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel(Generic[Model]):
-    """A model with its weights, and the checkpoint's keys that it does not use."""
+    """A model with its weights, and the checkpoint's keys that it does not use.
+
+    `wrapper` is what a program that wrapped the model put before the names of its weights.
+    """
 
     model: Model
     config: ModelConfig
     unused: tuple[str, ...]
+    wrapper: str = ""
 
 
 def load_model(files: ModelFiles, kind: type[Model]) -> LoadedModel[Model]:
@@ -38,7 +43,7 @@ def load_model(files: ModelFiles, kind: type[Model]) -> LoadedModel[Model]:
     same weight names, and `ModelError` if the weights do not fit `config.json`.
     """
     head, config = HEADS[kind], read_config(files.config_path)
-    weights = read_weights(files)
+    weights, wrapper = read_weights(files)
     _refuse_other_heads(kind, config, files.name)
     if head.proof is not None and head.proof not in weights:
         raise HeadError(
@@ -54,7 +59,7 @@ def load_model(files: ModelFiles, kind: type[Model]) -> LoadedModel[Model]:
     with _Uninitialised():
         model = build_model(kind, config, source=files.name)
     unused = fill(model, weights, source=files.name)
-    return LoadedModel(model.eval(), config, unused)
+    return LoadedModel(model.eval(), config, unused, wrapper)
 
 
 def build_model(kind: type[Model], config: ModelConfig, *, source: str) -> Model:
@@ -105,9 +110,15 @@ def fill(model: TaskModel, weights: dict[str, Tensor], *, source: str) -> tuple[
     return tuple(theirs(key) for key in unused)
 
 
-def check_tokenizer(tokenizer: Tokenizer, config: ModelConfig, *, source: str) -> None:
-    """Raise `ModelError` if the tokenizer has ids for which the model has no embedding."""
-    if tokenizer.vocab_size > config.vocab_size:
+def check_tokenizer(
+    tokenizer: Tokenizer, config: ModelConfig, *, source: str, framing_only: bool = False
+) -> None:
+    """Raise `ModelError` if the tokenizer has ids for which the model has no embedding.
+
+    With `framing_only`, only the special tokens of every sequence need one.
+    """
+    largest = max(tokenizer.special) if framing_only else tokenizer.vocab_size - 1
+    if largest >= config.vocab_size:
         raise ModelError(
             f"{source}: the tokenizer has {tokenizer.vocab_size} tokens, the model's vocabulary "
             f"{config.vocab_size}; use the tokenizer that belongs to the model"
@@ -127,11 +138,16 @@ class _Uninitialised(TorchFunctionMode):
     )
 
     def __torch_function__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
-    ) -> Any:
+        self,
+        func: Callable[..., object],
+        types: object,
+        args: tuple[object, ...] = (),
+        kwargs: Mapping[str, object] | None = None,
+    ) -> object:
+        given = kwargs or {}
         if func in self._DRAWS:
-            return args[0] if args else kwargs["tensor"]
-        return func(*args, **(kwargs or {}))
+            return args[0] if args else given["tensor"]
+        return func(*args, **given)
 
 
 def _refuse_other_heads(kind: type[TaskModel], config: ModelConfig, source: str) -> None:
@@ -156,6 +172,6 @@ def _config_with_labels(config: ModelConfig, n_labels: int, source: str) -> Mode
     if len(config.labels) != n_labels:
         raise ModelError(
             f"{source}: config.json names {len(config.labels)} labels, "
-            f"the classifier has {n_labels} outputs"
+            f"the classifier has {n_labels} outputs; write a name for each into its id2label"
         )
     return config

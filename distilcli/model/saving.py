@@ -5,26 +5,17 @@ import shutil
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
 from distilcli.checkpoint.config import dump_config
-from distilcli.checkpoint.folder import ModelFiles
 from distilcli.checkpoint.json_file import read_object
 from distilcli.checkpoint.parameter_table import without_prefix
 from distilcli.errors import ResourceError
 from distilcli.model.heads import HEADS, BaseModel, TaskModel
-from distilcli.model.keys import to_checkpoint
-
-_ADDED_TOKENS = "added_tokens.json"
-TOKENIZER_NAMES = {
-    "tokenizer.json", "vocab.txt", "tokenizer_config.json", "special_tokens_map.json",
-    _ADDED_TOKENS,
-}  # fmt: skip
-"""The files of a tokenizer in a model's folder."""
+from distilcli.model.keys import BERT_BIAS, BERT_UNTIED_BIAS, to_checkpoint
 
 
 def save_model(
@@ -53,6 +44,8 @@ def save_model(
     for key, weight in model.weights_to_save().items():
         name = to_checkpoint(key, config.model_type)
         weights[without_prefix(name) if bare else name] = weight.cpu().contiguous()
+    if not config.tie_word_embeddings and BERT_BIAS in weights:
+        weights[BERT_UNTIED_BIAS] = weights[BERT_BIAS].clone()
     try:
         write_json(folder / "config.json", raw)
         write_weights(folder / "model.safetensors", weights)
@@ -75,18 +68,6 @@ def write_weights(path: Path, weights: dict[str, Tensor]) -> None:
     neighbour.unlink()
 
 
-def write_json(path: Path, content: Any) -> None:
+def write_json(path: Path, content: object) -> None:
     """Write `content` as indented JSON."""
     path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def tokenizer_files(files: ModelFiles) -> list[Path]:
-    """Return the files that make up the tokenizer of a located model."""
-    named = (
-        files.tokenizer_json,
-        files.vocab_txt,
-        files.tokenizer_config,
-        files.special_tokens_map,
-        files.folder / _ADDED_TOKENS,
-    )
-    return [path for path in named if path is not None and path.is_file()]

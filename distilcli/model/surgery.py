@@ -40,7 +40,7 @@ def resize_positions(model: TaskModel, n_positions: int, how: Growth = "copy") -
     """
     if how not in get_args(Growth):
         raise UsageError(
-            f"positions cannot grow by {how!r}; known are {', '.join(get_args(Growth))}"
+            f"`position_growth` {how!r} is unknown; take one of {', '.join(get_args(Growth))}"
         )
     if n_positions < 1:
         raise UsageError(f"a model of {n_positions} positions reads nothing; use at least 1")
@@ -67,7 +67,7 @@ def parse_heads(specs: Iterable[str]) -> dict[int, tuple[int, ...]]:
     heads: dict[int, tuple[int, ...]] = {}
     for spec in specs:
         if not (match := re.fullmatch(r"(\d{1,4}):(\d{1,4}(?:,\d{1,4})*)", spec)):
-            raise UsageError(f"{spec!r} names no heads; write LAYER:HEAD,HEAD such as 0:1,3")
+            raise UsageError(f"`prune_heads` {spec!r}: write LAYER:HEAD,HEAD such as 0:1,3")
         layer = int(match[1])
         heads[layer] = (*heads.get(layer, ()), *map(int, match[2].split(",")))
     return heads
@@ -86,12 +86,12 @@ def prune_heads(model: TaskModel, heads: Mapping[int, Iterable[int]]) -> None:
         gone = {*pruned.get(layer, ()), *indices}
         if layer not in range(config.n_layers) or not gone <= {*range(config.n_heads)}:
             raise UsageError(
-                f"layer {layer} has no heads {sorted(gone)}; the model has {config.n_layers} "
-                f"layers of {config.n_heads} heads, counted from 0"
+                f"`prune_heads`: layer {layer} has no heads {sorted(gone)}; the model has "
+                f"{config.n_layers} layers of {config.n_heads} heads, counted from 0"
             )
         if len(gone) == config.n_heads:
             raise UsageError(
-                f"pruning heads {sorted(gone)} leaves layer {layer} none; keep at least one"
+                f"`prune_heads`: {sorted(gone)} leaves layer {layer} none; keep at least one"
             )
         if gone:
             pruned[layer] = tuple(sorted(gone))

@@ -14,14 +14,19 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from distilcli.checkpoint.folder import ModelFiles
+from distilcli.checkpoint.json_file import read_object
+from distilcli.checkpoint.parameter_table import wrapper_of
 from distilcli.checkpoint.safetensors_header import read_header
 from distilcli.errors import ModelError
 from distilcli.model.int8_storage import unpack
-from distilcli.model.keys import to_ours
+from distilcli.model.keys import BERT_BIAS, BERT_UNTIED_BIAS, to_ours
 
 
-def read_weights(files: ModelFiles) -> dict[str, Tensor]:
-    """Read every weight of a located model, by this package's names, as fp32 on the CPU."""
+def read_weights(files: ModelFiles) -> tuple[dict[str, Tensor], str]:
+    """Read every weight of a located model, by this package's names, as fp32 on the CPU.
+
+    Also returns what a wrapper of the model put before their names, such as `module.`.
+    """
     weights: dict[str, Tensor] = {}
     for path in files.weight_files:
         part = read_file(path)
@@ -35,8 +40,13 @@ def read_weights(files: ModelFiles) -> dict[str, Tensor]:
         unpacked = unpack(weights)
     except ModelError as error:
         raise ModelError(f"{files.name}: {error}") from None
+    wrapper = max(map(wrapper_of, unpacked), default="")
+    named = {key.removeprefix(wrapper): weight for key, weight in unpacked.items()}
+    if read_object(files.config_path).get("tie_word_embeddings") is False:
+        # An untied BERT of transformers 5 has a second bias, which it does not use.
+        named.pop(BERT_BIAS if BERT_UNTIED_BIAS in named else "", None)
     renamed: dict[str, Tensor] = {}
-    for key, weight in unpacked.items():
+    for key, weight in named.items():
         ours = to_ours(key)
         if ours in renamed and not torch.equal(weight, renamed[ours]):
             raise ModelError(
@@ -50,7 +60,7 @@ def read_weights(files: ModelFiles) -> dict[str, Tensor]:
             f"{files.name}: has integer weights without scales ({listed(whole)}); "
             "use the checkpoint from before quantization"
         )
-    return {key: weight.float() for key, weight in renamed.items()}
+    return {key: weight.float() for key, weight in renamed.items()}, wrapper
 
 
 def read_file(path: Path) -> dict[str, Tensor]:

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, TypeVar, overload
 
 from distilcli.model.heads import QuestionAnswerer
 from distilcli.predictors.base import Predictor
-from distilcli.tasks.qa import MAX_ANSWER_LENGTH, MAX_LENGTH, Answers, Pair, QaTask
+from distilcli.tasks.qa import MAX_ANSWER_LENGTH, Answers, Pair, QaTask
 from distilcli.tasks.settings import LongTexts, check_least
+from distilcli.tasks.spec import QA_MAX_LENGTH
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -27,7 +28,7 @@ class Answerer(Predictor[QuestionAnswerer, Question, Pair, Answers]):
     """
 
     _head = QuestionAnswerer
-    _long_texts = LongTexts(long="window", max_length=MAX_LENGTH)
+    _long_texts = LongTexts(long="window", max_length=QA_MAX_LENGTH)
     _wanted = "questions"
     _parts = ("the question", "the context")
 

@@ -18,7 +18,6 @@ from typing import Any, ClassVar, Generic, TypedDict, TypeVar, cast, get_args
 from distilcli.checkpoint.locate import locate
 from distilcli.engine.engine import Engine, OnError
 from distilcli.engine.workers import workers_on
-from distilcli.errors import UsageError
 from distilcli.model.device import place
 from distilcli.model.hardware import available_cores
 from distilcli.model.heads import TaskModel
@@ -28,7 +27,12 @@ from distilcli.model.loading import check_tokenizer, load_model
 from distilcli.model.precision import Precision
 from distilcli.predictors.int8_check import Agreement, ComparableTask, VerifiedTask
 from distilcli.tasks.files import refusing_empty
-from distilcli.tasks.settings import MIN_AGREEMENT, BatchOptions, LongTexts, check_choice
+from distilcli.tasks.settings import (
+    BatchOptions,
+    LongTexts,
+    check_choice,
+    required_agreement,
+)
 from distilcli.tokenizer.loading import load_tokenizer
 
 Head = TypeVar("Head", bound=TaskModel)
@@ -90,7 +94,7 @@ class Predictor(ABC, Generic[Head, Given, Content, Value]):
         started = perf_counter()
         check_choice("precision", precision, get_args(Precision))
         self.precision: Precision = precision
-        self.agreement = Agreement(_checked_agreement(min_agreement, precision))
+        self.agreement = Agreement(required_agreement(min_agreement, precision))
         self._keep_empty = keep_empty
         self._batches = batches or BatchOptions()
         self._long_texts = long_texts or self._long_texts
@@ -98,13 +102,18 @@ class Predictor(ABC, Generic[Head, Given, Content, Value]):
         loaded = load_model(self._files, self._head)
         self.name = self._files.name
         self.config = loaded.config
+        self._wrapper = loaded.wrapper
         self.unused = tuple(key for key in loaded.unused if ".pooler." not in key)
-        self._tokenizer = load_tokenizer(self._files)
-        check_tokenizer(self._tokenizer, self.config, source=self.name)
+        self._tokenizer = load_tokenizer(self._files, overrides=self._tokenizer_settings())
+        check_tokenizer(self._tokenizer, self.config, source=self.name, framing_only=True)
         self._placement = place(loaded.model, device, vocab_size=self.config.vocab_size)
         self._original = loaded.model if self.precision == "int8" else None
         self._model = for_inference(loaded.model, self.precision, self._placement.device)
         self.load_seconds = perf_counter() - started
+
+    def _tokenizer_settings(self) -> Mapping[str, object]:
+        """Return settings that override those of the tokenizer's files."""
+        return {}
 
     @property
     def device(self) -> str:
@@ -120,6 +129,8 @@ class Predictor(ABC, Generic[Head, Given, Content, Value]):
         """Say in words which model runs where, and which of its weights are not used."""
         threads = f", threads: {self.workers}" if self.device == "cpu" else ""
         unused = f", without {', '.join(self.unused)}" if self.unused else ""
+        if self._wrapper:
+            unused += f", its weights named under '{self._wrapper}'"
         precision = "" if self.precision == "fp32" else f" in {self.precision}"
         if self.precision == "int8" and not has_kernel():
             precision += " (no int8 kernels here: slower than fp32)"
@@ -245,17 +256,7 @@ def checked_text(item: object) -> str:
     return item
 
 
-def _checked_agreement(least: float | None, precision: Precision) -> float:
-    if least is None:
-        return MIN_AGREEMENT
-    if precision != "int8":
-        raise UsageError("`min_agreement` is for int8; add `precision` int8")
-    if not 0 <= least <= 1:
-        raise UsageError(f"`min_agreement` {least} is not between 0 and 1")
-    return least
-
-
-_streams: "weakref.WeakSet[Generator[Any, None, None]]" = weakref.WeakSet()
+_streams: "weakref.WeakSet[Generator[object, None, None]]" = weakref.WeakSet()
 
 
 @atexit.register

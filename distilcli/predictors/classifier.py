@@ -5,7 +5,14 @@ from typing import TYPE_CHECKING, TypeVar, overload
 
 from distilcli.model.heads import SequenceClassifier
 from distilcli.predictors.base import Predictor
-from distilcli.tasks.classify import Classification, ClassifyTask, Kind, Texts, kind_of
+from distilcli.tasks.classify import (
+    Classification,
+    ClassifyTask,
+    Kind,
+    Texts,
+    is_one_output,
+    kind_of,
+)
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -32,6 +39,12 @@ class Classifier(Predictor[SequenceClassifier, str | tuple[str, str], Texts, Cla
         super().__init__(model, **options)
         self.labels = self.config.labels
         self.kind: Kind = kind_of(self.config, multi_label=multi_label)
+
+    def described(self) -> str:
+        """Say which model runs where, and what its scores are if config.json does not say."""
+        if self.kind != "single" or not is_one_output(self.config):
+            return super().described()
+        return f"{super().described()}; config.json names no problem_type: the score is a sigmoid"
 
     @overload
     def __call__(self, texts: str) -> Classification: ...  # type: ignore[overload-overlap]

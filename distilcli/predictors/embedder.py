@@ -1,10 +1,10 @@
 """Turn texts into vectors, compare them, and search in stored ones."""
 
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, get_args, overload
+from typing import TYPE_CHECKING, TypeVar, get_args, overload
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from distilcli.errors import UsageError
 from distilcli.model.heads import BaseModel
 from distilcli.model.pooling import Pooling, parse_pooling
 from distilcli.predictors.base import Predictor, checked_text, itself
-from distilcli.predictors.dense import read_dense
+from distilcli.predictors.dense import read_step
 from distilcli.tasks.embed import (
     Array,
     Dtype,
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from distilcli.predictors.base import Options
 
 Item = TypeVar("Item")
+Made = TypeVar("Made")
 Searched = str | Path | VectorIndex | Array
 
 
@@ -73,12 +74,12 @@ class Embedder(Predictor[BaseModel, str, str, Array]):
         self.prompts = recipe.prompts
         self.prompt = self._chosen_prompt(recipe, prompt, prompt_name)
         full = self.config.dim * len(self._pooling.modes)
-        dense = []
-        for dense_layer in recipe.dense if pooling is None else ():
-            function, full = read_dense(dense_layer, full)
-            dense.append(function)
+        steps = []
+        for step in recipe.steps if pooling is None else ():
+            function, full = read_step(step, full)
+            steps.append(function)
         self._finish = Finish(
-            dense=tuple(dense),
+            steps=tuple(steps),
             dims=dims,
             normalizes=recipe.normalizes if normalize is None else normalize,
             dtype=dtype,
@@ -86,6 +87,9 @@ class Embedder(Predictor[BaseModel, str, str, Array]):
         if dims is not None and not 0 < dims <= full:
             raise UsageError(f"`dims` {dims}: the vectors of {self.name} have {full} dimensions")
         self.width = dims or full
+
+    def _tokenizer_settings(self) -> Mapping[str, object]:
+        return read_recipe(self._files.folder).tokenizer
 
     @property
     def pooling(self) -> str:
@@ -200,14 +204,9 @@ class Embedder(Predictor[BaseModel, str, str, Array]):
             index = index_of(np.atleast_2d(texts), dims=self.width)
             floats = np.concatenate([chunk for _, chunk in index.chunks()])
             return floats[0] if texts.ndim == 1 else floats
-        settings = self._settings(self._checked(itself)) | {
-            "finish": replace(self._finish, dtype="float32")
-        }
-
-        def task(model: BaseModel) -> EmbedTask[str]:
-            return EmbedTask(model, self._tokenizer, **settings)
-
-        vectors = self._results_of(self._engine(task, on_error="stop"), texts)
+        finish, read = replace(self._finish, dtype="float32"), self._checked(itself)
+        task_of = self._maker(EmbedTask[str], read, finish)
+        vectors = self._results_of(self._engine(task_of, on_error="stop"), texts)
         return np.reshape(vectors, self.width if isinstance(texts, str) else (-1, self.width))
 
     def blank(self, *, of_tokens: bool = False) -> Array:
@@ -231,33 +230,34 @@ class Embedder(Predictor[BaseModel, str, str, Array]):
                 f"`dims` {self.token_width}: the tokens of {self.name} have {self.config.dim} "
                 "dimensions"
             )
-        settings = self._settings(self._checked(text_of)) | {
-            "finish": replace(self._finish, dense=())
-        }
-
-        def task(model: BaseModel) -> EmbedTokensTask[Item]:
-            return EmbedTokensTask(model, self._tokenizer, **settings)
-
-        return self._engine(task, on_error=on_error)
+        finish = replace(self._finish, steps=())
+        task_of = self._maker(EmbedTokensTask[Item], self._checked(text_of), finish)
+        return self._engine(task_of, on_error=on_error)
 
     def _task(self, model: BaseModel, content_of: Callable[[Item], str]) -> EmbedTask[Item]:
-        return EmbedTask(model, self._tokenizer, **self._settings(content_of))
+        return self._maker(EmbedTask[Item], content_of, self._finish)(model)
 
     _content = staticmethod(checked_text)
 
-    def _settings(self, text_of: Callable[[Item], str]) -> dict[str, Any]:
+    def _maker(
+        self, kind: Callable[..., Made], text_of: Callable[[Item], str], finish: Finish
+    ) -> Callable[[BaseModel], Made]:
+        """Return the function from a model to a task of the kind."""
+
         def lowered(item: Item) -> str:
             return text_of(item).lower()
 
-        return {
-            "text_of": lowered if self._lowercases else text_of,
-            "pooling": self._pooling,
-            "finish": self._finish,
-            "layer": self._layer,
-            "prompt": self.prompt.lower() if self._lowercases else self.prompt,
-            "pools_prompt": self._pools_prompt,
-            "long_texts": self._long_texts,
-        }
+        return lambda model: kind(
+            model,
+            self._tokenizer,
+            text_of=lowered if self._lowercases else text_of,
+            pooling=self._pooling,
+            finish=finish,
+            layer=self._layer,
+            prompt=self.prompt.lower() if self._lowercases else self.prompt,
+            pools_prompt=self._pools_prompt,
+            long_texts=self._long_texts,
+        )
 
     def _checked_layer(self, layer: int | None, pooling: str | None) -> int | None:
         last = self.config.n_layers

@@ -110,7 +110,7 @@ class VerifiedTask(Generic[Item, Value]):
         self._task = task
         self.size, self.forward, self.decode = task.size, task.forward, task.decode
 
-    def encode(self, items: Sequence[Item]) -> Sequence[Any]:
+    def encode(self, items: Sequence[Item]) -> Sequence[Encoded | RowError]:
         """Tokenize items, and compare the models on the first of them."""
         rows = self._task.encode(items)
         with self._agreement.lock:

@@ -35,9 +35,12 @@ class Input:
     size: int | None
 
 
-def find_inputs(paths: Sequence[str], input_format: str | None) -> list[Input]:
+def find_inputs(
+    paths: Sequence[str], input_format: str | None, *, whole: bool = False
+) -> list[Input]:
     """Expand globs and check every path without opening it.
 
+    `whole` files may be empty and folders stand for the files in them, hidden ones excepted.
     Raises `InputError` for a missing or unreadable file, `UsageError` for an unknown suffix.
     """
     if "" in paths:
@@ -45,10 +48,12 @@ def find_inputs(paths: Sequence[str], input_format: str | None) -> list[Input]:
     if paths.count(STDIN) > 1:
         raise UsageError("standard input can be read only once; give '-' once")
     names = [name for path in paths for name in _expanded(path)]
+    if whole:
+        names = [file for name in names for file in _files_in(name)]
     return [
         Input("stdin", None, input_format, None, None)
         if name == STDIN
-        else _checked(name, input_format)
+        else _checked(name, input_format, may_be_empty=whole)
         for name in names
     ]
 
@@ -64,7 +69,21 @@ def _expanded(path: str) -> list[str]:
     return matches
 
 
-def _checked(name: str, input_format: str | None) -> Input:
+def _files_in(name: str) -> list[str]:
+    """Return the files of a folder and its subfolders, in order; anything else is itself."""
+    if not Path(name).is_dir():
+        return [name]
+    found = sorted(
+        str(path)
+        for path in Path(name).rglob("*")
+        if path.is_file() and not any(p.startswith(".") for p in path.relative_to(name).parts)
+    )
+    if not found:
+        raise InputError(f"{name}: is a folder without files")
+    return found
+
+
+def _checked(name: str, input_format: str | None, *, may_be_empty: bool) -> Input:
     path = Path(name)
     try:
         path.stat()
@@ -82,7 +101,7 @@ def _checked(name: str, input_format: str | None) -> Input:
     if not path.is_file():
         return Input(name, path, input_format, compression, None)
     size = path.stat().st_size
-    if not size:
+    if not size and not may_be_empty:
         raise InputError(f"{name}: is empty; a header or a row is needed")
     return Input(name, path, input_format or input_format_of(name), compression, size)
 

@@ -7,15 +7,23 @@ the caller decides what happens to it.
 
 import itertools
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from distilcli.errors import InputError, UsageError, spelled
 from distilcli.rows.formats import INPUT_FORMATS, JSON_FORMATS, checked_delimiter, known_format
 from distilcli.rows.inputs import ByteSource, Input, find_inputs
-from distilcli.rows.lines import checked_encoding, read_lines
+from distilcli.rows.lines import checked_encoding
 from distilcli.rows.row import Row, default_text_column, find_column, find_usual_column
-from distilcli.rows.tables import Given, ReadSettings, Table, open_table
+from distilcli.rows.tables import (
+    Given,
+    ReadSettings,
+    Table,
+    file_table,
+    open_table,
+    whole_text,
+    with_file_column,
+)
 
 
 def open_rows(
@@ -30,6 +38,8 @@ def open_rows(
     no_header: bool = False,
     word_column: int | None = None,
     limit: int | None = None,
+    whole_files: bool = False,
+    file_column: str | None = None,
 ) -> "RowSource":
     """Return the rows of files, globs and standard input (`-`), or of `texts` or `given` rows.
 
@@ -37,7 +47,8 @@ def open_rows(
     a usual name is looked for. `word_column` is the number of CoNLL's column with the words, from
     1. With `no_header` the columns of delimited files are `1`, `2`, ….
     `limit` is the maximum number of rows. Blank lines are skipped, except in plain text, where
-    each line is a row.
+    each line is a row. With `whole_files` each file, also of a folder, is a row: its text, and its
+    name in the column `file`. `file_column` is the name of that column, which any rows may have.
 
     Checks all paths and opens none: raises `InputError` for what cannot be read and `UsageError`
     for settings that make no sense.
@@ -48,11 +59,16 @@ def open_rows(
         raise UsageError("nothing to read; give files, - for standard input, or `texts`")
     if paths and given is not None:
         raise UsageError(f"files and {given.name} do not go together; give one of them")
-    if given is not None and (input_format or delimiter or no_header or word_column):
+    if (input_format or delimiter or no_header or word_column) and (
+        given is not None or whole_files
+    ):
+        what = "`whole_files`" if given is None else given.name
         raise UsageError(
-            "`input_format`, `delimiter`, `no_header` and `word_column` are for files, not "
-            f"{given.name}"
+            f"`input_format`, `delimiter`, `no_header` and `word_column` are for files, not {what}"
         )
+    for name, value in (("whole_files", whole_files), ("file_column", file_column)):
+        if given is not None and value:
+            raise UsageError(f"`{name}` is for files, not {given.name}")
     settings = ReadSettings(
         text_column=text_column,
         encoding=checked_encoding(encoding),
@@ -62,16 +78,21 @@ def open_rows(
     )
     if given is not None:
         return RowSource((), given, settings, limit)
-    if input_format is not None:
+    if whole_files:
+        input_format, file_column = "txt", file_column or "file"
+    elif input_format is not None:
         input_format = known_format(input_format, INPUT_FORMATS, "input_format")
-    return RowSource(find_inputs(paths, input_format), None, settings, limit)
+    inputs = find_inputs(paths, input_format, whole=whole_files)
+    return RowSource(
+        inputs, None, settings, limit, whole_files=whole_files, file_column=file_column
+    )
 
 
 class RowSource:
     """The rows of a run, in order, iterated once; a context manager that closes its file.
 
     `columns`, `text_column`, `format` and `delimiter` are those of the first input; they read
-    only up to its first row, which is kept.
+    only up to its first row, which is kept. `file_column` holds the names of files, if any does.
     """
 
     def __init__(
@@ -80,16 +101,21 @@ class RowSource:
         given: Given | None,
         settings: ReadSettings,
         limit: int | None,
+        *,
+        whole_files: bool = False,
+        file_column: str | None = None,
     ) -> None:
         self._inputs = inputs
         self._given = given
         self._settings = settings
+        self._whole_files = whole_files
+        self.file_column = file_column
         self._first: Table | None = None
         self._headers: list[tuple[str, tuple[str, ...]]] = []
         self._bytes: ByteSource | None = None
         self._bytes_before = 0
         stop = None if limit is None else min(limit, sys.maxsize)
-        self._rows = itertools.islice(self._all_rows(), stop)
+        self._rows: Iterator[Row] = itertools.islice(self._all_rows(), stop)
 
     def __iter__(self) -> Iterator[Row]:
         return self._rows
@@ -99,6 +125,10 @@ class RowSource:
 
     def __exit__(self, *raised: object) -> None:
         self.close()
+
+    def keep(self, wanted: Callable[[Row], bool]) -> None:
+        """Leave out the rows that are not `wanted`."""
+        self._rows = filter(wanted, self._rows)
 
     def close(self) -> None:
         """Close the open file."""
@@ -174,8 +204,8 @@ class RowSource:
         """
         if wanted is not None:
             return self.find_column(wanted)
-        if self.format == "txt" and len(self.columns) == 1:
-            return self.columns[0]
+        if self.format == "txt" and self.columns[0] == "text":
+            return "text"
         if self.format in JSON_FORMATS and not self.columns:
             return usual[0]
         return find_usual_column(self.columns, usual, self.name, option=option)
@@ -202,7 +232,7 @@ class RowSource:
 
     def _check_headers(self) -> None:
         """Check the header of every regular file, so that none fails after hours of work."""
-        if len(self._inputs) == 1:
+        if len(self._inputs) == 1 or self._whole_files:
             return
         first: tuple[str, tuple[str, ...]] | None = None
         for source in self._inputs:
@@ -224,7 +254,11 @@ class RowSource:
             self._bytes_before += self._bytes.bytes_read
             self._bytes.close()
         self._bytes = ByteSource(source)
-        return open_table(source, self._bytes.chunks, self._settings)
+        open_one = file_table if self._whole_files else open_table
+        table = open_one(source, self._bytes.chunks, self._settings)
+        if self.file_column is None:
+            return table
+        return with_file_column(table, self.file_column, source.name)
 
     def _all_rows(self) -> Iterator[Row]:
         first = self._first_table()
@@ -249,7 +283,7 @@ def read_text(path: str, *, encoding: str = "utf-8") -> str:
         raise UsageError(f"{path}: {len(others) + 1} files match; name one")
     file = ByteSource(source)
     try:
-        return "".join(read_lines(file.chunks, checked_encoding(encoding), source.name))
+        return whole_text(file.chunks, checked_encoding(encoding), source.name)
     finally:
         file.close()
 

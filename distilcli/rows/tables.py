@@ -7,7 +7,7 @@ and is padded.
 import itertools
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from distilcli.errors import InputError, UsageError
 from distilcli.rows.conll import sentences
@@ -15,8 +15,8 @@ from distilcli.rows.delimited import Record, Records
 from distilcli.rows.formats import JSON_FORMATS, sniff_delimiter, sniff_format
 from distilcli.rows.inputs import Input
 from distilcli.rows.json_array import BEGINS_ARRAY, array_rows
-from distilcli.rows.jsonl import parse_line
-from distilcli.rows.lines import Encoding, as_utf8, read_lines
+from distilcli.rows.jsonl import parse_line, splice
+from distilcli.rows.lines import LONGEST, Encoding, as_utf8, read_lines
 from distilcli.rows.row import Row
 from distilcli.rows.squad import squad_rows
 from distilcli.wording import count
@@ -95,6 +95,57 @@ def open_table(source: Input, chunks: Iterator[bytes], settings: ReadSettings) -
     if kind in ("json", "squad"):
         return Table("squad", None, *squad_rows("".join(lines), source.name))
     return Table("conll", None, *sentences(lines, source.name, settings.word_column))
+
+
+def file_table(source: Input, chunks: Iterator[bytes], settings: ReadSettings) -> Table:
+    """Return the table of a whole file: a row that is its text, or has an `error`."""
+    columns = ("text",)
+
+    def rows() -> Iterator[Row]:
+        text, error = "", None
+        try:
+            text = whole_text(chunks, settings.encoding, source.name)
+        except InputError as failure:
+            error = str(failure)
+        yield Row(columns, [text], source.name, 1, error=error)
+
+    return Table("txt", None, columns, rows())
+
+
+def whole_text(chunks: Iterator[bytes], encoding: Encoding, source: str) -> str:
+    """Return the text of a file; raise `InputError` for bytes that are not text, or too many."""
+    parts: list[str] = []
+    size = 0
+    for line in read_lines(chunks, encoding, source):
+        parts.append(line)
+        size += len(line)
+        if size > LONGEST:
+            raise InputError(f"{source}: is longer than {LONGEST >> 20} MB; is this a text?")
+        if "\0" in line:
+            raise InputError(f"{source}: holds NUL characters; is this a text file?")
+    return "".join(parts)
+
+
+def with_file_column(table: Table, column: str, file: str) -> Table:
+    """Return the table with the name of its file in a last column.
+
+    Raises `UsageError` if there is a column of that name; a JSON row with that key has an `error`.
+    """
+    clash = f"{file}: has a column {column!r} already; give another `file_column`"
+    if column in table.columns:
+        raise UsageError(clash)
+    columns = (*table.columns, column)
+
+    def named(row: Row) -> Row:
+        if column in row.columns:
+            return replace(row, error=clash)
+        raw = row.raw and splice(row.raw, {column: file}, empty=not row.columns)
+        # Most rows share one tuple of columns.
+        names = columns if row.columns is table.columns else (*row.columns, column)
+        return replace(row, columns=names, cells=[*row.cells, file], raw=raw)
+
+    # Without a readable row there are no columns.
+    return replace(table, columns=table.columns and columns, rows=map(named, table.rows))
 
 
 def _open_delimited(

@@ -17,7 +17,7 @@ import torch
 from distilcli.checkpoint.config import ModelConfig
 from distilcli.engine.batching import Batch
 from distilcli.engine.task import Encoded
-from distilcli.errors import RowError, UsageError
+from distilcli.errors import ModelError, RowError, UsageError
 from distilcli.model.heads import SequenceClassifier
 from distilcli.tasks.result import Result
 from distilcli.tasks.sequences import Framer, encode_each, no_number, or_error, pool_windows
@@ -41,15 +41,26 @@ KINDS: dict[str | None, Kind] = {
 
 
 def kind_of(config: ModelConfig, *, multi_label: bool = False) -> Kind:
-    """Return the kind of a head; a single output without a `problem_type` is regression.
+    """Return the kind of a head.
 
-    Raises `UsageError` for `multi_label` with a head that gives plain numbers.
+    Raises `UsageError` for `multi_label` with a head that gives plain numbers, and `ModelError`
+    for a head of one output that claims to choose one label of several: it would always score 1.
     """
-    single = len(config.labels) == 1 and config.problem_type is None
-    kind = "regression" if single else KINDS[config.problem_type]
+    kind = KINDS[config.problem_type]
+    chooses = config.problem_type == "single_label_classification"
+    if chooses and len(config.labels) == 1 and not multi_label:
+        raise ModelError(
+            "the model chooses one label of several and has only one, so that each row would "
+            "score 1; use `multi_label` for its sigmoid, or correct problem_type in config.json"
+        )
     if multi_label and kind == "regression":
         raise UsageError("`multi_label`: the model gives numbers, not labels; leave it out")
     return "multi" if multi_label else kind
+
+
+def is_one_output(config: ModelConfig) -> bool:
+    """Whether a head has one output and no `problem_type`: one label's logit, or a number."""
+    return len(config.labels) == 1 and config.problem_type is None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -127,10 +138,11 @@ class ClassifyTask(Generic[Item]):
         logits = self._model(batch.input_ids, batch.attention_mask, batch.token_type_ids).float()
         if self._kind != "regression" and self._temperature != 1:
             logits = logits / self._temperature
-        if self._kind == "single":
-            logits = logits.softmax(dim=-1)
-        elif self._kind == "multi":
+        # As in transformers, the probability of a single output is its sigmoid.
+        if self._kind == "multi" or (self._kind == "single" and logits.size(-1) == 1):
             logits = logits.sigmoid()
+        elif self._kind == "single":
+            logits = logits.softmax(dim=-1)
         scores: list[list[float]] = logits.tolist()
         return scores
 
@@ -145,10 +157,10 @@ class ClassifyTask(Generic[Item]):
 
     def agreement(self, first: Classification, second: Classification) -> float:
         """Compare the likeliest labels, the labels above one half, or the numbers."""
-        if self._kind == "single":
+        if self._kind == "single" and len(first.scores) > 1:
             return float(first.label == second.label)
         pairs = zip(first.scores, second.scores, strict=True)
-        if self._kind == "multi":
+        if self._kind != "regression":
             same = [(a >= _HALF) == (b >= _HALF) for a, b in pairs]
         else:
             same = [math.isclose(a, b, rel_tol=_CLOSE, abs_tol=_CLOSE) for a, b in pairs]
@@ -158,7 +170,7 @@ class ClassifyTask(Generic[Item]):
         if len(outputs) == 1:
             return outputs[0]
         pooled = pool_windows(torch.tensor(outputs), encoded.pieces, self._window_pooling)
-        if self._window_pooling == "max" and self._kind == "single":
+        if self._window_pooling == "max" and self._kind == "single" and len(pooled) > 1:
             pooled = pooled / pooled.sum()
         found: list[float] = pooled.tolist()
         return found

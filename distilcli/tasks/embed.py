@@ -47,21 +47,21 @@ _GLANCED = 3
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """The last steps for a pooled vector (D,): dense layers, `dims`, unit length, `dtype`.
+    """The last steps for a pooled vector (D,): the model's, `dims`, unit length, `dtype`.
 
-    `dense` are functions from vector to vector. `int8` scales each vector to -127..127 by its own
+    `steps` are functions from vector to vector. `int8` scales each vector to -127..127 by its own
     largest value, which keeps cosines; `binary` keeps the signs, eight to a byte.
     """
 
-    dense: tuple[Callable[[Tensor], Tensor], ...] = ()
+    steps: tuple[Callable[[Tensor], Tensor], ...] = ()
     dims: int | None = None
     normalizes: bool = False
     dtype: Dtype = "float32"
 
     def __call__(self, vectors: Tensor) -> Array:
         """Return finished vectors (..., D)."""
-        for layer in self.dense:
-            vectors = layer(vectors)
+        for step in self.steps:
+            vectors = step(vectors)
         vectors = vectors[..., : self.dims]
         if self.normalizes:
             vectors = vectors / vectors.norm(dim=-1, keepdim=True).clamp_min(_MIN_NORM)

@@ -1,8 +1,8 @@
 """A run over files: rows from a source through an engine into a sink."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
-from typing import TypeVar
+from typing import Protocol, TypeVar, cast
 
 from distilcli.engine.engine import Engine
 from distilcli.errors import RowError
@@ -15,6 +15,24 @@ from distilcli.stats import RunStats
 Item = TypeVar("Item")
 Content = TypeVar("Content")
 Value = TypeVar("Value")
+Value_contra = TypeVar("Value_contra", contravariant=True)
+Result = TypeVar("Result")
+Blocks = Iterator[list[Outcome[Row, Value]]]
+
+
+class Columns(Protocol[Value_contra]):
+    """The columns that a task adds to a row."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The new columns, in order."""
+
+    def values(self, value: Value_contra) -> Sequence[object]:
+        """Return the values of the new columns for one result."""
+
+    def counted(self, value: Value_contra) -> Sequence[str]:
+        """Return the labels under which a result is counted in the summary."""
+
 
 EMPTY = "empty text"
 """The error of a row with nothing to read."""
@@ -90,20 +108,21 @@ def run_files(
     source: Iterable[Row],
     engine: Engine[Row, Value],
     sink: Sink,
+    columns: Columns[Result],
     *,
-    names: Sequence[str],
-    values: Callable[[Value], Sequence[object]],
     stats: RunStats,
-    on_block: Callable[[list[Outcome[Row, Value]]], None] = lambda _: None,
+    select: Callable[[Blocks[Value]], Blocks[Result]] | None = None,
+    on_block: Callable[[list[Outcome[Row, Result]]], None] = lambda _: None,
     live: bool = False,
 ) -> None:
     """Run every row of `source` through `engine` into `sink`, in order.
 
-    A row gets the `values` of its result under `names`; a failed one gets empty ones and an
-    `error`, and a truncated one is marked `truncated`. `on_block` sees each block after it is
-    written. Rows that are `live` arrive over time and do not wait for each other.
+    `select` chooses what is written from the blocks of results (default: all). A row gets the
+    values of its result in the new `columns`; a failed one gets empty ones and an `error`, and a
+    truncated one is marked `truncated`. `on_block` sees each block after it is written. Rows that
+    are `live` arrive over time and do not wait for each other.
     """
     with closing(engine.run(source, stats=stats, live=live)) as blocks:
-        for block in blocks:
-            sink.write_rows(with_additions(block, names, values))
+        for block in cast("Blocks[Result]", blocks) if select is None else select(blocks):
+            sink.write_rows(with_additions(block, columns.names, columns.values))
             on_block(block)

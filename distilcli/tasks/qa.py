@@ -29,9 +29,6 @@ from distilcli.tokenizer.tokenizer import Encoding, Tokenizer
 Item = TypeVar("Item")
 Pair = tuple[str, str]
 
-MAX_LENGTH = 384
-"""Tokens in a window, question and specials included, as models are trained on SQuAD."""
-
 MAX_ANSWER_LENGTH = 30
 """Tokens in an answer, as in the official SQuAD script of BERT."""
 

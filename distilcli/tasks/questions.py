@@ -1,6 +1,7 @@
 """Questions and contexts read from rows, and answers by the ids of rows."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from distilcli.rows.outcome import Outcome
 from distilcli.rows.row import Row, cell_text, cell_value
@@ -29,6 +30,27 @@ def pairs_from(
         return question, context
 
     return pair_of
+
+
+def best_answers(
+    blocks: Iterator[list[Outcome[Row, Answers]]], count: int
+) -> Iterator[list[Outcome[Row, Answers]]]:
+    """Yield one block: the `count` answers with the highest scores of all rows, the best first.
+
+    A row without an answer gives none. Of equal scores the first wins. Memory holds `count` rows
+    and a block.
+    """
+    best: list[tuple[float, Outcome[Row, Answers]]] = []
+    for block in blocks:
+        for row in block:
+            if row.value is None or row.value.best.start is None:
+                continue
+            for answer in row.value.ranked:
+                value = replace(row.value, ranked=(answer,))
+                best.append((answer.score, replace(row, value=value)))
+        best.sort(key=lambda scored: -scored[0])
+        del best[count:]
+    yield [row for _, row in best]
 
 
 def predictions(block: Sequence[Outcome[Row, Answers]], id_column: str) -> list[tuple[str, str]]:

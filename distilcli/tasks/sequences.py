@@ -6,6 +6,7 @@ Every task frames its rows here, so that long texts are cut, windowed or refused
 from bisect import bisect_left
 from collections.abc import Callable, Sequence, Sized
 from dataclasses import replace
+from itertools import chain
 from typing import ParamSpec, TypeVar
 
 import torch
@@ -59,6 +60,13 @@ class Framer:
             config.max_position_embeddings,
         )
         self._special = tokenizer.special
+        self._side = tokenizer.options.truncation_side
+        # A tokenizer may have more tokens than the model has embeddings.
+        self._not_embedded = {
+            token_id: token
+            for token_id, token in tokenizer.tokens.items()
+            if token_id >= config.vocab_size
+        }
         self._soft_stride = soft_stride
         self._has_token_types = config.type_vocab_size > 1
         stride = long_texts.stride
@@ -90,7 +98,9 @@ class Framer:
             long=self._long_texts.long,
             stride=self._stride(first, second, windowed),
             windowed=windowed,
+            side=self._side,
         )
+        self._check_ids(framed.input_ids)
         types: Sequence[list[int] | None] = [None] * len(framed.input_ids)
         if self._has_token_types:
             # A batch may mix pairs and single texts, so all of them need token types.
@@ -117,7 +127,25 @@ class Framer:
             stride=self._stride(first, second, "second"),
             truncation=truncation,
         )
-        return frame_encodings(first, second, cuts, special=self._special), cuts.truncated
+        if cuts.truncated and self._side == "left":
+            raise RowError(
+                f"longer than {self.max_length} tokens, and the model's tokenizer truncates from "
+                "the left, which is supported only for whole texts; use `long` window"
+            )
+        windows = frame_encodings(first, second, cuts, special=self._special)
+        self._check_ids([window.input_ids for window in windows])
+        return windows, cuts.truncated
+
+    def _check_ids(self, sequences: Sequence[list[int]]) -> None:
+        """Raise `RowError` for a token for which the model has no embedding."""
+        if not self._not_embedded:
+            return
+        for token_id in chain.from_iterable(sequences):
+            if token_id in self._not_embedded:
+                raise RowError(
+                    f"the model has no embedding for the token {self._not_embedded[token_id]!r} "
+                    f"(id {token_id}); use the tokenizer that belongs to it"
+                )
 
     def _stride(self, first: Sized, second: Sized | None, windowed: Windowed) -> int:
         stride = self._long_texts.stride

@@ -75,6 +75,20 @@ def check_least(setting: str, value: float | None, least: float) -> None:
         raise UsageError(f"`{setting}` {value} must be at least {least}")
 
 
+def required_agreement(min_agreement: float | None, precision: str) -> float:
+    """Return the share of rows on which int8 must agree with fp32; `MIN_AGREEMENT` for None.
+
+    Raises `UsageError` for one out of range, or with another precision than int8.
+    """
+    if min_agreement is None:
+        return MIN_AGREEMENT
+    if precision != "int8":
+        raise UsageError("`min_agreement` is for int8; add `precision` int8")
+    if not 0 <= min_agreement <= 1:
+        raise UsageError(f"`min_agreement` {min_agreement} is not between 0 and 1")
+    return min_agreement
+
+
 def usable_length(*limits: int | None) -> int:
     """Return the smallest known limit; raise `UsageError` if no text would fit."""
     length = min(limit for limit in limits if limit is not None)

@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from distilcli.errors import UsageError
 from distilcli.rows.formats import TEXT_COLUMNS
 
+QA_MAX_LENGTH = 384
+"""Tokens in a window, question and specials included, as models are trained on SQuAD."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TaskSpec:
@@ -193,7 +196,7 @@ for _spec in (
         head="ForQuestionAnswering",
         default_model="qa",
         long="window",
-        max_length=384,
+        max_length=QA_MAX_LENGTH,
         text_columns=("question",),
         pair_columns=("context",),
         gold_columns=("answers", "answer"),

@@ -46,6 +46,7 @@ class FastTokenizer(Tokenizer):
         Raises `ModelError` if the vocabulary lacks a special token.
         """
         backend = _build(vocabulary, options, source) if file is None else _read(file)
+        backend.encode_special_tokens = options.split_special_tokens
         super().__init__(backend.get_vocab(), options, source=source)
         # The model engine has its own threads; a second pool would compete for cores.
         os.environ.setdefault(_POOL, "false")

@@ -5,9 +5,10 @@ All of them are read into a vocabulary and options, from which either engine is 
 
 import itertools
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from distilcli.checkpoint.folder import TokenizerFiles
 from distilcli.checkpoint.json_file import JsonObject, read_object
@@ -35,10 +36,16 @@ class _Described:
     oddity: str | None
 
 
-def load_tokenizer(files: TokenizerFiles, *, engine: EngineName = "fast") -> Tokenizer:
+def load_tokenizer(
+    files: TokenizerFiles,
+    *,
+    engine: EngineName = "fast",
+    overrides: Mapping[str, object] | None = None,
+) -> Tokenizer:
     """Build the tokenizer of a model; raise `ModelError` if its files cannot be used.
 
-    `tokenizer_config.json` overrides `tokenizer.json`.
+    `tokenizer_config.json` overrides `tokenizer.json`, and `overrides`, which has the same keys,
+    both.
     """
     path = files.tokenizer_json or files.vocab_txt
     if path is None:
@@ -48,9 +55,9 @@ def load_tokenizer(files: TokenizerFiles, *, engine: EngineName = "fast") -> Tok
     else:
         described = _Described(read_vocabulary(path), TokenizerOptions(), None)
     options = read_options(
-        files.special_tokens_map,
-        files.tokenizer_config,
+        files,
         base=described.options,
+        overrides=overrides or {},
         max_length=_max_positions(files.config_path),
     )
     return _engine(engine, replace(described, options=options), path)
@@ -84,13 +91,17 @@ def _engine(name: EngineName, described: _Described, path: Path) -> Tokenizer:
 
 def _with_special_tokens(options: TokenizerOptions, vocabulary: Vocabulary) -> TokenizerOptions:
     """Add the special tokens that the files do not list, so that texts may contain them."""
-    listed = {token.content for token in options.added_tokens.values()}
-    missing = {
-        vocabulary[content]: AddedToken(content)
-        for content in options.special_tokens().values()
-        if content in vocabulary and content not in listed
-    }
-    return replace(options, added_tokens={**options.added_tokens, **missing})
+    added = dict(options.added_tokens)
+    listed = {token.content for token in added.values()}
+    for content in options.special_tokens().values():
+        if content in vocabulary and content not in listed:
+            added[vocabulary[content]] = AddedToken(content)
+    for content in dict.fromkeys(options.extra_special_tokens):
+        if content not in listed:
+            # As in transformers, one that has no id yet gets the next one.
+            free = max((*vocabulary.values(), *added), default=-1) + 1
+            added[vocabulary.get(content, free)] = AddedToken(content)
+    return replace(options, added_tokens=added)
 
 
 def _max_positions(config_path: Path | None) -> int | None:
@@ -119,16 +130,14 @@ def _describe(path: Path) -> _Described:
     return _Described(vocabulary, replace(options, unk_token=unk, added_tokens=tokens), oddity)
 
 
-def _vocabulary(raw: Any, path: Path) -> Vocabulary:
-    is_vocabulary = isinstance(raw, dict) and all(type(number) is int for number in raw.values())
-    if not is_vocabulary or not raw:
+def _vocabulary(raw: object, path: Path) -> Vocabulary:
+    if not isinstance(raw, dict) or not raw or any(type(i) is not int for i in raw.values()):
         raise ModelError(f"{path}: model.vocab must map tokens to ids; download the file again")
     if len(set(raw.values())) < len(raw):
         twice = sorted(raw.values())
-        number = next(a for a, b in itertools.pairwise(twice) if a == b)
-        raise ModelError(f"{path}: two tokens have the id {number}; each must have its own")
-    vocabulary: Vocabulary = raw
-    return vocabulary
+        token_id = next(a for a, b in itertools.pairwise(twice) if a == b)
+        raise ModelError(f"{path}: two tokens have the id {token_id}; each must have its own")
+    return raw
 
 
 def _steps(raw: JsonObject, model: JsonObject) -> tuple[TokenizerOptions, str | None]:
@@ -136,6 +145,7 @@ def _steps(raw: JsonObject, model: JsonObject) -> tuple[TokenizerOptions, str | 
     normalizer, splitter = _part(raw, "normalizer"), _part(raw, "pre_tokenizer").get("type")
     basic = normalizer.get("type") == "BertNormalizer"
     longest = model.get("max_input_chars_per_word", 100)
+    truncates_left = _part(raw, "truncation").get("direction") == "Left"
     options = TokenizerOptions(
         do_basic_tokenize=basic,
         do_lower_case=basic and normalizer.get("lowercase", True),
@@ -143,6 +153,7 @@ def _steps(raw: JsonObject, model: JsonObject) -> tuple[TokenizerOptions, str | 
         tokenize_chinese_chars=normalizer.get("handle_chinese_chars", True),
         do_split_on_punc=splitter == "BertPreTokenizer",
         max_input_chars_per_word=longest,
+        truncation_side="left" if truncates_left else "right",
     )
     if not (basic or not normalizer):
         return options, f"the normalizer {normalizer.get('type')}"

@@ -3,13 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar, get_args
 
+from distilcli.checkpoint.folder import TokenizerFiles
 from distilcli.checkpoint.json_file import JsonObject, read_object
 from distilcli.errors import ModelError
 
 ROLES = ("unk", "sep", "pad", "cls", "mask")
 
+Side = Literal["left", "right"]
 Kind = TypeVar("Kind")
 
 _KINDS: dict[type, str] = {
@@ -44,7 +46,8 @@ class TokenizerOptions:
 
     `strip_accents` None follows `do_lower_case`. Words of `never_split` between whitespace are
     kept whole; they, and every option up to `do_split_on_punc`, need `do_basic_tokenize`.
-    `model_max_length` None means unknown.
+    With `split_special_tokens` special tokens in a text are split like any other text.
+    `model_max_length` None means unknown, `truncation_side` is where longer texts are cut.
     """
 
     do_basic_tokenize: bool = True
@@ -60,7 +63,10 @@ class TokenizerOptions:
     cls_token: str = "[CLS]"
     mask_token: str = "[MASK]"
     clean_up_tokenization_spaces: bool = True
+    split_special_tokens: bool = False
+    truncation_side: Side = "right"
     model_max_length: int | None = None
+    extra_special_tokens: tuple[str, ...] = ()
     added_tokens: Mapping[int, AddedToken] = field(default_factory=dict)
 
     @property
@@ -71,8 +77,9 @@ class TokenizerOptions:
     def rules(self) -> tuple[object, ...]:
         """Return the options that decide how plain words become tokens."""
         if not self.do_basic_tokenize:
-            return ()
+            return (self.split_special_tokens,)
         return (
+            self.split_special_tokens,
             self.do_lower_case,
             self.strips_accents,
             self.tokenize_chinese_chars,
@@ -92,21 +99,33 @@ _FLAGS = (
     "tokenize_chinese_chars",
     "do_split_on_punc",
     "clean_up_tokenization_spaces",
+    "split_special_tokens",
 )
+_EXTRA = ("additional_special_tokens", "extra_special_tokens")
+"""The keys of special tokens without a role, in `transformers` 4 and 5."""
 
 
 def read_options(
-    *paths: Path | None, base: TokenizerOptions | None = None, max_length: int | None = None
+    files: TokenizerFiles,
+    *,
+    base: TokenizerOptions,
+    overrides: Mapping[str, object],
+    max_length: int | None = None,
 ) -> TokenizerOptions:
-    """Read options from JSON files, later ones overriding earlier ones; a path may be None.
+    """Read the options of a tokenizer from the JSON files beside its vocabulary.
 
-    `base` holds the defaults, `max_length` replaces a missing or absurd `model_max_length`.
-    Raises `ModelError` naming the file and the key that is wrong.
+    `base` holds the defaults, `overrides` settings that come before those of the files, and
+    `max_length` replaces a missing or absurd `model_max_length`. Raises `ModelError` naming the
+    file and the key that is wrong.
     """
-    options = base or TokenizerOptions()
-    for path in paths:
+    options = base
+    for path in (files.special_tokens_map, files.tokenizer_config):
         if path is not None:
             options = _override(options, read_object(path), str(path))
+    options = _override(options, overrides, files.name)
+    if files.added_tokens is not None:
+        added = _added_by_content(files.added_tokens, options)
+        options = replace(options, added_tokens={**added, **options.added_tokens})
     if options.model_max_length is None:
         options = replace(options, model_max_length=max_length)
     return options
@@ -126,6 +145,12 @@ def _override(
     if raw.get("never_split") is not None:
         words = _checked(raw["never_split"], list, "never_split", source)
         changes["never_split"] = tuple(_checked(word, str, "never_split", source) for word in words)
+    if (side := raw.get("truncation_side")) is not None:
+        if side not in get_args(Side):
+            raise ModelError(f"{source}: truncation_side is {side!r}; it must be left or right")
+        changes["truncation_side"] = side
+    extra = options.extra_special_tokens + _extra_special_tokens(raw, source)
+    changes["extra_special_tokens"] = extra
     limit = raw.get("model_max_length")
     if isinstance(limit, int | float) and 0 < limit < _ABSURD_LENGTH:
         changes["model_max_length"] = int(limit)
@@ -133,6 +158,28 @@ def _override(
         by_id = _checked(raw["added_tokens_decoder"], dict, "added_tokens_decoder", source)
         changes["added_tokens"] = {**options.added_tokens, **_added_tokens(by_id, source)}
     return replace(options, **changes)
+
+
+def _extra_special_tokens(raw: Mapping[str, object], source: str) -> tuple[str, ...]:
+    contents: list[str] = []
+    for name in _EXTRA:
+        given = raw.get(name) or []
+        listed = list(given.values()) if isinstance(given, dict) else given
+        tokens = _checked(listed, list, name, source)
+        contents += [added_token(token, name, source).content for token in tokens]
+    return tuple(contents)
+
+
+def _added_by_content(path: Path, options: TokenizerOptions) -> dict[int, AddedToken]:
+    """Read `added_tokens.json`, {"token": id}; only special tokens are matched as written."""
+    special = {*options.special_tokens().values(), *options.extra_special_tokens}
+    tokens = {}
+    for content, token_id in read_object(path).items():
+        if type(token_id) is not int or token_id < 0:
+            raise ModelError(f"{path}: {content!r} is {token_id!r}; it must be an id")
+        is_special = content in special
+        tokens[token_id] = AddedToken(content, normalized=not is_special, special=is_special)
+    return tokens
 
 
 def _added_tokens(by_id: dict[str, object], source: str) -> dict[int, AddedToken]:

@@ -111,6 +111,7 @@ class TokenizeRows:
                 long=lengths.long,
                 stride=lengths.stride,
                 truncation=lengths.truncation,
+                side=self._tokenizer.options.truncation_side,
             )
         except RowError as error:
             outcome.error = f"{outcome.item.source}: line {outcome.item.line}: {error}"

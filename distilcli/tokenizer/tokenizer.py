@@ -8,6 +8,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from distilcli.errors import ModelError, RowError
 from distilcli.tokenizer.characters import OTHER_WHITESPACE, WHITESPACE
@@ -23,8 +24,7 @@ _CLEAN_UP = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class SpecialIds:
+class SpecialIds(NamedTuple):
     """The ids that frame a sequence and fill a batch."""
 
     cls: int

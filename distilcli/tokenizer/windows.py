@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from distilcli.errors import RowError
+from distilcli.tokenizer.options import Side
 from distilcli.tokenizer.tokenizer import Encoding, SpecialIds
 
 DEFAULT_STRIDE = 128
@@ -65,6 +66,7 @@ def frame(
     stride: int = 0,
     truncation: Truncation = "longest_first",
     windowed: Windowed = "second",
+    side: Side = "right",
 ) -> Sequences:
     """Frame the token ids of a text or a pair in special tokens, within `max_length`.
 
@@ -78,6 +80,7 @@ def frame(
         stride=stride,
         truncation=truncation,
         windowed=windowed,
+        side=side,
     )
     if b is None or cuts.second is None:
         framed = [[special.cls, *a[part], special.sep] for part in cuts.first]
@@ -126,10 +129,12 @@ def cut(
     stride: int = 0,
     truncation: Truncation = "longest_first",
     windowed: Windowed = "second",
+    side: Side = "right",
 ) -> Cuts:
     """Cut a text of `a` tokens, or a pair of `a` and `b`, to sequences of at most `max_length`.
 
-    `max_length` counts special tokens; None sets no limit. Raises `RowError` if a text is too long
+    `max_length` counts special tokens; None sets no limit. `side` is the end at which texts are
+    truncated. Raises `RowError` if a text is too long
     and `long` is "error", or if a text that must stay whole leaves no room for the other.
     """
     total = a + (b or 0)
@@ -142,7 +147,8 @@ def cut(
         )
     if long == "truncate":
         kept_a, kept_b = _kept(a, b, room, truncation)
-        return Cuts([slice(0, kept_a)], None if b is None else [slice(0, kept_b)], truncated=True)
+        second = None if b is None else [_slice(b, kept_b, side)]
+        return Cuts([_slice(a, kept_a, side)], second, truncated=True)
     if b is None:
         return Cuts(_windows(a, room, stride), None)
     whole, sliding = (a, b) if windowed == "second" else (b, a)
@@ -158,6 +164,10 @@ def cut(
     return Cuts(still, windows) if windowed == "second" else Cuts(windows, still)
 
 
+def _slice(length: int, kept: int, side: Side) -> slice:
+    return slice(0, kept) if side == "right" else slice(length - kept, length)
+
+
 def _windows(length: int, size: int, stride: int) -> list[slice]:
     """Split `length` tokens into windows of `size` that overlap by `stride`."""
     starts = range(0, max(length - stride, 1), size - stride)
@@ -165,7 +175,7 @@ def _windows(length: int, size: int, stride: int) -> list[slice]:
 
 
 def _kept(a: int, b: int | None, room: int, truncation: Truncation) -> tuple[int, int]:
-    """Return the number of tokens kept of each text, from the left."""
+    """Return the number of tokens kept of each text."""
     if b is None:
         return room, 0
     if truncation == "longest_first":

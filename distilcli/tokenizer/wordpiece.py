@@ -232,9 +232,14 @@ class WordPieceTokenizer(Tokenizer):
         self._wordpiece = WordPiece(
             vocabulary, unk=self.special.unk, longest_word=options.max_input_chars_per_word
         )
-        self._added = AddedTokens({i: token for i, token in added if not token.normalized})
+        matched = [
+            (number, token)
+            for number, token in added
+            if not (token.special and options.split_special_tokens)
+        ]
+        self._added = AddedTokens({i: token for i, token in matched if not token.normalized})
         self._added_normalized = AddedTokens(
-            {i: token for i, token in added if token.normalized},
+            {i: token for i, token in matched if token.normalized},
             normalize=lambda content: self._basic.normalize(content).text,
         )
         self._stretch = re.compile(f"[^{self._basic.whitespace}]+")

@@ -7,7 +7,7 @@ that is None becomes a comment.
 import math
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 # Not allowed in strings or comments: control characters and lone surrogates.
@@ -55,9 +55,9 @@ def _value(value: object) -> str:
     if isinstance(value, float):
         return repr(value) if math.isfinite(value) else str(value)
     if isinstance(value, list | tuple):
-        return f"[{_joined(_value(item) for item in value)}]"
+        return f"[{', '.join(map(_value, value))}]"
     if isinstance(value, Mapping):  # in a list
-        return f"{{{_joined(f'{_key(k)} = {_value(v)}' for k, v in value.items())}}}"
+        return f"{{{', '.join(f'{_key(k)} = {_value(v)}' for k, v in value.items())}}}"
     raise TypeError(f"TOML has no {type(value).__name__}")
 
 
@@ -70,7 +70,3 @@ def _text(text: str) -> str:
 def _escape(match: re.Match[str]) -> str:
     code = ord(match[0])
     return "\ufffd" if code > 0x7F else f"\\u{code:04X}"  # noqa: PLR2004
-
-
-def _joined(parts: Iterable[str]) -> str:
-    return ", ".join(parts)

@@ -5,13 +5,14 @@ Texts are compared without case and white space. Every check is one pass over th
 
 import difflib
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from distilcli.errors import InputError
 from distilcli.rows.row import is_blank
+from distilcli.training.datasets.base import Place
 from distilcli.training.label_typos import find_typos
 from distilcli.wording import count as counted
 
@@ -23,8 +24,7 @@ MIN_ROWS = 10  # of a label: with fewer, a tenth set aside for validation has no
 _MAX_EXAMPLES = 3
 _EXCERPT = 60
 
-Place = tuple[str, int]
-"""A file and a line in it."""
+Fault = TypeVar("Fault")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class CheckedRows:
     the entities for `tag`; None for tasks without labels. `known` are labels that the model has
     even if no row does. `pairs` are second texts, or the contexts of questions, and `answers` the
     (text, offset in characters) of each question. `places` are file and line of each row;
-    without them rows are counted from 1.
+    rows without are counted from 1.
     """
 
     name: str
@@ -59,25 +59,25 @@ class CheckedRows:
     known: Sequence[str] = ()
     exclusive: bool = True
     answers: Sequence[Sequence[tuple[str, int | None]]] | None = None
-    places: Sequence[Place] | None = None
+    places: Sequence[Place | None] | None = None
 
     def place(self, index: int) -> str:
         """Return file and line of a row in words."""
-        if self.places is None:
-            return f"{self.name}: row {index + 1}"
-        file, line = self.places[index]
-        return f"{file}: line {line}"
+        place = self.places[index] if self.places else None
+        return f"{place[0]}: line {place[1]}" if place else f"{self.name}: row {index + 1}"
+
+    def labelled(self, index: int) -> str:
+        """Return the labels of a row and its place in words."""
+        labels = self.labels[index] if self.labels else ()
+        return f"{', '.join(map(repr, labels)) or 'no label'} ({self.place(index)})"
+
+    def as_earlier(self, earlier: int, index: int, first: "CheckedRows") -> str:
+        """Say of which row of `first` a row is the repetition."""
+        return f"{self.place(index)}: {_excerpt(self.texts[index])}, as {first.place(earlier)}"
 
     def place_of_label(self, label: str) -> str:
         """Return the place of the first row with a label."""
         return self.place(next(i for i, row in enumerate(self.labels or ()) if label in row))
-
-
-def places_of(places: Iterable[Place | None]) -> list[Place] | None:
-    """Return the places of rows, or None if any of them is unknown."""
-    found = list(places)
-    known = [place for place in found if place is not None]
-    return known if len(known) == len(found) else None
 
 
 def check_data(
@@ -126,26 +126,38 @@ def check_texts(train: CheckedRows, valid: CheckedRows | None = None) -> list[Fi
         for rows in parts
         if not rows.texts
     ]
-    found += [finding for rows in parts if (finding := _empty_texts(rows))]
+    for rows in parts:
+        found += _empty_texts(rows)
     first: dict[bytes, int] = {}
-    repeated: list[tuple[int, int]] = []
-    contradicted: dict[bytes, tuple[int, int]] = {}
+    duplicates: list[tuple[int, int]] = []
+    contradictions: dict[bytes, tuple[int, int]] = {}
     for index, key in _keys(train):
         earlier = first.setdefault(key, index)
         if earlier == index:
             continue
         if train.labels is None or set(train.labels[earlier]) == set(train.labels[index]):
-            repeated.append((earlier, index))
+            duplicates.append((earlier, index))
         else:
-            contradicted.setdefault(key, (earlier, index))
-    if repeated:
-        found.append(_duplicates(train, repeated))
-    if contradicted:
-        found.append(_contradictions(train, list(contradicted.values())))
-    if valid is not None:
+            contradictions.setdefault(key, (earlier, index))
+    message = counted(
+        len(duplicates), "training row is a duplicate", "training rows are duplicates"
+    )
+    found += _finding("duplicate", message, duplicates, lambda pair: train.as_earlier(*pair, train))
+    message = counted(len(contradictions), "text has", "texts have")
+    found += _finding(
+        "contradiction",
+        f"{message} different labels in the training rows",
+        list(contradictions.values()),
+        lambda pair: f"{_excerpt(train.texts[pair[1]])}: {', '.join(map(train.labelled, pair))}",
+    )
+    if valid is not None and valid.texts:
         leaks = [(first[key], index) for index, key in _keys(valid) if key in first]
-        if leaks:
-            found.append(_leaks(train, valid, leaks))
+        message = (
+            f"{counted(len(leaks), 'validation row', 'validation rows')} "
+            f"({len(leaks) / len(valid.texts):.1%}) {'is' if len(leaks) == 1 else 'are'} also in "
+            "the training rows, which makes scores too good"
+        )
+        found += _finding("leak", message, leaks, lambda pair: valid.as_earlier(*pair, train))
     return found
 
 
@@ -168,23 +180,24 @@ def check_labels(
         (label,) = counts
         message = f"{train.name}: every row has the label {label!r}; at least two are needed"
         found.append(Finding("one label", message, len(train.texts), is_error=True))
-    if typos := find_typos(counts):
-        message = f"{counted(len(typos), 'label looks', 'labels look')} like a typo"
-        examples = tuple(
-            f"{train.place_of_label(label)}: {label!r} ({counted(counts[label], 'row')}), did you "
-            f"mean {meant!r} ({counted(counts[meant], 'row')})?"
-            for label, meant in list(typos.items())[:_MAX_EXAMPLES]
-        )
-        found.append(Finding("label typo", message, len(typos), examples))
-    if small := sorted((count, label) for label, count in counts.items() if count < min_rows):
-        message = f"{counted(len(small), 'label has', 'labels have')} fewer than {min_rows} rows"
-        examples = tuple(
-            f"{label!r}: {counted(count, 'row')}" for count, label in small[:_MAX_EXAMPLES]
-        )
-        found.append(Finding("small label", message, len(small), examples))
-    if valid is not None and (finding := _unknown_labels(valid, known)):
-        found.append(finding)
-    return found
+    typos = list(find_typos(counts).items())
+    found += _finding(
+        "label typo",
+        f"{counted(len(typos), 'label looks', 'labels look')} like a typo",
+        typos,
+        lambda typo: (
+            f"{train.place_of_label(typo[0])}: {typo[0]!r} ({counted(counts[typo[0]], 'row')}), "
+            f"did you mean {typo[1]!r} ({counted(counts[typo[1]], 'row')})?"
+        ),
+    )
+    small = sorted((count, label) for label, count in counts.items() if count < min_rows)
+    found += _finding(
+        "small label",
+        f"{counted(len(small), 'label has', 'labels have')} fewer than {min_rows} rows",
+        small,
+        lambda label: f"{label[1]!r}: {counted(label[0], 'row')}",
+    )
+    return found if valid is None else found + _unknown_labels(valid, known)
 
 
 def check_answers(rows: CheckedRows) -> list[Finding]:
@@ -208,103 +221,69 @@ def check_answers(rows: CheckedRows) -> list[Finding]:
                 missing.append(where)
             elif start is not None:
                 moved.append(f"{where} is at {nearest:,}, not {start:,}")
-    found = []
-    if missing:
-        every = len(missing) == total
-        message = (
-            f"{rows.name}: {counted(len(missing), 'answer is', 'answers are')} not in the context"
-        )
-        if every:
-            message = f"{rows.name}: no answer is in its context; check the columns of both"
-        found.append(Finding("missing answer", message, len(missing), _first(missing), every))
-    if moved:
-        answers = counted(len(moved), "answer is", "answers are")
-        message = f"{rows.name}: {answers} elsewhere in the context"
-        found.append(Finding("moved answer", message, len(moved), _first(moved)))
-    return found
+    if all_missing := len(missing) == total:
+        fault = "no answer is in its context; check the columns of both"
+    else:
+        fault = f"{counted(len(missing), 'answer is', 'answers are')} not in the context"
+    elsewhere = counted(len(moved), "answer is", "answers are")
+    return [
+        *_finding("missing answer", f"{rows.name}: {fault}", missing, str, is_error=all_missing),
+        *_finding("moved answer", f"{rows.name}: {elsewhere} elsewhere in the context", moved, str),
+    ]
 
 
 def check_lengths(rows: CheckedRows, lengths: Sequence[int], limit: int) -> list[Finding]:
     """Find rows of more tokens than `limit`, which are cut; `lengths` are those before the cut."""
     over = [index for index, length in enumerate(lengths) if length > limit]
-    if not over:
-        return []
     lost, total = sum(lengths[index] - limit for index in over), sum(lengths)
-    longest = sorted(over, key=lambda index: -lengths[index])[:_MAX_EXAMPLES]
-    message = (
+    return _finding(
+        "too long",
         f"{rows.name}: {counted(len(over), 'row is', 'rows are')} cut at {limit:,} tokens: "
-        f"{lost:,} of {total:,} tokens are lost ({lost / total:.1%})"
+        f"{lost:,} of {total:,} tokens are lost ({lost / max(1, total):.1%})",
+        sorted(over, key=lambda index: -lengths[index]),
+        lambda index: f"{rows.place(index)}: {lengths[index]:,} tokens",
     )
-    examples = tuple(f"{rows.place(index)}: {lengths[index]:,} tokens" for index in longest)
-    return [Finding("too long", message, len(over), examples)]
 
 
-def _empty_texts(rows: CheckedRows) -> Finding | None:
+def _finding(
+    kind: str,
+    message: str,
+    faults: Sequence[Fault],
+    example: Callable[[Fault], str],
+    *,
+    is_error: bool = False,
+) -> list[Finding]:
+    """Return the finding of these faults, with the first as examples; none if there is no fault."""
+    if not faults:
+        return []
+    examples = tuple(map(example, faults[:_MAX_EXAMPLES]))
+    return [Finding(kind, message, len(faults), examples, is_error)]
+
+
+def _empty_texts(rows: CheckedRows) -> list[Finding]:
     seconds = rows.texts if rows.pairs is None else rows.pairs
     both = zip(rows.texts, seconds, strict=True)
     empty = [index for index, texts in enumerate(both) if any(map(is_blank, texts))]
-    if not empty:
-        return None
-    message = f"{rows.name}: {counted(len(empty), 'row has', 'rows have')} an empty text"
-    if every := len(empty) == len(rows.texts):
+    if all_empty := len(empty) == len(rows.texts):
         also = "" if rows.pairs is None else " and `pair_column`"
-        message = f"{rows.name}: every row has an empty text; check `text_column`{also}"
-    examples = tuple(rows.place(index) for index in empty[:_MAX_EXAMPLES])
-    return Finding("empty text", message, len(empty), examples, every)
+        fault = f"every row has an empty text; check `text_column`{also}"
+    else:
+        fault = f"{counted(len(empty), 'row has', 'rows have')} an empty text"
+    return _finding("empty text", f"{rows.name}: {fault}", empty, rows.place, is_error=all_empty)
 
 
-def _duplicates(train: CheckedRows, pairs: Sequence[tuple[int, int]]) -> Finding:
-    message = counted(len(pairs), "training row is a duplicate", "training rows are duplicates")
-    return Finding("duplicate", message, len(pairs), _repetitions(train, train, pairs))
-
-
-def _leaks(train: CheckedRows, valid: CheckedRows, pairs: Sequence[tuple[int, int]]) -> Finding:
-    message = (
-        f"{counted(len(pairs), 'validation row', 'validation rows')} "
-        f"({len(pairs) / len(valid.texts):.1%}) {'is' if len(pairs) == 1 else 'are'} also in the "
-        "training rows, which makes scores too good"
-    )
-    return Finding("leak", message, len(pairs), _repetitions(train, valid, pairs))
-
-
-def _repetitions(
-    first: CheckedRows, again: CheckedRows, pairs: Sequence[tuple[int, int]]
-) -> tuple[str, ...]:
-    return tuple(
-        f"{again.place(index)}: {_excerpt(again.texts[index])}, as {first.place(earlier)}"
-        for earlier, index in pairs[:_MAX_EXAMPLES]
-    )
-
-
-def _contradictions(train: CheckedRows, pairs: Sequence[tuple[int, int]]) -> Finding:
-    labels = train.labels or ()
-
-    def described(index: int) -> str:
-        return f"{', '.join(map(repr, labels[index])) or 'no label'} ({train.place(index)})"
-
-    message = (
-        f"{counted(len(pairs), 'text has', 'texts have')} different labels in the training rows"
-    )
-    examples = tuple(
-        f"{_excerpt(train.texts[index])}: {described(earlier)}, {described(index)}"
-        for earlier, index in pairs[:_MAX_EXAMPLES]
-    )
-    return Finding("contradiction", message, len(pairs), examples)
-
-
-def _unknown_labels(valid: CheckedRows, known: Collection[str]) -> Finding | None:
+def _unknown_labels(valid: CheckedRows, known: Collection[str]) -> list[Finding]:
     counts = Counter(label for row in valid.labels or () for label in row if label not in known)
-    if not counts:
-        return None
-    examples = []
-    for label, count in counts.most_common(_MAX_EXAMPLES):
+
+    def example(found: tuple[str, int]) -> str:
+        label, count = found
         near = difflib.get_close_matches(label, known, n=1)
         hint = f", did you mean {near[0]!r}?" if near else ""
-        examples.append(f"{valid.place_of_label(label)}: {label!r} ({counted(count, 'row')}){hint}")
-    message = (
-        f"{valid.name}: {counted(len(counts), 'label is', 'labels are')} not in the training rows"
-    )
-    return Finding("unknown label", message, len(counts), tuple(examples), is_error=True)
+        return f"{valid.place_of_label(label)}: {label!r} ({counted(count, 'row')}){hint}"
+
+    labels = counted(len(counts), "label is", "labels are")
+    message = f"{valid.name}: {labels} not in the training rows"
+    return _finding("unknown label", message, counts.most_common(), example, is_error=True)
 
 
 def _keys(rows: CheckedRows) -> Iterator[tuple[int, bytes]]:
@@ -322,10 +301,6 @@ def _nearest(context: str, text: str, start: int) -> int | None:
     after = context.find(text, max(0, start))
     found = [offset for offset in (before, after) if offset >= 0]
     return min(found, key=lambda offset: abs(offset - start), default=None)
-
-
-def _first(examples: Sequence[str]) -> tuple[str, ...]:
-    return tuple(examples[:_MAX_EXAMPLES])
 
 
 def _excerpt(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Digests of models and rows by content, whatever they are named."""
+"""Digests of models and rows by their content, independent of names."""
 
 import hashlib
 import json
@@ -6,13 +6,12 @@ from collections.abc import Iterable
 from dataclasses import fields, is_dataclass
 
 from distilcli.checkpoint.folder import ModelFiles
-from distilcli.model.saving import tokenizer_files
 
 
 def model_digest(files: ModelFiles) -> str:
     """Return the SHA-256 of a model's files: it identifies the model in any folder."""
     found = hashlib.sha256()
-    for path in (files.config_path, *files.weight_files, *tokenizer_files(files)):
+    for path in (files.config_path, *files.weight_files, *files.tokenizer_files):
         with path.open("rb") as file:
             while chunk := file.read(1 << 20):
                 found.update(chunk)

@@ -1,7 +1,7 @@
 """The expected cost of a training run: steps, time and memory."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from time import perf_counter
 
 from distilcli.memory import peak_memory_bytes
@@ -22,10 +22,6 @@ class TrainingEstimate:
     evaluations: int
     expected_seconds: float
     expected_peak_memory_bytes: int | None
-
-    def as_dict(self) -> dict[str, object]:
-        """Return the estimate as plain JSON values."""
-        return asdict(self)
 
 
 def estimate(

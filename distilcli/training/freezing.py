@@ -10,9 +10,9 @@ from distilcli.model.heads import TaskModel
 def freeze(model: TaskModel, what: str) -> None:
     """Stop a part of the model from learning.
 
-    `what` is `nothing`; `embeddings`, the token table (most of a small model's weights and none of
-    its compute); a number N, the lowest N layers and everything below; or `encoder`, everything
-    but the head. Raises `UsageError` for more layers than the model has, and if nothing is left.
+    `what` is `nothing`; `embeddings`, the token table (most weights of a small model, but none of
+    its compute); a number N, the lowest N layers and all embeddings; or `encoder`, all but the
+    head. Raises `UsageError` for more layers than the model has, and if nothing is left.
     """
     embeddings, layers = model.distilbert.embeddings, model.distilbert.transformer.layer
     parts: list[nn.Module] = []

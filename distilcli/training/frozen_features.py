@@ -40,9 +40,7 @@ def cache_features(
             pad_token_id=model.config.pad_token_id,
             device=device,
         )
-        encoder(
-            *(padded.input_ids, padded.attention_mask, padded.token_type_ids), first_token_only=True
-        )
+        encoder(*padded.inputs, first_token_only=True)
         done += len(batch)
         on_pass(done, len(pieces))
     model.distilbert = encoder

@@ -83,18 +83,16 @@ def starting_point(
     config = read_config(start.config_path)
     layers = None
     if student_layers is not None:
-        layers = _parse_layers(student_layers)
+        if not re.fullmatch(r"\d{1,3}(,\d{1,3})*", student_layers):
+            raise UsageError(
+                f"`student_layers` {student_layers!r}: give numbers separated by commas, as 0,2,4"
+            )
+        layers = tuple(map(int, student_layers.split(",")))
     elif files is None and sizes is None:
         layers = spread_layers(max(1, config.n_layers // 2), config.n_layers)
     if layers is not None and config.type_vocab_size:
         changes["fold"] = True
     return StartingPoint(files=start, layers=layers, sizes=sizes, **changes)
-
-
-def _parse_layers(text: str) -> tuple[int, ...]:
-    if not re.fullmatch(r"\d{1,3}(,\d{1,3})*", text):
-        raise UsageError(f"`student_layers` {text!r}: give numbers separated by commas, as 0,2,4")
-    return tuple(map(int, text.split(",")))
 
 
 def start_model(start: StartingPoint, objective: AnyObjective) -> TaskModel:
@@ -146,7 +144,7 @@ def _encoder(start: StartingPoint) -> tuple[ModelConfig, dict[str, Tensor]]:
     config = read_config(start.files.config_path)
     if start.sizes is not None:
         return _of_sizes(config, start.sizes), {}
-    weights = read_weights(start.files)
+    weights, _ = read_weights(start.files)
     if start.fold:
         config, weights = fold_token_types(config, weights)
     if start.layers is not None:
@@ -157,7 +155,8 @@ def _encoder(start: StartingPoint) -> tuple[ModelConfig, dict[str, Tensor]]:
 def _of_sizes(config: ModelConfig, sizes: Mapping[str, int]) -> ModelConfig:
     """Return a DistilBERT of these sizes; the others follow from the width as DistilBERT's do."""
     dim = sizes.get("dim", config.dim)
-    n_heads = sizes.get("n_heads", _default_heads(dim))
+    head_width = max(width for width in range(1, _HEAD_WIDTH + 1) if dim % width == 0)
+    n_heads = sizes.get("n_heads", dim // head_width)
     if dim % n_heads:
         written = ",".join(f"{name}={sizes[name]}" for name in ("dim", "n_heads") if name in sizes)
         raise UsageError(
@@ -175,9 +174,3 @@ def _of_sizes(config: ModelConfig, sizes: Mapping[str, int]) -> ModelConfig:
         n_heads=n_heads,
         hidden_dim=sizes.get("hidden_dim", 4 * dim),
     )
-
-
-def _default_heads(dim: int) -> int:
-    """Return the number of heads for a width: heads as wide as DistilBERT's, or narrower."""
-    width = max(width for width in range(1, _HEAD_WIDTH + 1) if dim % width == 0)
-    return dim // width

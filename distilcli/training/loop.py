@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from itertools import islice
-from typing import Any
+from typing import Any, TypedDict
 
 import torch
 from torch import nn
@@ -24,7 +24,7 @@ from distilcli.model.heads import TaskModel
 from distilcli.model.precision import choose_training_dtype
 from distilcli.training.batches import StepPlan
 from distilcli.training.freezing import freeze, set_dropout
-from distilcli.training.objectives.base import Example, Trainable
+from distilcli.training.objectives.base import AnyTrainable, Example
 from distilcli.training.optimizer import (
     SCHEDULES,
     WeightAverage,
@@ -51,13 +51,26 @@ class Progress:
     history: list[dict[str, float]] = field(default_factory=list)
 
 
+class Summary(TypedDict):
+    """What a run reports at its end; `best` is the line of metrics.jsonl of the saved model."""
+
+    steps: int
+    epochs: int
+    tokens: int
+    metric: str
+    best: dict[str, float]
+    device: str
+    precision: str
+    options: dict[str, object]
+
+
 class Trainer:
     """Trains one model on one objective."""
 
     def __init__(
         self,
         model: TaskModel,
-        objective: Trainable[Any, Any],
+        objective: AnyTrainable,
         *,
         options: TrainingOptions,
         device: torch.device,
@@ -101,7 +114,7 @@ class Trainer:
         self._progress = Progress(total_steps=self.steps.total)
         self._began = self._saved_at = time.monotonic()
 
-    def train(self) -> dict[str, Any]:
+    def train(self) -> Summary:
         """Run to the last step or to early stopping; return the summary of the run.
 
         An interrupt (Ctrl-C) waits for the end of the step (before the first one, of the batch),
@@ -202,7 +215,7 @@ class Trainer:
         self._on_progress(self._progress)
 
     def _take_scores(self, scores: dict[str, float]) -> None:
-        """Note an evaluation, and save the model if it is the best so far."""
+        """Record an evaluation, and save the model if it is the best so far."""
         progress, metric = self._progress, self.objective.metric
         score = scores[metric.name]
         better = metric.is_better(score, progress.best)
@@ -275,7 +288,7 @@ class Trainer:
         give_back_memory()
         self._saved_at = time.monotonic()
 
-    def _summary(self) -> dict[str, Any]:
+    def _summary(self) -> Summary:
         progress = self._progress
         best = next(entry for entry in reversed(progress.history) if entry["best"])
         return {

@@ -55,14 +55,14 @@ def set_learning_rate(optimizer: torch.optim.AdamW, share_of_peak: float) -> Non
 
 
 def linear_schedule(step: int, *, total: int, warmup: int) -> float:
-    """Return the share of the peak rate at `step` (0-based): up over `warmup`, down to 0."""
+    """Return the share of the peak rate at `step`, from 0: up over `warmup`, then down to 0."""
     if step < warmup:
         return (step + 1) / warmup
     return max(0.0, (total - step) / max(1, total - warmup))
 
 
 def cosine_schedule(step: int, *, total: int, warmup: int) -> float:
-    """Return the share of the peak rate at `step`: up over `warmup`, down along half a cosine."""
+    """Return the share of the peak rate at `step`: up over `warmup`, then down half a cosine."""
     if step < warmup:
         return (step + 1) / warmup
     return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warmup) / max(1, total - warmup))))

@@ -1,17 +1,18 @@
-"""The settings of a training run, by what they are about, with their checks; free of torch."""
+"""The settings of a training run, by what they are about, with their checks; free of torch.
+
+Both faces take them from here: `distil finetune` as options, Python by name.
+"""
 
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import ClassVar, Literal
 
 from distilcli.errors import UsageError
 from distilcli.gold.columns import Columns
 from distilcli.rows.data import Data, open_data
 from distilcli.rows.reader import RowSource
-
-if TYPE_CHECKING:
-    from distilcli.model.precision import TrainingPrecision
+from distilcli.setting import setting
 
 SCHEDULES = ("linear", "cosine")
 _BASE_RATE, _BASE_WIDTH = 5e-5, 768  # BERT's
@@ -20,20 +21,28 @@ _MAX_RATE = 5e-4
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DataOptions:
-    """Where training and validation rows are, and how files are read.
+    """Which rows are read, and which of their columns."""
 
-    Without `valid`, a share of `valid_split` of the training rows is set aside, 0.1 by default.
-    `limit` takes the first rows of the training data, and of the validation data. Rows with an
-    empty text are left out unless `keep_empty`.
-    """
+    topic: ClassVar[str] = "Input"
 
     files: Data
     valid: Data | None = None
-    valid_split: float | None = None
+    valid_split: float | None = setting(
+        None, "Without --valid: share of the rows set aside (default: 0.1).", min=0.001, max=0.9
+    )
     text_column: str | None = None
     pair_column: str | None = None
-    label_column: str | None = None
-    label_separator: str | None = None
+    label_column: str | None = setting(
+        None,
+        "Column with the label, number or answer; for embed, with the similarity (without one, "
+        "pairs are texts that belong together).",
+        metavar="NAME",
+    )
+    label_separator: str | None = setting(
+        None,
+        "Separator of the labels in a cell, for multilabel (default: detected).",
+        metavar="CHAR",
+    )
     label_columns: str | Sequence[str] | None = None
     labels: str | Sequence[str] | None = None
     options_column: str | None = None
@@ -43,8 +52,10 @@ class DataOptions:
     delimiter: str | None = None
     no_header: bool = False
     word_column: int | None = None
-    keep_empty: bool = False
-    limit: int | None = None
+    keep_empty: bool = setting(False, "Also learn from rows with an empty text.")
+    limit: int | None = setting(
+        None, "Read only the first N rows, and the first N of --valid.", min=0
+    )
 
     def __post_init__(self) -> None:
         """Raise `UsageError` for settings that exclude each other."""
@@ -86,12 +97,29 @@ class DataOptions:
 class StartOptions:
     """The model to start from, and how its architecture is changed first."""
 
-    model: str | None = None
-    fold: bool = False
-    student_layers: str | None = None
-    student: str | None = None
-    positions: int | None = None
-    position_growth: Literal["copy", "interpolate"] | None = None
+    topic: ClassVar[str] = "Model"
+
+    model: str | None = setting(
+        None,
+        "Initial model: a folder, hub id or built-in (default: the built-in mini, or half of the "
+        "teacher's layers).",
+        "--model",
+        "-m",
+        metavar="MODEL",
+    )
+    fold: bool = setting(False, "Turn a BERT into a DistilBERT, without token types and pooler.")
+    student_layers: str | None = setting(
+        None, "Keep only these layers of the model or teacher: 0,2,4,7,9,11.", metavar="LAYERS"
+    )
+    student: str | None = setting(
+        None, "Start from random weights of these sizes: dim=256,n_layers=4.", metavar="SIZES"
+    )
+    positions: int | None = setting(
+        None, "Resize the model to this maximum number of tokens.", min=8
+    )
+    position_growth: Literal["copy", "interpolate"] | None = setting(
+        None, "How to fill new positions: copy the learned ones (default) or interpolate."
+    )
     prune_heads: Sequence[str] | None = None
     max_length: int | None = None
 
@@ -108,16 +136,17 @@ class StartOptions:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ObjectiveOptions:
-    """How rows are learned, for the tasks that have a choice.
+    """How rows are learned, for the tasks that have a choice."""
 
-    With `class_weights` "balanced", rows with rare labels count more. `label_smoothing` is the
-    share of a label that is spread over all labels. `augment` is the probability that a word is
-    dropped in an epoch, and that it is swapped with the next one.
-    """
+    topic: ClassVar[str] = "Training"
 
-    class_weights: Literal["balanced"] | None = None
-    label_smoothing: float = 0.0
-    augment: float = 0.0
+    class_weights: Literal["balanced"] | None = setting(None, "Give rare labels more weight.")
+    label_smoothing: float = setting(
+        0.0, "Share of each label that is spread over all labels.", min=0, max=0.9
+    )
+    augment: float = setting(
+        0.0, "Probability of dropping each word, and of swapping it with the next.", min=0, max=0.9
+    )
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -126,42 +155,71 @@ class ObjectiveOptions:
 
     def digests(self) -> dict[str, object]:
         """Return what a run must have in common with the one that it resumes."""
-        return {
-            "class_weights": self.class_weights,
-            "label_smoothing": self.label_smoothing,
-            "augment": self.augment,
-        }
+        names = ("class_weights", "label_smoothing", "augment")
+        return {name: getattr(self, name) for name in names}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainingOptions:
     """The settings of the optimizer and the loop, for every task.
 
-    `learning_rate` None depends on the model's width (`default_rate`). `warmup` is a share of all
-    steps, `token_budget` the maximum of tokens in a batch, padding included. `dropout` replaces
-    the model's rates during training; None keeps them. `average` is the decay of a moving average
-    of the weights, which is then evaluated and saved (0: off). `evaluate_every` counts steps; None
-    evaluates after each epoch. `early_stopping` is the number of evaluations without a better
-    score after which the run ends.
+    `learning_rate` None depends on the model's width (`default_rate`). The moving average of the
+    weights, if there is one, is evaluated and saved in place of the last weights.
     """
 
-    epochs: int = 3
-    learning_rate: float | None = None
-    schedule: str = "linear"
-    warmup: float = 0.06
-    weight_decay: float = 0.01
-    layer_decay: float = 1.0
-    clip: float = 1.0
-    token_budget: int = 1_024
-    accumulate: int = 1
-    gradient_checkpointing: bool = False
-    freeze: str = "nothing"
-    dropout: float | None = None
-    average: float = 0.0
-    precision: "TrainingPrecision" = "auto"
-    evaluate_every: int | None = None
-    early_stopping: int | None = None
-    seed: int = 0
+    topic: ClassVar[str] = "Training"
+
+    epochs: int = setting(3, "Passes over the training rows.", min=1)
+    learning_rate: float | None = setting(
+        None,
+        "Peak learning rate (default: 5e-5 for a model 768 wide, 2e-4 for 384).",
+        "--learning-rate",
+        "--lr",
+        min=0,
+    )
+    schedule: Literal["linear", "cosine"] = setting(
+        "linear", "Decay of the learning rate after the warm-up."
+    )
+    warmup: float = setting(0.06, "Share of the steps with a rising learning rate.", min=0, max=1)
+    weight_decay: float = setting(0.01, "Weight decay, except for norms and biases.", min=0)
+    layer_decay: float = setting(
+        1.0, "Learning-rate factor per layer, from top to bottom.", min=0.1, max=1
+    )
+    clip: float = setting(1.0, "Maximum norm of the gradients.", min=0.001)
+    token_budget: int = setting(
+        1_024,
+        "Maximum tokens per batch, padding included.",
+        "--max-tokens",
+        also=("--token-budget",),
+        topic="Speed",
+        min=8,
+    )
+    accumulate: int = setting(1, "Batches per optimizer step.", min=1)
+    gradient_checkpointing: bool = setting(
+        False, "Save memory by recomputing each block in the backward pass."
+    )
+    freeze: str = setting(
+        "nothing",
+        "What not to train: nothing, embeddings (the token table), N (the lowest N layers), or "
+        "encoder: all but the head.",
+        metavar="WHAT",
+    )
+    dropout: float | None = setting(
+        None, "Dropout rate (default: the model's own; 0 suits short runs).", min=0, max=0.9
+    )
+    average: float = setting(
+        0.0, "Decay of a moving average of the weights; 0 turns it off.", min=0, max=0.99999
+    )
+    precision: Literal["auto", "fp32", "bf16"] = setting(
+        "auto", "auto: bf16 autocast where it is faster."
+    )
+    evaluate_every: int | None = setting(
+        None, "Steps between evaluations (default: one per epoch).", "--eval-every", min=1
+    )
+    early_stopping: int | None = setting(
+        None, "Stop after N evaluations without improvement.", min=1
+    )
+    seed: int = setting(0, "Random seed.", min=0, max=2**32 - 1)
 
     def __post_init__(self) -> None:
         """Raise `UsageError` for a value out of range, or one that has no effect."""
@@ -173,12 +231,7 @@ class TrainingOptions:
             lambda value: 0 < value < math.inf,
             "above 0 and finite",
         )
-        _check(
-            self,
-            ("weight_decay", "seed"),
-            lambda value: 0 <= value < math.inf,
-            "finite, 0 or more",
-        )
+        _check(self, ("weight_decay", "seed"), lambda value: 0 <= value < math.inf, _NOT_BELOW_0)
         _check(self, ("warmup", "average", "dropout"), lambda value: 0 <= value < 1, _BELOW_1)
         if self.schedule not in SCHEDULES:
             raise UsageError(f"`schedule` is {self.schedule}; known are {', '.join(SCHEDULES)}")
@@ -204,17 +257,19 @@ class TrainingOptions:
 class DistillationOptions:
     """The temperature, and the weight of each part of the loss; the defaults are DistilBERT's."""
 
-    temperature: float = 2.0
-    alpha_ce: float = 5.0
-    alpha_task: float = 2.0
-    alpha_cos: float = 1.0
-    alpha_hidden: float = 0.0
-    alpha_attention: float = 0.0
+    topic: ClassVar[str] = "Distillation"
+
+    temperature: float = setting(2.0, "Temperature of the teacher's soft labels.")
+    alpha_ce: float = setting(5.0, "Weight of the teacher's soft labels.")
+    alpha_task: float = setting(2.0, "Weight of the rows' own labels.")
+    alpha_cos: float = setting(1.0, "Weight of the cosine of the last hidden states.")
+    alpha_hidden: float = setting(0.0, "Weight of the squared error of all hidden states.")
+    alpha_attention: float = setting(0.0, "Weight of the squared error of the attention.")
 
     def __post_init__(self) -> None:
         """Raise `UsageError` for a value out of range, or if nothing would be learned."""
         names = [each.name for each in fields(self)]
-        _check(self, names, lambda value: 0 <= value < math.inf, "finite, 0 or more")
+        _check(self, names, lambda value: 0 <= value < math.inf, _NOT_BELOW_0)
         _check(self, ("temperature",), lambda value: value > 0, "above 0")
         if not any(getattr(self, name) for name in names if name != "temperature"):
             raise UsageError("`alpha_ce` and all other weights are 0; nothing would be learned")
@@ -224,8 +279,17 @@ class DistillationOptions:
 class TeacherOptions:
     """The teacher, and the folder that keeps its outputs."""
 
-    teacher: str | None = None
-    teacher_cache: str | None = None
+    topic: ClassVar[str] = "Distillation"
+
+    teacher: str | None = setting(
+        None,
+        "Also learn from a bigger BERT or DistilBERT trained for the task; rows then need no "
+        "labels.",
+        metavar="MODEL",
+    )
+    teacher_cache: str | None = setting(
+        None, "Keep the teacher's outputs in DIR for further runs.", metavar="DIR"
+    )
 
 
 def default_rate(width: int) -> float:
@@ -241,10 +305,12 @@ def _names(several: str | Sequence[str] | None) -> tuple[str, ...]:
     return tuple(filter(None, map(str.strip, names)))
 
 
-_BELOW_1 = "from 0 to below 1"
+_BELOW_1, _NOT_BELOW_0 = "from 0 to below 1", "finite, 0 or more"
 
 
-def _check(options: object, names: Iterable[str], holds: Callable[[Any], bool], rule: str) -> None:
+def _check(
+    options: object, names: Iterable[str], holds: Callable[[float], bool], rule: str
+) -> None:
     for name in names:
         value = getattr(options, name)
         if value is not None and not holds(value):

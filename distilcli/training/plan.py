@@ -22,11 +22,11 @@ _DEFAULT_SHARE = 0.1
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunPlan:
-    """A run whose rows are read: nothing is loaded yet.
+    """A run whose rows are read, but whose models are not loaded yet.
 
-    `read` are the settings by which the rows were read, `files` those of the training and of the
-    validation rows; both are kept in the run folder. `threads` None takes all cores, or as many as
-    the resumed run began with.
+    `read` are the settings of the reader, and `files` the files of the training and the validation
+    rows; the run folder keeps both. `threads` None takes all cores, or as many as the resumed run
+    began with.
     """
 
     start: StartingPoint

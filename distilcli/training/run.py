@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -12,7 +12,6 @@ from distilcli.gold.fingerprints import row_keys
 from distilcli.model.device import place
 from distilcli.model.heads import FirstTokenModel, TaskModel
 from distilcli.model.loading import check_tokenizer
-from distilcli.model.saving import tokenizer_files
 from distilcli.rows.data import Data
 from distilcli.tasks.settings import usable_length
 from distilcli.tokenizer.loading import load_tokenizer
@@ -24,10 +23,11 @@ from distilcli.training.distill.teacher import AnyTeacher
 from distilcli.training.dry_run import TrainingEstimate, estimate
 from distilcli.training.frozen_features import cache_features
 from distilcli.training.init_model import start_model
-from distilcli.training.loop import Progress, Trainer
-from distilcli.training.objectives.base import Trainable
+from distilcli.training.loop import Progress, Summary, Trainer
+from distilcli.training.objectives.base import AnyTrainable
 from distilcli.training.plan import RunPlan, plan_run
-from distilcli.training.report.outcome import RunFacts, card_of, draw, measure_best, public_id
+from distilcli.training.report.model_card import model_card
+from distilcli.training.report.outcome import draw, measure_best, record_of
 from distilcli.training.run_files import check_folder
 from distilcli.training.run_folder import RunFolder
 from distilcli.training.run_options import RunOptions
@@ -53,7 +53,7 @@ def finetune(
     plot: str | None = None,
     on_progress: Callable[[Progress], None] = lambda _: None,
     **options: "Unpack[FinetuneOptions]",
-) -> dict[str, Any]:
+) -> Summary:
     """Train a model on rows and keep the best one in the folder `output`; return a summary.
 
     `files` and the option `valid` are paths, or rows as mappings from column to value.
@@ -79,10 +79,10 @@ def finetune(
 class PreparedRun:
     """A run that can begin: everything is loaded and checked, and nothing is written.
 
-    `findings` are the faults of the rows. `bytes_to_keep` is about what the teacher's outputs will
-    take on the disk. In a `dry_run`, passes over the rows ahead of the first step are skipped, and
-    only `estimate` makes sense. `on_pass` is called during such a pass with who reads the rows,
-    the number of rows done, and of all.
+    `findings` are the faults of the rows. `bytes_to_keep` estimates the disk space for the
+    teacher's outputs. In a `dry_run`, passes over the rows ahead of the first step are skipped,
+    and only `estimate` makes sense. During such a pass `on_pass` gets its reader ("the teacher"),
+    the number of rows done, and the number of all rows.
     """
 
     def __init__(
@@ -138,7 +138,7 @@ class PreparedRun:
         return model
 
     def _describe(self, model: TaskModel) -> None:
-        """Set what the run folder keeps of the settings, and what it must find to resume."""
+        """Collect the settings for the run folder, and those that a resumed run must share."""
         plan, config = self.plan, model.config
         build = {
             **plan.start.fingerprint(),
@@ -152,7 +152,7 @@ class PreparedRun:
         self.folder = RunFolder(
             plan.folder,
             fingerprint={**build, **rows, **learning, **teacher},
-            tokenizer_files=tokenizer_files(plan.start.files),
+            tokenizer_files=plan.start.files.tokenizer_files,
             max_length=plan.start.positions,
             companions=plan.objective.companions(dim=config.dim, max_length=self._max_length),
         )
@@ -170,7 +170,7 @@ class PreparedRun:
             "teacher": teacher,
         }
 
-    def _add_teacher(self) -> tuple[Trainable[Any, Any], torch.nn.Module | None]:
+    def _add_teacher(self) -> tuple[AnyTrainable, torch.nn.Module | None]:
         """Return what is trained, with a teacher if there is one, and its projection."""
         if self.plan.teacher is None:
             return self._objective, None
@@ -189,7 +189,7 @@ class PreparedRun:
         return distillation, distillation.projection
 
     def _cache_features(self, model: TaskModel) -> bool:
-        """Run a frozen encoder once over all rows if that is enough; say whether it is."""
+        """Run a frozen encoder once over all rows; return False if once is not enough."""
         # A teacher compares layers, and examples that vary are other sequences in every epoch.
         is_fixed = self.plan.teacher is None and not self._objective.varies
         is_frozen = self._training.freeze == "encoder"
@@ -201,11 +201,10 @@ class PreparedRun:
         return True
 
     def estimate(self) -> TrainingEstimate:
-        """Return the expected cost of the run; it cannot begin afterwards."""
+        """Return the expected cost of the run, which cannot begin afterwards."""
         objective = self.plan.objective
-        train, valid = (
-            len(objective.checked(rows, "").texts) for rows in (objective.train, objective.valid)
-        )
+        rows = (objective.train, objective.valid)
+        train, valid = (len(objective.checked(part, "").texts) for part in rows)
         return estimate(
             self.trainer,
             valid_share=valid / train,
@@ -220,7 +219,7 @@ class PreparedRun:
         force: bool = False,
         plot: str | None = None,
         command: Sequence[str] = (),
-    ) -> dict[str, Any]:
+    ) -> Summary:
         """Train, leave the best model in the folder, and return the summary of the run.
 
         The best model has the best score on the validation rows. `command` is the command line,
@@ -235,21 +234,10 @@ class PreparedRun:
         rows = plan.objective.checked(plan.objective.train, "")
         self.folder.save_row_keys(row_keys(rows.texts, rows.pairs))
         summary = self.trainer.train()
-        model = self.trainer.model
-        facts = RunFacts(
-            folder=self.folder.path,
-            base_model=plan.start.files.name,
-            base_model_id=public_id(plan.start.files),
-            teacher=plan.teacher.files.name if plan.teacher else None,
-            model_type=model.config.model_type,
-            parameters=sum(weight.numel() for weight in model.parameters()),
-            max_length=self._max_length,
-            command=command,
-            files=plan.files,
-        )
-        best = measure_best(plan.objective, facts, device=plan.device)
-        card = card_of(plan.objective, facts, summary, best, seconds=self.trainer.seconds)
-        self.folder.finish(summary, card=card)
+        length = self._max_length
+        best = measure_best(plan.objective, plan.folder, max_length=length, device=plan.device)
+        record = record_of(plan, self.trainer, summary, best, max_length=length, command=command)
+        self.folder.finish(summary, card=model_card(record))
         if plot is not None:
-            draw(plot, facts, self.trainer.history, best)
+            draw(plot, record.name, self.trainer.history, best)
         return summary

@@ -1,12 +1,13 @@
-"""The files of a run folder, and whether a run may go there; free of torch."""
+"""The files of a run folder, how they are written, and whether a run may go there; torch-free."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import IO
 
+from distilcli.checkpoint.folder import STATE_NAME
 from distilcli.errors import ResourceError, UsageError
 
-STATE_FILE = "training_state.pt"
 SUMMARY_FILE = "summary.json"
 METRICS_FILE = "metrics.jsonl"
 CONFIG_FILE = "config.toml"
@@ -23,7 +24,7 @@ def check_folder(path: Path, *, resume: bool = False, force: bool = False) -> No
     if resume and force:
         raise UsageError("`resume` continues a run, `force` replaces it; give one of them")
     if resume:
-        if not (path / STATE_FILE).is_file():
+        if not (path / STATE_NAME).is_file():
             done = (path / SUMMARY_FILE).is_file()
             reason = "the run is finished" if done else "there is no interrupted run"
             raise UsageError(f"{path}: {reason}, nothing to resume")
@@ -31,13 +32,32 @@ def check_folder(path: Path, *, resume: bool = False, force: bool = False) -> No
     if path.exists() and not path.is_dir():
         raise UsageError(f"{path}: is a file; name a folder for the run")
     if path.is_dir() and any(path.iterdir()) and not force:
-        way_out = "`resume` to go on, " if (path / STATE_FILE).is_file() else ""
+        way_out = "`resume` to go on, " if (path / STATE_NAME).is_file() else ""
         raise UsageError(f"{path}: is not empty; use {way_out}`force` to replace what is in it")
     nearest = next(each for each in (path, *path.absolute().parents) if each.exists())
     if not nearest.is_dir():
         raise ResourceError(f"{path}: cannot be created: {nearest} is a file")
     if not os.access(nearest, os.W_OK | os.X_OK):
         raise ResourceError(f"{path}: cannot be created: {nearest} is not writable")
+
+
+def replace_file(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """Write a file beside `path` and rename it, so that a kill leaves the old or the new one."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            write(file)
+            flush_to_disk(file)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def flush_to_disk(file: IO[bytes]) -> None:
+    """Wait until the content is on the disk: a rename may be written before it."""
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def scores_of(entry: Mapping[str, float]) -> dict[str, float]:

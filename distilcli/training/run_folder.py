@@ -15,69 +15,62 @@ kill never leaves a mixture of two.
 
 import filecmp
 import json
-import os
 import pickle
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import torch
 
-from distilcli.checkpoint.folder import SAFETENSORS_NAME, WEIGHT_NAMES
+from distilcli.checkpoint.folder import (
+    SAFETENSORS_NAME,
+    STATE_NAME,
+    TOKENIZER_NAMES,
+    WEIGHT_NAMES,
+)
 from distilcli.checkpoint.sentence_transformers import SENTENCE_NAMES
 from distilcli.errors import ModelError, ResourceError, UsageError
 from distilcli.gold.fingerprints import ROW_KEYS_FILE, Keys
 from distilcli.model.heads import TaskModel
-from distilcli.model.saving import TOKENIZER_NAMES, save_model, write_json
+from distilcli.model.saving import save_model, write_json
 from distilcli.training.run_files import (
     CARD_FILE,
     CONFIG_FILE,
     METRICS_FILE,
-    STATE_FILE,
     SUMMARY_FILE,
     check_folder,
+    flush_to_disk,
+    replace_file,
 )
 
+_FILES = (STATE_NAME, CONFIG_FILE, METRICS_FILE, ROW_KEYS_FILE, SUMMARY_FILE, CARD_FILE)
 
+
+@dataclass(eq=False)
 class RunFolder:
-    """The folder of one run of `finetune`."""
+    """The folder of one run of `finetune`; a saved state with another `fingerprint` is refused.
 
-    def __init__(
-        self,
-        path: Path,
-        *,
-        fingerprint: Mapping[str, object],
-        tokenizer_files: Iterable[Path],
-        max_length: int | None = None,
-        companions: Mapping[str, object] | None = None,
-    ) -> None:
-        """Refuse a saved state with another `fingerprint`.
+    `companions` are JSON files that belong beside the model, by their paths in the folder.
+    `is_saved` says whether a state of this run was saved.
+    """
 
-        `companions` are JSON files that belong beside the model, by their paths in the folder.
-        """
-        self.path = path
-        self._fingerprint = fingerprint
-        self._tokenizer_files = list(tokenizer_files)
-        self._max_length = max_length
-        self._companions = companions or {}
-        self.is_saved = False
-        """Whether a state of this run was saved."""
+    path: Path
+    _: KW_ONLY
+    fingerprint: Mapping[str, object]
+    tokenizer_files: Sequence[Path]
+    max_length: int | None = None
+    companions: Mapping[str, object] | None = None
+    is_saved: bool = field(default=False, init=False)
 
     def create(self, *, force: bool) -> None:
         """Create the folder; raise `UsageError` if it is not empty, unless `force` is given."""
         check_folder(self.path, force=force)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            for name in (
-                STATE_FILE,
-                CONFIG_FILE,
-                METRICS_FILE,
-                ROW_KEYS_FILE,
-                SUMMARY_FILE,
-                CARD_FILE,
-            ):
+            for name in _FILES:
                 (self.path / name).unlink(missing_ok=True)
         except OSError as error:
             raise ResourceError(f"{self.path}: cannot be created: {error}") from None
@@ -85,11 +78,11 @@ class RunFolder:
     def load_state(self) -> dict[str, Any]:
         """Return the saved state; raise `UsageError` if there is none, or it is of another run."""
         check_folder(self.path, resume=True)
-        saved = _read_state(self.path / STATE_FILE)
+        saved = _read_state(self.path / STATE_NAME)
         changed = sorted(
             key
-            for key in self._fingerprint.keys() | saved["fingerprint"].keys()
-            if self._fingerprint.get(key) != saved["fingerprint"].get(key)
+            for key in self.fingerprint.keys() | saved["fingerprint"].keys()
+            if self.fingerprint.get(key) != saved["fingerprint"].get(key)
         )
         if changed:
             raise UsageError(
@@ -104,17 +97,12 @@ class RunFolder:
 
     def save_row_keys(self, keys: Keys) -> None:
         """Write the keys of the training rows, sorted, which tell whether a row is among them."""
-
-        def write(path: Path) -> None:
-            with path.open("wb") as file:
-                np.save(file, np.sort(keys))
-
-        self._replace(self.path / ROW_KEYS_FILE, write)
+        self._replace(ROW_KEYS_FILE, lambda file: np.save(file, np.sort(keys)))
 
     def save_state(self, state: Mapping[str, object], history: list[dict[str, float]]) -> None:
         """Replace the saved state and the metrics."""
-        content = {**state, "fingerprint": self._fingerprint}
-        self._replace(self.path / STATE_FILE, lambda path: torch.save(content, path))
+        content = {**state, "fingerprint": self.fingerprint}
+        self._replace(STATE_NAME, lambda file: torch.save(content, file))
         self.is_saved = True
         self._replace_text(METRICS_FILE, "".join(json.dumps(entry) + "\n" for entry in history))
 
@@ -130,19 +118,17 @@ class RunFolder:
             shutil.rmtree(stage, ignore_errors=True)
             stage.mkdir()
             save_model(
-                model,
-                stage,
-                tokenizer_files=self._tokenizer_files,
-                max_length=self._max_length,
+                model, stage, tokenizer_files=self.tokenizer_files, max_length=self.max_length
             )
-            for name, content in self._companions.items():
+            for name, content in (self.companions or {}).items():
                 (stage / name).parent.mkdir(exist_ok=True)
                 write_json(stage / name, content)
             names = sorted(
                 str(path.relative_to(stage)) for path in stage.rglob("*") if path.is_file()
             )
             for name in names:
-                _write_through(stage / name)
+                with (stage / name).open("rb+") as file:
+                    flush_to_disk(file)
             self._move_in(stage, names)
         except OSError as error:
             raise ResourceError(f"{self.path}: the model could not be saved: {error}") from None
@@ -164,31 +150,23 @@ class RunFolder:
             (stage / name).replace(self.path / name)
         (stage / SAFETENSORS_NAME).replace(self.path / SAFETENSORS_NAME)
 
-    def finish(self, summary: dict[str, object], *, card: str | None = None) -> None:
+    def finish(self, summary: Mapping[str, object], *, card: str | None = None) -> None:
         """Write the summary and the card, and remove the state."""
         if card is not None:
             self._replace_text(CARD_FILE, card)
-        self._replace(self.path / SUMMARY_FILE, lambda path: write_json(path, summary))
-        (self.path / STATE_FILE).unlink(missing_ok=True)
+        text = json.dumps(summary, indent=2, ensure_ascii=False)
+        self._replace_text(SUMMARY_FILE, text + "\n")
+        (self.path / STATE_NAME).unlink(missing_ok=True)
 
     def _replace_text(self, name: str, text: str) -> None:
-        self._replace(self.path / name, lambda path: path.write_text(text, "utf-8"))
+        self._replace(name, lambda file: file.write(text.encode()))
 
-    def _replace(self, path: Path, write: Callable[[Path], object]) -> None:
-        temporary = path.with_name(f".{path.name}.tmp")
+    def _replace(self, name: str, write: Callable[[IO[bytes]], object]) -> None:
+        path = self.path / name
         try:
-            write(temporary)
-            _write_through(temporary)
-            temporary.replace(path)
+            replace_file(path, write)
         except (OSError, RuntimeError) as error:  # torch.save reports a full disk as RuntimeError
-            temporary.unlink(missing_ok=True)
             raise ResourceError(f"{path}: could not be written: {error}") from None
-
-
-def _write_through(path: Path) -> None:
-    """Wait until the file is on the disk: a rename may be written before the content."""
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
 
 
 def _same(path: Path, other: Path) -> bool:

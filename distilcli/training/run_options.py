@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import Any, Literal, TypedDict
 
 from distilcli.checkpoint.folder import ModelFiles
 from distilcli.checkpoint.locate import locate
@@ -17,10 +17,6 @@ from distilcli.training.options import (
     TeacherOptions,
     TrainingOptions,
 )
-
-if TYPE_CHECKING:
-    from distilcli.model.precision import TrainingPrecision
-
 
 _DEFAULT_MODEL = "mini"  # a built-in
 
@@ -127,7 +123,7 @@ class FinetuneOptions(TypedDict, total=False):
     freeze: str
     dropout: float
     average: float
-    precision: "TrainingPrecision"
+    precision: Literal["auto", "fp32", "bf16"]
     evaluate_every: int
     early_stopping: int
     seed: int

@@ -16,6 +16,7 @@ import numpy as np
 
 from distilcli.checkpoint.safetensors_header import read_header
 from distilcli.errors import InputError, ModelError
+from distilcli.rows.jsonl import DECODER
 from distilcli.vectors.writer import METADATA_SUFFIX, ROWS_SUFFIX, TENSOR_NAME
 
 Array = np.ndarray[Any, Any]
@@ -73,6 +74,14 @@ class VectorIndex:
             return signs
         return stored.astype(np.float32, copy=False)
 
+    def check_width(self, width: int) -> None:
+        """Raise `InputError` for vectors that cannot be compared with these."""
+        if width != self.width:
+            raise InputError(
+                f"{self.path or 'the array'}: its vectors have {self.width} dimensions, those of "
+                f"the query {width}; search with the model that made them"
+            )
+
     def names(self) -> "VectorNames":
         """Return what names the vectors."""
         return VectorNames(self)
@@ -101,12 +110,14 @@ class VectorNames:
             return
         with self._path.open("rb") as file:
             lengths = np.fromiter(map(len, file), dtype=np.int64)
-        if len(lengths) != stored.count:
+        # The rows of an update get their name before its vectors do.
+        appended = len(lengths) > stored.count and stored.about.get("vectors") == len(lengths)
+        if len(lengths) != stored.count and not appended:
             raise InputError(
                 f"{self._path}: has {len(lengths):,} lines for {stored.count:,} vectors; "
                 "embed again"
             )
-        self._offsets = np.cumsum(lengths) - lengths
+        self._offsets = (np.cumsum(lengths) - lengths)[: stored.count]
         if stored.count:
             heads = map(self.__getitem__, range(min(stored.count, _MAX_HEADS)))
             whole = next((named for named in heads if "error" not in named), self[0])
@@ -117,9 +128,19 @@ class VectorNames:
             return {"id": index + 1}
         with self._path.open("rb") as file:
             file.seek(self._offsets[index])
-            line = file.readline()
+            return self._parsed(file.readline(), index, json.loads)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """Yield what names each vector, in order; numbers keep their spelling."""
+        if self._offsets is None:
+            return
+        with self._path.open("rb") as file:
+            for index, line in zip(range(len(self._offsets)), file, strict=False):
+                yield self._parsed(line, index, DECODER.decode)
+
+    def _parsed(self, line: bytes, index: int, decode: Callable[[str], object]) -> dict[str, Any]:
         try:
-            found = json.loads(line)
+            found = decode(line.decode())
         except (ValueError, RecursionError):
             found = None
         if not isinstance(found, dict):
@@ -167,7 +188,7 @@ def open_index(name: str | Path) -> VectorIndex:
         columns=columns,
         dtype=dtype,
         about={},
-        read=partial(_mapped, path, dtype, start, columns),
+        read=partial(mapped, path, dtype, start, columns),
     )
     return replace(index, about=_metadata(index))
 
@@ -182,9 +203,10 @@ def _checked_shape(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> t
     return shape[0], shape[1]
 
 
-def _mapped(
+def mapped(
     path: Path, dtype: np.dtype[Any], start: int, columns: int, first: int, stop: int
 ) -> Array:
+    """Return the vectors from `first` to `stop` in a file, where they begin at byte `start`."""
     offset = start + first * columns * dtype.itemsize
     return np.memmap(path, dtype, mode="r", offset=offset, shape=(stop - first, columns))
 

@@ -11,10 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from distilcli.errors import InputError
 from distilcli.vectors.index import Array, VectorIndex
 
-_PAIR_ROWS = 2048  # rows per side of a block of pairs: 16 MB of scores
+PAIR_ROWS = 2048  # rows per side of a block of pairs: 16 MB of scores
 _DIGITS = 6
 _SLACK = 1e-4  # how far products may be off for vectors that are normalized by their metadata
 
@@ -47,12 +46,8 @@ def nearest(stored: VectorIndex, queries: Array, k: int) -> list[list[Hit]]:
     Of equal scores the first stored wins; vectors with NaN or infinity, or all zero, have no
     direction and are passed over. Raises `InputError` if the widths differ.
     """
-    if queries.shape[1] != stored.width:
-        raise InputError(
-            f"{stored.path or 'the array'}: its vectors have {stored.width} dimensions, those of "
-            f"the query {queries.shape[1]}; search with the model that made them"
-        )
-    queries = np.ascontiguousarray(_unit(queries.astype(np.float32)).T)  # (width, Q)
+    stored.check_width(queries.shape[1])
+    queries = np.ascontiguousarray(unit(queries.astype(np.float32)).T)  # (width, Q)
     best = [_Best(k) for _ in range(queries.shape[1])]
     # Norms take longer to compute than the product itself. If the metadata says that they are 1,
     # they are computed only for vectors that can be among the best.
@@ -69,7 +64,7 @@ def nearest(stored: VectorIndex, queries: Array, k: int) -> list[list[Hit]]:
                 else:
                     indices = np.arange(len(vectors))
                     scores = scores / norms
-                kept.offer(first + indices, _rounded(scores))
+                kept.offer(first + indices, rounded(scores))
     return [kept.hits() for kept in best]
 
 
@@ -120,8 +115,8 @@ def near_duplicates(stored: VectorIndex, threshold: float) -> Iterator[Pair]:
     Vectors with NaN or infinity, or all zero, are in no pair. Time grows with the square of the
     number of vectors, memory does not grow.
     """
-    for first, rows in stored.chunks(_PAIR_ROWS):
-        for second, others in stored.chunks(_PAIR_ROWS):
+    for first, rows in stored.chunks(PAIR_ROWS):
+        for second, others in stored.chunks(PAIR_ROWS):
             if second < first:
                 continue
             scores = cosines(rows, others)
@@ -135,14 +130,14 @@ def near_duplicates(stored: VectorIndex, threshold: float) -> Iterator[Pair]:
 def cosines(first: Array, second: Array) -> Array:
     """Return the cosine of every pair of fp32 vectors (N, D) and (M, D) as (N, M)."""
     with np.errstate(invalid="ignore"):
-        return _rounded(_unit(first) @ _unit(second).T)
+        return rounded(unit(first) @ unit(second).T)
 
 
-def _unit(vectors: Array) -> Array:
+def unit(vectors: Array) -> Array:
     """Return vectors of length 1; one of zeros becomes NaN."""
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        unit: Array = vectors / _norms(vectors)
-    return unit
+        found: Array = vectors / _norms(vectors)
+    return found
 
 
 def _norms(vectors: Array) -> Array:
@@ -151,6 +146,6 @@ def _norms(vectors: Array) -> Array:
     return norms
 
 
-def _rounded(scores: Array) -> Array:
+def rounded(scores: Array) -> Array:
     """Round cosines in place to the digits that fp32 sums keep: equal vectors get equal scores."""
     return np.round(scores, _DIGITS, out=scores).clip(-1, 1, out=scores)

@@ -5,6 +5,7 @@ number and is rewritten at the end. With `vectors.npy` come `vectors.npy.rows.js
 the id and text of each vector, and `vectors.npy.json`, metadata that says how they were made.
 """
 
+import itertools
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,9 +22,12 @@ from distilcli.rows.row_writer import Block
 if TYPE_CHECKING:
     import numpy as np
 
+    from distilcli.vectors.index import VectorIndex
+
 ROWS_SUFFIX = ".rows.jsonl"
 METADATA_SUFFIX = ".json"
 
+_COPIED_ROWS = 4096
 _NPY_HEADER = 128  # a multiple of 64, with room for 20 digits of rows
 _SAFETENSORS_HEADER = 512
 TENSOR_NAME = "embeddings"
@@ -58,7 +62,7 @@ HEADERS: dict[str, Callable[[int, int, str], bytes]] = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class VectorColumns:
-    """The columns with a row's vector, its id and its text.
+    """The columns with a row's vector, its id, its text and the name of its file.
 
     Without `identity` rows are numbered from 1. With `of_tokens` a row has a vector per token, and
     columns `tokens` and `offsets` with each token's range in the text.
@@ -68,6 +72,7 @@ class VectorColumns:
     of_tokens: bool = False
     identity: str | None
     text: str | None
+    file: str | None = None
 
 
 def check_vector_files(path: str, *, force: bool) -> tuple[str, str, str]:
@@ -88,8 +93,10 @@ def check_vector_files(path: str, *, force: bool) -> tuple[str, str, str]:
 class VectorWriter(WholeOrNothing):
     """Writes the vectors of blocks of rows, in place of a row writer.
 
-    A row that failed gets `blank`, so that vectors and rows stay aligned. `about` is the metadata.
-    All three files appear whole or not at all.
+    A row that failed gets `blank`, so that vectors and rows stay aligned, or with
+    `keeps_failed=False` nothing. `about` is the metadata. All three files appear whole or not at
+    all. With `extends` they begin with the vectors and rows of that index, which they may replace,
+    and if there are no new ones, nothing is written.
     """
 
     def __init__(
@@ -101,6 +108,8 @@ class VectorWriter(WholeOrNothing):
         blank: "np.ndarray[Any, Any]",
         about: Mapping[str, object],
         force: bool,
+        extends: "VectorIndex | None" = None,
+        keeps_failed: bool = True,
     ) -> None:
         """Raise `UsageError`, before anything is written, if a file may not be."""
         names = check_vector_files(path, force=force)
@@ -109,7 +118,9 @@ class VectorWriter(WholeOrNothing):
         self._blank = blank
         self._about = about
         self._count = 0
-        self._row_number = 0
+        self._row_number = 0 if extends is None else extends.count
+        self._extends = extends
+        self._keeps_failed = keeps_failed
         self._outputs: list[FileOutput] = []
         try:
             self._outputs.extend(FileOutput(name, None) for name in names)
@@ -125,8 +136,10 @@ class VectorWriter(WholeOrNothing):
     def write_rows(self, block: Block) -> None:
         """Write the vector of each row, or those of its tokens."""
         for row, additions in block:
-            self._row_number += 1
             value: Any = additions[self._columns.vector]
+            if value is None and not self._keeps_failed:
+                continue
+            self._row_number += 1
             if value is None:
                 self._write(self._blank, {**self._named(row), "error": additions["error"]})
             elif self._columns.of_tokens:
@@ -141,13 +154,27 @@ class VectorWriter(WholeOrNothing):
             self._write(vector, {"id": identity, "token": token, "start": start, "end": end})
 
     def _write(self, vector: "np.ndarray[Any, Any]", named: Mapping[str, object]) -> None:
+        if self._extends is not None and not self._count:
+            self._copy(self._extends)
         self._vectors.write_bytes(vector.tobytes())
         self._rows.write(object_text(named) + "\n")
         self._count += 1
 
+    def _copy(self, stored: "VectorIndex") -> None:
+        """Copy what the index holds, in parts."""
+        for first in range(0, stored.count, _COPIED_ROWS):
+            vectors = stored.read(first, min(first + _COPIED_ROWS, stored.count))
+            self._vectors.write_bytes(vectors.tobytes())
+        with Path(f"{stored.path}{ROWS_SUFFIX}").open("rb") as rows:
+            for line in itertools.islice(rows, stored.count):
+                self._rows.write_bytes(line)
+        self._count = stored.count
+
     def _named(self, row: Row) -> dict[str, object]:
-        text = self._columns.text
-        named = {} if text is None else {"text": cell_value(row, text)}
+        columns = {"file": self._columns.file, "text": self._columns.text}
+        if self._columns.file == self._columns.identity:
+            del columns["file"]
+        named = {name: cell_value(row, each) for name, each in columns.items() if each is not None}
         return {"id": self._identity(row), **named}
 
     def _identity(self, row: Row) -> object:
@@ -156,6 +183,9 @@ class VectorWriter(WholeOrNothing):
 
     def close(self) -> None:
         """Write the number of vectors into the header and give all files their names."""
+        if self._extends is not None and not self._count:
+            self.abort()
+            return
         self._vectors.rewrite_start(self._header())
         about = json.dumps({**self._about, "vectors": self._count}, indent=2, ensure_ascii=False)
         self._metadata.write(about + "\n")

@@ -16,6 +16,8 @@ from distilcli.checkpoint.config import ModelConfig
 from distilcli.errors import InputError, ModelError, ResourceError, UsageError
 from distilcli.memory import resident_bytes
 
+pytestmark = pytest.mark.slow
+
 
 def nothing(_: str) -> None:
     pass

@@ -13,6 +13,7 @@ SIZE = 2**28
 forgets = pytest.mark.skipif(not reset_peak(), reason="this system cannot reset the peak")
 
 
+@pytest.mark.slow
 @forgets
 def test_a_watch_sees_what_is_taken_after_it_began() -> None:
     del_me = torch.ones(SIZE, dtype=torch.uint8)
@@ -31,6 +32,7 @@ def test_a_watch_sees_what_is_taken_after_it_began() -> None:
     assert after.cuda_allocated is None
 
 
+@pytest.mark.slow
 def test_where_a_peak_stays_nothing_tells_what_was_added(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -40,6 +42,7 @@ def test_where_a_peak_stays_nothing_tells_what_was_added(
     assert MemoryWatch(CPU, held=1000).read().added is None
 
 
+@pytest.mark.slow
 @forgets
 def test_what_the_model_holds_counts_as_added() -> None:
     held = 2**40
@@ -49,6 +52,7 @@ def test_what_the_model_holds_counts_as_added() -> None:
     assert MemoryWatch(CPU, held=None).read().added is None
 
 
+@pytest.mark.slow
 @forgets
 def test_what_is_taken_from_memory_left_free_is_seen() -> None:
     def take() -> list[torch.Tensor]:

@@ -57,6 +57,7 @@ def test_bytes_by_precision() -> None:
     assert held_bytes(model, "int8") == matrices + 4 * (weights - matrices + scales)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model_type", ["distilbert", "bert"])
 def test_batches_are_as_the_model_takes_them(
     make_model: Callable[..., Path], model_type: str
@@ -72,6 +73,7 @@ def test_batches_are_as_the_model_takes_them(
         assert opened.forward(batch) == [None] * 3
 
 
+@pytest.mark.slow
 def test_sequences_longer_than_the_model_reads(tiny_folder: Path) -> None:
     how = {"device": "cpu", "offline": True}
     open_model(str(tiny_folder), "fp32", **how, longest=64)  # type: ignore[arg-type]

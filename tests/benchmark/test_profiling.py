@@ -13,6 +13,7 @@ from distilcli.benchmark.profiling import (
 from distilcli.errors import ResourceError, UsageError
 
 
+@pytest.mark.slow
 def test_a_table_and_a_trace(tiny_folder: Path, tmp_path: Path) -> None:
     opened = open_model(str(tiny_folder), "int8", device="cpu", offline=True, longest=8)
     path = tmp_path / "trace.json"

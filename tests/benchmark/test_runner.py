@@ -14,6 +14,8 @@ from distilcli.engine.batching import Batch
 from distilcli.errors import ResourceError, UsageError
 from distilcli.model.precision import Precision
 
+pytestmark = pytest.mark.slow
+
 SHORT = Effort(rounds=4, seconds=0)
 SILENT = Voice(lambda _: None, lambda _: None, lambda _: None)
 

@@ -154,9 +154,7 @@ def label_file(classifier: Any, folder: Path) -> None:
         force=True,
     )
     with source, writer:
-        run_files(
-            source, engine, writer, names=columns.names, values=columns.values, stats=RunStats()
-        )
+        run_files(source, engine, writer, columns, stats=RunStats())
 
 
 @dataclass(frozen=True)

@@ -31,12 +31,12 @@ def _write(folder: Path, head: Any, **shape: Any) -> None:
     from distilcli.checkpoint.config import ModelConfig
     from distilcli.checkpoint.locate import locate
     from distilcli.model.heads import SequenceClassifier
-    from distilcli.model.saving import save_model, tokenizer_files
+    from distilcli.model.saving import save_model
 
     torch.manual_seed(0)
     model = (head or SequenceClassifier)(ModelConfig(**shape))
     folder.mkdir(parents=True, exist_ok=True)
-    save_model(model, folder, tokenizer_files=tokenizer_files(locate("sentiment")))
+    save_model(model, folder, tokenizer_files=locate("sentiment").tokenizer_files)
 
 
 def add_text_options(parser: argparse.ArgumentParser, *, rows: int, rounds: int = 3) -> None:

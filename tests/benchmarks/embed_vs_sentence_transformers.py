@@ -85,9 +85,7 @@ def embed_file(embedder: object, folder: Path) -> None:
         force=True,
     )
     with source, writer:
-        run_files(
-            source, engine, writer, names=columns.names, values=columns.values, stats=RunStats()
-        )
+        run_files(source, engine, writer, columns, stats=RunStats())
 
 
 if __name__ == "__main__":

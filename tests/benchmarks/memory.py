@@ -61,7 +61,7 @@ def write_tiny(folder: Path, head: str) -> None:
     from distilcli.checkpoint.config import ModelConfig
     from distilcli.checkpoint.locate import locate
     from distilcli.model import heads
-    from distilcli.model.saving import save_model, tokenizer_files
+    from distilcli.model.saving import save_model
 
     torch.manual_seed(0)
     config = ModelConfig(
@@ -69,7 +69,7 @@ def write_tiny(folder: Path, head: str) -> None:
     )
     folder.mkdir()
     model = getattr(heads, head)(config)
-    save_model(model, folder, tokenizer_files=tokenizer_files(locate("sentiment")))
+    save_model(model, folder, tokenizer_files=locate("sentiment").tokenizer_files)
 
 
 def peak_memory(folder: Path, command: str, rows: int) -> int:

@@ -105,6 +105,7 @@ def test_a_config_is_written_as_it_was_read(raw: dict[str, Any]) -> None:
     assert dump_config(parse_config(raw)) == raw
 
 
+@pytest.mark.slow
 @given(
     st.builds(
         ModelConfig,
@@ -262,3 +263,61 @@ def test_a_new_head_is_not_calibrated() -> None:
 def test_a_temperature_that_divides_nothing_is_refused(temperature: Any) -> None:
     with pytest.raises(ModelError, match=r"calibration_temperature is .*; it must be"):
         parse_config({"model_type": "bert", TEMPERATURE: temperature}, source="config.json")
+
+
+@pytest.mark.parametrize("key", ["is_decoder", "add_cross_attention", "is_encoder_decoder"])
+def test_a_decoder_is_refused(key: str) -> None:
+    with pytest.raises(ModelError, match=f"config.json: {key} is True; only encoders"):
+        parse_config(BERT | {key: True})
+    assert parse_config(BERT | {key: False}).extra == {key: False}
+
+
+def test_a_distilbert_is_read_under_berts_names_too() -> None:
+    names = {
+        "dim": "hidden_size",
+        "n_layers": "num_hidden_layers",
+        "n_heads": "num_attention_heads",
+    }
+    renamed = {names.get(key, key): value for key, value in DISTILBERT.items()}
+    assert parse_config(renamed) == parse_config(DISTILBERT)
+    assert parse_config(DISTILBERT | renamed) == parse_config(DISTILBERT)
+    with pytest.raises(ModelError, match="dim is 12 and hidden_size, its other name, 8; remove"):
+        parse_config(DISTILBERT | {"hidden_size": 8})
+
+
+@pytest.mark.parametrize(
+    ("raw", "architecture"),
+    [
+        (DISTILBERT, "DistilBertForSequenceClassification"),
+        (DISTILBERT, "DistilBertModel"),
+        (BERT, "BertForMaskedLM"),
+        (BERT, "BertModel"),
+    ],
+)
+def test_a_missing_model_type_is_derived(raw: dict[str, Any], architecture: str) -> None:
+    named = {**raw, "model_type": None, "architectures": [architecture]}
+    assert parse_config(named).model_type == raw["model_type"]
+
+
+@pytest.mark.parametrize(
+    "architectures", [None, [], "BertModel", ["RobertaModel"], ["BertGenerationDecoder"], [5]]
+)
+def test_a_model_type_that_nothing_says_is_refused(architectures: object) -> None:
+    with pytest.raises(ModelError, match="model_type is None"):
+        parse_config({**BERT, "model_type": None, "architectures": architectures})
+
+
+def test_labels_of_label2id_alone_are_taken() -> None:
+    assert parse_config(BERT | {"label2id": {"bad": 0, "good": 1}}).labels == ("bad", "good")
+    assert parse_config(BERT | {"label2id": {"b": "1", "a": "0"}, "num_labels": 9}).labels == (
+        "a",
+        "b",
+    )
+    both = {"id2label": {"0": "x"}, "label2id": {"y": 0}}
+    assert parse_config(BERT | both).labels == ("x",)
+
+
+@pytest.mark.parametrize("label2id", [{"a": [0]}, {"a": "x"}, ["a"], {"a": 1}, {"a": None}])
+def test_a_label2id_that_numbers_nothing_is_refused(label2id: object) -> None:
+    with pytest.raises(ModelError, match="id2label must"):
+        parse_config(BERT | {"label2id": label2id})

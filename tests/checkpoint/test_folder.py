@@ -88,3 +88,35 @@ def test_a_folder_of_checkpoints_names_the_last(tmp_path: Path) -> None:
         f"{tmp_path}: no config.json here, but in checkpoint-1000, checkpoint-500, checkpoint-60; "
         f"give {tmp_path / 'checkpoint-1000'}"
     )
+
+
+@pytest.mark.parametrize("inside", ["checkpoint-500", "checkpoints/checkpoint-500"])
+@pytest.mark.parametrize("has_config", [True, False])
+def test_a_folder_of_one_checkpoint_names_it(tmp_path: Path, inside: str, has_config: bool) -> None:
+    write_model(tmp_path / inside, TENSORS)
+    if has_config:
+        (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "1_Pooling").mkdir()
+    with pytest.raises(ModelError, match=f"in {inside}; give {tmp_path / inside}$"):
+        describe_folder("m", tmp_path)
+
+
+def test_shards_of_pickles(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    names = ["pytorch_model-00001-of-00002.bin", "pytorch_model-00002-of-00002.bin"]
+    index = {"weight_map": {"a": names[1], "b": names[0], "c": names[0]}}
+    (tmp_path / "pytorch_model.bin.index.json").write_text(json.dumps(index))
+    (tmp_path / names[0]).touch()
+    with pytest.raises(ModelError, match=f"names {names[1]}, which is not there"):
+        describe_folder("m", tmp_path)
+    (tmp_path / names[1]).touch()
+    assert describe_folder("m", tmp_path).weight_files == tuple(tmp_path / name for name in names)
+
+
+def test_the_old_layout_of_sentence_transformers(tmp_path: Path) -> None:
+    inside = write_model(tmp_path / "0_Transformer", TENSORS)
+    (inside / "vocab.txt").touch()
+    files = describe_folder("m", tmp_path)
+    assert (files.folder, files.config_path) == (tmp_path, inside / "config.json")
+    assert files.weight_files == (inside / "model.safetensors",)
+    assert files.vocab_txt == inside / "vocab.txt"

@@ -104,11 +104,12 @@ class _Hub(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         path = self.path.partition("?")[0]
-        names = sorted(file.name for file in self.root.iterdir())
+        files = (file for file in self.root.rglob("*") if file.is_file())
+        names = sorted(file.relative_to(self.root).as_posix() for file in files)
         if self.refusal is not None:
             self._answer(self.refusal[0], b"{}", {"X-Error-Code": self.refusal[1]})
         elif "/resolve/" in path:
-            name = path.rpartition("/")[2]
+            name = path.partition("/resolve/")[2].partition("/")[2]
             if self.command == "GET":
                 self.fetched.append(name)
             self._answer(200, (self.root / name).read_bytes(), {"ETag": f'"{name}-1"'})
@@ -228,3 +229,42 @@ def test_refusals_of_the_hub(hub: type[_Hub], status: int, code: str, wording: s
     hub.refusal = (status, code)
     with pytest.raises(ModelError, match=wording):
         snapshot("org/x", "v2", offline=False)
+
+
+@pytest.mark.parametrize("refs", ["none", "newline"])
+def test_a_cache_that_was_copied_without_its_exact_refs(cache: Path, refs: str) -> None:
+    folder = _cached(cache)
+    reference = cache / "models--org--x" / "refs" / "main"
+    if refs == "none":
+        reference.unlink()
+    else:
+        reference.write_text(f"{SHA}\n")
+    assert snapshot("org/x", None, offline=True) == folder
+
+
+def test_of_several_snapshots_without_refs_none_is_guessed(cache: Path) -> None:
+    _cached(cache)
+    other = SHA[::-1]
+    write_model(cache / "models--org--x" / "snapshots" / other, TENSORS)
+    (cache / "models--org--x" / "refs" / "main").unlink()
+    with pytest.raises(ModelError, match=f"give org/x@{SHA}, org/x@{other}, which is there"):
+        snapshot("org/x", None, offline=True)
+    assert snapshot("org/x", other, offline=True).name == other
+
+
+def test_a_revision_that_is_not_cached_names_what_is(cache: Path) -> None:
+    _cached(cache)
+    with pytest.raises(ModelError, match=f"'org/x@v2' is not .* give org/x@{SHA}"):
+        snapshot("org/x", "v2", offline=True)
+
+
+def test_the_old_layout_of_sentence_transformers_is_fetched(hub: type[_Hub]) -> None:
+    write_model(hub.root / "0_Transformer", TENSORS)
+    for name in ("config.json", "model.safetensors"):
+        (hub.root / name).unlink()
+    for name in ("modules.json", "0_Transformer/vocab.txt", "0_Transformer/tf_model.h5"):
+        (hub.root / name).write_text('[{"type": "m.Transformer", "path": "0_Transformer"}]')
+    folder = snapshot("org/x", None, offline=False)
+    assert (folder / "0_Transformer" / "model.safetensors").is_file()
+    assert not (folder / "0_Transformer" / "tf_model.h5").exists()
+    assert snapshot("org/x", None, offline=True) == folder

@@ -6,6 +6,7 @@ import pytest
 
 from distilcli.checkpoint.sentence_transformers import (
     SentenceRecipe,
+    Step,
     read_recipe,
     sentence_files,
 )
@@ -110,20 +111,22 @@ def test_whether_the_prompt_is_pooled(tmp_path: Path) -> None:
 @pytest.mark.parametrize("weights", ["model.safetensors", "pytorch_model.bin"])
 def test_dense(tmp_path: Path, weights: str) -> None:
     activation = "torch.nn.modules.linear.Identity"
-    (layer,) = dense_of(tmp_path, weights, activation_function=activation).dense
-    assert (layer.path, layer.activation) == (tmp_path / "1_Dense" / weights, "identity")
+    (step,) = dense_of(tmp_path, weights, activation_function=activation).steps
+    assert step == Step(kind="Dense", path=tmp_path / "1_Dense" / weights, activation="Identity")
 
 
 def test_the_usual_activation_of_dense_is_tanh(tmp_path: Path) -> None:
-    assert dense_of(tmp_path).dense[0].activation == "tanh"
+    assert dense_of(tmp_path).steps[0].activation == "Tanh"
 
 
 @pytest.mark.parametrize(
     ("config", "why"),
     [
-        ({"activation_function": "torch.nn.SiLU"}, "SiLU"),
-        ({"use_residual": True}, "use_residual"),
+        ({"activation_function": "torch.nn.modules.activation.PReLU"}, "PReLU"),
+        ({"activation_function": "mine.SiLU"}, "mine.SiLU"),
+        ({"activation_function": "Tanh"}, "'Tanh' is not one of"),
         ({"module_input_name": "token_embeddings"}, "after the pooling"),
+        ({"module_output_name": "other"}, "after the pooling"),
     ],
 )
 def test_dense_layers_that_are_not_run(tmp_path: Path, config: dict[str, Any], why: str) -> None:
@@ -157,7 +160,7 @@ def test_the_whole_chain(tmp_path: Path) -> None:
     (tmp_path / "1_Dense/model.safetensors").write_bytes(b"")
     recipe = read_recipe(tmp_path)
     assert recipe.pooling == ("cls",)
-    assert len(recipe.dense) == 1
+    assert [step.kind for step in recipe.steps] == ["Dense"]
     assert recipe.normalizes
     assert (recipe.max_length, recipe.lowercases) == (256, True)
     assert recipe.prompts == {"query": "q: ", "passage": "p: "}
@@ -185,8 +188,10 @@ def test_a_length_that_is_none_is_left_to_the_tokenizer(tmp_path: Path, length: 
         ([TRANSFORMER, module("Pooling", "a/../../b")], "inside the folder"),
         ([TRANSFORMER, module("Pooling", "/etc")], "inside the folder"),
         ([TRANSFORMER, module("LSTM")], "the module LSTM"),
-        ([TRANSFORMER, module("Normalize"), module("Dense")], "Dense comes after Normalize"),
-        ([module("Transformer", "0_Transformer")], "0_Transformer"),
+        ([TRANSFORMER, module("WordWeights"), module("Pooling")], "the module WordWeights"),
+        ([TRANSFORMER, module("WeightedLayerPooling")], "the module WeightedLayerPooling"),
+        ([TRANSFORMER, module("Normalize"), module("Pooling")], "Pooling comes after Normalize"),
+        ([TRANSFORMER, module("LayerNorm")], "LayerNorm layer has no weights"),
         ([module("WordEmbeddings", "")], "WordEmbeddings"),
         ([TRANSFORMER, module("Pooling")], "no such file"),
         ([TRANSFORMER, module("Dense")], "no such file"),
@@ -238,3 +243,47 @@ def test_what_is_no_utf8(tmp_path: Path) -> None:
 def test_prompts_that_are_none(tmp_path: Path, settings: dict[str, Any], why: str) -> None:
     write(tmp_path, [TRANSFORMER], config_sentence_transformers=settings)
     assert why in refusal(tmp_path)
+
+
+def test_layers_after_normalization(tmp_path: Path) -> None:
+    modules = [TRANSFORMER, module("Normalize"), module("LayerNorm"), module("Dense")]
+    write(tmp_path, modules, **{"1_Dense__config": {"use_residual": True}, "1_LayerNorm__x": {}})
+    for name in ("Dense", "LayerNorm"):
+        (tmp_path / f"1_{name}" / "model.safetensors").write_bytes(b"")
+    recipe = read_recipe(tmp_path)
+    assert [step.kind for step in recipe.steps] == ["Normalize", "LayerNorm", "Dense"]
+    assert recipe.steps[2].residual
+    assert not recipe.normalizes
+
+
+def test_truncated_vectors_are_not_normalized_again(tmp_path: Path) -> None:
+    settings = {"truncate_dim": 8}
+    write(tmp_path, [TRANSFORMER, module("Normalize")], config_sentence_transformers=settings)
+    recipe = read_recipe(tmp_path)
+    assert recipe.steps == (Step(kind="Normalize"), Step(kind="truncate_dim", dims=8))
+    assert not recipe.normalizes
+
+
+@pytest.mark.parametrize("dims", [0, -1, "8", True, 2.5])
+def test_a_truncate_dim_that_is_none(tmp_path: Path, dims: object) -> None:
+    write(tmp_path, [TRANSFORMER], config_sentence_transformers={"truncate_dim": dims})
+    assert "truncate_dim is" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize("key", ["tokenizer_args", "processor_kwargs"])
+def test_settings_of_the_tokenizer(tmp_path: Path, key: str) -> None:
+    lengths = {key: {"do_lower_case": False}}
+    assert read_recipe(write(tmp_path, [TRANSFORMER], sentence_bert_config=lengths)).tokenizer == {
+        "do_lower_case": False
+    }
+    write(tmp_path, [TRANSFORMER], sentence_bert_config={key: ["x"]})
+    assert f"{key} is ['x']; it must be an object" in refusal(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["sentence_bert_config", "sentence_distilbert_config"])
+def test_the_old_layout_has_its_lengths_in_the_folder_of_the_model(
+    tmp_path: Path, name: str
+) -> None:
+    transformer = TRANSFORMER | {"path": "0_Transformer"}
+    write(tmp_path, [transformer], **{f"0_Transformer__{name}": {"max_seq_length": 9}})
+    assert read_recipe(tmp_path).max_length == 9

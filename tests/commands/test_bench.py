@@ -6,6 +6,8 @@ import pytest
 
 from tests.commands._parse import delimited
 
+pytestmark = pytest.mark.slow
+
 Run = Callable[..., tuple[int, str, str]]
 
 MOMENT = ("--seconds", 0, "--rounds", 1, "--threads", 1)

@@ -258,3 +258,23 @@ def test_nothing_to_read(distil: Distil, tiny_folder: Path, csv_file: Path) -> N
     code, _, err = distil("classify", "-m", tiny_folder, csv_file, "--text", "good")
     assert code == 2
     assert "do not go together" in err
+
+
+def test_whole_files_of_a_folder_are_classified(
+    distil: Distil, tiny_folder: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    texts = {"a.txt": "i loved the film\nit was fun\n", "b.log": "it was dull"}
+    for name, text in texts.items():
+        (folder / name).write_text(text)
+    (folder / "c.bin").write_bytes(b"\xff\xfe\x00")
+    code, out, _ = distil("classify", folder, "--whole-files", "-m", tiny_folder)
+    rows = delimited(out, "\t")
+    assert code == 6
+    assert [(row["text"], row["file"]) for row in rows[:2]] == [
+        (text, str(folder / name)) for name, text in texts.items()
+    ]
+    assert rows[2]["error"].startswith(f"{folder / 'c.bin'}: ")
+    code, _, err = distil("classify", folder, "-m", tiny_folder)
+    assert (code, err.count("\n")) == (3, 1)

@@ -7,6 +7,7 @@ import typer
 
 from distilcli.commands._declare import Also, GivenOptions, as_shown, flags_of, opt, options
 from distilcli.errors import UsageError
+from distilcli.setting import setting
 
 
 @dataclass(kw_only=True)
@@ -106,3 +107,31 @@ def test_options_without_effect_and_those_that_exclude_each_other() -> None:
     given.at_most_one("stride", "limit")
     with pytest.raises(UsageError, match=r"^`stride` and `top_k` do not go together; give one"):
         given.at_most_one("limit", "stride", "top_k")
+
+
+@dataclass(kw_only=True)
+class Sizes:
+    topic: ClassVar[str] = "Sizes"
+
+    width: int = setting(768, "Width.", "--dim", also=("--hidden",), topic="Own", min=1)
+    seed: int = setting(0, "Seed.")
+
+
+@dataclass(kw_only=True)
+class Draw:
+    seed: int = setting(9, "Another seed.")
+
+
+def test_settings_are_options_and_one_name_is_one_option() -> None:
+    seen: list[Any] = []
+
+    @options()
+    def command(sizes: Sizes, draw: Draw) -> None:
+        seen.extend((sizes, draw))
+
+    assert flags_of(command) == {"width": "--dim", "seed": "--seed"}
+    info = inspect.signature(command).parameters["width"].annotation.__metadata__[0]
+    assert (info.help, info.rich_help_panel, info.min) == ("Width.", "Own", 1)
+    _run(command, "--hidden", "4")
+    _run(command, "--seed", "3")
+    assert seen == [Sizes(width=4), Draw(seed=0), Sizes(seed=3), Draw(seed=3)]

@@ -97,6 +97,7 @@ def test_formats_of_rows(distil: Distil, tiny_folder: Path, csv_file: str, suffi
     assert close(embeddings(rows), vectors_of(tiny_folder))
 
 
+@pytest.mark.slow
 def test_parquet_has_lists_of_numbers(distil: Distil, tiny_folder: Path, csv_file: str) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
     run = ("embed", csv_file, "-m", tiny_folder)
@@ -112,6 +113,7 @@ def test_parquet_has_lists_of_numbers(distil: Distil, tiny_folder: Path, csv_fil
         assert close(vectors, value.vectors)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["npy", "safetensors"])
 @pytest.mark.parametrize("dtype", ["float32", "float16", "int8", "binary"])
 def test_formats_of_vectors(
@@ -136,6 +138,7 @@ def test_the_format_may_be_said(distil: Distil, tiny_folder: Path, csv_file: str
     assert close(np.load("vectors"), vectors_of(tiny_folder))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "options"),
     [
@@ -169,6 +172,7 @@ def test_options_of_vectors(
     assert not close(found, vectors_of(tiny_folder, texts))
 
 
+@pytest.mark.slow
 def test_options_of_a_sentence_model(distil: Distil, make_model: Make) -> None:
     model = write_recipe(make_model(), normalizes=True, prompts={"query": "good : "})
     run = ("embed", "-m", model, "--format", "jsonl", "--text", "a film")
@@ -206,6 +210,7 @@ def test_ids_of_a_column(distil: Distil, tiny_folder: Path, csv_file: str) -> No
     assert err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_tokens_in_rows(distil: Distil, tiny_folder: Path, csv_file: str) -> None:
     expected = Embedder(str(tiny_folder), device="cpu").tokens(TEXTS)
     run = ("embed", csv_file, "-m", tiny_folder, "--tokens")
@@ -370,6 +375,198 @@ def test_near_duplicates_may_be_estimated(distil: Distil, tiny_folder: Path, dou
     assert json.loads(err.splitlines()[-1])["rows"] == 6
 
 
+def test_dedupe_keeps_the_first_of_each_group(
+    distil: Distil, tiny_folder: Path, doubles: str
+) -> None:
+    run = ("embed", doubles, "-m", tiny_folder, "--dedupe", "0.9999")
+    files = ("-o", "kept.jsonl", "--dropped", "dropped.csv")
+    code, out, err = distil(*run, *files, "--stats", "stats.json")
+    assert (code, out) == (0, "")
+    texts = [*TEXTS, TEXTS[0], "x y z 1 2 3", TEXTS[2]]
+    assert json_lines(Path("kept.jsonl").read_text()) == [
+        {"key": f"k{n}", "text": texts[n], "group": group}
+        for group, n in enumerate((0, 1, 2, 4), start=1)
+    ]
+    assert delimited(Path("dropped.csv").read_text()) == [
+        {"key": "k3", "text": TEXTS[0], "group": "1", "score": "1.0"},
+        {"key": "k5", "text": TEXTS[2], "group": "3", "score": "1.0"},
+    ]
+    assert "wrote 4 rows to kept.jsonl" in err
+    assert "kept 4 rows, dropped 2 near duplicates" in err
+    stats = json.loads(Path("stats.json").read_text())
+    assert (stats["rows"], stats["kept"], stats["dropped"]) == (6, 4, 2)
+    assert distil(*run, "-o", "kept.jsonl")[0] == 2
+    assert distil(*run, "--dropped", "dropped.csv")[0] == 2
+    _, out, _ = distil(*run, "--prefix", "my_", "--limit", "4")
+    assert [row["my_group"] for row in json_lines(out)] == [1, 2, 3]
+
+
+def test_dedupe_keeps_rows_that_failed_and_other_columns(distil: Distil, tiny_folder: Path) -> None:
+    Path("a.csv").write_text("id,text\n007,good\n1e5,good,film\n,good\n")
+    code, out, _ = distil("embed", "a.csv", "-m", tiny_folder, "--dedupe", "0.9")
+    assert code == 6
+    assert [(row["id"], row["group"]) for row in delimited(out)] == [("007", "1"), ("1e5", "")]
+    assert "3 cells where the header has 2" in delimited(out)[1]["error"]
+
+
+def test_dedupe_against_an_index(distil: Distil, tiny_folder: Path, doubles: str) -> None:
+    made = ("-m", tiny_folder, "--pooling", "max", "--prompt", "good : ", "--dtype", "float16")
+    stored = ("--text", TEXTS[2], "--text", TEXTS[0])
+    assert distil("embed", *stored, *made, "-o", "a.npy")[0] == 0
+    run = ("embed", doubles, "--index", "a.npy", "--dedupe", "0.999", "--dropped", "d.csv")
+    code, out, _ = distil(*run)  # with the model, the pooling and the prompt of the index
+    assert code == 0
+    assert [(row["key"], row["group"]) for row in json_lines(out)] == [("k1", 1), ("k4", 2)]
+    dropped = delimited(Path("d.csv").read_text())
+    assert [(row["key"], row["group"], row["index_id"]) for row in dropped] == [
+        ("k0", "", "2"), ("k2", "", "1"), ("k3", "", "2"), ("k5", "", "1"),
+    ]  # fmt: skip
+    code, _, err = distil(*run, "--force", "--dims", "4")
+    assert code == 3
+    assert "32 dimensions, those of the query 4" in err
+
+
+def test_dedupe_may_be_estimated(distil: Distil, tiny_folder: Path, doubles: str) -> None:
+    run = ("embed", doubles, "-m", tiny_folder, "--dedupe", "0.9", "--dropped", "d.csv")
+    code, out, err = distil(*run, "--dry-run", "--json")
+    assert (code, out) == (0, "")
+    assert json.loads(err.splitlines()[-1])["rows"] == 6
+    assert not Path("d.csv").exists()
+
+
+def test_nothing_is_left_of_a_dedupe_that_fails(distil: Distil, tiny_folder: Path) -> None:
+    Path("a.jsonl").write_text('{"text": "a film"}\n{"text": "a film"}\n{"text": \n')
+    run = ("embed", "a.jsonl", "-m", tiny_folder, "--dedupe", "0.9", "--on-error", "stop")
+    assert distil(*run, "-o", "k.csv", "--dropped", "d.csv")[0] == 3
+    assert [path.name for path in Path().iterdir()] == ["a.jsonl"]
+
+
+@pytest.mark.parametrize("suffix", ["npy", "safetensors"])
+@pytest.mark.parametrize("dtype", ["float32", "int8", "binary"])
+def test_an_update_embeds_only_new_texts(
+    distil: Distil, tiny_folder: Path, suffix: str, dtype: str
+) -> None:
+    name, rows = f"a.{suffix}", Path("a.csv")
+    made = ("--dtype", dtype, "--pooling", "max", "--prompt", "good : ", "--dims", "20")
+    rows.write_text(f"k,text\nx,{TEXTS[0]}\ny,{TEXTS[1]}\nz,{TEXTS[0]}\n")
+    run = ("embed", "a.csv", "-o", name, "--update", "--id-column", "k")
+    assert distil(*run, *made, "-m", tiny_folder)[0] == 0
+    first = {path: path.read_bytes() for path in Path().glob("a.*.*")}
+    code, _, err = distil(*run)
+    assert code == 0
+    assert "left out 3 rows whose text is stored already" in err
+    assert {path: path.read_bytes() for path in Path().glob("a.*.*")} == first
+    rows.write_text(f'k,text\nw,{TEXTS[1]}\nv,"{TEXTS[2]}"\n')
+    code, _, err = distil(*run, "--stats", "stats.json")
+    assert code == 0
+    assert "wrote 1 row to" in err
+    stats = json.loads(Path("stats.json").read_text())
+    assert (stats["rows"], stats["known_rows"]) == (1, 1)
+    found = np.load(name) if suffix == "npy" else load_file(name)["embeddings"]
+    options = {"dtype": dtype, "pooling": "max", "prompt": "good : ", "dims": 20}
+    assert close(found, vectors_of(tiny_folder, **options))
+    assert beside(name) == [
+        {"id": key, "text": text} for key, text in zip("xyv", TEXTS, strict=True)
+    ]
+    assert about(name)["vectors"] == 3
+    _, out, _ = distil("embed", "--search", TEXTS[2], "--index", name, "-k", "1")
+    assert delimited(out, "\t")[0]["id"] == "v"
+
+
+def test_an_update_numbers_on_and_tries_failed_rows_again(
+    distil: Distil, tiny_folder: Path
+) -> None:
+    Path("a.txt").write_text(f"a film\n{LONG}\ngood\n")
+    run = ("embed", "a.txt", "-m", tiny_folder, "-o", "a.npy", "--update")
+    short = ("--long", "error", "--max-length", "9")
+    for _ in range(2):
+        assert distil(*run, *short)[0] == 6
+        assert [row["text"] for row in beside("a.npy")] == ["a film", "good"]
+    assert distil(*run)[0] == 0
+    assert beside("a.npy")[2] == {"id": 3, "text": LONG}
+    assert np.isfinite(np.load("a.npy")).all()
+
+
+def test_an_update_adds_to_an_index_with_failed_rows(distil: Distil, tiny_folder: Path) -> None:
+    Path("a.txt").write_text(f"a film\n{LONG}\n")
+    run = ("embed", "a.txt", "-m", tiny_folder, "-o", "a.npy")
+    assert distil(*run, "--long", "error", "--max-length", "9")[0] == 6
+    code, _, err = distil(*run, "--update")
+    assert code == 0
+    assert "wrote 1 row" in err
+    assert np.isnan(np.load("a.npy")).any(axis=1).tolist() == [False, True, False]
+
+
+def test_an_update_that_ends_halfway_leaves_a_whole_index(
+    distil: Distil, tiny_folder: Path, index: str
+) -> None:
+    before = Path(index).read_bytes()
+    Path("b.txt").write_text("new one\nnew two\n")
+    assert distil("embed", "b.txt", "-o", index, "--update")[0] == 0
+    whole = Path(index).read_bytes()
+    Path(index).write_bytes(before)  # its rows have their name already, its vectors not yet
+    _, out, _ = distil("embed", "--search", TEXTS[1], "--index", index, "-k", "9")
+    assert delimited(out, "\t")[0]["text"] == TEXTS[1]
+    assert len(delimited(out, "\t")) == 3
+    assert distil("embed", "b.txt", "-o", index, "--update")[0] == 0
+    assert Path(index).read_bytes() == whole
+    assert [row["id"] for row in beside(index)] == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (("--pooling", "max"), "its vectors have --pooling mean, not max"),
+        (("--normalize",), "its vectors have --normalize False, not True"),
+        (("--dims", "4"), "its vectors have --dims 32, not 4"),
+        (("--dtype", "int8"), "its vectors have --dtype float32, not int8"),
+        (("--prompt", "x"), "its vectors have --prompt"),
+        (("--layer", "1"), "its vectors have --layer None, not 1"),
+        (("-m", "embed"), "its vectors have --"),
+    ],
+)
+def test_an_update_makes_the_same_vectors_or_none(
+    distil: Distil, index: str, arguments: tuple[str, ...], why: str
+) -> None:
+    before = Path(index).read_bytes()
+    code, _, err = distil("embed", "--text", "new", "-o", index, "--update", *arguments)
+    assert (code, err.count("\n")) == (2, 1)
+    assert why in err
+    assert Path(index).read_bytes() == before
+
+
+def test_an_update_needs_the_texts(distil: Distil, tiny_folder: Path, index: str) -> None:
+    Path(f"{index}.rows.jsonl").unlink()
+    code, _, err = distil("embed", "--text", "new", "-o", index, "--update")
+    assert code == 3
+    assert "has no texts beside it; embed all rows again" in err
+
+
+def test_whole_files_are_found_by_their_name(distil: Distil, tiny_folder: Path) -> None:
+    Path("docs").mkdir()
+    for name, text in zip("abc", TEXTS, strict=True):
+        Path(f"docs/{name}.txt").write_text(f"{text}\n{text}")
+    assert distil("embed", "docs", "--whole-files", "-m", tiny_folder, "-o", "a.npy")[0] == 0
+    assert beside("a.npy")[1] == {"id": "docs/b.txt", "text": f"{TEXTS[1]}\n{TEXTS[1]}"}
+    _, out, _ = distil("embed", "--search", f"{TEXTS[2]} {TEXTS[2]}", "--index", "a.npy", "-k", "1")
+    assert delimited(out, "\t")[0]["id"] == "docs/c.txt"
+
+
+def test_stored_rows_may_have_the_name_of_their_file(
+    distil: Distil, tiny_folder: Path, csv_file: str
+) -> None:
+    Path("more.csv").write_text("id,text,more\nz,good,x\n")
+    run = ("embed", csv_file, "more.csv", "-m", tiny_folder, "--file-column", "from")
+    assert distil(*run, "-o", "a.npy")[0] == 0
+    assert beside("a.npy")[2:] == [
+        {"id": 3, "file": "reviews.csv", "text": TEXTS[2]},
+        {"id": 4, "file": "more.csv", "text": "good"},
+    ]
+    _, out, _ = distil("embed", "--search", "good", "--index", "a.npy", "-k", "1")
+    assert delimited(out, "\t")[0]["file"] == "more.csv"
+    assert [row["from"] for row in delimited(distil(*run)[1])] == ["reviews.csv"] * 3 + ["more.csv"]
+
+
 def test_a_row_that_cannot_be_read(distil: Distil, tiny_folder: Path) -> None:
     Path("a.jsonl").write_text('{"text": "a film"}\n{"text": \n{"text": "good"}\n')
     run = ("embed", "a.jsonl", "-m", tiny_folder)
@@ -447,6 +644,7 @@ PAIRS = ("--near-duplicates", "0.9", "--index", "index.npy")
 STORE = ("reviews.csv", "-o", "a.npy")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
@@ -482,6 +680,24 @@ STORE = ("reviews.csv", "-o", "a.npy")
         ((*SEARCH, "--prefix", "x_"), "--prefix names new columns"),
         ((*STORE, "--prefix", "x_"), "--prefix names new columns"),
         (("reviews.csv", "--id-column", "id"), "--id-column is for stored vectors"),
+        (("reviews.csv", "--dedupe", "0.9", "--id-column", "id"), "is for stored vectors"),
+        (("reviews.csv", "--dedupe", "0.9", "--dtype", "int8"), "--dtype is for vectors"),
+        (("reviews.csv", "--dedupe", "0.9", "--tokens"), "--dedupe compares whole texts"),
+        (("reviews.csv", "--dedupe", "0.9", "-o", "a.npy"), "--dedupe gives rows"),
+        (("reviews.csv", "--dedupe", "0.9", "-k", "3"), "--top-k is for --search"),
+        (("reviews.csv", "--dropped", "d.csv"), "drops; add it"),
+        ((*PAIRS, "--dropped", "d.csv"), "drops; add it"),
+        ((*PAIRS, "--dedupe", "0.9"), "give one of them"),
+        (("reviews.csv", "--dedupe", "9"), "--dedupe"),
+        (("reviews.csv", "--dedupe", "0", "-o", "a.csv", "--dropped", "a.csv"), "share a file"),
+        (("reviews.csv", "--dedupe", "0", "--dropped", "reviews.csv", "--force"), "replace this"),
+        (("reviews.csv", "--dedupe", "0", "--dropped", "d.txt"), "format unknown"),
+        (("reviews.csv", "--update"), "--update is for stored vectors"),
+        ((*STORE, "--update", "--force"), "--update and --force do not go together"),
+        ((*STORE, "--update", "--tokens"), "--update compares whole texts"),
+        ((*PAIRS, "--whole-files"), "--whole-files is for files"),
+        ((*SEARCH, "--file-column", "x"), "--file-column is for files"),
+        (("reviews.csv", "--file-column", "id"), "has a column 'id' already"),
         (("reviews.csv", "--format", "npy"), "needs a file; add --output FILE"),
         (("reviews.csv", "--tokens", "--pooling", "cls"), "has no effect with --tokens"),
         (("reviews.csv", "--tokens", "--pooling", "last-token"), "has no effect with --tokens"),
@@ -514,6 +730,7 @@ def test_what_makes_no_sense(
     assert {path: path.read_bytes() for path in Path().iterdir()} == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments", [(), ("-o", "a.npy"), ("--tokens",), ("--near-duplicates", "0.9"), ("--dry-run",)]
 )

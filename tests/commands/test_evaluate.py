@@ -80,6 +80,7 @@ def test_predictions_score_as_their_model(
     assert distil("evaluate", predictions, reviews)[1] == by_model
 
 
+@pytest.mark.slow
 def test_predictions_of_more_labels_need_all_scores_for_auc(
     distil: Distil, make_model: MakeModel, tmp_path: Path
 ) -> None:
@@ -296,6 +297,7 @@ def test_perplexity(distil: Distil, mlm_folder: Path, tmp_path: Path) -> None:
     assert figures(out)["perplexity"] == pytest.approx(expected, rel=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answers", [[1, 0], ["1", "0"], ["very bad", "but"], ["B", "a"]], ids=str)
 def test_choices(
     distil: Distil, choice_folder: Path, tmp_path: Path, answers: list[object]
@@ -328,6 +330,7 @@ def test_choices(
     assert figures(found[1]) == pytest.approx(figures(out), abs=1e-4)
 
 
+@pytest.mark.slow
 def test_choices_that_are_not_said_in_one_way(
     distil: Distil, choice_folder: Path, tmp_path: Path
 ) -> None:
@@ -437,6 +440,7 @@ def test_unknown_metrics_are_told_before_the_model_is_loaded(
     assert "the metrics here are accuracy, precision" in err
 
 
+@pytest.mark.slow
 def test_a_temperature_is_saved_and_used(
     distil: Distil, tiny_folder: Path, reviews: Path, tmp_path: Path
 ) -> None:
@@ -458,6 +462,7 @@ def test_a_temperature_is_saved_and_used(
     assert again["metrics"]["temperature"] == pytest.approx(temperature, rel=1e-2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
@@ -567,6 +572,7 @@ def test_a_row_that_the_model_cannot_use(distil: Distil, qa_folder: Path, tmp_pa
     assert json.loads(out)["evaluated_rows"] == 1
 
 
+@pytest.mark.slow
 def test_rows_without_a_label_are_left_out(
     distil: Distil, tiny_folder: Path, reviews: Path, tmp_path: Path
 ) -> None:

@@ -213,6 +213,7 @@ def test_quiet(run: Run, csv_file: Path) -> None:
     assert run(csv_file, "--quiet")[2] == ""
 
 
+@pytest.mark.slow
 def test_the_summary_as_json(run: Run, csv_file: Path) -> None:
     _, out, err = run(csv_file, "--json", "--quiet", "--stats", "stats.json")
     summary = json.loads(err)

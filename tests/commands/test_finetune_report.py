@@ -102,6 +102,7 @@ def test_the_folder_tells_a_person_what_was_done(run: Distil) -> None:
     assert str(Path.cwd()) not in card
 
 
+@pytest.mark.slow
 def test_a_picture_of_the_run(run: Distil) -> None:
     pytest.importorskip("matplotlib")
     assert run("-o", "m", "--valid", "valid.csv", "--plot", "run.svg")[0] == 0

@@ -13,6 +13,8 @@ import torch
 from tests.commands._parse import delimited
 from tests.commands.test_finetune import ROWS, summary, weights
 
+pytestmark = pytest.mark.slow
+
 Distil = Callable[..., tuple[int, str, str]]
 Make = Callable[..., Path]
 LABELS = ("bad", "good")
@@ -227,7 +229,7 @@ def test_a_full_disk_of_the_cache(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(teacher_cache, "_write_states", full)
+    monkeypatch.setattr(teacher_cache, "_write", full)
     code, _, err = run("--teacher", teacher, "--teacher-cache", "kept")
     assert code == 5
     assert "No space left on device; use a --teacher-cache" in err.splitlines()[-1]

@@ -209,9 +209,89 @@ def test_predictions_need_ids(distil: Distil, qa_folder: Path, tmp_path: Path) -
     assert json.loads(path.read_text()) == {}
 
 
+@pytest.fixture
+def docs(tmp_path: Path) -> Path:
+    folder = tmp_path / "docs"
+    (folder / "more").mkdir(parents=True)
+    for name, (_, context) in zip(("a.txt", "b.md", "more/c.txt"), PAIRS, strict=True):
+        (folder / name).write_text(f"{context}\n{context}\n")
+    return folder
+
+
+def test_the_files_of_a_folder_are_contexts(distil: Distil, qa_folder: Path, docs: Path) -> None:
+    code, out, _ = distil("qa", "-m", qa_folder, docs, "--question", "fun ?")
+    rows = delimited(out, "\t")
+    assert code == 0
+    texts = [f"{context}\n{context}\n" for _, context in PAIRS]
+    names = ("a.txt", "b.md", "more/c.txt")
+    assert [row["file"] for row in rows] == [str(docs / name) for name in names]
+    assert [row["answer"] for row in rows] == ask(qa_folder, *(("fun ?", text) for text in texts))
+    assert [row["text"] for row in rows] == texts
+    code, lines, _ = distil("qa", "-m", qa_folder, docs / "a.txt", "--question", "fun ?")
+    assert len(delimited(lines, "\t")) == 2
+    one = ("qa", "-m", qa_folder, docs / "a.txt", "--question", "fun ?", "--whole-files")
+    assert delimited(distil(*one)[1], "\t") == rows[:1]
+
+
+def test_the_best_answers_of_all_rows(distil: Distil, qa_folder: Path, docs: Path) -> None:
+    run = ("qa", "-m", qa_folder, docs, "--question", "fun ?")
+    every = delimited(distil(*run)[1], "\t")
+    by_score = sorted(every, key=lambda row: -float(row["score"]))
+    code, _, err = distil(*run, "--best", "2", "-o", docs.parent / "best.tsv")
+    assert code == 0
+    assert delimited((docs.parent / "best.tsv").read_text(), "\t") == by_score[:2]
+    assert "wrote 2 rows" in err
+    assert delimited(distil(*run, "--best", "9")[1], "\t") == by_score
+
+
+def test_a_row_may_have_several_of_the_best(distil: Distil, qa_folder: Path, docs: Path) -> None:
+    run = ("qa", "-m", qa_folder, docs, "--question", "fun ?", "--top-k", "3")
+    every = delimited(distil(*run)[1], "\t")
+    numbered = [(row, suffix) for row in every for suffix in ("", "_2", "_3")]
+    expected = sorted(
+        ((row[f"score{n}"], row[f"answer{n}"], row["file"]) for row, n in numbered),
+        key=lambda found: -float(found[0]),
+    )
+    best = delimited(distil(*run, "--best", "5")[1], "\t")
+    assert [(row["score"], row["answer"], row["file"]) for row in best] == expected[:5]
+    assert "answer_2" not in best[0]
+    for row in best:
+        assert row["answer"] == row["text"][int(row["start"]) : int(row["end"])]
+
+
+def test_the_best_of_several_files_of_rows(distil: Distil, qa_folder: Path, csv_file: Path) -> None:
+    other = csv_file.with_name("other.csv")
+    other.write_text("id,question,context\n9,fun ?,\n8,fun ?,it was fun\n")
+    run = ("qa", "-m", qa_folder, csv_file, other, "--best", "4")
+    code, out, err = distil(*run)
+    assert code == 6  # a row without a context has no answer to rank
+    assert "failed: 1 row" in err
+    found = {row["id"]: row["file"] for row in delimited(out)}
+    assert found == {**dict.fromkeys(("00", "01", "02"), str(csv_file)), "8": str(other)}
+    named = delimited(distil(*run, "--file-column", "where")[1])
+    assert [row["where"] for row in named] == [row["file"] for row in delimited(out)]
+    code, out, _ = distil("qa", "-m", qa_folder, other, "--best", "3", "--no-answer-threshold", "0")
+    assert delimited(out) == []
+    _, out, _ = distil(*run, "--top-k", "3", "--no-answer-threshold", "0")
+    assert delimited(out) == []
+    assert distil(*run, "--dry-run")[:2] == (0, "")
+
+
+def test_the_best_of_texts(distil: Distil, qa_folder: Path) -> None:
+    texts = ("--text", "it was fun", "--text", "a bright film")
+    run = ("qa", "-m", qa_folder, "--question", "fun ?", *texts)
+    every = delimited(distil(*run)[1], "\t")
+    best = delimited(distil(*run, "--best", "1")[1], "\t")
+    assert best == [max(every, key=lambda row: float(row["score"]))]
+
+
 @pytest.mark.parametrize(
     ("arguments", "fault"),
     [
+        (["FILE", "--best", "0"], "--best"),
+        (["FILE", "--best", "1", "--squad-predictions", "p.json"], "give one of them"),
+        (["FILE", "--best", "1", "--file-column", "id"], "has a column 'id' already"),
+        (["--question", "a", "--context", "b", "--whole-files"], "is for files, not --quest"),
         ([], "give files, - for standard input, or --question with --context"),
         (["--question", "a"], "--question with --context or --context-file"),
         (["--context", "a"], "--question with --context or --context-file"),
@@ -243,6 +323,7 @@ def test_options_that_do_not_go_together(
     assert sorted(csv_file.parent.iterdir()) == [csv_file]
 
 
+@pytest.mark.slow
 def test_rows_that_cannot_be_answered(distil: Distil, qa_folder: Path, tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     faulty = f"fun ?,\n,it was\n{'good ' * 61},it was\nfun ?,it was fun\n"

@@ -206,6 +206,7 @@ def test_people_see_sentences_in_place(distil: Distil, hand_tagger: Path, conll_
     assert "The [film movie ART]" in out
 
 
+@pytest.mark.slow
 def test_the_builtin_model_is_what_it_takes(distil: Distil) -> None:
     code, out, err = distil("tag", "--text", "Angela Merkel lives in Berlin .", "--format", "jsonl")
     assert code == 0
@@ -232,6 +233,24 @@ def test_a_dry_run_tags_nothing(distil: Distil, hand_tagger: Path, conll_file: P
     code, out, err = distil("tag", conll_file, "-m", hand_tagger, "--dry-run")
     assert (code, out) == (0, "")
     assert "2 rows, 10 tokens" in err
+
+
+def test_rows_of_whole_files_and_the_names_of_files(
+    distil: Distil, hand_tagger: Path, tmp_path: Path
+) -> None:
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / name).write_text("one\ntwo\n")
+    run = ("tag", tmp_path / "*.txt", "-m", hand_tagger)
+    names = [str(tmp_path / name) for name in ("a.txt", "b.txt")]
+    _, out, _ = distil(*run, "--whole-files", "--format", "jsonl")
+    assert [(row["text"], row["file"]) for row in json_lines(out)] == [
+        ("one\ntwo\n", name) for name in names
+    ]
+    _, out, _ = distil(*run, "--file-column", "from", "--format", "jsonl")
+    assert [row["from"] for row in json_lines(out)] == [name for name in names for _ in "12"]
+    code, _, err = distil(*run, "--file-column", "from", "--format", "conll")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "--file-column has no effect in CoNLL" in err
 
 
 def test_words_in_lists(distil: Distil, hand_tagger: Path, tmp_path: Path) -> None:

@@ -228,6 +228,7 @@ def test_training_makes_a_tokenizer(run: Run, tmp_path: Path) -> None:
     [
         (["--stats", "--decode"], "--decode and --statistics do not go together"),
         (["--stats", "--columns", "ids"], "--columns has no effect with --statistics"),
+        (["--stats", "--file-column", "x"], "--file-column has no effect with --statistics"),
         (["--decode", "--pair-column", "x"], "--pair-column has no effect with --decode"),
         (["--train", "--engine", "fast"], "--engine has no effect with --train"),
         (["--plot", "x.png"], "--plot has no effect without --statistics"),
@@ -321,6 +322,7 @@ def test_only_the_first_rows_are_shown(run: Run, tmp_path: Path) -> None:
     assert run(path, "--format", "table", "--limit", 25)[1].count("[CLS]") == 25
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="pipes close differently there")
 def test_a_live_pipe_gets_each_row_at_once(model: Path) -> None:
     command = [sys.executable, "-m", "distilcli", "tokenize", "--model", str(model), "-q"]

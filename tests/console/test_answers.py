@@ -47,6 +47,7 @@ def test_an_answer_is_marked_only_where_it_stands(terminal: Terminals) -> None:
     assert "1;32m" not in out.getvalue()
 
 
+@pytest.mark.slow
 def test_a_question_of_the_command_line(terminal: Terminals, qa_folder: Path) -> None:
     out, _ = terminal(100)
     context = "a " * 200 + "it was fun , " + "the " * 200

@@ -94,10 +94,10 @@ def test_the_summary_says_where_the_rows_went(
     terminal: Terminals, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stats = _stats(failed=200, skipped=200)
-    show_summary(Console(), stats, Counter(good=1_000), output="labelled.csv")
+    show_summary(Console(), stats, Counter(good=1_000), output="labelled.csv", written=1_000)
     assert capsys.readouterr().err.endswith("; wrote 1,000 rows to labelled.csv\n")
     _, err = terminal()
-    show_summary(Console(), stats, Counter(good=1_000), output="labelled.csv")
+    show_summary(Console(), stats, Counter(good=1_000), output="labelled.csv", written=1_000)
     assert err.plain.splitlines()[-1] == "distil: wrote 1,000 rows to labelled.csv"
 
 

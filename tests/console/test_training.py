@@ -63,7 +63,7 @@ def test_each_evaluation_is_noted_once(capsys: pytest.CaptureFixture[str]) -> No
 
 def test_how_training_ended(capsys: pytest.CaptureFixture[str]) -> None:
     best = {"accuracy": 0.91234, "macro_f1": 0.9, "step": 1_000}
-    show_training(Console(), {"best": best, "steps": 2_000}, "m", command="classify")
+    show_training(Console(), best, 2_000, "m", command="classify")
     show_interrupted(Console(quiet=True), "m", can_resume=False, forced=False)
     assert capsys.readouterr().err.splitlines() == [
         "distil: best accuracy 0.9123, macro f1 0.9000 after 1,000 of 2,000 steps",

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import distilcli
 
-DECLARE = {"opt", "argument", "Also"}
+DECLARE = {"opt", "argument", "Also", "setting"}
 PACKAGE = Path(distilcli.__file__).parent
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 

@@ -233,7 +233,7 @@ def test_a_pickle_that_would_run_code_in_the_format_of_torch(
         "",
         "\xff",
         {"model_type": "gpt2"},
-        {"model_type": None},
+        {"model_type": None, "architectures": None},
         {"dim": "wide"},
         {"dim": -32},
         {"dim": 33},

@@ -179,6 +179,7 @@ def test_fish_completes_models_files_and_folders() -> None:
     assert {"tests/", *builtin_names()} <= set(in_fish("distil classify --model "))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("line", "expected"),
     [

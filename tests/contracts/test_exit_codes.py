@@ -86,6 +86,7 @@ def test_resources(capsys: pytest.CaptureFixture[str], error: BaseException, wor
     assert captured.err.count("\n") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "error",
     [ValueError("odd"), OSError(errno.EIO, "odd"), AssertionError("odd"), RuntimeError("odd")],

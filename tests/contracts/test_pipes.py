@@ -15,7 +15,10 @@ import pytest
 from distilcli.app import main
 from tests.commands._parse import delimited, json_lines
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals and pipes differ there")
+pytestmark = [
+    pytest.mark.skipif(os.name == "nt", reason="signals and pipes differ there"),
+    pytest.mark.slow,
+]
 
 ROWS = 12_000  # three windows, and more than a pipe holds
 

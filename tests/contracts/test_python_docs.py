@@ -27,6 +27,7 @@ class Checker(doctest.OutputChecker):
         return is_near and super().check_output(wanted, found, optionflags)
 
 
+@pytest.mark.slow
 def test_every_session_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copytree(ROOT / "tests" / "data", tmp_path / "tests" / "data")
     monkeypatch.chdir(tmp_path)

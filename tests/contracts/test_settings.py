@@ -21,12 +21,15 @@ SURFACE = ("distilcli.app", "distilcli.commands", "distilcli.completion")
 # What a command can reach and leaves as it is, so that no message of it is about that.
 _OF_TOKENIZE = "engine truncation"
 _OF_EMBED = "dims layer pooling prompt prompt_name"
+_OF_FILES = "whole_files file_column"
 _OF_ONE_TASK = "aggregation max_answer_length targets top_k whole_word all_scores multi_label"
 NEVER_GIVEN = {
-    "bench": f"{_OF_EMBED} {_OF_ONE_TASK} force prefix long stride max_length min_agreement texts",
-    "choose": "text_column",
-    "evaluate": f"{_OF_EMBED} {_OF_ONE_TASK} texts output output_format",
-    "finetune": f"{_OF_ONE_TASK} calibrate threshold_search min_agreement long stride texts",
+    "bench": f"{_OF_EMBED} {_OF_ONE_TASK} {_OF_FILES} force prefix long stride max_length "
+    "min_agreement texts",
+    "choose": "text_column whole_files",
+    "evaluate": f"{_OF_EMBED} {_OF_ONE_TASK} {_OF_FILES} texts output output_format",
+    "finetune": f"{_OF_ONE_TASK} {_OF_FILES} calibrate threshold_search min_agreement long stride "
+    "texts",
     "qa": "text_column",
 }
 # Faults that are known.
@@ -48,6 +51,7 @@ def _library() -> dict[str, Path]:
     return {name: path for name, path in paths.items() if not name.startswith(SURFACE)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_can_name_no_option_but_its_own(command: str) -> None:
     excused = {*f"{_OF_TOKENIZE} {NEVER_GIVEN.get(command)} {TO_MEND.get(command)}".split()}
@@ -76,6 +80,7 @@ def test_the_library_names_settings_and_not_flags(name: str) -> None:
     assert found == []
 
 
+@pytest.mark.slow
 def test_a_setting_is_one_of_some_command() -> None:
     unknown = [
         f"{name}, line {line}: {setting}"
@@ -87,6 +92,7 @@ def test_a_setting_is_one_of_some_command() -> None:
     assert unknown == []
 
 
+@pytest.mark.slow
 def test_a_command_line_that_is_shown_can_be_typed() -> None:
     wrong = [
         f"{path.name}, line {line}: distil {command} has no {flag}"

@@ -51,6 +51,7 @@ def test_params_reads_headers_alone(tmp_path: Path) -> None:
     assert not loaded & (HEAVY | {"click"})
 
 
+@pytest.mark.slow
 def test_tokenize_never_loads_torch(tmp_path: Path) -> None:
     vocabulary = tmp_path / "vocab.txt"
     vocabulary.write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\na\n")
@@ -88,6 +89,7 @@ def test_a_command_loads_no_other() -> None:
     assert loaded == {"params", "_declare", "_help", "_option_groups"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

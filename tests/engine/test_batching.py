@@ -8,6 +8,7 @@ from distilcli.engine.batching import Piece, cut_batches, pad, padded_size
 CPU = torch.device("cpu")
 
 
+@pytest.mark.slow
 @given(
     lengths=st.lists(st.integers(0, 40), max_size=60),
     max_tokens=st.integers(1, 100),
@@ -53,3 +54,10 @@ def test_token_types_are_padded_with_zero():
 def test_pieces_with_and_without_token_types_do_not_mix():
     with pytest.raises(ValueError, match="token_type_ids"):
         pad([Piece([5], [0]), Piece([7])], pad_token_id=0, device=CPU)
+
+
+@pytest.mark.parametrize("types", [None, [0, 1]])
+def test_inputs_are_in_the_order_of_models(types: list[int] | None):
+    batch = pad([Piece([5, 6], types), Piece([7], types and types[:1])], pad_token_id=9, device=CPU)
+    assert batch.inputs == (batch.input_ids, batch.attention_mask, batch.token_type_ids)
+    assert (batch.inputs[2] is None) == (types is None)

@@ -80,6 +80,7 @@ class LivePipe:
         return iter(lambda: self._queue.get(timeout=10), None)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=80)
 @given(rows=rows_of_all_kinds, options=settings_of_all_kinds)
 def test_every_row_comes_out_once_in_order_whatever_the_settings(rows, options):

@@ -1,6 +1,6 @@
 import threading
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -55,7 +55,7 @@ def test_everything_is_counted_and_a_few_batches_are_run(tiny_folder: Path) -> N
     # Sequences of 8, 8, 6, 3 and 2 tokens: the three that fit into 30 positions, and the others.
     assert {shape for shape, _ in seen} == {(3, 8), (2, 3)}
     assert threading.get_ident() not in {thread for _, thread in seen}
-    assert found.as_dict()["tokens"] == 27
+    assert asdict(found)["tokens"] == 27
 
 
 def test_windows_are_bound_by_rows_and_by_characters(

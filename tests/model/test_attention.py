@@ -105,6 +105,7 @@ def test_attention_in_training_without_dropout_is_the_same_attention(mask: Tenso
     torch.testing.assert_close(module(x, bias), expected, atol=1e-6, rtol=1e-5)
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_attention_with_dropout_is_on_average_the_same_attention() -> None:
     module, x = attention(replace(TINY, attention_dropout=0.3)), states()

@@ -90,6 +90,7 @@ def test_padding_changes_nothing_and_its_content_neither() -> None:
         assert not torch.allclose(model(padded)[:, :5], expected, atol=1e-3)
 
 
+@pytest.mark.slow
 @settings(max_examples=10, deadline=None)
 @given(st.randoms(use_true_random=False), st.sampled_from([TINY, TINY_BERT]))
 def test_logits_do_not_depend_on_the_batch(random: Any, config: ModelConfig) -> None:
@@ -132,8 +133,8 @@ def test_blocks_normalise_after_they_add() -> None:
 
 
 def test_an_unknown_activation_is_named_with_the_known_ones() -> None:
-    with pytest.raises(ModelError, match=r"unknown activation 'mish'; known are gelu, .*relu"):
-        encoder(activation="mish")
+    with pytest.raises(ModelError, match=r"unknown activation 'prelu'; known are gelu, .*relu"):
+        encoder(activation="prelu")
 
 
 def test_weights_are_drawn_as_bert_draws_them() -> None:

@@ -115,6 +115,7 @@ def test_tf32_is_only_taken_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     assert asked == ["high", "highest"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("asked", SIZES)
 def test_the_same_threads_give_the_same_bits_and_others_the_same_but_for_rounding(
     monkeypatch: pytest.MonkeyPatch, asked: Precision

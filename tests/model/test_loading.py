@@ -17,7 +17,7 @@ from distilcli.model.heads import SequenceClassifier
 from distilcli.model.int8_storage import pack
 from distilcli.model.keys import to_checkpoint, to_ours
 from distilcli.model.loading import check_tokenizer, load_model
-from distilcli.model.saving import save_model, tokenizer_files
+from distilcli.model.saving import save_model
 
 Make = Callable[..., Path]
 Weights = dict[str, Tensor]
@@ -67,7 +67,7 @@ def test_what_is_saved_is_loaded(make_model: Make, tmp_path: Path, model_type: s
     assert loaded.unused == ()
     again = tmp_path / "again"
     again.mkdir()
-    save_model(loaded.model, again, tokenizer_files=tokenizer_files(described(folder)))
+    save_model(loaded.model, again, tokenizer_files=described(folder).tokenizer_files)
     assert load_model(described(again), SequenceClassifier).config == loaded.config
     assert_same(logits(again), logits(folder))
     assert (again / "vocab.txt").read_bytes() == (folder / "vocab.txt").read_bytes()
@@ -90,7 +90,7 @@ def test_every_file_of_the_tokenizer_goes_along(make_model: Make) -> None:
     folder = make_model()
     (folder / "special_tokens_map.json").write_text("{}")
     (folder / "tokenizer.json").write_text("{}")
-    assert {path.name for path in tokenizer_files(described(folder))} == {
+    assert {path.name for path in described(folder).tokenizer_files} == {
         "vocab.txt", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
     }  # fmt: skip
 
@@ -447,3 +447,63 @@ def test_names_are_translated_back_and_forth(make_model: Make, model_type: Any) 
         ours = to_ours(name)
         assert ours is not None
         assert to_checkpoint(ours, model_type) == name
+
+
+@pytest.mark.parametrize("wrapper", ["module.", "_orig_mod.", "model.", "module._orig_mod."])
+@pytest.mark.parametrize("model_type", ["distilbert", "bert"])
+def test_weights_under_a_wrapper_are_read_and_told(
+    make_model: Make, model_type: str, wrapper: str
+) -> None:
+    folder = make_model(model_type=model_type)
+    expected = logits(folder)
+    rewrite(folder, lambda w: {wrapper + key: w[key] for key in w})
+    loaded = load_model(described(folder), SequenceClassifier)
+    assert loaded.wrapper == wrapper
+    assert_same(logits(folder), expected)
+
+
+def test_sharded_pickles_are_put_together_as_weights_only(make_model: Make, tmp_path: Path) -> None:
+    folder = make_model()
+    expected = logits(folder)
+    weights = load_file(folder / "model.safetensors")
+    (folder / "model.safetensors").unlink()
+    shards: dict[str, Weights] = {"pytorch_model-1.bin": {}, "pytorch_model-2.bin": {}}
+    for index, (key, weight) in enumerate(weights.items()):
+        shards[sorted(shards)[index % 2]][key] = weight
+    for name, shard in shards.items():
+        torch.save(shard, folder / name)
+    names = {key: name for name, shard in shards.items() for key in shard}
+    (folder / "pytorch_model.bin.index.json").write_text(json.dumps({"weight_map": names}))
+    assert_same(logits(folder), expected)
+    torch.save({**shards["pytorch_model-2.bin"], "x": Attack(tmp_path / "owned")},
+               folder / "pytorch_model-2.bin")  # fmt: skip
+    assert "could run code" in refusal(folder)
+    assert not (tmp_path / "owned").exists()
+
+
+def test_the_way_out_of_labels_that_do_not_fit_is_named(make_model: Make) -> None:
+    folder = make_model(labels=("a", "b", "c", "d", "e"))
+    set_config(folder, id2label={"0": "LABEL_0", "1": "LABEL_1"})
+    assert refusal(folder) == (
+        "m: config.json names 2 labels, the classifier has 5 outputs; write a name for each into "
+        "its id2label"
+    )
+
+
+def test_only_the_tokens_of_every_sequence_need_embeddings_to_run(tiny_folder: Path) -> None:
+    from distilcli.tokenizer.loading import load_vocabulary
+
+    tokenizer = load_vocabulary(tiny_folder / "vocab.txt")
+    check_tokenizer(tokenizer, ModelConfig(vocab_size=50), source="m", framing_only=True)
+    with pytest.raises(ModelError, match=r"^m: the tokenizer has"):
+        check_tokenizer(tokenizer, ModelConfig(vocab_size=3), source="m", framing_only=True)
+
+
+@pytest.mark.parametrize("name", ["config.json", "vocab.txt", "tokenizer.json"])
+def test_a_git_lfs_pointer_is_called_one(make_model: Make, name: str) -> None:
+    from distilcli.predictors.classifier import Classifier
+
+    folder = make_model()
+    (folder / name).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\n")
+    with pytest.raises(ModelError, match=rf"{name}: is a git-lfs pointer, .*'git lfs pull'"):
+        Classifier(str(folder), device="cpu")

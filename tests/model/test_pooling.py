@@ -34,6 +34,7 @@ def by_hand(mode: str, places: list[int], tokens: list[list[float]]) -> list[flo
     return [sum(column) / sum(places) for column in weighed]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 @given(rows=ROWS, data=st.data())
 def test_modes_by_hand(mode: str, rows: list[list[list[float]]], data: st.DataObject) -> None:

@@ -1,5 +1,6 @@
 """The same vectors as sentence-transformers, for folders that it saved itself."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -118,3 +119,86 @@ def test_a_trained_folder_gives_both_programs_the_same_vectors(
     assert_same(theirs.encode(TEXTS), ours(TEXTS))
     assert ours.normalizes
     assert [type(module).__name__ for module in theirs] == ["Transformer", "Pooling", "Normalize"]
+
+
+def test_layers_after_normalization(save: Save) -> None:
+    norm = models.LayerNorm(32)
+    torch.nn.init.normal_(norm.norm.weight)
+    torch.nn.init.normal_(norm.norm.bias)
+    dense = models.Dense(32, 12, activation_function=torch.nn.SiLU())
+    theirs, ours = save(models.Pooling(32, "mean"), models.Normalize(), norm, dense)
+    assert_same(theirs.encode(TEXTS), ours(TEXTS))
+    assert not ours.normalizes
+
+
+@pytest.mark.parametrize("width", [32, 12])
+def test_dense_with_a_residual(save: Save, width: int) -> None:
+    dense = models.Dense(32, width, use_residual=True)
+    theirs, ours = save(models.Pooling(32, "mean"), dense, models.Normalize())
+    assert_same(theirs.encode(TEXTS), ours(TEXTS))
+
+
+@pytest.mark.parametrize("name", [
+    "CELU", "ELU", "GELU", "Hardsigmoid", "Hardswish", "Hardtanh", "Identity", "LeakyReLU",
+    "LogSigmoid", "Mish", "ReLU", "ReLU6", "SELU", "Sigmoid", "SiLU", "Softplus", "Softsign",
+    "Tanh", "Tanhshrink",
+])  # fmt: skip
+def test_activations_of_dense(make_model: Make, tmp_path: Path, name: str) -> None:
+    torch.manual_seed(0)
+    dense = models.Dense(32, 8, activation_function=getattr(torch.nn, name)())
+    first = models.Transformer(str(make_model("source")), max_seq_length=30)
+    theirs = sentence_transformers.SentenceTransformer(
+        modules=[first, models.Pooling(32, "mean"), dense], device="cpu"
+    )
+    theirs.save(str(tmp_path / "saved"))
+    assert_same(theirs.encode(TEXTS), Embedder(str(tmp_path / "saved"), device="cpu")(TEXTS))
+
+
+def change(folder: Path, name: str, **settings: object) -> None:
+    path = folder / name
+    path.write_text(json.dumps(json.loads(path.read_text()) | settings))
+
+
+def test_truncate_dim_of_the_folder(save: Save, tmp_path: Path) -> None:
+    theirs, _ = save(models.Pooling(32, "mean"), models.Normalize())
+    change(tmp_path / "saved", "config_sentence_transformers.json", truncate_dim=12)
+    ours = Embedder(str(tmp_path / "saved"), device="cpu")
+    assert_same(theirs.encode(TEXTS, truncate_dim=12), ours(TEXTS))
+    assert (ours.width, ours.token_width) == (12, 32)
+    short = Embedder(str(tmp_path / "saved"), device="cpu", dims=5, normalize=True)
+    expected = theirs.encode(TEXTS, truncate_dim=5, normalize_embeddings=True)
+    assert_same(expected, short(TEXTS))
+
+
+@pytest.mark.parametrize("key", ["tokenizer_args", "processor_kwargs"])
+@pytest.mark.parametrize(
+    "settings",
+    [{"truncation_side": "left"}, {"model_max_length": 12, "split_special_tokens": True}],
+)
+def test_settings_of_the_tokenizer_of_the_folder(
+    save: Save, tmp_path: Path, key: str, settings: dict[str, Any]
+) -> None:
+    folder = tmp_path / "saved"
+    before = save(models.Pooling(32, "mean"))[1](TEXTS)
+    change(folder, "sentence_bert_config.json", **{key: settings})
+    ours = Embedder(str(folder), device="cpu")(TEXTS)
+    theirs = sentence_transformers.SentenceTransformer(str(folder), device="cpu")
+    assert_same(theirs.encode(TEXTS), ours)
+    assert not np.allclose(before, ours, atol=1e-4)
+
+
+def test_the_old_layout(save: Save, tmp_path: Path) -> None:
+    theirs, _ = save(models.Pooling(32, "mean"), models.Normalize())
+    folder, inside = tmp_path / "saved", tmp_path / "saved" / "0_Transformer"
+    expected = theirs.encode(TEXTS)
+    inside.mkdir()
+    modules = {"modules.json", "config_sentence_transformers.json", "README.md"}
+    for path in list(folder.iterdir()):
+        if path.is_file() and path.name not in modules:
+            path.rename(inside / path.name)
+    raw = json.loads((folder / "modules.json").read_text())
+    raw[0]["path"] = "0_Transformer"
+    (folder / "modules.json").write_text(json.dumps(raw))
+    ours = Embedder(str(folder), device="cpu")
+    assert_same(expected, ours(TEXTS))
+    assert_same(sentence_transformers.SentenceTransformer(str(folder)).encode(TEXTS), ours(TEXTS))

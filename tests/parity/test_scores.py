@@ -25,6 +25,7 @@ SCORE = st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.9])
 TAG = st.sampled_from(["O", *(f"{place}-{kind}" for place in "BIES" for kind in ("X", "Y"))])
 
 
+@pytest.mark.slow
 @settings(deadline=None)  # the peer may be imported meanwhile
 @given(st.lists(st.tuples(LABEL, LABEL), min_size=1, max_size=40))
 def test_labels_score_as_with_scikit_learn(pairs: list[tuple[int, int]]) -> None:
@@ -79,6 +80,7 @@ def test_roc_auc_of_several_labels_is_scikit_learns() -> None:
 ROW = st.tuples(*[st.booleans()] * 6)
 
 
+@pytest.mark.slow
 @settings(deadline=None)  # the peer may be imported meanwhile
 @given(st.lists(ROW, min_size=1, max_size=20))
 def test_several_labels_score_as_with_scikit_learn(rows: list[tuple[bool, ...]]) -> None:

@@ -60,6 +60,7 @@ def test_one_item_gets_one_result(
     assert same(one, other)
 
 
+@pytest.mark.slow
 @each
 def test_a_stream_gives_what_a_list_gives(
     request: pytest.FixtureRequest, kind: Callable[..., Any], fixture: str, items: list[Any]
@@ -148,6 +149,7 @@ def test_a_stream_does_not_wait_for_items_to_come(classifier: Classifier) -> Non
     assert len(list(stream)) == 1
 
 
+@pytest.mark.slow
 def test_a_stream_that_is_dropped_ends_its_threads(classifier: Classifier) -> None:
     for result in classifier.stream("good" for _ in itertools.count()):
         assert result.label
@@ -157,6 +159,7 @@ def test_a_stream_that_is_dropped_ends_its_threads(classifier: Classifier) -> No
     assert not distil_threads()
 
 
+@pytest.mark.slow
 def test_a_stream_that_is_open_at_exit_ends_with_python(tiny_folder: Path) -> None:
     code = f"""
 import atexit, itertools, threading

@@ -3,8 +3,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.torch import load_file, save_file
 
-from distilcli.errors import ModelError, RowError, UsageError
+from distilcli.errors import RowError, UsageError
 from distilcli.predictors.classifier import Classifier
 from distilcli.tasks.settings import BatchOptions, LongTexts
 
@@ -90,11 +91,30 @@ def test_a_device_that_is_no_device_is_refused(tiny_folder: Path) -> None:
         Classifier(str(tiny_folder), device="tpu")
 
 
-def test_a_tokenizer_with_more_tokens_than_the_model_is_refused(
-    make_model: Callable[..., Path],
+def test_a_row_whose_token_has_no_embedding_fails_alone(
+    make_model: Callable[..., Path], vocab: list[str]
 ) -> None:
     folder = make_model()
-    with (folder / "vocab.txt").open("a") as file:
-        file.write("another\n")
-    with pytest.raises(ModelError, match="use the tokenizer that belongs to the model"):
-        Classifier(str(folder), device="cpu")
+    expected = Classifier(str(folder), device="cpu")(["good"])[0].scores
+    (folder / "vocab.txt").write_text("\n".join([*vocab, "zebra"]) + "\n")
+    classifier = Classifier(str(folder), device="cpu")
+    assert classifier(["good"])[0].scores == pytest.approx(expected, abs=1e-6)
+    with pytest.raises(RowError, match=rf"for the token 'zebra' \(id {len(vocab)}\)"):
+        classifier(["good", "a zebra"])
+
+
+def test_a_wrapper_of_the_weights_is_told(make_model: Callable[..., Path]) -> None:
+    folder = make_model()
+    path = folder / "model.safetensors"
+    save_file({f"module.{key}": weight for key, weight in load_file(path).items()}, path)
+    assert "its weights named under 'module.'" in Classifier(str(folder), device="cpu").described()
+
+
+def test_what_config_json_leaves_open_is_told(make_model: Callable[..., Path]) -> None:
+    one = Classifier(str(make_model("a", labels=("x",), problem_type=None)), device="cpu")
+    assert "the score is a sigmoid" in one.described()
+    (result,) = one(["good"])
+    assert (result.label, result.score) == ("x", result.scores[0])
+    assert 0 < result.score < 1
+    two = Classifier(str(make_model("b", problem_type=None)), device="cpu")
+    assert "sigmoid" not in two.described()

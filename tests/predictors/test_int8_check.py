@@ -73,6 +73,7 @@ def test_unless_that_is_allowed(tiny_folder: Path) -> None:
     assert classifier.agreement.share == 0
 
 
+@pytest.mark.slow
 def test_the_sample_is_no_larger_than_it_has_to_be(tiny_folder: Path) -> None:
     classifier = Classifier(str(tiny_folder), device="cpu", precision="int8", min_agreement=0)
     classifier(TEXTS[:10])

@@ -62,6 +62,7 @@ def test_aggregation(
     assert found(tagger, "a film , unlike") == expected
 
 
+@pytest.mark.slow
 def test_aggregations_of_words_by_their_definition(random_folder: Path) -> None:
     def tags(aggregation: Aggregation) -> list[str | None]:
         return Tagger(str(random_folder), aggregation=aggregation, device="cpu").tag_words(

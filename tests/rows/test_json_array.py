@@ -15,6 +15,7 @@ VALUES = st.none() | st.booleans() | st.integers() | TEXT
 OBJECTS = st.dictionaries(TEXT, st.recursive(VALUES, lambda inner: st.lists(inner, max_size=2)))
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(st.lists(OBJECTS, max_size=5), st.sampled_from([None, 0, 2]), st.integers(1, 9))
 def test_an_array_is_read_however_it_is_laid_out_and_comes(objects, indent, size):

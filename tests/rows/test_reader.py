@@ -1,5 +1,6 @@
 import codecs
 import contextlib
+import gzip
 import io
 import os
 import sys
@@ -673,3 +674,144 @@ def test_a_workbook_under_another_name_is_named(file):
         source = open_rows([file(name, b"PK\x03\x04\x14\x00\x06\x00")])
         with source, pytest.raises(InputError, match="is an Excel workbook or another zip archive"):
             list(source)
+
+
+# Whole files, and the names of files
+
+
+def test_whole_files_are_rows(file):
+    file("a.txt", "one\ntwo\n")
+    file("b.csv", "text,x\r\na,b")
+    file("empty.txt", "")
+    rows = read("a.txt", "b.csv", "empty.txt", whole_files=True)
+    assert [list(row.cells) for row in rows] == [
+        ["one\ntwo\n", "a.txt"],
+        ["text,x\r\na,b", "b.csv"],
+        ["", "empty.txt"],
+    ]
+    assert rows[0].columns == ("text", "file")
+    assert open_rows(["a.txt"], whole_files=True).text_column == "text"
+    named = read("*.txt", whole_files=True, file_column="path", limit=1)
+    assert [(row.columns, row.cells) for row in named] == [
+        (("text", "path"), ["one\ntwo\n", "a.txt"])
+    ]
+
+
+def test_a_folder_stands_for_its_files(file, tmp_path):
+    (tmp_path / "docs" / "sub").mkdir(parents=True)
+    (tmp_path / "docs" / ".hidden").mkdir()
+    for name in ("b.md", "a.txt", "sub/c.txt.gz", ".d.txt", ".hidden/e.txt"):
+        content = gzip.compress(b"packed") if name.endswith("gz") else name.encode()
+        file(f"docs/{name}", content)
+    rows = read("docs/", whole_files=True)
+    assert [list(row.cells) for row in rows] == [
+        ["a.txt", "docs/a.txt"],
+        ["b.md", "docs/b.md"],
+        ["packed", "docs/sub/c.txt.gz"],
+    ]
+    (tmp_path / "nothing").mkdir()
+    with pytest.raises(InputError, match="nothing: is a folder without files"):
+        open_rows(["nothing"], whole_files=True)
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"a\n\xff\n", "line 2: byte 1"),
+        (b"a\0b", "holds NUL characters"),
+        (b"\x1f\x8bnot gzip", "bad.txt.gz"),
+    ],
+)
+def test_a_whole_file_that_is_no_text_is_a_faulty_row(file, content, why):
+    name = file("bad.txt.gz" if content.startswith(b"\x1f") else "bad.txt", content)
+    file("good.txt", "fine")
+    bad, good = read(name, "good.txt", whole_files=True)
+    assert why in bad.error
+    assert bad.cells == ["", name]
+    assert (good.error, good.cells) == (None, ["fine", "good.txt"])
+
+
+def test_a_whole_file_has_a_largest_size(file, monkeypatch):
+    monkeypatch.setattr("distilcli.rows.tables.LONGEST", 9)
+    (row,) = read(file("a.txt", "line\n" * 3), whole_files=True)
+    assert "is longer than" in row.error
+
+
+def test_standard_input_may_be_one_row(monkeypatch):
+    pipe_in(monkeypatch, "one\ntwo\n")
+    assert cells("-", whole_files=True) == [["one\ntwo\n", "stdin"]]
+
+
+def test_rows_may_have_the_name_of_their_file(file):
+    file("a.csv", "id,text\n1,x\n2\n")
+    file("b.csv", "id,text\n3,y\n")
+    rows = read("a.csv", "b.csv", file_column="from")
+    assert [row.cells for row in rows] == [
+        ["1", "x", "a.csv"],
+        ["2", "", "a.csv"],
+        ["3", "y", "b.csv"],
+    ]
+    assert rows[1].error
+    assert rows[0].columns == ("id", "text", "from")
+    assert rows[0].columns is rows[1].columns
+    with open_rows(["a.csv", "b.csv"], file_column="from") as source:
+        assert source.columns == ("id", "text", "from")
+
+
+def test_json_rows_keep_their_text_beside_the_name_of_their_file(file):
+    file("a.jsonl", '{"text":  1.50}\n{}\nno\n{"file": 1}\n')
+    rows = read("a.jsonl", file_column="file")
+    assert [row.raw for row in rows[:2]] == [
+        '{"text":  1.50, "file": "a.jsonl"}',
+        '{"file": "a.jsonl"}',
+    ]
+    assert rows[2].cells == ["no", "a.jsonl"]
+    assert rows[3].error == "a.jsonl: has a column 'file' already; give another `file_column`"
+    assert rows[3].raw == '{"file": 1}'
+    empty = open_rows([file("b.jsonl", "no\n")], file_column="file")
+    assert empty.text_column == "text"
+
+
+def test_sentences_may_have_the_name_of_their_file(file):
+    file("a.conll", "Tim B-PER\nran O\n")
+    (row,) = read("a.conll", file_column="file")
+    assert row.columns[-1] == "file"
+    assert row.cells[-1] == "a.conll"
+    assert row.words == ["Tim", "ran"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [
+        ({"texts": ["a"], "file_column": "f"}, "`file_column` is for files, not `texts`"),
+        ({"texts": ["a"], "whole_files": True}, "`whole_files` is for files"),
+        (
+            {"paths": ["a.csv"], "whole_files": True, "delimiter": ";"},
+            "are for files, not `whole_files`",
+        ),
+        (
+            {"paths": ["a.csv"], "whole_files": True, "input_format": "csv"},
+            "are for files, not `whole_files`",
+        ),
+        (
+            {"paths": ["a.csv"], "whole_files": True, "no_header": True},
+            "are for files, not `whole_files`",
+        ),
+    ],
+)
+def test_settings_of_files_that_have_no_effect(settings, why):
+    with pytest.raises(UsageError) as caught:
+        open_rows(**settings)
+    assert why in str(caught.value)
+
+
+def test_a_file_column_hides_no_other(file):
+    file("a.csv", "text,file\nx,y\n")
+    with pytest.raises(UsageError, match=r"a\.csv: has a column 'file' already; give another"):
+        read("a.csv", file_column="file")
+
+
+def test_rows_that_are_not_wanted_are_left_out(file):
+    with open_rows([file("a.csv", "text\na\nb\nc\nd\n")], limit=3) as source:
+        source.keep(lambda row: row.cells != ["b"])
+        assert [row.cells for row in source] == [["a"], ["c"]]

@@ -16,7 +16,7 @@ from distilcli.checkpoint.folder import describe_folder
 from distilcli.engine.batching import Piece, pad
 from distilcli.engine.engine import Engine
 from distilcli.engine.task import Encoded
-from distilcli.errors import RowError, UsageError
+from distilcli.errors import ModelError, RowError, UsageError
 from distilcli.model.heads import SequenceClassifier
 from distilcli.model.loading import load_model
 from distilcli.tasks.classify import (
@@ -271,7 +271,10 @@ def test_scores_that_are_no_numbers_are_an_error_of_the_row(
         ("regression", 2, False, "regression"),
         ("single_label_classification", 2, True, "multi"),
         (None, 2, False, "single"),
-        (None, 1, False, "regression"),
+        (None, 1, False, "single"),
+        ("regression", 1, False, "regression"),
+        ("multi_label_classification", 1, False, "multi"),
+        ("single_label_classification", 1, True, "multi"),
     ],
 )
 def test_the_kind_is_what_the_config_says(
@@ -346,3 +349,18 @@ def test_pieces_carry_token_types_only_for_models_that_have_them(
         assert isinstance(encoded, Encoded)
         ids = encoded.pieces[0].input_ids
         assert encoded.pieces == [Piece(ids, expected)]
+
+
+def test_one_label_of_several_needs_more_than_one() -> None:
+    config = ModelConfig(labels=("x",), problem_type="single_label_classification")
+    with pytest.raises(ModelError, match="would score 1; use `multi_label` for its sigmoid"):
+        kind_of(config)
+
+
+def test_a_single_output_is_scored_by_its_sigmoid(make_model: Make) -> None:
+    setup = Setup(make_model("one", labels=("LABEL_0",), problem_type=None))
+    expected = setup.logits("a good film").sigmoid().tolist()
+    assert setup.classify(("a good film", None)) == pytest.approx(expected, abs=1e-6)
+    task = setup.task()
+    high, low = (Classification((score,), ("LABEL_0",)) for score in (0.9, 0.2))
+    assert (task.agreement(high, high), task.agreement(high, low)) == (1, 0)

@@ -52,7 +52,7 @@ def test_first_dimensions_then_unit_length_then_dtype() -> None:
     assert Finish(dims=2)(vector).tolist() == [3, 4]
     assert Finish(dims=2, normalizes=True)(vector).tolist() == pytest.approx([0.6, 0.8])
     assert Finish(normalizes=True)(torch.zeros(2)).tolist() == [0, 0]
-    doubled = Finish(dense=(lambda x: 2 * x, lambda x: x + 1), dims=2)
+    doubled = Finish(steps=(lambda x: 2 * x, lambda x: x + 1), dims=2)
     assert doubled(vector).tolist() == [7, 9]
     assert Finish(dims=2, normalizes=True, dtype="int8")(vector).tolist() == [95, 127]
 

@@ -43,6 +43,18 @@ class Lengths:
         return outputs[0]
 
 
+class Lengthened:
+    """The columns of a length: itself and its double."""
+
+    names = ("length", "double")
+
+    def values(self, value: int) -> list[int]:
+        return [value, 2 * value]
+
+    def counted(self, value: int) -> list[str]:
+        return []
+
+
 class Collector:
     """Keeps what it is given to write."""
 
@@ -63,10 +75,7 @@ def run(path: Path, *, pair_column: str | None = None, **settings: Any) -> Colle
         device=torch.device("cpu"),
         **settings,
     )
-    run_files(
-        source, engine, sink, names=["length", "double"], values=lambda n: [n, 2 * n],
-        stats=stats, on_block=seen.extend,
-    )  # fmt: skip
+    run_files(source, engine, sink, Lengthened(), stats=stats, on_block=seen.extend)
     assert len(seen) == len(sink.rows)
     assert stats.rows - stats.skipped == len(sink.rows)
     return sink

@@ -108,6 +108,7 @@ def test_a_mask_that_takes_space_along_leaves_it_in_the_text(make_model: Make) -
 # Which tokens.
 
 
+@pytest.mark.slow
 def test_targets_are_the_only_ones_and_keep_their_probabilities(mlm_folder: Path) -> None:
     text = ["a [MASK] film"]
     (every,) = filler(mlm_folder, top_k=10_000)(text)
@@ -311,6 +312,7 @@ def test_a_head_that_was_never_trained(tiny_folder: Path) -> None:
         filler(tiny_folder)
 
 
+@pytest.mark.slow
 def test_a_model_that_gives_no_number(make_model: Make) -> None:
     from safetensors.torch import load_file, save_file
 

@@ -34,6 +34,7 @@ def answerers(qa_folder: Path) -> list[Answerer]:
     ]
 
 
+@pytest.mark.slow
 @settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

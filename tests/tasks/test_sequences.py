@@ -5,12 +5,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from distilcli.checkpoint.config import ModelConfig
 from distilcli.checkpoint.folder import describe_tokenizer
 from distilcli.engine.batching import Piece
 from distilcli.engine.task import Encoded
 from distilcli.errors import RowError
-from distilcli.tasks.sequences import encode_each, most_context, or_error, pool_windows
+from distilcli.tasks.sequences import Framer, encode_each, most_context, or_error, pool_windows
+from distilcli.tasks.settings import LongTexts
 from distilcli.tokenizer.loading import load_tokenizer
+from distilcli.tokenizer.tokenizer import Encoding
 from distilcli.tokenizer.windows import Window, cut, frame_encodings
 
 
@@ -109,3 +112,34 @@ def test_only_row_errors_are_values() -> None:
 
     with pytest.raises(ValueError, match="a"):
         or_error(broken, "a")
+
+
+def framer(folder: Path, **settings: int) -> Framer:
+    (folder / "vocab.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\nb\nnew\n")
+    (folder / "tokenizer_config.json").write_text('{"truncation_side": "left"}')
+    tokenizer = load_tokenizer(describe_tokenizer("m", folder))
+    config = ModelConfig(**{"vocab_size": 8, "max_position_embeddings": 6, **settings})
+    return Framer(tokenizer, config, LongTexts())
+
+
+def test_texts_are_truncated_where_the_tokenizer_says(tmp_path: Path) -> None:
+    encoded = framer(tmp_path).frame([5, 5, 6, 5, 6])
+    assert [piece.input_ids for piece in encoded.pieces] == [[2, 5, 6, 5, 6, 3]]
+    assert encoded.truncated
+
+
+def test_tokens_are_not_truncated_from_the_left(tmp_path: Path) -> None:
+    short = Encoding([5, 6], [(0, 1), (2, 3)], [0, 1])
+    assert framer(tmp_path).windows(short)[0][0].input_ids == [2, 5, 6, 3]
+    long = Encoding([5] * 9, [(0, 1)] * 9, [0] * 9)
+    with pytest.raises(RowError, match="truncates from the left"):
+        framer(tmp_path).windows(long)
+
+
+def test_a_token_without_an_embedding_is_an_error_of_its_row(tmp_path: Path) -> None:
+    cut_off = framer(tmp_path, vocab_size=7)
+    assert cut_off.frame([5, 6]).pieces[0].input_ids == [2, 5, 6, 3]
+    with pytest.raises(RowError, match=r"no embedding for the token 'new' \(id 7\)"):
+        cut_off.frame([5, 7])
+    with pytest.raises(RowError, match="no embedding for the token 'new'"):
+        cut_off.windows(Encoding([5, 7], [(0, 1), (2, 5)], [0, 1]))

@@ -1,7 +1,12 @@
 import pytest
 
 from distilcli.errors import UsageError
-from distilcli.tasks.settings import BatchOptions, usable_length
+from distilcli.tasks.settings import (
+    MIN_AGREEMENT,
+    BatchOptions,
+    required_agreement,
+    usable_length,
+)
 
 
 def test_the_token_budget_is_chosen_by_the_device_unless_given() -> None:
@@ -27,3 +32,17 @@ def test_a_limit_without_room_for_text_is_refused(limit: int) -> None:
 def test_batches_hold_at_least_one(options: dict[str, int], setting: str) -> None:
     with pytest.raises(UsageError, match=f"^`{setting}` .* must be at least 1$"):
         BatchOptions(**options)
+
+
+@pytest.mark.parametrize("given", [0, 0.5, 1])
+def test_an_agreement_is_required_as_given(given: float) -> None:
+    assert required_agreement(given, "int8") == given
+    assert required_agreement(None, "fp32") == MIN_AGREEMENT
+    with pytest.raises(UsageError, match=r"^`min_agreement` is for int8; add `precision` int8$"):
+        required_agreement(given, "bf16")
+
+
+@pytest.mark.parametrize("given", [-0.1, 1.5, float("nan")])
+def test_an_agreement_is_a_share(given: float) -> None:
+    with pytest.raises(UsageError, match=f"^`min_agreement` {given} is not between 0 and 1$"):
+        required_agreement(given, "int8")

@@ -235,6 +235,7 @@ def toy_task() -> Iterator[None]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("toy_task")
 def test_a_task_in_one_file_runs_by_command_over_a_file_and_is_evaluated(
     distil: Callable[..., Any], tiny_folder: Path, tmp_path: Path

@@ -310,3 +310,76 @@ def test_a_git_lfs_pointer_is_named_as_one(write_files: Files, vocab_text: str, 
     (folder / name).write_text("version https://git-lfs.github.com/spec/v1\nsize 9\n")
     with pytest.raises(ModelError, match=f"{name}: is a git-lfs pointer"):
         load_tokenizer(describe_tokenizer("m", folder))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("where", ["tokenizer_config_json", "special_tokens_map_json"])
+def test_special_tokens_may_be_split(
+    write_files: Files, vocab_text: str, engine: EngineName, where: str
+) -> None:
+    text = vocab_text + "<b>\n"
+    added = {"<b>": text.split("\n").index("<b>")}
+    folder = write_files(
+        vocab_txt=text, added_tokens_json=added, **{where: {"split_special_tokens": True}}
+    )
+    tokenizer = load(folder, engine)
+    assert tokens(tokenizer, "a[SEP]<b>")[:2] == ["a", "["]
+    assert tokens(tokenizer, "a[SEP]<b>")[-1] == "<b>"  # not a special token
+    assert not tokenizer.reads_as(load(write_files(**{where: {}}), engine))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_added_tokens_json(write_files: Files, vocab_text: str, engine: EngineName) -> None:
+    first = len(vocab_text.splitlines())
+    folder = write_files(
+        vocab_txt=vocab_text,
+        added_tokens_json={"[E1]": first, "BIG-word": first + 1},
+        special_tokens_map_json={"additional_special_tokens": ["[E1]"]},
+    )
+    tokenizer = load(folder, engine)
+    (ids,) = tokenizer.ids(["a [E1] big-WORD [e1]"])
+    assert ids[1:3] == [first, first + 1]
+    assert first not in ids[3:]  # a special token is matched as written
+    assert first in tokenizer.special_numbers
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("key", ["additional_special_tokens", "extra_special_tokens"])
+@pytest.mark.parametrize("given", [["[E]"], {"entity": {"content": "[E]"}}])
+def test_special_tokens_without_a_role(
+    write_files: Files, vocab_text: str, engine: EngineName, key: str, given: object
+) -> None:
+    if key == "additional_special_tokens" and isinstance(given, dict):
+        given = [*given.values()]
+    folder = write_files(vocab_txt=vocab_text, tokenizer_config_json={key: given})
+    assert load(folder, engine).ids(["[E]"]) == [[len(vocab_text.splitlines())]]
+
+
+@pytest.mark.parametrize(
+    ("files", "why"),
+    [
+        ({"added_tokens_json": {"x": "1"}}, "added_tokens.json: 'x' is '1'; it must be an id"),
+        ({"tokenizer_config_json": {"truncation_side": "up"}}, "truncation_side is 'up'"),
+        ({"tokenizer_config_json": {"split_special_tokens": 1}}, "split_special_tokens is 1"),
+        ({"tokenizer_config_json": {"extra_special_tokens": "[E]"}}, "must be a list"),
+    ],
+)
+def test_settings_that_are_none(
+    write_files: Files, vocab_text: str, files: dict[str, object], why: str
+) -> None:
+    with pytest.raises(ModelError) as caught:
+        load(write_files(vocab_txt=vocab_text, **files))
+    assert why in str(caught.value)
+
+
+def test_the_side_of_truncation(
+    write_files: Files, tokenizer_json: dict[str, Any], vocab_text: str
+) -> None:
+    folder = write_files(vocab_txt=vocab_text, tokenizer_config_json={"truncation_side": "left"})
+    assert load(folder).options.truncation_side == "left"
+    tokenizer_json["truncation"]["direction"] = "Left"
+    folder = write_files(tokenizer_json=tokenizer_json, tokenizer_config_json={})
+    assert load(folder).options.truncation_side == "left"
+    files = describe_tokenizer("test", folder)
+    tokenizer = load_tokenizer(files, overrides={"truncation_side": "right"})
+    assert tokenizer.options.truncation_side == "right"

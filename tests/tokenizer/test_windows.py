@@ -54,6 +54,7 @@ def test_pairs_are_cut_as_the_tokenizers_package_cuts_them(a: int, b: int, lengt
     assert found.truncated == (a + b > length - 3)
 
 
+@pytest.mark.slow
 @given(st.integers(0, 60), st.integers(4, 20), st.data())
 def test_windows_hold_every_token_and_overlap_by_the_stride(
     total: int, max_length: int, data: st.DataObject
@@ -193,3 +194,13 @@ def test_windows_map_back_to_the_text() -> None:
     assert second.token_type_ids == [0, 0, 0, 1, 1, 1]
     assert second.offsets == [(0, 0), (0, 4), (0, 0), (4, 5), (5, 9), (0, 0)]
     assert second.word_ids == [None, 0, None, 1, 2, None]
+
+
+def test_texts_may_be_truncated_from_the_left() -> None:
+    found = frame(A, None, special=SPECIAL, max_length=6, long="truncate", side="left")
+    assert found.input_ids == [[CLS, *A[-4:], SEP]]
+    assert found.truncated
+    short = frame(A[:2], None, special=SPECIAL, max_length=6, long="truncate", side="left")
+    assert short.input_ids == [[CLS, *A[:2], SEP]]
+    cuts = cut(6, 9, max_length=9, long="truncate", side="left")
+    assert (cuts.first, cuts.second) == ([slice(3, 6)], [slice(6, 9)])

@@ -24,6 +24,7 @@ TABLES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(TABLES)
 def test_what_is_written_is_read_back(settings: dict[str, Any]) -> None:
     assert tomllib.loads(config_toml(settings)) == settings

@@ -149,6 +149,7 @@ def test_leaks_are_told_with_their_share() -> None:
 SMALL_TEXTS = st.lists(st.text("aAß ", max_size=4), max_size=12)
 
 
+@pytest.mark.slow
 @given(SMALL_TEXTS, SMALL_TEXTS)
 def test_counts_are_those_of_comparing_all_with_all(train: list[str], valid: list[str]) -> None:
     def same(a: str, b: str) -> bool:

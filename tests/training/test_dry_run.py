@@ -10,6 +10,7 @@ from distilcli.training.dry_run import estimate
 from tests.training._runs import TRAIN, Run
 
 
+@pytest.mark.slow
 def test_counts_are_those_of_the_run(tmp_path: Path) -> None:
     run = Run(tmp_path / "a", epochs=3, evaluate_every=4)
     found = estimate(run.trainer, valid_share=0.5)

@@ -53,6 +53,7 @@ def passes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return seen
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("objective", OBJECTIVES, ids=lambda objective: objective.task)
 @pytest.mark.parametrize("model_type", ["distilbert", "bert"])
 def test_the_same_is_learned_as_without_a_memory(

@@ -15,6 +15,8 @@ from distilcli.model import precision
 from distilcli.training.loop import Progress
 from tests.training._runs import CONFIG, TRAIN, VALID, Rows, Run, outcome, weights
 
+pytestmark = pytest.mark.slow
+
 TABLE = "distilbert.embeddings.word_embeddings.weight"
 # Everything that a state has to remember: dropout, averages, accumulated steps.
 RESUMED: dict[str, Any] = {"average": 0.9, "accumulate": 2, "schedule": "cosine"}

@@ -23,6 +23,8 @@ from distilcli.training.options import TrainingOptions
 from tests.conftest import WORDS
 from tests.training._finetune import finetune
 
+pytestmark = pytest.mark.slow
+
 LABELS = ("bad", "good")
 OPTIONS = TrainingOptions(epochs=4, learning_rate=3e-3, token_budget=256, precision="fp32")
 # Long enough to learn what there is to learn.

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 import torch
 
-from distilcli.checkpoint.folder import describe_folder
+from distilcli.checkpoint.folder import STATE_NAME, describe_folder
 from distilcli.checkpoint.sentence_transformers import SENTENCE_NAMES
 from distilcli.errors import ModelError, ResourceError, UsageError
 from distilcli.model.heads import SequenceClassifier
 from distilcli.model.loading import load_model
 from distilcli.model.saving import TOKENIZER_NAMES
-from distilcli.training.run_folder import STATE_FILE, RunFolder
+from distilcli.training.run_folder import RunFolder
 from tests.training._runs import CONFIG
 
 FINGERPRINT = {"model": "m", "training data": "abc", "learning_rate": 0.1, "early_stopping": None}
@@ -41,14 +41,14 @@ def test_a_folder_that_holds_something_needs_force(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
     with pytest.raises(UsageError, match=r"is not empty; use `force` to replace"):
         folder(tmp_path).create(force=False)
-    (tmp_path / STATE_FILE).touch()
+    (tmp_path / STATE_NAME).touch()
     with pytest.raises(UsageError, match=r"is not empty; use `resume` to go on, `force`"):
         folder(tmp_path).create(force=False)
 
 
 def test_force_forgets_the_run_that_was_there_and_nothing_else(tmp_path: Path) -> None:
     for name in (
-        STATE_FILE,
+        STATE_NAME,
         "config.toml",
         "metrics.jsonl",
         "summary.json",
@@ -92,7 +92,7 @@ def test_a_state_comes_back_as_it_was_saved(tmp_path: Path) -> None:
     assert torch.equal(found["a"], state["a"])
     assert found["b"] == state["b"]
     assert (tmp_path / "metrics.jsonl").read_text() == '{"step": 1}\n{"step": 2}\n'
-    assert {path.name for path in tmp_path.iterdir()} == {STATE_FILE, "metrics.jsonl"}
+    assert {path.name for path in tmp_path.iterdir()} == {STATE_NAME, "metrics.jsonl"}
 
 
 @pytest.mark.parametrize(
@@ -122,14 +122,14 @@ def test_what_is_finished_cannot_be_resumed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 half a file", b"\x80\x02garbage"])
 def test_a_damaged_state_is_refused_in_a_line(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / STATE_FILE).write_bytes(content)
-    with pytest.raises(ModelError, match=f"{STATE_FILE}: cannot be read") as caught:
+    (tmp_path / STATE_NAME).write_bytes(content)
+    with pytest.raises(ModelError, match=f"{STATE_NAME}: cannot be read") as caught:
         folder(tmp_path).load_state()
     assert "\n" not in str(caught.value)
 
 
 def test_a_file_of_something_else_is_no_state(tmp_path: Path) -> None:
-    torch.save({"weights": torch.ones(1)}, tmp_path / STATE_FILE)
+    torch.save({"weights": torch.ones(1)}, tmp_path / STATE_NAME)
     with pytest.raises(ModelError, match="is not the saved state of a run"):
         folder(tmp_path).load_state()
 
@@ -197,6 +197,7 @@ def model_files(path: Path) -> dict[str, bytes]:
     return {str(p): p.read_bytes() for p in path.rglob("*") if p.name in names}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("other", [False, True], ids=["same run", "model of another kind"])
 def test_a_kill_while_the_best_model_is_replaced_never_mixes_two(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other: bool

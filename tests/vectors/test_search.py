@@ -66,6 +66,7 @@ def assert_nearest(hits: list[Hit], scores: np.ndarray, k: int) -> None:
         assert all(scores[n] <= hits[-1].score + CLOSE for n in left)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ELEMENTS)
 @given(data=st.data())
 @SETTINGS
@@ -151,7 +152,7 @@ def test_near_duplicates_across_blocks(
 ) -> None:
     vectors = data.draw(matrices(dtype, most=25))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(search, "_PAIR_ROWS", rows)
+        patch.setattr(search, "PAIR_ROWS", rows)
         pairs = list(near_duplicates(keep(tmp_path, vectors), threshold))
     expected = pairs_by_hand(vectors)
     found = {(pair.first, pair.second): pair.score for pair in pairs}
@@ -177,13 +178,13 @@ def test_equal_vectors_have_a_cosine_of_one(tmp_path: Path) -> None:
 
 def test_one_block_at_a_time_is_looked_at(tmp_path: Path, monkeypatch: Any) -> None:
     sizes: set[int] = set()
-    cosine = search._rounded
+    cosine = search.rounded
 
     def watched(scores: np.ndarray) -> np.ndarray:
         sizes.add(scores.size)
         return cosine(scores)
 
-    monkeypatch.setattr(search, "_rounded", watched)
-    monkeypatch.setattr(search, "_PAIR_ROWS", 10)
+    monkeypatch.setattr(search, "rounded", watched)
+    monkeypatch.setattr(search, "PAIR_ROWS", 10)
     list(near_duplicates(keep(tmp_path, np.ones((95, 4), np.float32)), 2.0))
     assert max(sizes) == 100

@@ -43,7 +43,7 @@ from distilcli.scores.classification import (
 )
 from distilcli.scores.precision_recall import Array
 from distilcli.scores.thresholds import best_f1_threshold
-from distilcli.tasks.classify import KINDS, Classification
+from distilcli.tasks.classify import KINDS, Classification, is_one_output
 from distilcli.tasks.files import texts_from
 from distilcli.tasks.spec import TASKS
 
@@ -244,6 +244,8 @@ def classifier_evaluation(
     pair = pair_column(source, spec, options.columns)
     column = gold_column(source, spec, options.columns, taken=[text])
     classifier = Classifier(model, multi_label=task == "multilabel", **options.predictor)
+    if task == "regress" and is_one_output(classifier.config):
+        classifier.kind = "regression"
     if classifier.kind != KINDS[spec.problem_type]:
         raise UsageError(f"`task` {task}: the head of {classifier.name} is for another task")
     labels = classifier.labels

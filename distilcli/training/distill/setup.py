@@ -12,7 +12,7 @@ from distilcli.checkpoint.folder import ModelFiles
 from distilcli.errors import ModelError, UsageError
 from distilcli.model.heads import TaskModel
 from distilcli.model.loading import check_tokenizer, load_model
-from distilcli.tasks.classify import kind_of
+from distilcli.tasks.classify import is_one_output, kind_of
 from distilcli.tasks.settings import usable_length
 from distilcli.tokenizer.loading import load_tokenizer
 from distilcli.tokenizer.tokenizer import Tokenizer
@@ -99,7 +99,7 @@ def _check_fit(
             f"student's {', '.join(labels[:10])}; they must be the same, in the same order"
         )
     kinds = kind_of(teacher.config), kind_of(student.config)
-    if kinds[0] != kinds[1]:
+    if kinds[0] != kinds[1] and not is_one_output(teacher.config):
         raise ModelError(
             f"{name}: the teacher predicts {_KINDS[kinds[0]]}, the student {_KINDS[kinds[1]]}; "
             "use a teacher that was trained for the same task"

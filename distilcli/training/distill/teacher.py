@@ -1,6 +1,6 @@
 """A teacher: a trained model whose outputs a student learns to match.
 
-It has its own sequences of the same rows: a BERT needs token types that a DistilBERT has not.
+It reads the same rows as sequences of its own: a BERT needs token types, a DistilBERT does not.
 """
 
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ class Targets:
 class AnyTeacher(Protocol):
     """A teacher that is run for every batch, or one whose outputs are cached on disk.
 
-    `bytes_to_keep` is about what those will still take there.
+    `bytes_to_keep` estimates the disk space that the cache still needs.
     """
 
     dim: int
@@ -45,8 +45,8 @@ class AnyTeacher(Protocol):
 class Teacher:
     """A model that is run for every batch.
 
-    `layers` are those whose hidden states are compared, counted as `forward_all` does (0 is the
-    embeddings); `attention_layers` those whose attention is, counted from 0.
+    `layers` are those whose hidden states are compared, where 0 is the embeddings;
+    `attention_layers` those whose attention is compared, counted from 0.
     """
 
     bytes_to_keep = 0

@@ -1,8 +1,8 @@
 """A teacher's outputs cached on disk, so that a second run needs no teacher pass.
 
 One pass over all examples writes them, and every later run reads them. The cache has a folder for
-each combination of teacher, data and length, named by its digest. In it is one for each epoch (if
-examples vary) and precision; a run uses those of another precision if its own are missing:
+each combination of teacher, data and length, named by its digest. It contains a folder for each
+epoch (if examples vary) and precision; a run takes another precision if its own is missing:
 
     outputs.bin   the outputs of each example without padding, fp32
     hidden.bin    its hidden states without padding, layer by layer, fp16
@@ -13,7 +13,6 @@ a pass: it holds a lock, which ends with its process.
 """
 
 import math
-import os
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -32,6 +31,7 @@ from distilcli.errors import ResourceError
 from distilcli.interrupt import stop_if_asked
 from distilcli.training.distill.teacher import Targets, Teacher
 from distilcli.training.objectives.base import Example
+from distilcli.training.run_files import flush_to_disk, replace_file
 
 _PASS_BUDGET = 2_048  # tokens in a batch of the pass; no gradients are kept
 _OUTPUTS, _HIDDEN, _INDEX = "outputs.bin", "hidden.bin", "index.npy"
@@ -83,11 +83,7 @@ class CachedTeacher:
 
     def _check_room(self, epochs: int) -> int:
         """Return about how many bytes the missing outputs will take."""
-        missing = [
-            epoch
-            for epoch in range(epochs)
-            if not any(self._folder.glob(f"epoch-{epoch}-*/{_INDEX}"))
-        ]
+        missing = [epoch for epoch in range(epochs) if not self._finished(epoch)]
         each = _expected_bytes(self._teacher) if missing else 0
         begun = sum(
             path.stat().st_size
@@ -106,13 +102,16 @@ class CachedTeacher:
             )
         return total
 
+    def _finished(self, epoch: int) -> list[Path]:
+        """Return the folders with the outputs of an epoch."""
+        return sorted(path.parent for path in self._folder.glob(f"epoch-{epoch}-*/{_INDEX}"))
+
     def _of_epoch(self, epoch: int) -> "_Outputs":
         precision = "bf16" if torch.is_autocast_enabled(self._device.type) else "fp32"
         folder = self._folder / f"epoch-{epoch}-{precision}"
         if not (folder / _INDEX).is_file():
             # A pass in another precision gives nearly the same.
-            kept = sorted(path.parent for path in self._folder.glob(f"epoch-{epoch}-*/{_INDEX}"))
-            folder = kept[0] if kept else folder
+            folder = next(iter(self._finished(epoch)), folder)
         if not (folder / _INDEX).is_file():
             try:
                 folder.mkdir(parents=True, exist_ok=True)
@@ -226,19 +225,16 @@ def _make(folder: Path, teacher: Teacher, *, epoch: int, on_pass: OnPass) -> Non
             for indices in batches[position.batches :]:
                 stop_if_asked()
                 _write(indices, teacher, epoch, position.index, outputs, hidden)
-                position.batches, position.ends = (
-                    position.batches + 1,
-                    (outputs.tell(), hidden.tell()),
-                )
+                position.batches += 1
+                position.ends = outputs.tell(), hidden.tell()
                 done += len(indices)
                 on_pass(done, len(sizes))
             for file in (outputs, hidden):
-                file.flush()
-                os.fsync(file.fileno())
+                flush_to_disk(file)
     except KeyboardInterrupt:
-        _save(folder / _UNFINISHED, lambda file: np.savez(file, **asdict(position)))
+        replace_file(folder / _UNFINISHED, lambda file: np.savez(file, **asdict(position)))
         raise
-    _save(folder / _INDEX, lambda file: np.save(file, position.index))
+    replace_file(folder / _INDEX, lambda file: np.save(file, position.index))
 
 
 @dataclass(slots=True)
@@ -282,25 +278,10 @@ def _write(
         index[position] = (outputs.tell() // _FP32, *part.shape, hidden.tell() // _FP16)
         outputs.write(part.tobytes())
         for piece in example.pieces:
-            _write_states(hidden, targets.hidden_states, row, len(piece))
+            if layers := [layer[row, : len(piece)] for layer in targets.hidden_states]:
+                hidden.write(torch.stack(layers).half().cpu().numpy().tobytes())
             row += 1
         before += units
-
-
-def _write_states(file: IO[bytes], layers: Sequence[Tensor], row: int, length: int) -> None:
-    """Write the states of one sequence, layer by layer."""
-    if layers:
-        states = torch.stack([layer[row, :length] for layer in layers]).half().cpu().numpy()
-        file.write(states.tobytes())
-
-
-def _save(path: Path, write: Callable[[IO[bytes]], None]) -> None:
-    """Write a file atomically."""
-    unfinished = path.with_name(f".{path.name}")
-    with unfinished.open("wb") as file:
-        write(file)
-        os.fsync(file.fileno())
-    unfinished.replace(path)
 
 
 def _trimmed(outputs: Tensor) -> Array:

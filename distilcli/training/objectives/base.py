@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from distilcli.checkpoint.config import ModelConfig
@@ -26,9 +27,11 @@ from distilcli.model.heads import TaskModel
 from distilcli.tasks.settings import BatchOptions
 from distilcli.tokenizer.tokenizer import Tokenizer
 from distilcli.training.data_checks import CheckedRows
+from distilcli.training.datasets.classify import UNLABELLED
 from distilcli.training.digests import rows_digest
 from distilcli.training.objectives.soft_targets import soft_cross_entropy
 from distilcli.training.options import ObjectiveOptions
+from distilcli.wording import count
 
 Item = TypeVar("Item")
 Coded = TypeVar("Coded")
@@ -99,11 +102,15 @@ class Trainable(Protocol[AnyExample, Outputs]):
         """
 
 
+AnyTrainable = Trainable[Any, Any]
+
+
 class Objective(ABC, Generic[Rows, Model, AnyExample]):
     """A training task with its rows; everything about examples needs `prepare` first.
 
     `task` is its name, `head` what learns, `noun` what one of its rows is called. `varies` says
-    whether examples differ from epoch to epoch.
+    whether examples differ from epoch to epoch. `label_names` are those of the training rows;
+    None for tasks without labels.
     """
 
     task: ClassVar[str]
@@ -117,11 +124,13 @@ class Objective(ABC, Generic[Rows, Model, AnyExample]):
     tokenizer: Tokenizer
     max_length: int
     sizes: Sequence[int]
+    weights: Tensor | None = None  # of the labels
     _examples: Sequence[AnyExample]
 
     def __init__(self, train: Rows, valid: Rows, options: ObjectiveOptions | None = None) -> None:
         self.train = train
         self.valid = valid
+        self.label_names: tuple[str, ...] | None = getattr(train, "label_names", None)
         self.options = options or ObjectiveOptions()
 
     @classmethod
@@ -144,10 +153,10 @@ class Objective(ABC, Generic[Rows, Model, AnyExample]):
         return len(self.checked(rows, "").texts)
 
     def describe(self) -> str:
-        """Say in words what the model is trained and validated on."""
-        count = self.count(self.train)
-        noun = self.noun if count == 1 else f"{self.noun}s"
-        return f"{count:,} {noun}, validated on {self.count(self.valid):,}"
+        """Say in words what the model is trained and validated on, with the first labels."""
+        labels = f"; labels: {', '.join(self.label_names[:10])}" if self.label_names else ""
+        learned = count(self.count(self.train), self.noun)
+        return f"{learned}, validated on {self.count(self.valid):,}{labels}"
 
     def configure(self, config: ModelConfig) -> ModelConfig:
         """Return the configuration of the model that learns from these rows."""
@@ -162,9 +171,12 @@ class Objective(ABC, Generic[Rows, Model, AnyExample]):
 
     def digests(self) -> dict[str, object]:
         """Return what identifies rows and options: a run resumes only with the same ones."""
+        is_labelled = self.label_names is not None
+        names = ([self.label_names],) if is_labelled else ()
         return {
-            "training data": rows_digest(self._digested(self.train)),
+            "training data": rows_digest(*names, self._digested(self.train)),
             "validation data": rows_digest(self._digested(self.valid)),
+            **(self.options.digests() if is_labelled else {}),
         }
 
     def prepare(
@@ -181,21 +193,35 @@ class Objective(ABC, Generic[Rows, Model, AnyExample]):
         """Return the examples at these indices as the model reads them in an epoch."""
         return [self._examples[index] for index in indices]
 
+    def gold(self, example: AnyExample) -> Sequence[int]:
+        """Return the index of the right output of each unit, UNLABELLED where it is unknown.
+
+        Tasks whose units have other gold labels override what is computed from these.
+        """
+        raise NotImplementedError
+
     def units(self, example: AnyExample) -> int:
         """Count the units of an example, over which the loss is averaged."""
-        return 1
+        return len(self.gold(example))
 
-    @abstractmethod
     def labelled(self, example: AnyExample) -> int:
         """Count the units of an example that have a label; the others have no loss."""
+        return sum(index != UNLABELLED for index in self.gold(example))
 
     @abstractmethod
     def outputs(self, model: Model, batch: Batch, examples: Sequence[AnyExample]) -> Tensor:
         """Return the outputs (units, C) of the pieces of `examples`, in order, in fp32."""
 
-    @abstractmethod
     def loss(self, outputs: Tensor, examples: Sequence[AnyExample]) -> Tensor:
-        """Return the loss summed over units, a scalar."""
+        """Return the loss summed over units, a scalar: the cross-entropy of the right outputs."""
+        gold = [index for example in examples for index in self.gold(example)]
+        return F.cross_entropy(
+            outputs,
+            torch.tensor(gold, device=outputs.device),
+            weight=None if self.weights is None else self.weights.to(outputs.device),
+            label_smoothing=self.options.label_smoothing,
+            reduction="sum",
+        )
 
     def soft_loss(self, student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
         """Return the loss between outputs of a student and its teacher, summed over units."""

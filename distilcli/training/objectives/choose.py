@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from distilcli.engine.batching import Batch
@@ -13,15 +12,10 @@ from distilcli.predictors.base import itself
 from distilcli.tasks.choose import ChooseTask, Problem
 from distilcli.tasks.settings import LongTexts
 from distilcli.tokenizer.tokenizer import Tokenizer
-from distilcli.training.data_checks import CheckedRows, places_of
+from distilcli.training.data_checks import CheckedRows
 from distilcli.training.datasets.choose import SolvedProblem
 from distilcli.training.datasets.classify import UNLABELLED
-from distilcli.training.objectives.base import (
-    Example,
-    Metric,
-    Objective,
-    encoded_all,
-)
+from distilcli.training.objectives.base import Example, Metric, Objective, encoded_all
 
 _SPECIALS = 3
 
@@ -47,7 +41,7 @@ class ChooseObjective(Objective[list[SolvedProblem], MultipleChoice, ChoiceExamp
             name=name,
             texts=[row.prompt for row in rows],
             pairs=["\n".join(option or "" for option in row.options) for row in rows],
-            places=places_of(row.place for row in rows),
+            places=[row.place for row in rows],
         )
 
     def lengths(self, rows: list[SolvedProblem], tokenizer: Tokenizer) -> list[int]:
@@ -57,26 +51,21 @@ class ChooseObjective(Objective[list[SolvedProblem], MultipleChoice, ChoiceExamp
         longest = [max(next(options) for _ in row.options) for row in rows]
         return [sum(both) + _SPECIALS for both in zip(prompts, longest, strict=True)]
 
-    def labelled(self, example: ChoiceExample) -> int:
-        """Count a problem with an answer as one."""
-        return int(example.answer != UNLABELLED)
+    def gold(self, example: ChoiceExample) -> tuple[int]:
+        """Return the index of the right option."""
+        return (example.answer,)
 
     def outputs(
         self, model: MultipleChoice, batch: Batch, examples: Sequence[ChoiceExample]
     ) -> Tensor:
         """Return a logit per option (B, most options), the dtype's lowest number as padding."""
-        logits = model(batch.input_ids, batch.attention_mask, batch.token_type_ids).float()
+        logits = model(*batch.inputs).float()
         counts = [len(example.pieces) for example in examples]
         return torch.nn.utils.rnn.pad_sequence(
             list(torch.split(logits[:, 0], counts)),
             batch_first=True,
             padding_value=torch.finfo(logits.dtype).min,
         )
-
-    def loss(self, outputs: Tensor, examples: Sequence[ChoiceExample]) -> Tensor:
-        """Return the cross-entropy, summed over problems."""
-        answers = torch.tensor([example.answer for example in examples], device=outputs.device)
-        return F.cross_entropy(outputs, answers, reduction="sum")
 
     def scores(self, device: torch.device) -> dict[str, float]:
         """Return the share of the validation problems that are solved."""

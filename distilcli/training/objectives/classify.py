@@ -1,16 +1,11 @@
 """Text classification: one label of several for a text or a pair of texts."""
 
 from collections import Counter
-from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor
 
 from distilcli.checkpoint.config import ModelConfig
-from distilcli.model.heads import SequenceClassifier
 from distilcli.scores.classification import classification_scores
-from distilcli.tokenizer.tokenizer import Tokenizer
 from distilcli.training.objectives.base import Metric
 from distilcli.training.objectives.whole_texts import LabelledExample, TextObjective
 
@@ -28,7 +23,7 @@ class ClassifyObjective(TextObjective[int]):
             self.train.label_names, problem_type="single_label_classification"
         )
 
-    def weights(self) -> list[float]:
+    def balanced_weights(self) -> list[float]:
         """Return the weight of each label: number of rows / labels / rows with the label.
 
         All labels then have the same total weight, and a row weighs 1 on average. Rows without a
@@ -38,15 +33,9 @@ class ClassifyObjective(TextObjective[int]):
         total = sum(counts[index] for index in range(len(names)))
         return [total / len(names) / max(1, counts[index]) for index in range(len(names))]
 
-    def loss(self, outputs: Tensor, examples: Sequence[LabelledExample[int]]) -> Tensor:
-        """Return the cross-entropy, summed over rows."""
-        return F.cross_entropy(
-            outputs,
-            torch.tensor([example.label for example in examples], device=outputs.device),
-            weight=None if self._weights is None else self._weights.to(outputs.device),
-            label_smoothing=self.options.label_smoothing,
-            reduction="sum",
-        )
+    def gold(self, example: LabelledExample[int]) -> tuple[int]:
+        """Return the label of the row."""
+        return (example.label,)
 
     def scores(self, device: torch.device) -> dict[str, float]:
         """Return accuracy and macro-F1 on the validation rows."""
@@ -55,10 +44,3 @@ class ClassifyObjective(TextObjective[int]):
             self.valid.labels, predicted, n_labels=len(self.train.label_names)
         )
         return {"accuracy": scores.accuracy, "macro_f1": scores.macro_f1}
-
-    def _tokenized(
-        self, model: SequenceClassifier, tokenizer: Tokenizer, max_length: int
-    ) -> list[LabelledExample[int]]:
-        balanced = self.options.class_weights == "balanced"
-        self._weights = torch.tensor(self.weights()) if balanced else None
-        return super()._tokenized(model, tokenizer, max_length)

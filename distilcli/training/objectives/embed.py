@@ -24,15 +24,10 @@ from distilcli.scores.regression import pearson, spearman
 from distilcli.tasks.embed import Array, EmbedTask, Finish
 from distilcli.tasks.settings import LongTexts
 from distilcli.tokenizer.tokenizer import Tokenizer
-from distilcli.training.data_checks import CheckedRows, places_of
+from distilcli.training.data_checks import CheckedRows
 from distilcli.training.datasets.embed import TextPair
 from distilcli.training.digests import rows_digest
-from distilcli.training.objectives.base import (
-    Example,
-    Metric,
-    Objective,
-    encoded_all,
-)
+from distilcli.training.objectives.base import Example, Metric, Objective, encoded_all
 from distilcli.training.objectives.soft_targets import cosine_distance
 from distilcli.training.options import ObjectiveOptions
 
@@ -92,7 +87,7 @@ class EmbedObjective(Objective[list[TextPair], BaseModel, PairExample]):
             name=name,
             texts=[row.first for row in rows],
             pairs=[row.first if row.second is None else row.second for row in rows],
-            places=places_of(row.place for row in rows),
+            places=[row.place for row in rows],
         )
 
     def lengths(self, rows: list[TextPair], tokenizer: Tokenizer) -> list[int]:
@@ -205,13 +200,19 @@ class EmbedObjective(Objective[list[TextPair], BaseModel, PairExample]):
 def trainable_recipe(folder: Path) -> SentenceRecipe:
     """Return how a model makes vectors; by default it is the normalized mean.
 
-    Raises `ModelError` for dense layers after the pooling, which cannot be trained here.
+    Raises `ModelError` for layers after the pooling, which cannot be trained here, and for
+    settings of the tokenizer that are not in its own files.
     """
     recipe = read_recipe(folder)
-    if recipe.dense:
+    if recipe.steps:
         raise ModelError(
-            f"{folder}: has a Dense module after its pooling, which finetune does not train; "
-            "start from a model without one"
+            f"{folder}: has {recipe.steps[0].kind} after its pooling, which finetune does not "
+            "train; start from a model without it"
+        )
+    if recipe.tokenizer:
+        raise ModelError(
+            f"{folder}: sets {', '.join(recipe.tokenizer)} of the tokenizer beside its files; "
+            "move it to tokenizer_config.json"
         )
     has_modules = (folder / MODULES_NAME).is_file()
     return recipe if has_modules else replace(recipe, normalizes=True)
@@ -228,7 +229,7 @@ def ranking_loss(cosines: Tensor, scores: Tensor) -> Tensor:
 
 
 def same_texts(pairs: Tensor) -> Tensor:
-    """Return (B, B) booleans: the second texts (columns) that are no negatives of a first (rows).
+    """Return (B, B) booleans: second texts (columns) that are not negatives of a first (rows).
 
     `pairs` (B, 2) holds ids of texts. Excluded are repetitions of the right second text, those
     that belong to the same first text, and the first text itself.
@@ -243,7 +244,7 @@ def same_texts(pairs: Tensor) -> Tensor:
 def _retrieval(names: Sequence[str], firsts: Array, seconds: Array) -> dict[str, float]:
     """Return how often the second text is nearest to the first, and the mean of 1 / its rank.
 
-    It is searched among at most 1,000 candidates; of equally near ones it is ranked last.
+    There are at most 1,000 candidates; the second text ranks behind equally near ones.
     """
     ranks: list[int] = []
     for start in range(0, len(names), _SEARCHED):

@@ -63,25 +63,15 @@ class MlmObjective(Objective[PlainTexts, MaskedLanguageModel, Example]):
         """Return the sequences at these indices, with the words that are hidden in an epoch."""
         return [self._hidden(index, epoch) for index in indices]
 
-    def units(self, example: Example) -> int:
-        """Count the hidden tokens."""
-        return len(_hidden_tokens(example.pieces))
-
-    def labelled(self, example: Example) -> int:
-        """Count the hidden tokens, which are all known."""
-        return self.units(example)
+    def gold(self, example: Example) -> list[int]:
+        """Return the hidden tokens."""
+        return _hidden_tokens(example.pieces)
 
     def outputs(
         self, model: MaskedLanguageModel, batch: Batch, examples: Sequence[Example]
     ) -> Tensor:
         """Return a logit per token of the vocabulary (hidden tokens, V), sequence by sequence."""
         return _logits(model, batch)
-
-    def loss(self, outputs: Tensor, examples: Sequence[Example]) -> Tensor:
-        """Return the cross-entropy, summed over hidden tokens."""
-        hidden = [token for example in examples for token in _hidden_tokens(example.pieces)]
-        gold = torch.tensor(hidden, device=outputs.device)
-        return F.cross_entropy(outputs, gold, reduction="sum")
 
     def scores(self, device: torch.device) -> dict[str, float]:
         """Return exp of the mean cross-entropy of the tokens hidden in the validation texts."""
@@ -197,9 +187,7 @@ class _HiddenTokens:
 def _logits(model: MaskedLanguageModel, batch: Batch) -> Tensor:
     places = [piece.places for piece in _hidden_words(batch.pieces)]
     positions = positions_at(places, batch.input_ids)
-    logits: Tensor = model(
-        batch.input_ids, batch.attention_mask, batch.token_type_ids, positions=positions
-    )
+    logits: Tensor = model(*batch.inputs, positions=positions)
     return logits.float()
 
 

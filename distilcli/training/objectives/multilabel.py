@@ -9,9 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from distilcli.checkpoint.config import ModelConfig
-from distilcli.model.heads import SequenceClassifier
 from distilcli.scores.classification import multi_label_scores
-from distilcli.tokenizer.tokenizer import Tokenizer
 from distilcli.training.datasets.multilabel import WITHOUT
 from distilcli.training.objectives.base import Metric
 from distilcli.training.objectives.soft_targets import soft_binary_cross_entropy
@@ -36,7 +34,7 @@ class MultilabelObjective(TextObjective[Labels]):
         """Return the configuration with the labels of the rows."""
         return config.with_labels(self.train.label_names, problem_type="multi_label_classification")
 
-    def weights(self) -> list[float]:
+    def balanced_weights(self) -> list[float]:
         """Return the positive weight of each label: the rows without it over the rows with it.
 
         Rows whose labels are unknown do not count.
@@ -59,7 +57,7 @@ class MultilabelObjective(TextObjective[Labels]):
         total = F.binary_cross_entropy_with_logits(
             outputs[known],
             gold.to(outputs.device, outputs.dtype),
-            pos_weight=None if self._weights is None else self._weights.to(outputs.device),
+            pos_weight=None if self.weights is None else self.weights.to(outputs.device),
             reduction="sum",
         )
         return total / outputs.shape[-1]
@@ -77,13 +75,6 @@ class MultilabelObjective(TextObjective[Labels]):
             "macro_f1": scores.macro.f1,
             "accuracy": scores.accuracy,
         }
-
-    def _tokenized(
-        self, model: SequenceClassifier, tokenizer: Tokenizer, max_length: int
-    ) -> list[LabelledExample[Labels]]:
-        balanced = self.options.class_weights == "balanced"
-        self._weights = torch.tensor(self.weights()) if balanced else None
-        return super()._tokenized(model, tokenizer, max_length)
 
     def _indicators(self, rows: Iterable[Labels]) -> Tensor:
         """Return booleans (rows, labels), True for the labels of each row."""

@@ -5,25 +5,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from distilcli.engine.batching import Batch
 from distilcli.model.heads import QuestionAnswerer
 from distilcli.predictors.base import itself
 from distilcli.scores.answers import answer_scores
-from distilcli.tasks.qa import MAX_LENGTH, ContextWindow, EncodedQuestion, QaTask
+from distilcli.tasks.qa import ContextWindow, EncodedQuestion, QaTask
 from distilcli.tasks.settings import LongTexts
+from distilcli.tasks.spec import QA_MAX_LENGTH
 from distilcli.tokenizer.tokenizer import Tokenizer
-from distilcli.training.data_checks import CheckedRows, places_of
+from distilcli.training.data_checks import CheckedRows
 from distilcli.training.datasets.classify import UNLABELLED
 from distilcli.training.datasets.qa import Question
-from distilcli.training.objectives.base import (
-    Example,
-    Metric,
-    Objective,
-    encoded_all,
-)
+from distilcli.training.objectives.base import Example, Metric, Objective, encoded_all
 
 _NO_ANSWER = 0  # the position of [CLS], which stands for "no answer"
 
@@ -61,20 +56,16 @@ class QaObjective(Objective[list[Question], QuestionAnswerer, WindowExample]):
             texts=[row.question for row in rows],
             pairs=[row.context for row in rows],
             answers=[[(text, row.said) for text in row.answers[:1]] for row in rows],
-            places=places_of(row.place for row in rows),
+            places=[row.place for row in rows],
         )
 
     def count(self, rows: list[Question]) -> int:
         """Count the questions that can be learned from."""
         return sum(row.is_usable for row in rows)
 
-    def units(self, example: WindowExample) -> int:
-        """Count a window twice, for its start and its end."""
-        return 2
-
-    def labelled(self, example: WindowExample) -> int:
-        """Count both if it is known whether there is an answer."""
-        return 0 if example.start == UNLABELLED else 2
+    def gold(self, example: WindowExample) -> tuple[int, int]:
+        """Return the start and the end of the answer in a window."""
+        return example.start, example.end
 
     def outputs(
         self, model: QuestionAnswerer, batch: Batch, examples: Sequence[WindowExample]
@@ -83,7 +74,7 @@ class QaObjective(Objective[list[Question], QuestionAnswerer, WindowExample]):
 
         Where no answer can be (the question, padding) it is the lowest number of the dtype.
         """
-        logits = model(batch.input_ids, batch.attention_mask, batch.token_type_ids).float()
+        logits = model(*batch.inputs).float()
         possible = torch.zeros(logits.shape[:2], dtype=torch.bool)
         for row, example in enumerate(examples):
             window = example.window
@@ -92,11 +83,6 @@ class QaObjective(Objective[list[Question], QuestionAnswerer, WindowExample]):
         lowest = torch.finfo(logits.dtype).min
         masked: Tensor = logits.masked_fill(~possible.to(logits.device)[..., None], lowest)
         return masked.transpose(1, 2).flatten(0, 1)
-
-    def loss(self, outputs: Tensor, examples: Sequence[WindowExample]) -> Tensor:
-        """Return the cross-entropy, summed over starts and ends."""
-        gold = [position for example in examples for position in (example.start, example.end)]
-        return F.cross_entropy(outputs, torch.tensor(gold, device=outputs.device), reduction="sum")
 
     def scores(self, device: torch.device) -> dict[str, float]:
         """Return F1 and exact match of the answers to the validation questions."""
@@ -114,7 +100,7 @@ class QaObjective(Objective[list[Question], QuestionAnswerer, WindowExample]):
             model,
             tokenizer,
             pair_of=itself,
-            long_texts=LongTexts(long="window", max_length=min(max_length, MAX_LENGTH)),
+            long_texts=LongTexts(long="window", max_length=min(max_length, QA_MAX_LENGTH)),
         )
         questions = [question for question in self.train if question.is_usable]
         encoded = encoded_all(self._task.encode, [question.pair for question in questions])

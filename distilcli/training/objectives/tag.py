@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from distilcli.checkpoint.config import ModelConfig
@@ -19,13 +18,7 @@ from distilcli.tokenizer.tokenizer import Tokenizer
 from distilcli.training.data_checks import CheckedRows
 from distilcli.training.datasets.classify import UNLABELLED
 from distilcli.training.datasets.tag import TaggedSentences
-from distilcli.training.digests import rows_digest
-from distilcli.training.objectives.base import (
-    Example,
-    Metric,
-    Objective,
-    encoded_all,
-)
+from distilcli.training.objectives.base import Example, Metric, Objective, encoded_all
 
 
 @dataclass(slots=True)
@@ -64,53 +57,25 @@ class TagObjective(Objective[TaggedSentences, TokenClassifier, TaggedExample]):
         """Count the sentences that have words."""
         return rows.count
 
-    def describe(self) -> str:
-        """Say in words what the model is trained and validated on, with the first labels."""
-        return f"{super().describe()}; labels: {', '.join(self.train.label_names[:10])}"
-
     def configure(self, config: ModelConfig) -> ModelConfig:
         """Return the configuration with the labels of the words."""
         return replace(config, labels=self.train.label_names, problem_type=None)
 
-    def digests(self) -> dict[str, object]:
-        """Return what identifies sentences and options."""
-        return {
-            "training data": rows_digest([self.train.label_names], self.train.rows()),
-            "validation data": rows_digest(self.valid.rows()),
-            **self.options.digests(),
-        }
-
-    def units(self, example: TaggedExample) -> int:
-        """Count the words."""
-        return len(example.labels)
-
-    def labelled(self, example: TaggedExample) -> int:
-        """Count the words with a label."""
-        return sum(label != UNLABELLED for label in example.labels)
+    def gold(self, example: TaggedExample) -> list[int]:
+        """Return the labels of the words."""
+        return example.labels
 
     def outputs(
         self, model: TokenClassifier, batch: Batch, examples: Sequence[TaggedExample]
     ) -> Tensor:
         """Return a logit per label (words, labels) of all words, sentence by sentence."""
-        logits: Tensor = model(
-            batch.input_ids, batch.attention_mask, batch.token_type_ids
-        )  # (B, T, L)
+        logits: Tensor = model(*batch.inputs)  # (B, T, L)
         rows, tokens, before = [], [], 0
         for example in examples:
             rows += [before + window for window, _ in example.positions]
             tokens += [token for _, token in example.positions]
             before += len(example.pieces)
         return logits[rows, tokens].float()
-
-    def loss(self, outputs: Tensor, examples: Sequence[TaggedExample]) -> Tensor:
-        """Return the cross-entropy, summed over words."""
-        labels = [label for example in examples for label in example.labels]
-        return F.cross_entropy(
-            outputs,
-            torch.tensor(labels, device=outputs.device),
-            label_smoothing=self.options.label_smoothing,
-            reduction="sum",
-        )
 
     def scores(self, device: torch.device) -> dict[str, float]:
         """Return precision, recall and F1 of entities, and the accuracy of words."""

@@ -16,7 +16,6 @@ from distilcli.tasks.settings import LongTexts
 from distilcli.tokenizer.tokenizer import Tokenizer
 from distilcli.training.data_checks import CheckedRows
 from distilcli.training.datasets.classify import UNLABELLED, Examples
-from distilcli.training.digests import rows_digest
 from distilcli.training.objectives.base import Example, Objective, encoded_all
 from distilcli.training.objectives.words import Words, augmented
 from distilcli.training.options import ObjectiveOptions
@@ -70,35 +69,26 @@ class TextObjective(
         seconds = map(len, tokenizer.ids(rows.pairs))
         return [sum(pair) + _SPECIALS_OF_A_PAIR for pair in zip(firsts, seconds, strict=True)]
 
-    def describe(self) -> str:
-        """Say in words what the model is trained and validated on, with the first labels."""
-        names = ", ".join(self.train.label_names[:10])
-        return super().describe() + (f"; labels: {names}" if names else "")
-
-    def digests(self) -> dict[str, object]:
-        """Return what identifies rows and options."""
-        return {
-            "training data": rows_digest([self.train.label_names], self._digested(self.train)),
-            "validation data": rows_digest(self._digested(self.valid)),
-            **self.options.digests(),
-        }
-
     def examples(self, indices: Sequence[int], *, epoch: int) -> list[LabelledExample[Label]]:
         """Return the examples at these indices, augmented by seed, epoch and row."""
         if not self.varies:
             return super().examples(indices, epoch=epoch)
         return [self._augmented(index, epoch) for index in indices]
 
-    def labelled(self, example: LabelledExample[Label]) -> int:
-        """Count a row with a label as one."""
-        return int(example.label != UNLABELLED)
+    def units(self, example: LabelledExample[Label]) -> int:
+        """Count a row as one."""
+        return 1
 
     def outputs(
         self, model: SequenceClassifier, batch: Batch, examples: Sequence[LabelledExample[Label]]
     ) -> Tensor:
         """Return the outputs of the head for each row (B, number of outputs)."""
-        logits: Tensor = model(batch.input_ids, batch.attention_mask, batch.token_type_ids)
+        logits: Tensor = model(*batch.inputs)
         return logits.float()
+
+    def balanced_weights(self) -> list[float]:
+        """Return weights for the labels that make up for their rarity; numbers have none."""
+        raise NotImplementedError
 
     def classifications(self, device: torch.device) -> list[Classification]:
         """Return the model's predictions for the validation rows."""
@@ -108,6 +98,8 @@ class TextObjective(
         self, model: SequenceClassifier, tokenizer: Tokenizer, max_length: int
     ) -> list[LabelledExample[Label]]:
         self._words = Words(tokenizer)
+        if self.options.class_weights == "balanced":
+            self.weights = torch.tensor(self.balanced_weights())
         self._task = ClassifyTask(
             model,
             tokenizer,
@@ -138,6 +130,6 @@ class TextObjective(
         return zip(_texts(rows), rows.labels, strict=True)
 
 
-def _texts(rows: Examples[Any]) -> list[Texts]:
+def _texts(rows: Examples[Label]) -> list[Texts]:
     seconds: Sequence[str | None] = rows.pairs or [None] * len(rows.texts)
     return list(zip(rows.texts, seconds, strict=True))

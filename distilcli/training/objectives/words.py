@@ -37,8 +37,8 @@ class Words:
 def augmented(piece: Piece, words: Words, draw: random.Random, *, rate: float) -> Piece:
     """Return a sequence with words dropped and swapped.
 
-    Each word is dropped with probability `rate`, though one of each text remains. Then, from left
-    to right, each remaining word is swapped with the next one with the same probability.
+    Each word is dropped with probability `rate`, but at least one of each text remains. Then, from
+    left to right, each remaining word is swapped with the next with the same probability.
     """
     kept: list[int] = [0]
     last = 0

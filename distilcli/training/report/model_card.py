@@ -91,7 +91,7 @@ def model_card(record: RunRecord) -> str:
         _data(record),
         *(["## Labels", _labels(record)] if record.train.labels else []),
         "## Training",
-        *([_command(record.command)] if record.command else []),
+        *([_code(" \\\n    ".join(_lines(record.command)))] if record.command else []),
         _environment(record),
     ]
     return "\n\n".join(parts) + "\n"
@@ -136,7 +136,7 @@ def _use(record: RunRecord) -> str:
     spec = TASKS[record.task]
     predictor = spec.predictor.rpartition(":")[2]
     return (
-        f"```sh\ndistil {spec.example} -m DIR\n```\n\n"
+        f"{_code(f'distil {spec.example} -m DIR')}\n\n"
         f"or, in Python, `distilcli.{predictor}(DIR)`, where `DIR` is this folder. "
         "`transformers` can load it too."
     )
@@ -184,8 +184,8 @@ def _environment(record: RunRecord) -> str:
     return _table(("", ""), rows)
 
 
-def _command(command: Sequence[str]) -> str:
-    return "```sh\n" + " \\\n    ".join(_lines(command)) + "\n```"
+def _code(text: str) -> str:
+    return f"```sh\n{text}\n```"
 
 
 def _lines(command: Sequence[str]) -> Iterator[str]:

@@ -112,28 +112,17 @@ def _label_ends(axes: Axes, ends: list[tuple[float, str, str]]) -> None:
 
 
 def draw_reliability(axes: Axes, *, bins: Sequence[Bin]) -> None:
-    """Draw accuracy against score, and the distance of both."""
+    """Draw accuracy over score, and the difference of the two."""
     filled = [found for found in bins if found.count]
     total = sum(found.count for found in filled)
     error = expected_calibration_error(filled)
     axes.set_title("Reliability of the scores")
     axes.plot([0, 1], [0, 1], color="#B0B0B0", linewidth=1, linestyle=(0, (4, 3)), zorder=1)
-    axes.vlines(
-        [found.confidence for found in filled],
-        [found.confidence for found in filled],
-        [found.accuracy for found in filled],
-        color=_ORANGE,
-        linewidth=1.5,
-        zorder=2,
-    )
-    axes.scatter(
-        [found.confidence for found in filled],
-        [found.accuracy for found in filled],
-        s=[20 + 400 * found.count / total for found in filled],
-        color=_BLUE,
-        edgecolor="white",
-        zorder=3,
-    )
+    scores = [found.confidence for found in filled]
+    accuracies = [found.accuracy for found in filled]
+    areas = [20 + 400 * found.count / total for found in filled]
+    axes.vlines(scores, scores, accuracies, color=_ORANGE, linewidth=1.5, zorder=2)
+    axes.scatter(scores, accuracies, s=areas, color=_BLUE, edgecolor="white", zorder=3)
     quiet = {"color": GREY, "fontsize": 9, "transform": axes.transAxes}
     axes.text(0.03, 0.97, "right more often than scored", va="top", **quiet)
     axes.text(0.97, 0.12, "less often than scored", ha="right", **quiet)

@@ -80,8 +80,9 @@ def plot_run(picture: RunPicture, path: str) -> None:
         figure = Figure(layout="constrained")
         _draw(figure, picture)
         try:
-            # An SVG would otherwise hold its date.
-            figure.savefig(temporary, dpi=150, metadata={"Date": None} if _is_svg(target) else None)
+            # An SVG would otherwise contain its date.
+            is_svg = target.suffix.lower() == ".svg"
+            figure.savefig(temporary, dpi=150, metadata={"Date": None} if is_svg else None)
             temporary.replace(target)
         except OSError as error:
             temporary.unlink(missing_ok=True)
@@ -129,7 +130,3 @@ def _draw(figure: Any, picture: RunPicture) -> None:
         for column, draw in enumerate(row, start=1):
             draw(part.add_subplot(1, columns, column))
     figure.get_layout_engine().set(w_pad=0.15, h_pad=0.15)
-
-
-def _is_svg(path: Path) -> bool:
-    return path.suffix.lower() == ".svg"

@@ -24,6 +24,8 @@ from tests.conftest import make_tiny
 from tests.training._finetune import finetune
 from tests.training.test_run import LABELS, LEARN, OPTIONS, accuracy, at_step, examples, tune
 
+pytestmark = pytest.mark.slow
+
 Make = Callable[..., Path]
 NARROW = {"sizes": {"dim": 16, "n_layers": 2, "n_heads": 2, "hidden_dim": 32}}
 SHORT = replace(OPTIONS, epochs=2, evaluate_every=2)

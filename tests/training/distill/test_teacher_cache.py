@@ -290,7 +290,7 @@ def test_a_pass_that_was_killed_is_made_anew(
     assert_alike(found, teacher.targets([0, 1], epoch=0), teacher, [0, 1])
 
 
-@pytest.mark.parametrize("what", ["_write_states", "np.save"])
+@pytest.mark.parametrize("what", ["_write", "np.save"])
 def test_a_full_disk_leaves_nothing_behind(
     teacher: Teacher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:

@@ -27,6 +27,7 @@ def problems(count: int, *, seed: int) -> list[SolvedProblem]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model_type", ["distilbert", "bert"])
 def test_the_saved_model_chooses(make_model: Make, tmp_path: Path, model_type: str) -> None:
     train, valid = problems(120, seed=1), problems(50, seed=2)
@@ -61,6 +62,7 @@ def test_problems_of_several_sizes_make_one_batch(make_model: Make) -> None:
     torch.testing.assert_close(objective.loss(outputs, examples), loss)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("lines", "options"),
     [

@@ -43,9 +43,9 @@ def test_rows_without_a_label_have_no_loss(make_model: Make) -> None:
 
 def test_balanced_labels_weigh_the_same_together(make_model: Make) -> None:
     objective = ClassifyObjective(ROWS, ROWS, ObjectiveOptions(class_weights="balanced"))
-    assert objective.weights() == [pytest.approx(20 / 2 / 8), pytest.approx(20 / 2 / 12)]
+    assert objective.balanced_weights() == [pytest.approx(20 / 2 / 8), pytest.approx(20 / 2 / 12)]
     rare = replace(ROWS, labels=[0] * 20)
-    assert ClassifyObjective(rare, ROWS).weights() == [0.5, 10]
+    assert ClassifyObjective(rare, ROWS).balanced_weights() == [0.5, 10]
     prepared, _ = objective_of(make_model(head="BaseModel"), objective)
     outputs, wanted = torch.tensor([[0.3, -0.4]]), torch.tensor([0])
     torch.testing.assert_close(
@@ -95,6 +95,7 @@ def test_texts_are_augmented_by_seed_epoch_and_row(make_model: Make) -> None:
     assert len(set(map(tuple, read(augment=0)))) == 1
 
 
+@pytest.mark.slow
 def test_an_interrupted_augmented_run_ends_as_an_unbroken_one(
     make_model: Make, tmp_path: Path
 ) -> None:

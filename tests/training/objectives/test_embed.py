@@ -50,6 +50,7 @@ def matching(count: int, *, seed: int) -> list[TextPair]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model_type", ["distilbert", "bert"])
 def test_scored_pairs_are_ranked_by_the_saved_model(
     make_model: Make, tmp_path: Path, model_type: str
@@ -82,6 +83,7 @@ def correlation(one: Any, other: Any) -> float:
     return float(spearmanr(one, other).statistic)
 
 
+@pytest.mark.slow
 def test_partners_are_found(make_model: Make, tmp_path: Path) -> None:
     folder = make_model(head="BaseModel")
     objective = EmbedObjective(matching(200, seed=1), matching(9, seed=2), RECIPE)
@@ -126,7 +128,29 @@ def test_dense_modules_are_refused(make_model: Make) -> None:
         (folder / name).mkdir()
         (folder / name / "config.json").write_text(json.dumps(content))
     (folder / "2_Dense" / "model.safetensors").touch()
-    with pytest.raises(ModelError, match="has a Dense module after its pooling"):
+    with pytest.raises(ModelError, match="has Dense after its pooling"):
+        trainable_recipe(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "why"),
+    [
+        (
+            "sentence_bert_config.json",
+            {"tokenizer_args": {"do_lower_case": False}},
+            "do_lower_case",
+        ),
+        ("config_sentence_transformers.json", {"truncate_dim": 8}, "has truncate_dim after"),
+    ],
+)
+def test_settings_that_training_would_lose_are_refused(
+    make_model: Make, name: str, content: object, why: str
+) -> None:
+    folder = make_model()
+    modules = [{"type": "x.Transformer", "path": ""}]
+    (folder / "modules.json").write_text(json.dumps(modules))
+    (folder / name).write_text(json.dumps(content))
+    with pytest.raises(ModelError, match=why):
         trainable_recipe(folder)
 
 
@@ -198,6 +222,7 @@ def test_vectors_that_are_all_one_rank_nothing(
     assert prepared.scores(torch.device("cpu")) == {"spearman": 0.0, "pearson": 0.0}
 
 
+@pytest.mark.slow
 def test_the_command_from_pairs_to_vectors(
     make_model: Make, distil: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

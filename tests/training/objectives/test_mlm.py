@@ -35,6 +35,7 @@ def tokenizer(tiny_folder: Path) -> Tokenizer:
     return load_tokenizer(describe_folder("m", tiny_folder))
 
 
+@pytest.mark.slow
 def test_the_saved_model_fills_in(make_model: Make, tmp_path: Path) -> None:
     objective = MlmObjective(texts(200, seed=1), texts(40, seed=2))
     folder = make_model(head="BaseModel")

@@ -35,6 +35,7 @@ def rows(count: int, *, seed: int) -> Examples[tuple[int, ...]]:
 TRAIN, VALID = rows(160, seed=1), rows(50, seed=2)
 
 
+@pytest.mark.slow
 def test_the_saved_model_gives_each_label_by_itself(make_model: Make, tmp_path: Path) -> None:
     objective = MultilabelObjective(TRAIN, VALID)
     summary = learn(
@@ -60,7 +61,7 @@ def test_rare_labels_weigh_by_those_without(make_model: Make) -> None:
     labels = [(0,), (0, 1), (0,), ()]
     train = Examples(["good"] * 4, None, labels, ("a", "b"))
     objective = MultilabelObjective(train, train, ObjectiveOptions(class_weights="balanced"))
-    assert objective.weights() == [1 / 3, 3]
+    assert objective.balanced_weights() == [1 / 3, 3]
     outputs, examples = torch.tensor([[0.3, -0.2]]), [LabelledExample([], (1,))]
     folder = make_model(head="BaseModel")
     weighted, _ = objective_of(folder, objective)
@@ -74,6 +75,7 @@ def test_rare_labels_weigh_by_those_without(make_model: Make) -> None:
     )
 
 
+@pytest.mark.slow
 def test_the_command(
     make_model: Make, distil: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,6 +27,7 @@ def questions(count: int, *, seed: int) -> list[Question]:
     return found
 
 
+@pytest.mark.slow
 def test_the_saved_model_answers(make_model: Make, tmp_path: Path) -> None:
     valid = questions(40, seed=2)
     summary = learn(

@@ -29,6 +29,7 @@ def rows(count: int, *, seed: int, scale: float = 1.0, shift: float = 0.0) -> Ex
     return Examples(texts, None, numbers, ())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model_type", ["distilbert", "bert"])
 @pytest.mark.parametrize(("scale", "shift"), [(1.0, 0.0), (1e-4, 3.0), (2e5, -1e6)])
 def test_the_saved_model_gives_plain_numbers(

@@ -33,6 +33,7 @@ def sentences(count: int, *, seed: int) -> TaggedSentences:
     return TaggedSentences(words, labels, NAMES)
 
 
+@pytest.mark.slow
 def test_the_saved_model_tags(make_model: Make, tmp_path: Path) -> None:
     objective = TagObjective(sentences(80, seed=1), sentences(20, seed=2))
     folder = make_model(head="BaseModel")

@@ -45,6 +45,7 @@ def test_curves_are_sorted_by_what_they_measure() -> None:
     assert [found.best_step for found in sort_curves(HISTORY)] == [20, 20]
 
 
+@pytest.mark.slow
 def test_a_run_of_which_all_is_known(tmp_path: Path) -> None:
     text = drawn(
         tmp_path / "p.svg", labels=["no", "$y_e$s"], confusion=[[3, 1], [0, 2]], reliability=BINS
@@ -64,6 +65,7 @@ def test_a_panel_of_which_nothing_is_known_is_left_out(tmp_path: Path) -> None:
     assert "Confusion" not in text
 
 
+@pytest.mark.slow
 def test_the_same_run_gives_the_same_bytes(tmp_path: Path) -> None:
     settings: dict[str, Any] = {"labels": "ab", "confusion": [[3, 1], [0, 2]], "reliability": BINS}
     first = drawn(tmp_path / "a.svg", **settings)
@@ -71,6 +73,7 @@ def test_the_same_run_gives_the_same_bytes(tmp_path: Path) -> None:
     assert "<dc:date>" not in first
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_labels", [2, 8, 20, 31])
 def test_pictures_hold_any_number_of_labels(tmp_path: Path, n_labels: int) -> None:
     labels = [f"label {n}" for n in range(n_labels)]

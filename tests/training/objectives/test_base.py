@@ -109,7 +109,7 @@ def test_units_without_a_label_are_told_apart_and_have_no_loss(
 
 def test_rows_of_which_nothing_is_known_do_not_make_labels_rare() -> None:
     objective = MultilabelObjective(texts([(0,), (), WITHOUT, WITHOUT]), texts([(0,), ()]))
-    assert objective.weights() == [1, 2]
+    assert objective.balanced_weights() == [1, 2]
 
 
 def test_numbers_that_only_a_teacher_knows_are_in_the_units_of_the_others() -> None:

@@ -48,6 +48,7 @@ OPTIONS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OPTIONS)
 def test_any_text(name: str) -> None:
     fast, ours = both(OPTIONS[name])
