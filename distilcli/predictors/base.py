@@ -26,13 +26,13 @@ from distilcli.model.int8 import has_kernel
 from distilcli.model.loading import check_tokenizer, load_model
 from distilcli.model.precision import Precision
 from distilcli.predictors.int8_check import Agreement, ComparableTask, VerifiedTask
-from distilcli.tasks.files import refusing_empty
 from distilcli.tasks.settings import (
     BatchOptions,
     LongTexts,
     check_choice,
     required_agreement,
 )
+from distilcli.tasks.texts import refusing_empty
 from distilcli.tokenizer.loading import load_tokenizer
 
 Head = TypeVar("Head", bound=TaskModel)

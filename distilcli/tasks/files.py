@@ -9,11 +9,10 @@ from distilcli.errors import RowError
 from distilcli.rows.conll import Sentence
 from distilcli.rows.lists import words_of
 from distilcli.rows.outcome import Outcome, Sink, with_additions
-from distilcli.rows.row import Row, cell_text, cell_value, is_blank
+from distilcli.rows.row import Row, cell_value
 from distilcli.stats import RunStats
+from distilcli.tasks.texts import text_at
 
-Item = TypeVar("Item")
-Content = TypeVar("Content")
 Value = TypeVar("Value")
 Value_contra = TypeVar("Value_contra", contravariant=True)
 Result = TypeVar("Result")
@@ -32,38 +31,6 @@ class Columns(Protocol[Value_contra]):
 
     def counted(self, value: Value_contra) -> Sequence[str]:
         """Return the labels under which a result is counted in the summary."""
-
-
-EMPTY = "empty text"
-"""The error of a row with nothing to read."""
-
-
-def refusing_empty(
-    content_of: Callable[[Item], Content], parts: Sequence[str]
-) -> Callable[[Item], Content]:
-    """Return `content_of` with a `RowError` for an empty text: the one rule for all tasks.
-
-    Content is a text, a list of words, or a tuple of texts that messages call `parts`.
-    """
-
-    def content(item: Item) -> Content:
-        found = content_of(item)
-        texts = found if isinstance(found, tuple) else (found,)
-        for part, text in zip(parts, texts, strict=False):
-            # A list without words is a sentence without words, as at the end of a CoNLL file.
-            words = text if isinstance(text, list) else [text]
-            if words and all(isinstance(word, str) and is_blank(word) for word in words):
-                raise RowError(f"{EMPTY}: {part}" if part else EMPTY)
-        return found
-
-    return content
-
-
-def text_at(row: Row, column: str) -> str:
-    """Return the text of a cell, an empty one for null; raise `RowError` for a faulty row."""
-    if row.error is not None:
-        raise RowError(row.error)
-    return "" if cell_value(row, column) is None else cell_text(row, column)
 
 
 def text_from(text_column: str) -> Callable[[Row], str]:

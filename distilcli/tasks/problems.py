@@ -7,7 +7,7 @@ from distilcli.rows.lists import parsed
 from distilcli.rows.reader import RowSource
 from distilcli.rows.row import Row, cell_text, cell_value, is_blank
 from distilcli.tasks.choose import Options, Problem
-from distilcli.tasks.files import text_at
+from distilcli.tasks.texts import text_at
 
 
 def find_options(

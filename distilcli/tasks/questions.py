@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from distilcli.rows.outcome import Outcome
 from distilcli.rows.row import Row, cell_text, cell_value
-from distilcli.tasks.files import text_at
 from distilcli.tasks.qa import Answers, Pair
+from distilcli.tasks.texts import text_at
 
 
 def pairs_from(

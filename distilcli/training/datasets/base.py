@@ -8,7 +8,7 @@ from distilcli.errors import InputError, RowError, tell
 from distilcli.gold.columns import Columns
 from distilcli.rows.reader import RowSource
 from distilcli.rows.row import Row, is_blank
-from distilcli.tasks.files import text_at
+from distilcli.tasks.texts import text_at
 from distilcli.wording import count
 
 Found = TypeVar("Found")

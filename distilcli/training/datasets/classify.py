@@ -10,8 +10,8 @@ from distilcli.gold.columns import gold_column, pair_column
 from distilcli.gold.labels import LabelError, label_indices, ordered
 from distilcli.rows.reader import RowSource
 from distilcli.rows.row import Row
-from distilcli.tasks.files import text_at
 from distilcli.tasks.spec import TASKS
+from distilcli.tasks.texts import text_at
 from distilcli.training.datasets.base import DatasetOptions, Place, place_of, read_each
 from distilcli.training.datasets.split import split
 

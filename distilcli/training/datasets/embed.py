@@ -7,8 +7,8 @@ from distilcli.gold.cells import number_of
 from distilcli.gold.columns import Columns, pair_column, text_column
 from distilcli.rows.reader import RowSource
 from distilcli.rows.row import Row
-from distilcli.tasks.files import text_at
 from distilcli.tasks.spec import TASKS
+from distilcli.tasks.texts import text_at
 from distilcli.training.datasets.base import DatasetOptions, Place, place_of, read_each
 from distilcli.training.datasets.split import split
 
