@@ -5,9 +5,7 @@ from distilcli.rows.row import Row, is_blank
 from distilcli.tasks.texts import refusing_empty, text_at
 
 
-@pytest.mark.parametrize(
-    "text", ["", " \t\n", "\u00a0", "\u200b", "\ufeff\u200d", "\u2060", "\x00"]
-)
+@pytest.mark.parametrize("text", ["", " \t\n", "\u00a0", "\u200b", "\ufeff\u200d", "\x00"])
 def test_texts_of_which_nothing_can_be_seen(text: str) -> None:
     assert is_blank(text)
     assert not is_blank(f"{text}.")
@@ -21,7 +19,7 @@ def test_the_parts_of_content_that_may_not_be_empty() -> None:
             read(item)
     words = refusing_empty(lambda item: item, ("",))
     assert (words([]), words(["a", ""])) == ([], ["a", ""])
-    with pytest.raises(RowError, match="^empty text$"):
+    with pytest.raises(RowError, match=r"^empty text$"):
         words(["", "\u200b"])
 
 
