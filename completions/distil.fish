@@ -26,7 +26,7 @@ complete --command distil --condition '__distil_runs bench' --long-option format
 complete --command distil --condition '__distil_runs bench' --long-option seq --exclusive --description 'Tokens per sequence (default: 128)'
 complete --command distil --condition '__distil_runs bench' --long-option sweep --exclusive --description 'Measure every combination of sizes: \'seq=32,128 batch=1,8\''
 complete --command distil --condition '__distil_runs bench' --long-option vs --exclusive --arguments 'embed entities mini qa sentiment (__fish_complete_directories)' --description 'Measure another model in turn, and report the ratios'
-complete --command distil --condition '__distil_runs bench' --long-option rounds --exclusive --description 'How often the models take turns (default: 5)'
+complete --command distil --condition '__distil_runs bench' --long-option rounds --exclusive --description 'Rounds that share the time; the median counts, two models alternate (default: 5)'
 complete --command distil --condition '__distil_runs bench' --long-option seconds --exclusive --description 'Time for each latency and each rate; at least 10 timings are taken (default: 3)'
 complete --command distil --condition '__distil_runs bench' --long-option profile --exclusive --arguments '(__fish_complete_directories)' --description 'Show the time per operator, and write a trace for chrome://tracing to this folder (or .json file)'
 complete --command distil --condition '__distil_runs bench' --long-option dataset --require-parameter --force-files --description 'Measure a whole run over these rows instead, stage by stage'

@@ -1,7 +1,19 @@
-"""`python -m distilcli`: the same as `distil`."""
+"""The `distil` program, also `python -m distilcli`: Ctrl-C is understood from the first import on."""
 
 import sys
 
-from distilcli.app import main
+EXIT_INTERRUPTED = 130
 
-sys.exit(main())
+
+def main() -> int:
+    """Run `distil` and return its exit code."""
+    try:
+        from distilcli.app import main as run  # noqa: PLC0415 (an interrupt may come meanwhile)
+
+        return run()
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -50,7 +50,11 @@ class Measurement:
     versus: str | None = setting(
         None, "Measure another model in turn, and report the ratios.", "--vs", metavar="MODEL"
     )
-    rounds: int | None = setting(None, "How often the models take turns (default: 5).", min=1)
+    rounds: int | None = setting(
+        None,
+        "Rounds that share the time; the median counts, two models alternate (default: 5).",
+        min=1,
+    )
     seconds: float | None = setting(
         None,
         "Time for each latency and each rate; at least 10 timings are taken (default: 3).",

@@ -242,7 +242,9 @@ def open_sink(
         )
         renamed, prefix = sink.renamed, sink.prefix
     if renamed:
-        console.note(f"the input has columns of these names: the new ones begin with {prefix!r}")
+        console.note(
+            f"the input already has columns of these names; the new ones begin with {prefix!r}"
+        )
     return sink
 
 

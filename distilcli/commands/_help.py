@@ -125,7 +125,7 @@ def _kind(parameter: Parameter) -> str:
 _ABOUT = "Run DistilBERT over files: classify, tag and embed texts, answer questions, train models."
 _EXIT_CODES = (
     ("0", "done"),
-    ("2", "usage: the command line makes no sense"),
+    ("2", "usage: a wrong option or argument"),
     ("3", "input: a file or row cannot be read"),
     ("4", "model: missing, damaged or for another task"),
     ("5", "resources: memory, disk, device or network"),
@@ -164,14 +164,14 @@ Usage: distil COMMAND [ARGUMENTS]
 
 Start with one of these; the built-in models need no download:
   distil classify reviews.csv               label every row (sentiment)
-  distil classify --text "I loved it"       or a text
+  distil classify --text "I loved it"       label one text
   distil tag news.txt                       find people, places, companies
   distil qa questions.csv                   answer questions from their contexts
   distil embed docs.csv -o docs.npy         turn texts into vectors
   distil embed --search "late" --index docs.npy
-                                            and search them
+                                            search them
   distil finetune rows.csv -o my-model      train your own on labelled rows
-  distil evaluate my-model test.csv         and measure it
+  distil evaluate my-model test.csv         measure a model
 
 Files may be CSV, TSV, JSONL, text and more, or - for standard input.
 

@@ -49,9 +49,9 @@ def classify(
         common.compute.model, multi_label=multi_label, **common.predictor_settings()
     )
     if threshold is not None and classifier.kind != "multi":
-        raise UsageError("`threshold` is for models of several labels; add `multi_label`")
+        raise UsageError("`threshold` applies to multi-label models; add `multi_label`")
     if top_k is not None and classifier.kind != "single":
-        raise UsageError("`top_k` is for models that give one label of several; see `all_scores`")
+        raise UsageError("`top_k` applies to models with one label per text; use `all_scores`")
     return FileRun(
         options=common,
         source=source,

@@ -322,7 +322,9 @@ def _write_errors(
     names = outcome.results.error_columns
     prefix = free_prefix(evaluation.source.columns, names)
     if prefix:
-        console.note(f"the rows have columns of these names: the new ones begin with {prefix!r}")
+        console.note(
+            f"the rows already have columns of these names; the new ones begin with {prefix!r}"
+        )
     with open_sink(console, evaluation.source, names, replace(out, prefix=prefix)) as sink:
         for block in worst_rows(outcome):
             sink.write_rows(block)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from distilcli.training.dry_run import TrainingEstimate
 
 _LABEL_WIDTH = 30
+_MIN_TIMES = 10
 _BAR_WIDTH = 24
 _MAX_LABELS, _MIN_LABELS = 20, 3
 
@@ -105,9 +106,10 @@ def _figures(stats: RunStats) -> "Table":
     grid.add_row("done", text(_speed(stats), "bold"))
     if stats.batches and stats.rows > 1:
         times = {name: f"{ms:,.0f} ms" for name, ms in stats.latency_ms.items() if ms is not None}
-        # Percentiles of one time say nothing.
+        # Percentiles of a few times say nothing.
         named = [f"{name} {time}" for name, time in times.items()]
-        shown = times["p50"] if stats.batches == 1 else ", ".join(named)
+        few = named[:1] if stats.batches < _MIN_TIMES else named
+        shown = times["p50"] if stats.batches == 1 else ", ".join(few)
         padding = f"padding {stats.padding_share:.1%}"
         grid.add_row("batches", text(f"{stats.batches:,}: {shown}; {padding}"))
     memory = stats.as_dict()["peak_memory_bytes"]

@@ -25,7 +25,7 @@ class Gate:
 def parse_gates(
     minimum: Sequence[str], maximum: Sequence[str], *, known: Sequence[str]
 ) -> tuple[Gate, ...]:
-    """Read gates written `METRIC=VALUE`; raise `UsageError` for one that makes no sense."""
+    """Read gates written `METRIC=VALUE`; raise `UsageError` for a malformed one."""
     return (
         *(_parsed("min", text, known) for text in minimum),
         *(_parsed("max", text, known) for text in maximum),

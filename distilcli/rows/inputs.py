@@ -60,7 +60,9 @@ def find_inputs(
 
 def _expanded(path: str) -> list[str]:
     if _URL.match(path) and not os.path.lexists(path):
-        raise InputError(f"{path}: URLs are not read; pipe it in: curl -sL '{path}' | distil … -")
+        raise InputError(
+            f"{path}: URLs are not read; read it from a pipe instead: curl -sL '{path}', and - as the file"
+        )
     if path == STDIN or not glob.has_magic(path) or os.path.lexists(path):
         return [path]
     matches = sorted(glob.glob(path, recursive=True))  # noqa: PTH207  names stay as given

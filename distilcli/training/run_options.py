@@ -37,7 +37,7 @@ class RunOptions:
     def of(cls, task: str, given: Mapping[str, Any]) -> "RunOptions":
         """Sort the settings that were given by name; None is the default.
 
-        Raises `UsageError` for one that makes no sense or has no effect, `TypeError` for one that
+        Raises `UsageError` for an invalid one or one without effect, `TypeError` for one that
         does not exist.
         """
         given = {name: value for name, value in given.items() if value is not None}

@@ -135,7 +135,7 @@ def test_a_regression_head(distil: Distil, make_model: Callable[..., Path]) -> N
     ("arguments", "words"),
     [
         (["--threshold", "0.5"], "add --multi-label"),
-        (["--multi-label", "--top-k", "2"], "--top-k is for models that give one label"),
+        (["--multi-label", "--top-k", "2"], "--top-k applies to models with one label"),
         (["--stride", "4"], "--stride is for windows; add --long window"),
         (["--window-pooling", "max"], "--window-pooling is for windows"),
         (["--long", "window", "--max-length", "8", "--stride", "8"], "--stride 8"),

@@ -164,3 +164,19 @@ def test_a_full_disk_under_stdout() -> None:
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 5
     assert done.stderr == "distil: error: no space left on the disk; free some and run again\n"
+
+
+@pytest.mark.parametrize("module", ["typer", "distilcli.app"])
+def test_an_interrupt_during_the_first_imports(module: str, tmp_path: Path) -> None:
+    """The program understands Ctrl-C before its own modules are loaded."""
+    code = (
+        "import sys, importlib.abc\n"
+        "class Interrupt(importlib.abc.MetaPathFinder):\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name == {module!r}: raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupt())\n"
+        "from distilcli.__main__ import main\n"
+        "sys.exit(main())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")

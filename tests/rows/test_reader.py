@@ -89,7 +89,7 @@ def test_a_url_is_refused_with_a_way_out(url):
     with pytest.raises(InputError) as caught:
         open_rows([url])
     assert str(caught.value) == (
-        f"{url}: URLs are not read; pipe it in: curl -sL '{url}' | distil … -"
+        f"{url}: URLs are not read; read it from a pipe instead: curl -sL '{url}', and - as the file"
     )
 
 
