@@ -169,7 +169,7 @@ def test_columns_by_their_names(run: Distil) -> None:
     code, _, err = run("-o", "n", *named[:2], files=("other.csv",))
     assert code == 3
     assert "name it with --label-column, or columns of 0 and 1 with --label-columns" in err
-        assert "(columns: body of it, verdict)" in err
+    assert "(columns: body of it, verdict)" in err
     code, _, err = run("-o", "n", *named[:3], "verdit", files=("other.csv",))
     assert code == 3
     assert "did you mean 'verdict'?" in err
