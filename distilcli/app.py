@@ -7,7 +7,9 @@ import errno
 import io
 import os
 import sys
+import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, NamedTuple
@@ -17,7 +19,13 @@ import typer
 from distilcli import __version__
 from distilcli.commands._declare import as_shown, flags_of, spellings_of
 from distilcli.commands._help import Command, overview, program_help
-from distilcli.errors import DistilError, ResourceError, UsageError, settings_spelled
+from distilcli.errors import (
+    DataWarning,
+    DistilError,
+    ResourceError,
+    UsageError,
+    settings_spelled,
+)
 from distilcli.interrupt import exit_on_signals
 
 PROGRAM = "distil"
@@ -128,7 +136,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # For tables on a terminal that lacks a character; data goes out as UTF-8 bytes.
         sys.stdout.reconfigure(errors="backslashreplace")
     flags: dict[str, str] = {}
-    with settings_spelled(flags):
+    with settings_spelled(flags), warnings.catch_warnings():
+        warnings.simplefilter("always", DataWarning)
+        warnings.showwarning = partial(_show_warning, set())
         try:
             if not given:
                 sys.stdout.write(overview() + "\n")
@@ -150,6 +160,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except BaseException as error:  # noqa: BLE001 - the one place where every error ends
             return _end(error, given)
         return code if isinstance(code, int) else 0
+
+
+def _show_warning(
+    shown: set[str],
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    line: int,
+    *_: object,
+) -> None:
+    """Show what was found out about rows as a line, once, and other warnings as Python does."""
+    if not issubclass(category, DataWarning):
+        sys.stderr.write(warnings.formatwarning(message, category, filename, line))
+    elif str(message) not in shown:
+        from distilcli.console import write_line  # noqa: PLC0415 - not needed for help
+
+        shown.add(str(message))
+        write_line(f"{PROGRAM}: warning: {message}")
 
 
 def _open_closed_streams() -> None:

@@ -6,6 +6,7 @@ as that command's own flag (--max-length).
 """
 
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -73,6 +74,15 @@ class ResourceError(DistilError):
 
 class RowError(InputError):
     """One row cannot be used; the run goes on unless `on_error` is stop."""
+
+
+class DataWarning(UserWarning):
+    """How rows were read where there was a choice, or what looks wrong with them."""
+
+
+def tell(message: str) -> None:
+    """Warn of what was found out about rows; a command shows it as a line."""
+    warnings.warn(spelled(message), DataWarning, stacklevel=3)
 
 
 class GateError(DistilError):

@@ -42,7 +42,11 @@ class FileOptions:
 
     def predictor_settings(self) -> dict[str, Any]:
         """Return the keywords of every predictor."""
-        return {**self.compute.settings(), "long_texts": self.long.settings()}
+        return {
+            **self.compute.settings(),
+            "long_texts": self.long.settings(),
+            "keep_empty": self.rows.keep_empty,
+        }
 
     def open_rows(
         self, text_column: str | None = None, *, given: "Given | None" = None

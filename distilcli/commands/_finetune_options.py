@@ -16,6 +16,8 @@ OPTION_TYPES: Mapping[str, object] = {
     "valid": Annotated[list[str] | None, opt("Validation rows.", metavar="FILE")],
     "text_column": shared.TextColumnOption,
     "pair_column": shared.PairColumnOption,
+    "label_columns": shared.LabelColumnsOption,
+    "labels": shared.LabelsOption,
     "options_column": shared.OptionsColumnOption,
     "option_columns": shared.OptionColumnsOption,
     "input_format": shared.InputFormatOption,
@@ -23,6 +25,7 @@ OPTION_TYPES: Mapping[str, object] = {
     "delimiter": shared.DelimiterOption,
     "join": shared.JoinOption,
     "no_header": shared.NoHeaderOption,
+    "word_column": shared.WordColumnOption,
     "prune_heads": Annotated[
         list[str] | None,
         opt("Attention heads to remove, such as 0:1,3.", metavar="LAYER:HEADS"),

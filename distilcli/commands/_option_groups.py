@@ -50,6 +50,22 @@ OptionColumnsOption = Annotated[
     str | None,
     opt("Columns with one option each: a,b,c.", topic="Input", metavar="NAMES"),
 ]
+LabelColumnsOption = Annotated[
+    str | None,
+    opt("Columns of 0 and 1, a label each: a,b,c.", topic="Input", metavar="NAMES"),
+]
+LabelsOption = Annotated[
+    str | None,
+    opt(
+        "Names of labels that are numbers or vectors, in order: a,b,c.",
+        topic="Input",
+        metavar="NAMES",
+    ),
+]
+WordColumnOption = Annotated[
+    int | None,
+    opt("CoNLL: number of the column with the words, from 1 (default: detected).", min=1),
+]
 InputFormatOption = Annotated[
     str | None,
     opt(
@@ -120,17 +136,21 @@ class RowsIn:
     on_error: Literal["keep", "skip", "stop"] = setting(
         "keep", "Unusable rows: keep them with an error column, skip them, or stop."
     )
+    keep_empty: bool = setting(
+        False, "Run empty texts like others, instead of giving them an error."
+    )
     join: JoinOption = None
     input_format: InputFormatOption = None
     no_header: NoHeaderOption = False
     delimiter: DelimiterOption = None
     encoding: EncodingOption = "utf-8"
+    word_column: WordColumnOption = None
 
     def reading(self) -> dict[str, Any]:
         """Return the settings of the reader."""
         names = (
             "join", "input_format", "no_header", "delimiter", "encoding", "limit", "whole_files",
-            "file_column",
+            "file_column", "word_column",
         )  # fmt: skip
         return {name: getattr(self, name) for name in names}
 

@@ -39,6 +39,7 @@ _STATS_TYPE = Annotated[
         "whole_files",
         "file_column",
         "on_error",
+        "keep_empty",
         "min_agreement",
         "max_tokens",
         "dry_run",

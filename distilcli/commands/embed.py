@@ -13,7 +13,7 @@ from distilcli.errors import UsageError
 _READING = ("text_column", "id_column", "dry_run", "limit", "whole_files", "file_column")
 _MAKING = (
     "pooling", "normalize", "dims", "layer", "prompt", "prompt_name", "window_pooling",
-    "model", "device", "precision", "min_agreement", "batch", "max_tokens", "threads",
+    "model", "device", "precision", "min_agreement", "batch", "max_tokens", "threads", "keep_empty",
 )  # fmt: skip
 
 

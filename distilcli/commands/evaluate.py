@@ -17,6 +17,8 @@ from distilcli.commands._option_groups import (
     Compute,
     ForceOption,
     FormatOption,
+    LabelColumnsOption,
+    LabelsOption,
     LongTexts,
     OptionColumnsOption,
     OptionsColumnOption,
@@ -66,6 +68,8 @@ class GoldColumns:
         str | None,
         opt("multilabel: separator of the labels in a cell (default: a comma).", metavar="CHAR"),
     ] = None
+    label_columns: LabelColumnsOption = None
+    labels: LabelsOption = None
     options_column: OptionsColumnOption = None
     option_columns: OptionColumnsOption = None
     prefix: Annotated[str | None, opt("Prefix of the columns with predictions.")] = None
@@ -81,6 +85,8 @@ class GoldColumns:
             options_column=self.options_column,
             option_columns=tuple(listed(self.option_columns)),
             label_separator=self.label_separator,
+            label_columns=tuple(listed(self.label_columns)),
+            labels=tuple(listed(self.labels)),
         )
 
 
@@ -236,7 +242,11 @@ def evaluate(
             threshold=measures.threshold,
             limited=rows.limit is not None,
             on_error=rows.on_error,
-            predictor={**compute.settings(), "long_texts": long},
+            predictor={
+                **compute.settings(),
+                "long_texts": long,
+                "keep_empty": rows.keep_empty,
+            },
         )
     )
     console, by = report_to.console, measures.by

@@ -7,6 +7,7 @@ from distilcli.commands._declare import opt, options
 from distilcli.commands._file_run import FileOptions, FileRun
 from distilcli.commands._option_groups import RowsOut, TextColumnOption, rows_format_option
 from distilcli.errors import UsageError
+from distilcli.rows.formats import TEXT_COLUMNS
 
 if TYPE_CHECKING:
     from distilcli.rows import RowSource
@@ -44,8 +45,15 @@ def tag(
     """
     source = common.open_rows(text_column)
     writes_conll = _writes_conll(common.out, source)
-    _check(source, text_column, common.rows.file_column, aggregation, writes_conll=writes_conll)
-    text_column = source.text_column
+    text_column, of_words = _content(source, text_column)
+    if writes_conll and common.rows.file_column is not None:
+        raise UsageError("`file_column` has no effect in CoNLL, which has no named columns")
+    if aggregation in {"none", "simple"} and (of_words or writes_conll):
+        what = "CoNLL" if writes_conll or source.format == "conll" else "a list of words"
+        raise UsageError(
+            f"`aggregation` {aggregation} works by token and {what} by word; use first, average "
+            "or max"
+        )
 
     from distilcli.console.entities import EntityView
     from distilcli.predictors.tagger import Tagger
@@ -55,7 +63,7 @@ def tag(
     tagger = Tagger(common.compute.model, aggregation=aggregation, **common.predictor_settings())
     if writes_conll:
         columns = TagColumns("words", "tags")
-    elif source.format == "conll":
+    elif of_words:
         columns = TagColumns("tags", "entities")
     else:
         columns = TagColumns("entities")
@@ -63,7 +71,9 @@ def tag(
         options=common,
         source=source,
         predictor=tagger,
-        engine=tagger.engine(content_from(text_column), on_error=common.rows.on_error),
+        engine=tagger.engine(
+            content_from(text_column, of_words=of_words), on_error=common.rows.on_error
+        ),
         columns=columns,
         text_columns=[text_column],
         preview=partial(EntityView, labels=tagger.types),
@@ -77,22 +87,23 @@ def _writes_conll(out: RowsOut, source: "RowSource") -> bool:
     return out.written_format == "conll"
 
 
-def _check(
-    source: "RowSource",
-    text_column: str | None,
-    file_column: str | None,
-    aggregation: str,
-    *,
-    writes_conll: bool,
-) -> None:
-    """Raise `UsageError` for options that do not suit the format of the rows."""
-    is_conll = source.format == "conll"
-    if is_conll and text_column is not None:
-        raise UsageError("`text_column`: the words of CoNLL are its first column; leave it out")
-    if writes_conll and file_column is not None:
-        raise UsageError("`file_column` has no effect in CoNLL, which has no named columns")
-    if aggregation in {"none", "simple"} and (is_conll or writes_conll):
-        raise UsageError(
-            f"`aggregation` {aggregation} works by token and CoNLL by word; use first, average "
-            "or max"
-        )
+def _content(source: "RowSource", wanted: str | None) -> tuple[str, bool]:
+    """Return the column that is read, and whether it holds words: in CoNLL, or by its name.
+
+    Raises `UsageError` for another column of CoNLL.
+    """
+    from distilcli.tasks.spec import TASKS
+
+    if source.format == "conll":
+        if wanted is not None:
+            raise UsageError(
+                "`text_column`: the words of CoNLL are its first column or `word_column`; "
+                "leave it out"
+            )
+        return source.text_column, True
+    names = TASKS["tag"].text_columns
+    by_lower = {name.lower(): name for name in source.columns}
+    if wanted is None and not any(name in by_lower for name in TEXT_COLUMNS):
+        wanted = next((by_lower[name] for name in names if name in by_lower), None)
+    column = source.text_column if wanted is None else source.find_column(wanted)
+    return column, column.lower() in names

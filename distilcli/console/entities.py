@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING
 
 from distilcli.console.preview import Preview, Shown, lines_for_rows
 from distilcli.console.terminal import printable, stdout, terminal_size, text
-from distilcli.errors import RowError
-from distilcli.rows.row import Row, cell_text
+from distilcli.rows.row import Row, cell_value
 from distilcli.rows.row_writer import AddedNames
 
 if TYPE_CHECKING:
@@ -39,10 +38,8 @@ class EntityView(Preview):
 
     def _shown(self, row: Row, additions: Mapping[str, object]) -> Shown:
         self._numbered += 1
-        try:
-            plain = cell_text(row, self._text_column)
-        except RowError:
-            plain = ""
+        value = cell_value(row, self._text_column)
+        plain = " ".join(map(str, value)) if isinstance(value, list) else str(value or "")
         return {"number": self._numbered, "text": plain, **additions}
 
     def _print_rows(self) -> None:

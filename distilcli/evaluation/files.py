@@ -1,10 +1,12 @@
 """Which files hold predictions, by their names; free of torch."""
 
+from contextlib import suppress
 from pathlib import Path
 
 from distilcli.errors import UsageError
 from distilcli.rows.formats import INPUT_FORMATS, split_suffixes
 
+_LOOK = 1_000  # bytes
 _SUFFIXES = {*INPUT_FORMATS} - {"squad"}
 
 
@@ -19,5 +21,9 @@ def is_predictions(subject: str, *, has_data: bool) -> bool:
 
 
 def is_answers(subject: str) -> bool:
-    """Whether a file of predictions has answers by ids, not rows."""
-    return split_suffixes(subject)[0] == "json"
+    """Whether a file of predictions has answers by ids: JSON, and not an array of rows."""
+    if split_suffixes(subject)[0] != "json":
+        return False
+    with suppress(OSError), Path(subject).open("rb") as file:
+        return not file.read(_LOOK).lstrip().startswith(b"[")
+    return True

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from distilcli.errors import InputError, UsageError
+from distilcli.errors import InputError, UsageError, tell
 from distilcli.evaluation.evaluation import Evaluation, EvaluationOptions
 from distilcli.evaluation.prediction_columns import PredictedColumns, Prediction, read_answers
 from distilcli.evaluation.results.base import Results
@@ -16,10 +16,12 @@ from distilcli.rows.reader import RowSource
 from distilcli.rows.row import Row, cell_text
 from distilcli.stats import RunStats
 from distilcli.tasks.spec import TASKS, TaskSpec
+from distilcli.wording import count
 
 ID = "id"
 
-Predicted = Iterator[tuple[Row, Prediction]]
+Predicted = Iterator[tuple[Row, Prediction | None]]
+"""Rows with their predictions; None if a row has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class PredictionsSubject:
             name=self.name,
             described=f"predictions {self.name}",
             source=source,
-            values=partial(_counted, self._rows(options)),
+            values=partial(_counted, self.name, self._rows(options)),
             gold_of=gold_of,
             measure=measure,
         )
@@ -63,7 +65,7 @@ class PredictionsSubject:
                 return _joined(self.name, found, data, limited=limited)
             return _in_order(self.name, found, data, limited=limited)
         assert data is not None  # noqa: S101
-        return _by_id(self.name, found, data, limited=limited)
+        return _by_id(self.name, found, data, limited=limited, partial=True)
 
 
 def open_predictions(
@@ -89,11 +91,20 @@ def open_predictions(
     return PredictionsSubject(name, TASKS["qa"], read_answers(name), data)
 
 
-def _counted(rows: Predicted, stats: RunStats) -> Predicted:
+def _counted(name: str, rows: Predicted, stats: RunStats) -> Iterator[tuple[Row, Prediction]]:
+    """Yield the rows that have a prediction, and count and tell the others."""
     stats.start()
-    for row in rows:
-        stats.add_rows(1)
-        yield row
+    missing = 0
+    for row, prediction in rows:
+        if prediction is not None:
+            stats.add_rows(1)
+            yield row, prediction
+            continue
+        missing += 1
+        stats.add_rows(1, failed=1, skipped=1)
+        stats.note_error(f"{row.source}: line {row.line}: no prediction in {name}")
+    if missing:
+        tell(f"{name}: {count(missing, 'row has', 'rows have')} no prediction; not counted")
     stats.finish()
 
 
@@ -105,15 +116,15 @@ def _beside(predictions: PredictedColumns) -> Predicted:
 def _in_order(
     name: str, predictions: PredictedColumns, data: RowSource, *, limited: bool
 ) -> Predicted:
-    ours, theirs, count = iter(predictions.source), iter(data), 0
+    ours, theirs, seen = iter(predictions.source), iter(data), 0
     for row in theirs:
         prediction = next(ours, None)
         if prediction is None:
-            raise _mismatch(name, count, data.name, count + 1 + _count(theirs))
-        count += 1
+            raise _mismatch(name, seen, data.name, seen + 1 + _count(theirs))
+        seen += 1
         yield row, predictions.value(prediction)
     if (further := _count(ours)) and not limited:
-        raise _mismatch(name, count + further, data.name, count)
+        raise _mismatch(name, seen + further, data.name, seen)
 
 
 def _count(rows: Iterator[Row]) -> int:
@@ -140,12 +151,21 @@ def _joined(
 
 
 def _by_id(
-    name: str, found: Mapping[str, Prediction], data: RowSource, *, limited: bool
+    name: str,
+    found: Mapping[str, Prediction],
+    data: RowSource,
+    *,
+    limited: bool,
+    partial: bool = False,
 ) -> Predicted:
+    """Match rows by their ids; with `partial` some may have no prediction, as in SQuAD's script."""
     seen = set()
     for row in data:
         key = cell_text(row, ID)
         if key not in found:
+            if partial:
+                yield row, None
+                continue
             raise InputError(
                 f"{name}: has no prediction for the id {key!r} "
                 f"({row.source}: line {row.line}); give the predictions of the same rows"

@@ -26,7 +26,7 @@ _OF_PREDICTIONS = ("prefix",)
 _OF_MODELS = (
     *("text_column", "pair_column", "calibrate"),
     *("long", "max_length", "stride", "window_pooling"),
-    *("batch", "max_tokens", "threads", "device", "precision"),
+    *("batch", "max_tokens", "threads", "device", "precision", "keep_empty"),
 )
 
 Subject = ModelSubject | PredictionsSubject
@@ -43,6 +43,9 @@ def evaluate(
     options_column: str | None = None,
     option_columns: Sequence[str] = (),
     label_separator: str | None = None,
+    label_columns: Sequence[str] = (),
+    labels: Sequence[str] = (),
+    word_column: int | None = None,
     label_map: Mapping[str, str] | None = None,
     prefix: str | None = None,
     threshold: float | None = None,
@@ -72,10 +75,14 @@ def evaluate(
         options_column=options_column,
         option_columns=tuple(option_columns),
         label_separator=label_separator,
+        label_columns=tuple(label_columns),
+        labels=tuple(labels),
     )
     source = None
     if data is not None:
-        source = open_data(data, name="`data`", text_column=text_column, limit=limit)
+        source = open_data(
+            data, name="`data`", text_column=text_column, limit=limit, word_column=word_column
+        )
     predictions = None
     if is_predictions(subject, has_data=source is not None) and not is_answers(subject):
         # Predictions that are matched by ids may be in another order.

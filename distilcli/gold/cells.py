@@ -6,22 +6,23 @@ that is `UnlabelledError` if the cell is empty.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TypeVar
 
 from distilcli.errors import InputError, RowError
 from distilcli.gold.choices import Solution, solution_of
-from distilcli.gold.labels import did_you_mean, some
+from distilcli.gold.columns import Columns
+from distilcli.gold.labels import did_you_mean, named_number, some
+from distilcli.gold.multilabel import SEPARATOR, LabelCell, separated
 from distilcli.rows.conll import Sentence
-from distilcli.rows.lists import listed, parsed, words_of
-from distilcli.rows.row import Row, cell_text, cell_value
+from distilcli.rows.lists import parsed, words_of
+from distilcli.rows.row import Row, cell_text, cell_value, is_blank
 from distilcli.tasks.choose import Options
 
 Gold = TypeVar("Gold")
 Reader = Callable[[Row], Gold]
 
-SEPARATOR = ","
-"""What separates the labels of a cell that may have several."""
-
+_BITS = {"0": False, "0.0": False, "false": False, "1": True, "1.0": True, "true": True}
 _MAX_SHOWN = 60
 
 
@@ -33,7 +34,7 @@ def if_any(column: str, read: Reader[Gold]) -> Reader[Gold | None]:
     """Return the reader that gives None for a cell that is missing, null or empty."""
 
     def gold_of(row: Row) -> Gold | None:
-        if row.error is None and cell_value(row, column) is None:
+        if is_missing(row, column):
             return None
         try:
             return read(row)
@@ -43,38 +44,100 @@ def if_any(column: str, read: Reader[Gold]) -> Reader[Gold | None]:
     return gold_of
 
 
+def is_missing(row: Row, column: str) -> bool:
+    """Whether a cell has no label: none at all, null or NaN."""
+    value = cell_value(row, column)
+    is_nan = isinstance(value, str) and value.strip().lower() == "nan"
+    return row.error is None and (value is None or is_nan)
+
+
 def label_of(column: str) -> Reader[str]:
     """Return the reader of one label."""
-    return lambda row: _text(row, column).strip()
+    return partial(_label, column=column)
 
 
-def labels_of(column: str, *, separator: str | None = None) -> Reader[list[str]]:
-    """Return the reader of any number of labels, each once: a list, also as JSON, or a text.
+def label_from(column: str, columns: Columns) -> Reader[str]:
+    """Return the reader of one label: of a column, by number, or the column of several that is 1.
 
-    The labels of a text are separated by `separator`. A cell without a value has no labels.
+    `columns` says which of these.
+    """
+    if columns.label_columns:
+        return partial(_only_one, columns=columns.label_columns)
+    read = label_of(column)
+    if not columns.labels:
+        return read
+    return lambda row: named_number(read(row), columns.labels, place=where(row, column))
+
+
+def labels_of(column: str) -> Reader[list[str]]:
+    """Return the reader of any number of labels, each once: a list, or a text with commas.
+
+    A cell without a value has no labels.
     """
 
     def gold_of(row: Row) -> list[str]:
-        value = _value(row, column)
-        items = value if isinstance(value, list) else [value or ""]
-        if not all(isinstance(item, str) for item in items):
-            raise InputError(f"{_where(row, column)}: not a list of labels")
-        return list(dict.fromkeys(listed(value, separator or SEPARATOR)))
+        found = _label_cell(row, column).written
+        return list(dict.fromkeys(separated(found, SEPARATOR) if isinstance(found, str) else found))
 
     return gold_of
+
+
+def label_cell_of(column: str, columns: Columns) -> Reader[LabelCell]:
+    """Return the reader of any number of labels as they are written, for `label_lists`."""
+    if columns.label_columns:
+        return partial(_those_of, columns=columns.label_columns)
+    return partial(_label_cell, column=column)
+
+
+def _label_cell(row: Row, column: str) -> LabelCell:
+    value = None if is_missing(row, column) else _value(row, column)
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        found = parsed(value)
+        value = found if isinstance(found, list) else value
+    if isinstance(value, list) and all(isinstance(item, bool) for item in value):
+        value = [str(int(item)) for item in value]
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return LabelCell(value, where(row, column))
+    if value is not None and not isinstance(value, str):
+        raise InputError(f"{where(row, column)}: not a list of labels")
+    return LabelCell(value or "", where(row, column))
+
+
+def _those_of(row: Row, columns: Sequence[str]) -> LabelCell:
+    """Return the columns that are 1, as labels."""
+    return LabelCell(
+        [name for name in columns if _bit(row, name)], f"{row.source}: line {row.line}"
+    )
+
+
+def _only_one(row: Row, columns: Sequence[str]) -> str:
+    cell = _those_of(row, columns)
+    if len(cell.written) != 1:
+        raise InputError(
+            f"{cell.place}: {len(cell.written)} of the `label_columns` are 1, and must be one; for "
+            "any number set `task` multilabel"
+        )
+    return cell.written[0]
+
+
+def _bit(row: Row, column: str) -> bool:
+    text = _label(row, column)
+    if text.lower() not in _BITS:
+        raise InputError(f"{where(row, column)}: {_shown(text)} is neither 0 nor 1")
+    return _BITS[text.lower()]
 
 
 def number_of(column: str) -> Reader[float]:
     """Return the reader of a finite number."""
 
     def gold_of(row: Row) -> float:
-        text = _text(row, column)
+        text = _label(row, column)
         try:
             number = float(text)
         except ValueError:
             number = math.nan
         if not math.isfinite(number):
-            raise InputError(f"{_where(row, column)}: {_shown(text)} is not a number")
+            raise InputError(f"{where(row, column)}: {_shown(text)} is not a number")
         return number
 
     return gold_of
@@ -94,7 +157,7 @@ def answers(row: Row, column: str) -> list[tuple[str, object]]:
     value = _value(row, column)
     if value is None:
         raise UnlabelledError(
-            f"{_where(row, column)}: no answer is given; an empty list says that there is none"
+            f"{where(row, column)}: no answer is given; an empty list says that there is none"
         )
     if isinstance(value, str) and value.lstrip().startswith(("[", "{")):
         found = parsed(value)
@@ -113,7 +176,7 @@ def answers(row: Row, column: str) -> list[tuple[str, object]]:
         pairs = [] if isinstance(value, str) and not value.strip() else [(value, None)]
     if not all(isinstance(text, str) for text, _ in pairs):
         raise InputError(
-            f"{_where(row, column)}: neither an answer nor a list of answers "
+            f"{where(row, column)}: neither an answer nor a list of answers "
             '({"text": …, "answer_start": …})'
         )
     return pairs
@@ -123,7 +186,7 @@ def words_in(row: Row, column: str) -> list[str]:
     """Return the words of a sentence: a list, also as JSON, or a text split at blanks."""
     words = row.words if isinstance(row, Sentence) else words_of(_value(row, column))
     if words is None or None in words:
-        raise InputError(f"{_where(row, column)}: not a list of words")
+        raise InputError(f"{where(row, column)}: not a list of words")
     return words  # type: ignore[return-value]
 
 
@@ -139,18 +202,18 @@ def tags_of(
     def gold_of(row: Row) -> list[str]:
         value = _value(row, column)
         if value is None:
-            raise UnlabelledError(f"{_where(row, column)}: no value; every row needs tags")
+            raise UnlabelledError(f"{where(row, column)}: no value; every row needs tags")
         tags = words_of(value)
         if tags is None:
-            raise InputError(f"{_where(row, column)}: not a list of tags, one for each word")
+            raise InputError(f"{where(row, column)}: not a list of tags, one for each word")
         if isinstance(row, Sentence) or words_column is not None:
             count = len(words_in(row, words_column or column))
             if count and value == "":
-                raise UnlabelledError(f"{_where(row, column)}: no value; every row needs tags")
+                raise UnlabelledError(f"{where(row, column)}: no value; every row needs tags")
             if count != len(tags):
-                raise InputError(f"{_where(row, column)}: {len(tags)} tags for {count} words")
+                raise InputError(f"{where(row, column)}: {len(tags)} tags for {count} words")
         if missing is None and not all(tags):
-            raise UnlabelledError(f"{_where(row, column)}: a word has no tag; each needs one")
+            raise UnlabelledError(f"{where(row, column)}: a word has no tag; each needs one")
         return [tag or missing or "" for tag in tags]
 
     return gold_of
@@ -164,7 +227,7 @@ def choice_of(column: str, options_of: Callable[[Row], Options] | None) -> Reade
 
     def gold_of(row: Row) -> Solution:
         options = None if options_of is None else options_of(row)
-        return solution_of(_text(row, column), options, place=_where(row, column))
+        return solution_of(_text(row, column), options, place=where(row, column))
 
     return gold_of
 
@@ -174,24 +237,30 @@ def nothing(row: Row) -> None:
 
 
 def checked_label(
-    row: Row, column: str, label: str, labels: Sequence[str] | None, names: Mapping[str, str]
+    place: str, label: str, labels: Sequence[str] | None, names: Mapping[str, str]
 ) -> str:
     """Return the label, or the one that `names` calls it; `InputError` if it is not in `labels`."""
     label = names.get(label, label)
     if labels is None or label in labels:
         return label
     raise InputError(
-        f"{_where(row, column)}: the model has no label {_shown(label)}"
+        f"{place}: the model has no label {_shown(label)}"
         f"{did_you_mean(label, labels)} (its labels: {some(labels)}); map it with `label_map` "
         f"{label[:_MAX_SHOWN]}=LABEL"
     )
 
 
+def _label(row: Row, column: str) -> str:
+    if is_missing(row, column):
+        raise UnlabelledError(f"{where(row, column)}: no value; every row needs one")
+    return _text(row, column).strip()
+
+
 def _text(row: Row, column: str) -> str:
     """Return the text of a cell that must have one."""
     value = _value(row, column)
-    if value is None or (isinstance(value, str) and not value.strip()):
-        raise UnlabelledError(f"{_where(row, column)}: no value; every row needs one")
+    if value is None or (isinstance(value, str) and is_blank(value)):
+        raise UnlabelledError(f"{where(row, column)}: no value; every row needs one")
     return cell_text(row, column)
 
 
@@ -201,7 +270,8 @@ def _value(row: Row, column: str) -> object:
     return cell_value(row, column)
 
 
-def _where(row: Row, column: str) -> str:
+def where(row: Row, column: str) -> str:
+    """Return the place of a cell, for messages."""
     return f"{row.source}: line {row.line}, column {column!r}"
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from distilcli.errors import InputError
+from distilcli.errors import InputError, UsageError
 from distilcli.rows.reader import RowSource
 from distilcli.tasks.spec import TaskSpec
 
@@ -14,9 +14,10 @@ _OF_WORDS = "ForTokenClassification"
 class Columns:
     """The columns that the user named; None takes the first usual one of the task.
 
-    `pair_column` holds the second text of a pair, or the context of a question. The options of a
-    prompt are a list in `options_column`, or one in each of `option_columns`. `label_separator`
-    is what separates the labels of a cell that may have several.
+    `label_columns` hold 0 or 1 for the label of their name, `labels` are the names of labels that
+    are numbers. `pair_column` holds the second text of a pair, or the context of a question. The
+    options of a prompt are a list in `options_column`, or one in each of `option_columns`.
+    `label_separator` is what separates the labels of a cell that may have several.
     """
 
     text_column: str | None = None
@@ -25,6 +26,18 @@ class Columns:
     options_column: str | None = None
     option_columns: tuple[str, ...] = ()
     label_separator: str | None = None
+    label_columns: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Raise `UsageError` for settings that exclude each other."""
+        others = [name for name in ("label_column", "labels") if getattr(self, name)]
+        if self.label_columns and others:
+            raise UsageError(
+                f"`label_columns` and `{others[0]}` do not go together; give one of them"
+            )
+        if len(self.label_columns) == 1:
+            raise UsageError(f"`label_columns` {self.label_columns[0]!r}: name at least two")
 
 
 def text_column(source: RowSource, task: TaskSpec, columns: Columns) -> str:
@@ -57,6 +70,9 @@ def gold_column(
 
     One that may be missing need not be in the first row. Raises `InputError` if it is not found.
     """
+    if columns.label_columns:
+        first, *_ = map(source.find_column, columns.label_columns)
+        return first
     wanted = columns.label_column
     if wanted is not None:
         return wanted if may_be_missing else source.find_column(wanted)
@@ -65,6 +81,7 @@ def gold_column(
         if task.head != _OF_WORDS:
             raise InputError(f"{source.name}: CoNLL has a label for each word; give `task` tag")
         found = next((name for name in reversed(free) if name not in {"text", "tokens"}), None)
+        found = "upos" if "upos" in free else found
     else:
         by_lower = {name.lower(): name for name in reversed(free)}
         found = next((by_lower[name] for name in task.gold_columns if name in by_lower), None)
@@ -72,14 +89,15 @@ def gold_column(
         return found
     if may_be_missing or (source.format == "jsonl" and not source.columns):
         return task.gold_columns[0]
-    raise _not_found(source, taken)
+    raise _not_found(source, taken, several="label_columns" in task.settings)
 
 
-def _not_found(source: RowSource, taken: Sequence[str | None]) -> InputError:
+def _not_found(source: RowSource, taken: Sequence[str | None], *, several: bool) -> InputError:
     if source.format == "conll":
         return InputError(f"{source.name}: has one column, words without labels")
     named = ", ".join(repr(name) for name in taken if name is not None)
     return InputError(
         f"{source.name}: no label column{f' beside {named}' if named else ''}; name it with "
-        f"`label_column` (columns: {', '.join(source.columns)})"
+        f"`label_column`{', or columns of 0 and 1 with `label_columns`' if several else ''} "
+        f"(columns: {', '.join(source.columns)})"
     )

@@ -12,6 +12,7 @@ class LabelError(InputError):
 
 
 _NUMBER = re.compile(r"[-+]?\d+")
+_DECIMAL = re.compile(r"[-+]?\d+(?:\.\d*)?")
 _LISTED = 10
 
 
@@ -43,6 +44,33 @@ def label_indices(
             f"{did_you_mean(unknown[0], names)} ({whose}: {some(names)})"
         )
     return {name: index for index, name in enumerate(names)}
+
+
+def named_number(label: str, names: Sequence[str], *, place: str) -> str:
+    """Return the name of a label that is a number, counted from 0, or the label if it is a name.
+
+    Raises `InputError` for any other.
+    """
+    if label in names:
+        return label
+    number = float(label) if _DECIMAL.fullmatch(label) else -1.0
+    if number.is_integer() and 0 <= number < len(names):
+        return names[int(number)]
+    raise InputError(
+        f"{place}: {label!r} is neither one of the `labels` ({some(names)}) nor the number of one, "
+        "from 0"
+    )
+
+
+def equal_numbers(labels: Iterable[str]) -> list[tuple[str, str]]:
+    """Return pairs of labels that are one number, such as 1 and 1.0, the shorter first."""
+    found: dict[float, str] = {}
+    decimal = (label for label in labels if _DECIMAL.fullmatch(label))
+    return [
+        (first, label)
+        for label in sorted(decimal, key=lambda label: (len(label), label))
+        if (first := found.setdefault(float(label), label)) != label and "." in label
+    ]
 
 
 def did_you_mean(label: str, names: Iterable[str]) -> str:

@@ -30,6 +30,7 @@ class Answerer(Predictor[QuestionAnswerer, Question, Pair, Answers]):
     _head = QuestionAnswerer
     _long_texts = LongTexts(long="window", max_length=QA_MAX_LENGTH)
     _wanted = "questions"
+    _parts = ("the question", "the context")
 
     def __init__(
         self,

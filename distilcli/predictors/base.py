@@ -6,9 +6,10 @@ Python exits.
 """
 
 import atexit
+import math
 import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterable, Mapping, Sized
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence, Sized
 from contextlib import closing, suppress
 from dataclasses import replace
 from time import perf_counter
@@ -31,6 +32,7 @@ from distilcli.tasks.settings import (
     check_choice,
     required_agreement,
 )
+from distilcli.tasks.texts import refusing_empty
 from distilcli.tokenizer.loading import load_tokenizer
 
 Head = TypeVar("Head", bound=TaskModel)
@@ -46,13 +48,15 @@ class Options(TypedDict, total=False):
 
     `device`: auto (default), cpu, cuda, cuda:N or mps. `precision`: fp32 (default), tf32, bf16,
     fp16 or int8. `min_agreement`: the share of the first rows, 0 to 1, on which int8 must agree
-    with fp32 (default 0.99). `offline`: never ask the network for a model.
+    with fp32 (default 0.99). `offline`: never ask the network for a model. `keep_empty`: run
+    empty texts like others, which otherwise give a `RowError`.
     """
 
     device: str
     precision: Precision
     min_agreement: float | None
     offline: bool
+    keep_empty: bool
     batches: BatchOptions | None
     long_texts: LongTexts | None
 
@@ -68,6 +72,7 @@ class Predictor(ABC, Generic[Head, Given, Content, Value]):
     _head: type[Head]
     _long_texts: LongTexts = LongTexts()
     _wanted: ClassVar[str] = "texts"
+    _parts: ClassVar[Sequence[str]] = ("",)
 
     def __init__(
         self,
@@ -77,6 +82,7 @@ class Predictor(ABC, Generic[Head, Given, Content, Value]):
         precision: Precision = "fp32",
         min_agreement: float | None = None,
         offline: bool = False,
+        keep_empty: bool = False,
         batches: BatchOptions | None = None,
         long_texts: LongTexts | None = None,
     ) -> None:
@@ -89,6 +95,7 @@ class Predictor(ABC, Generic[Head, Given, Content, Value]):
         check_choice("precision", precision, get_args(Precision))
         self.precision: Precision = precision
         self.agreement = Agreement(required_agreement(min_agreement, precision))
+        self._keep_empty = keep_empty
         self._batches = batches or BatchOptions()
         self._long_texts = long_texts or self._long_texts
         self._files = locate(model, offline=offline)
@@ -144,7 +151,7 @@ class Predictor(ABC, Generic[Head, Given, Content, Value]):
             raise TypeError(f"give many {self._wanted} to stream, not one")
         engine = self.engine(itself, on_error="stop")
         live = not isinstance(items, Sized)
-        results = values(engine, map(self._content, items), live=live)
+        results = values(engine, map(self._content, map(_present, items)), live=live)
         _streams.add(results)
         return results
 
@@ -155,7 +162,12 @@ class Predictor(ABC, Generic[Head, Given, Content, Value]):
 
         Raises `UsageError` for settings that do not fit the model.
         """
-        return self._engine(lambda model: self._task(model, content_of), on_error=on_error)
+        read = self._checked(content_of)
+        return self._engine(lambda model: self._task(model, read), on_error=on_error)
+
+    def _checked(self, content_of: Callable[[Item], Other]) -> Callable[[Item], Other]:
+        """Return how to get the content of items, where empty texts are refused unless kept."""
+        return content_of if self._keep_empty else refusing_empty(content_of, self._parts)
 
     @abstractmethod
     def _task(
@@ -180,7 +192,7 @@ class Predictor(ABC, Generic[Head, Given, Content, Value]):
     def _results_of(self, engine: Engine[Content, Other], given: object) -> Other | list[Other]:
         is_one = self._is_one(given)
         items = cast("Iterable[object]", [given] if is_one else given)
-        results = list(values(engine, map(self._content, items)))
+        results = list(values(engine, map(self._content, map(_present, items))))
         return results[0] if is_one else results
 
     def _engine(
@@ -225,6 +237,16 @@ def values(
 def itself(item: Item) -> Item:
     """Return the item: the content of items that are nothing else."""
     return item
+
+
+def _present(item: object) -> object:
+    """Return an item with an empty text for each missing one, None or NaN."""
+    if isinstance(item, tuple):
+        return tuple(map(_present, item))
+    if isinstance(item, Mapping):
+        return {key: _present(value) for key, value in item.items()}
+    missing = item is None or (isinstance(item, float) and math.isnan(item))
+    return "" if missing else item
 
 
 def checked_text(item: object) -> str:

@@ -19,6 +19,7 @@ class Chooser(Predictor[MultipleChoice, tuple[str, Sequence[str]], Problem, Choi
 
     _head = MultipleChoice
     _wanted = "problems"
+    _parts = ("the prompt",)
 
     @overload
     def __call__(self, problems: tuple[str, Sequence[str]]) -> Choice: ...  # type: ignore[overload-overlap]

@@ -30,6 +30,7 @@ class Classifier(Predictor[SequenceClassifier, str | tuple[str, str], Texts, Cla
     """
 
     _head = SequenceClassifier
+    _parts = ("", "the second text")
 
     def __init__(
         self, model: str = "sentiment", *, multi_label: bool = False, **options: "Unpack[Options]"

@@ -204,7 +204,8 @@ class Embedder(Predictor[BaseModel, str, str, Array]):
             index = index_of(np.atleast_2d(texts), dims=self.width)
             floats = np.concatenate([chunk for _, chunk in index.chunks()])
             return floats[0] if texts.ndim == 1 else floats
-        task_of = self._maker(EmbedTask[str], itself, replace(self._finish, dtype="float32"))
+        finish, read = replace(self._finish, dtype="float32"), self._checked(itself)
+        task_of = self._maker(EmbedTask[str], read, finish)
         vectors = self._results_of(self._engine(task_of, on_error="stop"), texts)
         return np.reshape(vectors, self.width if isinstance(texts, str) else (-1, self.width))
 
@@ -230,7 +231,7 @@ class Embedder(Predictor[BaseModel, str, str, Array]):
                 "dimensions"
             )
         finish = replace(self._finish, steps=())
-        task_of = self._maker(EmbedTokensTask[Item], text_of, finish)
+        task_of = self._maker(EmbedTokensTask[Item], self._checked(text_of), finish)
         return self._engine(task_of, on_error=on_error)
 
     def _task(self, model: BaseModel, content_of: Callable[[Item], str]) -> EmbedTask[Item]:

@@ -81,11 +81,10 @@ class MaskFiller(Predictor[MaskedLanguageModel, str, str, Filling]):
         self, text_of: Callable[[Item], str], *, on_error: OnError = "keep"
     ) -> Engine[Item, PseudoPerplexity]:
         """Return the engine for the pseudo-perplexity of items of any kind."""
+        read = self._checked(text_of)
 
         def task(model: MaskedLanguageModel) -> PerplexityTask[Item]:
-            return PerplexityTask(
-                model, self._tokenizer, text_of=text_of, long_texts=self._long_texts
-            )
+            return PerplexityTask(model, self._tokenizer, text_of=read, long_texts=self._long_texts)
 
         return self._engine(task, on_error=on_error)
 

@@ -89,4 +89,4 @@ class Tagger(Predictor[TokenClassifier, str, Content, Tagging]):
 def _checked_words(words: object) -> Content:
     if not isinstance(words, list | tuple) or not all(isinstance(w, str) for w in words):
         raise TypeError(f"give lists of words, not {words!r:.60}")
-    return words
+    return list(words)

@@ -1,9 +1,11 @@
 """CoNLL: one word per line, a blank line after each sentence; a sentence becomes one row.
 
-The first column is the word; columns are separated by tabs or blanks, as in the first word's
-line. Other lines (`-DOCSTART-`, comments) are kept in place. A comment begins with `#` and has
-another number of columns than words; with the same number (`# id 5 domain=en`) it must stand
-before the words of a sentence, begin with `# ` and contain a `=`.
+The first column is the word, unless it counts the words or is the same for all: then the next that
+is neither. CoNLL-U is known by its ids; its ranges and empty nodes (`3-4`, `5.1`) are no words.
+Columns are separated by tabs or blanks, as in the first word's line. Other lines (`-DOCSTART-`,
+comments) are kept in place. A comment begins with `#` and has another number of columns than words;
+with the same number (`# id 5 domain=en`) it must stand before the words of a sentence, begin with
+`# ` and contain a `=`.
 
 A sentence is a row as soon as its blank line has come. Anything but blank lines after the last
 sentence makes a row without words.
@@ -12,9 +14,9 @@ sentence makes a row without words.
 import itertools
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from distilcli.errors import InputError
+from distilcli.errors import InputError, UsageError, tell
 from distilcli.rows.row import Row
 from distilcli.wording import count
 
@@ -24,6 +26,11 @@ UNSEEN = "_"
 
 _BLANKS = re.compile("[ \t]+")
 _LONGEST_SENTENCE = 100_000
+_LONGEST_LOOK = 1_000  # lines, to find the column of words
+_UD_COLUMNS = ("id", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
+_UD_WIDTH = 10
+_UD_ID = re.compile(r"\d+(?:[-.]\d+)?")
+_TAG = re.compile(r"O|[BIESLU]-.+")
 
 
 @dataclass(slots=True)
@@ -47,10 +54,12 @@ class Sentence(Row):
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How the lines of a file split into columns: the separator and the number of columns."""
+    """How the lines of a file split into columns, and the index of the column with the words."""
 
     delimiter: str
     width: int
+    words: int = 0
+    is_ud: bool = False
 
     @classmethod
     def of(cls, line: str) -> "Shape":
@@ -61,7 +70,14 @@ class Shape:
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns of rows; those of the file have no names, so they get numbers."""
-        return ("text", "tokens", *(f"column_{n}" for n in range(2, self.width + 1)))
+        names = [f"column_{number}" for number in range(1, self.width + 1)]
+        if self.is_ud:
+            names[:_UD_WIDTH] = [_UD_COLUMNS[0], "form", *_UD_COLUMNS[1:]]
+        return ("text", "tokens", *names[: self.words], *names[self.words + 1 :])
+
+    def is_held(self, content: str) -> bool:
+        """Whether a line is a range of words or an empty node of CoNLL-U."""
+        return self.is_ud and not content.partition("\t")[0].isdecimal()
 
     def is_comment(self, line: str, *, begun: bool) -> bool:
         """Whether a line holds no word; `begun`: its sentence has words above it."""
@@ -88,20 +104,66 @@ class _Collected:
     error: str | None = None
 
 
-def sentences(lines: Iterator[str], source: str) -> tuple[tuple[str, ...], Iterator[Row]]:
+def sentences(
+    lines: Iterator[str], source: str, word_column: int | None = None
+) -> tuple[tuple[str, ...], Iterator[Row]]:
     """Return the columns of a file and one row per sentence.
 
-    Reads up to the first word. A sentence with an odd number of columns in a line gets an `error`.
+    Reads up to the end of the first sentence. A sentence with an odd number of columns in a line
+    gets an `error`. Raises `UsageError` for a `word_column`, from 1, that is not there.
     """
     peeked: list[str] = []
-    shape = Shape(" ", 1)
-    for line in lines:
+    words: list[str] = []
+    for line in itertools.islice(lines, _LONGEST_LOOK):
         peeked.append(line)
         content = line.rstrip("\r\n")
         if content.strip() and not content.startswith(("#", DOCUMENT_START)):
-            shape = Shape.of(content)
+            words.append(content)
+        elif words and not content.strip():
             break
+    shape = _shape_of(words, source, word_column) if words else Shape(" ", 1)
     return shape.columns, _sentences(itertools.chain(peeked, lines), shape, source)
+
+
+def _shape_of(lines: Sequence[str], source: str, word_column: int | None) -> Shape:
+    """Return the shape of a sentence's lines; say so if its words are not the first column."""
+    shape = Shape.of(lines[0])
+    rows = [cells for line in lines if len(cells := _cells(line, shape.delimiter)) == shape.width]
+    columns = list(zip(*rows, strict=True))
+    tabs = shape.delimiter == "\t" and shape.width >= _UD_WIDTH
+    if tabs and all(_UD_ID.fullmatch(cell) for cell in columns[0]):
+        shape = replace(shape, words=1, is_ud=True)
+    if word_column is not None:
+        if word_column > shape.width:
+            raise UsageError(
+                f"{source}: `word_column` {word_column}: its lines have "
+                f"{count(shape.width, 'column')}"
+            )
+        return replace(shape, words=word_column - 1)
+    if shape.is_ud or not _is_no_word(columns[0]):
+        return shape
+    words = next((index for index, column in enumerate(columns) if _may_be_words(column)), 0)
+    if words:
+        kind = "is the same for all words" if len(set(columns[0])) == 1 else "counts the words"
+        tell(
+            f"{source}: its first column {kind}, so words are read from column {words + 1}; name "
+            "another with `word_column`"
+        )
+    return replace(shape, words=words)
+
+
+def _is_no_word(cells: Sequence[str]) -> bool:
+    """Whether a column counts the words of a sentence, or is the same for at least three."""
+    counts = [list(map(str, range(start, start + len(cells)))) for start in (0, 1)]
+    return len(cells) > 1 and (
+        list(cells) in counts or (len(cells) > 2 and len(set(cells)) == 1)  # noqa: PLR2004
+    )
+
+
+def _may_be_words(cells: Sequence[str]) -> bool:
+    return len(set(cells)) > 1 and not (
+        all(map(str.isdecimal, cells)) or all(map(_TAG.fullmatch, cells))
+    )
 
 
 def _sentences(lines: Iterator[str], shape: Shape, source: str) -> Iterator[Row]:
@@ -113,7 +175,7 @@ def _sentences(lines: Iterator[str], shape: Shape, source: str) -> Iterator[Row]
             if sentence.rows:
                 yield _row(sentence, shape, source)
                 sentence = _Collected()
-        elif not shape.is_comment(content, begun=bool(sentence.rows)):
+        elif not (shape.is_comment(content, begun=bool(sentence.rows)) or shape.is_held(content)):
             _take(sentence, content, number, shape, source)
     if any(line.strip() for line in sentence.lines):
         yield _row(sentence, shape, source)
@@ -140,9 +202,10 @@ def _take(sentence: _Collected, content: str, number: int, shape: Shape, source:
 def _row(sentence: _Collected, shape: Shape, source: str) -> Sentence:
     columns = [list(column) for column in zip(*sentence.rows, strict=True)]
     columns = columns or [[] for _ in range(shape.width)]
+    words = columns.pop(shape.words)
     return Sentence(
         shape.columns,
-        [" ".join(columns[0]), *columns],
+        [" ".join(words), words, *columns],
         source,
         sentence.first,
         error=sentence.error,
@@ -161,6 +224,8 @@ def tagged(sentence: Sentence, tags: Sequence[str | None]) -> str:
     return "".join(
         _with_column(line, sentence.delimiter, by_line.get(index, "O") or UNSEEN)
         if index in by_line or line.startswith(DOCUMENT_START)
+        else _with_column(line, sentence.delimiter, UNSEEN)
+        if line.strip() and not line.startswith("#")  # a range of words
         else line
         for index, line in enumerate(sentence.lines)
     )

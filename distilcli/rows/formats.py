@@ -24,7 +24,9 @@ DELIMITERS = (",", ";", "\t", "|")
 _PAIRED_COLUMNS = ("question", "context", "prompt", "options")
 TEXT_COLUMNS = ("text", "sentence", "review", "content", "body", "comment")
 
-_ALIASES = {"ndjson": "jsonl", "db": "sqlite", "sqlite3": "sqlite", "xlsm": "xlsx"}
+_ALIASES = {
+    "ndjson": "jsonl", "conllu": "conll", "db": "sqlite", "sqlite3": "sqlite", "xlsm": "xlsx",
+}  # fmt: skip
 _PART = re.compile(r"(?is)(.+?\.(?:db|sqlite3?|xls[xm])(?:\.(?:gz|bz2|xz|zst))?)::(.*)")
 LONGEST_NAME = 40
 _QUOTED = re.compile(r'"(?:[^"]|"")*(?:"|$)')

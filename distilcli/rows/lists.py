@@ -1,18 +1,50 @@
-"""Lists in cells: JSON, or parts with a separator."""
+"""Lists in cells: JSON, as Python or numpy print them, or parts with a separator."""
 
+import ast
 import json
+import re
+import warnings
+
+_QUOTED = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
+_ARRAY = re.compile(rf"\[\s*(?:(?:{_QUOTED})\s*)+\]", re.DOTALL)
+"""How numpy prints texts: without commas, which Python would join."""
 
 
 def parsed(cell: str) -> object:
-    """Return the JSON value of a cell, numbers as spelled; None if it is not JSON."""
+    """Return the JSON value of a cell, or the one that Python printed; None if it is neither.
+
+    Numbers are texts as spelled, NaN is None.
+    """
     try:
-        return json.loads(cell, parse_int=str, parse_float=str)
+        return json.loads(cell, parse_int=str, parse_float=str, parse_constant=lambda _: None)
     except (ValueError, RecursionError):
+        return _printed(cell.strip())
+
+
+def _printed(text: str) -> object:
+    if not text.startswith(("[", "{")):
+        return None
+    if _ARRAY.fullmatch(text):
+        text = f"[{','.join(re.findall(_QUOTED, text))}]"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about backslashes in what is no Python
+            return _plain(ast.literal_eval(text))
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
         return None
 
 
+def _plain(value: object) -> object:
+    """Return a value of Python as one of JSON, numbers as texts."""
+    if isinstance(value, list | tuple | set):
+        return [_plain(part) for part in value]
+    if isinstance(value, dict):
+        return {str(key): _plain(part) for key, part in value.items()}
+    return value if value is None or isinstance(value, str | bool) else str(value)
+
+
 def words_of(value: object) -> list[str | None] | None:
-    """Return words or their tags: a list, a list as JSON, or a text split at blanks.
+    """Return words or their tags: a list, a list in a cell, or a text split at blanks.
 
     A missing word or tag is None; None instead of a list means that the cell has none.
     """
@@ -20,13 +52,3 @@ def words_of(value: object) -> list[str | None] | None:
         value = parsed(value) if value.lstrip().startswith("[") else value.split()
     is_list = isinstance(value, list) and all(isinstance(word, str | None) for word in value)
     return value if is_list else None  # type: ignore[return-value]
-
-
-def listed(value: object, separator: str = ",") -> list[str]:
-    """Return the labels of a cell: a list, a list as JSON, or a text with separators."""
-    if isinstance(value, str) and value.lstrip().startswith("["):
-        found = parsed(value)
-        value = found if isinstance(found, list) else value
-    if isinstance(value, list):
-        return [str(label) for label in value]
-    return [part.strip() for part in str(value or "").split(separator) if part.strip()]

@@ -42,7 +42,7 @@ def settle(
             failed += 1
             stats.note_error(outcome.error)
             if on_error == "stop":
-                stop = outcome.error
+                stop = _placed(outcome.error, outcome.item)
                 break
         if outcome.error is None or on_error == "keep":
             block.append(outcome)
@@ -56,6 +56,13 @@ def settle(
         yield block
     if stop is not None:
         raise RowError(stop)
+
+
+def _placed(error: str, item: object) -> str:
+    """Return an error with the place of its row."""
+    if not isinstance(item, Row) or error.startswith(item.source):
+        return error
+    return f"{item.source}: line {item.line}: {error}"
 
 
 class Sink(Protocol):

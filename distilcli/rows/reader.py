@@ -43,6 +43,7 @@ def open_rows(
     encoding: str = "utf-8",
     delimiter: str | None = None,
     no_header: bool = False,
+    word_column: int | None = None,
     limit: int | None = None,
     whole_files: bool = False,
     file_column: str | None = None,
@@ -50,11 +51,12 @@ def open_rows(
     """Return the rows of files, globs and standard input (`-`), or of `texts` or `given` rows.
 
     `texts` make a column `text`. `text_column` is a name or, for JSON, a dotted path; by default
-    a usual name is looked for. Several (`a,b`) are joined by `join`, by default a blank. With
-    `no_header` the columns of delimited files and sheets are `1`, `2`, …. `limit` is the maximum
-    number of rows. Blank lines are skipped, except in plain text, where each line is a row. With
-    `whole_files` each file, also of a folder, is a row: its text, and its name in the column
-    `file`. `file_column` is the name of that column, which any rows may have.
+    a usual name is looked for. Several (`a,b`) are joined by `join`, by default a blank.
+    `word_column` is the number of CoNLL's column with the words, from 1. With `no_header` the
+    columns of delimited files and sheets are `1`, `2`, …. `limit` is the maximum number of rows.
+    Blank lines are skipped, except in plain text, where each line is a row. With `whole_files`
+    each file, also of a folder, is a row: its text, and its name in the column `file`.
+    `file_column` is the name of that column, which any rows may have.
 
     Checks all paths and opens none: raises `InputError` for what cannot be read and `UsageError`
     for settings that make no sense.
@@ -65,10 +67,13 @@ def open_rows(
         raise UsageError("nothing to read; give files, - for standard input, or `texts`")
     if paths and given is not None:
         raise UsageError(f"files and {given.name} do not go together; give one of them")
-    of_rows = input_format is not None or delimiter is not None or no_header
-    if of_rows and (given is not None or whole_files):
+    if (input_format or delimiter or no_header or word_column) and (
+        given is not None or whole_files
+    ):
         what = "`whole_files`" if given is None else given.name
-        raise UsageError(f"`input_format`, `delimiter` and `no_header` are for files, not {what}")
+        raise UsageError(
+            f"`input_format`, `delimiter`, `no_header` and `word_column` are for files, not {what}"
+        )
     for name, value in (("whole_files", whole_files), ("file_column", file_column)):
         if given is not None and value:
             raise UsageError(f"`{name}` is for files, not {given.name}")
@@ -78,6 +83,7 @@ def open_rows(
         encoding=checked_encoding(encoding),
         delimiter=None if delimiter is None else checked_delimiter(delimiter),
         no_header=no_header,
+        word_column=word_column,
     )
     if given is not None:
         return RowSource((), given, settings, limit)

@@ -1,6 +1,7 @@
 """A row and its cells, found by column name or by a dotted path into JSON."""
 
 import difflib
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ from distilcli.rows.formats import LONGEST_NAME, TEXT_COLUMNS, are_names
 from distilcli.wording import listing
 
 _KINDS: dict[type, str] = {dict: "an object", list: "a list", bytes: "binary data"}
+_UNSEEN = ("Cc", "Cf")
 
 
 class JsonText(str):
@@ -55,6 +57,11 @@ class Row:
     line: int
     raw: str | None = None
     error: str | None = None
+
+
+def is_blank(text: str) -> bool:
+    """Whether nothing of a text can be seen: blanks, control and zero-width characters alone."""
+    return all(each.isspace() or unicodedata.category(each) in _UNSEEN for each in text)
 
 
 def cell_text(row: Row, column: str) -> str:

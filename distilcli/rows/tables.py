@@ -39,6 +39,7 @@ class ReadSettings:
     encoding: Encoding
     delimiter: str | None
     no_header: bool
+    word_column: int | None = None
 
 
 def open_table(source: Input, file: ByteSource, settings: ReadSettings) -> Table:
@@ -62,6 +63,8 @@ def _text_table(chunks: Iterator[bytes], source: Input, settings: ReadSettings) 
     if first_line is None:
         raise InputError(f"{source.name}: is empty; a header or a row is needed")
     kind, delimiter = source.format, settings.delimiter
+    if kind != "conll":
+        _check_no_words(source.name, settings)
     if kind is None:
         kind, delimiter = _sniffed(first_line, settings)
     if kind in ("csv", "tsv"):
@@ -74,7 +77,7 @@ def _text_table(chunks: Iterator[bytes], source: Input, settings: ReadSettings) 
         return _json_table("jsonl", _jsonl_rows(lines, source.name))
     if kind in ("json", "squad"):
         return Table("squad", None, *squad_rows("".join(lines), source.name))
-    return Table("conll", None, *sentences(lines, source.name))
+    return Table("conll", None, *sentences(lines, source.name, settings.word_column))
 
 
 def _open_delimited(
@@ -149,8 +152,14 @@ def _check_no_table(name: str, kind: str, settings: ReadSettings) -> None:
         raise UsageError(f"{name}: `delimiter` and `no_header` are for csv and tsv, not {kind}")
 
 
+def _check_no_words(name: str, settings: ReadSettings) -> None:
+    if settings.word_column is not None:
+        raise UsageError(f"{name}: `word_column` is for CoNLL")
+
+
 def _array_table(chunks: Iterator[bytes], source: Input, settings: ReadSettings) -> Table:
     _check_no_table(source.name, "json", settings)
+    _check_no_words(source.name, settings)
     texts = (chunk.decode() for chunk in as_utf8(chunks, settings.encoding, source.name))
     first = next(texts, "").removeprefix("\ufeff")
     return _json_table("json", array_rows(itertools.chain([first], texts), source.name))

@@ -10,23 +10,8 @@ import numpy as np
 from distilcli.scores.precision_recall import Array
 
 RESAMPLES = 1_000
-_CELLS = 4_000_000  # row indices drawn at once: 32 MB
 
 Interval = tuple[float, float]
-
-
-def mean_interval(
-    values: Array, *, confidence: float = 0.95, resamples: int = RESAMPLES, seed: int = 0
-) -> Interval:
-    """Return the confidence interval of the mean of `values` (N,), N at least 1."""
-    random = np.random.default_rng(seed)
-    size = len(values)
-    at_once = max(1, _CELLS // size)
-    means = [
-        values[random.integers(size, size=(min(at_once, resamples - start), size))].mean(axis=1)
-        for start in range(0, resamples, at_once)
-    ]
-    return _percentiles(np.concatenate(means), confidence)
 
 
 def intervals(

@@ -6,7 +6,7 @@ correct if its type and both its ends are.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -68,6 +68,30 @@ def spans(tags: Iterable[Tag]) -> list[Span]:
     return found
 
 
+def strict_spans(tags: Iterable[Tag], *, closed: bool) -> list[Span]:
+    """Return the entities whose tags follow the scheme, as in seqeval's strict mode.
+
+    An entity begins with B-; in a `closed` scheme (BIOES, BILOU) it ends with E- or L-, and is S-
+    or U- if it is one word.
+    """
+    found: list[Span] = []
+    begun: Span | None = None
+    for index, tag in enumerate([*tags, OUTSIDE_TAG]):
+        if begun is not None and tag.type == begun.label and tag.position in _CONTINUING:
+            begun = begun._replace(stop=index + 1)
+            ends = tag.position in "EL"
+        else:
+            ends = not closed
+        if begun is not None and (ends or begun.stop != index + 1):
+            found += [begun] if ends else []
+            begun = None
+        if closed and tag.position in "SU" and tag.type is not None:
+            found.append(Span(tag.type, index, index + 1))
+        elif tag.position == "B" and tag.type is not None:
+            begun = Span(tag.type, index, index + 1)
+    return found
+
+
 def parse_tag(text: str) -> Tag:
     """Parse a label: `B-PER`, a bare `B`, or a plain `PER` (inside an entity).
 
@@ -115,14 +139,17 @@ class EntityCounts:
 
 
 def entity_counts(
-    expected: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]
+    expected: Sequence[Sequence[str]],
+    predicted: Sequence[Sequence[str]],
+    *,
+    spans_of: Callable[[Iterable[Tag]], list[Span]] = spans,
 ) -> EntityCounts:
-    """Count entities per sentence, types in alphabetical order.
+    """Count entities per sentence, types in alphabetical order; `spans_of` reads them from tags.
 
     Raises `ValueError` if a sentence has different numbers of gold and predicted labels.
     """
     found = [
-        (set(spans(map(parse_tag, gold))), set(spans(map(parse_tag, given))))
+        (set(spans_of(map(parse_tag, gold))), set(spans_of(map(parse_tag, given))))
         for gold, given in zip(expected, predicted, strict=True)
     ]
     types = sorted({span.label for both in found for part in both for span in part})

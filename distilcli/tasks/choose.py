@@ -100,13 +100,11 @@ class ChooseTask(Generic[Item]):
     def _framed(self, problem: Problem, ids: dict[str, list[int]]) -> EncodedProblem:
         prompt, options = problem
         check_options(options)
-        if not ids.get(prompt):
-            raise RowError("the prompt is empty")
         encoded = EncodedProblem([], options=options)
         for option in options:
             if option is None:
                 continue
-            framed = self._framer.frame(ids[prompt], ids[option], windowed="first")
+            framed = self._framer.frame(ids.get(prompt, []), ids[option], windowed="first")
             encoded.pieces += framed.pieces
             encoded.windows.append(len(framed.pieces))
             encoded.truncated = encoded.truncated or framed.truncated

@@ -7,9 +7,11 @@ from typing import Protocol, TypeVar, cast
 from distilcli.engine.engine import Engine
 from distilcli.errors import RowError
 from distilcli.rows.conll import Sentence
+from distilcli.rows.lists import words_of
 from distilcli.rows.outcome import Outcome, Sink, with_additions
-from distilcli.rows.row import Row, cell_text
+from distilcli.rows.row import Row, cell_value
 from distilcli.stats import RunStats
+from distilcli.tasks.texts import text_at
 
 Value = TypeVar("Value")
 Value_contra = TypeVar("Value_contra", contravariant=True)
@@ -33,23 +35,28 @@ class Columns(Protocol[Value_contra]):
 
 def text_from(text_column: str) -> Callable[[Row], str]:
     """Return the function that takes the text of a row from its column."""
-
-    def text_of(row: Row) -> str:
-        if row.error is not None:
-            raise RowError(row.error)
-        return cell_text(row, text_column)
-
-    return text_of
+    return lambda row: text_at(row, text_column)
 
 
-def content_from(text_column: str) -> Callable[[Row], str | list[str]]:
-    """Return the function that takes the text of a row from its column, or a sentence's words."""
-    text_of = text_from(text_column)
+def content_from(text_column: str, *, of_words: bool = False) -> Callable[[Row], str | list[str]]:
+    """Return the function that takes the text of a row from its column, or a sentence's words.
+
+    With `of_words` the column holds a list of words, also in a cell, or words between blanks.
+    """
 
     def content_of(row: Row) -> str | list[str]:
-        if isinstance(row, Sentence) and row.error is None:
+        if row.error is not None:
+            raise RowError(row.error)
+        if isinstance(row, Sentence):
             return row.words
-        return text_of(row)
+        value = cell_value(row, text_column)
+        if not of_words or value is None:
+            return text_at(row, text_column)
+        words = words_of(value)
+        if words is None or None in words:
+            place = f"{row.source}: line {row.line}, column {text_column!r}"
+            raise RowError(f"{place}: not a list of words")
+        return [word or "" for word in words] or ""  # a sentence without words is empty
 
     return content_of
 
@@ -58,14 +65,10 @@ def texts_from(
     text_column: str, pair_column: str | None
 ) -> Callable[[Row], tuple[str, str | None]]:
     """Return the function that takes the text and the second text of a row from its columns."""
-
-    def texts_of(row: Row) -> tuple[str, str | None]:
-        if row.error is not None:
-            raise RowError(row.error)
-        second = None if pair_column is None else cell_text(row, pair_column)
-        return cell_text(row, text_column), second
-
-    return texts_of
+    return lambda row: (
+        text_at(row, text_column),
+        None if pair_column is None else text_at(row, pair_column),
+    )
 
 
 def run_files(

@@ -118,6 +118,8 @@ class FillTask(Generic[Item]):
     def _framed(self, text: str, encoding: Encoding) -> EncodedText:
         masks = [place for place, number in enumerate(encoding.ids) if number == self._mask]
         token = self._tokenizer.options.mask_token
+        if not encoding:
+            return EncodedText([], text=text)
         if not masks:
             raise RowError(f"the text has no {token}; put one where a word is to be filled in")
         windows, truncated = self._framer.windows(encoding)

@@ -33,7 +33,7 @@ _CLOSE = 0.02  # relative difference of log perplexities that count as equal
 
 @dataclass(frozen=True, slots=True, repr=False)
 class PseudoPerplexity(Result):
-    """How hard a text of `n_tokens` tokens is to predict: 1 if each token was certain."""
+    """How hard a text of `n_tokens` tokens is to predict: 1 if each was certain, NaN for none."""
 
     _shown = ("pseudo_perplexity", "n_tokens")
     pseudo_perplexity: float
@@ -82,7 +82,7 @@ class PerplexityTask(Generic[Item]):
         return len(text) * min(tokens, self._framer.max_length)
 
     def encode(self, items: Sequence[Item]) -> list[Encoded | RowError]:
-        """Tokenize items at once; one without tokens, or with a mask, gives a `RowError`."""
+        """Tokenize items at once; one with a mask gives a `RowError`."""
         return encode_each(items, self._text_of, self._encode_texts)
 
     def _encode_texts(self, texts: Sequence[str]) -> list[Encoded | RowError]:
@@ -90,7 +90,7 @@ class PerplexityTask(Generic[Item]):
 
     def _framed(self, encoding: Encoding) -> Encoded:
         if not encoding:
-            raise RowError("the text is empty; there is no token to predict")
+            return Encoded([])
         if self._mask in encoding.ids:
             token = self._tokenizer.options.mask_token
             raise RowError(f"the text has a {token}; pseudo-perplexity is for texts without masks")
@@ -119,6 +119,8 @@ class PerplexityTask(Generic[Item]):
 
     def decode(self, item: Item, encoded: Encoded, outputs: Sequence[float]) -> PseudoPerplexity:
         """Average over the tokens; raise `RowError` if the result is not a number."""
+        if not outputs:
+            return PseudoPerplexity(math.nan, 0)
         surprisal = -math.fsum(outputs) / len(outputs)
         if not surprisal < _MAX_LOG:
             raise no_number()
@@ -126,6 +128,8 @@ class PerplexityTask(Generic[Item]):
 
     def agreement(self, first: PseudoPerplexity, second: PseudoPerplexity) -> float:
         """Compare the logs of the perplexities, which are means over the tokens."""
+        if not first.n_tokens:
+            return 1.0
         logs = math.log(first.pseudo_perplexity), math.log(second.pseudo_perplexity)
         return float(math.isclose(*logs, rel_tol=_CLOSE, abs_tol=_CLOSE))
 

@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 from distilcli.errors import InputError, RowError, UsageError
 from distilcli.rows.lists import parsed
 from distilcli.rows.reader import RowSource
-from distilcli.rows.row import Row, cell_text, cell_value
+from distilcli.rows.row import Row, cell_text, cell_value, is_blank
 from distilcli.tasks.choose import Options, Problem
+from distilcli.tasks.texts import text_at
 
 
 def find_options(
@@ -38,13 +39,7 @@ def problems_from(
     prompt_column: str, options_of: Callable[[Row], Options]
 ) -> Callable[[Row], Problem]:
     """Return the function that takes prompt and options from a row."""
-
-    def problem_of(row: Row) -> Problem:
-        if row.error is not None:
-            raise RowError(row.error)
-        return cell_text(row, prompt_column), options_of(row)
-
-    return problem_of
+    return lambda row: (text_at(row, prompt_column), options_of(row))
 
 
 def texts_of_problem(problem: Problem) -> tuple[str, str]:
@@ -84,5 +79,5 @@ def options_from_columns(columns: Sequence[str]) -> Callable[[Row], Options]:
 
 def _option(row: Row, column: str) -> str | None:
     value = cell_value(row, column)
-    is_empty = value is None or (isinstance(value, str) and not value.strip())
+    is_empty = value is None or (isinstance(value, str) and is_blank(value))
     return None if is_empty else cell_text(row, column)

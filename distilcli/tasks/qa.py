@@ -158,10 +158,7 @@ class QaTask(Generic[Item]):
         ]
 
     def _framed(self, question: Encoding, encoding: Encoding, context: str) -> EncodedQuestion:
-        """Return a row's windows; raise `RowError` if a text is empty or there is no room."""
-        for name, text in (("question", question), ("context", encoding)):
-            if not text:
-                raise RowError(f"the {name} is empty")
+        """Return a row's windows; raise `RowError` if there is no room."""
         if self._framer.max_length - SPECIALS_OF_A_PAIR <= len(question):
             raise RowError(
                 f"the question takes {len(question)} of {self._framer.max_length} tokens and "
@@ -291,7 +288,7 @@ def _edges(offsets: Sequence[tuple[int, int]]) -> tuple[list[bool], list[bool]]:
     """
     starts = [True, *(one[0] < other[0] for one, other in pairwise(offsets))]
     ends = [*(one[1] < other[1] for one, other in pairwise(offsets)), True]
-    return starts, ends
+    return starts[: len(offsets)], ends[: len(offsets)]
 
 
 def _allowed(logits: Tensor, windows: Sequence[ContextWindow], edge: str) -> Tensor:

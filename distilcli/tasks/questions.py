@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from distilcli.errors import RowError
 from distilcli.rows.outcome import Outcome
 from distilcli.rows.row import Row, cell_text, cell_value
 from distilcli.tasks.qa import Answers, Pair
+from distilcli.tasks.texts import text_at
 
 
 def pairs_from(
@@ -23,12 +23,10 @@ def pairs_from(
     """
 
     def pair_of(row: Row) -> Pair:
-        if row.error is not None:
-            raise RowError(row.error)
+        question = fixed if question_column is None else text_at(row, question_column)
+        context = fixed if context_column is None else text_at(row, context_column)
         if id_column is not None:
             cell_text(row, id_column)  # raises if it has none
-        question = fixed if question_column is None else cell_text(row, question_column)
-        context = fixed if context_column is None else cell_text(row, context_column)
         return question, context
 
     return pair_of

@@ -118,7 +118,7 @@ for _spec in (
         ),
         search_metrics=("best_threshold", "best_f1"),
         settings=_TEXTS
-        | {"label_map", "threshold_search", "calibrate"}
+        | {"label_map", "label_columns", "labels", "threshold_search", "calibrate"}
         | {"class_weights", "label_smoothing", "temperature"},
         has_labels=True,
         pipeline_tag="text-classification",
@@ -141,7 +141,7 @@ for _spec in (
         search_metrics=("best_threshold", "best_micro_f1"),
         settings=_TEXTS
         | {"label_map", "threshold", "threshold_search", "calibrate"}
-        | {"label_separator", "class_weights", "temperature"},
+        | {"label_separator", "label_columns", "labels", "class_weights", "temperature"},
         has_labels=True,
         pipeline_tag="text-classification",
         purpose="assigns any number of labels to a text",
@@ -179,8 +179,8 @@ for _spec in (
         gold_columns=("ner_tags", "tags", "labels"),
         predicted=("tags",),
         signatures=(("tags",),),
-        metrics=("precision", "recall", "f1", "accuracy"),
-        settings=frozenset({"label_column", "label_smoothing", "temperature"}),
+        metrics=("precision", "recall", "f1", "accuracy", "strict_f1"),
+        settings=frozenset({"label_column", "labels", "label_smoothing", "temperature"}),
         has_labels=True,
         pipeline_tag="token-classification",
         purpose="tags entities in text",
@@ -202,7 +202,10 @@ for _spec in (
         gold_columns=("answers", "answer"),
         predicted=("answer", "score", "no_answer_score"),
         signatures=(("answer", "no_answer_score"), ("answer",)),
-        metrics=("exact_match", "f1"),
+        metrics=(
+            *("exact_match", "f1", "HasAns_exact", "HasAns_f1", "NoAns_exact", "NoAns_f1"),
+            *("best_exact", "best_exact_thresh", "best_f1", "best_f1_thresh"),
+        ),
         search_metrics=("best_threshold", "best_f1"),
         settings=frozenset(
             {"label_column", "pair_column", "threshold", "threshold_search", "temperature"}

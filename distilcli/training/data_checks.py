@@ -11,6 +11,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, TypeVar
 
 from distilcli.errors import InputError
+from distilcli.rows.row import is_blank
 from distilcli.training.datasets.base import Place
 from distilcli.training.label_typos import find_typos
 from distilcli.wording import count as counted
@@ -262,7 +263,7 @@ def _finding(
 def _empty_texts(rows: CheckedRows) -> list[Finding]:
     seconds = rows.texts if rows.pairs is None else rows.pairs
     both = zip(rows.texts, seconds, strict=True)
-    empty = [index for index, texts in enumerate(both) if not all(map(str.strip, texts))]
+    empty = [index for index, texts in enumerate(both) if any(map(is_blank, texts))]
     if all_empty := len(empty) == len(rows.texts):
         also = "" if rows.pairs is None else " and `pair_column`"
         fault = f"every row has an empty text; check `text_column`{also}"

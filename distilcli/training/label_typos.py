@@ -7,6 +7,7 @@ _MUCH_RARER = 10
 _MIN_LENGTH = 4  # in shorter labels one letter matters: "cat", "car"
 _SEPARATORS = re.compile(r"[\s_-]+")
 _DIGITS = re.compile(r"\d+")
+_WHOLE = re.compile(r"([-+]?\d+)\.0*")  # 1.0 is 1
 
 Shape = tuple[str, tuple[str, ...]]
 
@@ -14,7 +15,8 @@ Shape = tuple[str, tuple[str, ...]]
 def find_typos(counts: Mapping[str, int]) -> dict[str, str]:
     """Return the labels that look like typos, with the label that was probably meant.
 
-    A typo differs from a more frequent label only in case and separators; or the other label is
+    A typo differs from a more frequent label only in case and separators, or is the same number
+    (1 and 1.0); or the other label is
     ten times as frequent, and both are equal once at most one letter is removed from each (a
     letter that is missing, doubled, wrong or swapped with the next). Labels with different digits
     are different labels. Time grows with the number of labels times their length.
@@ -24,6 +26,8 @@ def find_typos(counts: Mapping[str, int]) -> dict[str, str]:
     shortened: dict[Shape, str] = {}  # by at most one letter
     for label in sorted(counts, key=lambda label: (-counts[label], label)):
         plain = _SEPARATORS.sub(" ", label.casefold()).strip()
+        if number := _WHOLE.fullmatch(plain):
+            plain = number[1]
         digits = tuple(_DIGITS.findall(plain))
         cuts = range(len(plain)) if len(plain) >= _MIN_LENGTH else ()
         shapes = [(plain[:index] + plain[index + 1 :], digits) for index in cuts]

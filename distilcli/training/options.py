@@ -41,15 +41,19 @@ class DataOptions:
     )
     label_separator: str | None = setting(
         None,
-        "Separator of the labels in a cell, for multilabel (default: a comma).",
+        "Separator of the labels in a cell, for multilabel (default: detected).",
         metavar="CHAR",
     )
+    label_columns: str | Sequence[str] | None = None
+    labels: str | Sequence[str] | None = None
     options_column: str | None = None
     option_columns: str | Sequence[str] | None = None
     input_format: str | None = None
     encoding: str = "utf-8"
     delimiter: str | None = None
     no_header: bool = False
+    word_column: int | None = None
+    keep_empty: bool = setting(False, "Also learn from rows with an empty text.")
     limit: int | None = setting(
         None, "Read only the first N rows, and the first N of --valid.", min=0
     )
@@ -68,6 +72,7 @@ class DataOptions:
             "encoding": self.encoding,
             "delimiter": self.delimiter,
             "no_header": self.no_header,
+            "word_column": self.word_column,
             "limit": self.limit,
         }
         train = open_data(self.files, name="the training rows", **settings)
@@ -78,15 +83,15 @@ class DataOptions:
     @property
     def columns(self) -> Columns:
         """The columns that were named."""
-        several = self.option_columns or ()
-        names = several.split(",") if isinstance(several, str) else several
         return Columns(
             text_column=self.text_column,
             pair_column=self.pair_column,
             label_column=self.label_column,
             options_column=self.options_column,
-            option_columns=tuple(filter(None, map(str.strip, names))),
+            option_columns=_names(self.option_columns),
             label_separator=self.label_separator,
+            label_columns=_names(self.label_columns),
+            labels=_names(self.labels),
         )
 
 
@@ -295,6 +300,11 @@ def default_rate(width: int) -> float:
     It goes with the inverse square of the width, up to 5e-4.
     """
     return min(_MAX_RATE, _BASE_RATE * (_BASE_WIDTH / width) ** 2)
+
+
+def _names(several: str | Sequence[str] | None) -> tuple[str, ...]:
+    names = several.split(",") if isinstance(several, str) else several or ()
+    return tuple(filter(None, map(str.strip, names)))
 
 
 _BELOW_1, _NOT_BELOW_0 = "from 0 to below 1", "finite, 0 or more"

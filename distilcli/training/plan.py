@@ -87,6 +87,7 @@ def plan_run(
         seed=options.objective.seed,
         known=(teacher or point).labels(),
         taught=teacher is not None,
+        keep_empty=data.keep_empty,
     )
     try:
         objective = read_objective(

@@ -88,12 +88,16 @@ class FinetuneOptions(TypedDict, total=False):
     pair_column: str
     label_column: str
     label_separator: str
+    label_columns: str | Sequence[str]
+    labels: str | Sequence[str]
     options_column: str
     option_columns: str | Sequence[str]
     input_format: str
     encoding: str
     delimiter: str
     no_header: bool
+    word_column: int
+    keep_empty: bool
     limit: int
     model: str
     fold: bool

@@ -67,7 +67,7 @@ def test_a_classifier(distil: Distil, tiny_folder: Path, reviews: Path) -> None:
     assert "task classify" in err
 
 
-@pytest.mark.parametrize("form", ["csv", "jsonl", "tsv"])
+@pytest.mark.parametrize("form", ["csv", "jsonl", "tsv", "json"])
 def test_predictions_score_as_their_model(
     distil: Distil, tiny_folder: Path, reviews: Path, tmp_path: Path, form: str
 ) -> None:
@@ -190,7 +190,9 @@ def test_answers_to_questions(distil: Distil, qa_folder: Path, tmp_path: Path) -
     assert figures(out)["f1"] == pytest.approx(expected.f1, abs=1e-4)
     by_ids, rows = tmp_path / "by_ids.json", tmp_path / "rows.jsonl"
     distil("qa", data, "-m", qa_folder, "-o", rows, "--squad-predictions", by_ids)
-    assert distil("evaluate", by_ids, data)[1] == out
+    # Answers by ids have no scores to set a threshold on.
+    without = [line for line in out.splitlines() if not line.startswith("best_")]
+    assert distil("evaluate", by_ids, data)[1].splitlines() == without
     assert distil("evaluate", rows, data)[1] == out
     assert distil("evaluate", rows)[1] == out
 
@@ -210,13 +212,32 @@ def by_ids(tmp_path: Path, answers: dict[str, str]) -> Path:
 def test_perfect_answers_by_ids(distil: Distil, tmp_path: Path) -> None:
     data = written(tmp_path / "dev.json", json.dumps(SQUAD))
     answers = by_ids(tmp_path, {"3": "book.", "1": "Film", "2": ""})
-    assert figures(distil("evaluate", answers, data)[1]) == {"exact_match": 1.0, "f1": 1.0}
+    assert figures(distil("evaluate", answers, data)[1]) == {
+        "exact_match": 1.0,
+        "f1": 1.0,
+        "HasAns_exact": 1.0,
+        "HasAns_f1": 1.0,
+        "NoAns_exact": 1.0,
+        "NoAns_f1": 1.0,
+    }
+
+
+def test_questions_without_a_prediction_are_counted_and_told(
+    distil: Distil, tmp_path: Path
+) -> None:
+    data = written(tmp_path / "dev.json", json.dumps(SQUAD))
+    answers = by_ids(tmp_path, {"3": "book.", "2": ""})
+    code, out, err = distil("evaluate", answers, data, "--json", "-q")
+    assert code == 6
+    assert figures(out)["exact_match"] == 1.0
+    assert f"warning: {answers}: 1 row has no prediction; not counted" in err
+    summary = json.loads(err.splitlines()[-1])
+    assert (summary["evaluated_rows"], summary["failed_rows"], summary["HasAns_total"]) == (2, 1, 1)
 
 
 @pytest.mark.parametrize(
     ("answers", "words"),
     [
-        ({"1": "a", "2": ""}, "has no prediction for the id '3'"),
         ({"1": "a", "2": "", "3": "b", "4": "c"}, "1 id is not in"),
         ({"1": 5}, "not an object of answers by ids"),
     ],
@@ -322,11 +343,18 @@ def test_choices_that_are_not_said_in_one_way(
 
 
 def test_another_sign_between_labels(distil: Distil, tiny_folder: Path, tmp_path: Path) -> None:
-    text = 'labels,gold\n"[""a"", ""b""]",a|b\n"[""b""]",b\n'
+    text = 'labels,gold\n"[""a"", ""b""]",a|b\n"[""b""]",b\n"[""a""]",a\n'
     found = written(tmp_path / "found.csv", text)
     run = ("evaluate", found, "--task", "multilabel", "--label-column", "gold")
     assert figures(distil(*run, "--label-separator", "|")[1])["accuracy"] == 1
-    assert figures(distil(*run)[1])["accuracy"] == 0.5
+    code, out, err = distil(*run)
+    assert figures(out)["accuracy"] == pytest.approx(2 / 3, abs=1e-4)  # one cell of three has it
+    assert "no row has two labels; if 'a|b' is more than one, name what separates them" in err
+    written(found, text.replace(']",a\n', ']",a|a\n'))
+    code, out, err = distil(*run)
+    assert figures(out)["accuracy"] == 1
+    assert "warning: " in err
+    assert "labels are separated by '|'" in err
     code, _, err = distil("evaluate", tiny_folder, found, "--label-separator", "|")
     assert code == 2
     assert "--label-separator has no effect on the task classify, only on multilabel" in err
@@ -538,7 +566,7 @@ def test_a_row_that_the_model_cannot_use(distil: Distil, qa_folder: Path, tmp_pa
     data = written(tmp_path / "dev.csv", lines)
     code, out, err = distil("evaluate", qa_folder, data, "-q")
     assert (code, out) == (3, "")
-    assert "the question is empty" in err
+    assert f"{data}: line 3: empty text: the question" in err
     code, out, _ = distil("evaluate", qa_folder, data, "--on-error", "skip", "--format", "json")
     assert code == 6
     assert json.loads(out)["evaluated_rows"] == 1
@@ -572,7 +600,12 @@ def test_empty_texts_are_told(
     distil: Distil, tiny_folder: Path, reviews: Path, tmp_path: Path
 ) -> None:
     more = written(tmp_path / "more.csv", reviews.read_text() + ",negative,a\n ,negative,b\n")
-    code, _, err = distil("evaluate", tiny_folder, more, "-q")
+    code, out, err = distil("evaluate", tiny_folder, more, "-q")
+    assert (code, out) == (3, "")
+    assert err == f"distil: error: {more}: line 8: empty text\n"
+    code, out, _ = distil("evaluate", tiny_folder, more, "-q", "--on-error", "skip")
+    assert (code, out) == (6, distil("evaluate", tiny_folder, reviews)[1])
+    code, _, err = distil("evaluate", tiny_folder, more, "-q", "--keep-empty")
     assert code == 0
     assert err == "distil: warning: 2 rows evaluated with an empty text\n"
     assert distil("evaluate", tiny_folder, reviews, "-q")[2] == ""
@@ -608,3 +641,69 @@ def test_json_lines_are_read_by_path(distil: Distil, tiny_folder: Path, tmp_path
     assert code == 0, err
     (value,) = Classifier(str(tiny_folder), device="cpu")(["good"])
     assert len(json_lines(wrong.read_text())) == (value.label != "positive")
+
+
+def test_labels_that_are_vectors_or_columns(
+    distil: Distil, make_model: MakeModel, tmp_path: Path
+) -> None:
+    model = make_model(labels=("a", "b"), problem_type="multi_label_classification")
+    bits = [(n % 2, n % 3 == 0) for n in range(len(TEXTS))]
+    vectors = "".join(
+        f'{text},"[{a:d}, {b:d}]"\n' for text, (a, b) in zip(TEXTS, bits, strict=True)
+    )
+    columns = "".join(f"{text},{a:d},{b:d}\n" for text, (a, b) in zip(TEXTS, bits, strict=True))
+    by_vector = written(tmp_path / "v.csv", "text,labels\n" + vectors)
+    by_column = written(tmp_path / "c.csv", "text,a,b\n" + columns)
+    code, out, err = distil("evaluate", model, by_vector, "-q")
+    assert (code, out) == (3, "")
+    assert "are 0 or 1 for each of 2 labels" in err
+    code, out, err = distil("evaluate", model, by_column, "-q")
+    assert (code, out) == (3, "")
+    assert "columns of 0 and 1 with --label-columns" in err
+    code, first, _ = distil("evaluate", model, by_vector, "--labels", "a,b")
+    assert code == 0
+    assert distil("evaluate", model, by_column, "--label-columns", "a,b")[1] == first
+    swapped = distil("evaluate", model, by_vector, "--labels", "b,a")[1]
+    assert swapped != first
+    code, _, err = distil("evaluate", model, by_column, "--label-columns", "a,b", "--labels", "a,b")
+    assert code == 2
+    assert "--label-columns and --labels do not go together" in err
+
+
+def test_labels_that_are_one_number_are_told(distil: Distil, tmp_path: Path) -> None:
+    found = written(tmp_path / "f.csv", "label,gold\n1,1\n0,0\n1,1.0\n")
+    code, out, err = distil("evaluate", found, "--label-column", "gold")
+    assert code == 0
+    assert "the labels 1 and 1.0 are one number and two labels; join them with --map 1.0=1" in err
+    mapped = distil("evaluate", found, "--label-column", "gold", "--map", "1.0=1")
+    assert "one number" not in mapped[2]
+    assert figures(mapped[1])["accuracy"] == 1 > figures(out)["accuracy"]
+
+
+def test_tags_that_are_numbers(distil: Distil, hand_tagger: Path, tmp_path: Path) -> None:
+    rows = [{"tokens": ["the", "film", "movie"], "ner_tags": [2, 0, 1]}]
+    data = written(tmp_path / "a.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    code, out, err = distil("evaluate", hand_tagger, data, "--labels", "B-ART,I-ART,O")
+    assert (code, figures(out)["f1"], figures(out)["strict_f1"]) == (0, 1.0, 1.0)
+    assert "the tags are numbers: 0 is read as B-ART" in err
+    code, _, err = distil("evaluate", hand_tagger, data, "--labels", "O,B-ART")
+    assert code == 3
+    assert "'2' is neither one of the --labels" in err
+
+
+def test_another_spelling_and_iob1_in_gold_tags(
+    distil: Distil, hand_tagger: Path, tmp_path: Path
+) -> None:
+    iob1 = written(tmp_path / "a.conll", "the O\nfilm I-ART\nfilm B-ART\n\nfilm I-ART\n\n")
+    code, out, err = distil("evaluate", hand_tagger, iob1)
+    assert code == 0
+    assert figures(out) == pytest.approx(dict.fromkeys(figures(out), 1.0))
+    assert "the tags are in IOB1" in err
+    other = written(tmp_path / "b.conll", "the o\nfilm B_ART\nmovie I_ART\n\n")
+    code, out, err = distil("evaluate", hand_tagger, other)
+    assert figures(out) == pytest.approx(dict.fromkeys(figures(out), 1.0))
+    assert "is read as" in err
+    constant = written(tmp_path / "c.conll", "the DT 0\nfilm NN 0\n\n")
+    code, out, err = distil("evaluate", hand_tagger, constant, "-q")
+    assert (code, out) == (3, "")
+    assert "every word has the label '0'; name another --label-column (column_2)" in err

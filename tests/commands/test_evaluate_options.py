@@ -211,7 +211,7 @@ def test_rows_that_the_model_was_trained_on_are_counted(
     keys = np.sort(row_keys(["The  film was GOOD", "poor sound", "i loved it", ""]))
     rows: list[dict[str, object]] = [{"text": text, "label": "positive"} for text in texts]
     data = rows_in(tmp_path / "rows.jsonl", rows)
-    run = ("evaluate", model, data, "--format", "json", "-q")
+    run = ("evaluate", model, data, "--format", "json", "-q", "--keep-empty")
     assert "rows_seen_in_training" not in json.loads(distil(*run)[1])
     np.save(model / "training_rows.npy", keys)
     code, out, err = distil(*run)

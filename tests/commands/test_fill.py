@@ -124,7 +124,9 @@ def test_faults_of_rows_follow_on_error(distil: Distil, mlm_folder: Path, csv_fi
     assert [row["id"] for row in delimited(out)] == ["00", "01"]
     code, out, err = distil("fill", csv_file, "-m", mlm_folder, "--on-error", "stop")
     assert code == 3
-    assert err.splitlines()[-1].startswith("distil: error: the text has no [MASK]")
+    assert err.splitlines()[-1].startswith(
+        f"distil: error: {csv_file}: line 4: the text has no [MASK]"
+    )
 
 
 def test_models_that_cannot_fill(distil: Distil, tiny_folder: Path, make_model: Any) -> None:

@@ -168,7 +168,8 @@ def test_columns_by_their_names(run: Distil) -> None:
     assert run("-o", "m", *named, files=("other.csv",))[0] == 0
     code, _, err = run("-o", "n", *named[:2], files=("other.csv",))
     assert code == 3
-    assert "name it with --label-column (columns: body of it, verdict)" in err
+    assert "name it with --label-column, or columns of 0 and 1 with --label-columns" in err
+    assert "(columns: body of it, verdict)" in err
     code, _, err = run("-o", "n", *named[:3], "verdit", files=("other.csv",))
     assert code == 3
     assert "did you mean 'verdict'?" in err

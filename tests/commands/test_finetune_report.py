@@ -44,18 +44,28 @@ def test_faults_are_told_before_any_step(run: Distil) -> None:
     lines = err.splitlines()
     for told in (
         "1 validation row (50.0%) is also in the training rows",
-        "train: 1 row has an empty text",
         "1 label has fewer than 10 rows",
     ):
         assert any(line.startswith(f"distil: warning: {told}") for line in lines), (told, err)
     last = len(Path("train.csv").read_text().splitlines())
-    assert f"distil:   train.csv: line {last - 1}" in lines  # the empty text
+    left_out = f"train.csv: 1 row left out with an empty text, the first in line {last - 1}"
+    assert f"distil: warning: {left_out}; keep them with --keep-empty" in lines
     assert any(
         line.startswith("distil:   valid.csv: line 2: 'it was good', as t") for line in lines
     )
     assert lines.index(next(line for line in lines if "warning" in line)) < lines.index(
         next(line for line in lines if "step" in line)
     )
+
+
+def test_empty_texts_may_be_learned_from(run: Distil) -> None:
+    with Path("train.csv").open("a") as file:
+        file.write("\u200b,bad\n,good\n")
+    code, _, err = run("-o", "m", "--valid", "valid.csv", "--keep-empty", "--dry-run")
+    assert code == 0
+    assert "train: 2 rows have an empty text" in err
+    assert "left out" not in err
+    assert "2 rows left out with an empty text" in run("-o", "m", "--valid", "valid.csv")[2]
 
 
 def test_a_label_that_only_validation_has_is_refused(run: Distil) -> None:

@@ -189,7 +189,7 @@ def test_predictions_appear_whole_or_not_at_all(
     run = ("qa", "-m", qa_folder, asked, "--squad-predictions", path)
     code, _, err = distil(*run, "--on-error", "stop")
     assert code == 3
-    assert "the context is empty" in err
+    assert f"{asked}: line 3: empty text: the context" in err
     assert sorted(tmp_path.iterdir()) == [asked]
     assert distil(*run, "--dry-run")[0] == 0
     assert sorted(tmp_path.iterdir()) == [asked]
@@ -331,8 +331,8 @@ def test_rows_that_cannot_be_answered(distil: Distil, qa_folder: Path, tmp_path:
     code, out, _ = distil("qa", "-m", qa_folder, path)
     rows = delimited(out)
     assert code == 6
-    assert rows[0]["error"] == "the context is empty"
-    assert rows[1]["error"] == "the question is empty"
+    assert rows[0]["error"] == "empty text: the context"
+    assert rows[1]["error"] == "empty text: the question"
     assert "leaves no room for the context" in rows[2]["error"]
     assert [row["answer"] for row in rows] == ["", "", "", *ask(qa_folder, ("fun ?", "it was fun"))]
     code, out, _ = distil("qa", "-m", qa_folder, path, "--on-error", "skip")

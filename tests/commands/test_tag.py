@@ -30,12 +30,13 @@ def conll_file(tmp_path: Path) -> Path:
 def test_entities_are_those_of_the_library(
     distil: Distil, hand_tagger: Path, csv_file: Path
 ) -> None:
-    code, out, err = distil("tag", csv_file, "-m", hand_tagger)
+    code, out, err = distil("tag", csv_file, "-m", hand_tagger, "--keep-empty")
     rows = delimited(out)
     assert code == 0
     assert list(rows[0]) == ["id", "text", "entities"]
     assert [row["id"] for row in rows] == ["00", "01", "02"]
-    for row, entities in zip(rows, Tagger(str(hand_tagger), device="cpu")(TEXTS), strict=True):
+    tagger = Tagger(str(hand_tagger), device="cpu", keep_empty=True)
+    for row, entities in zip(rows, tagger(TEXTS), strict=True):
         written = json.loads(row["entities"])
         for one, other in zip(written, entities, strict=True):
             assert one == asdict(other) | {"score": pytest.approx(other.score, rel=1e-5)}
@@ -105,10 +106,13 @@ def test_texts_as_conll(distil: Distil, hand_tagger: Path, csv_file: Path, tmp_p
         "\n"
         "a O\nCamera B-DEV\nbattery I-DEV\n, O\nunlike B-ART\n\n"
     )
-    assert distil("tag", csv_file, "-m", hand_tagger, "--format", "conll")[1] == expected
+    run = ("tag", csv_file, "-m", hand_tagger)
+    assert distil(*run, "--format", "conll", "--keep-empty")[1] == expected
     out = tmp_path / "out.conll"
-    code, _, _ = distil("tag", csv_file, "-m", hand_tagger, "-o", out)
-    assert (code, out.read_text()) == (0, expected)
+    assert distil(*run, "-o", out, "--keep-empty")[0] == 0
+    assert out.read_text() == expected
+    code, refused, _ = distil(*run, "--format", "conll")
+    assert (code, refused) == (6, expected.replace("\n\n\na", "\n\n# error = empty text\n\na"))
 
 
 def test_what_goes_by_tokens_is_no_conll(
@@ -188,7 +192,7 @@ def test_the_summary_counts_entities(distil: Distil, hand_tagger: Path, csv_file
 
 
 def test_people_see_entities_in_place(distil: Distil, hand_tagger: Path, csv_file: Path) -> None:
-    _, out, _ = distil("tag", csv_file, "-m", hand_tagger, "--format", "table")
+    _, out, _ = distil("tag", csv_file, "-m", hand_tagger, "--format", "table", "--keep-empty")
     lines = [line.rstrip() for line in out.splitlines()]
     assert lines == [
         " 1  the [film movie ART] was dull",
@@ -247,3 +251,35 @@ def test_rows_of_whole_files_and_the_names_of_files(
     code, _, err = distil(*run, "--file-column", "from", "--format", "conll")
     assert (code, err.count("\n")) == (2, 1)
     assert "--file-column has no effect in CoNLL" in err
+
+
+def test_words_in_lists(distil: Distil, hand_tagger: Path, tmp_path: Path) -> None:
+    """The words that `finetune` and `evaluate` read: lists in JSONL, and lists in cells."""
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"tokens": ["the", "film", "movie"]}\n{"tokens": []}\n{"tokens": true}\n')
+    code, out, _ = distil("tag", path, "-m", hand_tagger)
+    first, second, third = json_lines(out)
+    assert code == 6
+    assert first["tags"] == ["O", "B-ART", "I-ART"]
+    assert [(one["text"], one["start"]) for one in first["entities"]] == [("film movie", 4)]
+    assert (second["tags"], second["error"]) == (None, "empty text")
+    assert third["error"] == f"{path}: line 3, column 'tokens': not a list of words"
+    table = tmp_path / "a.csv"
+    table.write_text("id,words\n1,\"['the', 'film']\"\n2,the film\n")
+    _, out, _ = distil("tag", table, "-m", hand_tagger, "-q")
+    assert [json.loads(row["tags"]) for row in delimited(out)] == [["O", "B-ART"]] * 2
+    _, out, _ = distil("tag", path, "-m", hand_tagger, "--format", "table")
+    assert "the [film movie ART]" in out
+    code, _, err = distil("tag", path, "-m", hand_tagger, "--aggregation", "simple")
+    assert code == 2
+    assert "--aggregation simple works by token and a list of words by word" in err
+
+
+def test_the_column_of_words_may_be_named(
+    distil: Distil, hand_tagger: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.conll"
+    path.write_text("x9 film NN\n")
+    _, first, _ = distil("tag", path, "-m", hand_tagger)
+    code, second, _ = distil("tag", path, "-m", hand_tagger, "--word-column", 2)
+    assert (code, first, second) == (0, "x9 film NN O\n", "x9 film NN B-ART\n")

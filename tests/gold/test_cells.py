@@ -52,29 +52,31 @@ def test_what_is_not_a_list_of_labels_is_refused_and_not_made_a_text(value: obje
         gold.labels_of("label")(row(value))
 
 
-def test_another_separator_of_labels() -> None:
-    assert gold.labels_of("label", separator="|")(row("a, b |c")) == ["a, b", "c"]
+@pytest.mark.parametrize("value", ["[a], b", "['[a]', 'b']"])
+def test_labels_in_brackets(value: object) -> None:
+    assert gold.labels_of("label")(row(value)) == ["[a]", "b"]
 
 
 def test_a_label_that_the_model_does_not_have() -> None:
     labels, names = ("negative", "positive"), {"1": "positive"}
-    broken = row("x")
-    assert gold.checked_label(broken, "label", "positive", labels, names) == "positive"
-    assert gold.checked_label(broken, "label", "1", labels, names) == "positive"
-    assert gold.checked_label(broken, "label", "x", None, names) == "x"
+    broken = gold.where(row("x"), "label")
+    assert gold.checked_label(broken, "positive", labels, names) == "positive"
+    assert gold.checked_label(broken, "1", labels, names) == "positive"
+    assert gold.checked_label(broken, "x", None, names) == "x"
     with pytest.raises(InputError) as raised:
-        gold.checked_label(broken, "label", "Positve", labels, names)
+        gold.checked_label(broken, "Positve", labels, names)
     assert "line 7, column 'label'" in str(raised.value)
     assert "did you mean 'positive'? (its labels: negative, positive)" in str(raised.value)
     assert "map it with `label_map` Positve=LABEL" in str(raised.value)
 
 
-@pytest.mark.parametrize("value", ["", " ", None])
+@pytest.mark.parametrize("value", ["", " ", "\u200b", None, "nan", "NaN"])
 def test_a_label_that_is_missing(value: object) -> None:
     for reader in (gold.label_of("label"), gold.number_of("label")):
         with pytest.raises(UnlabelledError, match=r"data\.csv: line 7, column 'label': no value"):
             reader(row(value))
         assert gold.if_any("label", reader)(row(value)) is None
+    assert gold.labels_of("label")(row(value if value != "\u200b" else "")) == []
     assert gold.label_of("label")(row(" positive ")) == "positive"
 
 

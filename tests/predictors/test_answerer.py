@@ -40,7 +40,7 @@ def test_dicts_and_tuples_give_the_same_in_their_order(qa_folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "item", ["one", ("one",), ("a", None), ["a", "b"], {"question": "a"}, {"question": 1}, None]
+    "item", ["one", ("one",), ("a", 1), ["a", "b"], {"question": "a"}, {"question": 1}, None]
 )
 def test_what_is_no_question_is_refused(qa_folder: Path, item: Any) -> None:
     with pytest.raises(TypeError, match=r"give tuples \(question, context\) or dicts of both, not"):
@@ -117,8 +117,8 @@ def test_a_context_that_is_too_long_may_be_an_error(qa_folder: Path) -> None:
 @pytest.mark.parametrize(
     ("pair", "fault"),
     [
-        ((" ", CONTEXT), "the question is empty"),
-        ((QUESTION, ""), "the context is empty"),
+        ((" ", CONTEXT), "empty text: the question"),
+        ((QUESTION, ""), "empty text: the context"),
         (("good " * 61, CONTEXT), "the question takes 61 of 64 tokens and leaves no room"),
     ],
 )

@@ -1,3 +1,4 @@
+import gzip
 import io
 import os
 import threading
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from distilcli.errors import InputError, UsageError
+from distilcli.errors import DataWarning, InputError, UsageError
 from distilcli.rows import open_rows, open_writer
 from distilcli.rows.conll import Sentence, sentences
 from distilcli.rows.row import Row
@@ -205,3 +206,78 @@ def test_a_live_pipe_gives_a_sentence_with_its_blank_line(tmp_path: Path) -> Non
         seen.set()
         assert [row.cells[0] for row in rows] == ["b"]
     feeder.join()
+
+
+# Words that are not in the first column.
+
+UD = (
+    "# sent_id = 1\n"
+    "1\tThe\tthe\tDET\tDT\t_\t2\tdet\t_\t_\n"
+    "2-3\tcannot\t_\t_\t_\t_\t_\t_\t_\t_\n"
+    "2\tcan\tcan\tAUX\tMD\t_\t0\troot\t_\t_\n"
+    "3\tnot\tnot\tPART\tRB\t_\t2\tadvmod\t_\tSpaceAfter=No\n"
+    "3.1\tgo\tgo\tVERB\tVB\t_\t_\t_\t_\t_\n\n"
+)
+
+
+@pytest.mark.parametrize("name", ["a.conllu", "a.conll", "a.conllu.gz"])
+def test_conllu_is_known_by_its_ids(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(UD.encode()) if name.endswith("gz") else UD.encode())
+    source = open_rows([str(path)])
+    assert source.columns[:6] == ("text", "tokens", "id", "lemma", "upos", "xpos")
+    (row,) = source
+    assert isinstance(row, Sentence)
+    assert (row.cells[0], row.words, row.error) == ("The can not", ["The", "can", "not"], None)
+    assert row.cells[source.columns.index("upos")] == ["DET", "AUX", "PART"]
+    assert row.cells[source.columns.index("misc")] == ["_", "_", "SpaceAfter=No"]
+    out = written([row])
+    assert [line.rpartition("\t")[2] for line in out.splitlines()[1:6]] == ["T", "_", "T", "T", "_"]
+    # What was written is read again.
+    (again,) = sentences(iter(out.splitlines(keepends=True)), "a.conllu")[1]
+    assert isinstance(again, Sentence)
+    assert (again.words, again.cells[-1], again.error) == (row.words, ["T", "T", "T"], None)
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        ("1 The DT O\n2 cat NN O\n\n", "counts the words, so words are read from column 2"),
+        ("0\tThe\n1\tcat\n\n", "counts the words, so words are read from column 2"),
+        (
+            "bc/cctv 0 0 The DT\nbc/cctv 0 1 cat NN\nbc/cctv 0 2 sat VB\n\n",
+            "is the same for all words, so words are read from column 4",
+        ),
+    ],
+)
+def test_a_first_column_without_words_is_told(content: str, why: str) -> None:
+    with pytest.warns(DataWarning, match=f"a.conll: its first column {why}"):
+        (row,) = read(content)
+    assert isinstance(row, Sentence)
+    assert row.words[:2] == ["The", "cat"]
+    assert str(row.cells[0]).startswith("The cat")
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["1 O\n2 O\n3 O\n\n", "ha B-X\nha I-X\nha O\n\n", "1996 CD\n1997 CD\n\n", "1 The\n\n"],
+)
+def test_words_that_are_numbers_or_the_same_stay_words(content: str) -> None:
+    (row,) = read(content)
+    assert isinstance(row, Sentence)
+    assert row.words[0] == content.split(maxsplit=1)[0]
+
+
+def test_the_column_of_words_may_be_named(file: File) -> None:
+    path = file("x9 The DT\ny8 cat NN\n")
+    source = open_rows([str(path)], word_column=2)
+    assert source.columns == ("text", "tokens", "column_1", "column_3")
+    (row,) = source
+    assert row.cells == ["The cat", ["The", "cat"], ["x9", "y8"], ["DT", "NN"]]
+    assert written([row]) == "x9 The DT T\ny8 cat NN T\n"
+    with pytest.raises(UsageError, match="`word_column` 4: its lines have 3 columns"):
+        _ = open_rows([str(path)], word_column=4).columns
+    table = path.with_suffix(".csv")
+    table.write_text("text\na\n")
+    with pytest.raises(UsageError, match=r"a\.csv: `word_column` is for CoNLL"):
+        _ = open_rows([str(table)], word_column=2).columns

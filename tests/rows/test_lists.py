@@ -1,26 +1,24 @@
 import pytest
 
-from distilcli.rows.lists import listed, parsed, words_of
+from distilcli.rows.lists import parsed, words_of
 
 
 @pytest.mark.parametrize(
-    ("value", "expected"),
+    ("cell", "expected"),
     [
-        ("a, b ,,c", ["a", "b", "c"]),
-        ('["a, b", "c"]', ["a, b", "c"]),
-        (["a, b", "c"], ["a, b", "c"]),
-        ("[a], b", ["[a]", "b"]),
-        ("", []),
-        (None, []),
-        ([], []),
+        ("['pos', \"it's\"]", ["pos", "it's"]),
+        ("['pos' 'film']", ["pos", "film"]),  # numpy, which Python would join
+        ("['a'\n 'b']", ["a", "b"]),
+        ("('a', 'b')", None),
+        ("[1, 2.0, None, True]", ["1", "2.0", None, True]),
+        ("[{'text': 'a', 'answer_start': 3}]", [{"text": "a", "answer_start": "3"}]),
+        ("[NaN]", [None]),
+        ("[sic] it was \\d", None),
+        ("[__import__('os')]", None),
     ],
 )
-def test_labels_of_a_cell(value: object, expected: list[str]) -> None:
-    assert listed(value) == expected
-
-
-def test_another_sign() -> None:
-    assert listed("a,b|c", "|") == ["a,b", "c"]
+def test_lists_as_python_prints_them(cell: str, expected: object) -> None:
+    assert parsed(cell) == expected
 
 
 def test_json_numbers_keep_their_spelling() -> None:

@@ -88,7 +88,7 @@ def test_long_texts_are_cut_or_refused(choice_folder: Path) -> None:
         (("a", []), "no option; there must be at least two"),
         (("a", ["b"]), "1 option; there must be at least two"),
         (("a", ["b", " "]), r"option 1 \(from 0\) is empty"),
-        (("", ["b", "c"]), "the prompt is empty"),
+        (("", ["b", "c"]), "empty text: the prompt"),
     ],
 )
 def test_problems_that_are_none(choice_folder: Path, problem: Any, message: str) -> None:

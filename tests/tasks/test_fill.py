@@ -263,7 +263,9 @@ def test_long_texts_are_scored_in_windows_or_cut(mlm_folder: Path) -> None:
         )
 
 
-@pytest.mark.parametrize(("text", "message"), [("", "empty"), (" \t", "empty"), (MASK, "has a")])
+@pytest.mark.parametrize(
+    ("text", "message"), [("", "empty text"), (" \t", "empty text"), (MASK, "has a")]
+)
 def test_texts_that_have_no_pseudo_perplexity(mlm_folder: Path, text: str, message: str) -> None:
     with pytest.raises(RowError, match=message):
         filler(mlm_folder).pseudo_perplexity([text])
@@ -324,7 +326,7 @@ def test_a_model_that_gives_no_number(make_model: Make) -> None:
         filler(folder).pseudo_perplexity(["a film"])
 
 
-@pytest.mark.parametrize("texts", [5, [None], [("a", "b")]])
+@pytest.mark.parametrize("texts", [5, [5], [("a", "b")]])
 def test_what_is_no_list_of_texts(mlm_folder: Path, texts: Any) -> None:
     with pytest.raises(TypeError):
         filler(mlm_folder)(texts)

@@ -64,7 +64,7 @@ def encoded(tagger: Tagger, content: str | list[str]) -> Encoded:
 
 
 def test_a_text_without_tokens_costs_nothing(hand_tagger: Path) -> None:
-    tagger = Tagger(str(hand_tagger), device="cpu")
+    tagger = Tagger(str(hand_tagger), device="cpu", keep_empty=True)
     task = tagger.engine(lambda item: item).task
     for content in ("", " \n", [], ["\u200b"]):
         row = encoded(tagger, content)

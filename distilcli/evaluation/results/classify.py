@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from distilcli.errors import InputError, UsageError
+from distilcli.errors import InputError, UsageError, tell
 from distilcli.evaluation.evaluation import (
     Comparison,
     Evaluation,
@@ -29,6 +29,7 @@ from distilcli.evaluation.results.base import (
 )
 from distilcli.gold import cells
 from distilcli.gold.columns import gold_column, pair_column, text_column
+from distilcli.gold.labels import equal_numbers
 from distilcli.predictors.classifier import Classifier
 from distilcli.rows.reader import RowSource
 from distilcli.rows.row import Row
@@ -104,6 +105,11 @@ class ClassifyResults(Results):
         columns = probabilities_of(source, predictions, set(names), set(gold))
         labels = tuple(sorted({*columns, *names, *gold}))
         _check_shared(source, set(gold), {*columns, *names})
+        for one, other in equal_numbers(labels):
+            tell(
+                f"{source}: the labels {one} and {other} are one number and two labels; join them "
+                f"with `label_map` {other}={one}"
+            )
         probabilities = stacked(columns, labels)
         predicted = label_indices(labels, names)
         confidences = column_of([prediction.score for prediction in predictions])
@@ -216,8 +222,8 @@ def label_of(
     column: str, labels: Sequence[str] | None, *, options: EvaluationOptions
 ) -> cells.Reader[str]:
     """Return the reader of a gold label, which is one of `labels` if they are known."""
-    read = cells.label_of(column)
-    return lambda row: cells.checked_label(row, column, read(row), labels, options.label_map)
+    read, names = cells.label_from(column, options.columns), options.label_map
+    return lambda row: cells.checked_label(cells.where(row, column), read(row), labels, names)
 
 
 def classifier_evaluation(

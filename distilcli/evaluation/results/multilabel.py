@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from distilcli.evaluation.results.base import (
 )
 from distilcli.evaluation.results.classify import classifier_evaluation
 from distilcli.gold import cells
+from distilcli.gold.multilabel import LabelCell, label_lists
 from distilcli.rows.reader import RowSource
 from distilcli.rows.row import Row
 from distilcli.scores.calibration import (
@@ -66,14 +67,19 @@ class MultilabelResults(Results):
         threshold = THRESHOLD if options.threshold is None else options.threshold
         return classifier_evaluation(
             "multilabel", model, source, options,
-            gold_of=partial(_labels_of, options=options),
-            measure=lambda labels: partial(cls.of, labels, threshold=threshold),
+            gold_of=lambda column, _: cells.label_cell_of(column, options.columns),
+            measure=lambda labels: lambda gold, values: cls.of(
+                labels, _labels(gold, labels, source.name, options), values, threshold=threshold
+            ),
         )  # fmt: skip
 
     @classmethod
     def comparison(cls, source: RowSource, column: str, options: EvaluationOptions) -> Comparison:
-        measure = partial(cls.of_predictions, source.name, threshold=options.threshold)
-        return _labels_of(column, None, options=options), measure
+        def measure(gold: list[LabelCell], predictions: list[Prediction]) -> "MultilabelResults":
+            names = _labels(gold, None, source.name, options)
+            return cls.of_predictions(source.name, names, predictions, threshold=options.threshold)
+
+        return cells.label_cell_of(column, options.columns), measure
 
     @classmethod
     def read_prediction(cls, columns: PredictedColumns, row: Row) -> Prediction:
@@ -182,13 +188,18 @@ def indicators(labels: Sequence[str], names: Sequence[Sequence[str]]) -> Array:
     return found
 
 
-def _labels_of(
-    column: str, labels: Sequence[str] | None, *, options: EvaluationOptions
-) -> cells.Reader[list[str]]:
-    read = cells.labels_of(column, separator=options.columns.label_separator)
-
-    def gold_of(row: Row) -> list[str]:
-        names = options.label_map
-        return [cells.checked_label(row, column, label, labels, names) for label in read(row)]
-
-    return gold_of
+def _labels(
+    gold: Sequence[LabelCell],
+    labels: Sequence[str] | None,
+    source: str,
+    options: EvaluationOptions,
+) -> list[list[str]]:
+    """Return the gold labels of rows, each one of `labels` if they are known."""
+    columns = options.columns
+    found = label_lists(
+        gold, separator=columns.label_separator, names=columns.labels, source=source
+    )
+    return [
+        [cells.checked_label(cell.place, label, labels, options.label_map) for label in of_row]
+        for cell, of_row in zip(gold, found, strict=True)
+    ]

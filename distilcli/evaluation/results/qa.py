@@ -1,12 +1,13 @@
 """Question-answering results: an answer to each question, against the gold answers."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 
 import numpy as np
 
-from distilcli.errors import InputError, UsageError
+from distilcli.errors import InputError, UsageError, tell
 from distilcli.evaluation.evaluation import Comparison, Evaluation, EvaluationOptions, of_predictor
 from distilcli.evaluation.prediction_columns import PredictedColumns, Prediction
 from distilcli.evaluation.results.base import EVERY, Results, Rows, Table, column_of
@@ -16,11 +17,13 @@ from distilcli.predictors.answerer import Answerer
 from distilcli.rows.reader import RowSource
 from distilcli.rows.row import Row, cell_text, cell_value
 from distilcli.scores.answers import answer_scores, best_no_answer_threshold
-from distilcli.scores.bootstrap import Interval, mean_interval
 from distilcli.scores.precision_recall import Array
 from distilcli.tasks.qa import Answers
 from distilcli.tasks.questions import pairs_from
 from distilcli.tasks.spec import TASKS
+
+_SHORT = {"exact": "exact_match", "f1": "f1"}
+"""The names of metrics in the official script, and here."""
 
 
 @dataclass(frozen=True)
@@ -65,13 +68,17 @@ class QaResults(Results):
         return of_predictor(
             "qa", answerer, source, answerer.engine(pairs, on_error=options.on_error),
             gold_of=cells.answers_of(column),
-            measure=partial(cls.of, threshold=options.threshold),
+            measure=lambda gold, values: cls.of(
+                gold, values, threshold=options.threshold
+            ).checked(source.name),
             text_columns=[question, context],
         )  # fmt: skip
 
     @classmethod
     def comparison(cls, source: RowSource, column: str, options: EvaluationOptions) -> Comparison:
-        return cells.answers_of(column), partial(cls.of_predictions, threshold=options.threshold)
+        return cells.answers_of(column), lambda gold, predictions: cls.of_predictions(
+            gold, predictions, threshold=options.threshold
+        ).checked(source.name)
 
     @classmethod
     def read_prediction(cls, columns: PredictedColumns, row: Row) -> Prediction:
@@ -97,6 +104,18 @@ class QaResults(Results):
             threshold,
         )
 
+    def checked(self, source: str) -> "QaResults":
+        """Return the same; say so if questions without an answer were all given one."""
+        count = int((~self._has_answer).sum())
+        if count and self.threshold is None and all(self.answers):
+            best = self._best_of(EVERY).get("best_f1_thresh")
+            tell(
+                f"{source}: {count:,} of {len(self):,} questions have no answer and were given "
+                "one; set `threshold`"
+                + ("" if best is None else f" (best for F1 on these rows: {best:.4g})")
+            )
+        return self
+
     def __len__(self) -> int:
         return len(self.golds)
 
@@ -120,15 +139,42 @@ class QaResults(Results):
         return np.array([bool(golds) for golds in self.golds], dtype=bool)
 
     def metrics(self, rows: Rows = EVERY) -> dict[str, float]:
-        """See `Results`; shares from 0 to 1, where the official script gives percents."""
-        return {name: _mean(values[rows]) for name, values in self._values.items()}
+        """See `Results`; those of the official script of SQuAD 2.0, from 0 to 1.
 
-    def intervals(self, *, confidence: float, seed: int = 0) -> dict[str, Interval]:
-        """See `Results`; the means of all draws are computed at once."""
+        The parts, HasAns and NoAns, and the best thresholds are there if some questions have no
+        answer.
+        """
+        found = {name: _mean(values[rows]) for name, values in self._values.items()}
+        if self._has_answer.all():
+            return found
+        has_answer = self._has_answer[rows]
+        for part, mask in (("HasAns", has_answer), ("NoAns", ~has_answer)):
+            for short, name in _SHORT.items():
+                values = self._values[name][rows][mask]
+                found[f"{part}_{short}"] = _mean(values) if len(values) else math.nan
+        return found | self._best_of(rows)
+
+    @cached_property
+    def _earned(self) -> dict[str, Array]:
+        """What each question earns by its answer, and, without an answer, loses by having one."""
+        scores = answer_scores(self.golds, self.answers)
+        given = np.array([bool(answer) for answer in self.answers], dtype=bool)
         return {
-            name: mean_interval(values, confidence=confidence, seed=seed)
-            for name, values in self._values.items()
+            name: np.where(self._has_answer, np.array(values), 1.0 - given)
+            for name, values in (("exact", scores.exact_matches), ("f1", scores.f1s))
         }
+
+    def _best_of(self, rows: Rows) -> dict[str, float]:
+        """Return the best mean of each metric, with the threshold of "no answer" that gives it."""
+        if self.no_answers is None:
+            return {}
+        found: dict[str, float] = {}
+        for name, earned in self._earned.items():
+            threshold, best = best_no_answer_threshold(
+                self.no_answers[rows], earned[rows], self._has_answer[rows]
+            )
+            found |= {f"best_{name}": best, f"best_{name}_thresh": threshold}
+        return found
 
     def tables(self) -> list[Table]:
         """Return the metrics of questions with and without an answer, if there are both."""
@@ -145,10 +191,13 @@ class QaResults(Results):
         """Return the best threshold of "no answer" for F1, as the official script finds it."""
         if self.no_answers is None:
             raise UsageError("`threshold_search` needs the column no_answer_score")
-        f1 = np.array(answer_scores(self.golds, self.answers).f1s)
-        # An answer that is empty anyway earns the same, given or not.
-        threshold, best = best_no_answer_threshold(self.no_answers, f1, self._has_answer)
-        return {"best_threshold": threshold, "best_f1": best}
+        best = self._best_of(EVERY)
+        return {"best_threshold": best["best_f1_thresh"], "best_f1": best["best_f1"]}
+
+    def details(self) -> dict[str, object]:
+        """Return how many questions have an answer, and how many have none."""
+        has = int(self._has_answer.sum())
+        return {"HasAns_total": has, "NoAns_total": len(self) - has}
 
     def worst(self) -> Array:
         """Return the questions not fully answered: lowest F1 first, then the most confident."""

@@ -12,11 +12,13 @@ from distilcli.evaluation.prediction_columns import PredictedColumns, Prediction
 from distilcli.evaluation.results.base import EVERY, Results, Rows, Table, precision_recall_record
 from distilcli.gold import cells
 from distilcli.gold.columns import gold_column, text_column
+from distilcli.gold.tags import usual_tags, without_iob1
 from distilcli.predictors.tagger import Tagger
 from distilcli.rows.reader import RowSource
 from distilcli.rows.row import Row
-from distilcli.scores.entities import OUTSIDE, EntityCounts, entity_counts
+from distilcli.scores.entities import OUTSIDE, EntityCounts, entity_counts, strict_spans
 from distilcli.scores.precision_recall import Array
+from distilcli.scores.tag_spelling import usual_spellings
 from distilcli.tasks.spec import TASKS
 from distilcli.tasks.tag import Tagging
 
@@ -45,12 +47,20 @@ class TagResults(Results):
         engine = tagger.engine(words_of, on_error=options.on_error)
         return of_predictor(
             "tag", tagger, source, engine,
-            gold_of=cells.tags_of(column, words_column=words), measure=cls.of, text_columns=[words],
+            gold_of=cells.tags_of(column, words_column=words),
+            measure=lambda gold, values: cls.of(gold, values).usual(
+                source, (words, column), columns.labels or tagger.labels
+            ),
+            text_columns=[words],
         )  # fmt: skip
 
     @classmethod
     def comparison(cls, source: RowSource, column: str, options: EvaluationOptions) -> Comparison:
-        return cells.tags_of(column), partial(cls.of_predictions, source.name)
+        def measure(gold: list[list[str]], predictions: list[Prediction]) -> "TagResults":
+            found = cls.of_predictions(source.name, gold, predictions)
+            return found.usual(source, ("tokens", column), options.columns.labels)
+
+        return cells.tags_of(column), measure
 
     @classmethod
     def read_prediction(cls, columns: PredictedColumns, row: Row) -> Prediction:
@@ -69,6 +79,15 @@ class TagResults(Results):
                 )
         return cls(gold, predicted)
 
+    def usual(
+        self, source: RowSource, columns: tuple[str, str], names: Sequence[str]
+    ) -> "TagResults":
+        """Return the same with all tags in the usual spelling; `names` are those of numbers."""
+        gold = usual_tags(self.gold, names=names, source=source, columns=columns)
+        spelled = usual_spellings({*names, *(tag for tags in self.predicted for tag in tags)})
+        predicted = [[spelled[tag] for tag in tags] for tags in self.predicted]
+        return TagResults(*without_iob1((source.name, gold), ("the predictions", predicted)))
+
     def __len__(self) -> int:
         return len(self.gold)
 
@@ -76,14 +95,24 @@ class TagResults(Results):
     def _counts(self) -> EntityCounts:
         return entity_counts(self.gold, self.predicted)
 
+    @cached_property
+    def _strict_counts(self) -> EntityCounts | None:
+        """The same of entities whose tags follow the scheme; None for plain tags."""
+        positions = {tag[0] for tags in self.gold for tag in tags if tag[1:2] == "-"}
+        if "B" not in positions:
+            return None
+        read = partial(strict_spans, closed=bool(positions & set("ESLU")))
+        return entity_counts(self.gold, self.predicted, spans_of=read)
+
     def metrics(self, rows: Rows = EVERY) -> dict[str, float]:
         """See `Results`; over all entities together, accuracy over words."""
-        scores = self._counts.scores(rows)
+        scores, strict = self._counts.scores(rows), self._strict_counts
         return {
             "precision": scores.micro.precision,
             "recall": scores.micro.recall,
             "f1": scores.micro.f1,
             "accuracy": scores.accuracy,
+            **({} if strict is None else {"strict_f1": strict.scores(rows).micro.f1}),
         }
 
     def tables(self) -> list[Table]:

@@ -4,10 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from distilcli.errors import InputError, RowError
+from distilcli.errors import InputError, RowError, tell
 from distilcli.gold.columns import Columns
 from distilcli.rows.reader import RowSource
-from distilcli.rows.row import Row
+from distilcli.rows.row import Row, is_blank
+from distilcli.tasks.texts import text_at
+from distilcli.wording import count
 
 Found = TypeVar("Found")
 Place = tuple[str, int]
@@ -20,7 +22,7 @@ class DatasetOptions:
 
     Without validation rows a `share` of the training rows is set aside, drawn by `seed`. `known`
     are the labels of the model to start from, or of the teacher if the model is `taught`: training
-    rows may then lack labels.
+    rows may then lack labels. Rows with an empty text are left out unless `keep_empty`.
     """
 
     columns: Columns = field(default_factory=Columns)
@@ -28,6 +30,7 @@ class DatasetOptions:
     seed: int = 0
     known: Sequence[str] = ()
     taught: bool = False
+    keep_empty: bool = False
 
 
 def place_of(row: Row) -> Place:
@@ -35,19 +38,40 @@ def place_of(row: Row) -> Place:
     return row.source, row.line
 
 
-def read_each(source: RowSource, read: Callable[[Row], Found], *, what: str) -> list[Found]:
+def read_each(
+    source: RowSource,
+    read: Callable[[Row], Found],
+    *,
+    what: str,
+    columns: Sequence[str | None] = (),
+    keep_empty: bool = True,
+) -> list[Found]:
     """Read every row; `what` is the plural noun for messages.
 
-    Raises `InputError` for the first row that cannot be read, and if there is none.
+    Unless `keep_empty`, rows with an empty text in one of `columns` are left out and told. Raises
+    `InputError` for the first row that cannot be read, and if there is none.
     """
+    texts = [column for column in columns if column is not None and not keep_empty]
     found = []
+    empty: list[int] = []
     for row in source:
         if row.error is not None:
             raise InputError(row.error)
         try:
+            if any(is_blank(text_at(row, column)) for column in texts):
+                empty.append(row.line)
+                continue
             found.append(read(row))
         except RowError as error:
             raise InputError(str(error)) from None
+    if empty and not found:
+        names = " and ".join(map(repr, texts))
+        raise InputError(f"{source.name}: every row has an empty text; is it in {names}?")
+    if empty:
+        tell(
+            f"{source.name}: {count(len(empty), 'row')} left out with an empty text, the first in "
+            f"line {empty[0]:,}; keep them with `keep_empty`"
+        )
     if not found:
         raise InputError(f"{source.name}: has no {what} to learn from")
     return found

@@ -72,10 +72,15 @@ def _read(
 
     def solved(row: Row) -> tuple[Problem, Solution | None, Place]:
         problem = problem_of(row)
-        _check(row, problem)
+        try:
+            check_options(problem[1])
+        except RowError as error:
+            raise RowError(f"{row.source}: line {row.line}: {error}") from None
         return problem, read_solution(row), place_of(row)
 
-    rows = read_each(source, solved, what="problems")
+    rows = read_each(
+        source, solved, what="problems", columns=[prompt], keep_empty=options.keep_empty
+    )
     indices = iter(right_options([solution for _, solution, _ in rows if solution is not None]))
     return [
         SolvedProblem(
@@ -83,14 +88,3 @@ def _read(
         )
         for (prompt, options), solution, place in rows
     ]
-
-
-def _check(row: Row, problem: Problem) -> None:
-    prompt, options = problem
-    place = f"{row.source}: line {row.line}"
-    if not prompt.strip():
-        raise RowError(f"{place}: the prompt is empty")
-    try:
-        check_options(options)
-    except RowError as error:
-        raise RowError(f"{place}: {error}") from None

@@ -9,8 +9,9 @@ from distilcli.gold import cells
 from distilcli.gold.columns import gold_column, pair_column
 from distilcli.gold.labels import LabelError, label_indices, ordered
 from distilcli.rows.reader import RowSource
-from distilcli.rows.row import Row, cell_text
+from distilcli.rows.row import Row
 from distilcli.tasks.spec import TASKS
+from distilcli.tasks.texts import text_at
 from distilcli.training.datasets.base import DatasetOptions, Place, place_of, read_each
 from distilcli.training.datasets.split import split
 
@@ -58,7 +59,8 @@ def read_dataset(
 
     def read(source: RowSource, *, taught: bool = False) -> list[LabelledText[str]]:
         column = find_gold(source, "classify", options, taught=taught)
-        return read_texts(source, column, cells.label_of(column), options, taught=taught)
+        read_label = cells.label_from(column, options.columns)
+        return read_texts(source, column, read_label, options, taught=taught)
 
     rows = read(train, taught=options.taught)
     names = options.known if options.taught else ()
@@ -98,10 +100,12 @@ def read_texts(
     read_gold: cells.Reader[Gold | None] = cells.if_any(column, gold_of) if taught else gold_of
 
     def text_of(row: Row) -> LabelledText[Gold]:
-        second = None if pair is None else cell_text(row, pair)
-        return LabelledText(cell_text(row, text), second, read_gold(row), place_of(row))
+        second = None if pair is None else text_at(row, pair)
+        return LabelledText(text_at(row, text), second, read_gold(row), place_of(row))
 
-    return read_each(source, text_of, what="rows")
+    return read_each(
+        source, text_of, what="rows", columns=[text, pair], keep_empty=options.keep_empty
+    )
 
 
 def with_labels(

@@ -6,8 +6,9 @@ from distilcli.errors import InputError
 from distilcli.gold.cells import number_of
 from distilcli.gold.columns import Columns, pair_column, text_column
 from distilcli.rows.reader import RowSource
-from distilcli.rows.row import Row, cell_text
+from distilcli.rows.row import Row
 from distilcli.tasks.spec import TASKS
+from distilcli.tasks.texts import text_at
 from distilcli.training.datasets.base import DatasetOptions, Place, place_of, read_each
 from distilcli.training.datasets.split import split
 
@@ -46,11 +47,12 @@ def read_dataset(
     alone = options.taught and valid is not None and not _has_pairs(train, columns)
     scored = valid if alone and valid is not None else train
     columns = replace(columns, label_column=columns.label_column or _score_column(scored))
-    rows = _read_texts(train, columns) if alone else _read(train, columns)
+    keep = options.keep_empty
+    rows = _read_texts(train, columns, keep) if alone else _read(train, columns, keep)
     if valid is None:
         rows, aside = split(rows, share=options.share, seed=options.seed)
     else:
-        aside = _read(valid, columns)
+        aside = _read(valid, columns, keep)
     for pairs, source in ((rows, train), (aside, valid or train)):
         scores = {pair.score for pair in pairs if pair.second is not None}
         if columns.label_column is not None and len(scores) == 1:
@@ -71,16 +73,16 @@ def _has_pairs(source: RowSource, columns: Columns) -> bool:
     return usual or columns.pair_column in source.columns
 
 
-def _read_texts(source: RowSource, columns: Columns) -> list[TextPair]:
+def _read_texts(source: RowSource, columns: Columns, keep_empty: bool) -> list[TextPair]:
     column = text_column(source, _TASK, columns)
 
     def text_of(row: Row) -> TextPair:
-        return TextPair(cell_text(row, column), None, place=place_of(row))
+        return TextPair(text_at(row, column), None, place=place_of(row))
 
-    return read_each(source, text_of, what="texts")
+    return read_each(source, text_of, what="texts", columns=[column], keep_empty=keep_empty)
 
 
-def _read(source: RowSource, columns: Columns) -> list[TextPair]:
+def _read(source: RowSource, columns: Columns, keep_empty: bool) -> list[TextPair]:
     first = text_column(source, _TASK, columns)
     second = pair_column(source, _TASK, columns) or ""
     if first == second:
@@ -92,7 +94,7 @@ def _read(source: RowSource, columns: Columns) -> list[TextPair]:
     score_of = None if label is None else number_of(source.find_column(label))
 
     def pair_of(row: Row) -> TextPair:
-        texts = cell_text(row, first), cell_text(row, second)
+        texts = text_at(row, first), text_at(row, second)
         return TextPair(*texts, None if score_of is None else score_of(row), place_of(row))
 
-    return read_each(source, pair_of, what="pairs")
+    return read_each(source, pair_of, what="pairs", columns=[first, second], keep_empty=keep_empty)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from distilcli.errors import InputError
 from distilcli.gold import cells
 from distilcli.gold.labels import label_indices, ordered
+from distilcli.gold.multilabel import label_lists
 from distilcli.rows.reader import RowSource
 from distilcli.training.datasets.base import DatasetOptions
 from distilcli.training.datasets.classify import (
@@ -34,11 +35,22 @@ def read_dataset(
 
     def read(source: RowSource, *, taught: bool = False) -> list[LabelledText[list[str]]]:
         column = find_gold(source, "multilabel", options, taught=taught)
-        labels_of = cells.labels_of(column, separator=options.columns.label_separator)
-        return read_texts(source, column, labels_of, options, taught=taught)
+        read_cell = cells.label_cell_of(column, columns)
+        rows = read_texts(source, column, read_cell, options, taught=taught)
+        written = [row.gold for row in rows if row.gold is not None]
+        lists = iter(
+            label_lists(
+                written, separator=columns.label_separator, names=columns.labels, source=source.name
+            )
+        )
+        return [
+            LabelledText(row.text, row.pair, None if row.gold is None else next(lists), row.place)
+            for row in rows
+        ]
 
+    columns = options.columns
     rows = read(train, taught=options.taught)
-    names = options.known if options.taught else ()
+    names = options.known if options.taught else columns.label_columns or columns.labels
     names = names or ordered(_used(rows), options.known)
     if not names:
         raise InputError(f"{train.name}: no row has a label; there is nothing to learn")

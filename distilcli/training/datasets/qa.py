@@ -6,8 +6,9 @@ from distilcli.errors import RowError
 from distilcli.gold import cells
 from distilcli.gold.columns import gold_column, pair_column, text_column
 from distilcli.rows.reader import RowSource
-from distilcli.rows.row import Row, cell_text, cell_value
+from distilcli.rows.row import Row, cell_value
 from distilcli.tasks.spec import TASKS
+from distilcli.tasks.texts import text_at
 from distilcli.training.datasets.base import DatasetOptions, Place, place_of, read_each
 from distilcli.training.datasets.classify import UNLABELLED
 from distilcli.training.datasets.split import split
@@ -74,7 +75,7 @@ def _read(source: RowSource, options: DatasetOptions, *, taught: bool = False) -
     start = next((name for name in START_COLUMNS if name in source.columns), None)
 
     def question_of(row: Row) -> Question:
-        pair = cell_text(row, question), cell_text(row, context)
+        pair = text_at(row, question), text_at(row, context)
         if taught and cell_value(row, answer) is None:
             return Question(*pair, (), UNLABELLED, place=place_of(row))
         given = cells.answers(row, answer)
@@ -88,7 +89,10 @@ def _read(source: RowSource, options: DatasetOptions, *, taught: bool = False) -
         texts = tuple(text for text, _ in given)
         return Question(*pair, texts, _start(pair[1], text, number), number, place_of(row))
 
-    return read_each(source, question_of, what="questions")
+    return read_each(
+        source, question_of, what="questions", columns=[question, context],
+        keep_empty=options.keep_empty,
+    )  # fmt: skip
 
 
 def _start(context: str, text: str, said: int | None) -> int:

@@ -21,8 +21,9 @@ def split(
     """Set a `share` of the rows of every stratum aside; return (training rows, those set aside).
 
     Rows of one group stay together. A row with the stratum None is never set aside, nor is its
-    group. The order of rows is kept. At least one `unit` (row or group) is set aside if there is
-    but one stratum. Raises `InputError` if a part would be empty.
+    group. The order of rows is kept. At least one `unit` (row or group) is set aside. Where all
+    strata are too small for a share of each, it is a share of all: one from each of some. Raises
+    `InputError` if a part would be empty.
     """
     groups: dict[Hashable, list[int]] = {}
     for index, row in enumerate(rows):
@@ -41,6 +42,10 @@ def split(
         for indices in chooser.sample(candidates, count):
             aside.update(indices)
     total = sum(map(len, strata.values()))
+    if not aside and (several := [found for found in strata.values() if len(found) > 1]):
+        count = min(max(1, round(share * total)), len(several))
+        for candidates in chooser.sample(several, count):
+            aside.update(chooser.choice(candidates))
     if not aside or aside.issuperset(i for group in strata.values() for g in group for i in g):
         units = f"1 {unit} is" if total == 1 else f"{total:,} {unit}s are"
         each = " of each label" if len(strata) > 1 else ""

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from distilcli.errors import InputError
 from distilcli.gold import cells
 from distilcli.gold.columns import gold_column, text_column
-from distilcli.gold.labels import LabelError, label_indices
+from distilcli.gold.labels import label_indices
+from distilcli.gold.tags import all_alike, usual_tags, without_iob1
 from distilcli.rows.conll import Sentence
 from distilcli.rows.reader import RowSource
 from distilcli.rows.row import Row
@@ -47,13 +48,17 @@ def read_dataset(
     learned from.
     """
     columns = _columns(train, options, taught=options.taught)
-    rows = _read(train, columns, taught=options.taught)
+    rows = _read(train, columns, options, taught=options.taught)
+    if valid is None:
+        (rows,) = _in_bio2((train, rows))
+    else:
+        rows, aside = _in_bio2(
+            (train, rows), (valid, _read(valid, _columns(valid, options), options))
+        )
     names = tuple(options.known) if options.taught else ()
     names = names or _label_names(rows, options.known, train, columns)
     if valid is None:
         rows, aside = split(rows, share=options.share, seed=options.seed, stratum_of=_stratum)
-    else:
-        aside = _read(valid, _columns(valid, options))
     return (
         _indexed(rows, names, source=train.name, taught=options.taught),
         _indexed(aside, names, source=(valid or train).name, taught=options.taught),
@@ -75,7 +80,9 @@ def _columns(
     return words, tags
 
 
-def _read(source: RowSource, columns: tuple[str, str], *, taught: bool = False) -> list[Tagged]:
+def _read(
+    source: RowSource, columns: tuple[str, str], options: DatasetOptions, *, taught: bool = False
+) -> list[Tagged]:
     words_column, tags_column = columns
     tags_of = cells.tags_of(tags_column, words_column=words_column, missing="" if taught else None)
     read_tags = cells.if_any(tags_column, tags_of) if taught else tags_of
@@ -91,7 +98,18 @@ def _read(source: RowSource, columns: tuple[str, str], *, taught: bool = False) 
     rows = [row for row in found if row is not None]
     if not any(words for words, _, _ in rows):
         raise InputError(f"{source.name}: has no sentences to learn from")
-    return rows
+    names = options.columns.labels or (options.known if options.taught else ())
+    tags = usual_tags([tags for _, tags, _ in rows], names=names, source=source, columns=columns)
+    return [(words, found, place) for (words, _, place), found in zip(rows, tags, strict=True)]
+
+
+def _in_bio2(*parts: tuple[RowSource, list[Tagged]]) -> list[list[Tagged]]:
+    """Return the sentences of each file, in BIO2 if they were in IOB1."""
+    found = without_iob1(*((source.name, [tags for _, tags, _ in rows]) for source, rows in parts))
+    return [
+        [(words, list(tags), place) for (words, _, place), tags in zip(rows, tagged, strict=True)]
+        for (_, rows), tagged in zip(parts, found, strict=True)
+    ]
 
 
 def _label_names(
@@ -100,12 +118,7 @@ def _label_names(
     """Return the labels: those of the model if they are the same, else O and the others sorted."""
     names = {tag for _, tags, _ in rows for tag in tags} - {""}
     if len(names) < 2:  # noqa: PLR2004
-        others = ", ".join(name for name in source.columns if name not in {"text", *columns})
-        raise LabelError(
-            f"{source.name}, column {columns[1]!r}: every word has the label {''.join(names)!r}; "
-            + (f"name another `label_column` ({others}), or " if others else "")
-            + "give rows with others"
-        )
+        raise all_alike("".join(names), source, columns)
     if names == set(known):
         return tuple(known)
     return tuple(sorted(names, key=lambda name: (name != "O", name.partition("-")[2], name)))

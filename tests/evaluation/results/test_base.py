@@ -144,6 +144,14 @@ def test_answers() -> None:
     assert ANSWERED.metrics() == {
         "exact_match": pytest.approx(1 / 3),
         "f1": pytest.approx((1 + 0 + 2 / 3) / 3),
+        "HasAns_exact": 0.5,
+        "HasAns_f1": pytest.approx((1 + 2 / 3) / 2),
+        "NoAns_exact": 0.0,
+        "NoAns_f1": 0.0,
+        "best_exact": pytest.approx(2 / 3),
+        "best_exact_thresh": 0.1,
+        "best_f1": pytest.approx((1 + 1 + 2 / 3) / 3),
+        "best_f1_thresh": 0.2,
     }
     assert ANSWERED.worst().tolist() == [1, 2]
     assert ANSWERED.error_row(1) == ("bird", [], 0.3)

@@ -67,7 +67,10 @@ def test_a_column_for_each_option(tmp_path: Path) -> None:
         ({"prompt": "p", "options": ["a", "b"], "label": 2}, "line 1, column 'label': '2' is nei"),
         ({"prompt": "p", "options": ["a"], "label": 0}, "line 1: 1 option; there must be at least"),
         ({"prompt": "p", "options": ["a", " "], "label": 0}, "line 1: option 1 .* is empty"),
-        ({"prompt": " ", "options": ["a", "b"], "label": 0}, "line 1: the prompt is empty"),
+        (
+            {"prompt": " ", "options": ["a", "b"], "label": 0},
+            "every row has an empty text; is it in 'prompt'",
+        ),
         ({"prompt": "p", "options": "a, b", "label": 0}, "'options' is not a JSON list of texts"),
         (
             {"prompt": "p", "options": ["a", "b"]},

@@ -33,7 +33,7 @@ def names_of(examples: Examples[int]) -> list[str]:
 
 def test_texts_and_labels_are_read_as_text(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", "id,Label,text\n1,007,NA\n2,1e5,\n")
-    found, _ = read(path)
+    found, _ = read(path, keep_empty=True)
     assert (found.texts, names_of(found)) == (["NA", ""], ["007", "1e5"])
     assert (found.pairs, found.places) == (None, [(path, 2), (path, 3)])
 
@@ -130,9 +130,21 @@ def test_a_share_of_every_label_is_set_aside(tmp_path: Path) -> None:
 
 
 def test_too_few_rows_to_split_are_refused(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.csv", rows_with(["a", "a", "b", "b"]))
-    with pytest.raises(InputError, match=r"4 rows are too few to set 10% of each label aside"):
+    path = write(tmp_path / "a.csv", rows_with(["a", "b"]))
+    with pytest.raises(InputError, match=r"2 rows are too few to set 10% of each label aside"):
         read_dataset(open_rows([path]), None, DatasetOptions())
+
+
+@pytest.mark.parametrize(("labels", "each", "aside"), [(20, 5, 10), (1_500, 2, 300), (2, 2, 1)])
+def test_few_rows_of_each_label_give_a_share_of_all(
+    tmp_path: Path, labels: int, each: int, aside: int
+) -> None:
+    path = write(tmp_path / "a.csv", rows_with([f"l{n}" for n in range(labels)] * each))
+    train, valid = read_dataset(open_rows([path]), None, DatasetOptions())
+    assert (len(train.texts), len(valid.texts)) == (labels * each - aside, aside)
+    assert len(train.label_names) == labels
+    assert len(set(valid.labels)) == aside  # of a label, one row at most
+    assert set(train.labels) == set(range(labels))
 
 
 TAUGHT: dict[str, Any] = {"share": 0.5, "known": ("yes", "no", "perhaps"), "taught": True}

@@ -37,7 +37,7 @@ def test_a_share_is_set_aside(tmp_path: Path) -> None:
     [
         ("text,label\nx,1\ny,good\n", "line 3, column 'label': 'good' is not a number"),
         ("text,label\nx,\n", "line 2, column 'label': no value; every row needs one"),
-        ("text,label\nx,nan\n", "'nan' is not a number"),
+        ("text,label\nx,nan\n", "line 2, column 'label': no value; every row needs one"),
         ("text,label\nx,1\ny,1\nz,1\nu,1\n", "every row has the number 1, among 2 rows"),
         ("text,label\nx,1\n", "1 row is too few to set 50% aside"),
         ("text,label\nx,1\ny,2\n", "every row has the number"),

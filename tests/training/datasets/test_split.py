@@ -66,13 +66,24 @@ def test_a_row_without_a_stratum_is_never_set_aside_nor_is_its_group() -> None:
     assert 8 not in aside
 
 
-@pytest.mark.parametrize("share", [0.1, 1.0])
-def test_too_few_rows_are_refused(share: float) -> None:
-    message = r"^4 rows are too few to set 10+% of each label aside; give a `valid` file$"
+@pytest.mark.parametrize(("rows", "share"), [("ab", 0.1), ("aabb", 1.0)])
+def test_too_few_rows_are_refused(rows: str, share: float) -> None:
+    message = r"^[24] rows are too few to set 10+% of each label aside; give a `valid` file$"
     with pytest.raises(InputError, match=message):
-        split("aabb", share=share, seed=0, stratum_of=str)
+        split(rows, share=share, seed=0, stratum_of=str)
     with pytest.raises(InputError, match=r"^1 row is too few to set 50% aside"):
         split("a", share=0.5, seed=0)
+
+
+def test_strata_that_are_too_small_give_a_share_of_all_together() -> None:
+    rows = [(number, number // 3) for number in range(60)]  # 20 strata of 3
+    kept, aside = split(rows, share=0.1, seed=0, stratum_of=lambda row: row[1])
+    assert (len(kept), len(aside), len({stratum for _, stratum in aside})) == (54, 6, 6)
+    assert (kept, aside) == split(rows, share=0.1, seed=0, stratum_of=lambda row: row[1])
+    assert aside != split(rows, share=0.1, seed=1, stratum_of=lambda row: row[1])[1]
+    # One row of a label stays to be learned.
+    assert len(split("abbc", share=0.1, seed=0, stratum_of=str)[1]) == 1
+    assert split("abbc", share=0.1, seed=0, stratum_of=str)[1] == ["b"]
 
 
 def test_rows_without_labels_are_refused() -> None:
