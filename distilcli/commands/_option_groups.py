@@ -190,20 +190,21 @@ class RowsOut:
     def check(self) -> None:
         """Raise `UsageError` for a file that may not be written."""
         from distilcli.rows import check_destination
-        from distilcli.rows.formats import output_format_of
+        from distilcli.rows.formats import output_format_of, split_suffixes
         from distilcli.rows.sqlite_writer import check_table
 
         if self.output is None:
             return
         if self.output_format == "table":
             raise UsageError("`output_format` table is for the terminal; leave out `output`")
-        kind = self.output_format
-        if kind == "auto":
-            kind = output_format_of(self.output, self.formats)
+        by_suffix = self.output_format == "auto"
+        kind = split_suffixes(self.output)[0] if by_suffix else self.output_format
         if kind == "sqlite":
             check_table(self.output, force=self.force)
         else:
             check_destination(self.output, force=self.force)
+        if by_suffix:
+            output_format_of(self.output, self.formats)
         if kind == "parquet":
             from distilcli.rows.extras import require_parquet
 

@@ -95,6 +95,7 @@ class FinetuneOptions(TypedDict, total=False):
     input_format: str
     encoding: str
     delimiter: str
+    join: str
     no_header: bool
     word_column: int
     keep_empty: bool

@@ -19,7 +19,7 @@ TESTED_BY = {
     ),
     "commands/test_evaluate.py": (
         "console/evaluation evaluation/calibrate evaluation/evaluation evaluation/files "
-        "evaluation/of_model evaluation/of_predictions evaluation/prediction_columns "
+        "evaluation/of_predictions evaluation/prediction_columns "
         "evaluation/report rows/predictions"
     ),
     "commands/test_fill.py": "predictors/mask_filler tasks/candidates",
@@ -36,7 +36,7 @@ TESTED_BY = {
     "engine/test_engine.py": "engine/feeder engine/task",
     "evaluation/results/test_base.py": (
         "evaluation/results/choose evaluation/results/classify evaluation/results/embed "
-        "evaluation/results/mlm evaluation/results/multilabel evaluation/results/qa "
+        "evaluation/results/mlm evaluation/results/multilabel "
         "evaluation/results/regress evaluation/results/tag tasks/perplexity"
     ),
     "model/test_device.py": "model/device_name",
@@ -50,7 +50,7 @@ TESTED_BY = {
     "tasks/test_choose.py": "tasks/problems",
     "tasks/test_fill.py": "tokenizer/filled",
     "tasks/test_qa.py": "tasks/spans",
-    "test_app.py": "commands/_help commands/_suggest",
+    "test_app.py": "commands/_suggest",
     "tokenizer/test_loading.py": "tokenizer/options tokenizer/tokenizer tokenizer/vocabulary",
     "training/distill/test_teacher_cache.py": "training/distill/teacher",
     "training/objectives/test_classify.py": "training/objectives/whole_texts",

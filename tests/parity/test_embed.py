@@ -31,6 +31,11 @@ Make = Callable[..., Path]
 Save = Callable[..., tuple[Any, Embedder]]
 
 
+def embedder(folder: Path, **options: Any) -> Embedder:
+    """Return our program for a folder; like the other one it embeds empty texts too."""
+    return Embedder(str(folder), device="cpu", keep_empty=True, **options)
+
+
 @pytest.fixture(params=["distilbert", "bert"])
 def save(request: pytest.FixtureRequest, make_model: Make, tmp_path: Path) -> Save:
     """Return a function that saves a chain of modules and loads it in both programs."""
@@ -44,7 +49,9 @@ def save(request: pytest.FixtureRequest, make_model: Make, tmp_path: Path) -> Sa
         )
         theirs.save(str(tmp_path / "saved"))
         batches = BatchOptions(threads=1, rows=4)
-        ours = Embedder(str(tmp_path / "saved"), device="cpu", batches=batches, **options)
+        ours = Embedder(
+            str(tmp_path / "saved"), device="cpu", batches=batches, keep_empty=True, **options
+        )
         return theirs, ours
 
     return save_chain
@@ -114,8 +121,10 @@ def test_a_trained_folder_gives_both_programs_the_same_vectors(
     pairs = [TextPair(text, text, float(number)) for number, text in enumerate(TEXTS)]
     objective = EmbedObjective(pairs, pairs, trainable_recipe(source))
     learn(source, objective, tmp_path / "run", epochs=1)
-    theirs = sentence_transformers.SentenceTransformer(str(tmp_path / "run"), device="cpu")
-    ours = Embedder(str(tmp_path / "run"), device="cpu")
+    theirs = sentence_transformers.SentenceTransformer(
+        str(tmp_path / "run"), device="cpu", keep_empty=True
+    )
+    ours = embedder(tmp_path / "run")
     assert_same(theirs.encode(TEXTS), ours(TEXTS))
     assert ours.normalizes
     assert [type(module).__name__ for module in theirs] == ["Transformer", "Pooling", "Normalize"]
@@ -151,7 +160,10 @@ def test_activations_of_dense(make_model: Make, tmp_path: Path, name: str) -> No
         modules=[first, models.Pooling(32, "mean"), dense], device="cpu"
     )
     theirs.save(str(tmp_path / "saved"))
-    assert_same(theirs.encode(TEXTS), Embedder(str(tmp_path / "saved"), device="cpu")(TEXTS))
+    assert_same(
+        theirs.encode(TEXTS),
+        embedder(tmp_path / "saved")(TEXTS),
+    )
 
 
 def change(folder: Path, name: str, **settings: object) -> None:
@@ -162,10 +174,10 @@ def change(folder: Path, name: str, **settings: object) -> None:
 def test_truncate_dim_of_the_folder(save: Save, tmp_path: Path) -> None:
     theirs, _ = save(models.Pooling(32, "mean"), models.Normalize())
     change(tmp_path / "saved", "config_sentence_transformers.json", truncate_dim=12)
-    ours = Embedder(str(tmp_path / "saved"), device="cpu")
+    ours = embedder(tmp_path / "saved")
     assert_same(theirs.encode(TEXTS, truncate_dim=12), ours(TEXTS))
     assert (ours.width, ours.token_width) == (12, 32)
-    short = Embedder(str(tmp_path / "saved"), device="cpu", dims=5, normalize=True)
+    short = embedder(tmp_path / "saved", dims=5, normalize=True)
     expected = theirs.encode(TEXTS, truncate_dim=5, normalize_embeddings=True)
     assert_same(expected, short(TEXTS))
 
@@ -181,7 +193,7 @@ def test_settings_of_the_tokenizer_of_the_folder(
     folder = tmp_path / "saved"
     before = save(models.Pooling(32, "mean"))[1](TEXTS)
     change(folder, "sentence_bert_config.json", **{key: settings})
-    ours = Embedder(str(folder), device="cpu")(TEXTS)
+    ours = embedder(folder)(TEXTS)
     theirs = sentence_transformers.SentenceTransformer(str(folder), device="cpu")
     assert_same(theirs.encode(TEXTS), ours)
     assert not np.allclose(before, ours, atol=1e-4)
@@ -199,6 +211,6 @@ def test_the_old_layout(save: Save, tmp_path: Path) -> None:
     raw = json.loads((folder / "modules.json").read_text())
     raw[0]["path"] = "0_Transformer"
     (folder / "modules.json").write_text(json.dumps(raw))
-    ours = Embedder(str(folder), device="cpu")
+    ours = embedder(folder)
     assert_same(expected, ours(TEXTS))
     assert_same(sentence_transformers.SentenceTransformer(str(folder)).encode(TEXTS), ours(TEXTS))

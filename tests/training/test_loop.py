@@ -3,7 +3,7 @@ import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 import torch
@@ -205,12 +205,12 @@ def test_a_full_disk_leaves_the_last_good_state(
 ) -> None:
     save, calls = torch.save, [0]
 
-    def full(content: object, path: Path) -> None:
+    def full(content: object, file: IO[bytes]) -> None:
         calls[0] += 1
         if calls[0] == 2:
-            path.write_bytes(b"half of the st")
+            file.write(b"half of the st")
             raise RuntimeError("PytorchStreamWriter failed writing file: no space left")
-        save(content, path)
+        save(content, file)
 
     monkeypatch.setattr(torch, "save", full)
     with pytest.raises(ResourceError, match=r"training_state.pt: could not be written"):

@@ -11,12 +11,11 @@ from typing import Any
 import pytest
 import torch
 
-from distilcli.checkpoint.folder import STATE_NAME, describe_folder
+from distilcli.checkpoint.folder import STATE_NAME, TOKENIZER_NAMES, describe_folder
 from distilcli.checkpoint.sentence_transformers import SENTENCE_NAMES
 from distilcli.errors import ModelError, ResourceError, UsageError
 from distilcli.model.heads import SequenceClassifier
 from distilcli.model.loading import load_model
-from distilcli.model.saving import TOKENIZER_NAMES
 from distilcli.training.run_folder import RunFolder
 from tests.training._runs import CONFIG
 
