@@ -222,6 +222,6 @@ def _explain(error: Exception, repo: str, revision: str | None) -> str:
         return f"{model} was refused by the hub (HTTP {status}); try later, or give a folder"
     reason = next(iter(str(error).splitlines()), type(error).__name__)
     return (
-        f"{model} is not in the local cache and the hub cannot be reached ({reason}); "
-        "check the network, or give a folder"
+        f"{model} is not a folder here, not in the local cache, and the hub cannot be reached "
+        f"({reason}); check its name or the network"
     )

@@ -1,16 +1,19 @@
 """A row and its cells, found by column name or by a dotted path into JSON."""
 
 import difflib
+import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from distilcli.errors import InputError, RowError
-from distilcli.rows.formats import LONGEST_NAME, TEXT_COLUMNS, are_names
+from distilcli.rows.formats import LONGEST_NAME, TEXT_COLUMNS
 from distilcli.wording import listing
 
 _KINDS: dict[type, str] = {dict: "an object", list: "a list", bytes: "binary data"}
 _UNSEEN = ("Cc", "Cf")
+# What a header is likely to hold: no blanks, no slashes, not a number.
+_NAME = re.compile(r"(?![\d.-]+$)[\w.-]{1,40}")
 
 
 class JsonText(str):
@@ -136,7 +139,7 @@ def default_text_column(
             if name.strip().lower() == usual:
                 return name
     way_out = "name it with `text_column`"
-    if delimited and not (are_names(columns) and all(map(_is_name, columns))):
+    if delimited and not all(map(_NAME.fullmatch, columns)):
         longest = max(range(len(columns)), key=lambda index: len(columns[index]))
         way_out += f", or if line 1 is a row: `no_header` and `text_column` {longest + 1}"
     raise InputError(f"no text column found in {source}; {way_out} {_listed(columns)}")
@@ -156,10 +159,6 @@ def find_usual_column(
     raise InputError(
         f"no column {usual[0]!r} in {source}; name it with {option} {_listed(columns)}"
     )
-
-
-def _is_name(cell: str) -> bool:
-    return not cell.replace(".", "").replace("-", "").isdecimal()
 
 
 def _listed(columns: Sequence[str]) -> str:

@@ -76,7 +76,9 @@ def test_a_half_cached_model_does_not_count(cache: Path) -> None:
 
 
 def test_a_hub_that_does_not_answer() -> None:
-    with pytest.raises(ModelError, match=r"cannot be reached \(.+\); check the network") as caught:
+    with pytest.raises(
+        ModelError, match=r"not a folder here, .+ \(.+\); check its name or the network"
+    ) as caught:
         snapshot("org/x", None, offline=False)
     assert "\n" not in str(caught.value)
 

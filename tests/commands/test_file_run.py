@@ -245,6 +245,12 @@ def test_a_dry_run_counts_and_writes_nothing(run: Run, csv_file: Path) -> None:
     assert json.loads(err)["rows"] == 2
 
 
+def test_a_dry_run_that_says_nothing_is_refused(run: Run, csv_file: Path) -> None:
+    code, out, err = run(csv_file, "--dry-run", "--quiet")
+    assert (code, out) == (2, "")
+    assert "--dry-run has nothing to say with --quiet; add --json" in err
+
+
 def test_a_dry_run_counts_rows_that_would_fail(run: Run) -> None:
     Path("a.csv").write_text("text,n\ngood,1\nbad\n" + "good " * 100 + ",3\n")
     _, _, err = run("a.csv", "--dry-run")

@@ -356,6 +356,7 @@ def test_no_such_column_lists_and_suggests(file):
             f"{'Oil and economy cloud outlook,' * 9}\tSci/Tech",
             "`no_header` and `text_column` 1 (columns: Oil and economy cloud outlook,Oil",
         ),
+        ("a.tsv", "a whole article\tSci/Tech", "`no_header` and `text_column` 1 (columns: a whole"),
         ("a.csv", "3,good fun", "`no_header` and `text_column` 2 (columns: 3, good fun)"),
         ("a.csv", "-0.5;good fun", "`no_header` and `text_column` 2 (columns: -0.5, good fun)"),
     ],
