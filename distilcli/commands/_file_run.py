@@ -57,6 +57,7 @@ class FileOptions:
         be read, and `ModelError` for a model that is missing or for another command.
         """
         self.out.check()
+        self.report.check_dry_run()
         self.report.check(output=self.out.output)
         source = self.rows.open(text_column, given=given)
         self.report.check(source.paths)

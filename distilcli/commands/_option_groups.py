@@ -352,12 +352,15 @@ class Report:
         """The console of the run."""
         return Console(quiet=self.quiet)
 
+    def check_dry_run(self) -> None:
+        """Raise `UsageError` for an estimate that would go nowhere."""
+        if self.dry_run and self.quiet and not (self.json_summary or self.stats_file):
+            raise UsageError("`dry_run` has nothing to say with `quiet`; add `json_summary`")
+
     def check(self, inputs: Sequence[str | Path] = (), **outputs: str | None) -> None:
         """Raise `UsageError` if the summary cannot be written, or would replace another file."""
         from distilcli.rows import check_destination
 
-        if self.dry_run and self.quiet and not (self.json_summary or self.stats_file):
-            raise UsageError("`dry_run` has nothing to say with `quiet`; add `json_summary`")
         if self.stats_file not in {None, "-"}:
             check_destination(str(self.stats_file), force=True)
         check_outputs({**outputs, "stats_file": self.stats_file})

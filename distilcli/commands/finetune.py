@@ -56,6 +56,7 @@ def finetune(
     # Without a teacher these are refused even with their default values.
     chosen |= {name: getattr(distillation, name) for name in given if hasattr(distillation, name)}
     settings = RunOptions.of(task, chosen)
+    report.check_dry_run()
     run_output.check(report)
     sources = settings.data.open()
     report.check([path for source in sources if source for path in source.paths])
