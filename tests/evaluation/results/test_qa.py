@@ -67,7 +67,7 @@ def official(golds: list[list[str]], answers: list[str], none: list[float]) -> d
                 current += values[row][index]
             else:
                 current -= bool(answers[row])
-            if current > best:
+            if current > best + 1e-9:  # equal sums of thirds differ in their last bits
                 best, threshold = current, none[row]
         found[f"best_{name}"], found[f"best_{name}_thresh"] = best / len(none), threshold
     return found
