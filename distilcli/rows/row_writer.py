@@ -29,7 +29,8 @@ class AddedNames:
 
         Raises `UsageError` if even the renaming prefix leaves a clash.
         """
-        taken = frozenset(columns)
+        # A column is also found without the blanks around its name.
+        taken = frozenset([*columns, *(name.strip() for name in columns)])
         for candidate in (prefix, RENAMING + prefix):
             clashing = [candidate + name for name in new if candidate + name in taken]
             if not clashing:

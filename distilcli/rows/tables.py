@@ -1,6 +1,8 @@
 """One opened input: its first bytes tell its format and columns, then rows follow."""
 
+import contextlib
 import itertools
+import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -66,6 +68,7 @@ def _text_table(chunks: Iterator[bytes], source: Input, settings: ReadSettings) 
     if kind != "conll":
         _check_no_words(source.name, settings)
     if kind is None:
+        _check_no_values(first_line, source.name)
         kind, delimiter = _sniffed(first_line, settings)
     if kind in ("csv", "tsv"):
         return _open_delimited(kind, delimiter, first_line, lines, source.name, settings.no_header)
@@ -150,6 +153,15 @@ def _peek(chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
 def _check_no_table(name: str, kind: str, settings: ReadSettings) -> None:
     if settings.delimiter is not None or settings.no_header:
         raise UsageError(f"{name}: `delimiter` and `no_header` are for csv and tsv, not {kind}")
+
+
+def _check_no_values(line: str, name: str) -> None:
+    """Raise `InputError` for a JSON array of values, which would pass for a line of text."""
+    with contextlib.suppress(ValueError, RecursionError):
+        if isinstance(json.loads(line), list):
+            raise InputError(
+                f"{name}: is a JSON array of values; give objects, or `input_format` txt for lines"
+            )
 
 
 def _check_no_words(name: str, settings: ReadSettings) -> None:

@@ -816,3 +816,20 @@ def test_rows_that_are_not_wanted_are_left_out(file):
     with open_rows([file("a.csv", "text\na\nb\nc\nd\n")], limit=3) as source:
         source.keep(lambda row: row.cells != ["b"])
         assert [row.cells for row in source] == [["a"], ["c"]]
+
+
+@pytest.mark.parametrize("text", ['["good film", "bad film"]', "[[1, 2], [3]]", "[1]\n"])
+def test_an_array_of_values_is_no_line_of_text(monkeypatch, text):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+    with (
+        open_rows(["-"]) as source,
+        pytest.raises(InputError, match="is a JSON array of values; give objects"),
+    ):
+        _ = source.columns
+
+
+def test_a_line_in_brackets_is_text(monkeypatch):
+    text = "[sic] a film\n[chorus]\n"
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+    with open_rows(["-"]) as source:
+        assert [row.cells for row in source] == [["[sic] a film"], ["[chorus]"]]

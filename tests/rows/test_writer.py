@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from distilcli.errors import ResourceError, UsageError
 from distilcli.rows import Row, check_destination, open_rows, open_writer
+from distilcli.rows.row_writer import AddedNames
 
 TEXTS = st.text(alphabet=st.sampled_from('ab",;\t|\r\n \0\ufeff\u2028é😀'), max_size=8)
 
@@ -182,6 +183,13 @@ def test_a_clash_renames_all_new_columns(folder):
         "text,label,predicted_label,predicted_score\na,x,good,0.987654\n"
     )
     assert (writer.prefix, writer.renamed) == ("predicted_", True)
+
+
+def test_blanks_around_a_name_hide_no_clash(folder):
+    (folder / "in.csv").write_text("text, label \na,x\n")
+    with open_rows([str(folder / "in.csv")]) as source:
+        names = AddedNames.chosen(source.columns, ["label", "score"], "")
+    assert (names.prefix, names.renamed) == ("predicted_", True)
 
 
 def test_a_prefix_of_the_users_own(folder):
