@@ -147,7 +147,7 @@ def answers_of(column: str) -> Reader[list[str]]:
     """Return the reader of the gold answers; none if the question has no answer.
 
     A cell is SQuAD's list of objects with a `text`, a list of texts, an object with a list `text`
-    (each also as JSON) or one answer; an empty one says that there is no answer.
+    (each also as JSON) or one answer; an empty one means no answer.
     """
     return lambda row: [text for text, _ in answers(row, column)]
 

@@ -45,7 +45,7 @@ class _Book(Protocol):
 def read_sheet(file: StoreFile) -> Store:
     """Return the rows of a sheet that hold anything, as texts.
 
-    Raises `InputError` for a file that is no workbook, a sheet that is not there or not named,
+    Raises `InputError` for a file that is not a workbook, a sheet that is missing or not named,
     and, with the rows, for a formula without a saved value.
     """
     book = _open(file, formulas=False)

@@ -28,7 +28,7 @@ def _printed(text: str) -> object:
         text = f"[{','.join(re.findall(_QUOTED, text))}]"
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about backslashes in what is no Python
+            warnings.simplefilter("ignore")  # about backslashes in text that is not Python
             return _plain(ast.literal_eval(text))
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return None

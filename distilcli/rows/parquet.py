@@ -11,7 +11,7 @@ _BUFFER = 1 << 20
 
 
 def read_parquet(file: StoreFile) -> Store:
-    """Return the rows of a file; raise `InputError` if it is no Parquet or has a damaged part."""
+    """Return the rows of a file; raise `InputError` if it is damaged or not Parquet."""
     arrow, parquet = require_parquet()
     try:
         opened = parquet.ParquetFile(file.path, buffer_size=_BUFFER, pre_buffer=False)

@@ -14,7 +14,7 @@ _AT_ONCE = 1024
 def read_table(file: StoreFile) -> Store:
     """Return the rows of a table or view, in the order of their ids.
 
-    Raises `InputError` for a file that is no database, and a table that is not there or not named.
+    Raises `InputError` for a file that is not a database, and a table that is missing or not named.
     """
     with _explained(file.name):
         connection = connected(file.path)
