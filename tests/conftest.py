@@ -42,6 +42,13 @@ WORDS = (
 ).split()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Count comparisons with other implementations as slow."""
+    for item in items:
+        if item.get_closest_marker("parity"):
+            item.add_marker(pytest.mark.slow)
+
+
 def pytest_collection_finish() -> None:
     """Leave out of all garbage collections what lives as long as the tests: modules, test items."""
     gc.collect()

@@ -47,6 +47,7 @@ def test_distil_alone_shows_a_page_that_fits_a_small_terminal(
     assert err == ""
 
 
+@pytest.mark.slow
 def test_what_a_page_tells_to_type_can_be_typed(capsys: pytest.CaptureFixture[str]) -> None:
     for arguments in ([], ["--help"], *([name, "--help"] for name in COMMANDS)):
         assert main(arguments) == 0

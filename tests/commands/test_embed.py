@@ -441,6 +441,7 @@ def test_nothing_is_left_of_a_dedupe_that_fails(distil: Distil, tiny_folder: Pat
     assert [path.name for path in Path().iterdir()] == ["a.jsonl"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["npy", "safetensors"])
 @pytest.mark.parametrize("dtype", ["float32", "int8", "binary"])
 def test_an_update_embeds_only_new_texts(

@@ -110,6 +110,7 @@ def test_a_shell_must_be_named(arguments: list[str], capsys: pytest.CaptureFixtu
     assert all(shell in captured.err for shell in FILES)
 
 
+@pytest.mark.slow
 def test_nothing_heavy_is_loaded() -> None:
     code = (
         "import sys; from distilcli.app import main; main(['completions', 'fish']); "

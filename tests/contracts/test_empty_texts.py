@@ -28,6 +28,7 @@ RUNS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("run", RUNS)
 def test_an_empty_text_is_an_error_of_its_row_in_every_command(
     distil: Distil, tmp_path: Path, request: pytest.FixtureRequest, run: str

@@ -137,6 +137,7 @@ def test_usage(capsys: pytest.CaptureFixture[str], arguments: list[str], words: 
     assert "--help'" in captured.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("when", ["while writing", "at the end"])
 @pytest.mark.skipif(os.name == "nt", reason="pipes close differently there")
 def test_a_closed_pipe(when: str, tmp_path: Path) -> None:

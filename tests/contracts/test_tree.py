@@ -86,6 +86,7 @@ def test_a_test_file_stands_where_its_module_does(test: Path) -> None:
     assert twin(test) is not None, f"tests/{test}: there is no such module in distilcli/"
 
 
+@pytest.mark.slow
 def test_every_module_is_tested() -> None:
     of_their_own = {twin(test) for test in mirrored()}
     through_others = {module for named in TESTED_BY.values() for module in named.split()}

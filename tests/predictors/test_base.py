@@ -116,6 +116,7 @@ def classifier(tiny_folder: Path) -> Classifier:
     return Classifier(str(tiny_folder), **CPU)
 
 
+@pytest.mark.slow
 def test_a_stream_reads_no_more_than_it_needs(classifier: Classifier) -> None:
     read = 0
 

@@ -249,6 +249,7 @@ def test_lowercase_of_the_recipe(make_model: Make) -> None:
     assert close(found, embedder(folder, prompt="the ")([lower]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{}, {"pooling": "cls"}, {"normalize": True}])
 def test_results_do_not_depend_on_batches(tiny_folder: Path, options: dict[str, Any]) -> None:
     texts = [*TEXTS, LONG, *(" ".join(["good film"] * n) for n in range(9))]

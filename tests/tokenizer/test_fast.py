@@ -114,6 +114,7 @@ def test_a_normalized_token_reaches_over_spaces() -> None:
     assert encoding.ids.count(len(VOCABULARY)) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path", [BUILT_IN, *shared_vocabularies()], ids=lambda path: path.parent.name
 )

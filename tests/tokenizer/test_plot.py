@@ -14,6 +14,7 @@ def test_without_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:
         check_plot("lengths.png", force=False)
 
 
+@pytest.mark.slow
 def test_a_picture(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="needs the extra [plot]")
     path = tmp_path / "lengths.svg"

@@ -64,6 +64,7 @@ class Slow:
         return Targets(torch.zeros(0), [], [])
 
 
+@pytest.mark.slow
 def test_a_teacher_is_asked_once_for_all_epochs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -144,6 +144,7 @@ def unpacked(vectors: np.ndarray) -> np.ndarray:
     return signs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ELEMENTS)
 @given(data=st.data(), rows=st.integers(1, 12), threshold=st.floats(-1, 1))
 @SETTINGS

@@ -91,6 +91,7 @@ def test_a_fault_fills_its_columns(task: str) -> None:
     assert all(len(measured.error_row(row)) == len(measured.error_columns) for row in order)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", EVERY)
 def test_an_interval_for_each_figure(task: str) -> None:
     found = EVERY[task].intervals(confidence=0.9)

@@ -145,6 +145,7 @@ def test_texts_without_words_cannot_validate(make_model: Make) -> None:
         objective_of(make_model(head="BaseModel"), objective)
 
 
+@pytest.mark.slow
 def test_the_command_reads_plain_lines(
     make_model: Make, distil: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

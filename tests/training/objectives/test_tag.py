@@ -90,6 +90,7 @@ def test_smoothing_changes_what_is_learned(make_model: Make, tmp_path: Path) -> 
     assert weights_of(tmp_path / "plain") != weights_of(tmp_path / "smooth")
 
 
+@pytest.mark.slow
 def test_the_command(
     make_model: Make, distil: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
