@@ -2,8 +2,6 @@
 
 import sys
 
-EXIT_INTERRUPTED = 130
-
 
 def main() -> int:
     """Run `distil` and return its exit code."""
@@ -12,6 +10,8 @@ def main() -> int:
 
         return run()
     except KeyboardInterrupt:
+        from distilcli.interrupt import EXIT_INTERRUPTED  # noqa: PLC0415
+
         return EXIT_INTERRUPTED
 
 

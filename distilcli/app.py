@@ -26,10 +26,10 @@ from distilcli.errors import (
     UsageError,
     settings_spelled,
 )
-from distilcli.interrupt import exit_on_signals
+from distilcli.interrupt import EXIT_INTERRUPTED, exit_on_signals
 
 PROGRAM = "distil"
-EXIT_BUG, EXIT_INTERRUPTED, EXIT_PIPE_CLOSED = 1, 130, 141
+EXIT_BUG, EXIT_PIPE_CLOSED = 1, 141
 
 
 class Registered(NamedTuple):

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
+EXIT_INTERRUPTED = 130
+
 
 class Interrupted(KeyboardInterrupt):
     """A Ctrl-C that waited for a safe moment."""
