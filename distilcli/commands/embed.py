@@ -72,6 +72,7 @@ def _check(common: FileOptions, making: Making, finding: Finding) -> None:
     given = common.given
     given.at_most_one("queries", "threshold", "dedupe")
     given.at_most_one("update", "force")
+    given.at_most_one("resume", "queries", "threshold", "dedupe", "update")
     mode = next((name for name in ("queries", "threshold", "dedupe") if name in given), None)
     stored_as = vector_format(common.out)
     if making.tokens:

@@ -32,6 +32,7 @@ class Feeder(Generic[Item]):
     stats: RunStats
 
     def __post_init__(self) -> None:
+        self._is_first = not self.stats.resumed_rows
         self._opened: SimpleQueue[Window[Item] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._feed, name="distil-feeder", daemon=True)
 
@@ -75,5 +76,8 @@ class Feeder(Generic[Item]):
         lengths = [len(piece) for piece in window.pieces]
         self.stats.add_encoded(sum(lengths))
         batches = cut_batches(lengths, max_tokens=self.workers.max_tokens, max_rows=self.max_rows)
-        self.workers.submit(window, list(batches))
+        # Of files only the content decides, never how fast they are read or run.
+        is_whole = self._is_first and not self.read_ahead.was_full
+        self._is_first = False
+        self.workers.submit(window, list(batches), may_spread=is_whole or self.read_ahead.live)
         return bool(items) and fault is None

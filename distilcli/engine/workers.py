@@ -2,9 +2,9 @@
 
 On the CPU there is one worker per core, and each keeps its kernels to one thread: parallel batches
 use the cores better than one batch spread over them, and torch releases the GIL while it computes.
-A lone batch, as on a live pipe, is run by the thread that waits for it, with all cores; so the last
-bits of its outputs may depend on the number of cores. When memory runs out, a batch is halved and
-tried again, and later ones keep to the size that fitted.
+A lone batch, of a short input or on a live pipe, is run by the thread that waits for it, with all
+cores; so the last bits of its outputs may depend on the number of cores. When memory runs out, a
+batch is halved and tried again, and later ones keep to the size that fitted.
 """
 
 import threading
@@ -90,12 +90,17 @@ class Workers:
         # A worker's setting also becomes the default of new threads.
         torch.set_num_threads(threads)
 
-    def submit(self, window: AnyWindow, batches: Sequence[list[int]]) -> None:
-        """Queue batches of a window, each as the positions of its pieces."""
+    def submit(
+        self, window: AnyWindow, batches: Sequence[list[int]], *, may_spread: bool = True
+    ) -> None:
+        """Queue batches of a window, each as the positions of its pieces.
+
+        If it `may_spread`, a batch that is alone gets all cores.
+        """
         with self._lock:
             is_alone = not self._pending and len(batches) == 1
             self._pending += len(batches)
-        if is_alone and self.count > 1 and self.device.type == "cpu":
+        if may_spread and is_alone and self.count > 1 and self.device.type == "cpu":
             window.leave(batches[0])
             return
         for positions in batches:
@@ -157,7 +162,7 @@ class Workers:
         failure = window.failure
         if failure is None:
             try:
-                outputs = self._outputs([window.pieces[n] for n in positions])
+                outputs = self._outputs(window, [window.pieces[n] for n in positions])
             except BaseException as error:  # noqa: BLE001 (raised again on the caller's thread)
                 failure = error
         with self._lock:
@@ -167,7 +172,7 @@ class Workers:
         else:
             window.fail(failure)
 
-    def _outputs(self, pieces: list[Piece]) -> list[object]:
+    def _outputs(self, window: AnyWindow, pieces: list[Piece]) -> list[object]:
         """Run a batch, halved until it fits; return the outputs in the order of the pieces."""
         outputs: list[object] = []
         parts = [pieces]
@@ -178,7 +183,7 @@ class Workers:
                 middle = len(part) // 2
                 parts += [part[middle:], part[:middle]]
                 continue
-            result = self._attempt(part, size)
+            result = self._attempt(window, part, size)
             if result is not None:
                 outputs += result
                 continue
@@ -193,7 +198,7 @@ class Workers:
             parts.append(part)
         return outputs
 
-    def _attempt(self, pieces: list[Piece], size: int) -> list[object] | None:
+    def _attempt(self, window: AnyWindow, pieces: list[Piece], size: int) -> list[object] | None:
         """Run a batch once; return None if memory ran out.
 
         The error is dropped here: its traceback would keep the tensors of the attempt alive.
@@ -206,9 +211,9 @@ class Workers:
             if not is_out_of_memory(error):
                 raise
             return None
-        self.stats.add_batch(
-            tokens=sum(map(len, pieces)), positions=size, seconds=time.perf_counter() - began
-        )
+        tokens = sum(map(len, pieces))
+        self.stats.add_batch(tokens=tokens, positions=size, seconds=time.perf_counter() - began)
+        window.add_batch(tokens=tokens, positions=size)
         return outputs
 
 

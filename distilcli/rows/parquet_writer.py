@@ -11,8 +11,9 @@ from typing import Any
 
 from distilcli.errors import InputError, UsageError
 from distilcli.rows.extras import require_parquet
+from distilcli.rows.file_output import FileOutput
 from distilcli.rows.jsonl import as_cell
-from distilcli.rows.output import FileOutput, Output
+from distilcli.rows.output import Output
 from distilcli.rows.row import Row
 from distilcli.rows.row_writer import AddedNames, Block, RowWriter, unique_names
 

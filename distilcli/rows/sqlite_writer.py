@@ -14,9 +14,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from distilcli.errors import ResourceError, UsageError
+from distilcli.rows.file_output import FileOutput, to_bytes
 from distilcli.rows.formats import split_part
 from distilcli.rows.jsonl import as_cell
-from distilcli.rows.output import FileOutput, Output, check_destination, to_bytes
+from distilcli.rows.output import Output, check_destination
 from distilcli.rows.row import NumberText
 from distilcli.rows.row_writer import AddedNames, Block, RowWriter
 from distilcli.rows.sqlite import connected, quoted, table_names
@@ -28,18 +29,27 @@ _SECONDS_TO_WAIT = 30.0
 _Key = tuple[bool, str, int]
 
 
-def check_table(path: str, *, force: bool) -> None:
-    """Raise `UsageError` if the table of `reviews.db::labels` cannot be written."""
+def has_table(path: str) -> bool:
+    """Return whether there is the table of `reviews.db::labels`.
+
+    Raises `UsageError` for a file that is not a database.
+    """
     file, table = split_part(path)
-    check_destination(file, force=True)
     if not Path(file).is_file() or not Path(file).stat().st_size:
-        return
+        return False
     try:
         with contextlib.closing(connected(Path(file))) as database:
             there = [name.lower() for name in table_names(database)]
     except sqlite3.Error as error:
         raise UsageError(f"{file}: cannot get another table: {error}") from error
-    if (table or DEFAULT_TABLE).lower() in there and not force:
+    return (table or DEFAULT_TABLE).lower() in there
+
+
+def check_table(path: str, *, force: bool) -> None:
+    """Raise `UsageError` if the table of `reviews.db::labels` cannot be written."""
+    file, table = split_part(path)
+    check_destination(file, force=True)
+    if has_table(path) and not force:
         raise UsageError(
             f"{file}: has a table {table or DEFAULT_TABLE!r} already; use `force` to replace it"
         )
