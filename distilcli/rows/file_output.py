@@ -37,6 +37,13 @@ def explained(name: str) -> Iterator[None]:
         raise ResourceError(f"{name}: cannot be written: {reason}{way_out}") from error
 
 
+def damaged(name: str) -> ResourceError:
+    """Return the error for an interrupted run that left less than it has saved."""
+    return ResourceError(
+        f"{name}: what the interrupted run has left is damaged; start over without `resume`"
+    )
+
+
 def take_back(path: str) -> None:
     """Make a file unfinished again that was named before a run was killed, others of it not."""
     part = beside(path, PART)
@@ -132,9 +139,7 @@ class FileOutput:
         """
         with explained(self._name):
             if self._file.seek(0, os.SEEK_END) < position:
-                raise ResourceError(
-                    f"{self._name}: the unfinished output is damaged; start over without `resume`"
-                )
+                raise damaged(self._name)
             self._file.truncate(position)
             self._file.seek(position)
         self._begun = position > 0
