@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -12,6 +13,7 @@ from distilcli.commands._declare import GivenOptions
 from distilcli.commands._option_groups import Compute, LongTexts, Report, RowsIn, RowsOut
 from distilcli.commands._unfinished import Tally, Unfinished
 from distilcli.console import Console
+from distilcli.errors import UsageError
 from distilcli.wording import count as count_of
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from distilcli.predictors.base import AnyPredictor
     from distilcli.predictors.int8_check import Agreement
     from distilcli.rows import Given, Row, RowSource
+    from distilcli.rows.retry import RetriedRows
     from distilcli.rows.row_writer import RowWriter
     from distilcli.tasks.files import Blocks, Columns
     from distilcli.vectors.writer import VectorWriter
@@ -65,6 +68,11 @@ class FileOptions:
         Raises `UsageError` for a file that may not be written, `InputError` for one that cannot
         be read, and `ModelError` for a model that is missing or for another command.
         """
+        for again in ("resume", "retry_errors"):
+            self.given.at_most_one(again, "dry_run")
+        self.given.at_most_one("resume", "retry_errors")
+        if self.out.retry_errors and self.rows.on_error == "skip":
+            raise UsageError("`retry_errors` finds no rows that `on_error` skip has left out")
         self.stop_if_complete()
         self.out.check()
         self.report.check_dry_run()
@@ -175,6 +183,8 @@ class FileRun(Generic[Value, Result]):
             self._tell_what_is_left(error, stats.rows, tally.written, unfinished.saved_rows)
             raise
         unfinished.ended()
+        kept = {"kept_rows": sink.kept_rows} if out.retry_errors else {}
+        tally.written += sum(kept.values())
         note_unshown(console, sink)
         console.note(*source.new_notes())
         if not report.json_summary:
@@ -186,7 +196,7 @@ class FileRun(Generic[Value, Result]):
                 output=out.output,
                 written=tally.written,
             )
-        about |= {**noted_agreement(console, self.predictor.agreement), **self.facts}
+        about |= {**noted_agreement(console, self.predictor.agreement), **self.facts, **kept}
         counts = dict(tally.counts.most_common())
         write_report({**about, "counts": counts, **stats.as_dict()}, report)
         return EXIT_SOME_ROWS_FAILED if stats.failed else 0
@@ -208,14 +218,34 @@ class FileRun(Generic[Value, Result]):
 
     def _open_sink(
         self, console: Console, *, goes_on: bool
-    ) -> "RowWriter | Preview | VectorWriter":
+    ) -> "RowWriter | Preview | VectorWriter | RetriedRows":
         if self.open_vectors is not None:
             return self.open_vectors(goes_on)
         file_column = [self.source.file_column] if self.source.file_column else []
-        return open_sink(
+        sink = open_sink(
             console, self.source, self.columns.names, self.options.out,
             text_columns=[*self.text_columns, *file_column], preview=self.preview, goes_on=goes_on,
         )  # fmt: skip
+        return self._retried(sink) if self.options.out.retry_errors else sink
+
+    def _retried(self, writer: Any) -> "RetriedRows":
+        """Let only the rows run again that have to, and return the output of all."""
+        from distilcli.rows.retry import RetriedRows, Retry
+
+        out = self.options.out
+        with ExitStack() as unless_opened:
+            unless_opened.callback(writer.abort)
+            retry = Retry(
+                str(out.output),
+                out.written_format,
+                self.source.delimiter,
+                [writer.prefix + name for name in self.columns.names],
+                writer.free_name("error"),
+            )
+            self.source.keep(retry.wanted)
+            retried = RetriedRows(writer, retry)
+            unless_opened.pop_all()
+            return retried
 
 
 def noted_agreement(console: Console, agreement: "Agreement | None") -> dict[str, Any]:

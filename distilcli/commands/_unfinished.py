@@ -62,12 +62,14 @@ class Unfinished:
         self._checkpoints: Checkpoints | None = None
         output = options.out.output
         is_file = output is not None and (Path(output).is_file() or not Path(output).exists())
+        again = possible and is_file and bool(source.paths) and not source.is_stream
+        for name in ("resume", "retry_errors"):
+            if getattr(options.out, name) and not again:
+                raise UsageError(f"`{name}` is for files that can be read again; leave it out")
         self._journal: Journal | None = None
-        if possible and is_file and source.paths and not source.is_stream:
+        if again and not options.out.retry_errors:
             self._journal = Journal(str(output))
             self._earlier = self._found(self._journal)
-        elif options.out.resume:
-            raise UsageError("`resume` goes on with files that can be read again; leave it out")
 
     def _found(self, journal: "Journal") -> "Progress | None":
         """Return how far the interrupted run came; raise an error that names what has changed."""

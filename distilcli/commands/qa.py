@@ -74,7 +74,8 @@ def qa(
       distil qa dev.json -m MODEL --squad-predictions predictions.json
     """
     rows, report = common.rows, common.report
-    common.given.at_most_one("best", "squad_predictions", "resume")
+    for again in ("resume", "retry_errors"):
+        common.given.at_most_one("best", "squad_predictions", again)
     common.given.at_most_one("questions", "question_column")
     common.given.at_most_one("context", "context_file", "context_column")
     context = _one_context(rows, context, context_file)

@@ -40,6 +40,12 @@ class Layout:
         for name, is_input in found:
             self._append(name, is_input=is_input)
 
+    def adopt(self, columns: Sequence[str]) -> None:
+        """Have the columns of an earlier output: the input's before the first that was added."""
+        added = [name for name, is_input in self.found() if not is_input]
+        first = columns.index(added[0]) if added[0] in columns else len(columns)
+        self.take([(name, index < first) for index, name in enumerate(columns)])
+
     def __len__(self) -> int:
         return len(self._names)
 

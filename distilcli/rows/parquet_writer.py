@@ -17,7 +17,7 @@ from distilcli.rows.extras import require_parquet
 from distilcli.rows.file_output import FileOutput
 from distilcli.rows.jsonl import as_cell
 from distilcli.rows.output import Output, State
-from distilcli.rows.row import Row
+from distilcli.rows.row import NumberText, Row
 from distilcli.rows.row_writer import AddedNames, Block, RowWriter, unique_names
 
 Cells = dict[str, object]
@@ -51,6 +51,28 @@ class ParquetWriter(RowWriter):
         may_open = len(self._waiting) >= _MOST_WAITING or any(self._is_whole(c) for _, c in latest)
         if self._waiting and (self._schema is not None or may_open):
             self._write_waiting()
+
+    def adopt(self, columns: Sequence[str]) -> None:  # noqa: ARG002 - those of its schema
+        """See `RowWriter`."""
+        self._begin(self._parquet.read_schema(self._output.target))
+
+    def copy(self, rows: Sequence[Row]) -> None:
+        """See `RowWriter`."""
+        kinds = {field.name: field.type for field in self._schema}
+        for row in rows:
+            cells = zip(row.columns, row.cells, strict=True)
+            self._waiting.append(
+                (row, {name: self._typed(cell, kinds[name]) for name, cell in cells})
+            )
+        self._write_waiting()
+
+    def _typed(self, cell: object, kind: Any) -> object:
+        """Return a number that was read as it is spelled, also in lists, as a number again."""
+        if isinstance(cell, list):
+            return [self._typed(each, kind.value_type) for each in cell]
+        if isinstance(cell, NumberText):
+            return int(cell) if self._arrow.types.is_integer(kind) else float(cell)
+        return cell
 
     def _is_whole(self, cells: Cells) -> bool:
         return all(cells.get(name) is not None for name in self._new_columns)
@@ -86,8 +108,11 @@ class ParquetWriter(RowWriter):
             fields.append(arrow.field(name, self._type(next(values, None))))
         kinds = (arrow.string(), arrow.bool_())
         fields += [arrow.field(name, kind) for name, kind in zip(self._late, kinds, strict=True)]
-        self._schema = arrow.schema(fields)
-        self._output.write_bytes(self._schema.serialize())
+        self._begin(arrow.schema(fields))
+
+    def _begin(self, schema: Any) -> None:
+        self._schema = schema
+        self._output.write_bytes(schema.serialize())
 
     def _type(self, value: object) -> object:
         arrow = self._arrow

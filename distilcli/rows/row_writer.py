@@ -75,6 +75,10 @@ class RowWriter(WholeOrNothing):
         """Whether `prefix` was set because an added column had the name of an input column."""
         return self._names.renamed
 
+    def free_name(self, name: str) -> str:
+        """Return the final name of a column that turns up late."""
+        return self._names.free(name)
+
     def write_rows(self, block: Block) -> None:
         """Write rows, each with its additions by name; a stream shows them at once."""
         self._write([(row, self._names.apply(row, additions)) for row, additions in block])
@@ -101,6 +105,13 @@ class RowWriter(WholeOrNothing):
 
     def _set_own_state(self, state: State) -> None:
         """Take over what `_own_state` gave."""
+
+    def adopt(self, columns: Sequence[str]) -> None:
+        """Begin with the columns of an earlier output of the same run."""
+
+    def copy(self, rows: Sequence[Row]) -> None:
+        """Write rows of an earlier output as they are, additions included."""
+        raise NotImplementedError
 
     def sync(self) -> None:
         """Wait until what was written is on the disk."""

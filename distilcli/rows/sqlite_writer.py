@@ -10,7 +10,7 @@ import itertools
 import re
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from distilcli.errors import ResourceError, UsageError
@@ -18,7 +18,7 @@ from distilcli.rows.file_output import FileOutput, damaged, to_bytes
 from distilcli.rows.formats import split_part
 from distilcli.rows.jsonl import as_cell
 from distilcli.rows.output import Output, State, check_destination
-from distilcli.rows.row import NumberText
+from distilcli.rows.row import NumberText, Row
 from distilcli.rows.row_writer import AddedNames, Block, RowWriter
 from distilcli.rows.sqlite import connected, quoted, table_names
 
@@ -88,6 +88,19 @@ class SqliteWriter(RowWriter):
         found = self._database.execute(f"PRAGMA table_info({self._table})")
         return [name for _, name, *_ in found]
 
+    def adopt(self, columns: Sequence[str]) -> None:
+        """See `RowWriter`."""
+        late = [self._names.free(name) for name in ("error", "truncated")]
+        for name in columns:
+            if name not in self._columns.values():
+                self._add((name not in late, name, 0))
+
+    def copy(self, rows: Sequence[Row]) -> None:
+        """See `RowWriter`."""
+        keys = {name: key for key, name in self._columns.items()}
+        cells = (zip(row.columns, row.cells, strict=True) for row in rows)
+        self._insert([{keys[name]: cell for name, cell in each} for each in cells])
+
     def _own_state(self) -> State:
         return {"rows": self._rows, "columns": [*self._columns.items()]}
 
@@ -128,6 +141,9 @@ class SqliteWriter(RowWriter):
         for row, additions in block:
             cells = dict(zip(_keys(row.columns), row.cells, strict=True))
             found.append(cells | {(False, name, 0): value for name, value in additions.items()})
+        self._insert(found)
+
+    def _insert(self, found: Sequence[Mapping[_Key, object]]) -> None:
         with self._explained():
             for key in dict.fromkeys(key for cells in found for key in cells):
                 self._add(key)

@@ -25,7 +25,7 @@ from distilcli.rows.formats import (
     split_part,
     split_suffixes,
 )
-from distilcli.rows.jsonl import object_text, splice
+from distilcli.rows.jsonl import as_cell, object_text, splice
 from distilcli.rows.layout import Layout
 from distilcli.rows.lines import checked_encoding, read_lines
 from distilcli.rows.output import Output, State, open_output
@@ -111,6 +111,10 @@ class JsonWriter(RowWriter):
         self._begun = False
         self._keys: dict[tuple[str, ...], tuple[str, ...]] = {}
 
+    def copy(self, rows: Sequence[Row]) -> None:
+        """See `RowWriter`."""
+        self._write([(row, {}) for row in rows])
+
     def _write(self, block: Block) -> None:
         objects = [self._object(row, additions) for row, additions in block]
         if not self._array:
@@ -156,6 +160,17 @@ class DelimitedWriter(RowWriter):
         self._delimiter = delimiter
         self._compression = compression
         self._header_width: int | None = None
+
+    def adopt(self, columns: Sequence[str]) -> None:
+        """See `RowWriter`."""
+        self._layout.adopt(columns)
+        self._write_header()
+
+    def copy(self, rows: Sequence[Row]) -> None:
+        """See `RowWriter`."""
+        surplus = [""] * (len(self._layout) - len(rows[0].cells))
+        cells = ([*map(as_cell, row.cells), *surplus] for row in rows)
+        self._output.write("".join(join(row_cells, self._delimiter) for row_cells in cells))
 
     def _write(self, block: Block) -> None:
         if not block:
