@@ -10,6 +10,7 @@ from distilcli.commands._file_run import FileOptions
 from distilcli.commands._option_groups import TextColumnOption, rows_format_option
 from distilcli.errors import UsageError
 
+_MODES = ("queries", "threshold", "dedupe")
 _READING = ("text_column", "id_column", "dry_run", "limit", "whole_files", "file_column")
 _MAKING = (
     "pooling", "normalize", "dims", "layer", "prompt", "prompt_name", "window_pooling",
@@ -71,10 +72,9 @@ def _check(common: FileOptions, making: Making, finding: Finding) -> None:
     """Raise `UsageError` for options that do not go together."""
     given = common.given
     given.at_most_one("update", "force")
-    given.at_most_one("queries", "threshold", "dedupe")
-    for once in ("queries", "threshold", "dedupe", "update"):
-        given.at_most_one(once, "resume", "retry_errors")
-    mode = next((name for name in ("queries", "threshold", "dedupe") if name in given), None)
+    given.at_most_one(*_MODES)
+    given.at_most_one("resume", "retry_errors", *sorted(given & {*_MODES, "update"}))
+    mode = next((each for each in _MODES if each in given), None)
     stored_as = vector_format(common.out)
     if making.tokens:
         _check_tokens(common, making, mode)
