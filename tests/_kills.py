@@ -108,7 +108,10 @@ def killed_runs(
         here = resumed = 0
         while here < min(3, kills - sent):
             process = forks().Process(target=distil, args=(str(broken), command))
+            (folder / "stderr").unlink()
             process.start()
+            while not (folder / "stderr").exists():  # until then it is none of ours
+                time.sleep(0.01)
             time.sleep(seconds * chance.uniform(0.1, 1.0))
             number = chance.choice(numbers)
             is_alive = process.is_alive()
@@ -120,7 +123,9 @@ def killed_runs(
             if process.exitcode in CODES:  # it was faster
                 break
             if process.exitcode not in {-number, 128 + number}:
-                raise AssertionError(f"{output}: exit code {process.exitcode}: {err}")
+                raise AssertionError(
+                    f"{output}: signal {number} gave exit code {process.exitcode}: {err}"
+                )
             here += 1
         sent += here
         resumed += "going on after" in _finish(broken, command)

@@ -50,10 +50,8 @@ def main() -> int:
                 same += run.is_same and run.is_tidy
                 if not (run.is_same and run.is_tidy):
                     print("DIFFERS:", run)
-            print(
-                f"{output}: {kills} kills so far, went on {resumed} times; {same} of {outputs} outputs identical",
-                flush=True,
-            )
+            so_far = f"{kills} kills, went on {resumed} times"
+            print(f"{output}: {so_far}; {same} of {outputs} outputs identical", flush=True)
     return same != outputs
 
 

@@ -16,7 +16,7 @@ pytestmark = [
 
 @pytest.mark.parametrize("output", ["out.csv", "out.jsonl.gz"])
 def test_ten_kills(tiny_folder: Path, tmp_path: Path, output: str) -> None:
-    write_rows(tmp_path / "in.csv", 1500)
+    write_rows(tmp_path / "in.csv", 1000)
     command = ["classify", "../in.csv", "-m", str(tiny_folder), "--max-tokens", "64"]
     runs = list(killed_runs(tmp_path, command, output, kills=10, numbers=[signal.SIGKILL], seed=1))
     assert sum(run.kills for run in runs) == 10
