@@ -147,6 +147,8 @@ class DelimitedWriter(RowWriter):
         self._delimiter = delimiter
         self._compression = compression
         self._header_width: int | None = None
+        self._rows = 0
+        self._widths: dict[int, int] = {}  # from the row with this index on
 
     def _write(self, block: Block) -> None:
         if not block:
@@ -160,6 +162,9 @@ class DelimitedWriter(RowWriter):
                 self._count_unshown(missing, additions)
         if self._header_width is None:
             self._write_header()
+        if len(self._layout) not in self._widths.values():
+            self._widths[self._rows] = len(self._layout)
+        self._rows += len(block)
         cells = (self._layout.cells(row, additions) for row, additions in block)
         self._output.write("".join(join(row_cells, self._delimiter) for row_cells in cells))
 
@@ -197,15 +202,18 @@ class DelimitedWriter(RowWriter):
             with written.temporary.open("rb", buffering=0) as packed:
                 chunks = decompress(packed, self._compression, str(written.temporary))
                 lines = read_lines(chunks, checked_encoding("utf-8"), str(written.temporary))
-                # `join` wrote these lines, so every quote in them counts.
+                is_tabbed = self._delimiter == "\t"
                 records = Records(
-                    lines, self._delimiter, str(written.temporary), stray_quotes=False
+                    lines, self._delimiter, str(written.temporary), stray_quotes=is_tabbed
                 )
                 if self._header_width:
+                    records.width = self._header_width
                     next(records)
                 whole.write(join_header(self._layout.header(), self._delimiter))
                 order = self._layout.order()
-                for record in records:
+                for row in range(self._rows):
+                    records.width = self._widths.get(row, records.width)
+                    record = next(records)
                     cells = record.cells + [""] * (len(order) - len(record.cells))
                     whole.write(join([cells[index] for index in order], self._delimiter))
         except BaseException:
