@@ -183,6 +183,7 @@ def remove_duplicates(
                     new_columns=columns.names,
                     input_format=source.format,
                     delimiter=source.delimiter,
+                    types=source.types,
                     prefix=common.out.prefix,
                     force=common.out.force,
                 )

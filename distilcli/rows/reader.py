@@ -20,6 +20,7 @@ from distilcli.rows.formats import (
 )
 from distilcli.rows.inputs import ByteSource, Input, find_inputs
 from distilcli.rows.lines import checked_encoding
+from distilcli.rows.parquet import common_types
 from distilcli.rows.row import (
     JoinedColumns,
     Row,
@@ -121,6 +122,7 @@ class RowSource:
         self.file_column = file_column
         self._first: Table | None = None
         self._headers: list[tuple[str, tuple[str, ...]]] = []
+        self._types: list[Sequence[object]] = []
         self._bytes: ByteSource | None = None
         self._bytes_before = 0
         self._noted: set[str] = set()
@@ -186,6 +188,12 @@ class RowSource:
     def delimiter(self) -> str | None:
         """The delimiter of the first input; None if it is not delimited."""
         return self._first_table().delimiter
+
+    @property
+    def types(self) -> list[object]:
+        """The Arrow types of the columns, if all inputs are Parquet; None for one without."""
+        first = self._first_table()
+        return common_types(self._types or [first.types])
 
     @property
     def text_column(self) -> str:
@@ -264,12 +272,14 @@ class RowSource:
         first: tuple[str, tuple[str, ...]] | None = None
         for source in self._inputs:
             if source.size is None:
+                self._types.append(())
                 continue
             file = ByteSource(source)
             try:
                 table = open_table(source, file, self._settings)
             finally:
                 file.close()
+            self._types.append(table.types)
             if table.format not in JSON_FORMATS:
                 self._headers.append((source.name, table.columns))
             if table.format in TABLE_FORMATS:

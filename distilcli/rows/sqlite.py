@@ -2,11 +2,11 @@
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from distilcli.errors import InputError
-from distilcli.rows.stores import Store, StoreFile, as_json_cell
+from distilcli.rows.stores import Store, StoreFile, StoreRow, as_json_cell
 
 _AT_ONCE = 1024
 
@@ -32,13 +32,13 @@ def read_table(file: StoreFile) -> Store:
     return Store(name, columns, _rows(cursor, name), total)
 
 
-def _rows(cursor: sqlite3.Cursor, name: str) -> Iterator[tuple[int, Sequence[object]]]:
+def _rows(cursor: sqlite3.Cursor, name: str) -> Iterator[StoreRow]:
     number = 0
     with _explained(name):
         while block := cursor.fetchmany(_AT_ONCE):
             for cells in block:
                 number += 1
-                yield number, [as_json_cell(cell) for cell in cells]
+                yield StoreRow(number, [as_json_cell(cell) for cell in cells])
 
 
 def connected(path: Path) -> sqlite3.Connection:

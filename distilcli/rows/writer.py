@@ -47,14 +47,15 @@ def open_writer(
     prefix: str = "",
     force: bool = False,
     conll: bool = False,
+    types: Sequence[object] = (),
 ) -> RowWriter:
     """Return a writer of rows that were read with `columns`, `input_format` and `delimiter`.
 
     `destination` is a path or an open text stream. The format is `output_format`, else that of
     the path's suffix, else the input's own (texts become TSV, what cannot be streamed JSONL). With
-    `conll` the new columns are those of a `ConllWriter`, so that rows may be written as CoNLL. If
-    one of `new_columns` is an input column already, all are renamed. Raises `UsageError` for a
-    file that cannot be written, before anything is.
+    `conll` the new columns are those of a `ConllWriter`, so that rows may be written as CoNLL.
+    Parquet keeps the `types` of the columns. If one of `new_columns` is an input column already,
+    all are renamed. Raises `UsageError` for a file that cannot be written, before anything is.
     """
     if isinstance(destination, Path):
         destination = str(destination)
@@ -75,7 +76,7 @@ def open_writer(
         try:
             if kind == "sqlite":
                 return SqliteWriter(output, names, columns, new_columns, table)
-            return ParquetWriter(output, names, columns, new_columns)
+            return ParquetWriter(output, names, columns, new_columns, types)
         except UsageError:
             output.discard()
             raise
