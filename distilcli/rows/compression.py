@@ -16,7 +16,7 @@ CHUNK = 1 << 16
 _ZSTD_CHUNK = 1 << 10
 _NOT_TEXT = {
     b"\x1f\x8b": "gzip data; decompress it first (zcat FILE | distil …)",
-    b"\xd0\xcf\x11\xe0": "an old Excel workbook (.xls); save it as .xlsx",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook (.xls), or one with a password; save it as .xlsx without one",
 }
 """What files are that begin with these bytes."""
 

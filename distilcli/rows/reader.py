@@ -225,10 +225,12 @@ class RowSource:
     def find_column(self, wanted: str) -> str:
         """Return a column by its name or path, or several (`a,b`) as one.
 
-        Raises `InputError` if the first input lacks it.
+        Raises `InputError` if the first input lacks it, `UsageError` if one is named twice.
         """
         if "," in wanted and wanted not in self.columns:
             parts = [self.find_column(part) for part in wanted.split(",") if part]
+            if twice := [part for part in parts if parts.count(part) > 1]:
+                raise UsageError(f"the column {twice[0]!r} is named twice in {wanted!r}")
             return JoinedColumns.of(parts, self._settings.join)
         return find_column(self.columns, wanted, self.name, dotted=self.format in JSON_FORMATS)
 

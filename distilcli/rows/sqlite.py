@@ -2,7 +2,7 @@
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from distilcli.errors import InputError
@@ -56,13 +56,15 @@ def _text(data: bytes) -> str | bytes:
         return data
 
 
-def table_names(connection: sqlite3.Connection) -> list[str]:
+def table_names(
+    connection: sqlite3.Connection, *, kinds: Sequence[str] = ("table", "view")
+) -> list[str]:
     """Return the names of all tables and views."""
     found = connection.execute(
-        "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') "
-        "AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name"
+        "SELECT type, name FROM sqlite_master WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\' "
+        "ORDER BY name"
     )
-    return [name for (name,) in found]
+    return [name for kind, name in found if kind in kinds]
 
 
 def quoted(name: str) -> str:

@@ -833,3 +833,11 @@ def test_a_line_in_brackets_is_text(monkeypatch):
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
     with open_rows(["-"]) as source:
         assert [row.cells for row in source] == [["[sic] a film"], ["[chorus]"]]
+
+
+@pytest.mark.parametrize("wanted", ["title,title", "title, title,body"])
+def test_a_column_that_is_named_twice(file, wanted):
+    path = file("a.csv", "title,body\nx,y\n")
+    with open_rows([path], text_column=wanted) as source, pytest.raises(UsageError) as caught:
+        _ = source.text_column
+    assert str(caught.value) == f"the column 'title' is named twice in {wanted!r}"
