@@ -81,7 +81,9 @@ DelimiterOption = Annotated[str | None, opt("CSV delimiter (default: detected)."
 NoHeaderOption = Annotated[
     bool, opt("The first line is data; the columns are named 1, 2, 3 and so on.")
 ]
-ForceOption = Annotated[bool, opt("Overwrite existing files, or the table of a database.", topic="Output")]
+ForceOption = Annotated[
+    bool, opt("Overwrite existing files, or the table of a database.", topic="Output")
+]
 MaxLengthOption = Annotated[
     int | None,
     opt("Tokens per sequence (default: the model's maximum).", topic="Long texts", min=8),

@@ -172,7 +172,7 @@ def test_a_workbook_under_another_name_compressed_or_on_a_pipe(book, tmp_path, m
         ("a.csv", b"PK\x03\x04zip", DAMAGED),
         ("a.xlsx", b"PK\x03\x04" + bytes(range(19)), DAMAGED),
         ("a.txt", b"PK\x05\x06" + bytes(18), "is a zip archive, but not an Excel workbook"),
-        ("a.csv", b"\xd0\xcf\x11\xe0\xa1", "; save it as .xlsx without one"),
+        ("a.csv", b"\xd0\xcf\x11\xe0\xa1", "; save it as .xlsx without a password"),
     ],
 )
 def test_what_is_no_workbook(tmp_path, name, content, message):

@@ -721,6 +721,10 @@ def test_a_folder_stands_for_its_files(file, tmp_path):
         (b"a\n\xff\n", "line 2: byte 1"),
         (b"a\0b", "holds NUL characters"),
         (b"\x1f\x8bnot gzip", "bad.txt.gz"),
+        (b"\x89PNG\r\n\x1a\n", "bad.txt: is an image; give texts"),
+        (b"\xff\xd8\xff\xe0\0", "bad.txt: is an image; give texts"),
+        (b"%PDF-1.4\n", "bad.txt: is a PDF; save its text first"),
+        (b"\x7fELF\0\0\xff", "bad.txt: is binary, not text"),
     ],
 )
 def test_a_whole_file_that_is_no_text_is_a_faulty_row(file, content, why):

@@ -140,7 +140,7 @@ def test_a_database_that_may_not_be_changed_is_refused_at_once(tmp_path, monkeyp
     path = tmp_path / "a.db"
     write(path, (["1", "a"], {"label": "x"}))
     monkeypatch.setattr("os.access", lambda name, mode: str(name) != str(path))
-    with pytest.raises(UsageError, match="a.db: no permission to write to it"):
+    with pytest.raises(UsageError, match="no permission to write to it"):
         write(f"{path}::other")
 
 
