@@ -3,6 +3,7 @@
 import contextlib
 import glob
 import io
+import itertools
 import os
 import re
 import select
@@ -17,10 +18,11 @@ from typing import cast
 from distilcli.errors import InputError, UsageError
 from distilcli.rows.compression import decompress
 from distilcli.rows.extras import require_excel, require_parquet, require_zstd
-from distilcli.rows.formats import input_format_of, split_part, split_suffixes
+from distilcli.rows.formats import INPUT_FORMATS, input_format_of, split_part, split_suffixes
 
 STDIN = "-"
 
+_MOST_LOOKED_AT = 1000
 _URL = re.compile(r"(?:https?|ftp)://")
 
 
@@ -101,7 +103,7 @@ def _checked(whole_name: str, input_format: str | None, *, may_be_empty: bool) -
     except OSError as error:
         raise InputError(f"{name}: cannot be read: {error.strerror}") from error
     if path.is_dir():
-        raise InputError(f"{name}: is a folder; name its files, such as '{path / '*.csv'}'")
+        raise InputError(f"{name}: is a folder; name its files, such as '{_files_like(path)}'")
     if not os.access(path, os.R_OK):
         raise InputError(f"{name}: no permission to read it")
     _, compression = split_suffixes(name)
@@ -118,6 +120,14 @@ def _checked(whole_name: str, input_format: str | None, *, may_be_empty: bool) -
     if kind == "xlsx":
         require_excel()
     return Input(name, path, kind, compression, size, part)
+
+
+def _files_like(folder: Path) -> Path:
+    """Return a pattern of the files in a folder, by the first one that can be read."""
+    for path in itertools.islice(folder.rglob("*"), _MOST_LOOKED_AT):
+        if path.suffix.removeprefix(".").lower() in INPUT_FORMATS and path.is_file():
+            return (folder if path.parent == folder else folder / "**") / f"*{path.suffix}"
+    return folder / "*.csv"
 
 
 def _file_and_part(name: str) -> tuple[str, str | None]:

@@ -115,6 +115,8 @@ def as_utf8(chunks: Iterator[bytes], encoding: Encoding, source: str) -> Iterato
 
 def _invalid_byte(line: bytes, offset: int, encoding: Encoding, where: str) -> InputError:
     way_out = "utf-16" if line.startswith(_UTF16) else "cp1252"
+    if line.startswith(codecs.BOM_UTF32_LE):
+        way_out = "utf-32"
     return InputError(
         f"{where}: byte {offset + 1} of the line (0x{line[offset]:02x}) is not {encoding.name}; "
         f"if the file is not {encoding.name}, try `encoding` {way_out}"
