@@ -685,7 +685,7 @@ def test_tags_that_are_numbers(distil: Distil, hand_tagger: Path, tmp_path: Path
     data = written(tmp_path / "a.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
     code, out, err = distil("evaluate", hand_tagger, data, "--labels", "B-ART,I-ART,O")
     assert (code, figures(out)["f1"], figures(out)["strict_f1"]) == (0, 1.0, 1.0)
-    assert "the tags are numbers: 0 is read as B-ART" in err
+    assert "the tags are numbers" not in err
     code, _, err = distil("evaluate", hand_tagger, data, "--labels", "O,B-ART")
     assert code == 3
     assert "'2' is neither one of the --labels" in err

@@ -139,7 +139,7 @@ def _label_names(
             f"{source.name}: {column!r} has {len(names):,} values in {len(labels):,} rows: is it "
             "the label? If not, name another `label_column`"
         )
-    return ordered(names, options.known)
+    return ordered(names, options.known, given=options.columns.labels)
 
 
 def _indexed(

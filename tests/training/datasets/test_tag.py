@@ -17,7 +17,8 @@ CONLL = "-DOCSTART- O\n\nEU B-ORG\nis O\n\nHere O\n\nParis B-LOC\n"
 def read(path: Path, content: str, **settings: Any) -> tuple[TaggedSentences, TaggedSentences]:
     path.write_text(content, encoding="utf-8")
     text, label = settings.pop("text", None), settings.pop("label", None)
-    columns = Columns(text_column=text, label_column=label)
+    labels = settings.pop("labels", ())
+    columns = Columns(text_column=text, label_column=label, labels=labels)
     valid = settings.pop("valid", None)
     options = DatasetOptions(columns=columns, **{"share": 0.4, **settings})
     return read_dataset(open_rows([str(path)]), valid and open_rows([str(valid)]), options)
@@ -80,6 +81,18 @@ def test_the_order_of_a_models_labels_is_kept(tmp_path: Path) -> None:
     assert read(path, CONLL, valid=path, known=known[:2])[0].label_names == ("O", "B-LOC", "B-ORG")
 
 
+@pytest.mark.filterwarnings("ignore:.* is read as")
+@pytest.mark.parametrize("tags", ["B-LOC O", "1 0", "LOC-B none"])
+def test_labels_that_are_named_are_all_kept_in_order(tmp_path: Path, tags: str) -> None:
+    path = tmp_path / "a.csv"
+    content = f"words,tags\na b,{tags}\n"
+    path.write_text(content)
+    labels = ("O", "B-LOC", "B-ORG") if "none" not in tags else ("none", "LOC-B", "ORG-B", "LOC-I")
+    train, _ = read(path, content, valid=path, labels=labels)
+    assert train.label_names[:3] == ("O", "B-LOC", "B-ORG")
+    assert train.labels == [[1, 0]]
+
+
 def test_inside_follows_beginning_of_its_type(tmp_path: Path) -> None:
     path = tmp_path / "a.conll"
     path.write_text("a I-Y\nb B-Y\nc I-X\nd O\ne B-X\n")
@@ -122,6 +135,18 @@ def test_a_share_is_set_aside(tmp_path: Path) -> None:
         ("a.conll", "EU\nis\n", "has one column, words without labels"),
         ("a.conll", "EU O\nis\n", "line 2: 1 column where the first word has 2"),
         ("a.txt", "EU B-ORG\nis O\n", "plain text has no tags.*give `input_format` conll"),
+        (
+            "a.jsonl",
+            line(["7", "-1.5"], ["O", "B-X"]),
+            "words in 'tokens' are nothing but numbers;",
+        ),
+        ("a.csv", "words,tags\nO B-X,a b\n", "'words' are nothing but tags; .*`text_column` and"),
+        ("a.csv", "words,tags\na a a,O B-X O\n", "'words' are the same for all words"),
+        (
+            "a.conll",
+            "".join(f"{'NN' if n % 2 else 'VB'} w{n}\n" for n in range(11)),
+            "column 'column_2' has 11 tags for 2 different words; .*`word_column` and",
+        ),
         ("a.conll", "EU O\nis B-X\n", "1 row is too few to set 40% aside"),
     ],
 )
