@@ -12,7 +12,7 @@ from distilcli.gold.tags import all_alike, usual_tags, without_iob1
 from distilcli.rows.conll import Sentence, no_words
 from distilcli.rows.reader import RowSource
 from distilcli.rows.row import Row
-from distilcli.scores.tag_spelling import usual_spellings
+from distilcli.scores.tag_spelling import are_word_classes, usual_spellings
 from distilcli.tasks.spec import TASKS
 from distilcli.training.datasets.base import DatasetOptions, Place, place_of, read_each
 from distilcli.training.datasets.classify import UNLABELLED
@@ -118,7 +118,10 @@ def _check_words(rows: Sequence[Tagged], source: RowSource, columns: tuple[str, 
     """Raise `InputError` if what should be words are numbers or tags, or the two are swapped."""
     counts = Counter(word for words, _, _ in rows for word in words)
     labels = {tag for _, tags, _ in rows for tag in tags}
-    if kind := no_words([*counts.elements()]):
+    kind = no_words([*counts.elements()])
+    if kind is None and len(counts) > 1 and are_word_classes(counts):
+        kind = "nothing but parts of speech"
+    if kind is not None:
         fault = f"the words in {columns[0]!r} are {kind}"
     elif len(labels) > max(_MAX_TAGS, len(counts)):
         fault = (

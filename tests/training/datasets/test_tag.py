@@ -141,10 +141,11 @@ def test_a_share_is_set_aside(tmp_path: Path) -> None:
             "words in 'tokens' are nothing but numbers;",
         ),
         ("a.csv", "words,tags\nO B-X,a b\n", "'words' are nothing but tags; .*`text_column` and"),
+        ("a.csv", "words,tags\nNN VBZ,a b\n", "'words' are nothing but parts of speech;"),
         ("a.csv", "words,tags\na a a,O B-X O\n", "'words' are the same for all words"),
         (
             "a.conll",
-            "".join(f"{'NN' if n % 2 else 'VB'} w{n}\n" for n in range(11)),
+            "".join(f"{'it' if n % 2 else 'he'} w{n}\n" for n in range(11)),
             "column 'column_2' has 11 tags for 2 different words; .*`word_column` and",
         ),
         ("a.conll", "EU O\nis B-X\n", "1 row is too few to set 40% aside"),
