@@ -38,6 +38,7 @@ def evaluate(
     *,
     task: str | None = None,
     text_column: str | None = None,
+    join: str | None = None,
     pair_column: str | None = None,
     label_column: str | None = None,
     options_column: str | None = None,
@@ -81,8 +82,9 @@ def evaluate(
     source = None
     if data is not None:
         source = open_data(
-            data, name="`data`", text_column=text_column, limit=limit, word_column=word_column
-        )
+            data, name="`data`", text_column=text_column, join=join, limit=limit,
+            word_column=word_column,
+        )  # fmt: skip
     predictions = None
     if is_predictions(subject, has_data=source is not None) and not is_answers(subject):
         # Predictions that are matched by ids may be in another order.

@@ -11,10 +11,17 @@ from distilcli.gold.labels import label_indices, ordered
 from distilcli.gold.tags import all_alike, usual_tags, without_iob1
 from distilcli.rows.conll import Sentence, no_words
 from distilcli.rows.reader import RowSource
-from distilcli.rows.row import Row
+from distilcli.rows.row import Row, is_blank
 from distilcli.scores.tag_spelling import are_word_classes, usual_spellings
 from distilcli.tasks.spec import TASKS
-from distilcli.training.datasets.base import DatasetOptions, Place, place_of, read_each
+from distilcli.training.datasets.base import (
+    DatasetOptions,
+    Place,
+    place_of,
+    read_each,
+    refuse_empty,
+    tell_left_out,
+)
 from distilcli.training.datasets.classify import UNLABELLED
 from distilcli.training.datasets.split import split
 
@@ -27,11 +34,6 @@ class TaggedSentences:
     labels: list[list[int]]
     label_names: tuple[str, ...]
     places: Sequence[Place] | None = field(default=None, compare=False)
-
-    @property
-    def count(self) -> int:
-        """How many sentences have words."""
-        return sum(map(bool, self.words))
 
     def rows(self) -> Iterable[object]:
         """Return each sentence with its labels."""
@@ -52,6 +54,7 @@ def read_dataset(
     The words of a model that is taught may lack tags. Raises `InputError` for rows that cannot be
     learned from.
     """
+    refuse_empty(options, "a sentence without words has no tags")
     columns = _columns(train, options, taught=options.taught)
     rows = _read(train, columns, options, taught=options.taught)
     if valid is None:
@@ -92,17 +95,22 @@ def _read(
     tags_of = cells.tags_of(tags_column, words_column=words_column, missing="" if taught else None)
     read_tags = cells.if_any(tags_column, tags_of) if taught else tags_of
 
+    left_out: list[int] = []
+
     def tagged(row: Row) -> Tagged | None:
         words = cells.words_in(row, words_column)
-        if isinstance(row, Sentence) and not words:
-            return None  # what follows the last sentence of a file
+        if all(map(is_blank, words)):
+            # What follows the last sentence of a file is no row of it.
+            left_out.extend([] if isinstance(row, Sentence) and not words else [row.line])
+            return None
         tags = read_tags(row)
         return words, [""] * len(words) if tags is None else tags, place_of(row)
 
     found = read_each(source, tagged, what="sentences")
     rows = [row for row in found if row is not None]
-    if not any(words for words, _, _ in rows):
+    if not rows:
         raise InputError(f"{source.name}: has no sentences to learn from")
+    tell_left_out(source, left_out)
     _check_words(rows, source, columns)
     tags = usual_tags(
         [tags for _, tags, _ in rows],
@@ -158,8 +166,8 @@ def _label_names(
 
 
 def _stratum(row: Tagged) -> bool | None:
-    words, tags, _ = row
-    return True if words and all(tags) else None
+    _, tags, _ = row
+    return True if all(tags) else None
 
 
 def _indexed(

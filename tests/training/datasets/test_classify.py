@@ -227,3 +227,10 @@ def test_labels_that_are_named_are_all_kept_in_order(tmp_path: Path) -> None:
     assert found.labels == [2, 0, 0]
     known = ("Good", "fair", "bad")
     assert read(path, labels=("bad", "fair", "Good"), known=known)[0].label_names == known
+
+
+def test_another_value_in_each_of_few_rows_that_would_be_split(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", rows_with(list("abcd")))
+    with pytest.raises(InputError, match="'label' has 4 values in 4 rows: is it the label"):
+        read_dataset(open_rows([path]), None, DatasetOptions())
+    assert read(path)[0].label_names == ("a", "b", "c", "d")

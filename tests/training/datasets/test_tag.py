@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from distilcli.errors import InputError
+from distilcli.errors import DataWarning, InputError, UsageError
 from distilcli.gold.columns import Columns
 from distilcli.gold.labels import LabelError
 from distilcli.rows.reader import open_rows
@@ -49,12 +49,23 @@ def test_another_column_of_conll(tmp_path: Path) -> None:
 @pytest.mark.parametrize("columns", [("tokens", "tags"), ("words", "ner_tags")])
 def test_rows_with_two_lists(tmp_path: Path, columns: tuple[str, str]) -> None:
     path = tmp_path / "a.jsonl"
-    content = line(["a", "b"], ["O", "B-X"], columns) + line([], [], columns)
+    content = line(["a", "b"], ["O", "B-X"], columns)
     path.write_text(content)
     train, _ = read(path, content, valid=path)
-    # A sentence without words is kept, so that it can be counted.
-    assert train == TaggedSentences([["a", "b"], []], [[0, 1], []], ("O", "B-X"))
-    assert train.count == 1
+    assert train == TaggedSentences([["a", "b"]], [[0, 1]], ("O", "B-X"))
+
+
+@pytest.mark.parametrize("empty", [line([], []), line([" ", "\u200b"], ["O", "O"]), line("", "")])
+def test_sentences_without_words_are_left_out(tmp_path: Path, empty: str) -> None:
+    path = tmp_path / "a.jsonl"
+    valid = tmp_path / "v.jsonl"
+    valid.write_text(line(["a", "b"], ["O", "B-X"]))
+    content = valid.read_text() + empty
+    with pytest.warns(DataWarning, match=r"a\.jsonl: 1 row left out .* the first in line 2$"):
+        train, _ = read(path, content, valid=valid)
+    assert train.words == [["a", "b"]]
+    with pytest.raises(UsageError, match="`keep_empty` has no effect here: a sentence without"):
+        read(path, content, valid=valid, keep_empty=True)
 
 
 @pytest.mark.parametrize("form", ["a b,O B-X", '"[""a"", ""b""]","[""O"", ""B-X""]"'])
