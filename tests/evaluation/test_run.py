@@ -103,3 +103,12 @@ def test_a_model_needs_data(tiny_folder: Path) -> None:
 def test_settings_of_a_model_are_refused_for_predictions(reviews: str) -> None:
     with pytest.raises(UsageError, match="`device` is for a model, not for predictions"):
         evaluate(reviews, reviews, device="cpu")
+    with pytest.raises(UsageError, match="`min_agreement` is for a model"):
+        evaluate(reviews, reviews, min_agreement=0.5)
+
+
+@pytest.mark.parametrize("subject", ["model", "predictions"])
+def test_a_setting_that_there_is_not(tiny_folder: Path, reviews: str, subject: str) -> None:
+    named = str(tiny_folder) if subject == "model" else reviews
+    with pytest.raises(TypeError, match=r"^evaluate\(\) has no setting 'devise'$"):
+        evaluate(named, reviews, devise="cpu")  # type: ignore[call-arg]
