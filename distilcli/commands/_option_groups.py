@@ -57,7 +57,7 @@ LabelColumnsOption = Annotated[
 LabelsOption = Annotated[
     str | None,
     opt(
-        "Names of labels that are numbers or vectors, in order: a,b,c.",
+        "Names of the labels in order, also where rows have numbers or vectors: a,b,c.",
         topic="Input",
         metavar="NAMES",
     ),
