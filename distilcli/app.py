@@ -26,7 +26,7 @@ from distilcli.errors import (
     UsageError,
     settings_spelled,
 )
-from distilcli.interrupt import EXIT_INTERRUPTED, exit_on_signals
+from distilcli.interrupt import EXIT_INTERRUPTED
 
 PROGRAM = "distil"
 EXIT_BUG, EXIT_PIPE_CLOSED = 1, 141
@@ -153,8 +153,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 from distilcli.commands._suggest import refuse_unknown  # noqa: PLC0415 - rare
 
                 refuse_unknown(given[0], COMMANDS)
-            with exit_on_signals():
-                code = app(given, prog_name=PROGRAM, standalone_mode=False) if given else 0
+            code = app(given, prog_name=PROGRAM, standalone_mode=False) if given else 0
             # The pipe may be closed, or the disk full, when buffered output is written.
             sys.stdout.flush()
         except BaseException as error:  # noqa: BLE001 - the one place where every error ends
