@@ -16,7 +16,9 @@ def main() -> NoReturn:
     except KeyboardInterrupt:
         os._exit(130)
     from distilcli.app import main as run  # noqa: PLC0415 (a signal may come)
+    from distilcli.memory import check_memory_before_torch  # noqa: PLC0415
 
+    check_memory_before_torch()
     leave(run())
 
 

@@ -216,6 +216,4 @@ class Workers:
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Return whether an allocator (of Python, the CPU or an accelerator) ran out of memory."""
-    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
-        return True
-    return isinstance(error, RuntimeError) and is_allocation_failure(str(error))
+    return isinstance(error, torch.OutOfMemoryError) or is_allocation_failure(error)
