@@ -224,6 +224,7 @@ def open_sink(
             new_columns=new_columns,
             input_format=source.format,
             delimiter=source.delimiter,
+            types=source.types,
             output_format=None if out.output_format == "auto" else out.output_format,
             prefix=out.prefix,
             force=out.force,
