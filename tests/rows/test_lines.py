@@ -38,7 +38,7 @@ def test_encodings_are_known_by_name():
 
 @pytest.mark.parametrize("data", [b"\x00\x01\xff\n", b"text\n\xff\xfe and\n\x00"])
 def test_what_is_binary_is_called_so(data):
-    with pytest.raises(InputError, match="^f: is binary, not text$"):
+    with pytest.raises(InputError, match=r"^f: is binary, not text$"):
         list(read_lines(iter([data]), checked_encoding("utf-8"), "f"))
 
 
