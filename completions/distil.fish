@@ -344,7 +344,7 @@ complete --command distil --condition '__distil_runs finetune' --force-files
 
 complete --command distil --condition '__distil_runs params' --long-option diff --require-parameter --force-files --arguments 'embed entities mini qa sentiment' --description 'Compare MODEL with OTHER: totals, then the tensors that differ'
 complete --command distil --condition '__distil_runs params' --long-option by --exclusive --keep-order --arguments 'module layer tensor' --description 'What each line counts'
-complete --command distil --condition '__distil_runs params' --long-option check --description 'Read all weights and fail if one is infinite or NaN'
+complete --command distil --condition '__distil_runs params' --long-option check --description 'Read all weights and list what is wrong instead: NaN, infinite, missing or unused; exit code 4 unless they are sound'
 complete --command distil --condition '__distil_runs params' --long-option format --exclusive --keep-order --arguments 'auto table tsv csv json' --description 'Format of the result; auto: a table on a terminal, else TSV'
 complete --command distil --condition '__distil_runs params' --long-option offline --description 'Never use the network'
 complete --command distil --condition '__distil_runs params' --long-option quiet --short-option q --description 'No notes on stderr'

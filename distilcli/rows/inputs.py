@@ -12,10 +12,12 @@ import tempfile
 import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import cast
 
 from distilcli.errors import InputError, UsageError
+from distilcli.interrupt import undo_at_sudden_end
 from distilcli.rows.compression import decompress
 from distilcli.rows.extras import require_excel, require_parquet, require_zstd
 from distilcli.rows.formats import INPUT_FORMATS, input_format_of, split_part, split_suffixes
@@ -166,7 +168,9 @@ class ByteSource:
             return self._source.path
         with tempfile.NamedTemporaryFile(prefix="distil-", delete=False) as copy:
             path = Path(copy.name)
-            self.resources.callback(path.unlink, missing_ok=True)
+            unlink = partial(path.unlink, missing_ok=True)
+            self.resources.push(undo_at_sudden_end(unlink))
+            self.resources.callback(unlink)
             copy.writelines(chunks)
         return path
 

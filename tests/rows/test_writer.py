@@ -449,3 +449,20 @@ def test_a_temporary_goes_with_who_was_to_commit_it(tmp_path):
     assert output.temporary.exists()
     del output
     assert list(tmp_path.iterdir()) == []
+
+
+class Screen(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_rows_on_a_terminal_cannot_speak_to_it(folder, kind):
+    (folder / "in.csv").write_text('text\n"\x1b]0;owned\x07\x9b2J\u202eb"\n')
+    screen, pipe = Screen(), io.StringIO()
+    for stream in (screen, pipe):
+        convert(["in.csv"], stream, output_format=kind)
+    assert not set("\x1b\x07\x9b\u202e") & set(screen.getvalue())
+    assert "\x9b2J\u202eb" in pipe.getvalue()
