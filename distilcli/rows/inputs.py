@@ -54,17 +54,22 @@ def find_inputs(
     """
     if "" in paths:
         raise UsageError("the name of a file to read is empty ('')")
-    if sum(path.partition("::")[0] == STDIN for path in paths) > 1:
+    if sum(map(is_stdin, paths)) > 1:
         raise UsageError("standard input can be read only once; give '-' once")
     names = [name for path in paths for name in _expanded(path)]
     if whole:
         names = [file for name in names for file in _files_in(name)]
     return [
         Input("stdin", None, input_format, None, None, name.partition("::")[2] or None)
-        if name.partition("::")[0] == STDIN
+        if is_stdin(name)
         else _checked(name, input_format, may_be_empty=whole)
         for name in names
     ]
+
+
+def is_stdin(path: str) -> bool:
+    """Return whether a path stands for standard input, or a sheet or table of it."""
+    return path == STDIN or path.startswith((f"{STDIN}::", "stdin::"))
 
 
 def _expanded(path: str) -> list[str]:
@@ -72,7 +77,7 @@ def _expanded(path: str) -> list[str]:
         raise InputError(
             f"{path}: URLs are not read; pipe it in: curl -sL '{path}' | distil COMMAND -"
         )
-    if path == STDIN or not glob.has_magic(path) or os.path.lexists(path):
+    if is_stdin(path) or not glob.has_magic(path) or os.path.lexists(path):
         return [path]
     file, part = split_part(path)
     matches = sorted(glob.glob(file, recursive=True))  # noqa: PTH207  names stay as given
