@@ -201,6 +201,9 @@ class _CountedBytes(io.RawIOBase):
         except OSError as error:
             raise InputError(f"{source.name}: cannot be opened: {error.strerror}") from error
         self._stream = cast("io.RawIOBase", getattr(opened, "raw", opened))
+        self._name = source.name
+        # Not `source.size`: another file may have taken its name. Streams have no size.
+        self._size = 0 if source.size is None else self._size_now()
 
     def readable(self) -> bool:
         return True
@@ -208,8 +211,16 @@ class _CountedBytes(io.RawIOBase):
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         while (size := self._stream.readinto(buffer)) is None:
             select.select([self._stream], [], [])  # the pipe is non-blocking
+        if not size and self._size and (left := self._size_now()) < self._size:
+            raise InputError(
+                f"{self._name}: was cut from {self._size:,} to {left:,} bytes while it was read; "
+                "run again when it is whole"
+            )
         self.count += size
         return size
+
+    def _size_now(self) -> int:
+        return os.fstat(self._stream.fileno()).st_size
 
     def close(self) -> None:
         if self._owned and not self.closed:
