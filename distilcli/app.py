@@ -26,7 +26,6 @@ from distilcli.errors import (
     UsageError,
     settings_spelled,
 )
-from distilcli.escapes import visible
 from distilcli.interrupt import EXIT_INTERRUPTED, exit_on_signals
 
 PROGRAM = "distil"
@@ -173,6 +172,8 @@ def _show_warning(
 ) -> None:
     """Show what was found out about rows as a line, once, and other warnings as Python does."""
     if not issubclass(category, DataWarning):
+        from distilcli.escapes import visible  # noqa: PLC0415 - not needed for help
+
         sys.stderr.write(visible(warnings.formatwarning(message, category, filename, line)))
     elif str(message) not in shown:
         from distilcli.console import write_line  # noqa: PLC0415 - not needed for help

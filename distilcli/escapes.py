@@ -1,9 +1,9 @@
 """Text that a terminal shows and does not obey.
 
 Names of files, columns, labels, tensors and tokens come from others. On a terminal an escape
-sequence among them could move the cursor, clear the screen or set the clipboard, and a bidirectional
-override could show text in another order. What writes to a terminal sends its text through here;
-data for files and pipes stays as it is.
+sequence among them could move the cursor, clear the screen or set the clipboard, and a
+bidirectional override could show text in another order. What writes to a terminal sends its text
+through here; data for files and pipes stays as it is.
 """
 
 import re
