@@ -26,7 +26,8 @@ from distilcli.errors import (
     UsageError,
     settings_spelled,
 )
-from distilcli.interrupt import EXIT_INTERRUPTED, exit_on_signals
+from distilcli.interrupt import EXIT_INTERRUPTED
+from distilcli.memory import is_allocation_failure
 
 PROGRAM = "distil"
 EXIT_BUG, EXIT_PIPE_CLOSED = 1, 141
@@ -39,6 +40,14 @@ class Registered(NamedTuple):
     module: str
     topic: str
 
+
+_OUT_OF_MEMORY = "out of memory; free some, or use smaller batches"
+_FULL = "no space left on the disk; free some and run again"
+_SYSTEM_SAYS = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.EMFILE: "too many open files; allow more (ulimit -n)",
+}
 
 COMMANDS: dict[str, Registered] = {}
 """Every command by its name."""
@@ -153,12 +162,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 from distilcli.commands._suggest import refuse_unknown  # noqa: PLC0415 - rare
 
                 refuse_unknown(given[0], COMMANDS)
-            with exit_on_signals():
-                code = app(given, prog_name=PROGRAM, standalone_mode=False) if given else 0
+            code = app(given, prog_name=PROGRAM, standalone_mode=False) if given else 0
             # The pipe may be closed, or the disk full, when buffered output is written.
             sys.stdout.flush()
         except BaseException as error:  # noqa: BLE001 - the one place where every error ends
-            return _end(error, given)
+            try:
+                return _end(error, given)
+            except MemoryError:
+                os.write(2, f"{PROGRAM}: error: {_OUT_OF_MEMORY}\n".encode())
+                return ResourceError.exit_code
         return code if isinstance(code, int) else 0
 
 
@@ -228,16 +240,19 @@ def _as_failure(error: BaseException, given: Sequence[str]) -> DistilError | Non
         spellings = spellings_of(_load(given[0])).values()
         known = ["--help", *(each for parts in spellings for each in parts)]
         return UsageError(plain_usage_error(error, f"{PROGRAM} {given[0]}", known))
-    if isinstance(error, MemoryError) or _is_allocation_failure(error):
-        return ResourceError("out of memory; free some, or use smaller batches")
-    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+    return _as_resource_error(error)
+
+
+def _as_resource_error(error: BaseException) -> ResourceError | None:
+    """Return what Python, a library or the system says of what is lacking; None if nothing is."""
+    if is_allocation_failure(error):
+        return ResourceError(_OUT_OF_MEMORY)
+    if isinstance(error, RuntimeError) and "can't start new thread" in str(error):
+        return ResourceError("no thread can be started; end other programs, or use fewer `threads`")
+    if isinstance(error, ImportError) and not (error.name or "").startswith("distilcli"):
+        reason = str(error).partition("\n")[0]
+        return ResourceError(f"a package cannot be loaded: {reason}; install distilcli again")
+    if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
-        return ResourceError(f"{where}no space left on the disk; free some and run again")
+        return ResourceError(where + _SYSTEM_SAYS.get(error.errno or 0, error.strerror))
     return None
-
-
-def _is_allocation_failure(error: BaseException) -> bool:
-    # It imports ctypes, which would slow down every start.
-    from distilcli.memory import is_allocation_failure  # noqa: PLC0415
-
-    return isinstance(error, RuntimeError) and is_allocation_failure(str(error))

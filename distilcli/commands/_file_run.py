@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from distilcli.predictors.int8_check import Agreement
     from distilcli.rows import Given, Row, RowSource
     from distilcli.rows.outcome import Sink
-    from distilcli.rows.row_writer import Block, RowWriter
+    from distilcli.rows.row_writer import RowWriter
     from distilcli.tasks.files import Blocks, Columns
     from distilcli.vectors.writer import VectorWriter
 
@@ -121,6 +121,7 @@ class FileRun(Generic[Value, Result]):
     def _run(self, about: dict[str, object]) -> int:
         from distilcli.console.progress import rows_progress
         from distilcli.console.summary import show_summary
+        from distilcli.interrupt import deferred_interrupt
         from distilcli.stats import RunStats
         from distilcli.tasks.files import run_files
 
@@ -147,11 +148,12 @@ class FileRun(Generic[Value, Result]):
                 source,
                 self._open_sink(console) as sink,
                 rows_progress(console, stats, source, shown=not scrolls),
+                deferred_interrupt(),
             ):
                 run_files(
                     source,
                     self.engine,
-                    _Unbroken(sink),
+                    sink,
                     self.columns,
                     stats=stats,
                     select=self.select,
@@ -182,22 +184,6 @@ class FileRun(Generic[Value, Result]):
             console, self.source, self.columns.names, self.options.out,
             text_columns=[*self.text_columns, *file_column], preview=self.preview,
         )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class _Unbroken:
-    """A sink in which a first Ctrl-C waits until the block is written."""
-
-    sink: "Sink"
-
-    def write_rows(self, block: "Block") -> None:
-        """See `Sink`."""
-        from distilcli.interrupt import deferred_interrupt
-
-        with deferred_interrupt() as interrupt:
-            self.sink.write_rows(block)
-        if interrupt.asked:
-            raise KeyboardInterrupt
 
 
 def noted_agreement(console: Console, agreement: "Agreement | None") -> dict[str, Any]:
@@ -238,6 +224,7 @@ def open_sink(
             new_columns=new_columns,
             input_format=source.format,
             delimiter=source.delimiter,
+            types=source.types,
             output_format=None if out.output_format == "auto" else out.output_format,
             prefix=out.prefix,
             force=out.force,

@@ -98,7 +98,7 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
         ) from None
     except Exception as error:
         # A damaged pickle fails in whatever way its bytes ask for.
-        if is_allocation_failure(str(error)) or isinstance(error, MemoryError):
+        if is_allocation_failure(error):
             raise
         reason = next(iter(str(error).splitlines()), "it ends too early")
         raise ModelError(f"{path}: cannot be read: {reason}; download it again") from None

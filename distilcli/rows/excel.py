@@ -1,19 +1,23 @@
 """Workbooks (.xlsx), with the extra `excel`: the rows of a sheet, each cell as it is shown.
 
 Numbers are shown by the common formats (`000`, `0.00`, `#,##0`, `0%`) and plainly by others, dates
-in ISO form. A formula counts with the value that the spreadsheet program saved for it.
+in ISO form. A formula counts with the value that the spreadsheet program saved for it; without one
+its cell is empty, and a row whose text it is fails.
 """
 
+import contextlib
 import datetime as dt
 import re
 import warnings
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from distilcli.errors import InputError
 from distilcli.rows.extras import require_excel
-from distilcli.rows.stores import Store, StoreFile
+from distilcli.rows.row import RECALCULATE, Uncalculated
+from distilcli.rows.stores import Store, StoreFile, StoreRow
 
 _PLACES = re.compile(r"(#,##)?(0+)(\.0+)?(%?)")
 _ESCAPED = re.compile("_x00([01][0-9A-F])_")
@@ -45,54 +49,90 @@ class _Book(Protocol):
 def read_sheet(file: StoreFile) -> Store:
     """Return the rows of a sheet that hold anything, as texts.
 
-    Raises `InputError` for a file that is not a workbook, a sheet that is missing or not named,
-    and, with the rows, for a formula without a saved value.
+    Raises `InputError` for a file that is damaged or not a workbook, and for a sheet that is
+    missing or not named.
     """
     book = _open(file, formulas=False)
     every = [sheet.title for sheet in book.worksheets]
     visible = [sheet.title for sheet in book.worksheets if sheet.sheet_state == "visible"]
     title = file.chosen("sheet", every, visible)
     name = f"{file.name}::{title}" if file.part or len(every) > 1 else file.name
-    rows = _rows(book[title], lambda: _open(file, formulas=True)[title], name)
-    return Store(name, (), rows, book[title].max_row or 0)
+    notes: list[str] = []
+    rows = _SheetRows(book[title], lambda: _open(file, formulas=True)[title], name, notes)
+    return Store(name, (), iter(rows), book[title].max_row or 0, notes=notes)
 
 
 def _open(file: StoreFile, *, formulas: bool) -> _Book:
     openpyxl = require_excel()
     # It warns of what it could not write, and we write none.
     warnings.filterwarnings("ignore", module="openpyxl")
-    try:
-        opened = file.resources.enter_context(file.path.open("rb"))
-        book: _Book = openpyxl.load_workbook(opened, read_only=True, data_only=not formulas)
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
-        raise InputError(f"{file.name}: is a zip archive, but not an Excel workbook") from error
+    with _explained(file.name):
+        try:
+            opened = file.resources.enter_context(file.path.open("rb"))
+            book: _Book = openpyxl.load_workbook(opened, read_only=True, data_only=not formulas)
+        except (KeyError, ValueError) as error:
+            raise InputError(f"{file.name}: is a zip archive, but not an Excel workbook") from error
     file.resources.callback(book.close)
     return book
 
 
-def _rows(
-    sheet: _Sheet, with_formulas: Callable[[], _Sheet], name: str
-) -> Iterator[tuple[int, list[str]]]:
-    sheet.reset_dimensions()  # programs write wrong ones
-    formulas: Iterator[tuple[int, Sequence[_Cell]]] | None = None
-    for number, cells in enumerate(sheet.iter_rows(), start=1):
-        # A cell without a value is a format alone, or a formula that was never calculated.
-        if doubtful := [index for index, cell in enumerate(cells) if _may_be_formula(cell)]:
-            formulas = formulas or _numbered(with_formulas())
-            original = next(row for at, row in formulas if at == number)
-            for cell in (original[index] for index in doubtful):
-                if cell.data_type == "f":
-                    raise InputError(
-                        f"{name}: cell {cell.coordinate} is a formula without a value; open the "
-                        "workbook in a spreadsheet program and save it"
-                    )
-        texts = [_shown(cell) for cell in cells]
-        if any(texts):
-            yield number, texts
+@contextlib.contextmanager
+def _explained(name: str) -> Iterator[None]:
+    try:
+        yield
+    # Broken XML is a `SyntaxError`.
+    except (zipfile.BadZipFile, zlib.error, SyntaxError, EOFError, OSError) as error:
+        raise InputError(
+            f"{name}: is an Excel workbook or another zip archive that is damaged or cut off; "
+            "get it again, or save it again in a spreadsheet program"
+        ) from error
+
+
+class _SheetRows:
+    """The rows of a sheet; the first formula without a value gives a note."""
+
+    def __init__(
+        self, sheet: _Sheet, with_formulas: Callable[[], _Sheet], name: str, notes: list[str]
+    ) -> None:
+        self._sheet = sheet
+        self._with_formulas = with_formulas
+        self._formulas: Iterator[tuple[int, Sequence[_Cell]]] | None = None
+        self._name = name
+        self._notes = notes
+
+    def __iter__(self) -> Iterator[StoreRow]:
+        numbered = _numbered(self._sheet)
+        while True:
+            with _explained(self._name):
+                number, cells = next(numbered, (0, ()))
+                if not number:
+                    return
+                texts = [_shown(cell) for cell in cells]
+                # A cell without a value is a format alone, or a formula that was never calculated.
+                if doubtful := [i for i, cell in enumerate(cells) if _may_be_formula(cell)]:
+                    for index, place in self._uncalculated(number, doubtful):
+                        texts[index] = Uncalculated.at(place)
+            if any(texts) or any(isinstance(text, Uncalculated) for text in texts):
+                yield StoreRow(number, texts)
+
+    def _uncalculated(self, number: int, doubtful: Sequence[int]) -> Iterator[tuple[int, str]]:
+        """Yield those of the `doubtful` cells of a row that hold a formula, and their names."""
+        self._formulas = self._formulas or _numbered(self._with_formulas())
+        original = next(row for at, row in self._formulas if at == number)
+        for index in doubtful:
+            if original[index].data_type != "f":
+                continue
+            place = original[index].coordinate
+            if not self._notes:
+                self._notes.append(
+                    f"{self._name}: cell {place} is a formula without a value; such cells count "
+                    f"as empty: {RECALCULATE}"
+                )
+            yield index, place
 
 
 def _numbered(sheet: _Sheet) -> Iterator[tuple[int, Sequence[_Cell]]]:
-    sheet.reset_dimensions()
+    sheet.reset_dimensions()  # programs write wrong ones
     return enumerate(sheet.iter_rows(), start=1)
 
 

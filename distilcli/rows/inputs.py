@@ -11,10 +11,12 @@ import tempfile
 import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import cast
 
 from distilcli.errors import InputError, UsageError
+from distilcli.interrupt import undo_at_sudden_end
 from distilcli.rows.compression import decompress
 from distilcli.rows.extras import require_excel, require_parquet, require_zstd
 from distilcli.rows.formats import input_format_of, split_part, split_suffixes
@@ -50,14 +52,14 @@ def find_inputs(
     """
     if "" in paths:
         raise UsageError("the name of a file to read is empty ('')")
-    if paths.count(STDIN) > 1:
+    if sum(path.partition("::")[0] == STDIN for path in paths) > 1:
         raise UsageError("standard input can be read only once; give '-' once")
     names = [name for path in paths for name in _expanded(path)]
     if whole:
         names = [file for name in names for file in _files_in(name)]
     return [
-        Input("stdin", None, input_format, None, None)
-        if name == STDIN
+        Input("stdin", None, input_format, None, None, name.partition("::")[2] or None)
+        if name.partition("::")[0] == STDIN
         else _checked(name, input_format, may_be_empty=whole)
         for name in names
     ]
@@ -92,8 +94,7 @@ def _files_in(name: str) -> list[str]:
 
 
 def _checked(whole_name: str, input_format: str | None, *, may_be_empty: bool) -> Input:
-    exists = os.path.lexists(whole_name)
-    name, part = (whole_name, None) if exists else split_part(whole_name)
+    name, part = _file_and_part(whole_name)
     path = Path(name)
     try:
         path.stat()
@@ -119,6 +120,16 @@ def _checked(whole_name: str, input_format: str | None, *, may_be_empty: bool) -
     if kind == "xlsx":
         require_excel()
     return Input(name, path, kind, compression, size, part)
+
+
+def _file_and_part(name: str) -> tuple[str, str | None]:
+    """Return the file and the table or sheet that a name stands for."""
+    if os.path.lexists(name):
+        return name, None
+    file, mark, part = name.partition("::")
+    if mark and os.path.lexists(file):  # whatever its suffix: a workbook may be named .csv
+        return file, part
+    return split_part(name)
 
 
 class ByteSource:
@@ -147,7 +158,9 @@ class ByteSource:
             return self._source.path
         with tempfile.NamedTemporaryFile(prefix="distil-", delete=False) as copy:
             path = Path(copy.name)
-            self.resources.callback(path.unlink, missing_ok=True)
+            unlink = partial(path.unlink, missing_ok=True)
+            self.resources.push(undo_at_sudden_end(unlink))
+            self.resources.callback(unlink)
             copy.writelines(chunks)
         return path
 

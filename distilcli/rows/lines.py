@@ -14,6 +14,7 @@ from distilcli.errors import InputError, UsageError
 
 # A longer line is an unclosed quote, a binary file or a decompression bomb.
 LONGEST = 64 * 1024 * 1024
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,8 @@ def read_lines(chunks: Iterator[bytes], encoding: Encoding, source: str) -> Iter
     A line is yielded as soon as its end has come. Raises `InputError` for bytes that are invalid
     in the encoding, and for a line longer than `LONGEST` bytes.
     """
+    first = next(chunks, b"")
+    chunks = itertools.chain([first] if first else [], chunks)
     if not encoding.by_line:
         chunks = as_utf8(chunks, encoding, source)
         encoding = Encoding("utf-8", by_line=True)
@@ -57,6 +60,8 @@ def read_lines(chunks: Iterator[bytes], encoding: Encoding, source: str) -> Iter
         try:
             yield content.decode(encoding.name)
         except UnicodeDecodeError as error:
+            if b"\0" in first and not first.startswith(_UTF16):
+                raise InputError(f"{source}: is binary, not text") from error
             offset = len(line) - len(content) + error.start
             raise _invalid_byte(line, offset, encoding, f"{source}: line {number}") from error
 
@@ -109,8 +114,7 @@ def as_utf8(chunks: Iterator[bytes], encoding: Encoding, source: str) -> Iterato
 
 
 def _invalid_byte(line: bytes, offset: int, encoding: Encoding, where: str) -> InputError:
-    utf16 = line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    way_out = "utf-16" if utf16 else "cp1252"
+    way_out = "utf-16" if line.startswith(_UTF16) else "cp1252"
     return InputError(
         f"{where}: byte {offset + 1} of the line (0x{line[offset]:02x}) is not {encoding.name}; "
         f"if the file is not {encoding.name}, try `encoding` {way_out}"

@@ -5,14 +5,15 @@ import errno
 import os
 import select
 import stat
-import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Protocol, TextIO, TypeVar, cast
 
 from distilcli.errors import ResourceError, UsageError
 from distilcli.escapes import visible
+from distilcli.interrupt import undo_at_sudden_end
 from distilcli.rows.compression import compressor
 from distilcli.rows.extras import require_zstd
 from distilcli.rows.formats import split_suffixes
@@ -153,8 +154,7 @@ class FileOutput:
         # A name of maximal length leaves no room for a suffix.
         name = f".{self.target.name[:50]}.{os.urandom(4).hex()}.part"
         self.temporary = self.target.with_name(name)
-        # If a signal ends the run right here, nobody can commit or discard.
-        weakref.finalize(self, self.temporary.unlink, missing_ok=True)
+        self._undo = undo_at_sudden_end(partial(self.temporary.unlink, missing_ok=True))
         with _explained(path):
             # Opened by descriptor, so that the umask decides the mode.
             flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
@@ -211,6 +211,7 @@ class FileOutput:
                 if self.target.exists():
                     self.temporary.chmod(stat.S_IMODE(self.target.stat().st_mode))
                 self.temporary.replace(self.target)
+            self._undo.close()
         except BaseException:
             self.discard()
             raise
@@ -222,6 +223,7 @@ class FileOutput:
             with contextlib.suppress(OSError, ValueError):
                 stream.close()
         self.temporary.unlink(missing_ok=True)
+        self._undo.close()
 
 
 class DeviceOutput(StreamOutput):

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from distilcli.errors import UsageError
+from distilcli.interrupt import deferred_interrupt
 from distilcli.rows.output import Output, WholeOrNothing
 from distilcli.rows.row import Row
 
@@ -75,9 +76,10 @@ class RowWriter(WholeOrNothing):
         return self._names.renamed
 
     def write_rows(self, block: Block) -> None:
-        """Write rows, each with its additions by name; a stream shows them at once."""
-        self._write([(row, self._names.apply(row, additions)) for row, additions in block])
-        self._output.flush()
+        """Write rows, each with its additions by name; a stream shows them at once, all or none."""
+        with deferred_interrupt():
+            self._write([(row, self._names.apply(row, additions)) for row, additions in block])
+            self._output.flush()
 
     @abstractmethod
     def _write(self, block: Block) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from distilcli.checkpoint.config import ModelConfig, read_config
+from distilcli.checkpoint.digest import model_digest
 from distilcli.checkpoint.folder import ModelFiles
 from distilcli.errors import UsageError
 from distilcli.model.expected import check_sizes
@@ -23,7 +24,6 @@ from distilcli.model.surgery import (
     take_layers,
 )
 from distilcli.model.weights import read_weights
-from distilcli.training.digests import model_digest
 from distilcli.training.objectives import AnyObjective
 
 _SIZES = ("dim", "n_layers", "n_heads", "hidden_dim")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from distilcli.gold.fingerprints import row_keys
+from distilcli.interrupt import deferred_interrupt
 from distilcli.model.device import place
 from distilcli.model.heads import FirstTokenModel, TaskModel
 from distilcli.model.loading import check_tokenizer
@@ -233,9 +234,10 @@ class PreparedRun:
         self.folder.save_config(config_toml(self._settings, command=command))
         rows = plan.objective.checked(plan.objective.train, "")
         self.folder.save_row_keys(row_keys(rows.texts, rows.pairs))
-        summary = self.trainer.train()
         length = self._max_length
-        best = measure_best(plan.objective, plan.folder, max_length=length, device=plan.device)
+        with deferred_interrupt(patience=None):
+            summary = self.trainer.train()
+            best = measure_best(plan.objective, plan.folder, max_length=length, device=plan.device)
         record = record_of(plan, self.trainer, summary, best, max_length=length, command=command)
         self.folder.finish(summary, card=model_card(record))
         if plot is not None:

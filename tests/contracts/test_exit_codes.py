@@ -77,6 +77,16 @@ def test_errors_that_users_see(
         (RuntimeError("could not create a memory object"), "out of memory; free some"),
         (OSError(errno.ENOSPC, "No space left on device", "out.csv"), "out.csv: no space left"),
         (OSError(errno.EDQUOT, "Disk quota exceeded"), "no space left"),
+        (OSError(errno.EIO, "Input/output error", "in.csv"), "in.csv: Input/output error\n"),
+        (OSError(errno.EMFILE, "Too many open files", "a"), "a: too many open files; allow more ("),
+        (RuntimeError("can't start new thread"), "no thread can be started; end other programs"),
+        (RuntimeError("unable to mmap 9 bytes: Cannot allocate memory (12)"), "out of memory"),
+        (RuntimeError("std::bad_alloc"), "out of memory"),
+        (ImportError("libtorch.so: failed to map segment from shared object"), "out of memory"),
+        (
+            ModuleNotFoundError("No module named 'torch'", name="torch"),
+            "a package cannot be loaded",
+        ),
     ],
 )
 def test_resources(capsys: pytest.CaptureFixture[str], error: BaseException, words: str) -> None:
@@ -89,7 +99,7 @@ def test_resources(capsys: pytest.CaptureFixture[str], error: BaseException, wor
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "error",
-    [ValueError("odd"), OSError(errno.EIO, "odd"), AssertionError("odd"), RuntimeError("odd")],
+    [ValueError("odd"), OSError("odd"), AssertionError("odd"), RuntimeError("odd")],
 )
 def test_a_bug_shows_its_traceback(capsys: pytest.CaptureFixture[str], error: Exception) -> None:
     assert _end(error) == 1
@@ -167,17 +177,34 @@ def test_a_full_disk_under_stdout() -> None:
     assert done.stderr == "distil: error: no space left on the disk; free some and run again\n"
 
 
-@pytest.mark.parametrize("module", ["typer", "distilcli.app"])
-def test_an_interrupt_during_the_first_imports(module: str, tmp_path: Path) -> None:
+def test_a_mistake_in_an_import_is_a_bug(capsys: pytest.CaptureFixture[str]) -> None:
+    assert _end(ImportError("cannot import name", name="distilcli.rows")) == 1
+    assert "please report it" in capsys.readouterr().err
+
+
+def test_memory_that_does_not_suffice_to_say_so(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def exhausted(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(module, "_as_failure", exhausted)
+    assert _end(MemoryError()) == 5
+    assert capfd.readouterr().err.startswith("distil: error: out of memory; free some")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals differ there")
+@pytest.mark.parametrize("module", ["distilcli.interrupt", "select", "typer", "distilcli.app"])
+def test_an_interrupt_during_the_first_imports(module: str) -> None:
     """The program understands Ctrl-C before its own modules are loaded."""
     code = (
-        "import sys, importlib.abc\n"
-        "class Interrupt(importlib.abc.MetaPathFinder):\n"
+        "import os, sys, time\n"
+        "class Interrupt:\n"
         "    def find_spec(self, name, path=None, target=None):\n"
-        f"        if name == {module!r}: raise KeyboardInterrupt\n"
+        f"        if name == {module!r}: os.kill(os.getpid(), 2); time.sleep(9)\n"
         "sys.meta_path.insert(0, Interrupt())\n"
         "from distilcli.__main__ import main\n"
-        "sys.exit(main())\n"
+        "main()\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")

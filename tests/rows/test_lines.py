@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from distilcli.errors import UsageError
+from distilcli.errors import InputError, UsageError
 from distilcli.rows.lines import checked_encoding, read_lines
 
 CONTENT = st.text(alphabet=st.sampled_from("a\r\n\u2028\x0b\x85é😀\0"), max_size=20)
@@ -34,3 +34,14 @@ def test_encodings_are_known_by_name():
     assert not checked_encoding("utf-16").by_line
     with pytest.raises(UsageError, match="`encoding` 'latin-one' is unknown"):
         checked_encoding("latin-one")
+
+
+@pytest.mark.parametrize("data", [b"\x00\x01\xff\n", b"text\n\xff\xfe and\n\x00"])
+def test_what_is_binary_is_called_so(data):
+    with pytest.raises(InputError, match=r"^f: is binary, not text$"):
+        list(read_lines(iter([data]), checked_encoding("utf-8"), "f"))
+
+
+def test_utf_16_is_not_binary():
+    with pytest.raises(InputError, match="try `encoding` utf-16"):
+        list(read_lines(iter(["text".encode("utf-16")]), checked_encoding("utf-8"), "f"))

@@ -673,7 +673,7 @@ def test_blanks_around_the_names_of_columns_do_not_hide_them(file, name, header)
 def test_a_workbook_under_another_name_is_named(file):
     for name in ("a.csv", "a.txt", "a.jsonl"):
         source = open_rows([file(name, b"PK\x03\x04\x14\x00\x06\x00")])
-        with source, pytest.raises(InputError, match="is a zip archive, but not an Excel workbook"):
+        with source, pytest.raises(InputError, match="archive that is damaged or cut off"):
             list(source)
 
 
@@ -721,6 +721,10 @@ def test_a_folder_stands_for_its_files(file, tmp_path):
         (b"a\n\xff\n", "line 2: byte 1"),
         (b"a\0b", "holds NUL characters"),
         (b"\x1f\x8bnot gzip", "bad.txt.gz"),
+        (b"\x89PNG\r\n\x1a\n", "bad.txt: is an image; give texts"),
+        (b"\xff\xd8\xff\xe0\0", "bad.txt: is an image; give texts"),
+        (b"%PDF-1.4\n", "bad.txt: is a PDF; save its text first"),
+        (b"\x7fELF\0\0\xff", "bad.txt: is binary, not text"),
     ],
 )
 def test_a_whole_file_that_is_no_text_is_a_faulty_row(file, content, why):
@@ -833,3 +837,11 @@ def test_a_line_in_brackets_is_text(monkeypatch):
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
     with open_rows(["-"]) as source:
         assert [row.cells for row in source] == [["[sic] a film"], ["[chorus]"]]
+
+
+@pytest.mark.parametrize("wanted", ["title,title", "title, title,body"])
+def test_a_column_that_is_named_twice(file, wanted):
+    path = file("a.csv", "title,body\nx,y\n")
+    with open_rows([path], text_column=wanted) as source, pytest.raises(UsageError) as caught:
+        _ = source.text_column
+    assert str(caught.value) == f"the column 'title' is named twice in {wanted!r}"

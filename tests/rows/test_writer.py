@@ -243,6 +243,16 @@ def test_late_columns_of_a_file(folder, delimiter):
     assert names(folder) == ["in.csv", "out.csv"]
 
 
+def test_late_columns_leave_quotes_that_are_content(folder):
+    rows = ['"a', "b", '"c', 'd"', '"e "f"']
+    (folder / "in.tsv").write_text("text\tm\n" + "".join(f"{row}\t1\n" for row in rows))
+    convert(["in.tsv"], "out.tsv", late, new=["n"])
+    late_cells = ["", "", "", "bad", "bad"]
+    assert (folder / "out.tsv").read_text() == "text\tm\tn\terror\n" + "".join(
+        f"{row}\t1\t0\t{error}\n" for row, error in zip(rows, late_cells, strict=True)
+    )
+
+
 def test_late_columns_of_a_stream_are_counted(folder):
     (folder / "in.csv").write_text("text,m\n" + "a,b\n" * 6)
     stream = io.StringIO()
