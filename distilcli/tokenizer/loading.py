@@ -20,6 +20,7 @@ from distilcli.tokenizer.options import (
     added_token,
     checked,
     checked_id,
+    encodable,
     read_options,
 )
 from distilcli.tokenizer.tokenizer import Tokenizer
@@ -144,6 +145,7 @@ def _vocabulary(raw: object, path: Path) -> Vocabulary:
     if not (isinstance(raw, dict) and raw):
         raise ModelError(f"{path}: model.vocab must map tokens to ids; download the file again")
     for token, number in raw.items():
+        encodable(token, str(path))
         checked_id(number, f"model.vocab maps tokens to ids, but {shown(token)}", str(path))
     if len(set(raw.values())) < len(raw):
         twice = sorted(raw.values())

@@ -185,7 +185,7 @@ def _added_by_content(path: Path, options: TokenizerOptions) -> dict[int, AddedT
         is_special = content in special
         number = checked_id(token_id, repr(content), str(path))
         tokens[number] = AddedToken(
-            _encodable(content, str(path)), normalized=not is_special, special=is_special
+            encodable(content, str(path)), normalized=not is_special, special=is_special
         )
     return tokens
 
@@ -204,12 +204,12 @@ def _added_tokens(by_id: dict[str, object], source: str) -> dict[int, AddedToken
 def added_token(raw: object, name: str, source: str) -> AddedToken:
     """Return a token that is written as text, or as an object with `content` and flags."""
     if isinstance(raw, str):
-        return AddedToken(_encodable(raw, source))
+        return AddedToken(encodable(raw, source))
     if not isinstance(raw, dict) or not isinstance(raw.get("content"), str):
         raise ModelError(f"{source}: {name} is {shown(raw)}; it must be a text or have a content")
     known = {flag.name for flag in fields(AddedToken)} - {"content"}
     flags = {flag: checked(raw[flag], bool, name, source) for flag in known & raw.keys()}
-    return AddedToken(_encodable(raw["content"], source), **flags)
+    return AddedToken(encodable(raw["content"], source), **flags)
 
 
 def checked_id(value: object, name: str, source: str) -> int:
@@ -219,7 +219,7 @@ def checked_id(value: object, name: str, source: str) -> int:
     raise ModelError(f"{source}: {name} is {shown(value)}; it must be an id")
 
 
-def _encodable(token: str, source: str) -> str:
+def encodable(token: str, source: str) -> str:
     """Return a token; raise `ModelError` for half a surrogate pair, which no text has."""
     if _SURROGATE.search(token):
         raise ModelError(f"{source}: the token {token!a} is not Unicode; download it again")
