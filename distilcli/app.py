@@ -27,7 +27,6 @@ from distilcli.errors import (
     UsageError,
     settings_spelled,
 )
-from distilcli.escapes import visible
 from distilcli.interrupt import EXIT_INTERRUPTED
 from distilcli.memory import is_allocation_failure
 
@@ -189,6 +188,8 @@ def _show_warning(
 ) -> None:
     """Show what was found out about rows as a line, once, and other warnings as Python does."""
     if not issubclass(category, DataWarning):
+        from distilcli.escapes import visible  # noqa: PLC0415 - not needed for help
+
         with suppress(OSError):
             sys.stderr.write(visible(warnings.formatwarning(message, category, filename, line)))
     elif str(message) not in shown:
