@@ -33,16 +33,17 @@ class Encoding:
 def checked_encoding(name: str) -> Encoding:
     """Return the encoding of a name; raise `UsageError` if Python does not know it."""
     ascii_marks = '\r\n\t,"'
+    unknown = UsageError(
+        f"`encoding` {name[:_LONGEST_NAME]!r} is unknown; use utf-8, cp1252, latin-1, utf-16 "
+        "or another"
+    )
     try:
         by_line = ascii_marks.encode(name) == ascii_marks.encode("ascii")
         canonical = codecs.lookup(name).name
-        if canonical in _OF_HOSTS:
-            raise LookupError(name)
-    except (LookupError, ValueError) as error:  # a name with a NUL is no more than a value
-        raise UsageError(
-            f"`encoding` {name[:_LONGEST_NAME]!r} is unknown; use utf-8, cp1252, latin-1, utf-16 "
-            "or another"
-        ) from error
+    except (LookupError, ValueError) as error:  # ValueError: a name with a NUL
+        raise unknown from error
+    if canonical in _OF_HOSTS:
+        raise unknown
     if canonical == "utf-8-sig":
         return Encoding("utf-8", by_line=True)
     return Encoding(canonical, by_line)
