@@ -18,7 +18,7 @@ LONGEST = 64 * 1024 * 1024
 _LONGEST_NAME = 40
 _OF_HOSTS = ("idna", "punycode")
 """They spell the names of hosts, not texts."""
-_FEW_BYTES, _LOOKED_AT, _MOST_ARE_NUL = 16, 1_000, 0.7
+_FEW_BYTES, _LOOKED_AT, _MOST_ARE_NUL = 8, 1_000, 0.7
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -84,7 +84,7 @@ def _refuse_unmarked(first: bytes, encoding: Encoding, source: str) -> None:
         half, other = first[offset:_LOOKED_AT:2], first[1 - offset : _LOOKED_AT : 2]
         if half.count(0) > len(half) * _MOST_ARE_NUL and not other.count(0):
             raise InputError(
-                f"{source}: is UTF-16 without a mark that says so; set `encoding` {name}"
+                f"{source}: is UTF-16 without a byte order mark; set `encoding` {name}"
             )
 
 
