@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from distilcli.errors import ResourceError, UsageError
 from distilcli.rows import Row, check_destination, open_rows, open_writer
-from distilcli.rows.row_writer import AddedNames
+from distilcli.rows.row_writer import AddedNames, unique_names
 
 TEXTS = st.text(alphabet=st.sampled_from('ab",;\t|\r\n \0\ufeff\u2028é😀'), max_size=8)
 
@@ -466,3 +466,21 @@ def test_rows_on_a_terminal_cannot_speak_to_it(folder, kind):
         convert(["in.csv"], stream, output_format=kind)
     assert not set("\x1b\x07\x9b\u202e") & set(screen.getvalue())
     assert "\x9b2J\u202eb" in pipe.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("columns", "names"),
+    [
+        (["a", "a", "a"], ("a", "a_2", "a_3")),
+        (["a", "a_2", "a", "a_2"], ("a", "a_2", "a_3", "a_2_2")),
+        (["a", "a", "a_2"], ("a", "a_3", "a_2")),
+        (["", "", "_2"], ("", "_3", "_2")),
+    ],
+)
+def test_repeated_names_are_numbered_around_those_that_are_taken(columns, names):
+    assert unique_names(columns) == names
+
+
+def test_columns_of_one_name_take_linear_time():
+    names = unique_names(["x"] * 200_000)
+    assert names[-1] == "x_200000"
