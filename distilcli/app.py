@@ -188,8 +188,10 @@ def _show_warning(
 ) -> None:
     """Show what was found out about rows as a line, once, and other warnings as Python does."""
     if not issubclass(category, DataWarning):
+        from distilcli.escapes import visible  # noqa: PLC0415 - not needed for help
+
         with suppress(OSError):
-            sys.stderr.write(warnings.formatwarning(message, category, filename, line))
+            sys.stderr.write(visible(warnings.formatwarning(message, category, filename, line)))
     elif str(message) not in shown:
         from distilcli.console import write_line  # noqa: PLC0415 - not needed for help
 

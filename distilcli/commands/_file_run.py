@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from distilcli.commands._declare import GivenOptions
 from distilcli.commands._option_groups import Compute, LongTexts, Report, RowsIn, RowsOut
 from distilcli.console import Console
+from distilcli.escapes import visible
 
 if TYPE_CHECKING:
     from distilcli.console.preview import Preview
@@ -223,6 +224,7 @@ def open_sink(
             new_columns=new_columns,
             input_format=source.format,
             delimiter=source.delimiter,
+            types=source.types,
             output_format=None if out.output_format == "auto" else out.output_format,
             prefix=out.prefix,
             force=out.force,
@@ -256,7 +258,7 @@ def note_unshown(console: Console, sink: object) -> None:
 def write_report(content: dict[str, object], report: Report) -> None:
     """Write a summary as JSON: to stderr, to a file, or not at all."""
     if report.json_summary:
-        sys.stderr.write(json.dumps(content, ensure_ascii=False) + "\n")
+        sys.stderr.write(visible(json.dumps(content, ensure_ascii=False)) + "\n")
     if report.stats_file is not None:
         from distilcli.rows.output import write_text
 

@@ -57,7 +57,7 @@ LabelColumnsOption = Annotated[
 LabelsOption = Annotated[
     str | None,
     opt(
-        "Names of labels that are numbers or vectors, in order: a,b,c.",
+        "Names of the labels in order, also where rows have numbers or vectors: a,b,c.",
         topic="Input",
         metavar="NAMES",
     ),
@@ -81,7 +81,9 @@ DelimiterOption = Annotated[str | None, opt("CSV delimiter (default: detected)."
 NoHeaderOption = Annotated[
     bool, opt("The first line is data; the columns are named 1, 2, 3 and so on.")
 ]
-ForceOption = Annotated[bool, opt("Overwrite existing files.", topic="Output")]
+ForceOption = Annotated[
+    bool, opt("Overwrite existing files, or the table of a database.", topic="Output")
+]
 MaxLengthOption = Annotated[
     int | None,
     opt("Tokens per sequence (default: the model's maximum).", topic="Long texts", min=8),
@@ -180,7 +182,11 @@ class RowsOut:
     topic: ClassVar[str] = "Output"
 
     output: str | None = setting(
-        None, "Write the rows to FILE; its suffix is the format.", "--output", "-o", metavar="FILE"
+        None,
+        "Write the rows to FILE; its suffix is the format. FILE.db::TABLE adds a table.",
+        "--output",
+        "-o",
+        metavar="FILE",
     )
     output_format: rows_format_option() = "auto"  # type: ignore[valid-type]
     prefix: str = setting("", "Prefix for the names of new columns.")
@@ -297,13 +303,15 @@ class Compute:
         from distilcli.checkpoint.config import read_config
         from distilcli.checkpoint.locate import locate
         from distilcli.model.device_name import check_device_name
+        from distilcli.model.expected import check_headers
         from distilcli.tasks.settings import required_agreement
         from distilcli.tasks.spec import TASKS
 
         check_device_name(self.device)
         required_agreement(self.min_agreement, self.precision)
         files = locate(self.model, offline=self.offline)
-        named = read_config(files.config_path).extra.get("architectures")
+        config = read_config(files.config_path)
+        named = config.extra.get("architectures")
         commands = {
             spec.command
             for spec in TASKS.values()
@@ -313,6 +321,7 @@ class Compute:
         # Embedding needs no head, and a pre-trained model, which fills masks, has no other.
         if commands and command not in {*commands, "embed"}:
             raise HeadError(f"{files.name} is for: distil {min(commands)}")
+        check_headers(config, files)
 
     def settings(self) -> dict[str, Any]:
         """Return what predictors take."""

@@ -3,8 +3,9 @@
 On the CPU there is one worker per core, and each keeps its kernels to one thread: parallel batches
 use the cores better than one batch spread over them, and torch releases the GIL while it computes.
 A lone batch, as on a live pipe, is run by the thread that waits for it, with all cores; so the last
-bits of its outputs may depend on the number of cores. When memory runs out, a batch is halved and
-tried again, and later ones keep to the size that fitted.
+bits of its outputs may depend on the number of cores. Which batch that is must not depend on how
+fast a file was read: see `Feeder`. When memory runs out, a batch is halved and tried again, and
+later ones keep to the size that fitted.
 """
 
 import threading
@@ -91,12 +92,19 @@ class Workers:
         # A worker's setting also becomes the default of new threads.
         torch.set_num_threads(threads)
 
-    def submit(self, window: AnyWindow, batches: Sequence[list[int]]) -> None:
-        """Queue batches of a window, each as the positions of its pieces."""
+    def submit(
+        self, window: AnyWindow, batches: Sequence[list[int]], *, alone: bool | None = None
+    ) -> None:
+        """Queue batches of a window, each as the positions of its pieces.
+
+        A single batch is left to the thread that waits for the window if it is `alone`: by default,
+        if no other waits or runs.
+        """
         with self._lock:
-            is_alone = not self._pending and len(batches) == 1
+            if alone is None:
+                alone = not self._pending
             self._pending += len(batches)
-        if is_alone and self.count > 1 and self.device.type == "cpu":
+        if alone and len(batches) == 1 and self.count > 1 and self.device.type == "cpu":
             window.leave(batches[0])
             return
         for positions in batches:

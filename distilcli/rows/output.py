@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol, TextIO, TypeVar, cast
 
 from distilcli.errors import ResourceError, UsageError
+from distilcli.escapes import visible
 from distilcli.interrupt import undo_at_sudden_end
 from distilcli.rows.compression import compressor
 from distilcli.rows.extras import require_zstd
@@ -97,12 +98,15 @@ class StreamOutput:
     def __init__(self, stream: TextIO, name: str = "standard output") -> None:
         self._stream = stream
         self._name = name
+        self._is_terminal = stream.isatty()
         # Not the text layer, which has its own encoding and line ends.
         self._bytes: BinaryIO | None = getattr(stream, "buffer", None)
         stream.flush()
 
     def write(self, text: str) -> None:
         """See `Output`."""
+        if self._is_terminal:
+            text = visible(text)
         with _explained(self._name):
             if self._bytes is not None:
                 _write_all(self._bytes, to_bytes(text))

@@ -1,10 +1,12 @@
 """Parquet files, with the extra `parquet`: rows read in small batches, whatever the row groups."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from distilcli.errors import InputError
 from distilcli.rows.extras import require_parquet
-from distilcli.rows.stores import Store, StoreFile, as_json_cell
+from distilcli.rows.stores import Store, StoreFile, StoreRow, as_json_cell
+from distilcli.wording import listing
 
 _AT_ONCE = 4096
 _BUFFER = 1 << 20
@@ -21,7 +23,7 @@ def read_parquet(file: StoreFile) -> Store:
     schema = opened.schema_arrow
     texts = (arrow.string(), arrow.large_string())
 
-    def rows() -> Iterator[tuple[int, Sequence[object]]]:
+    def rows() -> Iterator[StoreRow]:
         number = 0
         try:
             for batch in opened.iter_batches(_AT_ONCE):
@@ -29,13 +31,41 @@ def read_parquet(file: StoreFile) -> Store:
                     column.to_pylist() if kind in texts else map(as_json_cell, column.to_pylist())
                     for kind, column in zip(schema.types, batch.columns, strict=True)
                 ]
-                for cells in zip(*columns, strict=True):
+                for index, cells in enumerate(zip(*columns, strict=True)):
                     number += 1
-                    yield number, cells
+                    yield StoreRow(number, cells, (batch, index))
         except (arrow.ArrowException, OSError) as error:
             raise _damaged(file.name, error) from error
 
-    return Store(file.name, tuple(schema.names), rows(), opened.metadata.num_rows)
+    notes = []
+    if keys := sorted({part.split("=")[0] for part in Path(file.name).parts[:-1] if "=" in part}):
+        notes.append(
+            f"columns in the names of folders ({listing(keys)}) are not read; `file_column` gives "
+            "each row the name of its file"
+        )
+    total = opened.metadata.num_rows
+    return Store(file.name, tuple(schema.names), rows(), total, schema.types, notes)
+
+
+def common_types(every: Sequence[Sequence[object]]) -> list[object]:
+    """Return the types that hold the columns of files with these types; None where none does.
+
+    Without `every` file's types there are none.
+    """
+    if not every or not all(every):
+        return []
+    arrow, _ = require_parquet()
+
+    def common(kinds: Sequence[object]) -> object:
+        if all(kind == kinds[0] for kind in kinds):
+            return kinds[0]
+        fields = [arrow.schema([arrow.field("", kind)]) for kind in kinds]
+        try:
+            return arrow.unify_schemas(fields, promote_options="permissive").field(0).type
+        except arrow.ArrowException:
+            return None
+
+    return [common(kinds) for kinds in zip(*every, strict=True)]
 
 
 def _damaged(name: str, error: Exception) -> InputError:

@@ -20,6 +20,7 @@ from distilcli.rows.formats import (
 )
 from distilcli.rows.inputs import ByteSource, Input, find_inputs
 from distilcli.rows.lines import checked_encoding
+from distilcli.rows.parquet import common_types
 from distilcli.rows.row import (
     JoinedColumns,
     Row,
@@ -121,6 +122,7 @@ class RowSource:
         self.file_column = file_column
         self._first: Table | None = None
         self._headers: list[tuple[str, tuple[str, ...]]] = []
+        self._types: list[Sequence[object]] = []
         self._bytes: ByteSource | None = None
         self._bytes_before = 0
         self._noted: set[str] = set()
@@ -188,6 +190,12 @@ class RowSource:
         return self._first_table().delimiter
 
     @property
+    def types(self) -> list[object]:
+        """The Arrow types of the columns, if all inputs are Parquet; None for one without."""
+        first = self._first_table()
+        return common_types(self._types or [first.types])
+
+    @property
     def text_column(self) -> str:
         """The column (or path) that holds the text; raises `InputError` if a file lacks it."""
         found = self._found_text_column()
@@ -217,10 +225,12 @@ class RowSource:
     def find_column(self, wanted: str) -> str:
         """Return a column by its name or path, or several (`a,b`) as one.
 
-        Raises `InputError` if the first input lacks it.
+        Raises `InputError` if the first input lacks it, `UsageError` if one is named twice.
         """
         if "," in wanted and wanted not in self.columns:
             parts = [self.find_column(part) for part in wanted.split(",") if part]
+            if twice := [part for part in parts if parts.count(part) > 1]:
+                raise UsageError(f"the column {twice[0]!r} is named twice in {wanted!r}")
             return JoinedColumns.of(parts, self._settings.join)
         return find_column(self.columns, wanted, self.name, dotted=self.format in JSON_FORMATS)
 
@@ -264,12 +274,14 @@ class RowSource:
         first: tuple[str, tuple[str, ...]] | None = None
         for source in self._inputs:
             if source.size is None:
+                self._types.append(())
                 continue
             file = ByteSource(source)
             try:
                 table = open_table(source, file, self._settings)
             finally:
                 file.close()
+            self._types.append(table.types)
             if table.format not in JSON_FORMATS:
                 self._headers.append((source.name, table.columns))
             if table.format in TABLE_FORMATS:

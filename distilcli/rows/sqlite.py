@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from distilcli.errors import InputError
-from distilcli.rows.stores import Store, StoreFile, as_json_cell
+from distilcli.rows.stores import Store, StoreFile, StoreRow, as_json_cell
 
 _AT_ONCE = 1024
 
@@ -32,13 +32,13 @@ def read_table(file: StoreFile) -> Store:
     return Store(name, columns, _rows(cursor, name), total)
 
 
-def _rows(cursor: sqlite3.Cursor, name: str) -> Iterator[tuple[int, Sequence[object]]]:
+def _rows(cursor: sqlite3.Cursor, name: str) -> Iterator[StoreRow]:
     number = 0
     with _explained(name):
         while block := cursor.fetchmany(_AT_ONCE):
             for cells in block:
                 number += 1
-                yield number, [as_json_cell(cell) for cell in cells]
+                yield StoreRow(number, [as_json_cell(cell) for cell in cells])
 
 
 def connected(path: Path) -> sqlite3.Connection:
@@ -56,13 +56,15 @@ def _text(data: bytes) -> str | bytes:
         return data
 
 
-def table_names(connection: sqlite3.Connection) -> list[str]:
+def table_names(
+    connection: sqlite3.Connection, *, kinds: Sequence[str] = ("table", "view")
+) -> list[str]:
     """Return the names of all tables and views."""
     found = connection.execute(
-        "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') "
-        "AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name"
+        "SELECT type, name FROM sqlite_master WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\' "
+        "ORDER BY name"
     )
-    return [name for (name,) in found]
+    return [name for kind, name in found if kind in kinds]
 
 
 def quoted(name: str) -> str:

@@ -7,6 +7,7 @@ into the database that is there.
 
 import contextlib
 import itertools
+import os
 import re
 import sqlite3
 from collections import Counter
@@ -30,19 +31,25 @@ _Key = tuple[bool, str, int]
 
 def check_table(path: str, *, force: bool) -> None:
     """Raise `UsageError` if the table of `reviews.db::labels` cannot be written."""
-    file, table = split_part(path)
+    file, part = split_part(path)
+    table = part or DEFAULT_TABLE
     check_destination(file, force=True)
+    if table.lower().startswith("sqlite_"):
+        raise UsageError(f"{file}: {table!r} is a name that SQLite reserves; name another table")
     if not Path(file).is_file() or not Path(file).stat().st_size:
         return
+    if not os.access(file, os.W_OK):
+        raise UsageError(f"{file}: no permission to write to it")
     try:
         with contextlib.closing(connected(Path(file))) as database:
-            there = [name.lower() for name in table_names(database)]
+            there = {name.lower() for name in table_names(database)}
+            views = {name.lower() for name in table_names(database, kinds=("view",))}
     except sqlite3.Error as error:
         raise UsageError(f"{file}: cannot get another table: {error}") from error
-    if (table or DEFAULT_TABLE).lower() in there and not force:
-        raise UsageError(
-            f"{file}: has a table {table or DEFAULT_TABLE!r} already; use `force` to replace it"
-        )
+    if table.lower() in views:
+        raise UsageError(f"{file}: {table!r} is a view; name another table")
+    if table.lower() in there and not force:
+        raise UsageError(f"{file}: has a table {table!r} already; use `force` to replace it")
 
 
 class SqliteWriter(RowWriter):

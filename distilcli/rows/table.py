@@ -9,13 +9,17 @@ from distilcli.rows.row import Row
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """An opened input: its format, its columns and its rows; `notes` is what users should know."""
+    """An opened input: its format, its columns and its rows; `notes` is what users should know.
+
+    Parquet has the `types` of its columns.
+    """
 
     format: str
     delimiter: str | None
     columns: tuple[str, ...]
     rows: Iterator[Row]
     notes: list[str] = field(default_factory=list)
+    types: Sequence[object] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,11 @@ def _build(vocabulary: Vocabulary, options: TokenizerOptions, source: str) -> "R
         unk_token=options.unk_token,
         max_input_chars_per_word=options.max_input_chars_per_word,
     )
+    if options.unk_token not in vocabulary:
+        raise ModelError(
+            f"{source}: the vocabulary has no {options.unk_token}, which stands for unknown words; "
+            "add it, or name another unk_token in tokenizer_config.json"
+        )
     backend = Tokenizer(model)
     if options.do_basic_tokenize:
         backend.normalizer = normalizers.BertNormalizer(

@@ -7,7 +7,7 @@ import pytest
 TESTS = Path(__file__).parents[1]
 PACKAGE = TESTS.parent / "distilcli"
 # Of the whole, of several programs, or of what is not in the package.
-ELSEWHERE = {"benchmarks", "builtin", "contracts", "parity"}
+ELSEWHERE = {"benchmarks", "builtin", "contracts", "fuzz", "parity"}
 
 # What has no tests of its own, by the file that tests it through its neighbours.
 TESTED_BY = {
