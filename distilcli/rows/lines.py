@@ -36,13 +36,13 @@ def checked_encoding(name: str) -> Encoding:
     try:
         by_line = ascii_marks.encode(name) == ascii_marks.encode("ascii")
         canonical = codecs.lookup(name).name
-        if canonical in _OF_HOSTS:
-            raise LookupError(name)
-    except (LookupError, ValueError) as error:  # a name with a NUL is no more than a value
+    except (LookupError, ValueError):  # a NUL in the name is a mere ValueError
+        canonical = _OF_HOSTS[0]
+    if canonical in _OF_HOSTS:
         raise UsageError(
             f"`encoding` {name[:_LONGEST_NAME]!r} is unknown; use utf-8, cp1252, latin-1, utf-16 "
             "or another"
-        ) from error
+        )
     if canonical == "utf-8-sig":
         return Encoding("utf-8", by_line=True)
     return Encoding(canonical, by_line)
