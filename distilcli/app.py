@@ -9,6 +9,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -43,11 +44,13 @@ class Registered(NamedTuple):
 
 _OUT_OF_MEMORY = "out of memory; free some, or use smaller batches"
 _FULL = "no space left on the disk; free some and run again"
-_SYSTEM_SAYS = {
-    errno.ENOSPC: _FULL,
-    errno.EDQUOT: _FULL,
-    errno.EMFILE: "too many open files; allow more (ulimit -n)",
+_LACKING = {
+    os.strerror(errno.ENOSPC): _FULL,
+    os.strerror(errno.EDQUOT): _FULL,
+    os.strerror(errno.EMFILE): "too many open files; allow more (ulimit -n)",
+    "can't start new thread": "no thread can be started; end other programs (ulimit -u)",
 }
+"""What people are told, by what Python, a library or the system says."""
 
 COMMANDS: dict[str, Registered] = {}
 """Every command by its name."""
@@ -155,6 +158,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 for name in COMMANDS:
                     _load(name)
             elif given[0] in COMMANDS:
+                _check_folder()
                 command = _load(given[0])
                 flags.update(flags_of(command))
                 given = [given[0], *as_shown(command, given[1:])]
@@ -186,12 +190,21 @@ def _show_warning(
     if not issubclass(category, DataWarning):
         from distilcli.escapes import visible  # noqa: PLC0415 - not needed for help
 
-        sys.stderr.write(visible(warnings.formatwarning(message, category, filename, line)))
+        with suppress(OSError):
+            sys.stderr.write(visible(warnings.formatwarning(message, category, filename, line)))
     elif str(message) not in shown:
         from distilcli.console import write_line  # noqa: PLC0415 - not needed for help
 
         shown.add(str(message))
         write_line(f"{PROGRAM}: warning: {message}")
+
+
+def _check_folder() -> None:
+    """Raise `ResourceError` in a folder that was removed: libraries would end the process."""
+    try:
+        Path.cwd()
+    except OSError:
+        raise ResourceError("the current folder is gone; change to one that exists") from None
 
 
 def _open_closed_streams() -> None:
@@ -216,14 +229,14 @@ def _end(error: BaseException, given: Sequence[str]) -> int:
         os.dup2(nowhere, sys.stdout.fileno())
         os.close(nowhere)
         return EXIT_PIPE_CLOSED
+    from distilcli.console import write_line  # noqa: PLC0415 - not needed for help
+
     failure = _as_failure(error, given)
     if failure is None or os.environ.get("DISTIL_DEBUG") == "1":
         sys.__excepthook__(type(error), error, error.__traceback__)
     if failure is None:
-        sys.stderr.write(f"{PROGRAM}: this is a bug; please report it with the lines above\n")
+        write_line(f"{PROGRAM}: this is a bug; please report it with the lines above")
         return EXIT_BUG
-    from distilcli.console import write_line  # noqa: PLC0415 - not needed for help
-
     write_line(f"{PROGRAM}: error: {' '.join(str(failure).split())}")
     return failure.exit_code
 
@@ -247,12 +260,13 @@ def _as_resource_error(error: BaseException) -> ResourceError | None:
     """Return what Python, a library or the system says of what is lacking; None if nothing is."""
     if is_allocation_failure(error):
         return ResourceError(_OUT_OF_MEMORY)
-    if isinstance(error, RuntimeError) and "can't start new thread" in str(error):
-        return ResourceError("no thread can be started; end other programs, or use fewer `threads`")
+    if isinstance(error, RuntimeError):
+        said = str(error)
+        return next((ResourceError(way) for cause, way in _LACKING.items() if cause in said), None)
     if isinstance(error, ImportError) and not (error.name or "").startswith("distilcli"):
         reason = str(error).partition("\n")[0]
         return ResourceError(f"a package cannot be loaded: {reason}; install distilcli again")
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
-        return ResourceError(where + _SYSTEM_SAYS.get(error.errno or 0, error.strerror))
+        return ResourceError(where + _LACKING.get(error.strerror, error.strerror))
     return None

@@ -173,9 +173,11 @@ def _one_context(rows: RowsIn, context: str | None, context_file: str | None) ->
     """Return the text that holds every answer; None if each row has its own."""
     if context_file is None:
         return context
-    if context_file == "-" and "-" in (rows.files or ()):
-        raise UsageError("standard input can be read only once; give '-' once")
     from distilcli.rows import read_text
+    from distilcli.rows.inputs import is_stdin
+
+    if context_file == "-" and any(map(is_stdin, rows.files or ())):
+        raise UsageError("standard input can be read only once; give '-' once")
 
     return read_text(context_file, encoding=rows.encoding)
 

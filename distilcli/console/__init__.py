@@ -9,6 +9,7 @@ import io
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Literal
 
 from distilcli import downloads
@@ -92,10 +93,14 @@ def _write_data(text: str) -> None:
 
 
 def write_line(line: str) -> None:
-    """Write a line to stderr, its settings spelled as flags; a terminal has it broken at words."""
+    """Write a line to stderr, its settings spelled as flags; a terminal has it broken at words.
+
+    It is lost if stderr is on a full disk or a closed pipe: it is not what the command is for.
+    """
     line = visible(spelled(line)).replace("\n", "\\n")
     if sys.stderr.isatty():
         from distilcli.console.terminal import wrapped
 
         line = wrapped(line)
-    sys.stderr.write(line + "\n")
+    with suppress(OSError):
+        sys.stderr.write(line + "\n")

@@ -19,6 +19,7 @@ _MOST_RATIO, _UNSUSPECTED = 500, 1 << 28
 _NOT_TEXT = {
     b"\x1f\x8b": "gzip data; decompress it first (zcat FILE | distil …)",
     b"\xd0\xcf\x11\xe0": "an old or locked Excel workbook; save it as .xlsx without a password",
+    b"version https://git-lfs": "a git-lfs pointer, not the file; run 'git lfs pull' in its folder",
     b"%PDF-": "a PDF; save its text first (pdftotext FILE)",
     b"\x89PNG": "an image; give texts",
     b"\xff\xd8\xff": "an image; give texts",

@@ -7,6 +7,7 @@ its cell is empty, and a row whose text it is fails.
 
 import contextlib
 import datetime as dt
+import decimal
 import re
 import warnings
 import zipfile
@@ -21,6 +22,7 @@ from distilcli.rows.row import RECALCULATE, Uncalculated
 from distilcli.rows.stores import Store, StoreFile, StoreRow
 
 _PLACES = re.compile(r"(#,##)?(0+)(\.0+)?(%?)")
+_ROUNDING = decimal.Context(prec=400, rounding=decimal.ROUND_HALF_UP)
 _ESCAPED = re.compile("_x00([01][0-9A-F])_")
 
 
@@ -74,8 +76,13 @@ def _open(file: StoreFile, *, formulas: bool) -> _Book:
             unpacked = sum(part.file_size for part in parts)
             check_ratio(unpacked, file.path.stat().st_size, file.name)
             book: _Book = openpyxl.load_workbook(opened, read_only=True, data_only=not formulas)
-        except (KeyError, ValueError) as error:
+        except (KeyError, OSError) as error:
             raise InputError(f"{file.name}: is a zip archive, but not an Excel workbook") from error
+        except (AttributeError, IndexError, TypeError, ValueError) as error:
+            raise InputError(
+                f"{file.name}: cannot be read as an Excel workbook ({error}); save it again, or "
+                "save its sheet as CSV"
+            ) from error
     file.resources.callback(book.close)
     return book
 
@@ -85,7 +92,7 @@ def _explained(name: str) -> Iterator[None]:
     try:
         yield
     # Broken XML is a `SyntaxError`.
-    except (zipfile.BadZipFile, zlib.error, SyntaxError, EOFError, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, SyntaxError, EOFError) as error:
         raise InputError(
             f"{name}: is an Excel workbook or another zip archive that is damaged or cut off; "
             "get it again, or save it again in a spreadsheet program"
@@ -146,28 +153,32 @@ def _may_be_formula(cell: _Cell) -> bool:
 
 def _shown(cell: _Cell) -> str:
     value = cell.value
-    if isinstance(value, str):
-        return _ESCAPED.sub(lambda code: chr(int(code[1], 16)), value) if "_x" in value else value
-    if value is None:
-        return ""
+    if isinstance(value, str | None):
+        return _ESCAPED.sub(lambda code: chr(int(code[1], 16)), value or "")
     if isinstance(value, bool):
         return str(value).upper()
     if isinstance(value, int | float):
         return _number(value, cell.number_format or "")
-    if isinstance(value, dt.datetime):
-        date_only = not (value.hour or value.minute or value.second or value.microsecond)
-        return str(value.date() if date_only else value)
-    return str(value)  # a time or a duration
+    if isinstance(value, dt.timedelta):
+        minutes, seconds = divmod(round(value.total_seconds()), 60)
+        return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
+    if isinstance(value, dt.datetime) and value.time() == dt.time():
+        value = value.date()
+    return str(value)  # a date or a time
 
 
 def _number(value: float, shown_as: str) -> str:
     """Return a number by its format, or plainly with the 15 digits that a spreadsheet keeps."""
     if places := _PLACES.fullmatch(shown_as):
         thousands, whole, decimals, percent = places.groups(default="")
-        number = value * 100 if percent else value
+        digits = max(len(decimals) - 1, 0)
+        number = decimal.Decimal(f"{value:.15g}").scaleb(2 if percent else 0)
+        # Spreadsheets round halves up, and binary fractions as they are shown.
+        number = number.quantize(decimal.Decimal(1).scaleb(-digits), context=_ROUNDING)
+        number = number or abs(number)  # no -0
         size = len(whole) + len(decimals) + (number < 0)
         comma = "," if thousands else ""
-        return f"{number:0{size}{comma}.{max(len(decimals) - 1, 0)}f}{percent}"
+        return f"{number:0{size}{comma}.{digits}f}{percent}"
     if isinstance(value, int) or value.is_integer():
         return str(int(value))
     return repr(float(f"{value:.15g}"))

@@ -57,6 +57,8 @@ def headed_table(
 def _without_title(first: Record, records: Iterator[Record], source: str) -> Iterator[Record]:
     """Return the records; raise `InputError` if the first one is a title above the header."""
     title, *others = filter(None, first.cells)
+    if title.strip().lower() in TEXT_COLUMNS:
+        return records
     following = next(records, None)
     if following is None:
         return records
@@ -133,4 +135,6 @@ class _Rows:
             return error
         surplus = ", ".join(map(repr, record.cells[width:]))
         quoting = f"; quote cells that contain {self._delimiter!r}" if self._delimiter else ""
+        if quoting and width == 1 and self._first == "the header":
+            quoting += ", or delete a title above the header"
         return f"{error}{quoting}; left over: {surplus}"

@@ -3,6 +3,7 @@
 import contextlib
 import glob
 import io
+import itertools
 import os
 import re
 import select
@@ -19,10 +20,11 @@ from distilcli.errors import InputError, UsageError
 from distilcli.interrupt import undo_at_sudden_end
 from distilcli.rows.compression import check_ratio, decompress
 from distilcli.rows.extras import require_excel, require_parquet, require_zstd
-from distilcli.rows.formats import input_format_of, split_part, split_suffixes
+from distilcli.rows.formats import INPUT_FORMATS, input_format_of, split_part, split_suffixes
 
 STDIN = "-"
 
+_MOST_LOOKED_AT = 1000
 _URL = re.compile(r"(?:https?|ftp)://")
 
 
@@ -52,17 +54,22 @@ def find_inputs(
     """
     if "" in paths:
         raise UsageError("the name of a file to read is empty ('')")
-    if sum(path.partition("::")[0] == STDIN for path in paths) > 1:
+    if sum(map(is_stdin, paths)) > 1:
         raise UsageError("standard input can be read only once; give '-' once")
     names = [name for path in paths for name in _expanded(path)]
     if whole:
         names = [file for name in names for file in _files_in(name)]
     return [
         Input("stdin", None, input_format, None, None, name.partition("::")[2] or None)
-        if name.partition("::")[0] == STDIN
+        if is_stdin(name)
         else _checked(name, input_format, may_be_empty=whole)
         for name in names
     ]
+
+
+def is_stdin(path: str) -> bool:
+    """Return whether a path stands for standard input, or a sheet or table of it."""
+    return path == STDIN or path.startswith((f"{STDIN}::", "stdin::"))
 
 
 def _expanded(path: str) -> list[str]:
@@ -70,7 +77,7 @@ def _expanded(path: str) -> list[str]:
         raise InputError(
             f"{path}: URLs are not read; pipe it in: curl -sL '{path}' | distil COMMAND -"
         )
-    if path == STDIN or not glob.has_magic(path) or os.path.lexists(path):
+    if is_stdin(path) or not glob.has_magic(path) or os.path.lexists(path):
         return [path]
     file, part = split_part(path)
     matches = sorted(glob.glob(file, recursive=True))  # noqa: PTH207  names stay as given
@@ -103,7 +110,7 @@ def _checked(whole_name: str, input_format: str | None, *, may_be_empty: bool) -
     except OSError as error:
         raise InputError(f"{name}: cannot be read: {error.strerror}") from error
     if path.is_dir():
-        raise InputError(f"{name}: is a folder; name its files, such as '{path / '*.csv'}'")
+        raise InputError(f"{name}: is a folder; name its files, such as '{_files_like(path)}'")
     if not os.access(path, os.R_OK):
         raise InputError(f"{name}: no permission to read it")
     _, compression = split_suffixes(name)
@@ -120,6 +127,14 @@ def _checked(whole_name: str, input_format: str | None, *, may_be_empty: bool) -
     if kind == "xlsx":
         require_excel()
     return Input(name, path, kind, compression, size, part)
+
+
+def _files_like(folder: Path) -> Path:
+    """Return a pattern of the files in a folder, by the first one that can be read."""
+    for path in itertools.islice(folder.rglob("*"), _MOST_LOOKED_AT):
+        if path.suffix.removeprefix(".").lower() in INPUT_FORMATS and path.is_file():
+            return (folder if path.parent == folder else folder / "**") / f"*{path.suffix}"
+    return folder / "*.csv"
 
 
 def _file_and_part(name: str) -> tuple[str, str | None]:
@@ -196,6 +211,9 @@ class _CountedBytes(io.RawIOBase):
         except OSError as error:
             raise InputError(f"{source.name}: cannot be opened: {error.strerror}") from error
         self._stream = cast("io.RawIOBase", getattr(opened, "raw", opened))
+        self._name = source.name
+        # Not `source.size`: another file may have taken its name. Streams have no size.
+        self._size = 0 if source.size is None else self._size_now()
 
     def readable(self) -> bool:
         return True
@@ -203,8 +221,16 @@ class _CountedBytes(io.RawIOBase):
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         while (size := self._stream.readinto(buffer)) is None:
             select.select([self._stream], [], [])  # the pipe is non-blocking
+        if not size and self._size and (left := self._size_now()) < self._size:
+            raise InputError(
+                f"{self._name}: was cut from {self._size:,} to {left:,} bytes while it was read; "
+                "run again when it is whole"
+            )
         self.count += size
         return size
+
+    def _size_now(self) -> int:
+        return os.fstat(self._stream.fileno()).st_size
 
     def close(self) -> None:
         if self._owned and not self.closed:

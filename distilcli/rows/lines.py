@@ -33,16 +33,17 @@ class Encoding:
 def checked_encoding(name: str) -> Encoding:
     """Return the encoding of a name; raise `UsageError` if Python does not know it."""
     ascii_marks = '\r\n\t,"'
+    unknown = UsageError(
+        f"`encoding` {name[:_LONGEST_NAME]!r} is unknown; use utf-8, cp1252, latin-1, utf-16 "
+        "or another"
+    )
     try:
         by_line = ascii_marks.encode(name) == ascii_marks.encode("ascii")
         canonical = codecs.lookup(name).name
-    except (LookupError, ValueError):  # a NUL in the name is a mere ValueError
-        canonical = _OF_HOSTS[0]
+    except (LookupError, ValueError) as error:  # ValueError: a name with a NUL
+        raise unknown from error
     if canonical in _OF_HOSTS:
-        raise UsageError(
-            f"`encoding` {name[:_LONGEST_NAME]!r} is unknown; use utf-8, cp1252, latin-1, utf-16 "
-            "or another"
-        )
+        raise unknown
     if canonical == "utf-8-sig":
         return Encoding("utf-8", by_line=True)
     return Encoding(canonical, by_line)
@@ -138,6 +139,8 @@ def as_utf8(chunks: Iterator[bytes], encoding: Encoding, source: str) -> Iterato
 
 def _invalid_byte(line: bytes, offset: int, encoding: Encoding, where: str) -> InputError:
     way_out = "utf-16" if line.startswith(_UTF16) else "cp1252"
+    if line.startswith(codecs.BOM_UTF32_LE):
+        way_out = "utf-32"
     return InputError(
         f"{where}: byte {offset + 1} of the line (0x{line[offset]:02x}) is not {encoding.name}; "
         f"if the file is not {encoding.name}, try `encoding` {way_out}"

@@ -1,10 +1,12 @@
 """Parquet files, with the extra `parquet`: rows read in small batches, whatever the row groups."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from distilcli.errors import InputError
 from distilcli.rows.extras import require_parquet
 from distilcli.rows.stores import Store, StoreFile, StoreRow, as_json_cell
+from distilcli.wording import listing
 
 _AT_ONCE = 4096
 _BUFFER = 1 << 20
@@ -35,8 +37,14 @@ def read_parquet(file: StoreFile) -> Store:
         except (arrow.ArrowException, OSError) as error:
             raise _damaged(file.name, error) from error
 
+    notes = []
+    if keys := sorted({part.split("=")[0] for part in Path(file.name).parts[:-1] if "=" in part}):
+        notes.append(
+            f"columns in the names of folders ({listing(keys)}) are not read; `file_column` gives "
+            "each row the name of its file"
+        )
     total = opened.metadata.num_rows
-    return Store(file.name, tuple(schema.names), rows(), total, schema.types)
+    return Store(file.name, tuple(schema.names), rows(), total, schema.types, notes)
 
 
 def common_types(every: Sequence[Sequence[object]]) -> list[object]:

@@ -167,7 +167,9 @@ def default_text_column(
             if name.strip().lower() == usual:
                 return name
     way_out = "name it with `text_column`"
-    if delimited and not all(map(_NAME.fullmatch, columns)):
+    if len(columns) > 1 and sum(bool(name.strip()) for name in columns) == 1:
+        way_out += ", or if line 1 is a title, delete the lines above the header"
+    elif delimited and not all(map(_NAME.fullmatch, columns)):
         longest = max(range(len(columns)), key=lambda index: len(columns[index]))
         way_out += f", or if line 1 is a row: `no_header` and `text_column` {longest + 1}"
     raise InputError(f"no text column found in {source}; {way_out} {_listed(columns)}")

@@ -16,7 +16,8 @@ from distilcli.rows.headed import headed_table
 from distilcli.rows.inputs import ByteSource, Input
 from distilcli.rows.json_array import BEGINS_ARRAY, array_rows
 from distilcli.rows.jsonl import as_cell, parse_line
-from distilcli.rows.lines import Encoding, as_utf8, read_lines
+from distilcli.rows.lines import Encoding, as_utf8, checked_encoding, read_lines
+from distilcli.rows.mistaken import check_first_line
 from distilcli.rows.parquet import read_parquet
 from distilcli.rows.row import Row
 from distilcli.rows.sqlite import read_table
@@ -61,6 +62,9 @@ def open_table(source: Input, file: ByteSource, settings: ReadSettings) -> Table
         path = file.local_path(chunks)
         opened = StoreFile(path, source.name, source.part, file.resources)
         return _store_table(kind, _READERS[kind](opened), file, settings)
+    if not settings.encoding.by_line:
+        head, chunks = _peek(as_utf8(chunks, settings.encoding, source.name))
+        settings = replace(settings, encoding=checked_encoding("utf-8"))
     if source.format in (None, *JSON_FORMATS) and BEGINS_ARRAY.match(head.lstrip(_BLANK)):
         return _array_table(chunks, source, settings)
     return _text_table(chunks, source, settings)
@@ -77,6 +81,8 @@ def _text_table(chunks: Iterator[bytes], source: Input, settings: ReadSettings) 
     if kind is None:
         _check_no_values(first_line, source.name)
         kind, delimiter = _sniffed(first_line, settings)
+    elif delimiter is None and not settings.no_header:
+        check_first_line(first_line, kind, source.name, settings.text_column)
     if kind in ("csv", "tsv"):
         return _open_delimited(kind, delimiter, first_line, lines, source.name, settings.no_header)
     _check_no_table(source.name, kind, settings)
@@ -140,7 +146,7 @@ def _store_table(kind: str, store: Store, file: ByteSource, settings: ReadSettin
         Row(store.columns, row.cells, store.name, row.number, stored=row.stored)
         for row in _counted(store, file)
     )
-    return Table(kind, None, store.columns, rows, types=store.types)
+    return Table(kind, None, store.columns, rows, store.notes, store.types)
 
 
 def _counted(store: Store, file: ByteSource) -> Iterator[StoreRow]:

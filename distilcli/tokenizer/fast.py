@@ -76,7 +76,8 @@ def _panics_told(source: str) -> Iterator[None]:
         if type(error).__name__ != "PanicException":
             raise
         raise ModelError(
-            f"{source}: cannot tokenize a text: {error}; use the tokenizer that belongs to the model"
+            f"{source}: cannot tokenize a text: {error}; "
+            "use the tokenizer that belongs to the model"
         ) from None
 
 

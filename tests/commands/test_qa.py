@@ -414,3 +414,8 @@ def test_what_is_asked_of_whom(
     code, out, err = distil("qa", *arguments)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert message in err
+
+
+def test_standard_input_is_read_once_also_if_a_sheet_of_it_is(distil: Distil) -> None:
+    code, _, err = distil("qa", "-::Sheet", "--question", "Who?", "--context-file", "-")
+    assert (code, "standard input can be read only once" in err) == (2, True)

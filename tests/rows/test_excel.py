@@ -70,6 +70,14 @@ def test_texts_are_as_they_stand_and_other_cells_as_they_are_shown(book):
         (1234567, "#,##0", "1,234,567"),
         (1234.5, "#,##0.00", "1,234.50"),
         (1234.5, "[Red]0", "1234.5"),
+        (2.25, "0.0", "2.3"),
+        (2.5, "0", "3"),
+        (-2.5, "0", "-3"),
+        (1.005, "0.00", "1.01"),
+        (0.125, "0%", "13%"),
+        (-0.2, "0", "0"),
+        (1e300, "#,##0", f"1,{'000,' * 99}000"),
+        (dt.timedelta(hours=30, minutes=5), "[h]:mm", "30:05:00"),
         (0.1 + 0.2, "General", "0.3"),
         (dt.datetime.fromisoformat("2026-01-02 03:04"), "yyyy", "2026-01-02 03:04:00"),
         (dt.time(3, 4), "hh:mm", "03:04:00"),
@@ -241,3 +249,21 @@ def test_a_sheet_of_what_has_none(tmp_path):
         f"{tmp_path}/a.csv: '::One' names a table or a sheet, and it is neither a database nor a "
         "workbook"
     )
+
+
+def test_a_workbook_that_the_library_cannot_read_is_refused_in_one_line(book):
+    path = book(lambda made: made.create_chartsheet("Chart"), One=[["text"], ["a"]])
+    assert refused(path).startswith(f"{path}: cannot be read as an Excel workbook (")
+
+
+def test_a_column_with_a_usual_name_is_no_title(book):
+    path = book(One=[["Text"], ["a", "a note"], ["b"]])
+    with open_rows([path]) as source:
+        assert [row.error is None for row in source] == [False, True]
+
+
+def test_a_document_is_no_workbook(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.xlsx", "w") as archive:
+        archive.writestr("[Content_Types].xml", "<Types/>")
+        archive.writestr("word/document.xml", "<document/>")
+    assert refused(str(tmp_path / "a.xlsx")).endswith("is a zip archive, but not an Excel workbook")

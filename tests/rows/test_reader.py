@@ -845,3 +845,35 @@ def test_a_column_that_is_named_twice(file, wanted):
     with open_rows([path], text_column=wanted) as source, pytest.raises(UsageError) as caught:
         _ = source.text_column
     assert str(caught.value) == f"the column 'title' is named twice in {wanted!r}"
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern"),
+    [("docs/a.jsonl", "*.jsonl"), ("docs/k=1/a.tsv", "**/*.tsv"), ("docs/a.md", "*.csv")],
+)
+def test_the_files_of_a_folder_are_named_by_a_pattern(file, name, pattern):
+    Path(name).parent.mkdir(parents=True)
+    file(name, "text\n")
+    with pytest.raises(InputError) as caught:
+        open_rows(["docs"])
+    assert str(caught.value) == f"docs: is a folder; name its files, such as 'docs/{pattern}'"
+
+
+def test_json_in_utf_16(file):
+    name = file("a.json", '[{"text": "ä"}]'.encode("utf-16"))
+    assert cells(name, encoding="utf-16") == [["ä"]]
+
+
+def test_utf_32_is_named(file):
+    with pytest.raises(InputError, match="try `encoding` utf-32"):
+        read(file("a.csv", "text\na\n".encode("utf-32")))
+
+
+@pytest.mark.parametrize("header", ["Report,,", "Report"])
+def test_a_title_above_a_header_is_named(file, header):
+    name = file("a.csv", f"{header}\n\nid,text,n\n1,a,2\n")
+    if "," in header:
+        with pytest.raises(InputError, match="if line 1 is a title, delete the lines above the"):
+            _ = open_rows([name]).text_column
+    else:
+        assert all("delete a title above the header" in row.error for row in read(name))

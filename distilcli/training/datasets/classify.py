@@ -138,7 +138,8 @@ def _label_names(
             "least two; name another `label_column`, or give rows with others"
         )
     refuse_unique(labels, source, "classify", options, least=_FEW if alone else _MIN_ROWS_TO_DOUBT)
-    return ordered(names, options.known, given=options.columns.labels)
+    given = options.columns.labels or options.columns.label_columns
+    return ordered(names, options.known, given=given)
 
 
 def refuse_unique(
