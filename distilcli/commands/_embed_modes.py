@@ -72,7 +72,8 @@ def store(
     _check_suffix(out)
     from distilcli.vectors.writer import VectorColumns, VectorWriter, check_vector_files
 
-    force = out.force or making.update
+    common.stop_if_complete()
+    force = out.replaces or making.update
     for name in check_vector_files(out.output, force=force):
         common.report.check(output=name)
     source = replace(common, out=replace(out, force=force)).open_rows(text_column)
@@ -102,7 +103,7 @@ def store(
         file=source.file_column,
     )
 
-    def open_vectors() -> "VectorWriter":
+    def open_vectors(goes_on: bool) -> "VectorWriter":
         return VectorWriter(
             str(out.output),
             vector_format(out) or "",
@@ -112,9 +113,11 @@ def store(
             force=force,
             extends=stored,
             keeps_failed=not making.update,
+            goes_on=goes_on,
         )
 
-    code = replace(run, open_vectors=open_vectors, facts=facts).run()
+    # What an update knows of earlier rows is not saved; it can simply be repeated.
+    code = replace(run, open_vectors=open_vectors, facts=facts, can_go_on=not making.update).run()
     if facts:
         common.report.console.note(
             f"left out {count(facts['known_rows'], 'row')} whose text is stored already"
@@ -191,7 +194,11 @@ def remove_duplicates(
             Duplicates(threshold, width=embedder.width, stored=stored, sink=writer, columns=columns)
         )
         code = replace(
-            run, select=duplicates.without, columns=KeptColumns(), facts=duplicates.facts
+            run,
+            select=duplicates.without,
+            columns=KeptColumns(),
+            facts=duplicates.facts,
+            can_go_on=False,
         ).run()
     found = duplicates.facts
     common.report.console.note(

@@ -70,8 +70,10 @@ def embed(
 def _check(common: FileOptions, making: Making, finding: Finding) -> None:
     """Raise `UsageError` for options that do not go together."""
     given = common.given
-    given.at_most_one("queries", "threshold", "dedupe")
     given.at_most_one("update", "force")
+    given.at_most_one("queries", "threshold", "dedupe")
+    for once in ("queries", "threshold", "dedupe", "update"):
+        given.at_most_one(once, "resume", "retry_errors")
     mode = next((name for name in ("queries", "threshold", "dedupe") if name in given), None)
     stored_as = vector_format(common.out)
     if making.tokens:

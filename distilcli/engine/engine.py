@@ -102,6 +102,9 @@ class Engine(Generic[Item, Value]):
             for part in (workers, read_ahead, feeder):
                 part.start()
             for window in _finished_windows(feeder, workers, in_flight=count + 1):
+                stats.add_window(
+                    tokens=window.tokens, positions=window.positions, batches=window.batches
+                )
                 outcomes = (self._outcome(*row) for row in window.rows())
                 yield from settle(outcomes, on_error=self.on_error, stats=stats)
         finally:

@@ -15,7 +15,9 @@ from dataclasses import replace
 from time import perf_counter
 from typing import Any, ClassVar, Generic, TypedDict, TypeVar, cast, get_args
 
+from distilcli.checkpoint.digest import model_digest
 from distilcli.checkpoint.locate import locate
+from distilcli.checkpoint.sentence_transformers import SENTENCE_NAMES, sentence_files
 from distilcli.engine.engine import Engine, OnError
 from distilcli.engine.workers import workers_on
 from distilcli.model.device import place
@@ -124,6 +126,13 @@ class Predictor(ABC, Generic[Head, Given, Content, Value]):
     def workers(self) -> int:
         """The number of batches that run side by side."""
         return workers_on(self._placement.device, cores=self._batches.threads or available_cores())
+
+    def digest(self) -> str:
+        """Return what identifies the content of the model, wherever it is."""
+        folder = self._files.folder
+        names = (*SENTENCE_NAMES, *sentence_files(folder))
+        others = [folder / name for name in names]
+        return model_digest(self._files, (path for path in others if path.is_file()))
 
     def described(self) -> str:
         """Say in words which model runs where, and which of its weights are not used."""

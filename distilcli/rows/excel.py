@@ -54,7 +54,7 @@ def read_sheet(file: StoreFile) -> Store:
     title = file.chosen("sheet", every, visible)
     name = f"{file.name}::{title}" if file.part or len(every) > 1 else file.name
     rows = _rows(book[title], lambda: _open(file, formulas=True)[title], name)
-    return Store(name, (), rows, book[title].max_row or 0)
+    return Store(name, (), lambda _: rows, book[title].max_row or 0)
 
 
 def _open(file: StoreFile, *, formulas: bool) -> _Book:

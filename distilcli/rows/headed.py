@@ -6,7 +6,7 @@ is padded; but surplus cells that are empty hold nothing, and sheets leave out e
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from distilcli.errors import InputError
 from distilcli.rows.delimited import Record
@@ -20,10 +20,11 @@ _WORDS_OF_A_NAME = 3
 
 def headed_table(
     records: Iterator[Record], kind: str, delimiter: str | None, source: str, no_header: bool
-) -> Table:
+) -> tuple[Table, Callable[[Record], Row]]:
     """Return the table of records that a `delimiter` separates, or of a sheet's.
 
-    Raises `InputError` if there is none, or if the header has a quote that is never closed.
+    The function makes rows of further records. Raises `InputError` if there is none, or if the
+    header has a quote that is never closed.
     """
     first = next(records, None)
     if first is None:
@@ -42,7 +43,7 @@ def headed_table(
         columns = tuple(first.cells)
         notes += _doubts(columns, source)
     rows = _Rows(columns, source, delimiter, no_header, notes)
-    return Table(kind, delimiter, columns, map(rows.row, records), notes)
+    return Table(kind, delimiter, columns, map(rows.row, records), notes), rows.row
 
 
 def _doubts(columns: tuple[str, ...], source: str) -> Iterator[str]:

@@ -3,17 +3,21 @@
 Parquet fixes its columns before the first row. So rows are held back until one has all its new
 values, whose types become the columns' types; and `error` and `truncated`, which only some rows
 have, are always columns.
+
+A Parquet file cannot be continued. So blocks are written as Arrow batches, one after the other,
+and become the row groups of a Parquet file at the end.
 """
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from distilcli.errors import InputError, UsageError
 from distilcli.rows.extras import require_parquet
+from distilcli.rows.file_output import FileOutput
 from distilcli.rows.jsonl import as_cell
-from distilcli.rows.output import FileOutput, Output
-from distilcli.rows.row import Row
+from distilcli.rows.output import Output, State
+from distilcli.rows.row import NumberText, Row
 from distilcli.rows.row_writer import AddedNames, Block, RowWriter, unique_names
 
 Cells = dict[str, object]
@@ -37,7 +41,6 @@ class ParquetWriter(RowWriter):
         self._new_columns = [names.prefix + name for name in new_columns]
         self._late = [names.free(name) for name in ("error", "truncated")]
         self._waiting: list[tuple[Row, Cells]] = []
-        self._writer: Any = None
         self._schema: Any = None
 
     def _write(self, block: Block) -> None:
@@ -46,14 +49,36 @@ class ParquetWriter(RowWriter):
             self._waiting.append((row, {**cells, **added}))
         latest = self._waiting[len(self._waiting) - len(block) :]
         may_open = len(self._waiting) >= _MOST_WAITING or any(self._is_whole(c) for _, c in latest)
-        if self._waiting and (self._writer is not None or may_open):
+        if self._waiting and (self._schema is not None or may_open):
             self._write_waiting()
+
+    def adopt(self, columns: Sequence[str]) -> None:  # noqa: ARG002 - those of its schema
+        """See `RowWriter`."""
+        self._begin(self._parquet.read_schema(self._output.target))
+
+    def copy(self, rows: Sequence[Row]) -> None:
+        """See `RowWriter`."""
+        kinds = {field.name: field.type for field in self._schema}
+        for row in rows:
+            cells = zip(row.columns, row.cells, strict=True)
+            self._waiting.append(
+                (row, {name: self._typed(cell, kinds[name]) for name, cell in cells})
+            )
+        self._write_waiting()
+
+    def _typed(self, cell: object, kind: Any) -> object:
+        """Return a number that was read as it is spelled, also in lists, as a number again."""
+        if isinstance(cell, list):
+            return [self._typed(each, kind.value_type) for each in cell]
+        if isinstance(cell, NumberText):
+            return int(cell) if self._arrow.types.is_integer(kind) else float(cell)
+        return cell
 
     def _is_whole(self, cells: Cells) -> bool:
         return all(cells.get(name) is not None for name in self._new_columns)
 
     def _write_waiting(self) -> None:
-        if self._writer is None:
+        if self._schema is None:
             self._open()
         known = set(self._schema.names)
         for row, cells in self._waiting:
@@ -67,8 +92,8 @@ class ParquetWriter(RowWriter):
             for field in self._schema
         ]
         self._waiting = []
-        with self._output.explained():
-            self._writer.write_table(self._arrow.table(arrays, schema=self._schema))
+        batch = self._arrow.RecordBatch.from_arrays(arrays, schema=self._schema)
+        self._output.write_bytes(batch.serialize())
 
     def _open(self) -> None:
         """Fix the columns: the input's as text, the new ones by the values so far."""
@@ -83,8 +108,11 @@ class ParquetWriter(RowWriter):
             fields.append(arrow.field(name, self._type(next(values, None))))
         kinds = (arrow.string(), arrow.bool_())
         fields += [arrow.field(name, kind) for name, kind in zip(self._late, kinds, strict=True)]
-        self._schema = arrow.schema(fields)
-        self._writer = self._parquet.ParquetWriter(self._output.file, self._schema)
+        self._begin(arrow.schema(fields))
+
+    def _begin(self, schema: Any) -> None:
+        self._schema = schema
+        self._output.write_bytes(schema.serialize())
 
     def _type(self, value: object) -> object:
         arrow = self._arrow
@@ -104,21 +132,45 @@ class ParquetWriter(RowWriter):
             values = [None if value is None else as_cell(_plain(value)) for value in values]
         return self._arrow.array([list(v) if hasattr(v, "dtype") else v for v in values], kind)
 
+    def state(self) -> State | None:
+        """See `RowWriter`; rows that wait for their columns are not written yet."""
+        return None if self._waiting else super().state()
+
+    def _own_state(self) -> State:
+        return {"is_open": self._schema is not None}
+
+    def _set_own_state(self, state: State) -> None:
+        if state["is_open"]:
+            with self._batches() as batches:
+                self._schema = batches.schema
+
+    @contextlib.contextmanager
+    def _batches(self) -> Iterator[Any]:
+        with (
+            self._output.explained(),
+            self._arrow.OSFile(str(self._output.temporary)) as file,
+            self._arrow.ipc.open_stream(file) as batches,
+        ):
+            yield batches
+
     def close(self) -> None:
         """See `RowWriter`."""
-        if self._waiting or self._writer is None:
+        if self._waiting or self._schema is None:
             self._write_waiting()
-        with self._output.explained():
-            self._writer.close()
-        super().close()
-
-    def abort(self) -> None:
-        """See `RowWriter`."""
-        if self._writer is not None:
-            # It writes a footer, so it must be closed before the file is.
-            with contextlib.suppress(Exception):
-                self._writer.close()
-        super().abort()
+        self._output.finish()
+        whole = self._output.another()
+        try:
+            with (
+                self._batches() as batches,
+                self._parquet.ParquetWriter(whole.file, self._schema) as writer,
+            ):
+                for batch in batches:
+                    writer.write_table(self._arrow.Table.from_batches([batch]))
+            whole.commit()
+        except BaseException:
+            whole.discard()
+            raise
+        self._output.discard()
 
 
 def _plain(value: object) -> object:

@@ -3,11 +3,12 @@
 import contextlib
 import decimal
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from distilcli.errors import InputError
+from distilcli.rows.place import Place
 from distilcli.rows.row import NumberText
 from distilcli.wording import count, listing
 
@@ -51,13 +52,15 @@ class StoreFile:
 class Store:
     """The rows of one table, each with its number; `total` is about how many, 0 if unknown.
 
-    A sheet has no `columns`: its first row names them.
+    A sheet has no `columns`: its first row names them. `rows_from` yields the rows from a place
+    on, or all (None), and `place` is that after the row that came last; a sheet has none.
     """
 
     name: str
     columns: tuple[str, ...]
-    rows: Iterator[tuple[int, Sequence[object]]]
+    rows_from: Callable[[Place | None], Iterator[tuple[int, Sequence[object]]]]
     total: int
+    place: Callable[[], Place] | None = None
 
 
 def as_json_cell(value: object) -> object:

@@ -6,6 +6,7 @@ from typing import Protocol, TypeVar, cast
 
 from distilcli.engine.engine import Engine
 from distilcli.errors import RowError
+from distilcli.interrupt import deferred_interrupt
 from distilcli.rows.conll import Sentence
 from distilcli.rows.lists import words_of
 from distilcli.rows.outcome import Outcome, Sink, with_additions
@@ -86,10 +87,13 @@ def run_files(
 
     `select` chooses what is written from the blocks of results (default: all). A row gets the
     values of its result in the new `columns`; a failed one gets empty ones and an `error`, and a
-    truncated one is marked `truncated`. `on_block` sees each block after it is written. Rows that
-    are `live` arrive over time and do not wait for each other.
+    truncated one is marked `truncated`. `on_block` sees each block after it is written; a first
+    Ctrl-C waits for both. Rows that are `live` arrive over time and do not wait for each other.
     """
     with closing(engine.run(source, stats=stats, live=live)) as blocks:
         for block in cast("Blocks[Result]", blocks) if select is None else select(blocks):
-            sink.write_rows(with_additions(block, columns.names, columns.values))
-            on_block(block)
+            with deferred_interrupt() as interrupt:
+                sink.write_rows(with_additions(block, columns.names, columns.values))
+                on_block(block)
+            if interrupt.asked:
+                raise KeyboardInterrupt
