@@ -109,7 +109,11 @@ def store(
             vector_format(out) or "",
             columns,
             blank=embedder.blank(of_tokens=making.tokens),
-            about={**embedder.about(of_tokens=making.tokens), "options": making.options},
+            about={
+                **embedder.about(of_tokens=making.tokens),
+                "options": making.options,
+                **common.provenance(embedder),
+            },
             force=force,
             extends=stored,
             keeps_failed=not making.update,

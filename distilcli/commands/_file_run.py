@@ -9,8 +9,16 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import typer
 
+from distilcli import __version__
 from distilcli.commands._declare import GivenOptions
-from distilcli.commands._option_groups import Compute, LongTexts, Report, RowsIn, RowsOut
+from distilcli.commands._option_groups import (
+    Compute,
+    LongTexts,
+    Report,
+    Reproducible,
+    RowsIn,
+    RowsOut,
+)
 from distilcli.commands._unfinished import Tally, Unfinished
 from distilcli.console import Console
 from distilcli.errors import UsageError
@@ -41,6 +49,7 @@ class FileOptions:
     out: RowsOut
     long: LongTexts
     compute: Compute
+    reproducible: Reproducible
     report: Report
     given: GivenOptions = field(default_factory=GivenOptions)
     values: Mapping[str, object] = field(default_factory=dict)
@@ -52,7 +61,14 @@ class FileOptions:
             **self.compute.settings(),
             "long_texts": self.long.settings(),
             "keep_empty": self.rows.keep_empty,
+            "deterministic": self.reproducible.deterministic,
         }
+
+    def provenance(self, predictor: "AnyPredictor") -> dict[str, str]:
+        """Return what made the results, if that was asked for."""
+        if not self.reproducible.provenance:
+            return {}
+        return {"model_digest": predictor.digest(), "distil_version": __version__}
 
     def stop_if_complete(self) -> None:
         """End the command if there is nothing to resume because the output is complete."""
@@ -93,7 +109,7 @@ class FileRun(Generic[Value, Result]):
     `select` chooses from the results what is written (all of them by default), and `on_block` gets
     each block after that. With `open_vectors` the values go there and no rows are written.
     `counted` is the plural of what the labels in the summary belong to; `facts` go into the report.
-    Unless it `can_go_on`, an interrupted run is lost.
+    Unless it `can_go_on`, an interrupted run is lost. `marks` are added to each row.
     """
 
     options: FileOptions
@@ -109,6 +125,10 @@ class FileRun(Generic[Value, Result]):
     counted: str = "rows"
     facts: Mapping[str, object] = field(default_factory=dict)
     can_go_on: bool = True
+    marks: Mapping[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "marks", self.options.provenance(self.predictor))
 
     def run(self) -> int:
         """Run every row, or with --dry-run only estimate the cost; return the exit code."""
@@ -122,6 +142,7 @@ class FileRun(Generic[Value, Result]):
             "model": predictor.name,
             "precision": predictor.precision,
             "input": source.name,
+            **self.marks,
         }
         return self._estimate(about) if self.options.report.dry_run else self._run(about)
 
@@ -177,6 +198,7 @@ class FileRun(Generic[Value, Result]):
                     select=self.select,
                     on_block=count,
                     live=source.is_stream,
+                    marks=self.marks,
                 )
         except BaseException as error:
             note_unshown(console, sink)
@@ -201,6 +223,10 @@ class FileRun(Generic[Value, Result]):
         write_report({**about, "counts": counts, **stats.as_dict()}, report)
         return EXIT_SOME_ROWS_FAILED if stats.failed else 0
 
+    @property
+    def _new_columns(self) -> list[str]:
+        return [*self.columns.names, *self.marks]
+
     def _tell_what_is_left(self, error: BaseException, rows: int, written: int, saved: int) -> None:
         """Say what an interrupted run leaves, and how to go on."""
         output, console = self.options.out.output, self.options.report.console
@@ -223,7 +249,7 @@ class FileRun(Generic[Value, Result]):
             return self.open_vectors(goes_on)
         file_column = [self.source.file_column] if self.source.file_column else []
         sink = open_sink(
-            console, self.source, self.columns.names, self.options.out,
+            console, self.source, self._new_columns, self.options.out,
             text_columns=[*self.text_columns, *file_column], preview=self.preview, goes_on=goes_on,
         )  # fmt: skip
         return self._retried(sink) if self.options.out.retry_errors else sink
@@ -239,7 +265,7 @@ class FileRun(Generic[Value, Result]):
                 str(out.output),
                 out.written_format,
                 self.source.delimiter,
-                [writer.prefix + name for name in self.columns.names],
+                [writer.prefix + name for name in self._new_columns],
                 writer.free_name("error"),
             )
             self.source.keep(retry.wanted)

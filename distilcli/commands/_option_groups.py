@@ -373,6 +373,20 @@ class Compute:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Reproducible:
+    """Whether results can be made again, bit for bit, and are marked with what made them."""
+
+    deterministic: bool = setting(
+        False,
+        "The same bytes for any batch size, number of threads and order of rows (slower).",
+        topic="Speed",
+    )
+    provenance: bool = setting(
+        False, "Add the columns model_digest and distil_version.", topic="Output"
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Report:
     """What is reported about the run."""
 

@@ -14,6 +14,7 @@ _READING = ("text_column", "id_column", "dry_run", "limit", "whole_files", "file
 _MAKING = (
     "pooling", "normalize", "dims", "layer", "prompt", "prompt_name", "window_pooling",
     "model", "device", "precision", "min_agreement", "batch", "max_tokens", "threads", "keep_empty",
+    "deterministic",
 )  # fmt: skip
 
 
@@ -99,6 +100,7 @@ def _check(common: FileOptions, making: Making, finding: Finding) -> None:
 
 
 def _check_search(common: FileOptions, mode: str, index: str | None) -> None:
+    common.given.refuse(["provenance"], "marks rows of files, and none are written; leave it out")
     if index is None:
         return
     if common.rows.files or common.rows.texts:
