@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from distilcli.errors import InputError, UsageError
+from distilcli.rows.place import Place
 
 # A longer line is an unclosed quote, a binary file or a decompression bomb.
 LONGEST = 64 * 1024 * 1024
@@ -49,20 +50,27 @@ def checked_encoding(name: str) -> Encoding:
     return Encoding(canonical, by_line)
 
 
-def read_lines(chunks: Iterator[bytes], encoding: Encoding, source: str) -> Iterator[str]:
+def read_lines(
+    chunks: Iterator[bytes], encoding: Encoding, source: str, place: Place | None = None
+) -> Iterator[str]:
     """Yield each line with its line end; a leading byte order mark is dropped.
 
-    A line is yielded as soon as its end has come. Raises `InputError` for bytes that are invalid
-    in the encoding, and for a line longer than `LONGEST` bytes.
+    A line is yielded as soon as its end has come. The chunks begin at `place`, which moves to the
+    end of each line before it is yielded. Raises `InputError` for bytes that are invalid in the
+    encoding, and for a line longer than `LONGEST` bytes.
     """
+    place = place or Place()
     first = next(chunks, b"")
-    _refuse_unmarked(first, encoding, source)
+    if not place.offset:
+        _refuse_unmarked(first, encoding, source)
     chunks = itertools.chain([first] if first else [], chunks)
     if not encoding.by_line:
         chunks = as_utf8(chunks, encoding, source)
         encoding = Encoding("utf-8", by_line=True)
-    for number, line in enumerate(_split(chunks, source), start=1):
+    for number, line in enumerate(_split(chunks, source, place.line), start=place.line):
         content = line
+        place.offset += len(line)
+        place.line = number + 1
         if number == 1 and encoding.name == "utf-8":
             content = line.removeprefix(codecs.BOM_UTF8)
             if not content:
@@ -88,10 +96,9 @@ def _refuse_unmarked(first: bytes, encoding: Encoding, source: str) -> None:
             )
 
 
-def _split(chunks: Iterator[bytes], source: str) -> Iterator[bytes]:
+def _split(chunks: Iterator[bytes], source: str, number: int) -> Iterator[bytes]:
     parts: list[bytes] = []
     held = b""
-    number = 1
     size = 0
     for chunk in chunks:
         # A carriage return at the end of a chunk may be the first half of a CRLF.
