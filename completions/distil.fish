@@ -306,7 +306,7 @@ complete --command distil --condition '__distil_runs finetune' --long-option pos
 complete --command distil --condition '__distil_runs finetune' --long-option position-growth --exclusive --keep-order --arguments 'copy interpolate' --description 'How to fill new positions: copy the learned ones (default) or interpolate'
 complete --command distil --condition '__distil_runs finetune' --long-option prune-heads --exclusive --description 'Attention heads to remove, such as 0:1,3'
 complete --command distil --condition '__distil_runs finetune' --long-option max-length --exclusive --description 'Tokens per sequence (default: the model\'s maximum)'
-complete --command distil --condition '__distil_runs finetune' --long-option epochs --exclusive --description 'Passes over the training rows'
+complete --command distil --condition '__distil_runs finetune' --long-option epochs --exclusive --description 'Passes over the training rows (default: 3; up to 20 for texts if rows are few)'
 complete --command distil --condition '__distil_runs finetune' --long-option learning-rate --long-option lr --exclusive --description 'Peak learning rate (default: 5e-5 for a model 768 wide, 2e-4 for 384)'
 complete --command distil --condition '__distil_runs finetune' --long-option schedule --exclusive --keep-order --arguments 'linear cosine' --description 'Decay of the learning rate after the warm-up'
 complete --command distil --condition '__distil_runs finetune' --long-option warmup --exclusive --description 'Share of the steps with a rising learning rate'
