@@ -138,7 +138,7 @@ class Trainer:
 
     def _take_steps(self) -> None:
         if self._is_unevaluated():  # interrupted in that evaluation
-            self._evaluate()
+            self.evaluate()
         if self._should_stop():  # killed after the last evaluation
             return
         for epoch, batches in self.steps.after(self._progress.step):
