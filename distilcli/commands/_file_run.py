@@ -7,10 +7,19 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from distilcli import __version__
 from distilcli.commands._declare import GivenOptions
-from distilcli.commands._option_groups import Compute, LongTexts, Report, RowsIn, RowsOut
+from distilcli.commands._option_groups import (
+    Compute,
+    LongTexts,
+    Report,
+    Reproducible,
+    RowsIn,
+    RowsOut,
+)
 from distilcli.commands._unfinished import Tally, Unfinished, check_again
 from distilcli.console import Console
+from distilcli.escapes import visible
 from distilcli.wording import count as count_of
 
 if TYPE_CHECKING:
@@ -38,6 +47,7 @@ class FileOptions:
     out: RowsOut
     long: LongTexts
     compute: Compute
+    reproducible: Reproducible
     report: Report
     given: GivenOptions = field(default_factory=GivenOptions)
     values: Mapping[str, object] = field(default_factory=dict)
@@ -49,7 +59,14 @@ class FileOptions:
             **self.compute.settings(),
             "long_texts": self.long.settings(),
             "keep_empty": self.rows.keep_empty,
+            "deterministic": self.reproducible.deterministic,
         }
+
+    def provenance(self, predictor: "AnyPredictor") -> dict[str, str]:
+        """Return what made the results, if that was asked for."""
+        if not self.reproducible.provenance:
+            return {}
+        return {"model_digest": predictor.digest(), "distil_version": __version__}
 
     def open_rows(
         self, text_column: str | None = None, *, given: "Given | None" = None
@@ -79,7 +96,7 @@ class FileRun(Generic[Value, Result]):
     `select` chooses from the results what is written (all of them by default), and `on_block` gets
     each block after that. With `open_vectors` the values go there and no rows are written.
     `counted` is the plural of what the labels in the summary belong to; `facts` go into the report.
-    Unless it `can_go_on`, an interrupted run is lost.
+    Unless it `can_go_on`, an interrupted run is lost. `marks` are added to each row.
     """
 
     options: FileOptions
@@ -95,6 +112,10 @@ class FileRun(Generic[Value, Result]):
     counted: str = "rows"
     facts: Mapping[str, object] = field(default_factory=dict)
     can_go_on: bool = True
+    marks: Mapping[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "marks", self.options.provenance(self.predictor))
 
     def run(self) -> int:
         """Run every row, or with --dry-run only estimate the cost; return the exit code."""
@@ -108,6 +129,7 @@ class FileRun(Generic[Value, Result]):
             "model": predictor.name,
             "precision": predictor.precision,
             "input": source.name,
+            **self.marks,
         }
         return self._estimate(about) if self.options.report.dry_run else self._run(about)
 
@@ -126,6 +148,7 @@ class FileRun(Generic[Value, Result]):
     def _run(self, about: dict[str, object]) -> int:
         from distilcli.console.progress import rows_progress
         from distilcli.console.summary import show_summary
+        from distilcli.interrupt import deferred_interrupt
         from distilcli.stats import RunStats
         from distilcli.tasks.files import run_files
 
@@ -152,6 +175,7 @@ class FileRun(Generic[Value, Result]):
                 source,
                 self._open_sink(console, goes_on=unfinished.goes_on) as sink,
                 rows_progress(console, stats, source, shown=not scrolls),
+                deferred_interrupt(),
                 unfinished.watched(stats, tally, sink),
             ):
                 run_files(
@@ -163,6 +187,7 @@ class FileRun(Generic[Value, Result]):
                     select=self.select,
                     on_block=count,
                     live=source.is_stream,
+                    marks=self.marks,
                 )
         except BaseException as error:
             note_unshown(console, sink)
@@ -187,6 +212,10 @@ class FileRun(Generic[Value, Result]):
         write_report({**about, "counts": counts, **stats.as_dict()}, report)
         return EXIT_SOME_ROWS_FAILED if stats.failed else 0
 
+    @property
+    def _new_columns(self) -> list[str]:
+        return [*self.columns.names, *self.marks]
+
     def _tell_what_is_left(self, error: BaseException, rows: int, written: int, saved: int) -> None:
         """Say what an interrupted run leaves, and how to go on."""
         output, console = self.options.out.output, self.options.report.console
@@ -209,7 +238,7 @@ class FileRun(Generic[Value, Result]):
             return self.open_vectors(goes_on)
         file_column = [self.source.file_column] if self.source.file_column else []
         sink = open_sink(
-            console, self.source, self.columns.names, self.options.out,
+            console, self.source, self._new_columns, self.options.out,
             text_columns=[*self.text_columns, *file_column], preview=self.preview, goes_on=goes_on,
         )  # fmt: skip
         return self._retried(sink) if self.options.out.retry_errors else sink
@@ -225,7 +254,7 @@ class FileRun(Generic[Value, Result]):
                 str(out.output),
                 out.written_format,
                 self.source.delimiter,
-                [writer.prefix + name for name in self.columns.names],
+                [writer.prefix + name for name in self._new_columns],
                 writer.free_name("error"),
             )
             self.source.keep(retry.wanted)
@@ -273,6 +302,7 @@ def open_sink(
             new_columns=new_columns,
             input_format=source.format,
             delimiter=source.delimiter,
+            types=source.types,
             output_format=None if out.output_format == "auto" else out.output_format,
             prefix=out.prefix,
             force=out.replaces,
@@ -307,7 +337,7 @@ def note_unshown(console: Console, sink: object) -> None:
 def write_report(content: dict[str, object], report: Report) -> None:
     """Write a summary as JSON: to stderr, to a file, or not at all."""
     if report.json_summary:
-        sys.stderr.write(json.dumps(content, ensure_ascii=False) + "\n")
+        sys.stderr.write(visible(json.dumps(content, ensure_ascii=False)) + "\n")
     if report.stats_file is not None:
         from distilcli.rows.output import write_text
 

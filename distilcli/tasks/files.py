@@ -1,7 +1,8 @@
 """A run over files: rows from a source through an engine into a sink."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
+from types import MappingProxyType
 from typing import Protocol, TypeVar, cast
 
 from distilcli.engine.engine import Engine
@@ -82,6 +83,7 @@ def run_files(
     select: Callable[[Blocks[Value]], Blocks[Result]] | None = None,
     on_block: Callable[[list[Outcome[Row, Result]]], None] = lambda _: None,
     live: bool = False,
+    marks: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """Run every row of `source` through `engine` into `sink`, in order.
 
@@ -89,11 +91,10 @@ def run_files(
     values of its result in the new `columns`; a failed one gets empty ones and an `error`, and a
     truncated one is marked `truncated`. `on_block` sees each block after it is written; a first
     Ctrl-C waits for both. Rows that are `live` arrive over time and do not wait for each other.
+    Every row gets the columns `marks`.
     """
     with closing(engine.run(source, stats=stats, live=live)) as blocks:
         for block in cast("Blocks[Result]", blocks) if select is None else select(blocks):
-            with deferred_interrupt() as interrupt:
-                sink.write_rows(with_additions(block, columns.names, columns.values))
+            with deferred_interrupt():
+                sink.write_rows(with_additions(block, columns.names, columns.values, marks))
                 on_block(block)
-            if interrupt.asked:
-                raise KeyboardInterrupt
