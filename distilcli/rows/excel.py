@@ -62,7 +62,7 @@ def read_sheet(file: StoreFile) -> Store:
     name = f"{file.name}::{title}" if file.part or len(every) > 1 else file.name
     notes: list[str] = []
     rows = _SheetRows(book[title], lambda: _open(file, formulas=True)[title], name, notes)
-    return Store(name, (), iter(rows), book[title].max_row or 0, notes=notes)
+    return Store(name, (), lambda _: iter(rows), book[title].max_row or 0, notes=notes)
 
 
 def _open(file: StoreFile, *, formulas: bool) -> _Book:

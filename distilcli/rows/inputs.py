@@ -173,6 +173,16 @@ class ByteSource:
             check_ratio(unpacked, self._raw.count, self._source.name)
             yield chunk
 
+    @property
+    def can_seek(self) -> bool:
+        """Whether `seek` works: in a plain file."""
+        return self._source.size is not None and self._source.compression is None
+
+    def seek(self, offset: int) -> None:
+        """Go on at a byte of a plain file; what comes before it counts as read."""
+        self._raw.go_to(offset)
+        self.chunks = decompress(self._raw, None, self._source.name)
+
     def count_share(self, share: float) -> None:
         """Count a share of the file as read, where a library reads it."""
         self._raw.count = int(share * (self._source.size or 0))
@@ -231,6 +241,10 @@ class _CountedBytes(io.RawIOBase):
 
     def _size_now(self) -> int:
         return os.fstat(self._stream.fileno()).st_size
+
+    def go_to(self, offset: int) -> None:
+        self._stream.seek(offset)
+        self.count = offset
 
     def close(self) -> None:
         if self._owned and not self.closed:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 
 from distilcli.errors import ModelError
 from distilcli.tokenizer.options import TokenizerOptions
-from distilcli.tokenizer.tokenizer import Encoding, Tokenizer
+from distilcli.tokenizer.tokenizer import Encoding, Ids, Tokenizer
 from distilcli.tokenizer.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -48,12 +48,14 @@ class FastTokenizer(Tokenizer):
         """
         backend = _build(vocabulary, options, source) if file is None else _read(file)
         backend.encode_special_tokens = options.split_special_tokens
-        super().__init__(backend.get_vocab(), options, source=source)
+        # A file is read as it is if it has steps that the options cannot describe.
+        unknown_steps = file is not None
+        super().__init__(backend.get_vocab(), options, source=source, unknown_steps=unknown_steps)
         # The model engine has its own threads; a second pool would compete for cores.
         os.environ.setdefault(_POOL, "false")
         self._backend = backend
 
-    def _plain_ids(self, texts: Sequence[str]) -> list[list[int]]:
+    def _plain_ids(self, texts: Sequence[str]) -> list[Ids]:
         with _panics_told(self.source):
             encodings = self._backend.encode_batch_fast(list(texts), add_special_tokens=False)
         return [encoding.ids for encoding in encodings]
