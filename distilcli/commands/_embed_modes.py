@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from distilcli.commands._embed_options import Finding, Making
 from distilcli.commands._file_run import FileOptions, FileRun
 from distilcli.commands._option_groups import RowsOut, check_outputs
+from distilcli.commands._unfinished import check_again
 from distilcli.console import Console
 from distilcli.errors import UsageError
 from distilcli.wording import count
@@ -75,7 +76,7 @@ def store(
     _check_suffix(out)
     from distilcli.vectors.writer import VectorColumns, VectorWriter, check_vector_files
 
-    common.stop_if_complete()
+    check_again(common)
     force = out.replaces or making.update
     for name in check_vector_files(out.output, force=force):
         common.report.check(output=name)

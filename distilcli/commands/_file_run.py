@@ -7,8 +7,6 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-import typer
-
 from distilcli import __version__
 from distilcli.commands._declare import GivenOptions
 from distilcli.commands._option_groups import (
@@ -19,9 +17,8 @@ from distilcli.commands._option_groups import (
     RowsIn,
     RowsOut,
 )
-from distilcli.commands._unfinished import Tally, Unfinished
+from distilcli.commands._unfinished import Tally, Unfinished, check_again
 from distilcli.console import Console
-from distilcli.errors import UsageError
 from distilcli.escapes import visible
 from distilcli.wording import count as count_of
 
@@ -71,12 +68,6 @@ class FileOptions:
             return {}
         return {"model_digest": predictor.digest(), "distil_version": __version__}
 
-    def stop_if_complete(self) -> None:
-        """End the command if there is nothing to resume because the output is complete."""
-        if self.out.is_complete:
-            self.report.console.note(f"{self.out.output} is complete; there is nothing to resume")
-            raise typer.Exit
-
     def open_rows(
         self, text_column: str | None = None, *, given: "Given | None" = None
     ) -> "RowSource":
@@ -85,12 +76,7 @@ class FileOptions:
         Raises `UsageError` for a file that may not be written, `InputError` for one that cannot
         be read, and `ModelError` for a model that is missing or for another command.
         """
-        for again in ("resume", "retry_errors"):
-            self.given.at_most_one(again, "dry_run")
-        self.given.at_most_one("resume", "retry_errors")
-        if self.out.retry_errors and self.rows.on_error == "skip":
-            raise UsageError("`retry_errors` finds no rows that `on_error` skip has left out")
-        self.stop_if_complete()
+        check_again(self)
         self.out.check()
         self.report.check_dry_run()
         self.report.check(output=self.out.output)

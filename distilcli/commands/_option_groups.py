@@ -205,26 +205,14 @@ class RowsOut:
     @property
     def replaces(self) -> bool:
         """Whether an existing output may be replaced; an interrupted run was allowed to."""
-        return self.force or self.retry_errors or (self.resume and self._is_interrupted)
+        return self.force or self.retry_errors or (self.resume and self.is_interrupted)
 
     @property
-    def _is_interrupted(self) -> bool:
+    def is_interrupted(self) -> bool:
+        """Whether a run that writes the output was interrupted."""
         from distilcli.rows.journal import Journal
 
         return self.output is not None and Journal(self.output).is_there
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether there is an output already and nothing to resume; see `replaces`."""
-        from distilcli.rows.formats import split_part
-        from distilcli.rows.sqlite_writer import has_table
-
-        if self.output is None or not self.resume or self.replaces:
-            return False
-        file, _ = split_part(self.output)
-        if self.written_format == "sqlite":
-            return has_table(self.output)
-        return Path(file).is_file()
 
     def check(self) -> None:
         """Raise `UsageError` for a file that may not be written."""
@@ -233,9 +221,6 @@ class RowsOut:
         from distilcli.rows.sqlite_writer import check_table
 
         if self.output is None:
-            for name in ("resume", "retry_errors"):
-                if getattr(self, name):
-                    raise UsageError(f"`{name}` goes on with a file; add `output` FILE")
             return
         if self.output_format == "table":
             raise UsageError("`output_format` table is for the terminal; leave out `output`")
@@ -247,24 +232,10 @@ class RowsOut:
             check_destination(self.output, force=self.replaces)
         if by_suffix:
             output_format_of(self.output, self.formats)
-        if self.retry_errors:
-            self._check_retry(self.output, kind)
         if kind == "parquet":
             from distilcli.rows.extras import require_parquet
 
             require_parquet()
-
-    def _check_retry(self, output: str, kind: str) -> None:
-        from distilcli.rows.formats import OUTPUT_FORMATS, split_part
-        from distilcli.rows.sqlite_writer import has_table
-
-        if kind not in OUTPUT_FORMATS:
-            raise UsageError(f"{output}: `retry_errors` needs a column of errors; {kind} has none")
-        is_there = has_table(output) if kind == "sqlite" else Path(split_part(output)[0]).is_file()
-        if self._is_interrupted:
-            raise UsageError(f"{output}: is of an interrupted run; `resume` goes on with it")
-        if not is_there:
-            raise UsageError(f"{output}: is not there yet; leave out `retry_errors`")
 
     @property
     def is_table(self) -> bool:

@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 from distilcli import __version__
+from distilcli.commands._option_groups import RowsOut
 from distilcli.errors import UsageError
 from distilcli.wording import count
 
@@ -27,6 +30,43 @@ _OF_NO_EFFECT = frozenset({
     "quiet", "dry_run", "json_summary", "stats_file",
 })  # fmt: skip
 """Options that change no byte of the output, or whose effect is known by other means."""
+
+
+def is_complete(out: RowsOut) -> bool:
+    """Return whether the output is there; raise `UsageError` if it cannot be told."""
+    from distilcli.rows.formats import split_part
+    from distilcli.rows.sqlite_writer import has_table
+
+    if out.written_format == "sqlite":
+        return has_table(str(out.output))
+    return Path(split_part(str(out.output))[0]).is_file()
+
+
+def check_again(options: "FileOptions") -> None:
+    """Check whether there is a run to go on with, or an output whose errors can run again.
+
+    Raises `UsageError` if not, and `typer.Exit` if there is nothing left to do.
+    """
+    from distilcli.rows.formats import OUTPUT_FORMATS
+
+    out, given = options.out, options.given
+    given.at_most_one("resume", "retry_errors", "dry_run")
+    if out.resume or out.retry_errors:
+        name = "resume" if out.resume else "retry_errors"
+        if out.output is None:
+            raise UsageError(f"`{name}` goes on with a file; add `output` FILE")
+        if name == "resume" and not out.replaces and is_complete(out):
+            options.report.console.note(f"{out.output} is complete; there is nothing to resume")
+            raise typer.Exit
+    if out.retry_errors:
+        if out.written_format not in OUTPUT_FORMATS:
+            raise UsageError(f"`retry_errors` needs a column of errors; {out.output} has none")
+        if out.is_interrupted:
+            raise UsageError(f"{out.output}: is of an interrupted run; `resume` goes on with it")
+        if not is_complete(out):
+            raise UsageError(f"{out.output}: is not there yet; leave out `retry_errors`")
+        if options.rows.on_error == "skip":
+            raise UsageError("`retry_errors` finds no rows that `on_error` skip has left out")
 
 
 @dataclass

@@ -113,7 +113,7 @@ class Checkpoints:
         self._journal.remove()
 
     def _save(self, output: Continued) -> None:
-        progress, self._latest = self._latest, None
+        progress = self._latest
         if progress is not None and progress.rows > self.saved_rows:
             output.sync()
             self._journal.save(self._run(), progress)

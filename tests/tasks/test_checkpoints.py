@@ -272,11 +272,13 @@ def _check(name: str, output: str, stops: Sequence[int], *, twice: bool, **more:
             assert counts[key] == stats.as_dict()[key], key
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("output", OUTPUTS)
 def test_every_output(output: str) -> None:
     _check("in.csv", output, [2, 1, 3], twice=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("twice", [False, True])
 @pytest.mark.parametrize("name", INPUTS)
 def test_every_input(name: str, twice: bool) -> None:
