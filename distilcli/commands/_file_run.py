@@ -22,6 +22,7 @@ from distilcli.commands._option_groups import (
 from distilcli.commands._unfinished import Tally, Unfinished
 from distilcli.console import Console
 from distilcli.errors import UsageError
+from distilcli.escapes import visible
 from distilcli.wording import count as count_of
 
 if TYPE_CHECKING:
@@ -161,6 +162,7 @@ class FileRun(Generic[Value, Result]):
     def _run(self, about: dict[str, object]) -> int:
         from distilcli.console.progress import rows_progress
         from distilcli.console.summary import show_summary
+        from distilcli.interrupt import deferred_interrupt
         from distilcli.stats import RunStats
         from distilcli.tasks.files import run_files
 
@@ -187,6 +189,7 @@ class FileRun(Generic[Value, Result]):
                 source,
                 self._open_sink(console, goes_on=unfinished.goes_on) as sink,
                 rows_progress(console, stats, source, shown=not scrolls),
+                deferred_interrupt(),
                 unfinished.watched(stats, tally, sink),
             ):
                 run_files(
@@ -313,6 +316,7 @@ def open_sink(
             new_columns=new_columns,
             input_format=source.format,
             delimiter=source.delimiter,
+            types=source.types,
             output_format=None if out.output_format == "auto" else out.output_format,
             prefix=out.prefix,
             force=out.replaces,
@@ -347,7 +351,7 @@ def note_unshown(console: Console, sink: object) -> None:
 def write_report(content: dict[str, object], report: Report) -> None:
     """Write a summary as JSON: to stderr, to a file, or not at all."""
     if report.json_summary:
-        sys.stderr.write(json.dumps(content, ensure_ascii=False) + "\n")
+        sys.stderr.write(visible(json.dumps(content, ensure_ascii=False)) + "\n")
     if report.stats_file is not None:
         from distilcli.rows.output import write_text
 

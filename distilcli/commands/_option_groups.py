@@ -57,7 +57,7 @@ LabelColumnsOption = Annotated[
 LabelsOption = Annotated[
     str | None,
     opt(
-        "Names of labels that are numbers or vectors, in order: a,b,c.",
+        "Names of the labels in order, also where rows have numbers or vectors: a,b,c.",
         topic="Input",
         metavar="NAMES",
     ),
@@ -81,7 +81,9 @@ DelimiterOption = Annotated[str | None, opt("CSV delimiter (default: detected)."
 NoHeaderOption = Annotated[
     bool, opt("The first line is data; the columns are named 1, 2, 3 and so on.")
 ]
-ForceOption = Annotated[bool, opt("Overwrite existing files.", topic="Output")]
+ForceOption = Annotated[
+    bool, opt("Overwrite existing files, or the table of a database.", topic="Output")
+]
 MaxLengthOption = Annotated[
     int | None,
     opt("Tokens per sequence (default: the model's maximum).", topic="Long texts", min=8),
@@ -145,12 +147,17 @@ class RowsIn:
     delimiter: DelimiterOption = None
     encoding: EncodingOption = "utf-8"
     word_column: WordColumnOption = None
+    max_field_bytes: int | None = setting(
+        None,
+        "Longest cell, in bytes; the row of a longer one is unusable (default: 64 MiB).",
+        min=1,
+    )
 
     def reading(self) -> dict[str, Any]:
         """Return the settings of the reader."""
         names = (
             "join", "input_format", "no_header", "delimiter", "encoding", "limit", "whole_files",
-            "file_column", "word_column",
+            "file_column", "word_column", "max_field_bytes",
         )  # fmt: skip
         return {name: getattr(self, name) for name in names}
 
@@ -180,7 +187,11 @@ class RowsOut:
     topic: ClassVar[str] = "Output"
 
     output: str | None = setting(
-        None, "Write the rows to FILE; its suffix is the format.", "--output", "-o", metavar="FILE"
+        None,
+        "Write the rows to FILE; its suffix is the format. FILE.db::TABLE adds a table.",
+        "--output",
+        "-o",
+        metavar="FILE",
     )
     output_format: rows_format_option() = "auto"  # type: ignore[valid-type]
     prefix: str = setting("", "Prefix for the names of new columns.")
@@ -342,13 +353,15 @@ class Compute:
         from distilcli.checkpoint.config import read_config
         from distilcli.checkpoint.locate import locate
         from distilcli.model.device_name import check_device_name
+        from distilcli.model.expected import check_headers
         from distilcli.tasks.settings import required_agreement
         from distilcli.tasks.spec import TASKS
 
         check_device_name(self.device)
         required_agreement(self.min_agreement, self.precision)
         files = locate(self.model, offline=self.offline)
-        named = read_config(files.config_path).extra.get("architectures")
+        config = read_config(files.config_path)
+        named = config.extra.get("architectures")
         commands = {
             spec.command
             for spec in TASKS.values()
@@ -358,6 +371,7 @@ class Compute:
         # Embedding needs no head, and a pre-trained model, which fills masks, has no other.
         if commands and command not in {*commands, "embed"}:
             raise HeadError(f"{files.name} is for: distil {min(commands)}")
+        check_headers(config, files)
 
     def settings(self) -> dict[str, Any]:
         """Return what predictors take."""

@@ -53,8 +53,13 @@ def finetune(
     from distilcli.training.run_options import RunOptions
 
     chosen = changed(data, start, training, objective, teacher, distillation)
-    # Without a teacher these are refused even with their default values.
-    chosen |= {name: getattr(distillation, name) for name in given if hasattr(distillation, name)}
+    # What has no effect is refused even with its default value.
+    chosen |= {
+        name: getattr(group, name)
+        for group in (distillation, training)
+        for name in given
+        if hasattr(group, name)
+    }
     settings = RunOptions.of(task, chosen)
     report.check_dry_run()
     run_output.check(report)
@@ -100,6 +105,7 @@ def finetune(
                 plan,
                 on_progress=view.on_progress,
                 on_pass=view.on_pass,
+                on_fit=view.on_fit,
                 dry_run=report.dry_run,
             )
             show_findings(console, run.findings)

@@ -14,6 +14,7 @@ from distilcli.wording import count
 
 if TYPE_CHECKING:
     from distilcli.training.dry_run import TrainingEstimate
+    from distilcli.training.fitted_head import FittedHead
     from distilcli.training.loop import Progress
 
 _LARGE_CACHE = 1e9
@@ -36,11 +37,27 @@ class TrainingView:
         self._latest, self._pass = progress, None
         if len(progress.history) > self._noted:
             self._noted, entry = len(progress.history), progress.history[-1]
+            if not progress.total_steps:
+                return  # no training follows; the end says it
             best = ", the best so far" if entry["best"] else ""
+            loss = f"loss {entry['train_loss']:.3f}, " if entry["step"] else ""
             self._console.note(
-                f"step {entry['step']:,} of {progress.total_steps:,}: "
-                f"loss {entry['train_loss']:.3f}, {', '.join(_scores(entry))}{best}"
+                f"step {entry['step']:,} of {progress.total_steps:,}: {loss}"
+                f"{', '.join(_scores(entry))}{best}"
             )
+
+    def on_fit(self, fitted: "FittedHead") -> None:
+        """Note how the head was fitted."""
+        found = fitted.fit
+        name = found.score_name.replace("_", " ")
+        validated = (
+            "too few rows for cross-validation"
+            if found.score is None
+            else f"{name} {found.score:.4f} in {found.folds}-fold cross-validation"
+        )
+        self._console.note(
+            f"head fitted to {count(fitted.rows, 'row')}: {validated}, regularization {found.l2:g}"
+        )
 
     def on_pass(self, who: str, done: int, total: int) -> None:
         """Take in how many rows the teacher or the encoder has read ahead of the first step."""
@@ -104,8 +121,10 @@ def show_training(
     console: Console, best: Mapping[str, float], steps: int, folder: str, *, command: str
 ) -> None:
     """Say how good the model in `folder` is, and how to use it."""
+    scores = ", ".join(_scores(best))
+    after = f"best {scores} after {best['step']:,} of {count(steps, 'step')}"
     console.note(
-        f"best {', '.join(_scores(best))} after {best['step']:,} of {count(steps, 'step')}",
+        after if steps else f"{scores} on the validation rows",
         f"the model is in {folder}; try: distil {command} FILE -m {folder}",
     )
 

@@ -23,6 +23,7 @@ import torch
 from distilcli.engine.batching import Batch, Piece, pad, padded_size
 from distilcli.engine.window import AnyWindow
 from distilcli.errors import ResourceError
+from distilcli.interrupt import stop_if_asked
 from distilcli.memory import is_allocation_failure
 from distilcli.stats import RunStats
 
@@ -129,8 +130,9 @@ class Workers:
     def finish(self, window: AnyWindow) -> None:
         """Wait until a window is done, and run its lone batch if that was left to this thread."""
         while True:
+            stop_if_asked()
             while not window.done.wait(_POLL_SECONDS):
-                pass
+                stop_if_asked()
             positions = window.take_left()
             if positions is None:
                 return
@@ -239,6 +241,4 @@ class Workers:
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Return whether an allocator (of Python, the CPU or an accelerator) ran out of memory."""
-    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
-        return True
-    return isinstance(error, RuntimeError) and is_allocation_failure(str(error))
+    return isinstance(error, torch.OutOfMemoryError) or is_allocation_failure(error)

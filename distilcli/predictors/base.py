@@ -91,13 +91,16 @@ class Predictor(ABC, Generic[Head, Given, Content, Value]):
         deterministic: bool = False,
         batches: BatchOptions | None = None,
         long_texts: LongTexts | None = None,
+        **unknown: object,
     ) -> None:
         """Load `model`: a folder, a hub id, or the name of a built-in model; see `Options`.
 
-        Raises `UsageError` for wrong options, `ModelError` for a model that cannot be used, and
-        `ResourceError` for a device that cannot.
+        Raises `UsageError` for wrong options, `ModelError` for a model that cannot be used,
+        `ResourceError` for a device that cannot, and `TypeError` for an `unknown` keyword.
         """
         started = perf_counter()
+        if unknown:
+            raise TypeError(f"{type(self).__name__}() has no setting {min(unknown)!r}")
         check_choice("precision", precision, get_args(Precision))
         self.precision: Precision = precision
         self.agreement = Agreement(required_agreement(min_agreement, precision))
@@ -171,6 +174,7 @@ class Predictor(ABC, Generic[Head, Given, Content, Value]):
         """
         if self._is_one(items):
             raise TypeError(f"give many {self._wanted} to stream, not one")
+        self._check_many(items)
         engine = self.engine(itself, on_error="stop")
         live = not isinstance(items, Sized)
         results = values(engine, map(self._content, map(_present, items)), live=live)
@@ -207,12 +211,19 @@ class Predictor(ABC, Generic[Head, Given, Content, Value]):
         """Say whether what was given is one item rather than many."""
         return isinstance(given, str)
 
+    def _check_many(self, given: object) -> None:
+        """Raise `TypeError` for what is not many items; bytes and mappings are none."""
+        if not isinstance(given, Iterable) or isinstance(given, bytes | bytearray | Mapping):
+            raise TypeError(f"give {self._wanted}, one or many, not {given!r:.60}")
+
     def _results(self, given: object) -> Value | list[Value]:
         """Return the result of one item, or the list of those of many."""
         return self._results_of(self.engine(itself, on_error="stop"), given)
 
     def _results_of(self, engine: Engine[Content, Other], given: object) -> Other | list[Other]:
         is_one = self._is_one(given)
+        if not is_one:
+            self._check_many(given)
         items = cast("Iterable[object]", [given] if is_one else given)
         results = list(values(engine, map(self._content, map(_present, items))))
         return results[0] if is_one else results

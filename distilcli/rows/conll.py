@@ -1,11 +1,11 @@
 """CoNLL: one word per line, a blank line after each sentence; a sentence becomes one row.
 
-The first column is the word, unless it counts the words or is the same for all: then the next that
-is neither. CoNLL-U is known by its ids; its ranges and empty nodes (`3-4`, `5.1`) are no words.
-Columns are separated by tabs or blanks, as in the first word's line. Other lines (`-DOCSTART-`,
-comments) are kept in place. A comment begins with `#` and has another number of columns than words;
-with the same number (`# id 5 domain=en`) it must stand before the words of a sentence, begin with
-`# ` and contain a `=`.
+The first column is the word, unless it is nothing but numbers or tags, or the same for all: then
+the next that is none of these. CoNLL-U is known by its ids; its ranges and empty nodes (`3-4`,
+`5.1`) are no words. Columns are separated by tabs or blanks, as in the first word's line. Other
+lines (`-DOCSTART-`, comments) are kept in place. A comment begins with `#` and has another number
+of columns than words; with the same number (`# id 5 domain=en`) it must stand before the words of a
+sentence, begin with `# ` and contain a `=`.
 
 A sentence is a row as soon as its blank line has come. Anything but blank lines after the last
 sentence makes a row without words.
@@ -31,6 +31,8 @@ _UD_COLUMNS = ("id", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps",
 _UD_WIDTH = 10
 _UD_ID = re.compile(r"\d+(?:[-.]\d+)?")
 _TAG = re.compile(r"O|[BIESLU]-.+")
+_NUMBER = re.compile(r"[-+]?\d+(?:[-.,]\d+)*")
+TAGS = "nothing but tags"
 
 
 @dataclass(slots=True)
@@ -134,36 +136,48 @@ def _shape_of(lines: Sequence[str], source: str, word_column: int | None) -> Sha
     if tabs and all(_UD_ID.fullmatch(cell) for cell in columns[0]):
         shape = replace(shape, words=1, is_ud=True)
     if word_column is not None:
-        if word_column > shape.width:
-            raise UsageError(
-                f"{source}: `word_column` {word_column}: its lines have "
-                f"{count(shape.width, 'column')}"
-            )
-        return replace(shape, words=word_column - 1)
-    if shape.is_ud or not _is_no_word(columns[0]):
+        return replace(shape, words=_named(word_column - 1, columns, shape, source))
+    if shape.is_ud or (kind := no_words(columns[0])) is None:
         return shape
     words = next((index for index, column in enumerate(columns) if _may_be_words(column)), 0)
-    if words:
-        kind = "is the same for all words" if len(set(columns[0])) == 1 else "counts the words"
-        tell(
-            f"{source}: its first column {kind}, so words are read from column {words + 1}; name "
-            "another with `word_column`"
-        )
+    found = f"words are read from column {words + 1}; name another with" if words else "check"
+    tell(f"{source}: its first column is {kind}, so {found} `word_column`")
     return replace(shape, words=words)
 
 
-def _is_no_word(cells: Sequence[str]) -> bool:
-    """Whether a column counts the words of a sentence, or is the same for at least three."""
-    counts = [list(map(str, range(start, start + len(cells)))) for start in (0, 1)]
-    return len(cells) > 1 and (
-        list(cells) in counts or (len(cells) > 2 and len(set(cells)) == 1)  # noqa: PLR2004
-    )
+def _named(words: int, columns: Sequence[Sequence[str]], shape: Shape, source: str) -> int:
+    """Return the column that the user named; say so if it seems to have no words."""
+    if words >= shape.width:
+        raise UsageError(
+            f"{source}: `word_column` {words + 1}: its lines have {count(shape.width, 'column')}"
+        )
+    kind = no_words(columns[words])
+    if kind == TAGS:
+        raise UsageError(
+            f"{source}: `word_column` {words + 1}: that column is {kind}, the first: "
+            f"{columns[words][0]!r}"
+        )
+    if kind is not None:
+        tell(f"{source}: column {words + 1} is {kind}; check `word_column`")
+    return words
+
+
+def no_words(cells: Sequence[str]) -> str | None:
+    """Return what a column holds that is no words: numbers, tags or one value; None for words.
+
+    A single cell says nothing, nor do two that are the same.
+    """
+    if len(cells) < 2:  # noqa: PLR2004
+        return None
+    if all(map(_NUMBER.fullmatch, cells)):
+        return "nothing but numbers"
+    if all(map(_TAG.fullmatch, cells)):
+        return TAGS
+    return "the same for all words" if len(cells) > 2 and len({*cells}) == 1 else None  # noqa: PLR2004
 
 
 def _may_be_words(cells: Sequence[str]) -> bool:
-    return len(set(cells)) > 1 and not (
-        all(map(str.isdecimal, cells)) or all(map(_TAG.fullmatch, cells))
-    )
+    return len(set(cells)) > 1 and no_words(cells) is None
 
 
 def sentences_from(

@@ -4,12 +4,13 @@ import contextlib
 import errno
 import os
 import stat
-import weakref
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 from distilcli.errors import ResourceError
+from distilcli.interrupt import undo_at_sudden_end
 from distilcli.rows.compression import compressor
 from distilcli.rows.part import PART, beside, open_part
 
@@ -83,10 +84,10 @@ class FileOutput:
         self.temporary = beside(path, suffix, table)
         with explained(path):
             self._file = open_part(self.temporary, path, goes_on=goes_on)
-        # If a signal ends the run right here, nobody can commit or discard.
-        self._removal = weakref.finalize(self, self.temporary.unlink, missing_ok=True)
+        self._stays = False
+        self._removal = undo_at_sudden_end(partial(self.temporary.unlink, missing_ok=True))
         if goes_on:
-            self._removal.detach()
+            self.stays()
         self._packed: BinaryIO | None = None
         self._begun = False
         self._member_size = 0
@@ -176,14 +177,15 @@ class FileOutput:
                     self.temporary.chmod(stat.S_IMODE(self.target.stat().st_mode))
                 self.temporary.replace(self.target)
         except BaseException:
-            if self._removal.alive:
+            if not self._stays:
                 self.discard()
             raise
-        self._removal.detach()
+        self._removal.close()
 
     def stays(self) -> None:
         """Keep the temporary file whatever ends this process, so that another can go on."""
-        self._removal.detach()
+        self._stays = True
+        self._removal.close()
 
     def leave(self) -> None:
         """Close the temporary file and leave it for a run that goes on."""
@@ -197,4 +199,4 @@ class FileOutput:
         """See `Output`."""
         self.leave()
         self.temporary.unlink(missing_ok=True)
-        self._removal.detach()
+        self._removal.close()

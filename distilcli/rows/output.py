@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol, TextIO, TypeVar
 
 from distilcli.errors import UsageError
+from distilcli.escapes import visible
 from distilcli.rows.extras import require_zstd
 from distilcli.rows.file_output import FileOutput, explained, in_pieces
 from distilcli.rows.formats import split_suffixes
@@ -72,12 +73,15 @@ class StreamOutput:
     def __init__(self, stream: TextIO, name: str = "standard output") -> None:
         self._stream = stream
         self._name = name
+        self._is_terminal = stream.isatty()
         # Not the text layer, which has its own encoding and line ends.
         self._bytes: BinaryIO | None = getattr(stream, "buffer", None)
         stream.flush()
 
     def write(self, text: str) -> None:
         """See `Output`."""
+        if self._is_terminal:
+            text = visible(text)
         with explained(self._name):
             for piece in in_pieces(text):
                 if self._bytes is not None:

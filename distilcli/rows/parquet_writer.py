@@ -1,11 +1,11 @@
-"""Rows to Parquet, with the extra `parquet`: the input's columns as text, the new ones typed.
+"""Rows to Parquet, with the extra `parquet`: new columns are typed, and those of Parquet stay so.
 
 Parquet fixes its columns before the first row. So rows are held back until one has all its new
 values, whose types become the columns' types; and `error` and `truncated`, which only some rows
 have, are always columns.
 
 A Parquet file cannot be continued. So blocks are written as Arrow batches, one after the other,
-and become the row groups of a Parquet file at the end.
+and become the row groups of a Parquet file at the end. Dictionaries are plain values until then.
 """
 
 import contextlib
@@ -23,13 +23,22 @@ from distilcli.rows.row_writer import AddedNames, Block, RowWriter, unique_names
 Cells = dict[str, object]
 
 _MOST_WAITING = 20_000
+_WHOLE = b"schema of the file"
 
 
 class ParquetWriter(RowWriter):
-    """A Parquet file, a row group per block; numbers and vectors stay typed, lists are JSON."""
+    """A Parquet file, a row group per block; numbers and vectors stay typed, lists are JSON.
+
+    Columns of the input are texts, unless it is Parquet and they have `types`.
+    """
 
     def __init__(
-        self, output: Output, names: AddedNames, columns: Sequence[str], new_columns: Sequence[str]
+        self,
+        output: Output,
+        names: AddedNames,
+        columns: Sequence[str],
+        new_columns: Sequence[str],
+        types: Sequence[object],
     ) -> None:
         """Raise `UsageError` if the output is not a file or pyarrow is missing."""
         super().__init__(output, names)
@@ -37,11 +46,14 @@ class ParquetWriter(RowWriter):
             raise UsageError("Parquet cannot be streamed; name an output file, FILE.parquet")
         self._arrow, self._parquet = require_parquet()
         self._output: FileOutput = output
-        self._columns = tuple(columns)
+        self._columns = unique_names(columns)
+        kept = zip(self._columns, enumerate(types), strict=False)
+        self._kept = {name: place for name, place in kept if place[1] is not None}
         self._new_columns = [names.prefix + name for name in new_columns]
         self._late = [names.free(name) for name in ("error", "truncated")]
         self._waiting: list[tuple[Row, Cells]] = []
         self._schema: Any = None
+        self._batch_schema: Any = None
 
     def _write(self, block: Block) -> None:
         for row, added in block:
@@ -87,22 +99,26 @@ class ParquetWriter(RowWriter):
                     f"{row.source}: line {row.line}: has a column {min(surplus)!r} that the first "
                     "rows lack, and Parquet fixes its columns; write JSONL"
                 )
+        batches = self._waiting_batches()
         arrays = [
-            self._array(field.type, [cells.get(field.name) for _, cells in self._waiting])
-            for field in self._schema
+            self._stored(field.type, self._kept[field.name][0], batches)
+            if field.name in self._kept
+            else self._array(field.type, [cells.get(field.name) for _, cells in self._waiting])
+            for field in self._batch_schema
         ]
         self._waiting = []
-        batch = self._arrow.RecordBatch.from_arrays(arrays, schema=self._schema)
+        batch = self._arrow.RecordBatch.from_arrays(arrays, schema=self._batch_schema)
         self._output.write_bytes(batch.serialize())
 
     def _open(self) -> None:
-        """Fix the columns: the input's as text, the new ones by the values so far."""
+        """Fix the columns: the input's by their types or as text, the new ones by the values."""
         arrow = self._arrow
-        inputs = dict.fromkeys(unique_names(self._columns))
+        inputs = dict.fromkeys(self._columns)
         inputs |= dict.fromkeys(
             name for row, _ in self._waiting for name in unique_names(row.columns)
         )
-        fields = [arrow.field(name, arrow.string()) for name in inputs]
+        text = (0, arrow.string())
+        fields = [arrow.field(name, self._kept.get(name, text)[1]) for name in inputs]
         for name in self._new_columns:
             values = (cells[name] for _, cells in self._waiting if cells.get(name) is not None)
             fields.append(arrow.field(name, self._type(next(values, None))))
@@ -111,8 +127,14 @@ class ParquetWriter(RowWriter):
         self._begin(arrow.schema(fields))
 
     def _begin(self, schema: Any) -> None:
-        self._schema = schema
-        self._output.write_bytes(schema.serialize())
+        types = self._arrow.types
+        fields = [
+            field.with_type(field.type.value_type) if types.is_dictionary(field.type) else field
+            for field in schema
+        ]
+        whole = {_WHOLE: schema.serialize().to_pybytes()}
+        self._schema, self._batch_schema = schema, self._arrow.schema(fields, metadata=whole)
+        self._output.write_bytes(self._batch_schema.serialize())
 
     def _type(self, value: object) -> object:
         arrow = self._arrow
@@ -126,6 +148,20 @@ class ParquetWriter(RowWriter):
             numbers = arrow.list_(arrow.from_numpy_dtype(value.dtype))
             return numbers if value.ndim == 1 else arrow.list_(numbers)
         return arrow.string()
+
+    def _waiting_batches(self) -> list[tuple[Any, list[int]]]:
+        """Return the batches that hold the waiting rows, each with the indices of these."""
+        batches: list[tuple[Any, list[int]]] = []
+        for batch, index in (row.stored for row, _ in self._waiting if row.stored is not None):
+            if not batches or batches[-1][0] is not batch:
+                batches.append((batch, []))
+            batches[-1][1].append(index)
+        return batches
+
+    def _stored(self, kind: object, column: int, batches: list[tuple[Any, list[int]]]) -> object:
+        """Return the values of a column of Parquet as they are stored."""
+        parts = (batch.column(column).take(self._arrow.array(rows)) for batch, rows in batches)
+        return self._arrow.concat_arrays([part.cast(kind) for part in parts])
 
     def _array(self, kind: object, values: Sequence[Any]) -> object:
         if kind == self._arrow.string():
@@ -141,11 +177,13 @@ class ParquetWriter(RowWriter):
 
     def _set_own_state(self, state: State) -> None:
         if state["is_open"]:
-            with self._batches() as batches:
-                self._schema = batches.schema
+            with self._written_batches() as batches:
+                self._batch_schema = batches.schema
+            whole = self._arrow.py_buffer(self._batch_schema.metadata[_WHOLE])
+            self._schema = self._arrow.ipc.read_schema(whole)
 
     @contextlib.contextmanager
-    def _batches(self) -> Iterator[Any]:
+    def _written_batches(self) -> Iterator[Any]:
         with (
             self._output.explained(),
             self._arrow.OSFile(str(self._output.temporary)) as file,
@@ -161,11 +199,12 @@ class ParquetWriter(RowWriter):
         whole = self._output.another()
         try:
             with (
-                self._batches() as batches,
+                self._written_batches() as batches,
                 self._parquet.ParquetWriter(whole.file, self._schema) as writer,
             ):
                 for batch in batches:
-                    writer.write_table(self._arrow.Table.from_batches([batch]))
+                    table = self._arrow.Table.from_batches([batch])
+                    writer.write_table(table.cast(self._schema))
             whole.commit()
         except BaseException:
             whole.discard()

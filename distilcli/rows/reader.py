@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from distilcli.errors import InputError, UsageError, spelled
+from distilcli.rows.field_limit import within
 from distilcli.rows.formats import (
     INPUT_FORMATS,
     JSON_FORMATS,
@@ -22,6 +23,7 @@ from distilcli.rows.formats import (
 )
 from distilcli.rows.inputs import ByteSource, Input, find_inputs
 from distilcli.rows.lines import checked_encoding
+from distilcli.rows.parquet import common_types
 from distilcli.rows.place import Place
 from distilcli.rows.row import (
     JoinedColumns,
@@ -52,6 +54,7 @@ def open_rows(
     limit: int | None = None,
     whole_files: bool = False,
     file_column: str | None = None,
+    max_field_bytes: int | None = None,
 ) -> "RowSource":
     """Return the rows of files, globs and standard input (`-`), or of `texts` or `given` rows.
 
@@ -61,7 +64,8 @@ def open_rows(
     columns of delimited files and sheets are `1`, `2`, …. `limit` is the maximum number of rows.
     Blank lines are skipped, except in plain text, where each line is a row. With `whole_files`
     each file, also of a folder, is a row: its text, and its name in the column `file`.
-    `file_column` is the name of that column, which any rows may have.
+    `file_column` is the name of that column, which any rows may have. A cell of more than
+    `max_field_bytes` makes its row unusable; by default lines may have 64 MiB.
 
     Checks all paths and opens none: raises `InputError` for what cannot be read and `UsageError`
     for settings that make no sense.
@@ -89,6 +93,7 @@ def open_rows(
         delimiter=None if delimiter is None else checked_delimiter(delimiter),
         no_header=no_header,
         word_column=word_column,
+        max_field_bytes=max_field_bytes,
     )
     if given is not None:
         return RowSource((), given, settings, limit)
@@ -126,6 +131,7 @@ class RowSource:
         self.file_column = file_column
         self._first: Table | None = None
         self._headers: list[tuple[str, tuple[str, ...]]] = []
+        self._types: list[Sequence[object]] = []
         self._bytes: ByteSource | None = None
         self._bytes_before = 0
         self._noted: set[str] = set()
@@ -136,7 +142,8 @@ class RowSource:
         self._keeps_marks = False
 
     def __iter__(self) -> Iterator[Row]:
-        return self._rows
+        most = self._settings.max_field_bytes
+        return self._rows if most is None else within(self._rows, most)
 
     def __enter__(self) -> "RowSource":
         return self
@@ -214,6 +221,12 @@ class RowSource:
         return self._first_table().delimiter
 
     @property
+    def types(self) -> list[object]:
+        """The Arrow types of the columns, if all inputs are Parquet; None for one without."""
+        first = self._first_table()
+        return common_types(self._types or [first.types])
+
+    @property
     def text_column(self) -> str:
         """The column (or path) that holds the text; raises `InputError` if a file lacks it."""
         found = self._found_text_column()
@@ -243,10 +256,12 @@ class RowSource:
     def find_column(self, wanted: str) -> str:
         """Return a column by its name or path, or several (`a,b`) as one.
 
-        Raises `InputError` if the first input lacks it.
+        Raises `InputError` if the first input lacks it, `UsageError` if one is named twice.
         """
         if "," in wanted and wanted not in self.columns:
             parts = [self.find_column(part) for part in wanted.split(",") if part]
+            if twice := [part for part in parts if parts.count(part) > 1]:
+                raise UsageError(f"the column {twice[0]!r} is named twice in {wanted!r}")
             return JoinedColumns.of(parts, self._settings.join)
         return find_column(self.columns, wanted, self.name, dotted=self.format in JSON_FORMATS)
 
@@ -290,12 +305,14 @@ class RowSource:
         first: tuple[str, tuple[str, ...]] | None = None
         for source in self._inputs:
             if source.size is None:
+                self._types.append(())
                 continue
             file = ByteSource(source)
             try:
                 table = open_table(source, file, self._settings)
             finally:
                 file.close()
+            self._types.append(table.types)
             if table.format not in JSON_FORMATS:
                 self._headers.append((source.name, table.columns))
             if table.format in TABLE_FORMATS:

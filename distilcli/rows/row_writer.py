@@ -1,12 +1,12 @@
 """The base of all row writers: blocks of rows in, columns added under names that do not clash."""
 
-import itertools
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from distilcli.errors import UsageError
+from distilcli.interrupt import deferred_interrupt
 from distilcli.rows.file_output import FileOutput
 from distilcli.rows.output import Output, State, WholeOrNothing
 from distilcli.rows.row import Row
@@ -80,9 +80,10 @@ class RowWriter(WholeOrNothing):
         return self._names.free(name)
 
     def write_rows(self, block: Block) -> None:
-        """Write rows, each with its additions by name; a stream shows them at once."""
-        self._write([(row, self._names.apply(row, additions)) for row, additions in block])
-        self._output.flush()
+        """Write rows, each with its additions by name; a stream shows them at once, all or none."""
+        with deferred_interrupt():
+            self._write([(row, self._names.apply(row, additions)) for row, additions in block])
+            self._output.flush()
 
     @abstractmethod
     def _write(self, block: Block) -> None:
@@ -141,8 +142,13 @@ class RowWriter(WholeOrNothing):
 def unique_names(columns: Sequence[str]) -> tuple[str, ...]:
     """Return the names, repeated ones with `_2`, `_3`, …, as JSON objects need them unique."""
     names: list[str] = []
+    taken, next_number = set(columns), dict.fromkeys(columns, 2)
+    seen: set[str] = set()
     for column in columns:
-        numbered = (f"{column}_{number}" for number in itertools.count(2))
-        free = (name for name in itertools.chain([column], numbered) if name not in names)
-        names.append(next(name for name in free if name == column or name not in columns))
+        name = column
+        while name in seen or (name in taken and name != column):
+            name = f"{column}_{next_number[column]}"
+            next_number[column] += 1
+        seen.add(name)
+        names.append(name)
     return tuple(names)

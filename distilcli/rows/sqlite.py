@@ -8,7 +8,7 @@ from pathlib import Path
 
 from distilcli.errors import InputError
 from distilcli.rows.place import Place
-from distilcli.rows.stores import Store, StoreFile, as_json_cell
+from distilcli.rows.stores import Store, StoreFile, StoreRow, as_json_cell
 
 _AT_ONCE = 1024
 
@@ -34,7 +34,7 @@ def read_table(file: StoreFile) -> Store:
     columns = tuple(column[0] for column in cursor.description[1:])
     place = Place()
 
-    def rows_from(start: Place | None) -> Iterator[tuple[int, Sequence[object]]]:
+    def rows_from(start: Place | None) -> Iterator[StoreRow]:
         if start is None:
             return _rows(cursor, Place(), place, name)
         rest = connection.execute(f"{query} WHERE _rowid_ > ?{order}", (start.offset,))
@@ -44,16 +44,14 @@ def read_table(file: StoreFile) -> Store:
     return Store(name, columns, rows_from, total, (lambda: replace(place)) if has_ids else None)
 
 
-def _rows(
-    cursor: sqlite3.Cursor, start: Place, place: Place, name: str
-) -> Iterator[tuple[int, Sequence[object]]]:
+def _rows(cursor: sqlite3.Cursor, start: Place, place: Place, name: str) -> Iterator[StoreRow]:
     """Yield rows with their numbers; `place` follows them."""
     place.line = start.line
     with _explained(name):
         while block := cursor.fetchmany(_AT_ONCE):
             for place.offset, *cells in block:
                 number, place.line = place.line, place.line + 1
-                yield number, [as_json_cell(cell) for cell in cells]
+                yield StoreRow(number, [as_json_cell(cell) for cell in cells])
 
 
 def connected(path: Path) -> sqlite3.Connection:
@@ -71,13 +69,15 @@ def _text(data: bytes) -> str | bytes:
         return data
 
 
-def table_names(connection: sqlite3.Connection) -> list[str]:
+def table_names(
+    connection: sqlite3.Connection, *, kinds: Sequence[str] = ("table", "view")
+) -> list[str]:
     """Return the names of all tables and views."""
     found = connection.execute(
-        "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') "
-        "AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name"
+        "SELECT type, name FROM sqlite_master WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\' "
+        "ORDER BY name"
     )
-    return [name for (name,) in found]
+    return [name for kind, name in found if kind in kinds]
 
 
 def quoted(name: str) -> str:

@@ -7,6 +7,7 @@ that is there; so its bytes do not depend on when the temporary one was saved.
 
 import contextlib
 import itertools
+import os
 import re
 import sqlite3
 from collections import Counter
@@ -32,27 +33,34 @@ _Key = tuple[bool, str, int]
 def has_table(path: str) -> bool:
     """Return whether there is the table of `reviews.db::labels`.
 
-    Raises `UsageError` for a file that is not a database.
+    Raises `UsageError` for a file that is not a database, and for a table that is a view.
     """
-    file, table = split_part(path)
+    file, part = split_part(path)
+    table = part or DEFAULT_TABLE
     if not Path(file).is_file() or not Path(file).stat().st_size:
         return False
     try:
         with contextlib.closing(connected(Path(file))) as database:
-            there = [name.lower() for name in table_names(database)]
+            there = {name.lower() for name in table_names(database)}
+            views = {name.lower() for name in table_names(database, kinds=("view",))}
     except sqlite3.Error as error:
         raise UsageError(f"{file}: cannot get another table: {error}") from error
-    return (table or DEFAULT_TABLE).lower() in there
+    if table.lower() in views:
+        raise UsageError(f"{file}: {table!r} is a view; name another table")
+    return table.lower() in there
 
 
 def check_table(path: str, *, force: bool) -> None:
     """Raise `UsageError` if the table of `reviews.db::labels` cannot be written."""
-    file, table = split_part(path)
+    file, part = split_part(path)
+    table = part or DEFAULT_TABLE
     check_destination(file, force=True)
+    if table.lower().startswith("sqlite_"):
+        raise UsageError(f"{file}: {table!r} is a name that SQLite reserves; name another table")
+    if Path(file).is_file() and not os.access(file, os.W_OK):
+        raise UsageError(f"{file}: no permission to write to it")
     if has_table(path) and not force:
-        raise UsageError(
-            f"{file}: has a table {table or DEFAULT_TABLE!r} already; use `force` to replace it"
-        )
+        raise UsageError(f"{file}: has a table {table!r} already; use `force` to replace it")
 
 
 class SqliteWriter(RowWriter):

@@ -12,7 +12,8 @@ from distilcli.rows.row import Row
 class Table:
     """An opened input: its format, its columns and its rows.
 
-    `notes` is what users should know. Without `seek` it can only be read from the beginning.
+    `notes` is what users should know. Parquet has the `types` of its columns. Without `seek` it
+    can only be read from the beginning.
     """
 
     format: str
@@ -20,6 +21,7 @@ class Table:
     columns: tuple[str, ...]
     rows: Iterator[Row]
     notes: list[str] = field(default_factory=list)
+    types: Sequence[object] = ()
     seek: Seek | None = None
 
 

@@ -4,7 +4,7 @@ import contextlib
 import itertools
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from distilcli.errors import InputError, UsageError
@@ -15,14 +15,15 @@ from distilcli.rows.formats import JSON_FORMATS, STORE_FORMATS, sniff_delimiter,
 from distilcli.rows.headed import headed_table
 from distilcli.rows.inputs import ByteSource, Input
 from distilcli.rows.json_array import BEGINS_ARRAY, array_rows
-from distilcli.rows.jsonl import parse_line
-from distilcli.rows.lines import Encoding, as_utf8, read_lines
+from distilcli.rows.jsonl import as_cell, parse_line
+from distilcli.rows.lines import Encoding, as_utf8, checked_encoding, read_lines
+from distilcli.rows.mistaken import check_first_line
 from distilcli.rows.parquet import read_parquet
 from distilcli.rows.place import Place, Seek
 from distilcli.rows.row import Row
 from distilcli.rows.sqlite import read_table
 from distilcli.rows.squad import squad_rows
-from distilcli.rows.stores import MAGIC, Store, StoreFile
+from distilcli.rows.stores import MAGIC, MULTIPLE, Store, StoreFile, StoreRow
 from distilcli.rows.table import Table
 
 # A file that begins with so many faulty lines is not JSONL.
@@ -43,6 +44,7 @@ class ReadSettings:
     delimiter: str | None
     no_header: bool
     word_column: int | None = None
+    max_field_bytes: int | None = None
 
 
 def open_table(source: Input, file: ByteSource, settings: ReadSettings) -> Table:
@@ -51,18 +53,32 @@ def open_table(source: Input, file: ByteSource, settings: ReadSettings) -> Table
     Raises `InputError` for an empty input and for one that is not in its format.
     """
     head, chunks = _peek(file.chunks)
-    if kind := _store_format(head, source):
+    kind = _store_format(head, source)
+    if source.part is not None and kind not in MULTIPLE:
+        raise UsageError(
+            f"{source.name}: '::{source.part}' names a table or a sheet, and it is neither a "
+            "database nor a workbook"
+        )
+    if kind is not None:
         path = file.local_path(chunks)
-        opened = StoreFile(path, source.name, source.part, file.resources)
-        return _store_table(kind, _READERS[kind](opened), file, settings)
+        store = _READERS[kind](StoreFile(path, source.name, source.part, file.resources))
+        return _store_table(kind, store, file, settings)
+    can_seek = settings.encoding.by_line and file.can_seek
+    if not settings.encoding.by_line:
+        head, chunks = _peek(as_utf8(chunks, settings.encoding, source.name))
+        settings = replace(settings, encoding=checked_encoding("utf-8"))
     if source.format in (None, *JSON_FORMATS) and BEGINS_ARRAY.match(head.lstrip(_BLANK)):
         return _array_table(chunks, source, settings)
-    return _text_table(chunks, source, file, settings)
+    table, opened, place = _text_table(chunks, source, settings)
+    if opened is None or not can_seek:
+        return table
+    return replace(table, seek=_seek(opened, place, source, file, settings))
 
 
 def _text_table(
-    chunks: Iterator[bytes], source: Input, file: ByteSource, settings: ReadSettings
-) -> Table:
+    chunks: Iterator[bytes], source: Input, settings: ReadSettings
+) -> "tuple[Table, _Opened | None, Place]":
+    """Return the table of an input, what else is known of one of lines, and where reading is."""
     place = Place()
     lines = read_lines(chunks, settings.encoding, source.name, place)
     first_line = next(lines, None)
@@ -74,18 +90,18 @@ def _text_table(
     if kind is None:
         _check_no_values(first_line, source.name)
         kind, delimiter = _sniffed(first_line, settings)
+    elif delimiter is None and not settings.no_header:
+        check_first_line(first_line, kind, source.name, settings.text_column)
     lines = itertools.chain([first_line], lines)
     if kind in ("json", "squad"):
         _check_no_table(source.name, kind, settings)
-        return Table("squad", None, *squad_rows("".join(lines), source.name))
+        return Table("squad", None, *squad_rows("".join(lines), source.name)), None, place
     if kind in ("csv", "tsv"):
         opened = _delimited(kind, delimiter, first_line, lines, source.name, settings.no_header)
     else:
         _check_no_table(source.name, kind, settings)
         opened = _OPENERS[kind](lines, source.name, settings)
-    if not (settings.encoding.by_line and file.can_seek):
-        return opened.table
-    return replace(opened.table, seek=_seek(opened, place, source, file, settings))
+    return opened.table, opened, place
 
 
 def _seek(
@@ -176,29 +192,29 @@ def _store_table(kind: str, store: Store, file: ByteSource, settings: ReadSettin
     if kind == "xlsx":
         _check_no_table(store.name, kind, replace(settings, no_header=False))
         records = (
-            Record(number, [str(cell) for cell in cells]) for number, cells in _counted(store, file)
+            Record(row.number, list(map(as_cell, row.cells))) for row in _counted(store, file)
         )
-        return headed_table(records, "xlsx", None, store.name, settings.no_header)[0]
+        return headed_table(
+            records, "xlsx", None, store.name, settings.no_header, notes=store.notes
+        )[0]
     _check_no_table(store.name, kind, settings)
 
     def rows_from(start: Place | None) -> Iterator[Row]:
         return (
-            Row(store.columns, cells, store.name, number)
-            for number, cells in _counted(store, file, start)
+            Row(store.columns, row.cells, store.name, row.number, stored=row.stored)
+            for row in _counted(store, file, start)
         )
 
     place = store.place
     seek = None if place is None else Seek(lambda _: place(), rows_from)
-    return Table(kind, None, store.columns, rows_from(None), seek=seek)
+    return Table(kind, None, store.columns, rows_from(None), store.notes, store.types, seek)
 
 
-def _counted(
-    store: Store, file: ByteSource, start: Place | None = None
-) -> Iterator[tuple[int, Sequence[object]]]:
-    for number, cells in store.rows_from(start):
-        if store.total and not number % _COUNTED_TOGETHER:
-            file.count_share(min(number / store.total, 1))
-        yield number, cells
+def _counted(store: Store, file: ByteSource, start: Place | None = None) -> Iterator[StoreRow]:
+    for row in store.rows_from(start):
+        if store.total and not row.number % _COUNTED_TOGETHER:
+            file.count_share(min(row.number / store.total, 1))
+        yield row
 
 
 def _peek(chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:

@@ -48,16 +48,17 @@ def open_writer(
     prefix: str = "",
     force: bool = False,
     conll: bool = False,
+    types: Sequence[object] = (),
     goes_on: bool = False,
 ) -> RowWriter:
     """Return a writer of rows that were read with `columns`, `input_format` and `delimiter`.
 
     `destination` is a path or an open text stream. The format is `output_format`, else that of
     the path's suffix, else the input's own (texts become TSV, what cannot be streamed JSONL). With
-    `conll` the new columns are those of a `ConllWriter`, so that rows may be written as CoNLL. If
-    one of `new_columns` is an input column already, all are renamed. With `goes_on` the writer
-    continues what an earlier one left, once its `restore` is called. Raises `UsageError` for a file
-    that cannot be written, before anything is.
+    `conll` the new columns are those of a `ConllWriter`, so that rows may be written as CoNLL.
+    Parquet keeps the `types` of the columns. If one of `new_columns` is an input column already,
+    all are renamed. With `goes_on` the writer continues what an earlier one left, once its
+    `restore` is called. Raises `UsageError` for a file that cannot be written, before anything is.
     """
     if isinstance(destination, Path):
         destination = str(destination)
@@ -78,7 +79,7 @@ def open_writer(
         try:
             if kind == "sqlite":
                 return SqliteWriter(output, names, columns, new_columns, table)
-            return ParquetWriter(output, names, columns, new_columns)
+            return ParquetWriter(output, names, columns, new_columns, types)
         except UsageError:
             output.discard()
             raise
@@ -160,6 +161,8 @@ class DelimitedWriter(RowWriter):
         self._delimiter = delimiter
         self._compression = compression
         self._header_width: int | None = None
+        self._rows = 0
+        self._widths: dict[int, int] = {}  # from the row with this index on
 
     def adopt(self, columns: Sequence[str]) -> None:
         """See `RowWriter`."""
@@ -184,6 +187,9 @@ class DelimitedWriter(RowWriter):
                 self._count_unshown(missing, additions)
         if self._header_width is None:
             self._write_header()
+        if len(self._layout) not in self._widths.values():
+            self._widths[self._rows] = len(self._layout)
+        self._rows += len(block)
         cells = (self._layout.cells(row, additions) for row, additions in block)
         self._output.write("".join(join(row_cells, self._delimiter) for row_cells in cells))
 
@@ -230,15 +236,18 @@ class DelimitedWriter(RowWriter):
             with written.temporary.open("rb", buffering=0) as packed:
                 chunks = decompress(packed, self._compression, str(written.temporary))
                 lines = read_lines(chunks, checked_encoding("utf-8"), str(written.temporary))
-                # `join` wrote these lines, so every quote in them counts.
+                is_tabbed = self._delimiter == "\t"
                 records = Records(
-                    lines, self._delimiter, str(written.temporary), stray_quotes=False
+                    lines, self._delimiter, str(written.temporary), stray_quotes=is_tabbed
                 )
                 if self._header_width:
+                    records.width = self._header_width
                     next(records)
                 whole.write(join_header(self._layout.header(), self._delimiter))
                 order = self._layout.order()
-                for record in records:
+                for row in range(self._rows):
+                    records.width = self._widths.get(row, records.width)
+                    record = next(records)
                     cells = record.cells + [""] * (len(order) - len(record.cells))
                     whole.write(join([cells[index] for index in order], self._delimiter))
         except BaseException:

@@ -95,8 +95,6 @@ def run_files(
     """
     with closing(engine.run(source, stats=stats, live=live)) as blocks:
         for block in cast("Blocks[Result]", blocks) if select is None else select(blocks):
-            with deferred_interrupt() as interrupt:
+            with deferred_interrupt():
                 sink.write_rows(with_additions(block, columns.names, columns.values, marks))
                 on_block(block)
-            if interrupt.asked:
-                raise KeyboardInterrupt

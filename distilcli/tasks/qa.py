@@ -24,6 +24,7 @@ from distilcli.tasks.result import Brief, Result
 from distilcli.tasks.sequences import Framer, encode_each, no_number, or_error
 from distilcli.tasks.settings import SPECIALS_OF_A_PAIR, LongTexts
 from distilcli.tasks.spans import Ranking, band, merged, ranked
+from distilcli.tasks.spec import QA_MAX_LENGTH
 from distilcli.tokenizer.tokenizer import Encoding, Tokenizer
 
 Item = TypeVar("Item")
@@ -135,7 +136,13 @@ class QaTask(Generic[Item]):
         self._tokenizer = tokenizer
         self._pair_of = pair_of
         # The overlap depends on the room that the question leaves.
-        self._framer = Framer(tokenizer, model.config, long_texts, soft_stride=True)
+        self._framer = Framer(
+            tokenizer,
+            model.config,
+            long_texts,
+            soft_stride=True,
+            default_length=QA_MAX_LENGTH,
+        )
         self._max_answer_length = max_answer_length
         self._top_k = top_k
         self._no_answer_threshold = no_answer_threshold

@@ -43,7 +43,8 @@ Given = ParamSpec("Given")
 class Framer:
     """Frames ids for one model; `max_length` counts the tokens of a sequence, specials included.
 
-    With `soft_stride` windows overlap by at most half, so no stride is too long for them.
+    With `soft_stride` windows overlap by at most half, so no stride is too long for them. A model
+    that reads less than the `default_length` of its task gets shorter sequences.
     """
 
     def __init__(
@@ -53,12 +54,14 @@ class Framer:
         long_texts: LongTexts,
         *,
         soft_stride: bool = False,
+        default_length: int | None = None,
     ) -> None:
         """Raise `UsageError` for lengths without room for text, or a stride as long as a window."""
         self.max_length = usable_length(
             long_texts.max_length,
             tokenizer.max_length,
             config.max_position_embeddings,
+            default=default_length,
         )
         self._tokenizer = tokenizer
         self._special = tokenizer.special

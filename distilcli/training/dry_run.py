@@ -47,7 +47,7 @@ def estimate(
     tokens, epoch = sum(weight[index] for index in timed), sum(weight)
     seconds = _seconds(lambda index: trainer.step(steps[index]), timed) / tokens
     evaluations = trainer.steps.evaluations
-    learned, validated = epoch * options.epochs, epoch * valid_share * evaluations
+    learned, validated = epoch * options.passes, epoch * valid_share * evaluations
     if reads_once:
         expected = seconds * epoch * (1 + valid_share)
     else:

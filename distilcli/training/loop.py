@@ -117,11 +117,12 @@ class Trainer:
     def train(self) -> Summary:
         """Run to the last step or to early stopping; return the summary of the run.
 
-        An interrupt (Ctrl-C) waits for the end of the step (before the first one, of the batch),
-        saves the state, and is then raised as KeyboardInterrupt; a second one is raised at once.
+        An interrupt (Ctrl-C) waits for the end of the step (before the first one, of the batch; in
+        an evaluation, of a batch), saves the state, and is then raised as KeyboardInterrupt; a
+        second one is raised at once. In `distil` that holds for other signals that end it too.
         """
         self.model.train()
-        with deferred_interrupt():
+        with deferred_interrupt(patience=None):
             try:
                 self._take_steps()
             except Interrupted:
@@ -129,19 +130,32 @@ class Trainer:
                 raise
         return self._summary()
 
+    def finish_without_steps(self) -> Summary:
+        """Evaluate and keep the model as it is, because its head was fitted; return the summary."""
+        self._progress.total_steps = 0
+        self.evaluate()
+        return self._summary()
+
     def _take_steps(self) -> None:
+        if self._is_unevaluated():  # interrupted in that evaluation
+            self.evaluate()
         if self._should_stop():  # killed after the last evaluation
             return
         for epoch, batches in self.steps.after(self._progress.step):
             self._progress.epoch = epoch
             self.step(batches)
             if self.steps.is_evaluated(self._progress.step):
-                self._evaluate()
+                self.evaluate()
                 if self._should_stop():
                     return
             elif time.monotonic() - self._saved_at > _SECONDS_BETWEEN_SAVES:
                 self._save_state()
             stop_if_asked()
+
+    def _is_unevaluated(self) -> bool:
+        progress = self._progress
+        last = progress.history[-1]["step"] if progress.history else 0
+        return last < progress.step and self.steps.is_evaluated(progress.step)
 
     @property
     def history(self) -> list[dict[str, float]]:
@@ -208,7 +222,8 @@ class Trainer:
         progress.loss += (loss - progress.loss) / since
         self._on_progress(progress)
 
-    def _evaluate(self) -> None:
+    def evaluate(self) -> None:
+        """Score the model, keep it if it is the best so far, and save the state."""
         with self._average.in_model() if self._average else nullcontext():
             self._take_scores(self._scores())
         self._save_state()
@@ -222,7 +237,7 @@ class Trainer:
         progress.history.append(
             {
                 "step": progress.step,
-                "epoch": progress.epoch + 1,
+                "epoch": progress.epoch + 1 if progress.step else 0,
                 "train_loss": round(progress.loss, 6),
                 **{name: round(value, 6) for name, value in scores.items()},
                 "best": better,
@@ -293,7 +308,7 @@ class Trainer:
         best = next(entry for entry in reversed(progress.history) if entry["best"])
         return {
             "steps": progress.step,
-            "epochs": progress.epoch + 1,
+            "epochs": progress.epoch + 1 if progress.step else 0,
             "tokens": progress.tokens,
             "metric": self.objective.metric.name,
             "best": best,

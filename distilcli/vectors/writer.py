@@ -95,11 +95,10 @@ def check_vector_files(path: str, *, force: bool) -> tuple[str, str, str]:
 class VectorWriter(WholeOrNothing):
     """Writes the vectors of blocks of rows, in place of a row writer.
 
-    A row that failed gets `blank`, so that vectors and rows stay aligned, or with
-    `keeps_failed=False` nothing. `about` is the metadata. All three files appear whole or not at
-    all. With `extends` they begin with the vectors and rows of that index, which they may replace,
-    and if there are no new ones, nothing is written. With `goes_on` the writer continues what an
-    earlier one left, once its `restore` is called.
+    A row that failed gets `blank`, so that vectors and rows stay aligned. `about` is the metadata.
+    All three files appear whole or not at all. With `extends` they begin with the vectors and rows
+    of that index, which they may replace, and if there are no new ones, nothing is written. With
+    `goes_on` the writer continues what an earlier one left, once its `restore` is called.
     """
 
     def __init__(
@@ -112,7 +111,6 @@ class VectorWriter(WholeOrNothing):
         about: Mapping[str, object],
         force: bool,
         extends: "VectorIndex | None" = None,
-        keeps_failed: bool = True,
         goes_on: bool = False,
     ) -> None:
         """Raise `UsageError`, before anything is written, if a file may not be."""
@@ -124,7 +122,6 @@ class VectorWriter(WholeOrNothing):
         self._count = 0
         self._row_number = 0 if extends is None else extends.count
         self._extends = extends
-        self._keeps_failed = keeps_failed
         self._outputs: list[FileOutput] = []
         try:
             for name in reversed(names):  # the vectors get their name last; see `close`
@@ -145,8 +142,6 @@ class VectorWriter(WholeOrNothing):
         """Write the vector of each row, or those of its tokens."""
         for row, additions in block:
             value = additions[self._columns.vector]
-            if value is None and not self._keeps_failed:
-                continue
             self._row_number += 1
             if value is None:
                 self._write(self._blank, {**self._named(row), "error": additions["error"]})

@@ -2,6 +2,7 @@
 
 import gc
 import itertools
+import re
 import subprocess
 import sys
 import threading
@@ -255,8 +256,25 @@ def test_options_that_are_refused(tiny_folder: Path, options: dict[str, Any], me
 
 
 def test_an_option_that_does_not_exist(tiny_folder: Path) -> None:
-    with pytest.raises(TypeError, match="'devise'"):
-        Classifier(str(tiny_folder), devise="cpu")  # type: ignore[call-arg]
+    for predictor in (Classifier, Embedder):
+        message = rf"^{predictor.__name__}\(\) has no setting 'devise'$"
+        with pytest.raises(TypeError, match=message):
+            predictor(str(tiny_folder), devise="cpu")  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize("given", [5, None, b"good", {"text": "good"}, 1.5])
+def test_what_is_no_text_and_not_many(classifier: Classifier, given: Any) -> None:
+    message = re.escape(f"give texts, one or many, not {given!r}")
+    with pytest.raises(TypeError, match=f"^{message}$"):
+        classifier(given)
+    with pytest.raises(TypeError, match=f"^{message}$"):
+        classifier.stream(given)
+
+
+def test_what_is_no_question_and_not_many(qa_folder: Path) -> None:
+    answerer = Answerer(str(qa_folder), **CPU)
+    with pytest.raises(TypeError, match=r"^give questions, one or many, not 5$"):
+        answerer(5)  # type: ignore[call-overload]
 
 
 def test_a_predictor_shows_what_it_is(classifier: Classifier) -> None:
