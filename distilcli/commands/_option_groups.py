@@ -147,12 +147,17 @@ class RowsIn:
     delimiter: DelimiterOption = None
     encoding: EncodingOption = "utf-8"
     word_column: WordColumnOption = None
+    max_field_bytes: int | None = setting(
+        None,
+        "Longest cell, in bytes; the row of a longer one is unusable (default: 64 MiB).",
+        min=1,
+    )
 
     def reading(self) -> dict[str, Any]:
         """Return the settings of the reader."""
         names = (
             "join", "input_format", "no_header", "delimiter", "encoding", "limit", "whole_files",
-            "file_column", "word_column",
+            "file_column", "word_column", "max_field_bytes",
         )  # fmt: skip
         return {name: getattr(self, name) for name in names}
 

@@ -18,7 +18,7 @@ from typing import cast
 
 from distilcli.errors import InputError, UsageError
 from distilcli.interrupt import undo_at_sudden_end
-from distilcli.rows.compression import decompress
+from distilcli.rows.compression import check_ratio, decompress
 from distilcli.rows.extras import require_excel, require_parquet, require_zstd
 from distilcli.rows.formats import INPUT_FORMATS, input_format_of, split_part, split_suffixes
 
@@ -157,11 +157,21 @@ class ByteSource:
         self.resources.callback(self._raw.close)
         weakref.finalize(self, self.resources.close)  # also where a run ends before its rows
         self.chunks: Iterator[bytes] = decompress(self._raw, source.compression, source.name)
+        if source.compression is not None:
+            self.chunks = self._bounded(self.chunks)
 
     @property
     def bytes_read(self) -> int:
         """Bytes read from the file so far, before decompression."""
         return self._raw.count
+
+    def _bounded(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        """Yield the unpacked bytes as long as they can be rows; raise `InputError` for a bomb."""
+        unpacked = 0
+        for chunk in chunks:
+            unpacked += len(chunk)
+            check_ratio(unpacked, self._raw.count, self._source.name)
+            yield chunk
 
     def count_share(self, share: float) -> None:
         """Count a share of the file as read, where a library reads it."""

@@ -18,7 +18,7 @@ LONGEST = 64 * 1024 * 1024
 _LONGEST_NAME = 40
 _OF_HOSTS = ("idna", "punycode")
 """They spell the names of hosts, not texts."""
-_FEW_BYTES, _LOOKED_AT, _MOST_ARE_NUL = 16, 1_000, 0.7
+_FEW_BYTES, _LOOKED_AT, _MOST_ARE_NUL = 8, 1_000, 0.7
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -33,16 +33,17 @@ class Encoding:
 def checked_encoding(name: str) -> Encoding:
     """Return the encoding of a name; raise `UsageError` if Python does not know it."""
     ascii_marks = '\r\n\t,"'
+    unknown = UsageError(
+        f"`encoding` {name[:_LONGEST_NAME]!r} is unknown; use utf-8, cp1252, latin-1, utf-16 "
+        "or another"
+    )
     try:
         by_line = ascii_marks.encode(name) == ascii_marks.encode("ascii")
         canonical = codecs.lookup(name).name
-        if canonical in _OF_HOSTS:
-            raise LookupError(name)
-    except (LookupError, ValueError) as error:  # a name with a NUL is no more than a value
-        raise UsageError(
-            f"`encoding` {name[:_LONGEST_NAME]!r} is unknown; use utf-8, cp1252, latin-1, utf-16 "
-            "or another"
-        ) from error
+    except (LookupError, ValueError) as error:  # ValueError: a name with a NUL
+        raise unknown from error
+    if canonical in _OF_HOSTS:
+        raise unknown
     if canonical == "utf-8-sig":
         return Encoding("utf-8", by_line=True)
     return Encoding(canonical, by_line)
@@ -83,7 +84,7 @@ def _refuse_unmarked(first: bytes, encoding: Encoding, source: str) -> None:
         half, other = first[offset:_LOOKED_AT:2], first[1 - offset : _LOOKED_AT : 2]
         if half.count(0) > len(half) * _MOST_ARE_NUL and not other.count(0):
             raise InputError(
-                f"{source}: is UTF-16 without a mark that says so; set `encoding` {name}"
+                f"{source}: is UTF-16 without a byte order mark; set `encoding` {name}"
             )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from distilcli.errors import InputError, UsageError, spelled
+from distilcli.rows.field_limit import within
 from distilcli.rows.formats import (
     INPUT_FORMATS,
     JSON_FORMATS,
@@ -48,6 +49,7 @@ def open_rows(
     limit: int | None = None,
     whole_files: bool = False,
     file_column: str | None = None,
+    max_field_bytes: int | None = None,
 ) -> "RowSource":
     """Return the rows of files, globs and standard input (`-`), or of `texts` or `given` rows.
 
@@ -57,7 +59,8 @@ def open_rows(
     columns of delimited files and sheets are `1`, `2`, …. `limit` is the maximum number of rows.
     Blank lines are skipped, except in plain text, where each line is a row. With `whole_files`
     each file, also of a folder, is a row: its text, and its name in the column `file`.
-    `file_column` is the name of that column, which any rows may have.
+    `file_column` is the name of that column, which any rows may have. A cell of more than
+    `max_field_bytes` makes its row unusable; by default lines may have 64 MiB.
 
     Checks all paths and opens none: raises `InputError` for what cannot be read and `UsageError`
     for settings that make no sense.
@@ -85,6 +88,7 @@ def open_rows(
         delimiter=None if delimiter is None else checked_delimiter(delimiter),
         no_header=no_header,
         word_column=word_column,
+        max_field_bytes=max_field_bytes,
     )
     if given is not None:
         return RowSource((), given, settings, limit)
@@ -132,7 +136,8 @@ class RowSource:
         )
 
     def __iter__(self) -> Iterator[Row]:
-        return self._rows
+        most = self._settings.max_field_bytes
+        return self._rows if most is None else within(self._rows, most)
 
     def __enter__(self) -> "RowSource":
         return self

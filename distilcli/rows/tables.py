@@ -43,6 +43,7 @@ class ReadSettings:
     delimiter: str | None
     no_header: bool
     word_column: int | None = None
+    max_field_bytes: int | None = None
 
 
 def open_table(source: Input, file: ByteSource, settings: ReadSettings) -> Table:

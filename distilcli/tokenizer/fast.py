@@ -6,7 +6,8 @@ tasks cut long texts alike.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -53,15 +54,31 @@ class FastTokenizer(Tokenizer):
         self._backend = backend
 
     def _plain_ids(self, texts: Sequence[str]) -> list[list[int]]:
-        encodings = self._backend.encode_batch_fast(list(texts), add_special_tokens=False)
+        with _panics_told(self.source):
+            encodings = self._backend.encode_batch_fast(list(texts), add_special_tokens=False)
         return [encoding.ids for encoding in encodings]
 
     def _plain_encodings(self, texts: Sequence[str]) -> list[Encoding]:
-        encodings = self._backend.encode_batch(list(texts), add_special_tokens=False)
+        with _panics_told(self.source):
+            encodings = self._backend.encode_batch(list(texts), add_special_tokens=False)
         return [
             Encoding(found.ids, found.offsets, cast("list[int]", found.word_ids))
             for found in encodings
         ]
+
+
+@contextmanager
+def _panics_told(source: str) -> Iterator[None]:
+    """Turn a panic of the Rust engine into one line: a pattern that never ends on a text."""
+    try:
+        yield
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        raise ModelError(
+            f"{source}: cannot tokenize a text: {error}; "
+            "use the tokenizer that belongs to the model"
+        ) from None
 
 
 def _build(vocabulary: Vocabulary, options: TokenizerOptions, source: str) -> "RustTokenizer":

@@ -37,7 +37,7 @@ TESTED_BY = {
     "evaluation/results/test_base.py": (
         "evaluation/results/choose evaluation/results/classify evaluation/results/embed "
         "evaluation/results/mlm evaluation/results/multilabel "
-        "evaluation/results/regress evaluation/results/tag tasks/perplexity"
+        "evaluation/results/regress tasks/perplexity"
     ),
     "model/test_device.py": "model/device_name",
     "model/test_encoder.py": "model/activation model/embeddings",
