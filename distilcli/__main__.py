@@ -1,19 +1,36 @@
-"""The `distil` program, also `python -m distilcli`: Ctrl-C is understood from the start."""
+"""The `distil` program, also `python -m distilcli`: signals are understood from the start."""
 
-import sys
+import os
+from typing import NoReturn
+
+_STREAMS = 3
 
 
-def main() -> int:
-    """Run `distil` and return its exit code."""
+def main() -> NoReturn:
+    """Run `distil` and end with its exit code."""
+    _occupy_closed_streams()
     try:
-        from distilcli.app import main as run  # noqa: PLC0415 (an interrupt may come meanwhile)
+        from distilcli.interrupt import end_on_signals, leave  # noqa: PLC0415 (a signal may come)
 
-        return run()
+        end_on_signals()
     except KeyboardInterrupt:
-        from distilcli.interrupt import EXIT_INTERRUPTED  # noqa: PLC0415
+        os._exit(130)
+    from distilcli.app import main as run  # noqa: PLC0415 (a signal may come)
+    from distilcli.memory import check_memory_before_torch  # noqa: PLC0415
 
-        return EXIT_INTERRUPTED
+    check_memory_before_torch()
+    leave(run())
+
+
+def _occupy_closed_streams() -> None:
+    """Open nothing in place of a stream that the shell has closed (`2>&-`).
+
+    Else the next file to be opened gets its number, and what a library writes there.
+    """
+    while (lowest := os.open(os.devnull, os.O_RDWR)) < _STREAMS:
+        pass
+    os.close(lowest)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

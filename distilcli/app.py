@@ -9,6 +9,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -26,7 +27,8 @@ from distilcli.errors import (
     UsageError,
     settings_spelled,
 )
-from distilcli.interrupt import EXIT_INTERRUPTED, exit_on_signals
+from distilcli.interrupt import EXIT_INTERRUPTED
+from distilcli.memory import is_allocation_failure
 
 PROGRAM = "distil"
 EXIT_BUG, EXIT_PIPE_CLOSED = 1, 141
@@ -39,6 +41,16 @@ class Registered(NamedTuple):
     module: str
     topic: str
 
+
+_OUT_OF_MEMORY = "out of memory; free some, or use smaller batches"
+_FULL = "no space left on the disk; free some and run again"
+_LACKING = {
+    os.strerror(errno.ENOSPC): _FULL,
+    os.strerror(errno.EDQUOT): _FULL,
+    os.strerror(errno.EMFILE): "too many open files; allow more (ulimit -n)",
+    "can't start new thread": "no thread can be started; end other programs (ulimit -u)",
+}
+"""What people are told, by what Python, a library or the system says."""
 
 COMMANDS: dict[str, Registered] = {}
 """Every command by its name."""
@@ -146,6 +158,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 for name in COMMANDS:
                     _load(name)
             elif given[0] in COMMANDS:
+                _check_folder()
                 command = _load(given[0])
                 flags.update(flags_of(command))
                 given = [given[0], *as_shown(command, given[1:])]
@@ -153,12 +166,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 from distilcli.commands._suggest import refuse_unknown  # noqa: PLC0415 - rare
 
                 refuse_unknown(given[0], COMMANDS)
-            with exit_on_signals():
-                code = app(given, prog_name=PROGRAM, standalone_mode=False) if given else 0
+            code = app(given, prog_name=PROGRAM, standalone_mode=False) if given else 0
             # The pipe may be closed, or the disk full, when buffered output is written.
             sys.stdout.flush()
         except BaseException as error:  # noqa: BLE001 - the one place where every error ends
-            return _end(error, given)
+            try:
+                return _end(error, given)
+            except MemoryError:
+                os.write(2, f"{PROGRAM}: error: {_OUT_OF_MEMORY}\n".encode())
+                return ResourceError.exit_code
         return code if isinstance(code, int) else 0
 
 
@@ -172,12 +188,23 @@ def _show_warning(
 ) -> None:
     """Show what was found out about rows as a line, once, and other warnings as Python does."""
     if not issubclass(category, DataWarning):
-        sys.stderr.write(warnings.formatwarning(message, category, filename, line))
+        from distilcli.escapes import visible  # noqa: PLC0415 - not needed for help
+
+        with suppress(OSError):
+            sys.stderr.write(visible(warnings.formatwarning(message, category, filename, line)))
     elif str(message) not in shown:
         from distilcli.console import write_line  # noqa: PLC0415 - not needed for help
 
         shown.add(str(message))
         write_line(f"{PROGRAM}: warning: {message}")
+
+
+def _check_folder() -> None:
+    """Raise `ResourceError` in a folder that was removed: libraries would end the process."""
+    try:
+        Path.cwd()
+    except OSError:
+        raise ResourceError("the current folder is gone; change to one that exists") from None
 
 
 def _open_closed_streams() -> None:
@@ -202,14 +229,14 @@ def _end(error: BaseException, given: Sequence[str]) -> int:
         os.dup2(nowhere, sys.stdout.fileno())
         os.close(nowhere)
         return EXIT_PIPE_CLOSED
+    from distilcli.console import write_line  # noqa: PLC0415 - not needed for help
+
     failure = _as_failure(error, given)
     if failure is None or os.environ.get("DISTIL_DEBUG") == "1":
         sys.__excepthook__(type(error), error, error.__traceback__)
     if failure is None:
-        sys.stderr.write(f"{PROGRAM}: this is a bug; please report it with the lines above\n")
+        write_line(f"{PROGRAM}: this is a bug; please report it with the lines above")
         return EXIT_BUG
-    from distilcli.console import write_line  # noqa: PLC0415 - not needed for help
-
     write_line(f"{PROGRAM}: error: {' '.join(str(failure).split())}")
     return failure.exit_code
 
@@ -226,16 +253,20 @@ def _as_failure(error: BaseException, given: Sequence[str]) -> DistilError | Non
         spellings = spellings_of(_load(given[0])).values()
         known = ["--help", *(each for parts in spellings for each in parts)]
         return UsageError(plain_usage_error(error, f"{PROGRAM} {given[0]}", known))
-    if isinstance(error, MemoryError) or _is_allocation_failure(error):
-        return ResourceError("out of memory; free some, or use smaller batches")
-    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+    return _as_resource_error(error)
+
+
+def _as_resource_error(error: BaseException) -> ResourceError | None:
+    """Return what Python, a library or the system says of what is lacking; None if nothing is."""
+    if is_allocation_failure(error):
+        return ResourceError(_OUT_OF_MEMORY)
+    if isinstance(error, RuntimeError):
+        said = str(error)
+        return next((ResourceError(way) for cause, way in _LACKING.items() if cause in said), None)
+    if isinstance(error, ImportError) and not (error.name or "").startswith("distilcli"):
+        reason = str(error).partition("\n")[0]
+        return ResourceError(f"a package cannot be loaded: {reason}; install distilcli again")
+    if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
-        return ResourceError(f"{where}no space left on the disk; free some and run again")
+        return ResourceError(where + _LACKING.get(error.strerror, error.strerror))
     return None
-
-
-def _is_allocation_failure(error: BaseException) -> bool:
-    # It imports ctypes, which would slow down every start.
-    from distilcli.memory import is_allocation_failure  # noqa: PLC0415
-
-    return isinstance(error, RuntimeError) and is_allocation_failure(str(error))

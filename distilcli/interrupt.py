@@ -1,83 +1,189 @@
-"""Ctrl-C that waits for a safe moment, and signals that let files be cleaned up."""
+"""Signals: each ends the program at once, or waits for a moment at which that is safe.
 
+`distil` hears of them on a thread of its own, so none raises an exception inside a library, none
+waits for a long call into one, and a second one always ends the program (`end_on_signals`). Used
+as a library nothing is changed but Ctrl-C, and only where it is deferred.
+"""
+
+import contextlib
+import os
+import select
 import signal
+import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from types import FrameType
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import NoReturn
 
 EXIT_INTERRUPTED = 130
 
+_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
+_PATIENCE_SECONDS = 8.0  # less than the ten that containers get between SIGTERM and SIGKILL
+_STACK_BYTES = 256 * 1024
+
+_owned: set[int] = set()  # the signals that end the program
+_noted: list[int] = []  # the signal that waits for a safe moment
+_deferrals: list[float | None] = []  # how long a signal may wait, outermost first
+_undo: dict[object, Callable[[], object]] = {}
+_lock = threading.RLock()
+
 
 class Interrupted(KeyboardInterrupt):
-    """A Ctrl-C that waited for a safe moment."""
+    """A signal that waited for a safe moment."""
 
 
-@dataclass(slots=True)
-class Interrupt:
-    """Whether Ctrl-C was pressed."""
+@contextlib.contextmanager
+def deferred_interrupt(*, patience: float | None = _PATIENCE_SECONDS) -> Iterator[None]:
+    """Defer the first signal to `stop_if_asked` or, if nothing failed, to the end of the context.
 
-    asked: bool = False
-
-
-_waiting: list[Interrupt] = []
-
-
-@contextmanager
-def deferred_interrupt() -> Iterator[Interrupt]:
-    """Defer the first Ctrl-C to `stop_if_asked`; a second raises KeyboardInterrupt as usual.
-
-    Signals reach only the main thread; on others nothing is deferred.
+    A second one ends the program at once, and so does the first if it has to wait for longer than
+    `patience` seconds. In programs other than `distil` only Ctrl-C is deferred, a second one raises
+    KeyboardInterrupt as usual, and there is no limit. Signals reach the main thread alone; on
+    others nothing is deferred. The outermost of nested contexts counts.
     """
-    interrupt = Interrupt()
     if threading.current_thread() is not threading.main_thread():
-        yield interrupt
+        yield
         return
+    asked: int | None = None
+    with _own_handler():
+        _deferrals.append(patience)
+        try:
+            yield
+        finally:
+            with _lock:
+                _deferrals.pop()
+                asked = _noted[0] if _noted and not _deferrals else None
+    if asked:
+        raise Interrupted(asked)
 
-    def note(_number: int, _frame: FrameType | None) -> None:
-        if interrupt.asked:
-            raise KeyboardInterrupt
-        interrupt.asked = True
 
-    previous = signal.signal(signal.SIGINT, note)
-    _waiting.append(interrupt)
+@contextlib.contextmanager
+def _own_handler() -> Iterator[None]:
+    """Note Ctrl-C in a program that has not called `end_on_signals`, and does not ignore it."""
+    previous = signal.getsignal(signal.SIGINT)
+    if _owned or previous is signal.SIG_IGN:
+        yield
+        return
+    signal.signal(signal.SIGINT, lambda *_: _note_or_raise())
     try:
-        yield interrupt
+        yield
     finally:
-        _waiting.remove(interrupt)
         signal.signal(signal.SIGINT, previous)
+        if not _deferrals:
+            _noted.clear()
+
+
+def _note_or_raise() -> None:
+    if _noted:
+        raise KeyboardInterrupt
+    _noted.append(signal.SIGINT)
 
 
 def stop_if_asked() -> None:
-    """Raise `Interrupted` if a Ctrl-C waits; call it at safe moments."""
-    if any(interrupt.asked for interrupt in _waiting):
-        raise Interrupted
+    """Raise `Interrupted` if a signal waits; call it at safe moments."""
+    if _deferrals and _noted and threading.current_thread() is threading.main_thread():
+        raise Interrupted(_noted[0])
 
 
-@contextmanager
-def exit_on_signals() -> Iterator[None]:
-    """Turn SIGTERM and SIGHUP into `SystemExit` with 128 + their number, as shells report them.
+def undo_at_sudden_end(action: Callable[[], object]) -> contextlib.ExitStack:
+    """Run `action`, which removes a file say, if the program ends before the result is closed.
 
-    A signal that is ignored (`nohup`) or already has a handler is left alone, and so are both
-    outside the main thread. Once the exit has begun, further signals are ignored.
+    It runs on another thread, and only in `distil`.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    names = ("SIGTERM", "SIGHUP")
-    wanted = [getattr(signal, name) for name in names if hasattr(signal, name)]
-    numbers = [number for number in wanted if signal.getsignal(number) is signal.SIG_DFL]
+    key = object()
+    _undo[key] = action
+    stack = contextlib.ExitStack()
+    stack.callback(_undo.pop, key, None)
+    return stack
 
-    def leave(number: int, _frame: FrameType | None) -> None:
-        for each in numbers:
-            signal.signal(each, signal.SIG_IGN)
-        raise SystemExit(128 + number)
 
-    for number in numbers:
-        signal.signal(number, leave)
+@contextlib.contextmanager
+def scratch_folder() -> Iterator[str]:
+    """Yield a temporary folder, which is removed however the program ends."""
+    from shutil import rmtree  # noqa: PLC0415 (slow to import)
+    from tempfile import TemporaryDirectory  # noqa: PLC0415
+
+    with (
+        TemporaryDirectory(prefix="distil-") as folder,
+        undo_at_sudden_end(partial(rmtree, folder)),
+    ):
+        yield folder
+
+
+def end_on_signals() -> None:
+    """Let SIGINT, SIGTERM and SIGHUP end this program with 128 + their number, as shells report it.
+
+    What is to be undone is undone before. Signals that are ignored (`nohup`, jobs in the
+    background) stay so.
+    """
+    usual = (signal.SIG_DFL, signal.default_int_handler)
+    numbers = [getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)]
+    _owned.update(number for number in numbers if signal.getsignal(number) in usual)
+    is_watched = _start_watching()
+    for number in _owned:
+        # Python runs a handler on the main thread, between two instructions of its own: too late
+        # for a long call into a library, so it is left to the thread where there is one.
+        signal.signal(number, (lambda *_: None) if is_watched else (lambda got, _: _take(got)))
+
+
+def _start_watching() -> bool:
+    """Start the thread; return False where the system has none, nor pipes that wake it up."""
+    stack = threading.stack_size()
     try:
-        yield
+        reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+        threading.stack_size(_STACK_BYTES)
+        threading.Thread(target=_watch, args=(reader,), name="distil-signals", daemon=True).start()
+    except (OSError, RuntimeError, ValueError):
+        with contextlib.suppress(ValueError):
+            signal.set_wakeup_fd(-1)
+        return False
     finally:
-        for number in numbers:
-            signal.signal(number, signal.SIG_DFL)
+        threading.stack_size(stack)
+    return True
+
+
+def _watch(reader: int) -> None:
+    patience: float | None = None
+    while True:
+        if not select.select([reader], [], [], patience)[0]:
+            _end_at_once(_noted[0])
+        for number in os.read(reader, 64):
+            if number in _owned:
+                _take(number)
+                patience = _deferrals[0] if _deferrals else _PATIENCE_SECONDS
+
+
+def _take(number: int) -> None:
+    """Note a signal that is to wait; end the program on any other."""
+    with _lock:
+        if _deferrals and not _noted:
+            _noted.append(number)
+            return
+    _end_at_once(_noted[0] if _noted else number)
+
+
+def _end_at_once(number: int) -> NoReturn:
+    _undo_all()
+    os._exit(128 + number)
+
+
+def _undo_all() -> None:
+    while _undo:
+        _, action = _undo.popitem()
+        with contextlib.suppress(OSError):
+            action()
+
+
+def leave(code: int) -> NoReturn:
+    """End the program, with the code of the signal if one was noted.
+
+    Python's own end would wait for threads, abort in those that still run a model, take another
+    tenth of a second, and not hear of signals.
+    """
+    _undo_all()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(128 + _noted[0] if _noted else code)

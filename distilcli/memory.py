@@ -1,19 +1,29 @@
-"""The memory of this process: current use, peak use, and what its allocator keeps."""
+"""The memory of this process: current use, peak use, what its allocator keeps, and its limit."""
 
 import contextlib
-import ctypes
 import os
 import sys
 from pathlib import Path
 
+from distilcli.errors import ResourceError
+
 # The names of malloc.h.
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -2, -4, -8
 _NEVER = -1
-# In the RuntimeErrors of torch's allocators and oneDNN.
+# In the errors of torch's allocators and oneDNN, of C++, of safetensors, and of the loader.
 _NO_MEMORY = (
-    *("can't allocate memory", "not enough memory", "out of memory"),
-    *("could not create a primitive", "could not create a memory object"),
+    *("can't allocate memory", "cannot allocate memory", "not enough memory", "out of memory"),
+    *("could not create a primitive", "could not create a memory object", "bad_alloc"),
+    *("failed to map segment", "cannot create shared object descriptor"),
 )
+# Libraries end the process where memory runs out as they are loaded, so another one tries it. It
+# needs what a small run does beyond them: the threads of torch, and some room.
+_PROBE = """
+import numpy, torch
+kept = torch.zeros(256, 2**18)
+torch.ones(512, 512) @ torch.ones(512, 512)
+"""
+_AMPLE_BYTES = 16 * 2**30
 _PAD_BYTES = 256 * 2**20
 
 
@@ -39,9 +49,58 @@ def peak_memory_bytes() -> int | None:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def is_allocation_failure(message: str) -> bool:
-    """Return whether the message of a `RuntimeError` says that memory ran out."""
-    return any(phrase in message.lower() for phrase in _NO_MEMORY)
+def is_allocation_failure(error: BaseException) -> bool:
+    """Return whether an error of Python or of a library says that memory ran out."""
+    if isinstance(error, (RuntimeError, ImportError)):
+        message = str(error).lower()
+        return any(phrase in message for phrase in _NO_MEMORY)
+    return isinstance(error, MemoryError)
+
+
+def check_memory_before_torch() -> None:
+    """Let `import torch` raise `ResourceError` if neither torch nor a run on it has room.
+
+    Nothing is done where the address space is unlimited or ample (`ulimit -v`).
+    """
+    limit = _address_space()
+    if limit is not None and limit < _AMPLE_BYTES:
+        sys.meta_path.insert(0, _BeforeTorch(limit))
+
+
+class _BeforeTorch:
+    """An importer that finds nothing."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+
+    def find_spec(self, name: str, *_: object) -> None:
+        if name != "torch":
+            return
+        sys.meta_path.remove(self)
+        import subprocess  # noqa: PLC0415 (slow to import)
+
+        try:
+            probe = subprocess.run(  # noqa: S603
+                [sys.executable, "-c", _PROBE], check=False, capture_output=True
+            )
+            fits = probe.returncode == 0
+        except (OSError, MemoryError):
+            fits = False
+        if not fits:
+            raise ResourceError(
+                f"torch does not fit into the {self._limit // 2**20:,} MiB of memory that a "
+                "process may use here; allow more (ulimit -v)"
+            )
+
+
+def _address_space() -> int | None:
+    """Return the bytes that a process may use; None if they are not limited."""
+    try:
+        import resource  # noqa: PLC0415 (not on Windows)
+    except ImportError:
+        return None
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    return None if limit == resource.RLIM_INFINITY else limit
 
 
 def keep_freed_memory() -> None:
@@ -58,6 +117,8 @@ def keep_freed_memory() -> None:
         return
     # Other systems lack the function, or a C library to look it up in.
     with contextlib.suppress(AttributeError, OSError, TypeError):
+        import ctypes  # noqa: PLC0415 (slow to import)
+
         set_option = ctypes.CDLL(None).mallopt
         set_option(_M_MMAP_MAX, 0)
         set_option(_M_TRIM_THRESHOLD, _NEVER)
@@ -69,6 +130,8 @@ def keep_freed_memory() -> None:
 def give_back_memory() -> None:
     """Return free memory to the system, if the allocator is glibc."""
     with contextlib.suppress(AttributeError, OSError, TypeError):
+        import ctypes  # noqa: PLC0415 (slow to import)
+
         ctypes.CDLL(None).malloc_trim(0)
 
 

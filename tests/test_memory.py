@@ -2,6 +2,7 @@ import os
 import platform
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -62,6 +63,53 @@ def test_other_systems_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     def no_library(_name: None) -> None:
         raise OSError
 
-    monkeypatch.setattr(memory.ctypes, "CDLL", no_library)
+    monkeypatch.setattr("ctypes.CDLL", no_library)
     memory.keep_freed_memory()
     memory.give_back_memory()
+
+
+needs_limits = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="of Linux alone")
+
+
+@needs_limits
+@pytest.mark.parametrize(
+    ("limit", "torch", "said"),
+    [
+        (2**20, "raise MemoryError", "torch does not fit into the 1,024 MiB of memory"),
+        (2**20, "import os; os.abort()", "torch does not fit into the 1,024 MiB of memory"),
+        (2**20, "zeros = ones = lambda *_: __import__('numpy').ones((1, 1))", "loaded"),
+        (2**25, "raise SystemExit('loaded')", "loaded"),
+    ],
+)
+def test_torch_is_not_loaded_where_it_does_not_fit(
+    tmp_path: Path, limit: int, torch: str, said: str
+) -> None:
+    (tmp_path / "torch.py").write_text(torch)
+    code = (
+        "from distilcli.memory import check_memory_before_torch as check\n"
+        "check(); import os, torch, sys; sys.exit('loaded')"
+    )
+    script = f'ulimit -v {limit}; exec "$0" -c "$1"'
+    done = subprocess.run(
+        ["sh", "-c", script, sys.executable, code],
+        env=os.environ | {"PYTHONPATH": f"{tmp_path}:{Path.cwd()}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert said in done.stderr
+    assert done.returncode == 1
+
+
+@needs_limits
+@pytest.mark.slow
+@pytest.mark.parametrize("mebibytes", [200, 600])
+def test_too_little_memory_for_torch_is_one_line(mebibytes: int) -> None:
+    """600 MiB are enough to begin to load it, and then its libraries end the process."""
+    script = f'ulimit -v {mebibytes * 1024}; exec "$0" -m distilcli classify --text good'
+    done = subprocess.run(
+        ["sh", "-c", script, sys.executable], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 5
+    assert done.stderr.startswith("distil: error: torch does not fit")
+    assert done.stderr.count("\n") == 1

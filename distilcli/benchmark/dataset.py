@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple, TypeVar
 
 import torch
@@ -26,6 +25,7 @@ from distilcli.checkpoint.locate import locate
 from distilcli.engine.engine import Engine
 from distilcli.engine.workers import workers_on
 from distilcli.errors import HeadError, InputError, ResourceError, UsageError
+from distilcli.interrupt import scratch_folder
 from distilcli.model.hardware import available_cores
 from distilcli.model.heads import SequenceClassifier
 from distilcli.model.precision import Precision
@@ -168,7 +168,7 @@ def _folder(model: str) -> Iterator[str]:
     if not is_shape(model):
         yield model
         return
-    with TemporaryDirectory(prefix="distil-bench-") as folder:
+    with scratch_folder() as folder:
         config = replace(SHAPES[model], labels=_LABELS, problem_type="single_label_classification")
         files = locate(_TOKENIZER).tokenizer_files
         save_model(random_model(SequenceClassifier, config), Path(folder), tokenizer_files=files)
@@ -245,7 +245,7 @@ def _run_rows(
     stats: RunStats,
 ) -> None:
     """Run all rows into a temporary file, and take the time of each stage."""
-    with TemporaryDirectory(prefix="distil-bench-") as folder:
+    with scratch_folder() as folder:
         writer = open_writer(
             Path(folder) / f"rows.{_WRITTEN_AS.get(source.format, 'jsonl')}",
             columns=source.columns,

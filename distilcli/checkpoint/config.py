@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Literal
 
-from distilcli.checkpoint.json_file import JsonObject, read_object
+from distilcli.checkpoint.json_file import JsonObject, read_object, shown
 from distilcli.errors import ModelError
 
 ModelType = Literal["distilbert", "bert"]
@@ -55,6 +55,8 @@ _ALIASED = ("dim", "n_layers", "n_heads")
 _DECODER_KEYS = ("is_decoder", "add_cross_attention", "is_encoder_decoder")
 # How weights are stored concerns the checkpoint, not the model.
 _STORAGE_KEYS = {"dtype", "torch_dtype", "shared_weights"}
+_LARGEST = 2**31 - 1
+_MOST_LABELS = 1_000_000
 _LABEL_KEYS = {"id2label", "label2id", "num_labels", "problem_type"}
 _OWN_KEYS = {"pruned_heads", TEMPERATURE}
 _PROBLEM_TYPES = (
@@ -107,6 +109,11 @@ class ModelConfig:
     def with_labels(self, labels: tuple[str, ...], *, problem_type: str) -> "ModelConfig":
         """Return the same body with another classification head, not calibrated."""
         return replace(self, labels=labels, problem_type=problem_type, temperature=1.0)
+
+
+def key_of(setting: str, model_type: ModelType) -> str:
+    """Return the key in `config.json` of a field of `ModelConfig`."""
+    return _KEYS[model_type][setting]
 
 
 def read_config(path: Path) -> ModelConfig:
@@ -170,7 +177,7 @@ def _model_type(raw: JsonObject, source: str) -> ModelType:
         if found == known:
             return known
     raise ModelError(
-        f"{source}: model_type is {found!r}; only 'distilbert' and 'bert' are supported"
+        f"{source}: model_type is {shown(found)}; only 'distilbert' and 'bert' are supported"
     )
 
 
@@ -182,8 +189,8 @@ def _without_aliases(raw: JsonObject, source: str) -> JsonObject:
         value = renamed.pop(alias, None)
         if value is not None and renamed.setdefault(key, value) != value:
             raise ModelError(
-                f"{source}: {key} is {raw[key]!r} and {alias}, its other name, {value!r}; "
-                "remove one of them"
+                f"{source}: {key} is {shown(raw[key])} and {alias}, its other name, "
+                f"{shown(value)}; remove one of them"
             )
     return renamed
 
@@ -193,25 +200,28 @@ def _refuse_other_attention(raw: JsonObject, source: str) -> None:
     kind = raw.get("position_embedding_type", "absolute")
     if kind != "absolute":
         raise ModelError(
-            f"{source}: position_embedding_type is {kind!r}; only 'absolute' is supported"
+            f"{source}: position_embedding_type is {shown(kind)}; only 'absolute' is supported"
         )
     for key in _DECODER_KEYS:
         if raw.get(key):
-            raise ModelError(f"{source}: {key} is {raw[key]!r}; only encoders are supported")
+            raise ModelError(f"{source}: {key} is {shown(raw[key])}; only encoders are supported")
 
 
 def _labels(raw: JsonObject, source: str) -> tuple[str, ...]:
     id2label = raw.get("id2label")
     if id2label is None and not raw.get("label2id"):
         count = raw.get("num_labels", 0)
-        if not isinstance(count, int) or isinstance(count, bool) or count < 0:
-            raise ModelError(f"{source}: num_labels is {count!r}; it must be a whole number")
+        if type(count) is not int or not 0 <= count <= _MOST_LABELS:
+            raise ModelError(
+                f"{source}: num_labels is {shown(count)}; it must be a whole number up to "
+                f"{_MOST_LABELS:,}"
+            )
         return tuple(f"LABEL_{index}" for index in range(count))
     try:
         if id2label is None:
             id2label = {index: label for label, index in raw["label2id"].items()}
         by_index = {int(index): str(label) for index, label in id2label.items()}
-    except (AttributeError, TypeError, ValueError):
+    except (AttributeError, TypeError, ValueError, OverflowError, RecursionError):
         raise ModelError(f"{source}: id2label must map numbers to label names") from None
     if sorted(by_index) != list(range(len(by_index))):
         raise ModelError(f"{source}: id2label must number the labels 0, 1, 2, … without gaps")
@@ -225,7 +235,7 @@ def _pruned_heads(raw: JsonObject, config: ModelConfig, source: str) -> dict[int
             int(layer): tuple(sorted({int(head) for head in heads}))
             for layer, heads in (raw.get("pruned_heads") or {}).items()
         }
-    except (AttributeError, TypeError, ValueError):
+    except (AttributeError, TypeError, ValueError, OverflowError):
         raise ModelError(f"{source}: pruned_heads must map layers to lists of heads") from None
     for layer, heads in pruned.items():
         if not 0 <= layer < config.n_layers or any(not 0 <= h < config.n_heads for h in heads):
@@ -242,7 +252,8 @@ def _problem_type(raw: JsonObject, source: str) -> str | None:
     problem_type: str | None = raw.get("problem_type")
     if problem_type is not None and problem_type not in _PROBLEM_TYPES:
         raise ModelError(
-            f"{source}: problem_type is {problem_type!r}; use one of {', '.join(_PROBLEM_TYPES)}"
+            f"{source}: problem_type is {shown(problem_type)}; "
+            f"use one of {', '.join(_PROBLEM_TYPES)}"
         )
     return problem_type
 
@@ -253,7 +264,7 @@ def _temperature(raw: JsonObject, source: str) -> float:
         return 1.0
     is_number = isinstance(temperature, int | float) and not isinstance(temperature, bool)
     if not is_number or not 0 < temperature < math.inf:
-        raise ModelError(f"{source}: {TEMPERATURE} is {temperature!r}; it must be above 0")
+        raise ModelError(f"{source}: {TEMPERATURE} is {shown(temperature)}; it must be above 0")
     return float(temperature)
 
 
@@ -264,7 +275,7 @@ def _check_values(config: ModelConfig, keys: dict[str, str], source: str) -> Non
         if ours == "classifier_dropout" and value is None:
             continue
         if rule := _broken_rule(value, defaults[ours], is_share=ours.endswith("dropout")):
-            raise ModelError(f"{source}: {key} is {value!r}; it must {rule}")
+            raise ModelError(f"{source}: {key} is {shown(value)}; it must {rule}")
     for ours in ("vocab_size", "max_position_embeddings", "dim", "n_heads", "hidden_dim"):
         if getattr(config, ours) == 0:
             raise ModelError(f"{source}: {keys[ours]} is 0; it must be at least 1")
@@ -292,4 +303,6 @@ def _broken_rule(value: object, default: object, *, is_share: bool) -> str | Non
         return None
     if not value >= 0:  # NaN too
         return "not be negative"
+    if not value <= _LARGEST:
+        return f"be at most {_LARGEST:,}"
     return "be between 0 and 1" if is_share and value > 1 else None

@@ -90,7 +90,7 @@ def describe_folder(name: str, folder: Path, *, beside: Path | None = None) -> M
         raise ModelError(f"{folder}: no weights (one of {expected}); {inside}")
     if missing := [path.name for path in weight_files if not path.is_file()]:
         raise ModelError(
-            f"{folder}: the index of its weights names {', '.join(missing)}, which is not there; "
+            f"{folder}: the index of its weights names {listing(missing)}, which is not there; "
             "download every shard"
         )
 

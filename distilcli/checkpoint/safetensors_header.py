@@ -16,11 +16,15 @@ from distilcli.checkpoint.json_file import (
     LFS_POINTER,
     LFS_PULL,
     read_object,
+    shown,
 )
 from distilcli.errors import ModelError
 
-HEADER_LIMIT = 100_000_000
-"""The longest header the safetensors format allows, in bytes."""
+HEADER_LIMIT = 25_000_000
+"""The longest header that is read, in bytes; the format allows 100 MB, a large BERT needs 50 kB."""
+_MOST_TENSORS = 100_000
+_MOST_DIMENSIONS = 8
+_LARGEST_NUMBER = 2**63 - 1
 
 INDEX_NAME = "model.safetensors.index.json"
 
@@ -122,7 +126,8 @@ def read_shard_index(index: Path) -> tuple[Path, ...]:
         _refuse(index, "has no 'weight_map' from tensor names to files")
     for tensor, shard in weight_map.items():
         if not _is_plain_name(shard):
-            fault = f"places tensor '{tensor}' in {shard!r}, which is not a file of this folder"
+            fault = f"places tensor {shown(tensor)} in {shown(shard)}"
+            fault += ", which is not a file of this folder"
             _refuse(index, fault, "take the checkpoint from a source you trust")
     return tuple(index.parent / shard for shard in sorted(set(weight_map.values())))
 
@@ -147,7 +152,7 @@ def _header_length(path: Path, start: bytes, size: int) -> int:
     length = int.from_bytes(start[:_LENGTH_BYTES], "little")
     brace = start[_LENGTH_BYTES : _LENGTH_BYTES + 1]
     if length > HEADER_LIMIT:
-        fault = f"asks for a header of {length:,} bytes where safetensors allows {HEADER_LIMIT:,}"
+        fault = f"asks for a header of {length:,} bytes where at most {HEADER_LIMIT:,} are read"
         _refuse(path, fault, f"it is not a safetensors file or is damaged: {DOWNLOAD_AGAIN}")
     if length > size - _LENGTH_BYTES:
         fault = f"is cut short: the header needs {length:,} bytes, the file has {size:,}"
@@ -166,6 +171,9 @@ def _parse(path: Path, text: bytes) -> dict[str, object]:
             found[key] = value
         return found
 
+    # An entry has three brackets; parsed, a bracket takes twenty times its room.
+    if text.count(b"{") + text.count(b"[") > 3 * _MOST_TENSORS:
+        _refuse(path, f"describes more than {_MOST_TENSORS:,} tensors", "use another checkpoint")
     try:
         entries = json.loads(text.decode("utf-8"), object_pairs_hook=unique)
     except (ValueError, RecursionError) as error:
@@ -184,8 +192,12 @@ def _tensor(path: Path, name: str, entry: object, data_start: int) -> TensorInfo
     def numbers(key: str) -> tuple[int, ...]:
         values = entry.get(key) if isinstance(entry, dict) else None
         # type(), not isinstance(): true and false are not sizes.
-        if not isinstance(values, list) or any(type(n) is not int or n < 0 for n in values):
+        if not isinstance(values, list) or not all(
+            type(number) is int and 0 <= number <= _LARGEST_NUMBER for number in values
+        ):
             _refuse(path, f"describes tensor '{name}' without whole numbers as '{key}'")
+        if len(values) > _MOST_DIMENSIONS:
+            _refuse(path, f"gives tensor '{name}' {len(values):,} numbers as '{key}'")
         return tuple(values)
 
     # Names are printed: no control characters.
@@ -194,7 +206,9 @@ def _tensor(path: Path, name: str, entry: object, data_start: int) -> TensorInfo
     shape, offsets = numbers("shape"), numbers("data_offsets")
     dtype = entry.get("dtype") if isinstance(entry, dict) else None
     if not isinstance(dtype, str) or dtype not in DTYPE_BITS:
-        _refuse(path, f"stores tensor '{name}' as {dtype!r}, an unknown type", "convert it to F32")
+        _refuse(
+            path, f"stores tensor '{name}' as {shown(dtype)}, an unknown type", "convert it to F32"
+        )
     if len(offsets) != len(("begin", "end")):
         _refuse(path, f"gives tensor '{name}' {len(offsets)} offsets instead of 2")
     begin, end = offsets

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from distilcli.checkpoint.folder import PYTORCH_NAME, SAFETENSORS_NAME
+from distilcli.checkpoint.folder import CONFIG_NAME, PYTORCH_NAME, SAFETENSORS_NAME
 from distilcli.checkpoint.json_file import JsonObject, read_json, read_object
 from distilcli.errors import ModelError
 
@@ -39,6 +39,13 @@ _ACTIVATIONS = (
     *("Tanh", "Tanhshrink"),
 )
 """Classes of torch.nn that work element by element, without settings."""
+
+_LOADING = {
+    *("attn_implementation", "cache_dir", "device_map", "dtype", "local_files_only"),
+    *("low_cpu_mem_usage", "output_attentions", "output_hidden_states", "return_dict", "revision"),
+    *("token", "torch_dtype", "trust_remote_code", "use_auth_token", "use_safetensors"),
+}
+"""Settings of how a model is loaded, which change no numbers beyond their precision."""
 
 StepKind = Literal["Dense", "LayerNorm", "Normalize", "truncate_dim"]
 
@@ -250,12 +257,29 @@ def _lengths(folder: Path) -> JsonObject:
         if not isinstance(settings, dict):
             raise ModelError(f"{path}: {key} is {settings!r}; it must be an object")
         tokenizer |= settings
+    _refuse_other_config(raw, folder, path)
     return {
         "tokenizer": tokenizer,
         "max_length": length if type(length) is int and length > 0 else None,
         # False is the default and leaves it to the tokenizer.
         "lowercases": True if raw.get("do_lower_case") is True else None,
     }
+
+
+def _refuse_other_config(raw: JsonObject, folder: Path, path: Path | None) -> None:
+    """Refuse settings of the model itself that its `config.json` does not have."""
+    for key in ("model_args", "model_kwargs", "config_args", "config_kwargs"):
+        settings = raw.get(key) or {}
+        if not isinstance(settings, dict):
+            raise ModelError(f"{path}: {key} is {settings!r}; it must be an object")
+        others = {name: value for name, value in settings.items() if name not in _LOADING}
+        config = read_object(folder / CONFIG_NAME) if others else {}
+        for name, value in others.items():
+            if config.get(name) != value:
+                raise ModelError(
+                    f"{path}: {key} sets {name} to {value!r}, which {CONFIG_NAME} does not; write "
+                    "it there"
+                )
 
 
 def _prompts(folder: Path) -> JsonObject:

@@ -67,6 +67,12 @@ def spellings_of(command: Function) -> dict[str, tuple[str, ...]]:
     return found
 
 
+def _switches(command: Function) -> list[str]:
+    """Return the names of the options that take no value."""
+    parameters = inspect.signature(command).parameters.items()
+    return [name for name, each in parameters if getattr(each.annotation, "__origin__", 0) is bool]
+
+
 def flags_of(command: Function) -> dict[str, str]:
     """Return the spelling of each parameter that messages use."""
     return {name: spellings[0] for name, spellings in spellings_of(command).items()}
@@ -75,7 +81,8 @@ def flags_of(command: Function) -> dict[str, str]:
 def as_shown(command: Function, words: Sequence[str]) -> list[str]:
     """Replace hidden spellings in a command line by the shown ones.
 
-    A hidden spelling that is also a flag of the command counts only if a value follows.
+    A hidden spelling that is also a flag of the command counts only if a value follows. A sheet of
+    standard input, `-::SHEET`, which would be an option, becomes `stdin::SHEET`.
     """
     spellings = spellings_of(command)
     flags = {each for parts in spellings.values() for each in parts}
@@ -85,6 +92,7 @@ def as_shown(command: Function, words: Sequence[str]) -> list[str]:
         if isinstance(each, Also)
         for hidden in each.spellings
     }
+    switches = {each for name in _switches(command) for each in spellings[name]}
     shown: list[str] = []
     for position, word in enumerate(words):
         if word == "--":
@@ -92,8 +100,11 @@ def as_shown(command: Function, words: Sequence[str]) -> list[str]:
         spelling, equals, value = word.partition("=")
         following = words[position + 1] if position + 1 < len(words) else "-x"
         has_value = equals or following == "-" or not following.startswith("-")
+        before = words[position - 1] if position else ""
         if spelling in also and (has_value or spelling not in flags):
             shown.append(also[spelling] + equals + value)
+        elif word.startswith("-::") and (before not in flags or before in switches):
+            shown.append(f"stdin{word[1:]}")
         else:
             shown.append(word)
     return shown
@@ -144,7 +155,8 @@ def options(
                 for name in values
                 if getattr(typer_context.get_parameter_source(name), "name", "") == "COMMANDLINE"
             )
-            values = {**defaults, **values, "given": given, "command": command.__name__}
+            values = {**defaults, **values}
+            values |= {"given": given, "command": command.__name__, "values": {**values}}
             groups = {
                 name: _group(each.annotation, values)
                 for name, each in own.items()

@@ -14,8 +14,11 @@ from distilcli.errors import UsageError
 from distilcli.wording import count
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from distilcli.engine import Outcome
     from distilcli.predictors.embedder import Embedder
-    from distilcli.rows import RowSource
+    from distilcli.rows import Row, RowSource
     from distilcli.tasks.embed import Dtype, Layout
     from distilcli.vectors.index import VectorIndex
     from distilcli.vectors.writer import VectorWriter
@@ -72,7 +75,8 @@ def store(
     _check_suffix(out)
     from distilcli.vectors.writer import VectorColumns, VectorWriter, check_vector_files
 
-    force = out.force or making.update
+    common.stop_if_complete()
+    force = out.replaces or making.update
     for name in check_vector_files(out.output, force=force):
         common.report.check(output=name)
     source = replace(common, out=replace(out, force=force)).open_rows(text_column)
@@ -89,7 +93,9 @@ def store(
         if Path(out.output).exists():
             stored = open_index(out.output)
             making, common = _alike(making, common, stored)
-        source.keep(NewTexts(source.text_column, stored, facts))
+            _check_same_column(source, stored, common.report.console)
+        keep_empty = common.rows.keep_empty
+        source.keep(NewTexts(source.text_column, stored, facts, keep_empty=keep_empty))
     embedder = making.embedder(common)
     if stored is not None:
         _check_same(embedder, stored)
@@ -102,20 +108,27 @@ def store(
         file=source.file_column,
     )
 
-    def open_vectors() -> "VectorWriter":
+    def open_vectors(goes_on: bool) -> "VectorWriter":
         return VectorWriter(
             str(out.output),
             vector_format(out) or "",
             columns,
             blank=embedder.blank(of_tokens=making.tokens),
-            about={**embedder.about(of_tokens=making.tokens), "options": making.options},
+            about={
+                **embedder.about(of_tokens=making.tokens),
+                "text_column": source.text_column,
+                "options": making.options,
+                **common.provenance(embedder),
+            },
             force=force,
             extends=stored,
-            keeps_failed=not making.update,
+            goes_on=goes_on,
         )
 
-    code = replace(run, open_vectors=open_vectors, facts=facts).run()
-    if facts:
+    # What an update knows of earlier rows is not saved; it can simply be repeated.
+    run = replace(run, open_vectors=open_vectors, facts=facts, can_go_on=not making.update)
+    code = replace(run, select=_without_failed if making.update else None).run()
+    if facts.get("known_rows"):
         common.report.console.note(
             f"left out {count(facts['known_rows'], 'row')} whose text is stored already"
         )
@@ -130,6 +143,27 @@ def _alike(
     if "dtype" in common.given or "dtype" not in stored.about:
         return replace(alike, dtype=making.dtype), common
     return replace(alike, dtype=cast("Dtype", stored.about["dtype"])), common
+
+
+def _without_failed(
+    blocks: "Iterable[list[Outcome[Row, Any]]]",
+) -> "Iterator[list[Outcome[Row, Any]]]":
+    for block in blocks:
+        yield [outcome for outcome in block if outcome.value is not None]
+
+
+def _check_same_column(source: "RowSource", stored: "VectorIndex", console: Console) -> None:
+    """Raise `UsageError` if stored vectors are of another column that is there; tell of others."""
+    column = stored.about.get("text_column")
+    if not isinstance(column, str) or source.format == "txt" or column == source.text_column:
+        return
+    of_another = f"{stored.path}: its vectors are of the column {column!r}, not "
+    if all(part in source.columns for part in column.split(",")):
+        raise UsageError(
+            f"{of_another}{source.text_column!r}; give `text_column` {column}, or embed all rows "
+            "again with `force`"
+        )
+    console.warn(f"{of_another}{source.text_column!r} as in {source.name}")
 
 
 def _check_same(embedder: "Embedder", stored: "VectorIndex") -> None:
@@ -183,6 +217,7 @@ def remove_duplicates(
                     new_columns=columns.names,
                     input_format=source.format,
                     delimiter=source.delimiter,
+                    types=source.types,
                     prefix=common.out.prefix,
                     force=common.out.force,
                 )
@@ -191,7 +226,11 @@ def remove_duplicates(
             Duplicates(threshold, width=embedder.width, stored=stored, sink=writer, columns=columns)
         )
         code = replace(
-            run, select=duplicates.without, columns=KeptColumns(), facts=duplicates.facts
+            run,
+            select=duplicates.without,
+            columns=KeptColumns(),
+            facts=duplicates.facts,
+            can_go_on=False,
         ).run()
     found = duplicates.facts
     common.report.console.note(

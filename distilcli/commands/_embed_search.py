@@ -1,7 +1,6 @@
 """What `distil embed` finds: the stored vectors nearest to queries, and pairs of similar ones."""
 
 import itertools
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -62,6 +61,7 @@ def near_duplicates(
     id_column: str | None,
 ) -> int:
     """Show pairs of similar rows, or of similar stored vectors; return the exit code."""
+    from distilcli.interrupt import scratch_folder
     from distilcli.vectors.index import open_index
     from distilcli.vectors.search import near_duplicates as pairs_of
 
@@ -69,7 +69,7 @@ def near_duplicates(
     code = pairs = 0
     computed: dict[str, object] = {}
     check_index(common, index)
-    with tempfile.TemporaryDirectory() as folder:
+    with scratch_folder() as folder:
         if index is None:
             index = str(Path(folder) / "vectors.npy")
             if not report.dry_run:  # the report is about the pairs

@@ -57,7 +57,7 @@ LabelColumnsOption = Annotated[
 LabelsOption = Annotated[
     str | None,
     opt(
-        "Names of labels that are numbers or vectors, in order: a,b,c.",
+        "Names of the labels in order, also where rows have numbers or vectors: a,b,c.",
         topic="Input",
         metavar="NAMES",
     ),
@@ -81,7 +81,9 @@ DelimiterOption = Annotated[str | None, opt("CSV delimiter (default: detected)."
 NoHeaderOption = Annotated[
     bool, opt("The first line is data; the columns are named 1, 2, 3 and so on.")
 ]
-ForceOption = Annotated[bool, opt("Overwrite existing files.", topic="Output")]
+ForceOption = Annotated[
+    bool, opt("Overwrite existing files, or the table of a database.", topic="Output")
+]
 MaxLengthOption = Annotated[
     int | None,
     opt("Tokens per sequence (default: the model's maximum).", topic="Long texts", min=8),
@@ -145,12 +147,17 @@ class RowsIn:
     delimiter: DelimiterOption = None
     encoding: EncodingOption = "utf-8"
     word_column: WordColumnOption = None
+    max_field_bytes: int | None = setting(
+        None,
+        "Longest cell, in bytes; the row of a longer one is unusable (default: 64 MiB).",
+        min=1,
+    )
 
     def reading(self) -> dict[str, Any]:
         """Return the settings of the reader."""
         names = (
             "join", "input_format", "no_header", "delimiter", "encoding", "limit", "whole_files",
-            "file_column", "word_column",
+            "file_column", "word_column", "max_field_bytes",
         )  # fmt: skip
         return {name: getattr(self, name) for name in names}
 
@@ -180,12 +187,44 @@ class RowsOut:
     topic: ClassVar[str] = "Output"
 
     output: str | None = setting(
-        None, "Write the rows to FILE; its suffix is the format.", "--output", "-o", metavar="FILE"
+        None,
+        "Write the rows to FILE; its suffix is the format. FILE.db::TABLE adds a table.",
+        "--output",
+        "-o",
+        metavar="FILE",
     )
     output_format: rows_format_option() = "auto"  # type: ignore[valid-type]
     prefix: str = setting("", "Prefix for the names of new columns.")
     force: ForceOption = False
+    resume: bool = setting(False, "Go on with an interrupted run of the same command.")
+    retry_errors: bool = setting(
+        False, "Run again only the rows of the output with an error, and those that are new."
+    )
     formats: tuple[str, ...] = ()
+
+    @property
+    def replaces(self) -> bool:
+        """Whether an existing output may be replaced; an interrupted run was allowed to."""
+        return self.force or self.retry_errors or (self.resume and self._is_interrupted)
+
+    @property
+    def _is_interrupted(self) -> bool:
+        from distilcli.rows.journal import Journal
+
+        return self.output is not None and Journal(self.output).is_there
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether there is an output already and nothing to resume; see `replaces`."""
+        from distilcli.rows.formats import split_part
+        from distilcli.rows.sqlite_writer import has_table
+
+        if self.output is None or not self.resume or self.replaces:
+            return False
+        file, _ = split_part(self.output)
+        if self.written_format == "sqlite":
+            return has_table(self.output)
+        return Path(file).is_file()
 
     def check(self) -> None:
         """Raise `UsageError` for a file that may not be written."""
@@ -194,21 +233,38 @@ class RowsOut:
         from distilcli.rows.sqlite_writer import check_table
 
         if self.output is None:
+            for name in ("resume", "retry_errors"):
+                if getattr(self, name):
+                    raise UsageError(f"`{name}` goes on with a file; add `output` FILE")
             return
         if self.output_format == "table":
             raise UsageError("`output_format` table is for the terminal; leave out `output`")
         by_suffix = self.output_format == "auto"
         kind = split_suffixes(self.output)[0] if by_suffix else self.output_format
         if kind == "sqlite":
-            check_table(self.output, force=self.force)
+            check_table(self.output, force=self.replaces)
         else:
-            check_destination(self.output, force=self.force)
+            check_destination(self.output, force=self.replaces)
         if by_suffix:
             output_format_of(self.output, self.formats)
+        if self.retry_errors:
+            self._check_retry(self.output, kind)
         if kind == "parquet":
             from distilcli.rows.extras import require_parquet
 
             require_parquet()
+
+    def _check_retry(self, output: str, kind: str) -> None:
+        from distilcli.rows.formats import OUTPUT_FORMATS, split_part
+        from distilcli.rows.sqlite_writer import has_table
+
+        if kind not in OUTPUT_FORMATS:
+            raise UsageError(f"{output}: `retry_errors` needs a column of errors; {kind} has none")
+        is_there = has_table(output) if kind == "sqlite" else Path(split_part(output)[0]).is_file()
+        if self._is_interrupted:
+            raise UsageError(f"{output}: is of an interrupted run; `resume` goes on with it")
+        if not is_there:
+            raise UsageError(f"{output}: is not there yet; leave out `retry_errors`")
 
     @property
     def is_table(self) -> bool:
@@ -297,13 +353,15 @@ class Compute:
         from distilcli.checkpoint.config import read_config
         from distilcli.checkpoint.locate import locate
         from distilcli.model.device_name import check_device_name
+        from distilcli.model.expected import check_headers
         from distilcli.tasks.settings import required_agreement
         from distilcli.tasks.spec import TASKS
 
         check_device_name(self.device)
         required_agreement(self.min_agreement, self.precision)
         files = locate(self.model, offline=self.offline)
-        named = read_config(files.config_path).extra.get("architectures")
+        config = read_config(files.config_path)
+        named = config.extra.get("architectures")
         commands = {
             spec.command
             for spec in TASKS.values()
@@ -313,6 +371,7 @@ class Compute:
         # Embedding needs no head, and a pre-trained model, which fills masks, has no other.
         if commands and command not in {*commands, "embed"}:
             raise HeadError(f"{files.name} is for: distil {min(commands)}")
+        check_headers(config, files)
 
     def settings(self) -> dict[str, Any]:
         """Return what predictors take."""
@@ -325,6 +384,20 @@ class Compute:
             "offline": self.offline,
             "batches": BatchOptions(rows=self.batch, tokens=self.max_tokens, threads=self.threads),
         }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reproducible:
+    """Whether results can be made again, bit for bit, and are marked with what made them."""
+
+    deterministic: bool = setting(
+        False,
+        "The same bytes for any batch size, number of threads and order of rows (slower).",
+        topic="Speed",
+    )
+    provenance: bool = setting(
+        False, "Add the columns model_digest and distil_version.", topic="Output"
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,13 +2,14 @@
 
 from typing import Annotated, Literal
 
-from distilcli.commands._declare import argument, opt, options
+from distilcli.commands._declare import GivenOptions, argument, opt, options
 from distilcli.commands._option_groups import FormatOption, OfflineOption, QuietOption
-from distilcli.console import Console
+from distilcli.console import Console, TableFormat
 
 
 @options(topic="Parameters")
 def params(
+    given: GivenOptions,
     model: Annotated[
         str, argument("A built-in model, a folder, or a hub id such as org/name@revision.", "MODEL")
     ] = "sentiment",
@@ -17,7 +18,13 @@ def params(
         opt("Compare MODEL with OTHER: totals, then the tensors that differ.", metavar="OTHER"),
     ] = None,
     by: Annotated[Literal["module", "layer", "tensor"], opt("What each line counts.")] = "module",
-    check: Annotated[bool, opt("Read all weights and fail if one is infinite or NaN.")] = False,
+    check: Annotated[
+        bool,
+        opt(
+            "Read all weights and list what is wrong instead: NaN, infinite, missing or unused; "
+            "exit code 4 unless they are sound."
+        ),
+    ] = False,
     table_format: FormatOption = "auto",
     offline: OfflineOption = False,
     quiet: QuietOption = False,
@@ -31,17 +38,18 @@ def params(
       distil params
       distil params org/name --by layer
       distil params org/name --diff sentiment
+      distil params org/name --check
     """
-    from distilcli.checkpoint.finite import require_finite
     from distilcli.checkpoint.report import describe, difference_report, parameter_report
 
     console = Console(quiet=quiet)
     console.show_downloads()
+    if check:
+        given.refuse(("diff", "by"), "does not go with `check`; leave one of them out")
+        _show_faults(console, model, table_format=table_format, offline=offline)
+        return
     described = describe(model, offline=offline)
     console.note(f"model: {described.files.name}")
-    if check:
-        require_finite(described.header)
-        console.note("every weight is finite")
     report = (
         parameter_report(described, by=by)
         if diff is None
@@ -56,3 +64,19 @@ def params(
         cropped=diff is not None,
     )
     console.note(*report.notes)
+
+
+def _show_faults(console: Console, name: str, *, table_format: TableFormat, offline: bool) -> None:
+    from distilcli.checkpoint.locate import locate
+    from distilcli.model.health import check_model, check_report, require_sound
+
+    files = locate(name, offline=offline)
+    console.note(f"model: {files.name}")
+    faults = check_model(files)
+    report = check_report(files.name, faults)
+    if faults or table_format == "json":
+        console.show(
+            report.records, document=report.document, title=report.title, table_format=table_format
+        )
+    console.note(*report.notes)
+    require_sound(files.name, faults)

@@ -1,5 +1,6 @@
 """`distil qa`: the answer to every question of files, from its context."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -9,6 +10,7 @@ from distilcli.commands._declare import Also, opt, options
 from distilcli.commands._file_run import FileOptions, FileRun
 from distilcli.commands._option_groups import RowsIn, check_outputs
 from distilcli.errors import InputError, UsageError
+from distilcli.rows.row import is_blank
 from distilcli.tasks.spec import QA_MAX_LENGTH
 
 if TYPE_CHECKING:
@@ -74,9 +76,11 @@ def qa(
       distil qa dev.json -m MODEL --squad-predictions predictions.json
     """
     rows, report = common.rows, common.report
-    common.given.at_most_one("best", "squad_predictions")
+    for again in ("resume", "retry_errors"):
+        common.given.at_most_one("best", "squad_predictions", again)
     common.given.at_most_one("questions", "question_column")
     common.given.at_most_one("context", "context_file", "context_column")
+    _check_not_empty(questions=questions, context=None if context is None else [context])
     context = _one_context(rows, context, context_file)
     given = _given(rows, questions, context)
     if given is None and questions:
@@ -90,7 +94,7 @@ def qa(
         check_destination(squad_predictions, force=common.out.force)
         report.check(output=common.out.output, squad_predictions=squad_predictions)
     files = rows.files or ()
-    whole_files = rows.whole_files or bool(questions and any(Path(file).is_dir() for file in files))
+    whole_files = rows.whole_files or _has_folder(files, asked=bool(questions))
     file_column = rows.file_column or ("file" if best and files else None)
     rows = replace(rows, whole_files=whole_files, file_column=file_column)
     common = replace(common, rows=rows)
@@ -143,6 +147,7 @@ def qa(
         text_columns=[column for column in (question_column, context_column) if column],
         preview=AnswersPreview,
         select=partial(best_answers, count=best) if best else None,
+        can_go_on=not best and squad_predictions is None,
     )
     if squad_predictions is None or id_column is None or report.dry_run:
         return run.run()
@@ -152,13 +157,29 @@ def qa(
         ).run()
 
 
+def _check_not_empty(**texts: list[str] | None) -> None:
+    for setting, given in texts.items():
+        if any(map(is_blank, given or ())):
+            raise UsageError(f"`{setting}` is empty; give a text")
+
+
+def _has_folder(files: Sequence[str], *, asked: bool) -> bool:
+    """Return whether a folder is among the files; raise `UsageError` if there is no question."""
+    folders = [file for file in files if Path(file).is_dir()]
+    if folders and not asked:
+        raise UsageError(f"{folders[0]}: is a folder; ask its files with `questions`")
+    return bool(folders)
+
+
 def _one_context(rows: RowsIn, context: str | None, context_file: str | None) -> str | None:
     """Return the text that holds every answer; None if each row has its own."""
     if context_file is None:
         return context
-    if context_file == "-" and "-" in (rows.files or ()):
-        raise UsageError("standard input can be read only once; give '-' once")
     from distilcli.rows import read_text
+    from distilcli.rows.inputs import is_stdin
+
+    if context_file == "-" and any(map(is_stdin, rows.files or ())):
+        raise UsageError("standard input can be read only once; give '-' once")
 
     return read_text(context_file, encoding=rows.encoding)
 

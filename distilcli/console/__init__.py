@@ -5,13 +5,16 @@ tab-separated lines, ready for `cut`, `awk` and `sort`.
 """
 
 import csv
+import io
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Literal
 
 from distilcli import downloads
 from distilcli.errors import spelled
+from distilcli.escapes import visible
 
 ROWS_SHOWN = 20
 """The most rows that a terminal gets unasked."""
@@ -59,7 +62,7 @@ class Console:
         gets as many records as it has room for.
         """
         if table_format == "json":
-            sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+            _write_data(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
         elif is_table(table_format):
             from distilcli.console.tables import print_table
 
@@ -69,13 +72,15 @@ class Console:
             print_table(title, names, rows, optional=shown, cropped=cropped)
         else:
             delimiter = "," if table_format == "csv" else "\t"
-            writer = csv.writer(sys.stdout, delimiter=delimiter, lineterminator="\n")
+            lines = io.StringIO()
+            writer = csv.writer(lines, delimiter=delimiter, lineterminator="\n")
             writer.writerow(records[0])
             for record in records:
                 cells = record.values()
                 writer.writerow(
                     f"{cell:.4f}" if isinstance(cell, float) else cell for cell in cells
                 )
+            _write_data(lines.getvalue())
 
 
 def is_table(table_format: TableFormat) -> bool:
@@ -83,11 +88,19 @@ def is_table(table_format: TableFormat) -> bool:
     return table_format == "table" or (table_format == "auto" and sys.stdout.isatty())
 
 
+def _write_data(text: str) -> None:
+    sys.stdout.write(visible(text) if sys.stdout.isatty() else text)
+
+
 def write_line(line: str) -> None:
-    """Write a line to stderr, its settings spelled as flags; a terminal has it broken at words."""
-    line = spelled(line)
+    """Write a line to stderr, its settings spelled as flags; a terminal has it broken at words.
+
+    It is lost if stderr is on a full disk or a closed pipe: it is not what the command is for.
+    """
+    line = visible(spelled(line)).replace("\n", "\\n")
     if sys.stderr.isatty():
         from distilcli.console.terminal import wrapped
 
         line = wrapped(line)
-    sys.stderr.write(line + "\n")
+    with suppress(OSError):
+        sys.stderr.write(line + "\n")

@@ -44,9 +44,12 @@ def show_evaluation(
 
 
 def show_row_notes(console: Console, outcome: "Outcome") -> None:
-    """Say how many rows have no gold label, an empty text, or were in the model's training."""
-    if outcome.unlabelled:
-        console.note(f"{count(outcome.unlabelled, 'row')} skipped without a gold label")
+    """Say how many rows lack a gold label or a text, or were in the model's training."""
+    if outcome.errors:
+        skipped = count(len(outcome.errors), "row")
+        console.note(
+            f"{skipped} skipped without a usable gold label, the first: {outcome.errors[0]}"
+        )
     if outcome.empty:
         console.warn(f"{count(outcome.empty, 'row')} evaluated with an empty text")
     if outcome.seen:

@@ -1,5 +1,6 @@
 """Progress bars on stderr, for people only; gone when the work is done."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from distilcli.console import Console
 from distilcli.console.terminal import printable, stderr, terminal_size
+from distilcli.interrupt import undo_at_sudden_end
 from distilcli.wording import count, mebibytes
 
 if TYPE_CHECKING:
@@ -100,15 +102,23 @@ def live_bar(
             rich_progress.TimeRemainingColumn(),
             *columns,
         ]
-    with Polling(
-        *columns,
-        console=stderr(),
-        transient=True,
-        refresh_per_second=4,
-        redirect_stdout=False,  # rows go there
-    ) as bar:
+    with (
+        Polling(
+            *columns,
+            console=stderr(),
+            transient=True,
+            refresh_per_second=4,
+            redirect_stdout=False,  # rows go there
+        ) as bar,
+        undo_at_sudden_end(_show_cursor),
+    ):
         bar.add_task(name, total=None if done() is None else 1.0, text=text())
         yield
+
+
+def _show_cursor() -> None:
+    """Erase the line of a bar and show the cursor, which rich hides beside it."""
+    os.write(sys.stderr.fileno(), b"\r\x1b[2K\x1b[?25h")
 
 
 def _end_of(path: str) -> str:

@@ -3,10 +3,16 @@
 import os
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from distilcli.escapes import visible
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from rich.console import Console as RichConsole
+    from rich.console import ConsoleOptions, RenderableType
     from rich.table import Table
     from rich.text import Text
 
@@ -31,23 +37,42 @@ def terminal_size() -> os.terminal_size:
 
 def stdout(width: int | None = None) -> "RichConsole":
     """Return rich's console for stdout, in the width of the terminal by default."""
-    from rich.console import Console as RichConsole
-
-    return RichConsole(file=sys.stdout, highlight=False, width=width or terminal_size().columns)
+    return _console()(file=sys.stdout, width=width or terminal_size().columns)
 
 
 def stderr() -> "RichConsole":
     """Return rich's console for stderr."""
-    from rich.console import Console as RichConsole
+    return _console()(stderr=True, width=terminal_size().columns)
 
-    return RichConsole(stderr=True, highlight=False, width=terminal_size().columns)
+
+@cache
+def _console() -> "type[RichConsole]":
+    """Return rich's console, in which no text is taken for markup or obeyed by the terminal."""
+    from rich.console import Console as RichConsole
+    from rich.segment import Segment
+
+    class VisibleConsole(RichConsole):
+        def __init__(self, **settings: Any) -> None:
+            super().__init__(highlight=False, markup=False, emoji=False, **settings)
+
+        def render_str(self, text: str, **settings: Any) -> "Text":
+            return super().render_str(visible(text), **settings)
+
+        def render(
+            self, renderable: "RenderableType", options: "ConsoleOptions | None" = None
+        ) -> "Iterable[Segment]":
+            for part in super().render(renderable, options):
+                # What rich itself sends to the terminal are control segments and styles.
+                yield part if part.control else Segment(visible(part.text), part.style)
+
+    return VisibleConsole
 
 
 def text(content: str, style: str = "") -> "Text":
-    """Return text for rich in which nothing is taken for markup."""
+    """Return text for rich in which nothing is taken for markup or obeyed by the terminal."""
     from rich.text import Text
 
-    return Text(content, style)
+    return Text(visible(content), style)
 
 
 def plain_table(*, header_style: str = "bold", show_header: bool = True) -> "Table":

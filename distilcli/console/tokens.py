@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from distilcli.console import ROWS_SHOWN
-from distilcli.console.terminal import plain_table, printable, stdout
+from distilcli.console.terminal import plain_table, printable, stdout, text
 from distilcli.errors import spelled
 from distilcli.rows import Row
 from distilcli.rows.outcome import Outcome
@@ -54,7 +54,7 @@ class TokenView:
         """Show a block of rows, each under a line that says where it is from."""
         for done in block:
             if done.value is None:
-                stdout().print(Text(f"{done.error}\n", "red"))
+                stdout().print(text(f"{done.error}\n", "red"))
                 continue
             for number, window in enumerate(done.value.windows, start=1):
                 of = f", window {number} of {n}" if (n := len(done.value.windows)) > 1 else ""
@@ -69,7 +69,7 @@ class TokenView:
         n_words = len({word for word in words if word[1] is not None})
         parts = [count(len(cells), "token"), count(n_words, "word")]
         parts += [f"{unknown} unknown"] * bool(unknown) + ["cut short"] * tokens.truncated
-        heading = Text(f"{where}: {', '.join(parts)}", "dim")
+        heading = text(f"{where}: {', '.join(parts)}", "dim")
         for line in (heading, *_wrapped(cells, console.width), ""):
             console.print(line, soft_wrap=True)
 
@@ -152,13 +152,13 @@ class DifferenceView:
 
     def __init__(self, here: str, there: str) -> None:
         self._left = ROWS_SHOWN
-        stdout().print(Text(f"here: {here}\nthere: {there}", "dim"), soft_wrap=True)
+        stdout().print(text(f"here: {here}\nthere: {there}", "dim"), soft_wrap=True)
 
     def show(self, block: Sequence[Outcome[Row, Compared]]) -> None:
         """Show rows that differ, as long as there is room for them."""
         for done in block[: self._left]:
             if done.value is None:
-                stdout().print(Text(f"\n{done.error}", "red"), soft_wrap=True)
+                stdout().print(text(f"\n{done.error}", "red"), soft_wrap=True)
                 continue
             table = _table("text", "here", "there", justify=("left", "left", "left"))
             for found in done.value.differences:
@@ -176,9 +176,9 @@ class DifferenceView:
             _print_titled("The most frequent differences", table)
 
 
-def _difference(text: str, here: Sequence[str], there: Sequence[str]) -> list[Text]:
+def _difference(differing: str, here: Sequence[str], there: Sequence[str]) -> list[Text]:
     return [
-        Text(_visible(text, _HIDDEN_WIDTH), "bold"),
+        Text(_visible(differing, _HIDDEN_WIDTH), "bold"),
         Text(_visible(" ".join(here)), "cyan"),
         Text(_visible(" ".join(there)), "magenta"),
     ]
@@ -186,7 +186,7 @@ def _difference(text: str, here: Sequence[str], there: Sequence[str]) -> list[Te
 
 def _print_titled(title: str, table: Table) -> None:
     console = stdout()
-    console.print(Text(f"\n{title}", "bold"), soft_wrap=True)
+    console.print(text(f"\n{title}", "bold"), soft_wrap=True)
     console.print(table)
 
 

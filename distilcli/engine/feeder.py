@@ -21,6 +21,10 @@ class Feeder(Generic[Item]):
 
     It works only as far as windows were opened, which bounds the memory of a run. With
     `stop_at_fault`, rows after the first that cannot be encoded are ignored.
+
+    The last window gets all cores if it is one batch. Of items that are not live it is known by its
+    size, so that each run of a file gives the same bits, and so does one that begins at a later
+    window.
     """
 
     task: Task[Item, Any, Any, Any]
@@ -75,5 +79,6 @@ class Feeder(Generic[Item]):
         lengths = [len(piece) for piece in window.pieces]
         self.stats.add_encoded(sum(lengths))
         batches = cut_batches(lengths, max_tokens=self.workers.max_tokens, max_rows=self.max_rows)
-        self.workers.submit(window, list(batches))
+        alone = None if self.read_ahead.is_live else self.read_ahead.fell_short
+        self.workers.submit(window, list(batches), alone=alone)
         return bool(items) and fault is None

@@ -3,14 +3,18 @@
 On the CPU there is one worker per core, and each keeps its kernels to one thread: parallel batches
 use the cores better than one batch spread over them, and torch releases the GIL while it computes.
 A lone batch, as on a live pipe, is run by the thread that waits for it, with all cores; so the last
-bits of its outputs may depend on the number of cores. When memory runs out, a batch is halved and
-tried again, and later ones keep to the size that fitted.
+bits of its outputs may depend on the number of cores. Which batch that is must not depend on how
+fast a file was read: see `Feeder`. When memory runs out, a batch is halved and tried again, and
+later ones keep to the size that fitted.
+
+One by one, the sequences of a batch run each by itself, on one thread, so that the bits of its
+outputs depend on nothing else.
 """
 
 import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import KW_ONLY, dataclass
 from queue import SimpleQueue
 
@@ -19,6 +23,7 @@ import torch
 from distilcli.engine.batching import Batch, Piece, pad, padded_size
 from distilcli.engine.window import AnyWindow
 from distilcli.errors import ResourceError
+from distilcli.interrupt import stop_if_asked
 from distilcli.memory import is_allocation_failure
 from distilcli.stats import RunStats
 
@@ -38,11 +43,23 @@ def workers_on(device: torch.device, *, cores: int) -> int:
     return _CUDA_WORKERS if device.type == "cuda" else 1
 
 
+@contextmanager
+def single_threaded() -> Iterator[None]:
+    """Keep the kernels of this thread to one core for a while."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
 @dataclass(eq=False)
 class Workers:
     """`count` threads that run the pieces of windows through `forward`.
 
-    `max_tokens` is lowered when a batch does not fit in memory.
+    `max_tokens` is lowered when a batch does not fit in memory. With `one_by_one` a batch is only
+    what a worker takes at a time.
     """
 
     forward: Callable[[Batch], Sequence[object]]
@@ -52,6 +69,7 @@ class Workers:
     pad_token_id: int
     max_tokens: int
     stats: RunStats
+    one_by_one: bool = False
 
     def __post_init__(self) -> None:
         self._pending = 0  # batches waiting or running
@@ -90,12 +108,20 @@ class Workers:
         # A worker's setting also becomes the default of new threads.
         torch.set_num_threads(threads)
 
-    def submit(self, window: AnyWindow, batches: Sequence[list[int]]) -> None:
-        """Queue batches of a window, each as the positions of its pieces."""
+    def submit(
+        self, window: AnyWindow, batches: Sequence[list[int]], *, alone: bool | None = None
+    ) -> None:
+        """Queue batches of a window, each as the positions of its pieces.
+
+        A single batch is left to the thread that waits for the window if it is `alone`: by default,
+        if no other waits or runs.
+        """
         with self._lock:
-            is_alone = not self._pending and len(batches) == 1
+            if alone is None:
+                alone = not self._pending
             self._pending += len(batches)
-        if is_alone and self.count > 1 and self.device.type == "cpu":
+        can_spread = self.count > 1 and self.device.type == "cpu" and not self.one_by_one
+        if alone and len(batches) == 1 and can_spread:
             window.leave(batches[0])
             return
         for positions in batches:
@@ -104,8 +130,9 @@ class Workers:
     def finish(self, window: AnyWindow) -> None:
         """Wait until a window is done, and run its lone batch if that was left to this thread."""
         while True:
+            stop_if_asked()
             while not window.done.wait(_POLL_SECONDS):
-                pass
+                stop_if_asked()
             positions = window.take_left()
             if positions is None:
                 return
@@ -170,7 +197,7 @@ class Workers:
     def _outputs(self, pieces: list[Piece]) -> list[object]:
         """Run a batch, halved until it fits; return the outputs in the order of the pieces."""
         outputs: list[object] = []
-        parts = [pieces]
+        parts = [[piece] for piece in reversed(pieces)] if self.one_by_one else [pieces]
         while parts:
             part = parts.pop()
             size = padded_size([len(piece) for piece in part])
@@ -214,6 +241,4 @@ class Workers:
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Return whether an allocator (of Python, the CPU or an accelerator) ran out of memory."""
-    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
-        return True
-    return isinstance(error, RuntimeError) and is_allocation_failure(str(error))
+    return isinstance(error, torch.OutOfMemoryError) or is_allocation_failure(error)

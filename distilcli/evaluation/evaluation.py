@@ -12,7 +12,7 @@ import numpy as np
 from distilcli.checkpoint.locate import locate
 from distilcli.engine.engine import Engine, OnError
 from distilcli.errors import InputError
-from distilcli.gold.cells import Reader, UnlabelledError
+from distilcli.gold.cells import Reader
 from distilcli.gold.columns import Columns
 from distilcli.gold.fingerprints import EMPTY, ROW_KEYS_FILE, Keys, row_keys
 from distilcli.predictors.base import AnyPredictor
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 Predicted = Iterator[tuple[Row, Any]]
 Measure = Callable[[list[Any], list[Any]], "Results"]
+Resolve = Callable[[list[Any]], list[Any]]
 Comparison = tuple[Reader[Any], Measure]
 
 
@@ -52,8 +53,9 @@ class EvaluationOptions:
 class Evaluation:
     """Rows, their predictions, and how both become results.
 
-    `gold_of` reads the gold label of a row of `source`, `values` yields each row with what was
-    predicted for it, and `measure` compares the two lists. `described` says in words what is
+    `gold_of` reads the gold label of a row of `source`, and `resolve` says what those of all rows
+    mean: the same, or other labels and errors. `values` yields each row with what was predicted for
+    it, and `measure` compares the two lists. `described` says in words what is
     evaluated. A model reads `text_columns`, or what `texts_of` takes from a row; the keys of its
     training rows are in the folder `trained_in`. `agreement` is that of an int8 model with fp32.
     """
@@ -65,6 +67,7 @@ class Evaluation:
     values: Callable[[RunStats], Predicted]
     gold_of: Reader[Any]
     measure: Measure
+    resolve: Resolve = list
     text_columns: Sequence[str] = ()
     texts_of: Callable[[Row], Sequence[str]] | None = None
     trained_in: Path | None = None
@@ -82,35 +85,47 @@ class Evaluation:
     ) -> "Outcome":
         """Go through all rows; `by` is the column of slices, `keep_rows` keeps the rows.
 
-        Raises `InputError` for a row without a gold label, unless `on_error` is to skip it, and if
-        there is no row.
+        Raises `InputError` for a row whose gold label is of no use, unless `on_error` is to skip
+        it, and if there is no other row.
         """
-        gold, values, slices, rows = [], [], [], []
-        texts: list[Sequence[str]] = []
+        cases: list[_Case] = []
         trained_on = _training_keys(self.trained_in)
-        unlabelled = empty = 0
         for row, value in self.values(stats):
-            try:
-                gold.append(self.gold_of(row))
-            except UnlabelledError as error:
-                if on_error != "skip":
-                    raise
-                stats.add_rows(0, failed=1, skipped=1)
-                stats.note_error(str(error))
-                unlabelled += 1
-                continue
-            values.append(value)
-            empty += any(_is_empty(row, column) for column in self.text_columns)
+            gold = _gold_or_error(self.gold_of, row)
+            if isinstance(gold, InputError) and on_error != "skip":
+                raise gold
+            case = _Case(gold, value, row if keep_rows else None)
+            case.is_empty = any(_is_empty(row, column) for column in self.text_columns)
             if trained_on is not None:
-                texts.append(self._texts(row))
+                case.texts = self._texts(row)
             if by is not None:
-                slices.append("" if cell_value(row, by) is None else cell_text(row, by))
-            if keep_rows:
-                rows.append(row)
-        if not values:
-            raise InputError(f"{self.source.name}: has no rows to evaluate")
-        seen = None if trained_on is None else _seen(texts, trained_on)
-        return Outcome(self.measure(gold, values), slices, rows, unlabelled, empty, seen)
+                case.slice = "" if cell_value(row, by) is None else cell_text(row, by)
+            cases.append(case)
+        used, errors = self._resolved(cases)
+        if errors and on_error != "skip":
+            raise errors[0]
+        stats.add_rows(0, failed=len(errors), skipped=len(errors))
+        if errors:
+            stats.note_error(str(errors[0]))
+        if not used:
+            why = f": {errors[0]}" if errors else ""
+            raise InputError(f"{self.source.name}: has no rows to evaluate{why}")
+        return Outcome(
+            self.measure([case.gold for case in used], [case.value for case in used]),
+            [case.slice for case in used] if by is not None else [],
+            [case.row for case in used if case.row is not None],
+            errors,
+            sum(case.is_empty for case in used),
+            None if trained_on is None else _seen([case.texts for case in used], trained_on),
+        )
+
+    def _resolved(self, cases: list["_Case"]) -> tuple[list["_Case"], list[InputError]]:
+        """Return the rows with a gold label, and the errors of the others, in order."""
+        read = [case for case in cases if not isinstance(case.gold, InputError)]
+        for case, gold in zip(read, self.resolve([case.gold for case in read]), strict=True):
+            case.gold = gold
+        errors = [case.gold for case in cases if isinstance(case.gold, InputError)]
+        return [case for case in read if not isinstance(case.gold, InputError)], errors
 
     def _texts(self, row: Row) -> Sequence[str]:
         if self.texts_of is not None:
@@ -119,18 +134,30 @@ class Evaluation:
         return [" ".join(map(str, v)) if isinstance(v, list) else str(v or "") for v in values]
 
 
+@dataclass(slots=True)
+class _Case:
+    """A row to be evaluated; `gold` is the error of one whose gold label is of no use."""
+
+    gold: Any
+    value: Any
+    row: Row | None
+    slice: str = ""
+    texts: Sequence[str] = ()
+    is_empty: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """The results; the slice of each row, and the rows, if they were asked for.
 
-    `unlabelled` rows have no gold label and are not in the results, `empty` ones have an empty text
-    and are. `seen` rows were in the model's training; None if that is not known.
+    `errors` are those of rows that are not in the results, for lack of a gold label; `empty` rows
+    have an empty text and are. `seen` rows were in the model's training; None if that is not known.
     """
 
     results: "Results"
     slices: Sequence[str]
     rows: Sequence[Row]
-    unlabelled: int = 0
+    errors: Sequence[InputError] = ()
     empty: int = 0
     seen: int | None = None
 
@@ -145,6 +172,7 @@ def of_predictor(
     measure: Measure,
     text_columns: Sequence[str],
     texts_of: Callable[[Row], Sequence[str]] | None = None,
+    resolve: Resolve = list,
 ) -> Evaluation:
     """Return the evaluation of a loaded model; `values` is its engine, or yields its values."""
     return Evaluation(
@@ -155,6 +183,7 @@ def of_predictor(
         values=partial(run_engine, values, source) if isinstance(values, Engine) else values,
         gold_of=gold_of,
         measure=measure,
+        resolve=resolve,
         text_columns=text_columns,
         texts_of=texts_of,
         trained_in=locate(predictor.name, offline=True).folder,
@@ -173,6 +202,13 @@ def run_engine(
             for outcome in block:
                 if outcome.value is not None:
                     yield outcome.item, outcome.value
+
+
+def _gold_or_error(gold_of: Reader[Any], row: Row) -> object:
+    try:
+        return gold_of(row)
+    except InputError as error:
+        return error
 
 
 def _training_keys(folder: Path | None) -> Keys | None:

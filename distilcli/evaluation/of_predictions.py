@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from distilcli.engine.engine import OnError
 from distilcli.errors import InputError, UsageError, tell
 from distilcli.evaluation.evaluation import Evaluation, EvaluationOptions
 from distilcli.evaluation.prediction_columns import PredictedColumns, Prediction, read_answers
@@ -20,8 +21,8 @@ from distilcli.wording import count
 
 ID = "id"
 
-Predicted = Iterator[tuple[Row, Prediction | None]]
-"""Rows with their predictions; None if a row has none."""
+Predicted = Iterator[tuple[Row, Prediction | InputError | None]]
+"""Rows with their predictions, or the error of one that cannot be read; None if a row has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class PredictionsSubject:
             name=self.name,
             described=f"predictions {self.name}",
             source=source,
-            values=partial(_counted, self.name, self._rows(options)),
+            values=partial(_counted, self.name, self._rows(options), options.on_error),
             gold_of=gold_of,
             measure=measure,
         )
@@ -91,26 +92,41 @@ def open_predictions(
     return PredictionsSubject(name, TASKS["qa"], read_answers(name), data)
 
 
-def _counted(name: str, rows: Predicted, stats: RunStats) -> Iterator[tuple[Row, Prediction]]:
-    """Yield the rows that have a prediction, and count and tell the others."""
+def _counted(
+    name: str, rows: Predicted, on_error: OnError, stats: RunStats
+) -> Iterator[tuple[Row, Prediction]]:
+    """Yield the rows that have a prediction; count the others, and tell of those without any.
+
+    Raises the `InputError` of a prediction that cannot be read, unless `on_error` is to skip it.
+    """
     stats.start()
     missing = 0
     for row, prediction in rows:
-        if prediction is not None:
+        if isinstance(prediction, Prediction):
             stats.add_rows(1)
             yield row, prediction
             continue
-        missing += 1
+        if prediction is not None and on_error != "skip":
+            raise prediction
+        missing += prediction is None
         stats.add_rows(1, failed=1, skipped=1)
-        stats.note_error(f"{row.source}: line {row.line}: no prediction in {name}")
+        why = f"{row.source}: line {row.line}: no prediction in {name}"
+        stats.note_error(str(prediction or why))
     if missing:
         tell(f"{name}: {count(missing, 'row has', 'rows have')} no prediction; not counted")
     stats.finish()
 
 
+def _read(predictions: PredictedColumns, row: Row) -> Prediction | InputError:
+    try:
+        return predictions.value(row)
+    except InputError as error:
+        return error
+
+
 def _beside(predictions: PredictedColumns) -> Predicted:
     for row in predictions.source:
-        yield row, predictions.value(row)
+        yield row, _read(predictions, row)
 
 
 def _in_order(
@@ -122,7 +138,7 @@ def _in_order(
         if prediction is None:
             raise _mismatch(name, seen, data.name, seen + 1 + _count(theirs))
         seen += 1
-        yield row, predictions.value(prediction)
+        yield row, _read(predictions, prediction)
     if (further := _count(ours)) and not limited:
         raise _mismatch(name, seen + further, data.name, seen)
 
@@ -141,18 +157,18 @@ def _mismatch(name: str, count: int, data: str, other: int) -> InputError:
 def _joined(
     name: str, predictions: PredictedColumns, data: RowSource, *, limited: bool
 ) -> Predicted:
-    found: dict[str, Prediction] = {}
+    found: dict[str, Prediction | InputError] = {}
     for row in predictions.source:
         key = cell_text(row, ID)
         if key in found:
             raise InputError(f"{row.source}: line {row.line}: the id {key!r} appears twice")
-        found[key] = predictions.value(row)
+        found[key] = _read(predictions, row)
     yield from _by_id(name, found, data, limited=limited)
 
 
 def _by_id(
     name: str,
-    found: Mapping[str, Prediction],
+    found: Mapping[str, Prediction | InputError],
     data: RowSource,
     *,
     limited: bool,

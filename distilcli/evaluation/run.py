@@ -10,6 +10,7 @@ from distilcli.evaluation.of_model import ModelSubject, open_model
 from distilcli.evaluation.of_predictions import PredictionsSubject, open_predictions
 from distilcli.evaluation.report import Report, report_of
 from distilcli.gold.columns import Columns
+from distilcli.predictors.base import Options
 from distilcli.rows.data import Data, open_data
 from distilcli.rows.reader import RowSource, open_rows
 from distilcli.stats import RunStats
@@ -20,14 +21,15 @@ from distilcli.tokenizer.windows import Long
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from distilcli.predictors.base import Options
-
 _OF_PREDICTIONS = ("prefix",)
 _OF_MODELS = (
     *("text_column", "pair_column", "calibrate"),
     *("long", "max_length", "stride", "window_pooling"),
     *("batch", "max_tokens", "threads", "device", "precision", "keep_empty"),
+    *("min_agreement", "batches", "long_texts"),
 )
+
+_PREDICTOR_SETTINGS = frozenset(Options.__annotations__)
 
 Subject = ModelSubject | PredictionsSubject
 
@@ -38,6 +40,7 @@ def evaluate(
     *,
     task: str | None = None,
     text_column: str | None = None,
+    join: str | None = None,
     pair_column: str | None = None,
     label_column: str | None = None,
     options_column: str | None = None,
@@ -66,8 +69,10 @@ def evaluate(
     are paths of files, or rows as mappings, with gold labels, which predictions may have in their
     own rows. The task is by default that of the model's head or of the columns with predictions.
     The other settings are those of `distil evaluate`, and those of every predictor. Raises
-    `DistilError` as the command does.
+    `DistilError` as the command does, and `TypeError` for a setting that there is not.
     """
+    if unknown := predictor.keys() - _PREDICTOR_SETTINGS:
+        raise TypeError(f"evaluate() has no setting {min(unknown)!r}")
     columns = Columns(
         text_column=text_column,
         pair_column=pair_column,
@@ -81,8 +86,9 @@ def evaluate(
     source = None
     if data is not None:
         source = open_data(
-            data, name="`data`", text_column=text_column, limit=limit, word_column=word_column
-        )
+            data, name="`data`", text_column=text_column, join=join, limit=limit,
+            word_column=word_column,
+        )  # fmt: skip
     predictions = None
     if is_predictions(subject, has_data=source is not None) and not is_answers(subject):
         # Predictions that are matched by ids may be in another order.

@@ -30,12 +30,16 @@ class Columns:
     labels: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Raise `UsageError` for settings that exclude each other."""
+        """Raise `UsageError` for settings that exclude each other, or a name that comes twice."""
         others = [name for name in ("label_column", "labels") if getattr(self, name)]
         if self.label_columns and others:
             raise UsageError(
                 f"`label_columns` and `{others[0]}` do not go together; give one of them"
             )
+        for setting in ("option_columns", "label_columns", "labels"):
+            names = getattr(self, setting)
+            if twice := next((name for name in names if names.count(name) > 1), None):
+                raise UsageError(f"`{setting}`: {twice!r} is named twice")
         if len(self.label_columns) == 1:
             raise UsageError(f"`label_columns` {self.label_columns[0]!r}: name at least two")
 

@@ -16,13 +16,18 @@ _DECIMAL = re.compile(r"[-+]?\d+(?:\.\d*)?")
 _LISTED = 10
 
 
-def ordered(names: Collection[str], known: Sequence[str] = ()) -> tuple[str, ...]:
+def ordered(
+    names: Collection[str], known: Sequence[str] = (), *, given: Sequence[str] = ()
+) -> tuple[str, ...]:
     """Return labels in the order of a model's outputs.
 
-    That of `known`, a model's labels, if they are the same; else numbers by value, or the alphabet.
+    Those that the user has `given` are kept even if no row has them. The order is that of `known`,
+    a model's labels, if they are the same; else that given, numbers by value, or the alphabet.
     """
-    if set(names) == set(known):
+    if set(given or names) == set(known):
         return tuple(known)
+    if given:
+        return tuple(given)
     if all(_NUMBER.fullmatch(name) for name in names):
         # 7 and 07 are two labels of one value: the text decides between them.
         return tuple(sorted(names, key=lambda name: (int(name), name)))

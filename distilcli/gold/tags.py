@@ -1,50 +1,85 @@
 """The tags of a file in the usual spelling, whatever their scheme and spelling there."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from distilcli.errors import tell
 from distilcli.gold.labels import LabelError, named_number
 from distilcli.rows.reader import RowSource
-from distilcli.scores.entities import OUTSIDE, parse_tag
-from distilcli.scores.tag_spelling import as_bio2, is_iob1, usual_spellings
+from distilcli.scores.entities import OUTSIDE
+from distilcli.scores.tag_spelling import (
+    are_word_classes,
+    as_bio2,
+    is_iob1,
+    unlike_others,
+    usual_spellings,
+)
 
 Tags = Sequence[str]
 
 _SHOWN = 3
-_MIN_WORDS = 20
-"""In fewer there need be none that is outside."""
 
 
 def usual_tags(
-    rows: Sequence[Tags], *, names: Sequence[str], source: RowSource, columns: tuple[str, str]
+    rows: Sequence[Tags],
+    *,
+    names: Sequence[str],
+    source: RowSource,
+    columns: tuple[str, str],
+    known: Sequence[str] = (),
 ) -> list[list[str]]:
     """Return the tags of sentences in the usual spelling; an empty one says nothing of its word.
 
-    `names` are those of tags that are numbers, in order; `columns` hold the words and the tags.
-    What was found out is told. Raises `LabelError` for numbers without names, and if every word
-    has the same tag, which is neither `O` nor one of `names`.
+    `names` are those of tags that are numbers, in order, by default those of the model, `known`;
+    `columns` hold the words and the tags. What was found out is told. Raises `LabelError` for
+    numbers without names, and if every word has the same tag, which is neither `O` nor a name.
     """
     counts = Counter(tag for tags in rows for tag in tags if tag)
     place = f"{source.name}, column {columns[1]!r}"
-    if len(counts) == 1 and not counts.keys() & {OUTSIDE, *names} and counts.total() > 1:
+    if len(counts) == 1 and not counts.keys() & {OUTSIDE, *names, *known} and counts.total() > 1:
         raise all_alike(next(iter(counts)), source, columns)
     if counts and all(tag.removeprefix("-").isdecimal() for tag in counts):
-        if not names:
-            raise LabelError(
-                f"{place}: the tags are numbers; name them in order with `labels` O,B-PER,…, or "
-                "name another `label_column`"
-            )
-        spelled = {tag: named_number(tag, names, place=place) for tag in counts}
-        read = ", ".join(f"{tag} is read as {spelled[tag]}" for tag in sorted(counts)[:_SHOWN])
-        tell(f"{place}: the tags are numbers: {read}; name them in order with `labels`")
+        spelled = _named(counts, names, known, place)
     else:
-        spelled = usual_spellings(counts)
-        if odd := next((tag for tag, usual in spelled.items() if tag != usual), None):
+        usual = usual_spellings({*counts, *names})
+        allowed = [usual[name] for name in names]
+        spelled = {
+            tag: named_number(usual[tag], allowed, place=place) if names else usual[tag]
+            for tag in counts
+        }
+        if odd := next((tag for tag in counts if tag != spelled[tag]), None):
             tell(f"{place}: {odd!r} is read as {spelled[odd]!r}, and others like it")
-    _tell_of_outside(place, Counter({spelled[tag]: count for tag, count in counts.items()}))
+        if odd := unlike_others({*spelled.values()} - {OUTSIDE}):
+            tell(f"{place}: {odd!r} is a label as it stands; others say B-TYPE or I-TYPE")
+    found = Counter({spelled[tag]: count for tag, count in counts.items()})
+    if found.total() > 1 and not ({OUTSIDE} & {*found, *names, *known} or are_word_classes(found)):
+        tell(
+            f"{place}: no label is outside ({OUTSIDE}), so that every word is in an entity; the "
+            f"most frequent is {found.most_common(1)[0][0]!r}"
+        )
     spelled[""] = ""
     return [[spelled[tag] for tag in tags] for tags in rows]
+
+
+def _named(
+    numbers: Collection[str], names: Sequence[str], known: Sequence[str], place: str
+) -> dict[str, str]:
+    """Return the name of each tag that is a number; tell if it is that of the model."""
+    if not (names or known):
+        raise LabelError(
+            f"{place}: the tags are numbers; name them in order with `labels` O,B-PER,…, or "
+            "name another `label_column`"
+        )
+    allowed = [*usual_spellings(names or known).values()]
+    spelled = {tag: named_number(tag, allowed, place=place) for tag in numbers}
+    if not names:
+        shown = sorted(spelled, key=int)[:_SHOWN]
+        tell(
+            f"{place}: the tags are numbers, read in the order of the model's labels "
+            f"({', '.join(f'{tag} is {spelled[tag]}' for tag in shown)}, …); if theirs is "
+            "another, name it with `labels`"
+        )
+    return spelled
 
 
 def all_alike(tag: str, source: RowSource, columns: tuple[str, str]) -> LabelError:
@@ -75,15 +110,3 @@ def without_iob1(
         [as_bio2(tags) for tags in rows] if True in found and iob1 is not False else rows
         for (_, rows), iob1 in zip(parts, found, strict=True)
     ]
-
-
-def _tell_of_outside(place: str, counts: Counter[str]) -> None:
-    """Warn if no tag is outside all entities, unless the tags are none of entities."""
-    if counts.total() < _MIN_WORDS or any(parse_tag(tag).type is None for tag in counts):
-        return
-    (most, count), *_ = counts.most_common()
-    if 2 * count > counts.total() or any(tag.startswith("B-") for tag in counts):
-        tell(
-            f"{place}: no label is outside ({OUTSIDE}), so that every word is in an entity; the "
-            f"most frequent is {most!r}"
-        )

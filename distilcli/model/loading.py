@@ -15,6 +15,7 @@ from torch.overrides import TorchFunctionMode
 from distilcli.checkpoint.config import ModelConfig, read_config
 from distilcli.checkpoint.folder import ModelFiles
 from distilcli.errors import HeadError, ModelError
+from distilcli.model.expected import check_sizes, misfit
 from distilcli.model.heads import HEADS, TaskModel
 from distilcli.model.keys import OUTPUT_TABLE, PREFIX, to_checkpoint
 from distilcli.model.weights import listed, read_weights
@@ -44,6 +45,7 @@ def load_model(files: ModelFiles, kind: type[Model]) -> LoadedModel[Model]:
     """
     head, config = HEADS[kind], read_config(files.config_path)
     weights, wrapper = read_weights(files)
+    check_sizes(config, {name: weight.shape for name, weight in weights.items()}, source=files.name)
     _refuse_other_heads(kind, config, files.name)
     if head.proof is not None and head.proof not in weights:
         raise HeadError(
@@ -102,10 +104,7 @@ def fill(model: TaskModel, weights: dict[str, Tensor], *, source: str) -> tuple[
         if keys
     ]
     if faults:
-        raise ModelError(
-            f"{source}: the weights do not fit config.json; {'; '.join(faults)}; "
-            "use the config.json that belongs to these weights"
-        )
+        raise misfit(source, "; ".join(faults))
     model.load_state_dict({key: weights[key] for key in wanted}, assign=True)
     return tuple(theirs(key) for key in unused)
 

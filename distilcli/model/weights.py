@@ -6,7 +6,9 @@ is refused), in any floating-point type or packed (`int8_storage.py`).
 
 import pickle
 import warnings
+import zipfile
 from pathlib import Path
+from typing import BinaryIO
 
 import torch
 from safetensors import SafetensorError
@@ -18,6 +20,7 @@ from distilcli.checkpoint.json_file import read_object
 from distilcli.checkpoint.parameter_table import wrapper_of
 from distilcli.checkpoint.safetensors_header import read_header
 from distilcli.errors import ModelError
+from distilcli.memory import is_allocation_failure
 from distilcli.model.int8_storage import unpack
 from distilcli.model.keys import BERT_BIAS, BERT_UNTIED_BIAS, to_ours
 
@@ -83,14 +86,8 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 
 def _read_pickle(path: Path) -> dict[str, Tensor]:
+    _refuse_other_files(path)
     try:
-        with path.open("rb") as file:
-            opening = file.read(2)
-        if opening and not opening.startswith((b"PK", b"\x80")):  # a zip archive, or a bare pickle
-            raise ModelError(
-                f"{path}: not a PyTorch file, perhaps a web page or a pointer saved in its place; "
-                "download it again"
-            )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about the pickle's protocol
             weights = torch.load(path, map_location="cpu", weights_only=True)
@@ -99,11 +96,60 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
             f"{path}: refused, because it has more than weights and could run code; "
             "ask its author for model.safetensors"
         ) from None
-    except (OSError, RuntimeError, EOFError) as error:
-        reason = str(error).splitlines()[0] if str(error) else "it ends too early"
+    except Exception as error:
+        # A damaged pickle fails in whatever way its bytes ask for.
+        if is_allocation_failure(error):
+            raise
+        reason = next(iter(str(error).splitlines()), "it ends too early")
         raise ModelError(f"{path}: cannot be read: {reason}; download it again") from None
-    if not isinstance(weights, dict) or not all(
-        isinstance(key, str) and isinstance(weight, Tensor) for key, weight in weights.items()
-    ):
+    if not isinstance(weights, dict) or not all(isinstance(key, str) for key in weights):
         raise ModelError(f"{path}: not a state dict (names to tensors)")
+    for key, weight in weights.items():
+        if not isinstance(weight, Tensor):
+            raise ModelError(f"{path}: not a state dict (names to tensors)")
+        if not _is_plain(weight):
+            raise ModelError(
+                f"{path}: the weight {key} is not stored as plain numbers; "
+                "ask its author for model.safetensors"
+            )
     return weights
+
+
+def _refuse_other_files(path: Path) -> None:
+    """Refuse what is no PyTorch file, and an archive that unpacks to more than it holds."""
+    try:
+        with path.open("rb") as file:
+            opening = file.read(2)
+            entries = _archived(file) if opening == b"PK" else []
+    except OSError as error:
+        raise ModelError(
+            f"{path}: cannot be read: {error.strerror or error}; download it again"
+        ) from None
+    if opening and not opening.startswith((b"PK", b"\x80")):  # a zip archive, or a bare pickle
+        raise ModelError(
+            f"{path}: not a PyTorch file, perhaps a web page or a pointer saved in its place; "
+            "download it again"
+        )
+    if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
+        raise ModelError(
+            f"{path}: refused, because it is compressed, which PyTorch never does; "
+            "ask its author for model.safetensors"
+        )
+
+
+def _archived(file: BinaryIO) -> list[zipfile.ZipInfo]:
+    """Return what an archive holds; nothing if it is broken, of which torch says more."""
+    try:
+        return zipfile.ZipFile(file).filelist
+    except Exception:  # noqa: BLE001 - damaged bytes fail in many ways
+        return []
+
+
+def _is_plain(weight: Tensor) -> bool:
+    """Tell whether a tensor is as large as what the file holds of it, and made of real numbers."""
+    return (
+        weight.layout is torch.strided
+        and weight.device.type == "cpu"
+        and not (weight.is_quantized or weight.is_complex())
+        and weight.nbytes <= weight.untyped_storage().nbytes()
+    )

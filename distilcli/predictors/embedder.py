@@ -66,7 +66,8 @@ class Embedder(Predictor[BaseModel, str, str, Array]):
         super().__init__(model, **options)
         recipe = read_recipe(self._files.folder)
         if self._long_texts.max_length is None and recipe.max_length is not None:
-            self._long_texts = replace(self._long_texts, max_length=recipe.max_length)
+            length = min(recipe.max_length, self.config.max_position_embeddings)
+            self._long_texts = replace(self._long_texts, max_length=length)
         self._lowercases = recipe.lowercases is True
         self._pools_prompt = recipe.pools_prompt
         self._pooling = Pooling(recipe.pooling) if pooling is None else parse_pooling(pooling)

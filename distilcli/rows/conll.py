@@ -1,11 +1,11 @@
 """CoNLL: one word per line, a blank line after each sentence; a sentence becomes one row.
 
-The first column is the word, unless it counts the words or is the same for all: then the next that
-is neither. CoNLL-U is known by its ids; its ranges and empty nodes (`3-4`, `5.1`) are no words.
-Columns are separated by tabs or blanks, as in the first word's line. Other lines (`-DOCSTART-`,
-comments) are kept in place. A comment begins with `#` and has another number of columns than words;
-with the same number (`# id 5 domain=en`) it must stand before the words of a sentence, begin with
-`# ` and contain a `=`.
+The first column is the word, unless it is nothing but numbers or tags, or the same for all: then
+the next that is none of these. CoNLL-U is known by its ids; its ranges and empty nodes (`3-4`,
+`5.1`) are no words. Columns are separated by tabs or blanks, as in the first word's line. Other
+lines (`-DOCSTART-`, comments) are kept in place. A comment begins with `#` and has another number
+of columns than words; with the same number (`# id 5 domain=en`) it must stand before the words of a
+sentence, begin with `# ` and contain a `=`.
 
 A sentence is a row as soon as its blank line has come. Anything but blank lines after the last
 sentence makes a row without words.
@@ -31,6 +31,8 @@ _UD_COLUMNS = ("id", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps",
 _UD_WIDTH = 10
 _UD_ID = re.compile(r"\d+(?:[-.]\d+)?")
 _TAG = re.compile(r"O|[BIESLU]-.+")
+_NUMBER = re.compile(r"[-+]?\d+(?:[-.,]\d+)*")
+TAGS = "nothing but tags"
 
 
 @dataclass(slots=True)
@@ -106,8 +108,8 @@ class _Collected:
 
 def sentences(
     lines: Iterator[str], source: str, word_column: int | None = None
-) -> tuple[tuple[str, ...], Iterator[Row]]:
-    """Return the columns of a file and one row per sentence.
+) -> tuple[Shape, Iterator[Row]]:
+    """Return the shape of a file and one row per sentence.
 
     Reads up to the end of the first sentence. A sentence with an odd number of columns in a line
     gets an `error`. Raises `UsageError` for a `word_column`, from 1, that is not there.
@@ -122,7 +124,7 @@ def sentences(
         elif words and not content.strip():
             break
     shape = _shape_of(words, source, word_column) if words else Shape(" ", 1)
-    return shape.columns, _sentences(itertools.chain(peeked, lines), shape, source)
+    return shape, sentences_from(itertools.chain(peeked, lines), shape, source)
 
 
 def _shape_of(lines: Sequence[str], source: str, word_column: int | None) -> Shape:
@@ -134,41 +136,56 @@ def _shape_of(lines: Sequence[str], source: str, word_column: int | None) -> Sha
     if tabs and all(_UD_ID.fullmatch(cell) for cell in columns[0]):
         shape = replace(shape, words=1, is_ud=True)
     if word_column is not None:
-        if word_column > shape.width:
-            raise UsageError(
-                f"{source}: `word_column` {word_column}: its lines have "
-                f"{count(shape.width, 'column')}"
-            )
-        return replace(shape, words=word_column - 1)
-    if shape.is_ud or not _is_no_word(columns[0]):
+        return replace(shape, words=_named(word_column - 1, columns, shape, source))
+    if shape.is_ud or (kind := no_words(columns[0])) is None:
         return shape
     words = next((index for index, column in enumerate(columns) if _may_be_words(column)), 0)
-    if words:
-        kind = "is the same for all words" if len(set(columns[0])) == 1 else "counts the words"
-        tell(
-            f"{source}: its first column {kind}, so words are read from column {words + 1}; name "
-            "another with `word_column`"
-        )
+    found = f"words are read from column {words + 1}; name another with" if words else "check"
+    tell(f"{source}: its first column is {kind}, so {found} `word_column`")
     return replace(shape, words=words)
 
 
-def _is_no_word(cells: Sequence[str]) -> bool:
-    """Whether a column counts the words of a sentence, or is the same for at least three."""
-    counts = [list(map(str, range(start, start + len(cells)))) for start in (0, 1)]
-    return len(cells) > 1 and (
-        list(cells) in counts or (len(cells) > 2 and len(set(cells)) == 1)  # noqa: PLR2004
-    )
+def _named(words: int, columns: Sequence[Sequence[str]], shape: Shape, source: str) -> int:
+    """Return the column that the user named; say so if it seems to have no words."""
+    if words >= shape.width:
+        raise UsageError(
+            f"{source}: `word_column` {words + 1}: its lines have {count(shape.width, 'column')}"
+        )
+    kind = no_words(columns[words])
+    if kind == TAGS:
+        raise UsageError(
+            f"{source}: `word_column` {words + 1}: that column is {kind}, the first: "
+            f"{columns[words][0]!r}"
+        )
+    if kind is not None:
+        tell(f"{source}: column {words + 1} is {kind}; check `word_column`")
+    return words
+
+
+def no_words(cells: Sequence[str]) -> str | None:
+    """Return what a column holds that is no words: numbers, tags or one value; None for words.
+
+    A single cell says nothing, nor do two that are the same.
+    """
+    if len(cells) < 2:  # noqa: PLR2004
+        return None
+    if all(map(_NUMBER.fullmatch, cells)):
+        return "nothing but numbers"
+    if all(map(_TAG.fullmatch, cells)):
+        return TAGS
+    return "the same for all words" if len(cells) > 2 and len({*cells}) == 1 else None  # noqa: PLR2004
 
 
 def _may_be_words(cells: Sequence[str]) -> bool:
-    return len(set(cells)) > 1 and not (
-        all(map(str.isdecimal, cells)) or all(map(_TAG.fullmatch, cells))
-    )
+    return len(set(cells)) > 1 and no_words(cells) is None
 
 
-def _sentences(lines: Iterator[str], shape: Shape, source: str) -> Iterator[Row]:
+def sentences_from(
+    lines: Iterator[str], shape: Shape, source: str, first_line: int = 1
+) -> Iterator[Row]:
+    """Yield one row per sentence of a file whose shape is known."""
     sentence = _Collected()
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(lines, start=first_line):
         content = line.rstrip("\r\n")
         sentence.lines.append(line if line != content else line + "\n")
         if not content.strip():

@@ -10,9 +10,10 @@ skipped.
 
 Tab-separated files are often written without quoting, and cells may happen to begin with a quote.
 There a quote counts only if it also closes right before a tab or the end of the line. A quoted
-cell may still span lines, but a line that is a whole row by itself is a row, unless all cells of
-the longer record are quoted; `join` writes rows so that this is never ambiguous. (So on a live
-pipe, a row that begins with a stray quote waits for the next quote.)
+cell may still span lines. But where lines are whole rows by themselves they are rows, unless all
+cells of the longer record are quoted; `join` writes rows so that this is never ambiguous. (So on a
+live pipe, a row with a quote that is open at its end waits for the next line, and one that begins
+with it for the next quote.) A quote that does not quote goes out as it came.
 """
 
 import re
@@ -26,7 +27,13 @@ from distilcli.rows.lines import LONGEST
 
 # A byte order mark at the start of the first cell would be taken for the file's own.
 _SPECIAL = re.compile('["\r\n\ufeff]')
-_LINE_END = re.compile(r"[\r\n]")
+_LINE_END = re.compile(r"\r\n|[\r\n]")
+
+
+class Stray(str):
+    """A cell of a tab-separated file that begins with a quote and is not quoted."""
+
+    __slots__ = ()
 
 
 @dataclass(slots=True)
@@ -43,22 +50,30 @@ class _NotQuotedError(Exception):
 
 
 class Records:
-    """Iterator over the records in `lines`; the first one, header or not, sets the width.
+    """Iterator over the records in `lines`; `width` is that of the first one, or as it is set.
 
     With `stray_quotes` (the rule for tab-separated files, see above) a quote that does not quote
-    is content. Raises `InputError` for a record longer than `LONGEST` characters.
+    is content. Lines from the middle of a file need the `width` of its first record. Raises
+    `InputError` for a record longer than `LONGEST` characters.
     """
 
     def __init__(
-        self, lines: Iterator[str], delimiter: str, source: str, *, stray_quotes: bool
+        self,
+        lines: Iterator[str],
+        delimiter: str,
+        source: str,
+        *,
+        stray_quotes: bool,
+        width: int | None = None,
+        first_line: int = 1,
     ) -> None:
         self._lines = lines
         self._delimiter = delimiter
         self._source = source
         self._stray_quotes = stray_quotes
         self._put_back: deque[str] = deque()
-        self._line = 0
-        self._width: int | None = None
+        self._line = first_line - 1
+        self.width = width
 
     def __iter__(self) -> Iterator[Record]:
         return self
@@ -75,9 +90,14 @@ class Records:
             record = self._lenient(line)
         else:
             record = self._quoted(line, [])
-        if self._width is None:
-            self._width = len(record.cells)
+        if self.width is None:
+            self.width = len(record.cells)
         return record
+
+    @property
+    def next_line(self) -> int:
+        """The number of the line after the last record."""
+        return self._line + 1
 
     def _next_line(self) -> str | None:
         line = self._put_back.popleft() if self._put_back else next(self._lines, None)
@@ -85,20 +105,24 @@ class Records:
         return line
 
     def _quoted(
-        self, line: str, further: list[str], *, strict: bool = False, all_quoted: bool = False
+        self, line: str, further: list[str], *, strict: bool = False, is_row: bool = False
     ) -> Record:
         """Read a record by the standard rule; lines it takes beyond `line` go to `further`.
 
-        `strict` raises `_NotQuotedError` at the first evidence that the quotes do not quote, and
-        with `all_quoted` at the first cell without quotes.
+        `strict` raises `_NotQuotedError` at the first evidence that the quotes do not quote. If
+        the first line `is_row` by itself, a cell without quotes is one where a further line is too.
         """
         record = Record(self._line, [])
         position = 0
+        bare = False
         while True:
             written = ""
             stop = position
             if line.startswith('"', position):
-                written, line, stop = self._quoted_cell(line, position + 1, further, record)
+                before_rows = strict and is_row and bare
+                written, line, stop = self._quoted_cell(
+                    line, position + 1, further, record, before_rows=before_rows
+                )
                 if record.unclosed and not strict:
                     record.cells.append(written.replace('""', '"'))
                     return record
@@ -110,17 +134,29 @@ class Records:
                 record.cells.append(_unquoted(written))
             if strict:
                 tidy = not record.unclosed and not (written and after)
-                fits = self._width is None or len(record.cells) <= self._width
-                if not (tidy and fits and (written or not all_quoted)):
+                fits = self.width is None or len(record.cells) <= self.width
+                is_first_bare = not (written or bare)
+                bare = bare or is_first_bare
+                takes_rows = is_row and is_first_bare and any(map(self._is_row, further))
+                if not (tidy and fits) or takes_rows:
                     raise _NotQuotedError
             if not line.startswith(self._delimiter, stop):
                 return record
             position = stop + 1
 
     def _quoted_cell(
-        self, line: str, start: int, further: list[str], record: Record
+        self,
+        line: str,
+        start: int,
+        further: list[str],
+        record: Record,
+        *,
+        before_rows: bool,
     ) -> tuple[str, str, int]:
-        """Return a quoted cell as written, the line that closes it, and the position after it."""
+        """Return a quoted cell as written, the line that closes it, and the position after it.
+
+        Raises `_NotQuotedError` for a cell that has to end `before_rows` and does not.
+        """
         parts = ['"']
         size = len(line)
         while (end := _closing_quote(line, start)) < 0:
@@ -130,6 +166,8 @@ class Records:
                 record.unclosed = True
                 return "".join(parts[1:]), "", 0
             further.append(following)
+            if before_rows and self._is_row(following):
+                raise _NotQuotedError
             size += len(following)
             if size > LONGEST:
                 raise self._endless(record)
@@ -153,42 +191,57 @@ class Records:
     def _lenient(self, line: str) -> Record:
         """Read a record whose quotes may be content."""
         start = self._line
-        cells, left_open = self._split_one_line(line)
+        cells, left_open = _split_one_line(line, self._delimiter)
         if left_open:
             further: list[str] = []
-            whole_row = len(cells) == self._width
             record: Record | None
             try:
-                record = self._quoted(line, further, strict=True, all_quoted=whole_row)
+                is_row = self._is_row(line)
+                record = self._quoted(line, further, strict=True, is_row=is_row)
             except (_NotQuotedError, InputError):
                 record = None
-            if record and self._width in (None, len(record.cells)):
+            if record and self.width in (None, len(record.cells)):
                 return record
             self._put_back.extendleft(reversed(further))
             self._line = start
-        if len(cells) != self._width:
+        if len(cells) != self.width:
             # One cell begins with a stray quote and a later one ends with one.
             plain = line.rstrip("\r\n").split(self._delimiter)
-            cells = plain if len(plain) == self._width else cells
+            if len(plain) == self.width:
+                cells = [Stray(cell) if cell.startswith('"') else cell for cell in plain]
         return Record(start, cells)
 
-    def _split_one_line(self, line: str) -> tuple[list[str], bool]:
-        """Split one line; also return whether a cell opens a quote that the line never closes."""
-        content = line.rstrip("\r\n")
-        cells = []
-        left_open = False
-        position = 0
-        while True:
-            cell, stop = self._until_delimiter(content, position)
-            if cell.startswith('"'):
-                end = _closing_quote(content, position + 1) + 1
-                left_open = left_open or not end
-                if end and (end == len(content) or content.startswith(self._delimiter, end)):
-                    cell, stop = _unquoted(content[position:end]), end
-            cells.append(cell)
-            if stop == len(content):
-                return cells, left_open
-            position = stop + 1
+    def _is_row(self, line: str) -> bool:
+        """Return whether a line is a row by itself."""
+        return _is_row(line, self._delimiter, self.width)
+
+
+def _is_row(line: str, delimiter: str, width: int | None) -> bool:
+    cells, _ = _split_one_line(line, delimiter)
+    return width in (len(cells), line.count(delimiter) + 1)
+
+
+def _split_one_line(line: str, delimiter: str) -> tuple[list[str], bool]:
+    """Split one line; also return whether a cell opens a quote that the line never closes."""
+    content = line.rstrip("\r\n")
+    cells = []
+    left_open = False
+    position = 0
+    while True:
+        stop = content.find(delimiter, position)
+        stop = len(content) if stop < 0 else stop
+        cell = content[position:stop]
+        if cell.startswith('"'):
+            end = _closing_quote(content, position + 1) + 1
+            left_open = left_open or not end
+            if end and (end == len(content) or content.startswith(delimiter, end)):
+                cell, stop = _unquoted(content[position:end]), end
+            else:
+                cell = Stray(cell)
+        cells.append(cell)
+        if stop == len(content):
+            return cells, left_open
+        position = stop + 1
 
 
 def _closing_quote(line: str, start: int) -> int:
@@ -208,17 +261,34 @@ def join(cells: Sequence[str], delimiter: str) -> str:
     line = delimiter.join(cells)
     if line and not _SPECIAL.search(line) and line.count(delimiter) == len(cells) - 1:
         return line + "\n"
-    # A blank line would be skipped; a tab-separated record over several lines needs all quotes.
-    if not line or (delimiter == "\t" and _LINE_END.search(line)):
-        return delimiter.join(map(_quote, cells)) + "\n"
-    quoted = (_quote(cell) if _needs_quotes(cell, delimiter) else cell for cell in cells)
-    return delimiter.join(quoted) + "\n"
+    needs_quotes = _needs_quotes
+    if delimiter == "\t" and not _LINE_END.search(line):
+        needs_quotes = _needs_tab_quotes
+    quoted = (_quote(cell) if needs_quotes(cell, delimiter) else cell for cell in cells)
+    joined = delimiter.join(quoted)
+    # A blank line would be skipped.
+    if not joined or (delimiter == "\t" and _has_rows(joined, len(cells))):
+        joined = delimiter.join(map(_quote, cells))
+    return joined + "\n"
 
 
 def _needs_quotes(cell: str, delimiter: str) -> bool:
-    if delimiter == "\t" and '"' in cell and not _quotes_itself(cell):
-        cell = cell.replace('"', "")  # inch marks and the like go out as they came
     return delimiter in cell or _SPECIAL.search(cell) is not None
+
+
+def _needs_tab_quotes(cell: str, delimiter: str) -> bool:
+    """Return whether a cell needs quotes in a tab-separated record of one line."""
+    if isinstance(cell, Stray):
+        return False
+    if '"' in cell and not _quotes_itself(cell):
+        cell = cell.replace('"', "")  # inch marks and the like go out as they came
+    return _needs_quotes(cell, delimiter)
+
+
+def _has_rows(record: str, width: int) -> bool:
+    """Return whether two or more lines of a tab-separated record are rows by themselves."""
+    first, *further = (_is_row(line, "\t", width) for line in _LINE_END.split(record))
+    return first and any(further)
 
 
 def _quotes_itself(cell: str) -> bool:

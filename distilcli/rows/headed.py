@@ -6,7 +6,7 @@ is padded; but surplus cells that are empty hold nothing, and sheets leave out e
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from distilcli.errors import InputError
 from distilcli.rows.delimited import Record
@@ -19,17 +19,25 @@ _WORDS_OF_A_NAME = 3
 
 
 def headed_table(
-    records: Iterator[Record], kind: str, delimiter: str | None, source: str, no_header: bool
-) -> Table:
+    records: Iterator[Record],
+    kind: str,
+    delimiter: str | None,
+    source: str,
+    no_header: bool,
+    *,
+    notes: list[str] | None = None,
+) -> tuple[Table, Callable[[Record], Row]]:
     """Return the table of records that a `delimiter` separates, or of a sheet's.
 
-    Raises `InputError` if there is none, or if the header has a quote that is never closed.
+    `notes` is added to. The function makes rows of further records. Raises `InputError` if there
+    is no record, if the header has a quote that is never closed, or if a sheet has a title above
+    it.
     """
     first = next(records, None)
     if first is None:
         raise InputError(f"{source}: holds blank lines only; a header or a row is needed")
     width = len(first.cells)
-    notes: list[str] = []
+    notes = [] if notes is None else notes
     if no_header:
         columns = tuple(map(str, range(1, width + 1)))
         records = itertools.chain([first], records)
@@ -40,9 +48,27 @@ def headed_table(
         )
     else:
         columns = tuple(first.cells)
+        if delimiter is None:
+            records = _without_title(first, records, source)
         notes += _doubts(columns, source)
     rows = _Rows(columns, source, delimiter, no_header, notes)
-    return Table(kind, delimiter, columns, map(rows.row, records), notes)
+    return Table(kind, delimiter, columns, map(rows.row, records), notes), rows.row
+
+
+def _without_title(first: Record, records: Iterator[Record], source: str) -> Iterator[Record]:
+    """Return the records; raise `InputError` if the first one is a title above the header."""
+    title, *others = filter(None, first.cells)
+    if title.strip().lower() in TEXT_COLUMNS:
+        return records
+    following = next(records, None)
+    if following is None:
+        return records
+    if not others and sum(map(bool, following.cells)) > 1:
+        raise InputError(
+            f"{source}: line {first.line} holds one cell, {title!r}, and line {following.line} "
+            "several; if it is a title, delete the lines above the header, or set `no_header`"
+        )
+    return itertools.chain([following], records)
 
 
 def _doubts(columns: tuple[str, ...], source: str) -> Iterator[str]:
@@ -110,4 +136,6 @@ class _Rows:
             return error
         surplus = ", ".join(map(repr, record.cells[width:]))
         quoting = f"; quote cells that contain {self._delimiter!r}" if self._delimiter else ""
+        if quoting and width == 1 and self._first == "the header":
+            quoting += ", or delete a title above the header"
         return f"{error}{quoting}; left over: {surplus}"

@@ -3,6 +3,7 @@
 import contextlib
 import glob
 import io
+import itertools
 import os
 import re
 import select
@@ -11,16 +12,19 @@ import tempfile
 import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import cast
 
 from distilcli.errors import InputError, UsageError
-from distilcli.rows.compression import decompress
+from distilcli.interrupt import undo_at_sudden_end
+from distilcli.rows.compression import check_ratio, decompress
 from distilcli.rows.extras import require_excel, require_parquet, require_zstd
-from distilcli.rows.formats import input_format_of, split_part, split_suffixes
+from distilcli.rows.formats import INPUT_FORMATS, input_format_of, split_part, split_suffixes
 
 STDIN = "-"
 
+_MOST_LOOKED_AT = 1000
 _URL = re.compile(r"(?:https?|ftp)://")
 
 
@@ -50,17 +54,22 @@ def find_inputs(
     """
     if "" in paths:
         raise UsageError("the name of a file to read is empty ('')")
-    if paths.count(STDIN) > 1:
+    if sum(map(is_stdin, paths)) > 1:
         raise UsageError("standard input can be read only once; give '-' once")
     names = [name for path in paths for name in _expanded(path)]
     if whole:
         names = [file for name in names for file in _files_in(name)]
     return [
-        Input("stdin", None, input_format, None, None)
-        if name == STDIN
+        Input("stdin", None, input_format, None, None, name.partition("::")[2] or None)
+        if is_stdin(name)
         else _checked(name, input_format, may_be_empty=whole)
         for name in names
     ]
+
+
+def is_stdin(path: str) -> bool:
+    """Return whether a path stands for standard input, or a sheet or table of it."""
+    return path == STDIN or path.startswith((f"{STDIN}::", "stdin::"))
 
 
 def _expanded(path: str) -> list[str]:
@@ -68,7 +77,7 @@ def _expanded(path: str) -> list[str]:
         raise InputError(
             f"{path}: URLs are not read; pipe it in: curl -sL '{path}' | distil COMMAND -"
         )
-    if path == STDIN or not glob.has_magic(path) or os.path.lexists(path):
+    if is_stdin(path) or not glob.has_magic(path) or os.path.lexists(path):
         return [path]
     file, part = split_part(path)
     matches = sorted(glob.glob(file, recursive=True))  # noqa: PTH207  names stay as given
@@ -92,8 +101,7 @@ def _files_in(name: str) -> list[str]:
 
 
 def _checked(whole_name: str, input_format: str | None, *, may_be_empty: bool) -> Input:
-    exists = os.path.lexists(whole_name)
-    name, part = (whole_name, None) if exists else split_part(whole_name)
+    name, part = _file_and_part(whole_name)
     path = Path(name)
     try:
         path.stat()
@@ -102,7 +110,7 @@ def _checked(whole_name: str, input_format: str | None, *, may_be_empty: bool) -
     except OSError as error:
         raise InputError(f"{name}: cannot be read: {error.strerror}") from error
     if path.is_dir():
-        raise InputError(f"{name}: is a folder; name its files, such as '{path / '*.csv'}'")
+        raise InputError(f"{name}: is a folder; name its files, such as '{_files_like(path)}'")
     if not os.access(path, os.R_OK):
         raise InputError(f"{name}: no permission to read it")
     _, compression = split_suffixes(name)
@@ -121,6 +129,24 @@ def _checked(whole_name: str, input_format: str | None, *, may_be_empty: bool) -
     return Input(name, path, kind, compression, size, part)
 
 
+def _files_like(folder: Path) -> Path:
+    """Return a pattern of the files in a folder, by the first one that can be read."""
+    for path in itertools.islice(folder.rglob("*"), _MOST_LOOKED_AT):
+        if path.suffix.removeprefix(".").lower() in INPUT_FORMATS and path.is_file():
+            return (folder if path.parent == folder else folder / "**") / f"*{path.suffix}"
+    return folder / "*.csv"
+
+
+def _file_and_part(name: str) -> tuple[str, str | None]:
+    """Return the file and the table or sheet that a name stands for."""
+    if os.path.lexists(name):
+        return name, None
+    file, mark, part = name.partition("::")
+    if mark and os.path.lexists(file):  # whatever its suffix: a workbook may be named .csv
+        return file, part
+    return split_part(name)
+
+
 class ByteSource:
     """The bytes of an input as they come, decompressed; counts those read from the file itself."""
 
@@ -131,11 +157,31 @@ class ByteSource:
         self.resources.callback(self._raw.close)
         weakref.finalize(self, self.resources.close)  # also where a run ends before its rows
         self.chunks: Iterator[bytes] = decompress(self._raw, source.compression, source.name)
+        if source.compression is not None:
+            self.chunks = self._bounded(self.chunks)
 
     @property
     def bytes_read(self) -> int:
         """Bytes read from the file so far, before decompression."""
         return self._raw.count
+
+    def _bounded(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        """Yield the unpacked bytes as long as they can be rows; raise `InputError` for a bomb."""
+        unpacked = 0
+        for chunk in chunks:
+            unpacked += len(chunk)
+            check_ratio(unpacked, self._raw.count, self._source.name)
+            yield chunk
+
+    @property
+    def can_seek(self) -> bool:
+        """Whether `seek` works: in a plain file."""
+        return self._source.size is not None and self._source.compression is None
+
+    def seek(self, offset: int) -> None:
+        """Go on at a byte of a plain file; what comes before it counts as read."""
+        self._raw.go_to(offset)
+        self.chunks = decompress(self._raw, None, self._source.name)
 
     def count_share(self, share: float) -> None:
         """Count a share of the file as read, where a library reads it."""
@@ -147,7 +193,9 @@ class ByteSource:
             return self._source.path
         with tempfile.NamedTemporaryFile(prefix="distil-", delete=False) as copy:
             path = Path(copy.name)
-            self.resources.callback(path.unlink, missing_ok=True)
+            unlink = partial(path.unlink, missing_ok=True)
+            self.resources.push(undo_at_sudden_end(unlink))
+            self.resources.callback(unlink)
             copy.writelines(chunks)
         return path
 
@@ -173,6 +221,9 @@ class _CountedBytes(io.RawIOBase):
         except OSError as error:
             raise InputError(f"{source.name}: cannot be opened: {error.strerror}") from error
         self._stream = cast("io.RawIOBase", getattr(opened, "raw", opened))
+        self._name = source.name
+        # Not `source.size`: another file may have taken its name. Streams have no size.
+        self._size = 0 if source.size is None else self._size_now()
 
     def readable(self) -> bool:
         return True
@@ -180,8 +231,20 @@ class _CountedBytes(io.RawIOBase):
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         while (size := self._stream.readinto(buffer)) is None:
             select.select([self._stream], [], [])  # the pipe is non-blocking
+        if not size and self._size and (left := self._size_now()) < self._size:
+            raise InputError(
+                f"{self._name}: was cut from {self._size:,} to {left:,} bytes while it was read; "
+                "run again when it is whole"
+            )
         self.count += size
         return size
+
+    def _size_now(self) -> int:
+        return os.fstat(self._stream.fileno()).st_size
+
+    def go_to(self, offset: int) -> None:
+        self._stream.seek(offset)
+        self.count = offset
 
     def close(self) -> None:
         if self._owned and not self.closed:

@@ -6,14 +6,21 @@ by its line; encodings whose line ends are not single bytes (UTF-16) are convert
 """
 
 import codecs
+import contextlib
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from distilcli.errors import InputError, UsageError
+from distilcli.rows.place import Place
 
 # A longer line is an unclosed quote, a binary file or a decompression bomb.
 LONGEST = 64 * 1024 * 1024
+_LONGEST_NAME = 40
+_OF_HOSTS = ("idna", "punycode")
+"""They spell the names of hosts, not texts."""
+_FEW_BYTES, _LOOKED_AT, _MOST_ARE_NUL = 8, 1_000, 0.7
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,29 +34,43 @@ class Encoding:
 def checked_encoding(name: str) -> Encoding:
     """Return the encoding of a name; raise `UsageError` if Python does not know it."""
     ascii_marks = '\r\n\t,"'
+    unknown = UsageError(
+        f"`encoding` {name[:_LONGEST_NAME]!r} is unknown; use utf-8, cp1252, latin-1, utf-16 "
+        "or another"
+    )
     try:
         by_line = ascii_marks.encode(name) == ascii_marks.encode("ascii")
         canonical = codecs.lookup(name).name
-    except (LookupError, UnicodeError) as error:
-        raise UsageError(
-            f"`encoding` {name!r} is unknown; use utf-8, cp1252, latin-1, utf-16 or another"
-        ) from error
+    except (LookupError, ValueError) as error:  # ValueError: a name with a NUL
+        raise unknown from error
+    if canonical in _OF_HOSTS:
+        raise unknown
     if canonical == "utf-8-sig":
         return Encoding("utf-8", by_line=True)
     return Encoding(canonical, by_line)
 
 
-def read_lines(chunks: Iterator[bytes], encoding: Encoding, source: str) -> Iterator[str]:
+def read_lines(
+    chunks: Iterator[bytes], encoding: Encoding, source: str, place: Place | None = None
+) -> Iterator[str]:
     """Yield each line with its line end; a leading byte order mark is dropped.
 
-    A line is yielded as soon as its end has come. Raises `InputError` for bytes that are invalid
-    in the encoding, and for a line longer than `LONGEST` bytes.
+    A line is yielded as soon as its end has come. The chunks begin at `place`, which moves to the
+    end of each line before it is yielded. Raises `InputError` for bytes that are invalid in the
+    encoding, and for a line longer than `LONGEST` bytes.
     """
+    place = place or Place()
+    first = next(chunks, b"")
+    if not place.offset:
+        _refuse_unmarked(first, encoding, source)
+    chunks = itertools.chain([first] if first else [], chunks)
     if not encoding.by_line:
         chunks = as_utf8(chunks, encoding, source)
         encoding = Encoding("utf-8", by_line=True)
-    for number, line in enumerate(_split(chunks, source), start=1):
+    for number, line in enumerate(_split(chunks, source, place.line), start=place.line):
         content = line
+        place.offset += len(line)
+        place.line = number + 1
         if number == 1 and encoding.name == "utf-8":
             content = line.removeprefix(codecs.BOM_UTF8)
             if not content:
@@ -57,14 +78,27 @@ def read_lines(chunks: Iterator[bytes], encoding: Encoding, source: str) -> Iter
         try:
             yield content.decode(encoding.name)
         except UnicodeDecodeError as error:
+            if b"\0" in first and not first.startswith(_UTF16):
+                raise InputError(f"{source}: is binary, not text") from error
             offset = len(line) - len(content) + error.start
             raise _invalid_byte(line, offset, encoding, f"{source}: line {number}") from error
 
 
-def _split(chunks: Iterator[bytes], source: str) -> Iterator[bytes]:
+def _refuse_unmarked(first: bytes, encoding: Encoding, source: str) -> None:
+    """Refuse UTF-16 without a byte order mark, where every second byte of plain text is NUL."""
+    if encoding.name != "utf-8" or len(first) < _FEW_BYTES or first.startswith(_UTF16):
+        return
+    for offset, name in ((1, "utf-16-le"), (0, "utf-16-be")):
+        half, other = first[offset:_LOOKED_AT:2], first[1 - offset : _LOOKED_AT : 2]
+        if half.count(0) > len(half) * _MOST_ARE_NUL and not other.count(0):
+            raise InputError(
+                f"{source}: is UTF-16 without a byte order mark; set `encoding` {name}"
+            )
+
+
+def _split(chunks: Iterator[bytes], source: str, number: int) -> Iterator[bytes]:
     parts: list[bytes] = []
     held = b""
-    number = 1
     size = 0
     for chunk in chunks:
         # A carriage return at the end of a chunk may be the first half of a CRLF.
@@ -96,7 +130,9 @@ def as_utf8(chunks: Iterator[bytes], encoding: Encoding, source: str) -> Iterato
             text = decoder.decode(chunk, final=not chunk)
         except UnicodeDecodeError as error:
             decoder.setstate(before)
-            good = decoder.decode(chunk[: max(0, error.start - len(before[0]))])
+            good = ""
+            with contextlib.suppress(UnicodeError):  # the mark itself may be wrong
+                good = decoder.decode(chunk[: max(0, error.start - len(before[0]))])
             where = f"{source}: line {line + good.count(chr(10))}"
             raise InputError(
                 f"{where}: byte 0x{error.object[error.start]:02x} is not {encoding.name} "
@@ -109,8 +145,9 @@ def as_utf8(chunks: Iterator[bytes], encoding: Encoding, source: str) -> Iterato
 
 
 def _invalid_byte(line: bytes, offset: int, encoding: Encoding, where: str) -> InputError:
-    utf16 = line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    way_out = "utf-16" if utf16 else "cp1252"
+    way_out = "utf-16" if line.startswith(_UTF16) else "cp1252"
+    if line.startswith(codecs.BOM_UTF32_LE):
+        way_out = "utf-32"
     return InputError(
         f"{where}: byte {offset + 1} of the line (0x{line[offset]:02x}) is not {encoding.name}; "
         f"if the file is not {encoding.name}, try `encoding` {way_out}"

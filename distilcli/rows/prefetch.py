@@ -21,7 +21,11 @@ _POLL_SECONDS = 0.2  # Windows delivers Ctrl-C only between waits
 
 
 class ReadAhead(Generic[Item]):
-    """A buffer of at most `max_rows` items, or of `max_size` characters and one more item."""
+    """A buffer of at most `max_rows` items, or of `max_size` characters and one more item.
+
+    `fell_short` says whether the last `take` found it not full. Unless the source is live, that
+    means that the items had ended.
+    """
 
     def __init__(
         self,
@@ -34,7 +38,8 @@ class ReadAhead(Generic[Item]):
     ) -> None:
         """Read from `items`; with `live` they may take any time to come."""
         self._source = items
-        self._live = live
+        self.is_live = live
+        self.fell_short = False
         self._size = size
         self._max_rows = max_rows
         self._max_size = max_size
@@ -60,10 +65,11 @@ class ReadAhead(Generic[Item]):
         Raises what the iterable raised, once the items before it have been taken.
         """
         with self._changed:
-            while not (self._ended or self._full() or (self._live and self._waiting)):
+            while not (self._ended or self._full() or (self.is_live and self._waiting)):
                 self._changed.wait(_POLL_SECONDS)
-            if self._live:
+            if self.is_live:
                 self._linger()
+            self.fell_short = not self._full()
             items, self._waiting, self._waiting_size = self._waiting, [], 0
             self._changed.notify_all()
             if not items and self._error is not None:

@@ -4,16 +4,22 @@ import difflib
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from distilcli.errors import InputError, RowError
 from distilcli.rows.formats import LONGEST_NAME, TEXT_COLUMNS
 from distilcli.wording import listing
 
+RECALCULATE = "open the workbook in a spreadsheet program and save it"
 _KINDS: dict[type, str] = {dict: "an object", list: "a list", bytes: "binary data"}
 _UNSEEN = ("Cc", "Cf")
 # What a header is likely to hold: no blanks, no slashes, not a number.
 _NAME = re.compile(r"(?![\d.-]+$)[\w.-]{1,40}")
+
+
+Stored = tuple[Any, int]
+"""The Arrow batch that holds a row of a Parquet file, and the row's index in it."""
 
 
 class JsonText(str):
@@ -26,6 +32,21 @@ class NumberText(JsonText):
     """A JSON number as written: `1.0`, `1e5` and 23 digits keep their spelling."""
 
     __slots__ = ()
+
+
+class Uncalculated(str):
+    """The empty cell of a formula without a value; `place` names the cell."""
+
+    place: str
+
+    __slots__ = ("place",)
+
+    @classmethod
+    def at(cls, place: str) -> "Uncalculated":
+        """Return the cell of a place such as `B2`."""
+        cell = cls()
+        cell.place = place
+        return cell
 
 
 class JoinedColumns(str):
@@ -51,7 +72,7 @@ class Row:
     `cells` are in the order of `columns`: texts from delimited files and sheets, JSON values
     (numbers as `NumberText`) and bytes from others. `line` is the physical line, from 1, where
     the row begins; `raw` the text of a JSONL line without its line end. `error` says why the row
-    is unusable.
+    is unusable. `stored` is where Parquet has the values in their own types.
     """
 
     columns: tuple[str, ...]
@@ -60,6 +81,7 @@ class Row:
     line: int
     raw: str | None = None
     error: str | None = None
+    stored: Stored | None = field(default=None, compare=False, repr=False)
 
 
 def is_blank(text: str) -> bool:
@@ -73,18 +95,24 @@ def cell_text(row: Row, column: str) -> str:
     Numbers keep their spelling. Raises `RowError` for a missing or null value, a list or an object.
     """
     if isinstance(column, JoinedColumns):
-        filled = [name for name in column.parts if cell_value(row, name) not in (None, "")]
+        filled = [name for name in column.parts if not _is_empty(cell_value(row, name))]
         return column.separator.join(cell_text(row, name) for name in filled or column.parts[:1])
     value = cell_value(row, column)
+    where = f"{row.source}: line {row.line}"
+    if isinstance(value, Uncalculated):
+        raise RowError(f"{where}: cell {value.place} is a formula without a value; {RECALCULATE}")
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
-    where = f"{row.source}: line {row.line}"
     if value is None:
         raise RowError(f"{where}: no value at {column!r}")
     kind = _KINDS.get(type(value), "not finite")
     raise RowError(f"{where}: the value at {column!r} is {kind}, not text")
+
+
+def _is_empty(value: object) -> bool:
+    return value in (None, "") and not isinstance(value, Uncalculated)
 
 
 def cell_value(row: Row, column: str) -> object:
@@ -139,7 +167,9 @@ def default_text_column(
             if name.strip().lower() == usual:
                 return name
     way_out = "name it with `text_column`"
-    if delimited and not all(map(_NAME.fullmatch, columns)):
+    if len(columns) > 1 and sum(bool(name.strip()) for name in columns) == 1:
+        way_out += ", or if line 1 is a title, delete the lines above the header"
+    elif delimited and not all(map(_NAME.fullmatch, columns)):
         longest = max(range(len(columns)), key=lambda index: len(columns[index]))
         way_out += f", or if line 1 is a row: `no_header` and `text_column` {longest + 1}"
     raise InputError(f"no text column found in {source}; {way_out} {_listed(columns)}")

@@ -6,6 +6,8 @@ The whole text is checked first, so that a broken file is found before any work 
 then made article by article, so that only one article at a time is held as objects.
 """
 
+import json
+import shlex
 from collections.abc import Iterator, Sequence
 
 from distilcli.errors import InputError
@@ -65,6 +67,7 @@ def _articles(text: str, source: str) -> Iterator[tuple[int, object]]:
         raise _other_kind(source, f"it is {kind}")
     keys: list[str] = []
     found = False
+    rows_at: str | None = None
     reader.take("{")
     more = reader.peek() != "}"
     while more:
@@ -76,22 +79,27 @@ def _articles(text: str, source: str) -> Iterator[tuple[int, object]]:
             found = True
             yield from ((line, article) for article, _, line in reader.elements())
         else:
-            reader.value()
+            value, _, _ = reader.value()
+            if isinstance(value, list) and value and isinstance(value[0], dict):
+                rows_at = rows_at or keys[-1]
         more = reader.goes_on("}")
     reader.take("}")
     reader.end()
     if not found:
-        raise _other_kind(source, f"there is no list at 'data' (keys: {listing(keys)})")
+        raise _other_kind(source, f"there is no list at 'data' (keys: {listing(keys)})", rows_at)
 
 
 def _list(holder: object, key: str, where: str, source: str) -> list[object]:
     value = holder.get(key) if isinstance(holder, dict) else None
     if not isinstance(value, list):
-        raise _other_kind(source, f"{where} has no list at {key!r}")
+        is_row = key == "paragraphs" and isinstance(holder, dict)
+        raise _other_kind(source, f"{where} has no list at {key!r}", "data" if is_row else None)
     return value
 
 
-def _other_kind(source: str, why: str) -> InputError:
-    return InputError(
-        f"{source}: is not SQuAD JSON: {why}; rows are an array of objects, or JSON lines (.jsonl)"
-    )
+def _other_kind(source: str, why: str, rows_at: str | None = None) -> InputError:
+    """Return the error for other JSON; `rows_at` is the key of a list of objects in it."""
+    way_out = "rows are an array of objects, or JSON lines (.jsonl)"
+    if rows_at is not None:
+        way_out = f"take its rows out: {shlex.join(['jq', f'.[{json.dumps(rows_at)}]', source])}"
+    return InputError(f"{source}: is not SQuAD JSON: {why}; {way_out}")

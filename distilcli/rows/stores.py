@@ -3,16 +3,27 @@
 import contextlib
 import decimal
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import shlex
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from distilcli.errors import InputError
-from distilcli.rows.row import NumberText
+from distilcli.rows.inputs import STDIN
+from distilcli.rows.place import Place
+from distilcli.rows.row import NumberText, Stored
 from distilcli.wording import count, listing
 
-MAGIC = {b"PK\x03\x04": "xlsx", b"PAR1": "parquet", b"SQLite format 3\x00": "sqlite"}
+MAGIC = {
+    b"PK\x03\x04": "xlsx",
+    b"PK\x05\x06": "xlsx",  # a zip archive without files
+    b"PAR1": "parquet",
+    b"SQLite format 3\x00": "sqlite",
+}
 """The first bytes of each, whatever its name says."""
+MULTIPLE = ("xlsx", "sqlite")
+"""Those that hold several tables."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,24 +51,38 @@ class StoreFile:
         if not default:
             raise InputError(f"{self.name}: has no {kind}")
         if len(default) > 1:
+            path = STDIN if self.name == "stdin" else self.name
             raise InputError(
                 f"{self.name}: has {count(len(default), kind)} ({there}); "
-                f"name one: {self.name}::{default[0]}"
+                f"name one: {shlex.quote(f'{path}::{default[0]}')}"
             )
         return default[0]
 
 
+class StoreRow(NamedTuple):
+    """The number of a row, its cells, and where Parquet has their values."""
+
+    number: int
+    cells: Sequence[object]
+    stored: Stored | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Store:
-    """The rows of one table, each with its number; `total` is about how many, 0 if unknown.
+    """The rows of one table; `total` is about how many, 0 if unknown.
 
-    A sheet has no `columns`: its first row names them.
+    A sheet has no `columns`: its first row names them. `rows_from` yields the rows from a place
+    on, or all (None), and `place` is that after the row that came last; a sheet has none. Parquet
+    has the `types` of its columns. `notes` is what users should know.
     """
 
     name: str
     columns: tuple[str, ...]
-    rows: Iterator[tuple[int, Sequence[object]]]
+    rows_from: Callable[[Place | None], Iterator[StoreRow]]
     total: int
+    place: Callable[[], Place] | None = None
+    types: Sequence[object] = ()
+    notes: list[str] = field(default_factory=list)
 
 
 def as_json_cell(value: object) -> object:

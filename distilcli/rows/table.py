@@ -4,18 +4,25 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from distilcli.errors import InputError
+from distilcli.rows.place import Seek
 from distilcli.rows.row import Row
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """An opened input: its format, its columns and its rows; `notes` is what users should know."""
+    """An opened input: its format, its columns and its rows.
+
+    `notes` is what users should know. Parquet has the `types` of its columns. Without `seek` it
+    can only be read from the beginning.
+    """
 
     format: str
     delimiter: str | None
     columns: tuple[str, ...]
     rows: Iterator[Row]
     notes: list[str] = field(default_factory=list)
+    types: Sequence[object] = ()
+    seek: Seek | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,12 @@ _BEFORE = re.compile(r"([BIESLUMWbieslumw])[-_](.+)", re.DOTALL)
 _BEHIND = re.compile(r"(?P<type>.+)[-_](?P<position>[BIESLUMW])", re.DOTALL)
 _OUTSIDE = {"o", "outside", "none", "other"}
 _BMEWO = frozenset("BMEWS")
+_WORD_CLASS = re.compile(
+    "ADJ|ADP|ADV|AUX|CCONJ|DET|INTJ|NOUN|NUM|PART|PRON|PROPN|PUNCT|SCONJ|SYM|VERB|X|_|"
+    "CC|CD|DT|EX|FW|IN|JJ|JJR|JJS|LS|MD|NN|NNS|NNP|NNPS|PDT|POS|PRP|RB|RBR|RBS|RP|TO|UH|VB|VBD|"
+    r"VBG|VBN|VBP|VBZ|WDT|WP|WRB|HYPH|NFP|ADD|AFX|GW|XX|UNK|[AC-HJ-Z]|[A-Z]+\$|-[LR]RB-|[#$'`,.:()]+"
+)
+"""Those of Universal Dependencies and of the Penn Treebank, and single letters but B and I."""
 
 Tags = Sequence[str]
 
@@ -17,12 +23,16 @@ def usual_spellings(labels: Collection[str]) -> dict[str, str]:
     """Return each label in the usual spelling: `O`, or `B-TYPE` and its like.
 
     Known are `o`, `none` and the like where there is no `O`; `B_PER`, `b-PER` and `PER-B`; a key
-    before all labels (`NER=B-PER`); and BMEWO. Labels of any other kind stay as they are.
+    before all labels (`NER=B-PER`) or before that one (`NER=O`); and BMEWO. Labels of any other
+    kind stay as they are.
     """
     found = {label: label for label in labels}
-    keys = {label.partition("=")[0] for label in labels if "=" in label}
-    if len(keys) == 1 and all("=" in label for label in labels):
-        found = {label: label.partition("=")[2] for label in labels}
+    keyed = {label: label.partition("=")[2] for label in labels if "=" in label}
+    keys = {label.partition("=")[0] for label in keyed}
+    bare = {**found, **keyed}
+    is_of_all = len(keyed) == len(found) or any(name.lower() in _OUTSIDE for name in keyed.values())
+    if len(keys) == 1 and is_of_all and len({*bare.values()}) == len(bare):
+        found = bare
     if OUTSIDE not in found.values():
         outside = [label for label, bare in found.items() if bare.lower() in _OUTSIDE]
         found.update(dict.fromkeys(outside if len(outside) == 1 else [], OUTSIDE))
@@ -50,6 +60,22 @@ def _prefixed(labels: dict[str, str]) -> dict[str, tuple[str, str]]:
     if len(parts) == len(labels) and {"B", "I"} <= {position for position, _ in parts.values()}:
         return parts
     return {}
+
+
+def unlike_others(labels: Collection[str]) -> str | None:
+    """Return a label that names no position where another does, or that names it at its end."""
+    named = {label for label in labels if _BEFORE.fullmatch(label) and label[1] == "-"}
+    behind = {label: match["type"] for label in labels if (match := _BEHIND.fullmatch(label))}
+    plain = [label for label in labels if label not in named and len(label) > 1]
+    if named and plain:
+        return min(plain)
+    twins = [label for label, name in behind.items() if list(behind.values()).count(name) > 1]
+    return min(twins, default=None)
+
+
+def are_word_classes(labels: Collection[str]) -> bool:
+    """Whether all labels are parts of speech, as in a treebank."""
+    return all(map(_WORD_CLASS.fullmatch, labels))
 
 
 def is_iob1(rows: Sequence[Tags]) -> bool | None:

@@ -89,9 +89,24 @@ def required_agreement(min_agreement: float | None, precision: str) -> float:
     return min_agreement
 
 
-def usable_length(*limits: int | None) -> int:
-    """Return the smallest known limit; raise `UsageError` if no text would fit."""
-    length = min(limit for limit in limits if limit is not None)
+def usable_length(
+    asked: int | None, usual: int | None, positions: int, *, default: int | None = None
+) -> int:
+    """Return how many tokens a sequence may have: as many as `asked` for, or as is `usual`.
+
+    The `usual` length is that of the model's tokenizer. One that is asked for may be longer, up to
+    the `positions` of the model; unless it is only the `default` of a task. Raises `UsageError` if
+    the model has not so many, or if no text would fit.
+    """
+    if asked is not None and asked != default:
+        if asked > positions:
+            raise UsageError(
+                f"`max_length` {asked:,} is more than the {positions:,} tokens that the model can "
+                "read at once; lower it, or leave it out"
+            )
+        length = asked
+    else:
+        length = min(limit for limit in (asked, usual, positions) if limit is not None)
     if length <= SPECIALS_OF_A_PAIR:
         raise UsageError(f"`max_length` {length} leaves no room for text; raise it")
     return length

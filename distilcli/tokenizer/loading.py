@@ -11,19 +11,23 @@ from pathlib import Path
 from typing import Literal
 
 from distilcli.checkpoint.folder import TokenizerFiles
-from distilcli.checkpoint.json_file import JsonObject, read_object
+from distilcli.checkpoint.json_file import JsonObject, read_object, shown
 from distilcli.errors import ModelError
 from distilcli.tokenizer.fast import FastTokenizer
 from distilcli.tokenizer.options import (
     AddedToken,
     TokenizerOptions,
     added_token,
+    checked,
+    checked_id,
+    encodable,
     read_options,
 )
 from distilcli.tokenizer.tokenizer import Tokenizer
 from distilcli.tokenizer.vocabulary import Vocabulary, has_capitals, read_vocabulary
 from distilcli.tokenizer.wordpiece import WordPieceTokenizer
 
+_LONGEST_WORD = 1_000_000
 EngineName = Literal["fast", "wordpiece"]
 
 
@@ -120,19 +124,29 @@ def _describe(path: Path) -> _Described:
             f"{path}: its model is {kind!r}, not 'WordPiece'; BERT and DistilBERT have the latter"
         )
     vocabulary = _vocabulary(model.get("vocab"), path)
-    options, oddity = _steps(raw, model)
+    options, oddity = _steps(raw, model, str(path))
     added = raw.get("added_tokens") or []
     try:
-        tokens = {token["id"]: added_token(token, "added_tokens", str(path)) for token in added}
+        tokens = {
+            checked_id(token["id"], "added_tokens.id", str(path)): added_token(
+                token, "added_tokens", str(path)
+            )
+            for token in added
+        }
     except (TypeError, KeyError):
         raise ModelError(f"{path}: added_tokens must be objects with an id") from None
-    unk = model.get("unk_token", "[UNK]")
+    unk = checked(model.get("unk_token", "[UNK]"), str, "model.unk_token", str(path))
+    if oddity is not None and unk not in vocabulary:
+        raise ModelError(f"{path}: model.vocab has no {shown(unk)}; download the file again")
     return _Described(vocabulary, replace(options, unk_token=unk, added_tokens=tokens), oddity)
 
 
 def _vocabulary(raw: object, path: Path) -> Vocabulary:
-    if not (isinstance(raw, dict) and raw and all(type(number) is int for number in raw.values())):
+    if not (isinstance(raw, dict) and raw):
         raise ModelError(f"{path}: model.vocab must map tokens to ids; download the file again")
+    for token, number in raw.items():
+        encodable(token, str(path))
+        checked_id(number, f"model.vocab maps tokens to ids, but {shown(token)}", str(path))
     if len(set(raw.values())) < len(raw):
         twice = sorted(raw.values())
         token_id = next(a for a, b in itertools.pairwise(twice) if a == b)
@@ -140,24 +154,36 @@ def _vocabulary(raw: object, path: Path) -> Vocabulary:
     return raw
 
 
-def _steps(raw: JsonObject, model: JsonObject) -> tuple[TokenizerOptions, str | None]:
+def _steps(raw: JsonObject, model: JsonObject, source: str) -> tuple[TokenizerOptions, str | None]:
     """Return the options that the steps of a `tokenizer.json` amount to, and any oddity."""
     normalizer, splitter = _part(raw, "normalizer"), _part(raw, "pre_tokenizer").get("type")
     basic = normalizer.get("type") == "BertNormalizer"
     longest = model.get("max_input_chars_per_word", 100)
+    if type(longest) is not int or not 0 <= longest <= _LONGEST_WORD:
+        raise ModelError(
+            f"{source}: max_input_chars_per_word is {shown(longest)}; it must be a whole number"
+        )
+
+    def flag(name: str) -> bool:
+        value = normalizer.get(name)
+        return True if value is None else checked(value, bool, f"normalizer.{name}", source)
+
+    strips = normalizer.get("strip_accents") if basic else None
+    if strips is not None:
+        checked(strips, bool, "normalizer.strip_accents", source)
     truncates_left = _part(raw, "truncation").get("direction") == "Left"
     options = TokenizerOptions(
         do_basic_tokenize=basic,
-        do_lower_case=basic and normalizer.get("lowercase", True),
-        strip_accents=normalizer.get("strip_accents") if basic else None,
-        tokenize_chinese_chars=normalizer.get("handle_chinese_chars", True),
+        do_lower_case=basic and flag("lowercase"),
+        strip_accents=strips,
+        tokenize_chinese_chars=flag("handle_chinese_chars"),
         do_split_on_punc=splitter == "BertPreTokenizer",
         max_input_chars_per_word=longest,
         truncation_side="left" if truncates_left else "right",
     )
     if not (basic or not normalizer):
         return options, f"the normalizer {normalizer.get('type')}"
-    if basic and not normalizer.get("clean_text", True):
+    if basic and not flag("clean_text"):
         return options, "a normalizer that does not clean"
     if splitter not in ("BertPreTokenizer", "WhitespaceSplit") or not (
         basic or splitter == "WhitespaceSplit"

@@ -1,12 +1,13 @@
 """The options of a BERT tokenizer, as spelled in `tokenizer_config.json` and related files."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Literal, TypeVar, get_args
 
 from distilcli.checkpoint.folder import TokenizerFiles
-from distilcli.checkpoint.json_file import JsonObject, read_object
+from distilcli.checkpoint.json_file import JsonObject, read_object, shown
 from distilcli.errors import ModelError
 
 ROLES = ("unk", "sep", "pad", "cls", "mask")
@@ -18,9 +19,13 @@ _KINDS: dict[type, str] = {
     bool: "true or false",
     list: "a list",
     dict: "an object",
-    str: "texts",
+    str: "a text",
+    int: "a whole number",
 }
 
+_ID = re.compile("[0-9]{1,10}")
+_LARGEST_ID = 2**31 - 1
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _ABSURD_LENGTH = 100_000  # transformers writes 1e30 for no limit
 
 
@@ -137,17 +142,19 @@ def _override(
     changes: JsonObject = {}
     for name in _FLAGS:
         if raw.get(name) is not None:
-            changes[name] = _checked(raw[name], bool, name, source)
+            changes[name] = checked(raw[name], bool, name, source)
     for role in ROLES:
         name = f"{role}_token"
         if raw.get(name) is not None:
             changes[name] = added_token(raw[name], name, source).content
     if raw.get("never_split") is not None:
-        words = _checked(raw["never_split"], list, "never_split", source)
-        changes["never_split"] = tuple(_checked(word, str, "never_split", source) for word in words)
+        words = checked(raw["never_split"], list, "never_split", source)
+        changes["never_split"] = tuple(checked(word, str, "never_split", source) for word in words)
     if (side := raw.get("truncation_side")) is not None:
         if side not in get_args(Side):
-            raise ModelError(f"{source}: truncation_side is {side!r}; it must be left or right")
+            raise ModelError(
+                f"{source}: truncation_side is {shown(side)}; it must be left or right"
+            )
         changes["truncation_side"] = side
     extra = options.extra_special_tokens + _extra_special_tokens(raw, source)
     changes["extra_special_tokens"] = extra
@@ -155,7 +162,7 @@ def _override(
     if isinstance(limit, int | float) and 0 < limit < _ABSURD_LENGTH:
         changes["model_max_length"] = int(limit)
     if raw.get("added_tokens_decoder") is not None:
-        by_id = _checked(raw["added_tokens_decoder"], dict, "added_tokens_decoder", source)
+        by_id = checked(raw["added_tokens_decoder"], dict, "added_tokens_decoder", source)
         changes["added_tokens"] = {**options.added_tokens, **_added_tokens(by_id, source)}
     return replace(options, **changes)
 
@@ -165,7 +172,7 @@ def _extra_special_tokens(raw: Mapping[str, object], source: str) -> tuple[str, 
     for name in _EXTRA:
         given = raw.get(name) or []
         listed = list(given.values()) if isinstance(given, dict) else given
-        tokens = _checked(listed, list, name, source)
+        tokens = checked(listed, list, name, source)
         contents += [added_token(token, name, source).content for token in tokens]
     return tuple(contents)
 
@@ -175,34 +182,52 @@ def _added_by_content(path: Path, options: TokenizerOptions) -> dict[int, AddedT
     special = {*options.special_tokens().values(), *options.extra_special_tokens}
     tokens = {}
     for content, token_id in read_object(path).items():
-        if type(token_id) is not int or token_id < 0:
-            raise ModelError(f"{path}: {content!r} is {token_id!r}; it must be an id")
         is_special = content in special
-        tokens[token_id] = AddedToken(content, normalized=not is_special, special=is_special)
+        number = checked_id(token_id, repr(content), str(path))
+        tokens[number] = AddedToken(
+            encodable(content, str(path)), normalized=not is_special, special=is_special
+        )
     return tokens
 
 
 def _added_tokens(by_id: dict[str, object], source: str) -> dict[int, AddedToken]:
     tokens = {}
     for key, raw in by_id.items():
-        if not key.isdecimal():
-            raise ModelError(f"{source}: added_tokens_decoder has {key!r} where an id belongs")
-        tokens[int(key)] = added_token(raw, f"added_tokens_decoder.{key}", source)
+        if not _ID.fullmatch(key):
+            raise ModelError(f"{source}: added_tokens_decoder has {shown(key)} where an id belongs")
+        tokens[checked_id(int(key), "added_tokens_decoder", source)] = added_token(
+            raw, f"added_tokens_decoder.{key}", source
+        )
     return tokens
 
 
 def added_token(raw: object, name: str, source: str) -> AddedToken:
     """Return a token that is written as text, or as an object with `content` and flags."""
     if isinstance(raw, str):
-        return AddedToken(raw)
+        return AddedToken(encodable(raw, source))
     if not isinstance(raw, dict) or not isinstance(raw.get("content"), str):
-        raise ModelError(f"{source}: {name} is {raw!r}; it must be a text or have a content")
+        raise ModelError(f"{source}: {name} is {shown(raw)}; it must be a text or have a content")
     known = {flag.name for flag in fields(AddedToken)} - {"content"}
-    flags = {flag: _checked(raw[flag], bool, name, source) for flag in known & raw.keys()}
-    return AddedToken(raw["content"], **flags)
+    flags = {flag: checked(raw[flag], bool, name, source) for flag in known & raw.keys()}
+    return AddedToken(encodable(raw["content"], source), **flags)
 
 
-def _checked(value: object, kind: type[Kind], name: str, source: str) -> Kind:
-    if isinstance(value, kind):
+def checked_id(value: object, name: str, source: str) -> int:
+    """Return the id of a token; raise `ModelError` if it is none."""
+    if type(value) is int and 0 <= value <= _LARGEST_ID:
         return value
-    raise ModelError(f"{source}: {name} is {value!r}; it must be {_KINDS[kind]}")
+    raise ModelError(f"{source}: {name} is {shown(value)}; it must be an id")
+
+
+def encodable(token: str, source: str) -> str:
+    """Return a token; raise `ModelError` for half a surrogate pair, which no text has."""
+    if _SURROGATE.search(token):
+        raise ModelError(f"{source}: the token {token!a} is not Unicode; download it again")
+    return token
+
+
+def checked(value: object, kind: type[Kind], name: str, source: str) -> Kind:
+    """Return a value of the right type; raise `ModelError` for another, booleans for numbers."""
+    if type(value) is kind:
+        return value
+    raise ModelError(f"{source}: {name} is {shown(value)}; it must be {_KINDS[kind]}")

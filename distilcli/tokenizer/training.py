@@ -6,9 +6,11 @@ import re
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 from distilcli.errors import InputError, ResourceError, RowError, UsageError
+from distilcli.interrupt import undo_at_sudden_end
 from distilcli.rows import RowSource, cell_text
 from distilcli.tokenizer.options import TokenizerOptions
 from distilcli.tokenizer.vocabulary import Vocabulary
@@ -109,6 +111,7 @@ def save_tokenizer(vocabulary: Vocabulary, options: TokenizerOptions, folder: Pa
     They are written to a temporary folder and moved when all are complete.
     """
     stage = folder.with_name(f".{folder.name}.{os.urandom(4).hex()}.part")
+    undo = undo_at_sudden_end(partial(shutil.rmtree, stage))
     try:
         stage.mkdir()
         _write_files(vocabulary, options, stage)
@@ -118,6 +121,7 @@ def save_tokenizer(vocabulary: Vocabulary, options: TokenizerOptions, folder: Pa
         raise ResourceError(f"{folder}: cannot be written: {error.strerror}") from None
     finally:
         shutil.rmtree(stage, ignore_errors=True)
+        undo.close()
 
 
 def _write_files(vocabulary: Vocabulary, options: TokenizerOptions, folder: Path) -> None:

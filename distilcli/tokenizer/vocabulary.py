@@ -8,14 +8,19 @@ from distilcli.errors import ModelError
 Vocabulary = dict[str, int]
 """Token to id."""
 
+_MOST_TOKENS = 1_000_000
+
 
 def read_vocabulary(path: Path) -> Vocabulary:
     """Read a `vocab.txt`; blank lines count as lines but hold no token.
 
     Raises `ModelError` if it cannot be read, is empty or has a token twice.
     """
+    text = read_text(path)
+    if text.count("\n") > _MOST_TOKENS:
+        raise ModelError(f"{path}: has more than {_MOST_TOKENS:,} lines; is it a vocabulary?")
     vocabulary: Vocabulary = {}
-    for number, line in enumerate(read_text(path).split("\n")):
+    for number, line in enumerate(text.split("\n")):
         token = line.removesuffix("\r")
         if token in vocabulary:
             first = vocabulary[token] + 1

@@ -1,21 +1,9 @@
-"""Digests of models and rows by their content, independent of names."""
+"""Digests of rows by their content, independent of names."""
 
 import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import fields, is_dataclass
-
-from distilcli.checkpoint.folder import ModelFiles
-
-
-def model_digest(files: ModelFiles) -> str:
-    """Return the SHA-256 of a model's files: it identifies the model in any folder."""
-    found = hashlib.sha256()
-    for path in (files.config_path, *files.weight_files, *files.tokenizer_files):
-        with path.open("rb") as file:
-            while chunk := file.read(1 << 20):
-                found.update(chunk)
-    return found.hexdigest()
 
 
 def rows_digest(*parts: Iterable[object]) -> str:

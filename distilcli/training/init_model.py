@@ -8,9 +8,11 @@ from typing import Any
 from torch import Tensor
 
 from distilcli.checkpoint.config import ModelConfig, read_config
+from distilcli.checkpoint.digest import model_digest
 from distilcli.checkpoint.folder import ModelFiles
 from distilcli.errors import UsageError
 from distilcli.model.averaging import append_averaging_block
+from distilcli.model.expected import check_sizes
 from distilcli.model.heads import HEADS, SequenceClassifier, TaskModel
 from distilcli.model.keys import PREFIX
 from distilcli.model.loading import build_model, fill
@@ -23,7 +25,6 @@ from distilcli.model.surgery import (
     take_layers,
 )
 from distilcli.model.weights import read_weights
-from distilcli.training.digests import model_digest
 from distilcli.training.objectives import AnyObjective
 
 _SIZES = ("dim", "n_layers", "n_heads", "hidden_dim")
@@ -159,6 +160,8 @@ def _encoder(start: StartingPoint) -> tuple[ModelConfig, dict[str, Tensor]]:
     if start.sizes is not None:
         return _of_sizes(config, start.sizes), {}
     weights, _ = read_weights(start.files)
+    shapes = {name: weight.shape for name, weight in weights.items()}
+    check_sizes(config, shapes, source=start.files.name)
     if start.fold:
         config, weights = fold_token_types(config, weights)
     if start.layers is not None:

@@ -120,11 +120,12 @@ class Trainer:
     def train(self) -> Summary:
         """Run to the last step or to early stopping; return the summary of the run.
 
-        An interrupt (Ctrl-C) waits for the end of the step (before the first one, of the batch),
-        saves the state, and is then raised as KeyboardInterrupt; a second one is raised at once.
+        An interrupt (Ctrl-C) waits for the end of the step (before the first one, of the batch; in
+        an evaluation, of a batch), saves the state, and is then raised as KeyboardInterrupt; a
+        second one is raised at once. In `distil` that holds for other signals that end it too.
         """
         self.model.train()
-        with deferred_interrupt():
+        with deferred_interrupt(patience=None):
             try:
                 self._take_steps()
             except Interrupted:
@@ -139,6 +140,8 @@ class Trainer:
         return self._summary()
 
     def _take_steps(self) -> None:
+        if self._is_unevaluated():  # interrupted in that evaluation
+            self.evaluate()
         if self._should_stop():  # killed after the last evaluation
             return
         for epoch, batches in self.steps.after(self._progress.step):
@@ -151,6 +154,11 @@ class Trainer:
             elif time.monotonic() - self._saved_at > _SECONDS_BETWEEN_SAVES:
                 self._save_state()
             stop_if_asked()
+
+    def _is_unevaluated(self) -> bool:
+        progress = self._progress
+        last = progress.history[-1]["step"] if progress.history else 0
+        return last < progress.step and self.steps.is_evaluated(progress.step)
 
     @property
     def history(self) -> list[dict[str, float]]:

@@ -219,6 +219,16 @@ class PreparedRun:
             cache_features(model, self._objective, self._device, on_pass=on_pass)
         return True
 
+    def _train(self, *, resume: bool) -> Summary:
+        """Train by steps, from a fitted head where that helps; a frozen encoder needs no more."""
+        if self._fits_head:
+            self._fit_head()
+            return self.trainer.finish_without_steps()
+        if self._begins_fitted and not resume:
+            self._fit_head(most_rows=_ROWS_TO_BEGIN_WITH)
+            self.trainer.evaluate()
+        return self.trainer.train()
+
     def _fit_head(self, *, most_rows: int | None = None) -> None:
         """Fit the head to the training rows."""
         objective, model = self._objective, self.trainer.model
@@ -280,16 +290,10 @@ class PreparedRun:
         self.folder.save_config(config_toml(self._settings, command=command))
         rows = plan.objective.checked(plan.objective.train, "")
         self.folder.save_row_keys(row_keys(rows.texts, rows.pairs))
-        if self._fits_head:
-            self._fit_head()
-            summary = self.trainer.finish_without_steps()
-        else:
-            if self._begins_fitted and not resume:
-                self._fit_head(most_rows=_ROWS_TO_BEGIN_WITH)
-                self.trainer.evaluate()
-            summary = self.trainer.train()
         length = self._max_length
-        best = measure_best(plan.objective, plan.folder, max_length=length, device=plan.device)
+        with deferred_interrupt(patience=None):
+            summary = self._train(resume=resume)
+            best = measure_best(plan.objective, plan.folder, max_length=length, device=plan.device)
         record = record_of(plan, self.trainer, summary, best, max_length=length, command=command)
         self.folder.finish(summary, card=model_card(record))
         if plot is not None:

@@ -2,11 +2,13 @@
 
 import os
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import IO
 
 from distilcli.checkpoint.folder import STATE_NAME
 from distilcli.errors import ResourceError, UsageError
+from distilcli.interrupt import undo_at_sudden_end
 
 SUMMARY_FILE = "summary.json"
 METRICS_FILE = "metrics.jsonl"
@@ -44,14 +46,16 @@ def check_folder(path: Path, *, resume: bool = False, force: bool = False) -> No
 def replace_file(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Write a file beside `path` and rename it, so that a kill leaves the old or the new one."""
     temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            write(file)
-            flush_to_disk(file)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    remove = partial(temporary.unlink, missing_ok=True)
+    with undo_at_sudden_end(remove):
+        try:
+            with temporary.open("wb") as file:
+                write(file)
+                flush_to_disk(file)
+            temporary.replace(path)
+        except BaseException:
+            remove()
+            raise
 
 
 def flush_to_disk(file: IO[bytes]) -> None:

@@ -19,6 +19,7 @@ import pickle
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -34,6 +35,7 @@ from distilcli.checkpoint.folder import (
 from distilcli.checkpoint.sentence_transformers import SENTENCE_NAMES
 from distilcli.errors import ModelError, ResourceError, UsageError
 from distilcli.gold.fingerprints import ROW_KEYS_FILE, Keys
+from distilcli.interrupt import undo_at_sudden_end
 from distilcli.model.heads import TaskModel
 from distilcli.model.saving import save_model, write_json
 from distilcli.training.run_files import (
@@ -114,6 +116,7 @@ class RunFolder:
         kill in between leaves a folder without weights, which is refused, and never a mixture.
         """
         stage = self.path / ".saving"
+        undo = undo_at_sudden_end(partial(shutil.rmtree, stage))
         try:
             shutil.rmtree(stage, ignore_errors=True)
             stage.mkdir()
@@ -134,6 +137,7 @@ class RunFolder:
             raise ResourceError(f"{self.path}: the model could not be saved: {error}") from None
         finally:
             shutil.rmtree(stage, ignore_errors=True)
+            undo.close()
 
     def _move_in(self, stage: Path, names: list[str]) -> None:
         others = [name for name in names if name != SAFETENSORS_NAME]

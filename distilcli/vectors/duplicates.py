@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from distilcli.interrupt import undo_at_sudden_end
 from distilcli.rows.outcome import Outcome, Sink, with_additions
 from distilcli.rows.row import Row
 from distilcli.vectors.index import Array, VectorIndex, index_of, mapped
@@ -90,6 +91,7 @@ class Duplicates:
         self._columns = columns
         self._kept = 0
         self._file = tempfile.NamedTemporaryFile()  # noqa: SIM115 - closed by __exit__
+        self._undo = undo_at_sudden_end(partial(Path(self._file.name).unlink, missing_ok=True))
         read = partial(mapped, Path(self._file.name), np.dtype("<f4"), 0, width)
         self._index = replace(index_of(np.empty((0, width), np.float32)), read=read)
         self.facts = {"kept": 0, "dropped": 0}
@@ -99,6 +101,7 @@ class Duplicates:
 
     def __exit__(self, *raised: object) -> None:
         self._file.close()
+        self._undo.close()
 
     def without(
         self, blocks: Iterable[list[Outcome[Row, Array]]]

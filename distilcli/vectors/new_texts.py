@@ -7,22 +7,29 @@ import numpy as np
 
 from distilcli.errors import InputError, RowError
 from distilcli.rows.jsonl import as_cell
-from distilcli.rows.row import Row, cell_text
+from distilcli.rows.row import Row, cell_text, cell_value, is_blank
 from distilcli.vectors.index import VectorIndex
 
 
 class NewTexts:
     """Says of one row after another whether its text is new; `facts` counts `known_rows`.
 
-    Rows of the index that failed do not count as known, so that they are tried again. A stored
-    text takes 8 bytes of memory; that two of a million share a hash has a probability of 3e-8.
+    Rows of the index that failed do not count as known, so that they are tried again; nor do empty
+    texts, which fail unless `keep_empty`. A stored text takes 8 bytes of memory; that two of a
+    million share a hash has a probability of 3e-8.
     """
 
     def __init__(
-        self, column: str, stored: VectorIndex | None, facts: MutableMapping[str, int]
+        self,
+        column: str,
+        stored: VectorIndex | None,
+        facts: MutableMapping[str, int],
+        *,
+        keep_empty: bool = False,
     ) -> None:
         """Raise `InputError` for an index without texts."""
         self._column = column
+        self._keep_empty = keep_empty
         self._facts = facts
         self._new: set[int] = set()
         facts["known_rows"] = 0
@@ -37,8 +44,11 @@ class NewTexts:
     def __call__(self, row: Row) -> bool:
         """Return whether the text is new; a row without one is, and fails later."""
         try:
-            text = cell_text(row, self._column)
+            is_null = cell_value(row, self._column) is None
+            text = "" if is_null else cell_text(row, self._column)
         except RowError:
+            return True
+        if is_blank(text) and not self._keep_empty:
             return True
         found = _hash(text)
         position = np.searchsorted(self._stored, np.uint64(found))

@@ -321,3 +321,23 @@ def test_labels_of_label2id_alone_are_taken() -> None:
 def test_a_label2id_that_numbers_nothing_is_refused(label2id: object) -> None:
     with pytest.raises(ModelError, match="id2label must"):
         parse_config(BERT | {"label2id": label2id})
+
+
+@pytest.mark.parametrize("key", ["n_layers", "dim", "vocab_size", "chunk_size_feed_forward"])
+@pytest.mark.parametrize("value", [10**30, 2**31, float("inf"), float("nan"), -1, True, "8", [8]])
+def test_a_size_that_is_no_usable_number_is_refused(key: str, value: object) -> None:
+    with pytest.raises(ModelError, match=rf"^config.json: {key} is .*; it must ") as caught:
+        parse_config({"model_type": "distilbert", key: value})
+    assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("nan"), -0.1, True, "0.1", 10**400])
+def test_a_share_that_is_no_usable_number_is_refused(value: object) -> None:
+    with pytest.raises(ModelError, match=r"dropout is .*; it must "):
+        parse_config({"model_type": "distilbert", "dropout": value})
+
+
+@pytest.mark.parametrize("count", [10**9, 10**30, -1, 2.0, True, "3"])
+def test_labels_are_never_counted_into_absurdity(count: object) -> None:
+    with pytest.raises(ModelError, match=r"num_labels is .*; it must be a whole"):
+        parse_config({"model_type": "distilbert", "num_labels": count})

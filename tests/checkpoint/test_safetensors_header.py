@@ -93,7 +93,7 @@ def _refusal(path: Path) -> str:
         (b"", "is empty (an unfinished download)"),
         (b"\x05\0\0", "ends after 3 bytes"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 9\n", "git lfs pull"),
-        (struct.pack("<Q", HEADER_LIMIT + 1) + b"{}", "asks for a header of 100,000,001 bytes"),
+        (struct.pack("<Q", HEADER_LIMIT + 1) + b"{}", "asks for a header of 25,000,001 bytes"),
         (struct.pack("<Q", 90) + b'{"a"', "the header needs 90 bytes"),
         (b"<html><head><title>404</title>", "not a safetensors file or is damaged"),
         (struct.pack("<Q", 2) + b"[]", "no JSON header"),
@@ -195,3 +195,24 @@ def test_a_broken_index_is_refused(tmp_path: Path) -> None:
     path.write_text("{")
     with pytest.raises(ModelError, match=r"line 1, column 2: not JSON: .*; download it again"):
         read_shard_index(path)
+
+
+def test_more_tensors_than_any_model_has_are_refused_unparsed(tmp_path: Path) -> None:
+    path = tmp_path / "m.safetensors"
+    text = b'{"a":[' + b"[]," * 300_001 + b"[]]}"
+    path.write_bytes(struct.pack("<Q", len(text)) + text)
+    assert "describes more than 100,000 tensors" in _refusal(path)
+
+
+@pytest.mark.parametrize(
+    ("shape", "wording"),
+    [
+        ([1] * 9, "gives tensor 'a' 9 numbers as 'shape'"),
+        ([2**63, 0], "without whole numbers as 'shape'"),
+    ],
+)
+def test_a_shape_that_no_tensor_has(tmp_path: Path, shape: list[int], wording: str) -> None:
+    path = tmp_path / "m.safetensors"
+    entry = {"dtype": "F32", "shape": shape, "data_offsets": [0, 0]}
+    write_raw(path, json.dumps({"a": entry}).encode(), 0)
+    assert wording in _refusal(path)

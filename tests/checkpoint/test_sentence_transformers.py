@@ -280,6 +280,20 @@ def test_settings_of_the_tokenizer(tmp_path: Path, key: str) -> None:
     assert f"{key} is ['x']; it must be an object" in refusal(tmp_path)
 
 
+@pytest.mark.parametrize("key", ["model_args", "model_kwargs", "config_args", "config_kwargs"])
+def test_settings_of_the_model_that_change_numbers(tmp_path: Path, key: str) -> None:
+    config = {"activation": "relu"}
+    for settings in ({"torch_dtype": "float16", "trust_remote_code": True}, config, {}, None):
+        write(tmp_path, [TRANSFORMER], sentence_bert_config={key: settings}, config=config)
+        assert read_recipe(tmp_path) == SentenceRecipe()
+    for settings in ({"activation": "gelu"}, {"n_layers": 3}):
+        write(tmp_path, [TRANSFORMER], sentence_bert_config={key: settings}, config=config)
+        (name,) = settings
+        assert f"{key} sets {name} to " in refusal(tmp_path)
+    write(tmp_path, [TRANSFORMER], sentence_bert_config={key: ["x"]})
+    assert f"{key} is ['x']; it must be an object" in refusal(tmp_path)
+
+
 @pytest.mark.parametrize("name", ["sentence_bert_config", "sentence_distilbert_config"])
 def test_the_old_layout_has_its_lengths_in_the_folder_of_the_model(
     tmp_path: Path, name: str

@@ -93,6 +93,10 @@ def test_flags_are_the_first_spellings() -> None:
         (["--json", "-"], ["--stats", "-"]),
         (["--json=x"], ["--stats=x"]),
         (["--", "--most"], ["--", "--most"]),
+        (["-::My sheet", "a.csv"], ["stdin::My sheet", "a.csv"]),
+        (["--json", "-::x"], ["--json", "stdin::x"]),
+        (["--task", "-::x"], ["--task", "-::x"]),
+        (["-n", "-::x"], ["-n", "-::x"]),
     ],
 )
 def test_further_spellings_become_the_shown_ones(words: list[str], shown: list[str]) -> None:

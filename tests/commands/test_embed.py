@@ -488,6 +488,49 @@ def test_an_update_numbers_on_and_tries_failed_rows_again(
     assert np.isfinite(np.load("a.npy")).all()
 
 
+def test_an_update_counts_neither_failed_rows_as_written_nor_empty_ones_as_stored(
+    distil: Distil, tiny_folder: Path
+) -> None:
+    Path("a.csv").write_text("id,text\n1,a film\n2,\n3,good\n4,\n")
+    run = ("embed", "a.csv", "-m", tiny_folder, "-o", "a.npy", "--update")
+    for written, left_out in (("2 rows", ""), ("0 rows", "left out 2 rows")):
+        code, _, err = distil(*run)
+        assert code == 6
+        assert f"failed: 2 rows, the first: empty text; wrote {written} to a.npy" in err
+        assert left_out in err
+        assert ("left out" in err) == bool(left_out)
+    code, _, err = distil(*run, "--keep-empty")
+    assert (code, len(np.load("a.npy"))) == (0, 3)
+
+
+def test_an_update_from_another_column_is_refused_if_the_first_is_there(
+    distil: Distil, tiny_folder: Path
+) -> None:
+    Path("a.csv").write_text("title,text\na film,good\n")
+    run = ("embed", "a.csv", "-m", tiny_folder, "-o", "a.npy")
+    assert distil(*run, "-c", "title,text")[0] == 0
+    assert about("a.npy")["text_column"] == "title,text"
+    before = Path("a.npy").read_bytes()
+    code, _, err = distil(*run, "--update")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "a.npy: its vectors are of the column 'title,text', not 'text'; give --text-col" in err
+    assert Path("a.npy").read_bytes() == before
+
+
+def test_an_update_from_files_with_another_column_tells_so(
+    distil: Distil, tiny_folder: Path
+) -> None:
+    Path("a.csv").write_text("text\ngood\n")
+    Path("b.csv").write_text("review\nbad\n")
+    Path("c.txt").write_text("a film\n")
+    run = ("-m", tiny_folder, "-o", "a.npy", "--update")
+    assert distil("embed", "a.csv", *run)[0] == 0
+    code, _, err = distil("embed", "b.csv", *run)
+    assert code == 0
+    assert "its vectors are of the column 'text', not 'review' as in b.csv" in err
+    assert "of the column" not in distil("embed", "c.txt", *run)[2]
+
+
 def test_an_update_adds_to_an_index_with_failed_rows(distil: Distil, tiny_folder: Path) -> None:
     Path("a.txt").write_text(f"a film\n{LONG}\n")
     run = ("embed", "a.txt", "-m", tiny_folder, "-o", "a.npy")

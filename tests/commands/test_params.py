@@ -101,16 +101,61 @@ def test_no_difference(run: Run, model: Path) -> None:
     assert "no tensor differs" in err
 
 
-def test_check(run: Run, tmp_path: Path) -> None:
-    folder = write_model(tmp_path, {"a.weight": ("F32", (4,))})
-    code, _, err = run(folder, "--check")
+@pytest.mark.slow
+def test_check_of_a_sound_model(run: Run, model: Path) -> None:
+    code, out, err = run(model, "--check")
+    assert (code, out) == (0, "")
+    assert "every weight is finite, and none is missing or unused" in err
+    code, out, _ = run(model, "--check", "--format", "json")
     assert code == 0
-    assert "every weight is finite" in err
-    weights = folder / "model.safetensors"
-    weights.write_bytes(weights.read_bytes()[:-4] + b"\0\0\x80\x7f")
-    code, out, err = run(folder, "--check")
-    assert (code, out) == (4, "")
-    assert "weights that are not finite: 1 in 'a.weight'" in err
+    assert json.loads(out) == {"model": str(model), "sound": True, "faults": []}
+
+
+@pytest.mark.slow
+def test_check_lists_what_is_wrong(run: Run, model: Path) -> None:
+    weights = model / "model.safetensors"
+    with weights.open("r+b") as file:
+        file.seek(-8, io.SEEK_END)
+        file.write(b"\0\0\x80\x7f\0\0\xc0\x7f")
+    (model / "config.json").write_text(
+        json.dumps(
+            {
+                "model_type": "distilbert",
+                "n_layers": 7,
+                "architectures": ["DistilBertForQuestionAnswering"],
+            }
+        )
+    )
+    code, out, err = run(model, "--check")
+    assert code == 4
+    rows = list(csv.DictReader(io.StringIO(out), delimiter="\t"))
+    found = {(row["name"], row["fault"]): row["detail"] for row in rows}
+    assert found["classifier.bias", "NaN"] == found["classifier.bias", "infinite"] == "1 value"
+    assert found["distilbert.transformer.layer.6.ffn.lin1.weight", "missing"] == "[3072, 768]"
+    assert found["qa_outputs.weight", "missing"] == "[2, 768]"
+    assert found["classifier.weight", "unused"] == "[2, 768]"
+    assert err.count("\n") == 2
+    assert "faults in its weights: NaN (classifier.bias), infinite (classifier.bias), miss" in err
+    code, out, _ = run(model, "--check", "--format", "json")
+    document = json.loads(out)
+    assert (code, document["sound"], len(document["faults"])) == (4, False, len(rows))
+
+
+@pytest.mark.slow
+def test_check_shows_a_table_to_people(run: Run, model: Path) -> None:
+    config = {"model_type": "distilbert", "architectures": ["DistilBertModel"]}
+    (model / "config.json").write_text(json.dumps(config))
+    code, out, _ = run(model, "--check", "--format", "table")
+    assert code == 0
+    assert "classifier.bias" in out
+    assert "unused" in out
+
+
+@pytest.mark.parametrize("option", [["--diff", "sentiment"], ["--by", "layer"]])
+def test_check_stands_alone(run: Run, model: Path, option: list[str]) -> None:
+    code, _, err = run(model, "--check", *option)
+    assert code == 2
+    assert f"{option[0]} does not go with --check" in err
 
 
 def test_a_pickle_has_no_header(run: Run, tmp_path: Path) -> None:

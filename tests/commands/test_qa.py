@@ -388,3 +388,34 @@ def test_one_column_is_not_question_and_context(
     code, _, err = distil("qa", path, "-m", qa_folder)
     assert code == 3
     assert "one column" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["texts", "--best", "3"], "texts: is a folder; ask its files with --question"),
+        (["texts"], "texts: is a folder; ask its files with --question"),
+        (["texts", "--question", ""], "--question is empty; give a text"),
+        (["texts", "--question", " \u200b"], "--question is empty; give a text"),
+        (["--question", "Who?", "--question", "", "--context", "x"], "--question is empty"),
+        (["--question", "Who?", "--context", " "], "--context is empty; give a text"),
+    ],
+)
+def test_what_is_asked_of_whom(
+    distil: Distil,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("texts").mkdir()
+    Path("texts/a.txt").write_text("Ann came.")
+    code, out, err = distil("qa", *arguments)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert message in err
+
+
+def test_standard_input_is_read_once_also_if_a_sheet_of_it_is(distil: Distil) -> None:
+    code, _, err = distil("qa", "-::Sheet", "--question", "Who?", "--context-file", "-")
+    assert (code, "standard input can be read only once" in err) == (2, True)

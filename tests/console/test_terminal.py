@@ -4,8 +4,9 @@ from collections.abc import Callable
 import pytest
 
 from distilcli.app import main
-from distilcli.console import Console
-from distilcli.console.terminal import printable, terminal_size
+from distilcli.console import Console, TableFormat
+from distilcli.console.progress import live_bar
+from distilcli.console.terminal import printable, stdout, terminal_size, text
 from tests.console.conftest import Terminal
 
 Terminals = Callable[..., tuple[Terminal, Terminal]]
@@ -61,3 +62,53 @@ def test_errors_wrap_at_words(terminal: Terminals) -> None:
     assert len(lines) > 1
     assert lines[0].startswith("distil: error: ")
     assert all(line.startswith("  ") for line in lines[1:])
+
+
+HOSTILE = "\x1b]0;owned\x07\x9b2J\u202e[red]"
+
+
+def test_no_text_reaches_the_terminal_unescaped(terminal: Terminals) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    out, _ = terminal(300)
+    table = Table(f"header{HOSTILE}", title=f"title{HOSTILE}")
+    table.add_row(f"cell{HOSTILE}")
+    table.add_row(Text(f"text{HOSTILE}"))
+    for each in (HOSTILE, text(HOSTILE, "bold"), table):
+        stdout().print(each)
+    assert not set("\x07\x9b\u202e") & set(out.getvalue())
+    assert "\x1b]" not in out.getvalue()
+    assert out.plain.count("[red]") == 6
+    for kind in ("header", "cell", "text"):
+        assert f"{kind}\\x1b]0;owned" in out.plain
+
+
+def test_a_bar_does_not_obey_its_name(terminal: Terminals) -> None:
+    _, err = terminal(100)
+    with live_bar(lambda: HOSTILE, lambda: 0.5, name=HOSTILE, shown=True):
+        pass
+    assert not set("\x07\x9b\u202e") & set(err.getvalue())
+    assert "\x1b]" not in err.getvalue()
+
+
+def test_notes_and_warnings_are_one_line_each(terminal: Terminals) -> None:
+    _, err = terminal(300)
+    Console().note(f"a\nb {HOSTILE}")
+    Console().warn(f"a\r\nb {HOSTILE}")
+    assert err.getvalue() == (
+        "distil: a\\nb \\x1b]0;owned\\x07\\u009b2J\\u202e[red]\n"
+        "distil: warning: a\\x0d\\nb \\x1b]0;owned\\x07\\u009b2J\\u202e[red]\n"
+    )
+
+
+@pytest.mark.parametrize("table_format", ["json", "csv", "tsv"])
+def test_data_is_escaped_for_a_terminal_and_raw_for_a_pipe(
+    terminal: Terminals, capsys: pytest.CaptureFixture[str], table_format: TableFormat
+) -> None:
+    record = {"label": "\x9b2J\u202e"}
+    Console().show([record], document=record, title="", table_format=table_format)
+    assert "\x9b2J\u202e" in capsys.readouterr().out
+    out, _ = terminal()
+    Console().show([record], document=record, title="", table_format=table_format)
+    assert r"\u009b2J\u202e" in out.getvalue()

@@ -138,7 +138,7 @@ def test_a_signal_leaves_no_file(
     code, out, err = _finish(process)
     assert (code, out) == (expected, "")
     assert "Traceback" not in err
-    assert ("out.csv was not written" in err) == (number == signal.SIGINT)
+    assert "out.csv was not written" in err
     assert [path.name for path in tmp_path.iterdir()] == ["out.csv"]
     assert (tmp_path / "out.csv").read_text() == "mine"
 

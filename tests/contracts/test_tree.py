@@ -7,7 +7,7 @@ import pytest
 TESTS = Path(__file__).parents[1]
 PACKAGE = TESTS.parent / "distilcli"
 # Of the whole, of several programs, or of what is not in the package.
-ELSEWHERE = {"benchmarks", "builtin", "contracts", "parity"}
+ELSEWHERE = {"benchmarks", "builtin", "contracts", "fuzz", "parity"}
 
 # What has no tests of its own, by the file that tests it through its neighbours.
 TESTED_BY = {
@@ -37,7 +37,7 @@ TESTED_BY = {
     "evaluation/results/test_base.py": (
         "evaluation/results/choose evaluation/results/classify evaluation/results/embed "
         "evaluation/results/mlm evaluation/results/multilabel "
-        "evaluation/results/regress evaluation/results/tag tasks/perplexity"
+        "evaluation/results/regress tasks/perplexity"
     ),
     "model/test_device.py": "model/device_name",
     "model/test_encoder.py": "model/activation model/embeddings",

@@ -1,3 +1,4 @@
+import itertools
 import os
 import queue
 import signal
@@ -190,6 +191,35 @@ def test_rows_that_wait_are_taken_together():
     pipe.give(*rows)
     pipe.end()
     assert flat(run) == [expected(row) for row in rows]
+
+
+@pytest.mark.parametrize(("count", "cores"), [(7, [1, 1, 1, 1, 1, 1, 2]), (6, [1] * 6)])
+@pytest.mark.parametrize("slow", ["nothing", "source", "forward", "consumer"])
+def test_the_pace_of_a_file_does_not_decide_which_batch_gets_all_cores(count, cores, slow):
+    def pause(what):
+        if what == slow:
+            time.sleep(0.005)
+
+    class Cores(Checksum):
+        def forward(self, batch):
+            pause("forward")
+            return [torch.get_num_threads()] * len(batch.pieces)
+
+        def decode(self, item, encoded, outputs):
+            pause("consumer")
+            return outputs[0]
+
+    def source():
+        for row in plain_rows(count):
+            pause("source")
+            yield row
+        pause("source")
+
+    run = engine(Cores(), workers=2, window_rows=3, max_tokens=100).run
+    assert [outcome.value for outcome in flat(run(source()))] == cores
+    # A run that goes on at the second window gives the same.
+    rest = itertools.islice(source(), 3, None)
+    assert [outcome.value for outcome in flat(run(rest))] == cores[3:]
 
 
 @pytest.mark.parametrize("workers", [1, 2])

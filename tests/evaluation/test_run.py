@@ -48,6 +48,26 @@ def test_rows_in_memory(tiny_folder: Path, reviews: str) -> None:
     assert evaluate(str(tiny_folder), rows, device="cpu").as_dict() == expected
 
 
+def test_columns_are_joined_as_for_the_command(
+    distil: Callable[..., Any], tiny_folder: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("title,body,label\nfilm,good,positive\nplot,very dull,negative\n")
+    given = {"text_column": "title,body", "join": " and not ", "device": "cpu"}
+    report = evaluate(str(tiny_folder), str(path), **given)  # type: ignore[arg-type]
+    command = ("--text-column", "title,body", "--join", " and not ", "--format", "json")
+    assert report.as_dict() == json.loads(distil("evaluate", tiny_folder, path, *command)[1])
+    rows = [
+        {"title": "film", "body": "good", "label": "positive"},
+        {"title": "plot", "body": "very dull", "label": "negative"},
+    ]
+    in_memory = evaluate(str(tiny_folder), rows, **given)  # type: ignore[arg-type]
+    assert in_memory.as_dict() == report.as_dict()
+    given["join"] = " "
+    other = evaluate(str(tiny_folder), str(path), **given)  # type: ignore[arg-type]
+    assert other.as_dict() != report.as_dict()
+
+
 def test_predictions_with_their_gold_labels(tmp_path: Path) -> None:
     path = tmp_path / "found.csv"
     path.write_text("label,gold\na,a\nb,a\n")
@@ -83,3 +103,12 @@ def test_a_model_needs_data(tiny_folder: Path) -> None:
 def test_settings_of_a_model_are_refused_for_predictions(reviews: str) -> None:
     with pytest.raises(UsageError, match="`device` is for a model, not for predictions"):
         evaluate(reviews, reviews, device="cpu")
+    with pytest.raises(UsageError, match="`min_agreement` is for a model"):
+        evaluate(reviews, reviews, min_agreement=0.5)
+
+
+@pytest.mark.parametrize("subject", ["model", "predictions"])
+def test_a_setting_that_there_is_not(tiny_folder: Path, reviews: str, subject: str) -> None:
+    named = str(tiny_folder) if subject == "model" else reviews
+    with pytest.raises(TypeError, match=r"^evaluate\(\) has no setting 'devise'$"):
+        evaluate(named, reviews, devise="cpu")  # type: ignore[call-arg]

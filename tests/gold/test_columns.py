@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from distilcli.errors import InputError
+from distilcli.errors import InputError, UsageError
 from distilcli.gold.columns import Columns, gold_column, pair_column, text_column
 from distilcli.rows.reader import RowSource, open_rows
 from distilcli.tasks.spec import TASKS
@@ -76,3 +76,9 @@ def test_the_last_column_of_conll(source: Any) -> None:
         gold_column(rows, TASKS["classify"], Columns())
     with pytest.raises(InputError, match="has one column, words without labels"):
         gold_column(source("EU", "b.conll"), TASKS["tag"], Columns())
+
+
+@pytest.mark.parametrize("setting", ["labels", "label_columns", "option_columns"])
+def test_a_name_that_comes_twice_is_refused(setting: str) -> None:
+    with pytest.raises(UsageError, match=f"`{setting}`: 'b' is named twice"):
+        Columns(**{setting: ("a", "b", "c", "b")})  # type: ignore[arg-type]

@@ -1,3 +1,4 @@
+import warnings
 from pathlib import Path
 
 import pytest
@@ -15,19 +16,35 @@ def source(tmp_path: Path) -> RowSource:
     return open_rows([str(path)])
 
 
-def usual(source: RowSource, *rows: str, names: tuple[str, ...] = ()) -> list[list[str]]:
+def usual(
+    source: RowSource, *rows: str, names: tuple[str, ...] = (), known: tuple[str, ...] = ()
+) -> list[list[str]]:
     tags = [row.split() for row in rows]
-    return usual_tags(tags, names=names, source=source, columns=("tokens", "column_3"))
+    columns = ("tokens", "column_3")
+    return usual_tags(tags, names=names, source=source, columns=columns, known=known)
 
 
 def test_tags_that_are_numbers_need_names(source: RowSource) -> None:
-    with pytest.warns(DataWarning, match="tags are numbers: 0 is read as O, 1 is read as B-X, 2 "):
-        found = usual(source, "1 0", "2", names=("O", "B-X", "I-X"))
-    assert found == [["B-X", "O"], ["I-X"]]
+    assert usual(source, "1 0", "2", names=("O", "B-X", "I-X")) == [["B-X", "O"], ["I-X"]]
+    assert usual(source, "1 0", names=("none", "X-B", "X-I")) == [["B-X", "O"]]
     with pytest.raises(LabelError, match="'column_3': the tags are numbers; name them in order"):
         usual(source, "1 0", "2")
     with pytest.raises(InputError, match="'3' is neither one of the `labels`"):
         usual(source, "1 3", names=("O", "B-X", "I-X"))
+
+
+def test_numbers_in_the_order_of_the_model_are_told(source: RowSource) -> None:
+    with pytest.warns(DataWarning, match=r"order of the model's labels \(0 is O, 1 is B-X, 2 is"):
+        found = usual(source, "1 0", "2", known=("O", "B-X", "I-X"))
+    assert found == [["B-X", "O"], ["I-X"]]
+    with pytest.raises(InputError, match="'3' is neither"):
+        usual(source, "1 3", known=("O", "B-X", "I-X"))
+
+
+def test_tags_that_are_not_among_those_named(source: RowSource) -> None:
+    assert usual(source, "O B-X", names=("O", "B-X", "B-Y")) == [["O", "B-X"]]
+    with pytest.raises(InputError, match="'B-Z' is neither one of the `labels`"):
+        usual(source, "O B-Z", names=("O", "B-X", "B-Y"))
 
 
 @pytest.mark.parametrize("tag", ["0", "-X-"])
@@ -43,13 +60,36 @@ def test_another_spelling_is_told(source: RowSource) -> None:
         assert usual(source, "PER-B PER-I O") == [["B-PER", "I-PER", "O"]]
 
 
-def test_no_label_that_is_outside_is_told(source: RowSource) -> None:
-    with pytest.warns(DataWarning, match="no label is outside .* most frequent is 'x'"):
-        usual(source, "x " * 15 + "PER " * 10)
-    with pytest.warns(DataWarning, match="no label is outside"):
-        usual(source, "B-PER I-PER " * 10)
-    usual(source, "NN VB DT " * 10)  # these are no entities
-    usual(source, "B-PER O O " * 10)
+@pytest.mark.parametrize("row", ["x PER", "x x x LOC PER", "B-PER I-PER", "I I B"])
+def test_no_label_that_is_outside_is_told(source: RowSource, row: str) -> None:
+    with pytest.warns(DataWarning, match=f"no label is outside .* most frequent is '{row[0]}"):
+        usual(source, row)
+    usual(source, "B-PER I-PER", names=("O", "B-PER", "I-PER"))  # what is outside is known
+
+
+@pytest.mark.parametrize(
+    "row", ["NN VB DT", "NOUN _ X", "PRP$ '' -LRB- #", "N V A", "B-PER O", "o X"]
+)
+def test_parts_of_speech_are_no_entities(source: RowSource, row: str) -> None:
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        usual(source, row)
+    assert not any("outside" in str(one.message) for one in told)
+
+
+@pytest.mark.parametrize(
+    ("row", "odd"),
+    [
+        ("B-PER PER-I O", "PER-I"),
+        ("I-LOC B-PER LOC O", "LOC"),
+        ("PER-B PER-I LOC O", "PER-B"),
+    ],
+)
+def test_a_label_that_is_spelled_unlike_others_is_told(
+    source: RowSource, row: str, odd: str
+) -> None:
+    with pytest.warns(DataWarning, match=f"'{odd}' is a label as it stands"):
+        assert usual(source, row) == [row.split()]
 
 
 def test_iob1_is_told_and_read_as_bio2_in_all_files() -> None:

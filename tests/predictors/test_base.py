@@ -2,16 +2,19 @@
 
 import gc
 import itertools
+import re
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from distilcli import (
     Answerer,
@@ -21,10 +24,12 @@ from distilcli import (
     Embedder,
     LongTexts,
     MaskFiller,
+    ResourceError,
     RowError,
     Tagger,
     UsageError,
 )
+from distilcli.model.device import Placement
 
 CPU = {"device": "cpu", "batches": BatchOptions(threads=2)}
 LONG = "good film " * 60
@@ -48,6 +53,49 @@ def distil_threads() -> list[str]:
 
 def same(one: Any, other: Any) -> bool:
     return bool(np.array_equal(one, other)) if isinstance(one, np.ndarray) else one == other
+
+
+def as_bytes(kind: Callable[..., Any], model: str, items: list[Any], **settings: Any) -> list[str]:
+    """The results of all items, in order, with every digit."""
+    batches = BatchOptions(**{name: settings.pop(name) for name in ("rows", "tokens", "threads")})
+    predictor = kind(model, device="cpu", batches=batches, deterministic=True, **settings)
+    found = predictor(items)
+    plain = [each.tolist() if isinstance(each, np.ndarray) else asdict_of(each) for each in found]
+    return [repr(each) for each in plain]
+
+
+def asdict_of(result: Any) -> Any:
+    return list(map(asdict, result)) if isinstance(result, list) else asdict(result)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+@each
+def test_deterministic_results_are_the_same_in_any_batch_and_order_and_on_any_threads(
+    request: pytest.FixtureRequest,
+    kind: Callable[..., Any],
+    fixture: str,
+    items: list[Any],
+    precision: str,
+) -> None:
+    model = str(request.getfixturevalue(fixture))
+    settings = {"precision": precision, **({"min_agreement": 0.0} if precision == "int8" else {})}
+    wanted = [
+        found
+        for item in items
+        for found in as_bytes(kind, model, [item], rows=1, tokens=None, threads=1, **settings)
+    ]
+    for rows, tokens, threads in ((None, None, 4), (2, 64, 2), (1, 512, 3)):
+        sizes = {"rows": rows, "tokens": tokens, "threads": threads}
+        assert as_bytes(kind, model, items, **sizes, **settings) == wanted
+        assert as_bytes(kind, model, items[::-1], **sizes, **settings) == wanted[::-1]
+
+
+def test_deterministic_is_for_the_cpu(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere = Placement(torch.device("meta"), "asked for")
+    monkeypatch.setattr("distilcli.predictors.base.place", lambda *_, **__: elsewhere)
+    with pytest.raises(ResourceError, match="`deterministic` is for the CPU, not for meta"):
+        Classifier(str(tiny_folder), deterministic=True)
 
 
 @each
@@ -208,8 +256,25 @@ def test_options_that_are_refused(tiny_folder: Path, options: dict[str, Any], me
 
 
 def test_an_option_that_does_not_exist(tiny_folder: Path) -> None:
-    with pytest.raises(TypeError, match="'devise'"):
-        Classifier(str(tiny_folder), devise="cpu")  # type: ignore[call-arg]
+    for predictor in (Classifier, Embedder):
+        message = rf"^{predictor.__name__}\(\) has no setting 'devise'$"
+        with pytest.raises(TypeError, match=message):
+            predictor(str(tiny_folder), devise="cpu")  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize("given", [5, None, b"good", {"text": "good"}, 1.5])
+def test_what_is_no_text_and_not_many(classifier: Classifier, given: Any) -> None:
+    message = re.escape(f"give texts, one or many, not {given!r}")
+    with pytest.raises(TypeError, match=f"^{message}$"):
+        classifier(given)
+    with pytest.raises(TypeError, match=f"^{message}$"):
+        classifier.stream(given)
+
+
+def test_what_is_no_question_and_not_many(qa_folder: Path) -> None:
+    answerer = Answerer(str(qa_folder), **CPU)
+    with pytest.raises(TypeError, match=r"^give questions, one or many, not 5$"):
+        answerer(5)  # type: ignore[call-overload]
 
 
 def test_a_predictor_shows_what_it_is(classifier: Classifier) -> None:

@@ -171,7 +171,7 @@ def test_plain_labels_without_an_outside(vocab: list[str], tmp_path: Path) -> No
 
 @pytest.mark.parametrize("texts", [5, [5], [["a", "list"]], ["text", 5]])
 def test_what_is_no_list_of_texts_is_refused(tagger: Tagger, texts: Any) -> None:
-    with pytest.raises(TypeError, match=r"give texts, not|not iterable"):
+    with pytest.raises(TypeError, match="give texts, "):
         tagger(texts)
 
 

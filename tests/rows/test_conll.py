@@ -125,6 +125,7 @@ LINES = st.one_of(
 )
 
 
+@pytest.mark.filterwarnings("ignore:.* first column")
 @given(st.lists(LINES, max_size=12), st.sampled_from(["\n", "\r\n"]), st.sampled_from(" \t"))
 def test_without_the_last_column_it_is_the_input_again(
     lines: list[str], end: str, delimiter: str
@@ -242,16 +243,18 @@ def test_conllu_is_known_by_its_ids(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        ("1 The DT O\n2 cat NN O\n\n", "counts the words, so words are read from column 2"),
-        ("0\tThe\n1\tcat\n\n", "counts the words, so words are read from column 2"),
+        ("1 The DT O\n2 cat NN O\n\n", "nothing but numbers, so words are read from column 2"),
+        ("0\tThe\n1\tcat\n\n", "nothing but numbers, so words are read from column 2"),
+        ("1-7 The DT\n1-9 cat NN\n\n", "nothing but numbers, so words are read from column 2"),
+        ("O The DT\nB-X cat NN\n\n", "nothing but tags, so words are read from column 2"),
         (
             "bc/cctv 0 0 The DT\nbc/cctv 0 1 cat NN\nbc/cctv 0 2 sat VB\n\n",
-            "is the same for all words, so words are read from column 4",
+            "the same for all words, so words are read from column 4",
         ),
     ],
 )
 def test_a_first_column_without_words_is_told(content: str, why: str) -> None:
-    with pytest.warns(DataWarning, match=f"a.conll: its first column {why}"):
+    with pytest.warns(DataWarning, match=f"a.conll: its first column is {why}"):
         (row,) = read(content)
     assert isinstance(row, Sentence)
     assert row.words[:2] == ["The", "cat"]
@@ -259,13 +262,34 @@ def test_a_first_column_without_words_is_told(content: str, why: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "content",
-    ["1 O\n2 O\n3 O\n\n", "ha B-X\nha I-X\nha O\n\n", "1996 CD\n1997 CD\n\n", "1 The\n\n"],
+    ("content", "why"),
+    [
+        ("1 O\n2 O\n1 B-X\n\n", "nothing but numbers"),
+        ("1996 CD\n1997 CD\n\n", "nothing but numbers"),
+        ("1.5\n-2\n\n", "nothing but numbers"),
+        ("ha B-X\nha I-X\nha O\n\n", "the same for all words"),
+    ],
 )
-def test_words_that_are_numbers_or_the_same_stay_words(content: str) -> None:
-    (row,) = read(content)
+def test_a_file_without_words_is_told(content: str, why: str) -> None:
+    with pytest.warns(DataWarning, match=f"first column is {why}, so check `word_column`"):
+        (row,) = read(content)
     assert isinstance(row, Sentence)
     assert row.words[0] == content.split(maxsplit=1)[0]
+
+
+def test_one_number_or_two_words_that_are_the_same_are_words() -> None:
+    for content in ("1 The\n\n", "ha B-X\nha I-X\n\n"):
+        (row,) = read(content)
+        assert isinstance(row, Sentence)
+        assert row.words[0] == content.split(maxsplit=1)[0]
+
+
+def test_a_column_without_words_that_is_named(file: File) -> None:
+    path = file("Anna B-PER 7\nmet O 8\n")
+    with pytest.raises(UsageError, match=r"2: that column is nothing but tags, .*'B-P"):
+        _ = open_rows([str(path)], word_column=2).columns
+    with pytest.warns(DataWarning, match="column 3 is nothing but numbers; check `word_column`"):
+        assert next(iter(open_rows([str(path)], word_column=3))).cells[1] == ["7", "8"]
 
 
 def test_the_column_of_words_may_be_named(file: File) -> None:

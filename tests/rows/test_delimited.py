@@ -123,7 +123,15 @@ def test_agrees_with_pandas():
 
 @pytest.mark.parametrize(
     "line",
-    ['5" screen\tx\n', '"Great" film\tx\n', 'a 3" and a 5"\t6"\n', '"a" or "b\t1\n'],
+    [
+        '5" screen\tx\n',
+        '"Great" film\tx\n',
+        'a 3" and a 5"\t6"\n',
+        '"a" or "b\t1\n',
+        '"good film\tx\n',
+        '1\t"and so on\n',
+        '"\t"\n',
+    ],
 )
 def test_quotes_of_a_file_without_quoting_are_written_as_they_were_read(line):
     (record,) = Records(iter([line]), "\t", "a.tsv", stray_quotes=True)
@@ -134,3 +142,50 @@ def test_quotes_that_would_be_taken_for_quoting_are_doubled():
     assert join(['"', "x"], "\t") == '""""\tx\n'
     assert join(['"whole"', 'b"'], "\t") == '"""whole"""\tb"\n'
     assert join(['5"', "x"], ",") == '"5""",x\n'
+
+
+def test_a_file_without_quoting_stays_without_when_columns_are_added():
+    lines = ["text\tn\n", '"open\t1\n', "b\t2\n", 'c"\t"3\n', '"d"e\t"\n', '"\t"5"6\n']
+    read = list(Records(iter(lines), "\t", "a.tsv", stray_quotes=True))
+    written = [join([*record.cells, "0.5"], "\t") for record in read]
+    assert written == [line.replace("\n", "\t0.5\n") for line in lines]
+    again = Records(iter(written), "\t", "b.tsv", stray_quotes=True)
+    assert [each.cells[:2] for each in again] == [each.cells for each in read]
+
+
+@given(st.lists(st.lists(st.text('a"', max_size=4), min_size=2, max_size=2), min_size=1))
+def test_any_file_without_line_ends_in_cells_is_read_back_with_a_column_more(rows):
+    text = "".join("\t".join(row) + "\n" for row in [["h", "h"], *rows])
+    read = cells(text, "\t")
+    if len(read) == len(rows) + 1:  # or its quotes do look like quoting
+        written = "".join(join([*row, "x"], "\t") for row in read)
+        assert cells(written, "\t") == [[*row, "x"] for row in read]
+
+
+def test_quotes_of_tab_separated_cells_that_are_content_are_quoted_in_csv():
+    (record,) = Records(iter(['"a\tb\n']), "\t", "a.tsv", stray_quotes=True)
+    assert join(record.cells, ",") == '"""a",b\n'
+
+
+@pytest.mark.parametrize(
+    ("row", "line"),
+    [
+        (["1", "two\nlines", "0.5"], '1\t"two\nlines"\t0.5\n'),
+        (["1", "0.5", "two\r\nlines"], '1\t0.5\t"two\r\nlines"\n'),
+        (['5"', "a\nb", "x"], '"5"""\t"a\nb"\tx\n'),
+        (["1", "a\nb\tc"], '"1"\t"a\nb\tc"\n'),  # or these would be two rows
+    ],
+)
+def test_a_line_end_quotes_only_the_cells_that_need_it(row, line):
+    assert join(row, "\t") == line
+    assert cells("\t".join("abc"[: len(row)]) + "\n" + line + line, "\t")[1:] == [row, row]
+
+
+def test_a_text_of_several_lines_in_the_last_column_is_one_cell():
+    text = 'id\ttext\n1\t"two\nlines"\n2\t"three\n\nlines, ""so"""\n3\t"open\n4\tend"\n'
+    assert cells(text, "\t")[1:] == [
+        ["1", "two\nlines"],
+        ["2", 'three\n\nlines, "so"'],
+        ["3", '"open'],
+        ["4", 'end"'],
+    ]

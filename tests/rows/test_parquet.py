@@ -87,3 +87,13 @@ def test_what_is_no_parquet_or_cut_off(file, tmp_path):
         with open_rows([path]) as source, pytest.raises(InputError, match=message) as caught:
             list(source)
         assert "\n" not in str(caught.value)
+
+
+def test_columns_in_the_names_of_folders_are_told(tmp_path):
+    for value in ("x", "y"):
+        (tmp_path / f"k={value}").mkdir()
+        parquet.write_table(arrow.table({"text": [value]}), tmp_path / f"k={value}/a.parquet")
+    with open_rows([f"{tmp_path}/*/*.parquet"]) as source:
+        assert [row.cells for row in source] == [("x",), ("y",)]
+        (note,) = source.new_notes()
+        assert note.startswith("columns in the names of folders (k) are not read; `file_column`")

@@ -1,3 +1,6 @@
+import datetime as dt
+import decimal
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -6,10 +9,12 @@ import numpy as np
 import pytest
 
 from distilcli.errors import InputError, UsageError
+from distilcli.rows import open_rows
 from distilcli.rows.row import NumberText, Row
 from distilcli.rows.row_writer import RowWriter
 from distilcli.rows.writer import open_writer
 
+arrow = pytest.importorskip("pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")
 
 
@@ -115,3 +120,82 @@ def test_an_inputs_own_error_column_stays(tmp_path: Path) -> None:
     found = parquet.read_table(tmp_path / "out.parquet").to_pylist()
     assert [each["error"] for each in found] == ["mine", "mine too"]
     assert [each["predicted_error"] for each in found] == [None, "why"]
+
+
+def copied(
+    paths: list[Path], destination: Path, *, every: int = 1, **settings: str
+) -> "arrow.Table":
+    """Copy rows with a new column, except those left out by `every`, and return the table."""
+    with open_rows(list(map(str, paths)), **settings) as source:
+        rows = list(source)[::every]
+        with open_writer(
+            destination, columns=source.columns, new_columns=["label"],
+            input_format=source.format, types=source.types,
+        ) as out:  # fmt: skip
+            for first in range(0, len(rows), 3):
+                out.write_rows([(row, {"label": "x"}) for row in rows[first : first + 3]])
+    return parquet.read_table(destination)
+
+
+def test_columns_of_parquet_keep_their_types(tmp_path: Path) -> None:
+    day = dt.datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=dt.timezone.utc)
+    table = arrow.table(
+        {
+            "text": ["a", None, "c", "d", "e"],
+            "n": arrow.array([1, None, 2**60, 4, 5], arrow.int64()),
+            "small": arrow.array([1, 2, 3, 4, 5], arrow.int8()),
+            "x": [math.inf, math.nan, None, -0.0, 0.1],
+            "day": [day, None, day, day, day],
+            "money": [decimal.Decimal("1.10"), None, *[decimal.Decimal("2.00")] * 3],
+            "kind": arrow.array(["p", "q", "p", None, "q"]).dictionary_encode(),
+            "list": [[1], None, [], [2, None], [3]],
+            "nested": [{"a": {"b": 1}}, None, {"a": None}, {"a": {"b": 2}}, {"a": {"b": 3}}],
+            "nothing": arrow.nulls(5),
+            "yes": [True, None, False, True, False],
+            "bytes": [b"\xff", None, b"", b"a", b"b"],
+        }
+    )
+    parquet.write_table(table, tmp_path / "in.parquet", row_group_size=2)
+    got = copied([tmp_path / "in.parquet"], tmp_path / "out.parquet", every=2)
+    kept = got.select(table.column_names)
+    assert kept.schema.types == table.schema.types
+    assert str(kept.to_pylist()) == str(table.take([0, 2, 4]).to_pylist())
+    assert got["label"].to_pylist() == ["x"] * 3
+
+
+def test_a_column_of_numbers_that_another_file_has_otherwise(tmp_path: Path) -> None:
+    for name, values in (("a", [1, 2]), ("b", [0.5, None]), ("c", None)):
+        rows = arrow.nulls(1) if values is None else values
+        parquet.write_table(arrow.table({"text": rows, "n": rows}), tmp_path / f"{name}.parquet")
+    files = [tmp_path / f"{name}.parquet" for name in "abc"]
+    got = copied(files, tmp_path / "out.parquet")
+    assert got["n"].to_pylist() == [1.0, 2.0, 0.5, None, None]
+
+
+def test_a_column_without_a_common_type_is_text(tmp_path: Path) -> None:
+    parquet.write_table(arrow.table({"text": ["a"], "n": [1]}), tmp_path / "a.parquet")
+    parquet.write_table(arrow.table({"text": ["b"], "n": ["one"]}), tmp_path / "b.parquet")
+    got = copied([tmp_path / "a.parquet", tmp_path / "b.parquet"], tmp_path / "out.parquet")
+    assert got["n"].to_pylist() == ["1", "one"]
+
+
+def test_types_with_files_of_another_format_and_a_column_of_names(tmp_path: Path) -> None:
+    parquet.write_table(arrow.table({"text": ["a"], "n": [1]}), tmp_path / "a.parquet")
+    (tmp_path / "b.csv").write_text("text,n\nb,x\n")
+    got = copied([tmp_path / "a.parquet", tmp_path / "b.csv"], tmp_path / "mixed.parquet")
+    assert got["n"].to_pylist() == ["1", "x"]
+    got = copied([tmp_path / "a.parquet"], tmp_path / "out.parquet", file_column="file")
+    assert got.to_pylist() == [
+        {"text": "a", "n": 1, "file": str(tmp_path / "a.parquet"), "label": "x", "error": None,
+         "truncated": None}
+    ]  # fmt: skip
+
+
+def test_columns_of_one_name_and_no_rows_keep_their_types(tmp_path: Path) -> None:
+    columns = [arrow.array([1], arrow.int8()), arrow.array([0.5])]
+    parquet.write_table(arrow.table(columns, names=["n", "n"]), tmp_path / "a.parquet")
+    got = copied([tmp_path / "a.parquet"], tmp_path / "out.parquet")
+    assert got.to_pylist()[0] | {"n": 1, "n_2": 0.5} == got.to_pylist()[0]
+    parquet.write_table(arrow.table(columns, names=["n", "m"])[:0], tmp_path / "b.parquet")
+    got = copied([tmp_path / "b.parquet"], tmp_path / "empty.parquet")
+    assert got.schema.types[:2] == [arrow.int8(), arrow.float64()]

@@ -53,6 +53,13 @@ def test_windows_are_the_same_at_any_pace():
     assert take_all(started(source(), max_size=3)) == windows
 
 
+def test_a_window_falls_short_only_at_the_end():
+    for letters, wanted in (("abcde", [False, True]), ("abcdef", [False, False])):
+        reader = started(letters, max_rows=3)
+        assert [(reader.take(), reader.fell_short)[1] for _ in range(2)] == wanted
+        reader.close()
+
+
 def test_a_live_source_that_keeps_giving_fills_the_window(monkeypatch):
     monkeypatch.setattr(prefetch, "_QUIET_SECONDS", 10)
     monkeypatch.setattr(prefetch, "_LINGER_SECONDS", 10)

@@ -673,7 +673,7 @@ def test_blanks_around_the_names_of_columns_do_not_hide_them(file, name, header)
 def test_a_workbook_under_another_name_is_named(file):
     for name in ("a.csv", "a.txt", "a.jsonl"):
         source = open_rows([file(name, b"PK\x03\x04\x14\x00\x06\x00")])
-        with source, pytest.raises(InputError, match="is a zip archive, but not an Excel workbook"):
+        with source, pytest.raises(InputError, match="archive that is damaged or cut off"):
             list(source)
 
 
@@ -721,6 +721,10 @@ def test_a_folder_stands_for_its_files(file, tmp_path):
         (b"a\n\xff\n", "line 2: byte 1"),
         (b"a\0b", "holds NUL characters"),
         (b"\x1f\x8bnot gzip", "bad.txt.gz"),
+        (b"\x89PNG\r\n\x1a\n", "bad.txt: is an image; give texts"),
+        (b"\xff\xd8\xff\xe0\0", "bad.txt: is an image; give texts"),
+        (b"%PDF-1.4\n", "bad.txt: is a PDF; save its text first"),
+        (b"\x7fELF\0\0\xff", "bad.txt: is binary, not text"),
     ],
 )
 def test_a_whole_file_that_is_no_text_is_a_faulty_row(file, content, why):
@@ -833,3 +837,72 @@ def test_a_line_in_brackets_is_text(monkeypatch):
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
     with open_rows(["-"]) as source:
         assert [row.cells for row in source] == [["[sic] a film"], ["[chorus]"]]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "txt", "jsonl", "csv.gz"])
+@pytest.mark.parametrize("left", [0, 70_000])
+def test_a_file_that_is_cut_while_it_is_read_is_told(file, suffix, left):
+    line = '{"text": "%s"}\n' if suffix == "jsonl" else "%s\n"
+    lines = "text\n" + "".join(line % os.urandom(500).hex() for _ in range(2_000))
+    content = gzip.compress(lines.encode()) if suffix.endswith("gz") else lines
+    name = file(f"a.{suffix}", content)
+    size = Path(name).stat().st_size
+    with open_rows([name]) as source:
+        rows = iter(source)
+        next(rows)
+        os.truncate(name, left)
+        message = rf"a.{suffix}: was cut from {size:,} to {left:,} bytes while it was read; run"
+        with pytest.raises(InputError, match=message):
+            list(rows)
+
+
+def test_a_file_that_grows_or_is_replaced_while_it_is_read_is_read_on(file):
+    name = file("a.txt", "one\n" * 100_000)
+    with open_rows([name]) as source:
+        rows = iter(source)
+        next(rows)
+        with Path(name).open("a") as more:
+            more.write("two\n")
+        Path("other").write_text("three\n")
+        Path("other").replace(name)
+        assert [row.cells for row in rows][-1] == ["two"]
+
+
+@pytest.mark.parametrize("wanted", ["title,title", "title, title,body"])
+def test_a_column_that_is_named_twice(file, wanted):
+    path = file("a.csv", "title,body\nx,y\n")
+    with open_rows([path], text_column=wanted) as source, pytest.raises(UsageError) as caught:
+        _ = source.text_column
+    assert str(caught.value) == f"the column 'title' is named twice in {wanted!r}"
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern"),
+    [("docs/a.jsonl", "*.jsonl"), ("docs/k=1/a.tsv", "**/*.tsv"), ("docs/a.md", "*.csv")],
+)
+def test_the_files_of_a_folder_are_named_by_a_pattern(file, name, pattern):
+    Path(name).parent.mkdir(parents=True)
+    file(name, "text\n")
+    with pytest.raises(InputError) as caught:
+        open_rows(["docs"])
+    assert str(caught.value) == f"docs: is a folder; name its files, such as 'docs/{pattern}'"
+
+
+def test_json_in_utf_16(file):
+    name = file("a.json", '[{"text": "ä"}]'.encode("utf-16"))
+    assert cells(name, encoding="utf-16") == [["ä"]]
+
+
+def test_utf_32_is_named(file):
+    with pytest.raises(InputError, match="try `encoding` utf-32"):
+        read(file("a.csv", "text\na\n".encode("utf-32")))
+
+
+@pytest.mark.parametrize("header", ["Report,,", "Report"])
+def test_a_title_above_a_header_is_named(file, header):
+    name = file("a.csv", f"{header}\n\nid,text,n\n1,a,2\n")
+    if "," in header:
+        with pytest.raises(InputError, match="if line 1 is a title, delete the lines above the"):
+            _ = open_rows([name]).text_column
+    else:
+        assert all("delete a title above the header" in row.error for row in read(name))

@@ -1,5 +1,7 @@
 import contextlib
+import io
 import sqlite3
+import sys
 
 import pytest
 
@@ -113,3 +115,10 @@ def test_what_is_no_database(tmp_path, content, message):
 
 def test_a_database_without_tables(database):
     assert refused(database("PRAGMA user_version = 1")).endswith("has no table")
+
+
+def test_a_table_of_standard_input(database, monkeypatch):
+    path = database(*ROWS, "CREATE TABLE other (text)", "INSERT INTO other VALUES ('x')")
+    with open(path, "rb") as file:  # noqa: PTH123
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(file))
+        assert read("-::other")[1] == [(1, ["x"])]

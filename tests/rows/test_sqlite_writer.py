@@ -118,3 +118,40 @@ def test_where_no_database_can_be_written(tmp_path):
         open_writer(
             sys.stdout, columns=["a"], new_columns=[], input_format="csv", output_format="sqlite"
         )
+
+
+@pytest.mark.parametrize("force", [True, False])
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ("V", "'V' is a view; name another table"),
+        ("sqlite_mine", "'sqlite_mine' is a name that SQLite reserves; name another table"),
+    ],
+)
+def test_names_that_no_table_can_get_are_refused_at_once(tmp_path, table, message, force):
+    path = tmp_path / "a.db"
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.execute("CREATE VIEW v AS SELECT 1")
+    with pytest.raises(UsageError, match=message):
+        write(f"{path}::{table}", force=force)
+
+
+def test_a_database_that_may_not_be_changed_is_refused_at_once(tmp_path, monkeypatch):
+    path = tmp_path / "a.db"
+    write(path, (["1", "a"], {"label": "x"}))
+    monkeypatch.setattr("os.access", lambda name, mode: str(name) != str(path))
+    with pytest.raises(UsageError, match="no permission to write to it"):
+        write(f"{path}::other")
+
+
+def test_the_table_that_is_read_is_replaced_only_by_force(tmp_path):
+    path = tmp_path / "a.db"
+    write(f"{path}::one", *[([str(n), "a"], {"label": "x"}) for n in range(3000)])
+    for table, force in (("rows", False), ("one", True)):
+        with open_rows([f"{path}::one"], limit=2) as source, open_writer(
+            f"{path}::{table}", columns=source.columns, new_columns=["n"],
+            input_format="sqlite", force=force,
+        ) as writer:  # fmt: skip
+            writer.write_rows([(row, {"n": 1}) for row in source])
+    assert content(path, "rows") == content(path, "one")
+    assert content(path, "one")[1] == [("0", "a", "x", 1), ("1", "a", "x", 1)]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from distilcli.errors import ResourceError, UsageError
 from distilcli.rows import Row, check_destination, open_rows, open_writer
-from distilcli.rows.row_writer import AddedNames
+from distilcli.rows.row_writer import AddedNames, unique_names
 
 TEXTS = st.text(alphabet=st.sampled_from('ab",;\t|\r\n \0\ufeff\u2028é😀'), max_size=8)
 
@@ -243,6 +243,16 @@ def test_late_columns_of_a_file(folder, delimiter):
     assert names(folder) == ["in.csv", "out.csv"]
 
 
+def test_late_columns_leave_quotes_that_are_content(folder):
+    rows = ['"a', "b", '"c', 'd"', '"e "f"']
+    (folder / "in.tsv").write_text("text\tm\n" + "".join(f"{row}\t1\n" for row in rows))
+    convert(["in.tsv"], "out.tsv", late, new=["n"])
+    late_cells = ["", "", "", "bad", "bad"]
+    assert (folder / "out.tsv").read_text() == "text\tm\tn\terror\n" + "".join(
+        f"{row}\t1\t0\t{error}\n" for row, error in zip(rows, late_cells, strict=True)
+    )
+
+
 def test_late_columns_of_a_stream_are_counted(folder):
     (folder / "in.csv").write_text("text,m\n" + "a,b\n" * 6)
     stream = io.StringIO()
@@ -431,11 +441,36 @@ def test_a_disk_that_fills_up_leaves_nothing(folder, monkeypatch):
     assert (folder / "out.csv").read_text() == "old"
 
 
-def test_a_temporary_goes_with_who_was_to_commit_it(tmp_path):
-    from distilcli.rows.output import FileOutput
+class Screen(io.StringIO):
+    """A stream that says it is a terminal."""
 
-    output = FileOutput(str(tmp_path / "out.csv"), None)
-    output.finish()
-    assert output.temporary.exists()
-    del output
-    assert list(tmp_path.iterdir()) == []
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_rows_on_a_terminal_cannot_speak_to_it(folder, kind):
+    (folder / "in.csv").write_text('text\n"\x1b]0;owned\x07\x9b2J\u202eb"\n')
+    screen, pipe = Screen(), io.StringIO()
+    for stream in (screen, pipe):
+        convert(["in.csv"], stream, output_format=kind)
+    assert not set("\x1b\x07\x9b\u202e") & set(screen.getvalue())
+    assert "\x9b2J\u202eb" in pipe.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("columns", "names"),
+    [
+        (["a", "a", "a"], ("a", "a_2", "a_3")),
+        (["a", "a_2", "a", "a_2"], ("a", "a_2", "a_3", "a_2_2")),
+        (["a", "a", "a_2"], ("a", "a_3", "a_2")),
+        (["", "", "_2"], ("", "_3", "_2")),
+    ],
+)
+def test_repeated_names_are_numbered_around_those_that_are_taken(columns, names):
+    assert unique_names(columns) == names
+
+
+def test_columns_of_one_name_take_linear_time():
+    names = unique_names(["x"] * 200_000)
+    assert names[-1] == "x_200000"

@@ -14,9 +14,19 @@ def test_the_token_budget_is_chosen_by_the_device_unless_given() -> None:
     assert BatchOptions(tokens=7).tokens_on("cpu") == BatchOptions(tokens=7).tokens_on("mps") == 7
 
 
-def test_the_smallest_known_limit_counts() -> None:
+def test_a_sequence_is_as_long_as_usual_or_as_asked_for() -> None:
     assert usable_length(None, 64, 512) == 64
+    assert usable_length(None, 1_000, 512) == usable_length(None, None, 512) == 512
     assert usable_length(4, None, 512) == 4
+    assert usable_length(100, 64, 512) == 100
+    assert usable_length(384, 64, 512, default=384) == 64
+    assert usable_length(384, None, 128, default=384) == 128
+
+
+@pytest.mark.parametrize(("asked", "positions"), [(513, 512), (384, 64)])
+def test_more_than_the_model_can_read_is_refused(asked: int, positions: int) -> None:
+    with pytest.raises(UsageError, match=f"{asked} is more than the {positions} tokens"):
+        usable_length(asked, None, positions, default=100)
 
 
 @pytest.mark.parametrize("limit", [3, 0, -1])

@@ -1,3 +1,4 @@
+import copy
 import subprocess
 import sys
 from collections.abc import Callable
@@ -182,7 +183,7 @@ def test_files_that_cannot_be_used(
     [
         ({"do_lower_case": "yes"}, "do_lower_case is 'yes'; it must be true or false"),
         ({"never_split": "a"}, "never_split is 'a'; it must be a list"),
-        ({"never_split": [1]}, "never_split is 1; it must be texts"),
+        ({"never_split": [1]}, "never_split is 1; it must be a text"),
         ({"sep_token": 3}, "sep_token is 3; it must be a text or have a content"),
         ({"sep_token": "[END]"}, "no [END]"),
         ({"added_tokens_decoder": {"x": "y"}}, "'x' where an id belongs"),
@@ -383,3 +384,68 @@ def test_the_side_of_truncation(
     files = describe_tokenizer("test", folder)
     tokenizer = load_tokenizer(files, overrides={"truncation_side": "right"})
     assert tokenizer.options.truncation_side == "right"
+
+
+@pytest.mark.parametrize("engine", ["fast", "wordpiece"])
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("model.vocab.the", -1, "'the' is -1; it must be an id"),
+        ("model.vocab.the", 2**40, "'the' is 1099511627776; it must be an id"),
+        ("model.vocab.the", True, "'the' is True; it must be an id"),
+        ("model.unk_token", ["[UNK]"], "model.unk_token is ['[UNK]']; it must be a text"),
+        ("model.unk_token", "[NONE]", "the vocabulary has no [NONE]"),
+        ("model.max_input_chars_per_word", {}, "max_input_chars_per_word is {}; it must be"),
+        ("model.max_input_chars_per_word", 10**30, "; it must be a whole number"),
+        ("model.max_input_chars_per_word", -1, "max_input_chars_per_word is -1; it must be"),
+        ("normalizer.lowercase", 1, "normalizer.lowercase is 1; it must be true or false"),
+        ("normalizer.strip_accents", "no", "normalizer.strip_accents is 'no'; it must be true"),
+        ("normalizer.handle_chinese_chars", [], "handle_chinese_chars is []; it must be true"),
+        ("added_tokens.0.id", float("nan"), "added_tokens.id is nan; it must be an id"),
+        ("added_tokens.0.id", [0], "added_tokens.id is [0]; it must be an id"),
+        ("added_tokens.0.content", "\ud800", "is not Unicode"),
+    ],
+)
+def test_absurd_values_in_a_tokenizer_json(
+    write_files: Files,
+    tokenizer_json: dict[str, Any],
+    path: str,
+    value: object,
+    message: str,
+    engine: EngineName,
+) -> None:
+    *parents, last = path.split(".")
+    document = part = copy.deepcopy(tokenizer_json)
+    for name in parents:
+        part = part[int(name)] if name.isdecimal() else part[name]
+    part[last] = value
+    with pytest.raises(ModelError) as raised:
+        load(write_files(tokenizer_json=document), engine=engine)
+    if engine == "fast" or value != "[NONE]":
+        assert message in str(raised.value)
+
+
+@pytest.mark.parametrize("number", ["-1", "1" * 5_000, "²", "1.0", str(2**31)])
+def test_an_absurd_id_of_an_added_token(write_files: Files, vocab_text: str, number: str) -> None:
+    settings = {"added_tokens_decoder": {number: {"content": "x"}}}
+    with pytest.raises(ModelError, match=r"added_tokens_decoder (has|is) .* id") as raised:
+        load(write_files(vocab_txt=vocab_text, tokenizer_config_json=settings))
+    assert len(str(raised.value)) < 400
+
+
+@pytest.mark.parametrize("pattern", ["(a+)+b", "(x+x+)+y"])
+def test_a_pattern_that_would_never_end_is_refused_with_its_file(
+    write_files: Files, tokenizer_json: dict[str, Any], pattern: str
+) -> None:
+    split = {
+        "type": "Split",
+        "pattern": {"Regex": pattern},
+        "behavior": "Isolated",
+        "invert": False,
+    }
+    document = {**tokenizer_json, "pre_tokenizer": split}
+    tokenizer = load(write_files(tokenizer_json=document))
+    assert tokenizer.ids(["the movie"])
+    for tokenize in (tokenizer.ids, tokenizer.encode):
+        with pytest.raises(ModelError, match=r"tokenizer.json: cannot tokenize a text: .*retry"):
+            tokenize(["a" * 5_000 + "x" * 5_000])

@@ -27,12 +27,20 @@ def new(stored: VectorIndex | None, *texts: object) -> tuple[list[object], int]:
 
 def test_texts_that_are_stored_are_not_new(tmp_path: Path) -> None:
     stored = index_with(tmp_path, '{"id": 1, "text": "a é"}', '{"id": 2, "text": "b"}')
-    assert new(stored, "b", "B", "a é", "a é ", "") == (["B", "a é ", ""], 2)
+    assert new(stored, "b", "B", "a é", "a é ") == (["B", "a é "], 2)
     assert new(None, "b") == (["b"], 0)
 
 
 def test_a_text_is_new_once() -> None:
     assert new(None, "a", "b", "a", "a") == (["a", "b"], 2)
+
+
+@pytest.mark.parametrize("text", ["", " \u200b", None])
+def test_empty_texts_are_not_known_unless_they_are_kept(tmp_path: Path, text: str | None) -> None:
+    assert new(None, text, text) == ([text, text], 0)
+    is_new = NewTexts("text", None, facts := {}, keep_empty=True)
+    assert [is_new(Row(("text",), [text], "a", 1)) for _ in range(3)] == [True, False, False]
+    assert facts == {"known_rows": 2}
 
 
 def test_rows_that_failed_are_tried_again(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from distilcli.evaluation.evaluation import (
     Evaluation,
     EvaluationOptions,
     Measure,
+    Resolve,
     of_predictor,
 )
 from distilcli.evaluation.prediction_columns import PredictedColumns, Prediction
@@ -234,10 +235,11 @@ def classifier_evaluation(
     *,
     gold_of: Callable[[str, Sequence[str]], cells.Reader[Any]],
     measure: Callable[[Sequence[str]], Measure],
+    resolve: Callable[[Sequence[str]], Resolve] = lambda _: list,
 ) -> Evaluation:
     """Load a model with a classification head, to run over rows of one or two texts.
 
-    `gold_of` and `measure` are given the labels of the model.
+    `gold_of`, `measure` and `resolve` are given the labels of the model.
     """
     spec = TASKS[task]
     text = text_column(source, spec, options.columns)
@@ -259,6 +261,7 @@ def classifier_evaluation(
         classifier.engine(texts_from(text, pair), on_error=options.on_error),
         gold_of=gold_of(column, labels),
         measure=measure(labels),
+        resolve=resolve(labels),
         text_columns=[text] if pair is None else [text, pair],
     )
 

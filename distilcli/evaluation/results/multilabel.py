@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from distilcli.errors import UsageError
+from distilcli.errors import InputError, UsageError
 from distilcli.evaluation.evaluation import Comparison, Evaluation, EvaluationOptions
 from distilcli.evaluation.prediction_columns import PredictedColumns, Prediction
 from distilcli.evaluation.results.base import (
@@ -68,15 +68,21 @@ class MultilabelResults(Results):
         return classifier_evaluation(
             "multilabel", model, source, options,
             gold_of=lambda column, _: cells.label_cell_of(column, options.columns),
+            resolve=lambda labels: lambda gold: _labels(gold, labels, source.name, options),
             measure=lambda labels: lambda gold, values: cls.of(
-                labels, _labels(gold, labels, source.name, options), values, threshold=threshold
+                labels, gold, values, threshold=threshold
             ),
         )  # fmt: skip
 
     @classmethod
     def comparison(cls, source: RowSource, column: str, options: EvaluationOptions) -> Comparison:
+        columns = options.columns
+
         def measure(gold: list[LabelCell], predictions: list[Prediction]) -> "MultilabelResults":
-            names = _labels(gold, None, source.name, options)
+            found = label_lists(
+                gold, separator=columns.label_separator, names=columns.labels, source=source.name
+            )
+            names = [[options.label_map.get(name, name) for name in of_row] for of_row in found]
             return cls.of_predictions(source.name, names, predictions, threshold=options.threshold)
 
         return cells.label_cell_of(column, options.columns), measure
@@ -189,17 +195,20 @@ def indicators(labels: Sequence[str], names: Sequence[Sequence[str]]) -> Array:
 
 
 def _labels(
-    gold: Sequence[LabelCell],
-    labels: Sequence[str] | None,
-    source: str,
-    options: EvaluationOptions,
-) -> list[list[str]]:
-    """Return the gold labels of rows, each one of `labels` if they are known."""
+    gold: Sequence[LabelCell], labels: Sequence[str], source: str, options: EvaluationOptions
+) -> list[list[str] | InputError]:
+    """Return the gold labels of rows, or the error of a row with one that is none of `labels`."""
     columns = options.columns
     found = label_lists(
         gold, separator=columns.label_separator, names=columns.labels, source=source
     )
-    return [
-        [cells.checked_label(cell.place, label, labels, options.label_map) for label in of_row]
-        for cell, of_row in zip(gold, found, strict=True)
-    ]
+
+    def known(cell: LabelCell, of_row: Sequence[str]) -> list[str] | InputError:
+        try:
+            return [
+                cells.checked_label(cell.place, name, labels, options.label_map) for name in of_row
+            ]
+        except InputError as error:
+            return error
+
+    return [known(*both) for both in zip(gold, found, strict=True)]

@@ -25,6 +25,8 @@ from distilcli.tasks.spec import TASKS
 _SHORT = {"exact": "exact_match", "f1": "f1"}
 """The names of metrics in the official script, and here."""
 
+_NO_ANSWER = "the column no_answer_score, which `distil qa` writes and answers by ids do not have"
+
 
 @dataclass(frozen=True)
 class QaResults(Results):
@@ -108,11 +110,14 @@ class QaResults(Results):
         """Return the same; say so if questions without an answer were all given one."""
         count = int((~self._has_answer).sum())
         if count and self.threshold is None and all(self.answers):
-            best = self._best_of(EVERY).get("best_f1_thresh")
+            if self.no_answers is None:
+                way_out = f"no threshold can change that without {_NO_ANSWER}"
+            else:
+                best = self._best_of(EVERY)["best_f1_thresh"]
+                way_out = f"set `threshold` (best for F1 on these rows: {best:.4g})"
             tell(
                 f"{source}: {count:,} of {len(self):,} questions have no answer and were given "
-                "one; set `threshold`"
-                + ("" if best is None else f" (best for F1 on these rows: {best:.4g})")
+                f"one; {way_out}"
             )
         return self
 
@@ -120,19 +125,24 @@ class QaResults(Results):
         return len(self.golds)
 
     @cached_property
-    def _given(self) -> list[str]:
+    def _withheld(self) -> Array:
+        """Which answers are not given, because "no answer" is above the threshold."""
         if self.threshold is None:
-            return list(self.answers)
+            return np.zeros(len(self), dtype=bool)
         if self.no_answers is None:
-            raise UsageError("`threshold` needs the column no_answer_score")
-        pairs = zip(self.answers, self.no_answers > self.threshold, strict=True)
-        return ["" if none else answer for answer, none in pairs]
+            raise UsageError(f"`threshold` needs {_NO_ANSWER}")
+        withheld: Array = self.no_answers > self.threshold
+        return withheld
 
     @cached_property
     def _values(self) -> dict[str, Array]:
         """The metrics of each question."""
-        scores = answer_scores(self.golds, self._given)
-        return {"exact_match": np.array(scores.exact_matches), "f1": np.array(scores.f1s)}
+        scores = answer_scores(self.golds, self.answers)
+        found = {"exact_match": scores.exact_matches, "f1": scores.f1s}
+        return {
+            name: np.where(self._withheld, ~self._has_answer, np.array(values))
+            for name, values in found.items()
+        }
 
     @cached_property
     def _has_answer(self) -> Array:
@@ -190,7 +200,7 @@ class QaResults(Results):
     def search(self) -> dict[str, float]:
         """Return the best threshold of "no answer" for F1, as the official script finds it."""
         if self.no_answers is None:
-            raise UsageError("`threshold_search` needs the column no_answer_score")
+            raise UsageError(f"`threshold_search` needs {_NO_ANSWER}")
         best = self._best_of(EVERY)
         return {"best_threshold": best["best_f1_thresh"], "best_f1": best["best_f1"]}
 
@@ -208,7 +218,8 @@ class QaResults(Results):
 
     def error_row(self, row: int) -> tuple[object, ...]:
         score = None if self.confidences is None else float(self.confidences[row])
-        return self._given[row], list(self.golds[row]), score
+        given = "" if self._withheld[row] else self.answers[row]
+        return given, list(self.golds[row]), score
 
 
 def _mean(values: Array) -> float:

@@ -1,22 +1,29 @@
 """Tagging results: a tag for each word of sentences, gold and predicted."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 
 import numpy as np
 
-from distilcli.errors import InputError
+from distilcli.errors import InputError, tell
 from distilcli.evaluation.evaluation import Comparison, Evaluation, EvaluationOptions, of_predictor
 from distilcli.evaluation.prediction_columns import PredictedColumns, Prediction
 from distilcli.evaluation.results.base import EVERY, Results, Rows, Table, precision_recall_record
 from distilcli.gold import cells
 from distilcli.gold.columns import gold_column, text_column
+from distilcli.gold.labels import some
 from distilcli.gold.tags import usual_tags, without_iob1
 from distilcli.predictors.tagger import Tagger
 from distilcli.rows.reader import RowSource
 from distilcli.rows.row import Row
-from distilcli.scores.entities import OUTSIDE, EntityCounts, entity_counts, strict_spans
+from distilcli.scores.entities import (
+    OUTSIDE,
+    EntityCounts,
+    entity_counts,
+    parse_tag,
+    strict_spans,
+)
 from distilcli.scores.precision_recall import Array
 from distilcli.scores.tag_spelling import usual_spellings
 from distilcli.tasks.spec import TASKS
@@ -49,7 +56,7 @@ class TagResults(Results):
             "tag", tagger, source, engine,
             gold_of=cells.tags_of(column, words_column=words),
             measure=lambda gold, values: cls.of(gold, values).usual(
-                source, (words, column), columns.labels or tagger.labels
+                source, (words, column), columns.labels, known=tagger.labels
             ),
             text_columns=[words],
         )  # fmt: skip
@@ -80,12 +87,28 @@ class TagResults(Results):
         return cls(gold, predicted)
 
     def usual(
-        self, source: RowSource, columns: tuple[str, str], names: Sequence[str]
+        self,
+        source: RowSource,
+        columns: tuple[str, str],
+        names: Sequence[str],
+        *,
+        known: Sequence[str] = (),
     ) -> "TagResults":
-        """Return the same with all tags in the usual spelling; `names` are those of numbers."""
-        gold = usual_tags(self.gold, names=names, source=source, columns=columns)
-        spelled = usual_spellings({*names, *(tag for tags in self.predicted for tag in tags)})
+        """Return the same with all tags in the usual spelling.
+
+        `names` are those of tags that are numbers, `known` the labels of the model. Raises
+        `InputError` if the model has none of the gold labels.
+        """
+        gold = usual_tags(self.gold, names=names, source=source, columns=columns, known=known)
+        given = {tag for tags in self.predicted for tag in tags}
+        spelled = usual_spellings({*known, *names, *given})
         predicted = [[spelled[tag] for tag in tags] for tags in self.predicted]
+        _compare_types(
+            f"{source.name}, column {columns[1]!r}",
+            _types_of(tag for tags in gold for tag in tags),
+            _types_of(spelled[tag] for tag in known),
+            _types_of(spelled[tag] for tag in given),
+        )
         return TagResults(*without_iob1((source.name, gold), ("the predictions", predicted)))
 
     def __len__(self) -> int:
@@ -141,3 +164,28 @@ class TagResults(Results):
     def error_row(self, row: int) -> tuple[object, ...]:
         """See `Results`; the score counts entities that are missing or too many."""
         return list(self.predicted[row]), list(self.gold[row]), int(self._errors[row])
+
+
+def _types_of(tags: Iterable[str]) -> set[str]:
+    return {tag.type for tag in map(parse_tag, set(tags)) if tag.type is not None}
+
+
+def _compare_types(place: str, gold: set[str], known: set[str], predicted: set[str]) -> None:
+    """Raise `InputError` if no gold type is one of the model's; tell of some that are not.
+
+    Of a model that nobody names, only what it `predicted` is known.
+    """
+    foreign = sorted(gold - (known or predicted))
+    listed = some(foreign)
+    if not known and predicted and gold and predicted.isdisjoint(gold):
+        tell(
+            f"{place}: none of its labels ({listed}) is ever predicted "
+            f"({some(sorted(predicted))}); is it the `label_column`?"
+        )
+    if known and gold and gold.isdisjoint(known):
+        raise InputError(
+            f"{place}: none of its labels ({listed}) is one of the model's "
+            f"({some(sorted(known))}); name another `label_column`, or another model"
+        )
+    if known and foreign:
+        tell(f"{place}: the model does not have {listed}, so that it misses all of them")

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from distilcli.errors import InputError, RowError, tell
+from distilcli.errors import InputError, RowError, UsageError, tell
 from distilcli.gold.columns import Columns
 from distilcli.rows.reader import RowSource
 from distilcli.rows.row import Row, is_blank
@@ -45,11 +45,13 @@ def read_each(
     what: str,
     columns: Sequence[str | None] = (),
     keep_empty: bool = True,
+    may_be_kept: bool = True,
 ) -> list[Found]:
     """Read every row; `what` is the plural noun for messages.
 
-    Unless `keep_empty`, rows with an empty text in one of `columns` are left out and told. Raises
-    `InputError` for the first row that cannot be read, and if there is none.
+    Unless `keep_empty`, rows with an empty text in one of `columns` are left out and told, with
+    the way to keep them if they `may_be_kept`. Raises `InputError` for the first row that cannot
+    be read, and if there is none.
     """
     texts = [column for column in columns if column is not None and not keep_empty]
     found = []
@@ -67,11 +69,22 @@ def read_each(
     if empty and not found:
         names = " and ".join(map(repr, texts))
         raise InputError(f"{source.name}: every row has an empty text; is it in {names}?")
-    if empty:
-        tell(
-            f"{source.name}: {count(len(empty), 'row')} left out with an empty text, the first in "
-            f"line {empty[0]:,}; keep them with `keep_empty`"
-        )
+    tell_left_out(source, empty, "; keep them with `keep_empty`" if may_be_kept else "")
     if not found:
         raise InputError(f"{source.name}: has no {what} to learn from")
     return found
+
+
+def tell_left_out(source: RowSource, lines: Sequence[int], way_out: str = "") -> None:
+    """Tell which rows with an empty text are not learned from."""
+    if lines:
+        tell(
+            f"{source.name}: {count(len(lines), 'row')} left out with an empty text, the first in "
+            f"line {lines[0]:,}{way_out}"
+        )
+
+
+def refuse_empty(options: DatasetOptions, why: str) -> None:
+    """Raise `UsageError` if rows with an empty text are to be kept and teach nothing."""
+    if options.keep_empty:
+        raise UsageError(f"`keep_empty` has no effect here: {why}")

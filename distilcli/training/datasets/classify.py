@@ -22,6 +22,7 @@ UNLABELLED = -100
 """The index of a row without a label, which torch's losses pass over."""
 
 _MIN_ROWS_TO_DOUBT = 10
+_FEW = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ def read_dataset(
 
     rows = read(train, taught=options.taught)
     names = options.known if options.taught else ()
-    names = names or _label_names(rows, train, options)
+    names = names or _label_names(rows, train, options, alone=valid is None)
     if valid is None:
         rows, aside = split(
             rows, share=options.share, seed=options.seed, stratum_of=lambda row: row.gold
@@ -123,9 +124,12 @@ def with_labels(
 
 
 def _label_names(
-    rows: Sequence[LabelledText[str]], source: RowSource, options: DatasetOptions
+    rows: Sequence[LabelledText[str]], source: RowSource, options: DatasetOptions, *, alone: bool
 ) -> tuple[str, ...]:
-    """Return the labels in use; raise `InputError` if there is one, or another for each row."""
+    """Return the labels in use; raise `InputError` if there is one, or another for each row.
+
+    Rows that are `alone`, to be split, need more than one of a label anyway.
+    """
     labels = [row.gold for row in rows if row.gold is not None]
     names = set(labels)
     if len(names) < 2:  # noqa: PLR2004
@@ -133,13 +137,26 @@ def _label_names(
             f"{source.name}: every row has the label {''.join(names)!r}; a classifier needs at "
             "least two; name another `label_column`, or give rows with others"
         )
-    if len(names) == len(labels) > _MIN_ROWS_TO_DOUBT:
-        column = find_gold(source, "classify", options, taught=options.taught)
+    refuse_unique(labels, source, "classify", options, least=_FEW if alone else _MIN_ROWS_TO_DOUBT)
+    given = options.columns.labels or options.columns.label_columns
+    return ordered(names, options.known, given=given)
+
+
+def refuse_unique(
+    labels: Sequence[str],
+    source: RowSource,
+    task: str,
+    options: DatasetOptions,
+    *,
+    least: int = _MIN_ROWS_TO_DOUBT,
+) -> None:
+    """Raise `InputError` if no label comes twice in more than `least`: they are ids or the like."""
+    if len(set(labels)) == len(labels) > least:
+        column = find_gold(source, task, options, taught=options.taught)
         raise InputError(
-            f"{source.name}: {column!r} has {len(names):,} values in {len(labels):,} rows: is it "
+            f"{source.name}: {column!r} has {len(labels):,} values in {len(labels):,} rows: is it "
             "the label? If not, name another `label_column`"
         )
-    return ordered(names, options.known)
 
 
 def _indexed(

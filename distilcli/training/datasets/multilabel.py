@@ -14,6 +14,7 @@ from distilcli.training.datasets.classify import (
     LabelledText,
     find_gold,
     read_texts,
+    refuse_unique,
     with_labels,
 )
 from distilcli.training.datasets.split import split
@@ -54,6 +55,9 @@ def read_dataset(
     names = names or ordered(_used(rows), options.known)
     if not names:
         raise InputError(f"{train.name}: no row has a label; there is nothing to learn")
+    if all(len(row.gold or ()) <= 1 for row in rows):
+        given = [label for row in rows for label in row.gold or ()]
+        refuse_unique(given, train, "multilabel", options)
     if valid is None:
         rows, aside = split(
             rows, share=options.share, seed=options.seed,

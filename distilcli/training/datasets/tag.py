@@ -1,18 +1,27 @@
 """Sentences with a tag for each word: CoNLL, or rows with a list of words and one of tags."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from distilcli.errors import InputError
 from distilcli.gold import cells
 from distilcli.gold.columns import gold_column, text_column
-from distilcli.gold.labels import label_indices
+from distilcli.gold.labels import label_indices, ordered
 from distilcli.gold.tags import all_alike, usual_tags, without_iob1
-from distilcli.rows.conll import Sentence
+from distilcli.rows.conll import Sentence, no_words
 from distilcli.rows.reader import RowSource
-from distilcli.rows.row import Row
+from distilcli.rows.row import Row, is_blank
+from distilcli.scores.tag_spelling import are_word_classes, usual_spellings
 from distilcli.tasks.spec import TASKS
-from distilcli.training.datasets.base import DatasetOptions, Place, place_of, read_each
+from distilcli.training.datasets.base import (
+    DatasetOptions,
+    Place,
+    place_of,
+    read_each,
+    refuse_empty,
+    tell_left_out,
+)
 from distilcli.training.datasets.classify import UNLABELLED
 from distilcli.training.datasets.split import split
 
@@ -26,17 +35,15 @@ class TaggedSentences:
     label_names: tuple[str, ...]
     places: Sequence[Place] | None = field(default=None, compare=False)
 
-    @property
-    def count(self) -> int:
-        """How many sentences have words."""
-        return sum(map(bool, self.words))
-
     def rows(self) -> Iterable[object]:
         """Return each sentence with its labels."""
         return zip(self.words, self.labels, strict=True)
 
 
 Tagged = tuple[list[str], list[str], Place]
+
+_MAX_TAGS = 10
+"""In a few sentences so many tags may be more than there are different words."""
 
 
 def read_dataset(
@@ -47,6 +54,7 @@ def read_dataset(
     The words of a model that is taught may lack tags. Raises `InputError` for rows that cannot be
     learned from.
     """
+    refuse_empty(options, "a sentence without words has no tags")
     columns = _columns(train, options, taught=options.taught)
     rows = _read(train, columns, options, taught=options.taught)
     if valid is None:
@@ -56,7 +64,7 @@ def read_dataset(
             (train, rows), (valid, _read(valid, _columns(valid, options), options))
         )
     names = tuple(options.known) if options.taught else ()
-    names = names or _label_names(rows, options.known, train, columns)
+    names = names or _label_names(rows, options, train, columns)
     if valid is None:
         rows, aside = split(rows, share=options.share, seed=options.seed, stratum_of=_stratum)
     return (
@@ -87,20 +95,53 @@ def _read(
     tags_of = cells.tags_of(tags_column, words_column=words_column, missing="" if taught else None)
     read_tags = cells.if_any(tags_column, tags_of) if taught else tags_of
 
+    left_out: list[int] = []
+
     def tagged(row: Row) -> Tagged | None:
         words = cells.words_in(row, words_column)
-        if isinstance(row, Sentence) and not words:
-            return None  # what follows the last sentence of a file
+        if all(map(is_blank, words)):
+            # What follows the last sentence of a file is no row of it.
+            left_out.extend([] if isinstance(row, Sentence) and not words else [row.line])
+            return None
         tags = read_tags(row)
         return words, [""] * len(words) if tags is None else tags, place_of(row)
 
     found = read_each(source, tagged, what="sentences")
     rows = [row for row in found if row is not None]
-    if not any(words for words, _, _ in rows):
+    if not rows:
         raise InputError(f"{source.name}: has no sentences to learn from")
-    names = options.columns.labels or (options.known if options.taught else ())
-    tags = usual_tags([tags for _, tags, _ in rows], names=names, source=source, columns=columns)
+    tell_left_out(source, left_out)
+    _check_words(rows, source, columns)
+    tags = usual_tags(
+        [tags for _, tags, _ in rows],
+        names=options.columns.labels,
+        source=source,
+        columns=columns,
+        known=options.known if options.taught else (),
+    )
     return [(words, found, place) for (words, _, place), found in zip(rows, tags, strict=True)]
+
+
+def _check_words(rows: Sequence[Tagged], source: RowSource, columns: tuple[str, str]) -> None:
+    """Raise `InputError` if what should be words are numbers or tags, or the two are swapped."""
+    counts = Counter(word for words, _, _ in rows for word in words)
+    labels = {tag for _, tags, _ in rows for tag in tags}
+    kind = no_words([*counts.elements()])
+    if kind is None and len(counts) > 1 and are_word_classes(counts):
+        kind = "nothing but parts of speech"
+    if kind is not None:
+        fault = f"the words in {columns[0]!r} are {kind}"
+    elif len(labels) > max(_MAX_TAGS, len(counts)):
+        fault = (
+            f"column {columns[1]!r} has {len(labels):,} tags for {len(counts):,} different words"
+        )
+    else:
+        return
+    raise InputError(
+        f"{source.name}: {fault}; name the columns of both with "
+        + ("`word_column`" if source.format == "conll" else "`text_column`")
+        + " and `label_column`"
+    )
 
 
 def _in_bio2(*parts: tuple[RowSource, list[Tagged]]) -> list[list[Tagged]]:
@@ -113,20 +154,20 @@ def _in_bio2(*parts: tuple[RowSource, list[Tagged]]) -> list[list[Tagged]]:
 
 
 def _label_names(
-    rows: Sequence[Tagged], known: Sequence[str], source: RowSource, columns: tuple[str, str]
+    rows: Sequence[Tagged], options: DatasetOptions, source: RowSource, columns: tuple[str, str]
 ) -> tuple[str, ...]:
-    """Return the labels: those of the model if they are the same, else O and the others sorted."""
+    """Return the labels: those that were named, else O and the others by their types."""
     names = {tag for _, tags, _ in rows for tag in tags} - {""}
     if len(names) < 2:  # noqa: PLR2004
         raise all_alike("".join(names), source, columns)
-    if names == set(known):
-        return tuple(known)
-    return tuple(sorted(names, key=lambda name: (name != "O", name.partition("-")[2], name)))
+    by_type = sorted(names, key=lambda name: (name != "O", name.partition("-")[2], name))
+    given = list(usual_spellings(options.columns.labels).values())
+    return ordered(names, options.known, given=given or by_type)
 
 
 def _stratum(row: Tagged) -> bool | None:
-    words, tags, _ = row
-    return True if words and all(tags) else None
+    _, tags, _ = row
+    return True if all(tags) else None
 
 
 def _indexed(

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from distilcli.checkpoint.config import read_config
+from distilcli.checkpoint.digest import model_digest
 from distilcli.checkpoint.folder import ModelFiles
 from distilcli.errors import ModelError, UsageError
 from distilcli.model.heads import TaskModel
@@ -16,7 +17,6 @@ from distilcli.tasks.classify import is_one_output, kind_of
 from distilcli.tasks.settings import usable_length
 from distilcli.tokenizer.loading import load_tokenizer
 from distilcli.tokenizer.tokenizer import Tokenizer
-from distilcli.training.digests import model_digest
 from distilcli.training.distill.loss import Distillation, map_layers
 from distilcli.training.distill.teacher import AnyTeacher, Teacher
 from distilcli.training.distill.teacher_cache import CachedTeacher

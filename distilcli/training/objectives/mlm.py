@@ -56,8 +56,8 @@ class MlmObjective(Objective[PlainTexts, MaskedLanguageModel, Example]):
         return CheckedRows(name=name, texts=rows.texts, places=rows.places)
 
     def count(self, rows: PlainTexts) -> int:
-        """Count the texts that are not empty."""
-        return len(rows.used)
+        """Count the texts."""
+        return len(rows.texts)
 
     def examples(self, indices: Sequence[int], *, epoch: int) -> list[Example]:
         """Return the sequences at these indices, with the words that are hidden in an epoch."""
@@ -95,14 +95,14 @@ class MlmObjective(Objective[PlainTexts, MaskedLanguageModel, Example]):
         seed = self.options.seed
         hidden = (
             self._masking.hide(piece, random.Random(f"{seed} valid {index}"))
-            for index, piece in enumerate(pieces(self.valid.used))
+            for index, piece in enumerate(pieces(self.valid.texts))
         )
         self._masked_valid = [example for example in hidden if example is not None]
         if not self._masked_valid:
             raise InputError("the validation texts have no words")
         return [
             Example([piece])
-            for piece in pieces(self.train.used)
+            for piece in pieces(self.train.texts)
             if self._masking.hide(piece, random.Random(0)) is not None
         ]
 
@@ -113,7 +113,7 @@ class MlmObjective(Objective[PlainTexts, MaskedLanguageModel, Example]):
         return example
 
     def _digested(self, rows: PlainTexts) -> Iterable[object]:
-        return rows.used
+        return rows.texts
 
 
 class Masking:

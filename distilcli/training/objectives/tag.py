@@ -54,8 +54,8 @@ class TagObjective(Objective[TaggedSentences, TokenClassifier, TaggedExample]):
         )
 
     def count(self, rows: TaggedSentences) -> int:
-        """Count the sentences that have words."""
-        return rows.count
+        """Count the sentences."""
+        return len(rows.words)
 
     def configure(self, config: ModelConfig) -> ModelConfig:
         """Return the configuration with the labels of the words."""

@@ -18,7 +18,9 @@ def write(path: Path, text: str) -> str:
 
 def read(path: str, valid: str | None = None, **given: Any) -> Any:
     """Read training rows and validation rows; without `valid` those are the same."""
-    columns = Columns(**{name: given.pop(name) for name in list(given) if "column" in name})
+    columns = Columns(
+        **{name: given.pop(name) for name in list(given) if "column" in name or name == "labels"}
+    )
     options = DatasetOptions(columns=columns, **given)
     return read_dataset(open_rows([path]), open_rows([valid or path]), options)
 
@@ -216,3 +218,19 @@ def test_the_labels_of_a_teacher_that_has_none_are_those_of_the_rows(tmp_path: P
     assert (first.labels, first.label_names) == ([0, UNLABELLED, 1], ("x", "y"))
     with pytest.raises(InputError, match="every row has the label ''"):
         taught(tmp_path, "text\na\n", "text,label\ne,x\n", known=())
+
+
+def test_labels_that_are_named_are_all_kept_in_order(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", rows_with(["2", "0", "bad"]))
+    found, _ = read(path, labels=("bad", "fair", "Good"))
+    assert found.label_names == ("bad", "fair", "Good")
+    assert found.labels == [2, 0, 0]
+    known = ("Good", "fair", "bad")
+    assert read(path, labels=("bad", "fair", "Good"), known=known)[0].label_names == known
+
+
+def test_another_value_in_each_of_few_rows_that_would_be_split(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", rows_with(list("abcd")))
+    with pytest.raises(InputError, match="'label' has 4 values in 4 rows: is it the label"):
+        read_dataset(open_rows([path]), None, DatasetOptions())
+    assert read(path)[0].label_names == ("a", "b", "c", "d")

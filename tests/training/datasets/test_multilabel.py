@@ -53,6 +53,13 @@ def test_a_share_is_set_aside_with_the_labels_of_all(tmp_path: Path) -> None:
     assert len(train.label_names) == 10
 
 
+def test_another_label_in_each_row_is_doubted(tmp_path: Path) -> None:
+    content = "text,label\n" + "".join(f"t{n},l{n}\n" for n in range(11))
+    with pytest.raises(InputError, match="'label' has 11 values in 11 rows: is it the label"):
+        read(tmp_path / "a.csv", content)
+    assert len(read(tmp_path / "a.csv", content + 't,"l1,l2"\n')[0].label_names) == 11
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from distilcli.errors import InputError
+from distilcli.errors import DataWarning, InputError, UsageError
 from distilcli.gold.columns import Columns
 from distilcli.gold.labels import LabelError
 from distilcli.rows.reader import open_rows
@@ -17,7 +17,8 @@ CONLL = "-DOCSTART- O\n\nEU B-ORG\nis O\n\nHere O\n\nParis B-LOC\n"
 def read(path: Path, content: str, **settings: Any) -> tuple[TaggedSentences, TaggedSentences]:
     path.write_text(content, encoding="utf-8")
     text, label = settings.pop("text", None), settings.pop("label", None)
-    columns = Columns(text_column=text, label_column=label)
+    labels = settings.pop("labels", ())
+    columns = Columns(text_column=text, label_column=label, labels=labels)
     valid = settings.pop("valid", None)
     options = DatasetOptions(columns=columns, **{"share": 0.4, **settings})
     return read_dataset(open_rows([str(path)]), valid and open_rows([str(valid)]), options)
@@ -48,12 +49,23 @@ def test_another_column_of_conll(tmp_path: Path) -> None:
 @pytest.mark.parametrize("columns", [("tokens", "tags"), ("words", "ner_tags")])
 def test_rows_with_two_lists(tmp_path: Path, columns: tuple[str, str]) -> None:
     path = tmp_path / "a.jsonl"
-    content = line(["a", "b"], ["O", "B-X"], columns) + line([], [], columns)
+    content = line(["a", "b"], ["O", "B-X"], columns)
     path.write_text(content)
     train, _ = read(path, content, valid=path)
-    # A sentence without words is kept, so that it can be counted.
-    assert train == TaggedSentences([["a", "b"], []], [[0, 1], []], ("O", "B-X"))
-    assert train.count == 1
+    assert train == TaggedSentences([["a", "b"]], [[0, 1]], ("O", "B-X"))
+
+
+@pytest.mark.parametrize("empty", [line([], []), line([" ", "\u200b"], ["O", "O"]), line("", "")])
+def test_sentences_without_words_are_left_out(tmp_path: Path, empty: str) -> None:
+    path = tmp_path / "a.jsonl"
+    valid = tmp_path / "v.jsonl"
+    valid.write_text(line(["a", "b"], ["O", "B-X"]))
+    content = valid.read_text() + empty
+    with pytest.warns(DataWarning, match=r"a\.jsonl: 1 row left out .* the first in line 2$"):
+        train, _ = read(path, content, valid=valid)
+    assert train.words == [["a", "b"]]
+    with pytest.raises(UsageError, match="`keep_empty` has no effect here: a sentence without"):
+        read(path, content, valid=valid, keep_empty=True)
 
 
 @pytest.mark.parametrize("form", ["a b,O B-X", '"[""a"", ""b""]","[""O"", ""B-X""]"'])
@@ -78,6 +90,18 @@ def test_the_order_of_a_models_labels_is_kept(tmp_path: Path) -> None:
     known = ("B-ORG", "O", "B-LOC")
     assert read(path, CONLL, valid=path, known=known)[0].label_names == known
     assert read(path, CONLL, valid=path, known=known[:2])[0].label_names == ("O", "B-LOC", "B-ORG")
+
+
+@pytest.mark.filterwarnings("ignore:.* is read as")
+@pytest.mark.parametrize("tags", ["B-LOC O", "1 0", "LOC-B none"])
+def test_labels_that_are_named_are_all_kept_in_order(tmp_path: Path, tags: str) -> None:
+    path = tmp_path / "a.csv"
+    content = f"words,tags\na b,{tags}\n"
+    path.write_text(content)
+    labels = ("O", "B-LOC", "B-ORG") if "none" not in tags else ("none", "LOC-B", "ORG-B", "LOC-I")
+    train, _ = read(path, content, valid=path, labels=labels)
+    assert train.label_names[:3] == ("O", "B-LOC", "B-ORG")
+    assert train.labels == [[1, 0]]
 
 
 def test_inside_follows_beginning_of_its_type(tmp_path: Path) -> None:
@@ -122,6 +146,19 @@ def test_a_share_is_set_aside(tmp_path: Path) -> None:
         ("a.conll", "EU\nis\n", "has one column, words without labels"),
         ("a.conll", "EU O\nis\n", "line 2: 1 column where the first word has 2"),
         ("a.txt", "EU B-ORG\nis O\n", "plain text has no tags.*give `input_format` conll"),
+        (
+            "a.jsonl",
+            line(["7", "-1.5"], ["O", "B-X"]),
+            "words in 'tokens' are nothing but numbers;",
+        ),
+        ("a.csv", "words,tags\nO B-X,a b\n", "'words' are nothing but tags; .*`text_column` and"),
+        ("a.csv", "words,tags\nNN VBZ,a b\n", "'words' are nothing but parts of speech;"),
+        ("a.csv", "words,tags\na a a,O B-X O\n", "'words' are the same for all words"),
+        (
+            "a.conll",
+            "".join(f"{'it' if n % 2 else 'he'} w{n}\n" for n in range(11)),
+            "column 'column_2' has 11 tags for 2 different words; .*`word_column` and",
+        ),
         ("a.conll", "EU O\nis B-X\n", "1 row is too few to set 40% aside"),
     ],
 )
