@@ -75,6 +75,7 @@ def finetune(
     keep_freed_memory()
 
     from distilcli.console.training import (
+        show_advice,
         show_cache,
         show_findings,
         show_interrupted,
@@ -98,6 +99,8 @@ def finetune(
     console.note(f"training {name} on {plan.objective.describe()}{column}")
     console.note(*(note for source in sources if source for note in source.new_notes()))
     about = {"command": "finetune", "task": task, "model": name}
+    # Without --resume: a resumed run ends as an uninterrupted one.
+    command = ["distil", *(word for word in sys.argv[1:] if word not in _HOW_TO_BEGIN)]
     run: PreparedRun | None = None
     try:
         with training_view(console) as view:
@@ -119,8 +122,7 @@ def finetune(
                 resume=run_output.resume,
                 force=run_output.force,
                 plot=run_output.plot,
-                # Without --resume: a resumed run ends as an uninterrupted one.
-                command=["distil", *(word for word in sys.argv[1:] if word not in _HOW_TO_BEGIN)],
+                command=command,
             )
     except KeyboardInterrupt:
         saved = run_output.resume or (run is not None and run.folder.is_saved)
@@ -128,6 +130,8 @@ def finetune(
         raise
     best, steps = summary["best"], summary["steps"]
     show_training(console, best, steps, run_output.output, command=spec.command)
+    if advice := run.advice():
+        show_advice(console, advice, command)
     if run.trainer.model.config.pruned_heads:
         console.note("transformers 5 does not load models with pruned heads; version 4 does")
     write_report({**about, **summary}, report)

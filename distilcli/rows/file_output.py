@@ -17,12 +17,19 @@ from distilcli.rows.part import PART, beside, open_part
 MEMBER_SIZE = 1 << 20
 """A compressed output is cut into members of about so many bytes, before compression."""
 
+_PIECE = 1 << 20  # characters of a long text that are encoded at a time
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def to_bytes(text: str) -> bytes:
     r"""Return UTF-8; a lone surrogate becomes `\udXXX`, its own escape in JSON."""
     return text.encode("utf-8", "backslashreplace")
+
+
+def in_pieces(text: str) -> Iterator[bytes]:
+    """Yield `to_bytes` of a text, of a long one in several pieces."""
+    for start in range(0, len(text), _PIECE):
+        yield to_bytes(text[start : start + _PIECE])
 
 
 @contextlib.contextmanager
@@ -91,7 +98,8 @@ class FileOutput:
 
     def write(self, text: str) -> None:
         """See `Output`."""
-        self.write_bytes(to_bytes(text))
+        for piece in in_pieces(text):
+            self.write_bytes(piece)
 
     @property
     def file(self) -> BinaryIO:

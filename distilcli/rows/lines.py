@@ -76,12 +76,14 @@ def read_lines(
             if not content:
                 continue
         try:
-            yield content.decode(encoding.name)
+            text = content.decode(encoding.name)
         except UnicodeDecodeError as error:
             if b"\0" in first and not first.startswith(_UTF16):
                 raise InputError(f"{source}: is binary, not text") from error
             offset = len(line) - len(content) + error.start
             raise _invalid_byte(line, offset, encoding, f"{source}: line {number}") from error
+        line = content = b""  # noqa: PLW2901 (a long line is not held twice)
+        yield text
 
 
 def _refuse_unmarked(first: bytes, encoding: Encoding, source: str) -> None:
@@ -108,8 +110,8 @@ def _split(chunks: Iterator[bytes], source: str, number: int) -> Iterator[bytes]
             parts.append(part)
             size += len(part)
             if part.endswith((b"\n", b"\r")):
-                yield b"".join(parts)
-                parts.clear()
+                parts, line = [], b"".join(parts)
+                yield line
                 number += 1
                 size = 0
         if size > LONGEST:

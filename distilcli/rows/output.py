@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, Protocol, TextIO, TypeVar
 from distilcli.errors import UsageError
 from distilcli.escapes import visible
 from distilcli.rows.extras import require_zstd
-from distilcli.rows.file_output import FileOutput, explained, to_bytes
+from distilcli.rows.file_output import FileOutput, explained, in_pieces
 from distilcli.rows.formats import split_suffixes
 
 
@@ -83,10 +83,11 @@ class StreamOutput:
         if self._is_terminal:
             text = visible(text)
         with explained(self._name):
-            if self._bytes is not None:
-                _write_all(self._bytes, to_bytes(text))
-            else:
-                self._stream.write(to_bytes(text).decode("utf-8"))
+            for piece in in_pieces(text):
+                if self._bytes is not None:
+                    _write_all(self._bytes, piece)
+                else:
+                    self._stream.write(piece.decode("utf-8"))
 
     def flush(self) -> None:
         """See `Output`."""

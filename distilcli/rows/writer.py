@@ -119,7 +119,7 @@ class JsonWriter(RowWriter):
     def _write(self, block: Block) -> None:
         objects = [self._object(row, additions) for row, additions in block]
         if not self._array:
-            self._output.write("".join(f"{text}\n" for text in objects))
+            self._output.write("\n".join([*objects, ""]))
         elif objects:
             self._output.write((",\n" if self._begun else "[\n") + ",\n".join(objects))
             self._begun = True

@@ -43,6 +43,7 @@ class Progress:
 
     step: int = 0
     total_steps: int = 0
+    total_evaluations: int = 0
     epoch: int = 0
     loss: float = 0.0  # the mean of the steps since the last evaluation
     tokens: int = 0
@@ -111,7 +112,9 @@ class Trainer:
         )
         self._average = WeightAverage(model, options.average) if options.average else None
         self.steps = StepPlan(objective.sizes, options)
-        self._progress = Progress(total_steps=self.steps.total)
+        self._progress = Progress(
+            total_steps=self.steps.total, total_evaluations=self.steps.evaluations
+        )
         self._began = self._saved_at = time.monotonic()
 
     def train(self) -> Summary:
@@ -233,7 +236,11 @@ class Trainer:
         """Record an evaluation, and save the model if it is the best so far."""
         progress, metric = self._progress, self.objective.metric
         score = scores[metric.name]
-        better = metric.is_better(score, progress.best)
+        # A model that was trained is preferred to an equally good fitted head.
+        is_only_fitted = len(progress.history) == 1 and progress.history[0]["step"] == 0
+        better = metric.is_better(score, progress.best) or (
+            is_only_fitted and score == progress.best
+        )
         progress.history.append(
             {
                 "step": progress.step,

@@ -18,6 +18,7 @@ from distilcli.rows.data import Data
 from distilcli.tasks.settings import usable_length
 from distilcli.tokenizer.loading import load_tokenizer
 from distilcli.tokenizer.plot import check_plot
+from distilcli.training.advice import Advice, advise
 from distilcli.training.config_toml import config_toml
 from distilcli.training.data_checks import check_data
 from distilcli.training.distill.setup import add_teacher
@@ -28,6 +29,7 @@ from distilcli.training.frozen_features import cache_features
 from distilcli.training.init_model import StartingPoint, start_model
 from distilcli.training.loop import Progress, Summary, Trainer
 from distilcli.training.objectives.base import AnyTrainable
+from distilcli.training.objectives.classify import ClassifyObjective
 from distilcli.training.objectives.whole_texts import TextObjective
 from distilcli.training.plan import RunPlan, plan_run
 from distilcli.training.report.model_card import model_card
@@ -252,7 +254,19 @@ class PreparedRun:
             self.trainer,
             valid_share=valid / train,
             reads_once=self._reads_once,
+            fits_head=self._fits_head,
             cached_teacher=self._cached_teacher,
+        )
+
+    def advice(self) -> Advice | None:
+        """Return what would make the next run better, after this one has ended."""
+        objective = self.plan.objective
+        gold = objective.valid.labels if isinstance(objective, ClassifyObjective) else ()
+        return advise(
+            self.trainer.history,
+            epochs=self._training.passes,
+            frozen=self._training.freeze == "encoder",
+            gold=gold,
         )
 
     def train(

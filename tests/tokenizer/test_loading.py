@@ -433,6 +433,7 @@ def test_an_absurd_id_of_an_added_token(write_files: Files, vocab_text: str, num
     assert len(str(raised.value)) < 400
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pattern", ["(a+)+b", "(x+x+)+y"])
 def test_a_pattern_that_would_never_end_is_refused_with_its_file(
     write_files: Files, tokenizer_json: dict[str, Any], pattern: str
