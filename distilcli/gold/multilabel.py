@@ -121,6 +121,6 @@ def _scores(lists: Sequence[Sequence[str]]) -> str | None:
     """Return the first of equally many fractions in each row, which are no names of labels."""
     lengths = {len(found) for found in lists if found}
     labels = [label for found in lists for label in found]
-    if len(lengths) != 1 or max(lengths) < 2 or not all(map(_DECIMAL.fullmatch, labels)):
+    if len(lengths) != 1 or lengths == {1} or not all(map(_DECIMAL.fullmatch, labels)):
         return None
     return next((label for label in labels if not float(label).is_integer()), None)
