@@ -39,21 +39,21 @@ _distil() {
         'bench')
             if [[ $options ]]; then
                 case $previous in
-                    --text-column | -c | --seq | --sweep | --rounds | --seconds | --device | --precision | --batch | --threads | --fail-over | --max-p95-ms | --limit | --join | --input-format | --delimiter | --encoding | --word-column) _distil_free; return ;;
+                    --text-column | -c | --seq | --sweep | --rounds | --seconds | --device | --precision | --batch | --threads | --fail-over | --max-p95-ms | --limit | --join | --input-format | --delimiter | --encoding | --word-column | --max-field-bytes) _distil_free; return ;;
                     --format) _distil_words 'auto table tsv csv json'; return ;;
                     --vs | --model | -m) _distil_words 'embed entities mini qa sentiment'; _distil_paths -d; return ;;
                     --profile) _distil_paths -d; return ;;
                     --dataset | --compare | --stats) _distil_paths -f; return ;;
                 esac
                 if [[ $current == -* ]]; then
-                    _distil_words '--text-column -c --format --seq --sweep --vs --rounds --seconds --profile --dataset --model -m --device --precision --offline --batch --threads --compare --fail-over --max-p95-ms --limit --join --input-format --no-header --delimiter --encoding --word-column --quiet -q --json --stats --help -h'; return
+                    _distil_words '--text-column -c --format --seq --sweep --vs --rounds --seconds --profile --dataset --model -m --device --precision --offline --batch --threads --compare --fail-over --max-p95-ms --limit --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --quiet -q --json --stats --help -h'; return
                 fi
             fi
             _distil_free ;;
         'choose')
             if [[ $options ]]; then
                 case $previous in
-                    --prompt | --option | --prompt-column | --options-column | --option-columns | --text | --limit | --file-column | --join | --input-format | --delimiter | --encoding | --word-column | --prefix | --max-length | --stride | --device | --min-agreement | --batch | --max-tokens | --threads) _distil_free; return ;;
+                    --prompt | --option | --prompt-column | --options-column | --option-columns | --text | --limit | --file-column | --join | --input-format | --delimiter | --encoding | --word-column | --max-field-bytes | --prefix | --max-length | --stride | --device | --min-agreement | --batch | --max-tokens | --threads) _distil_free; return ;;
                     --on-error) _distil_words 'keep skip stop'; return ;;
                     --output | -o | --stats) _distil_paths -f; return ;;
                     --format) _distil_words 'auto table csv tsv jsonl json parquet'; return ;;
@@ -62,14 +62,14 @@ _distil() {
                     --precision) _distil_words 'fp32 tf32 bf16 fp16 int8'; return ;;
                 esac
                 if [[ $current == -* ]]; then
-                    _distil_words '--prompt --option --prompt-column --options-column --option-columns --text --limit --file-column --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --output -o --format --prefix --force --long --max-length --stride --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --quiet -q --dry-run --json --stats --help -h'; return
+                    _distil_words '--prompt --option --prompt-column --options-column --option-columns --text --limit --file-column --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --output -o --format --prefix --force --resume --retry-errors --long --max-length --stride --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --deterministic --provenance --quiet -q --dry-run --json --stats --help -h'; return
                 fi
             fi
             _distil_paths -f ;;
         'classify')
             if [[ $options ]]; then
                 case $previous in
-                    --text-column | -c | --pair-column | --top-k | --threshold | --text | --limit | --file-column | --join | --input-format | --delimiter | --encoding | --word-column | --prefix | --max-length | --stride | --device | --min-agreement | --batch | --max-tokens | --threads) _distil_free; return ;;
+                    --text-column | -c | --pair-column | --top-k | --threshold | --text | --limit | --file-column | --join | --input-format | --delimiter | --encoding | --word-column | --max-field-bytes | --prefix | --max-length | --stride | --device | --min-agreement | --batch | --max-tokens | --threads) _distil_free; return ;;
                     --on-error) _distil_words 'keep skip stop'; return ;;
                     --output | -o | --stats) _distil_paths -f; return ;;
                     --format) _distil_words 'auto table csv tsv jsonl json parquet'; return ;;
@@ -79,7 +79,7 @@ _distil() {
                     --precision) _distil_words 'fp32 tf32 bf16 fp16 int8'; return ;;
                 esac
                 if [[ $current == -* ]]; then
-                    _distil_words '--text-column -c --pair-column --top-k --all-scores --multi-label --threshold --text --limit --whole-files --file-column --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --output -o --format --prefix --force --long --max-length --stride --window-pooling --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --quiet -q --dry-run --json --stats --help -h'; return
+                    _distil_words '--text-column -c --pair-column --top-k --all-scores --multi-label --threshold --text --limit --whole-files --file-column --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --output -o --format --prefix --force --resume --retry-errors --long --max-length --stride --window-pooling --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --deterministic --provenance --quiet -q --dry-run --json --stats --help -h'; return
                 fi
             fi
             _distil_paths -f ;;
@@ -93,7 +93,7 @@ _distil() {
         'embed')
             if [[ $options ]]; then
                 case $previous in
-                    --text-column | -c | --id-column | --pooling | --dims | --layer | --prompt | --prompt-name | --search | --top-k | -k | --near-duplicates | --dedupe | --text | --limit | --file-column | --join | --input-format | --delimiter | --encoding | --word-column | --prefix | --max-length | --stride | --device | --min-agreement | --batch | --max-tokens | --threads) _distil_free; return ;;
+                    --text-column | -c | --id-column | --pooling | --dims | --layer | --prompt | --prompt-name | --search | --top-k | -k | --near-duplicates | --dedupe | --text | --limit | --file-column | --join | --input-format | --delimiter | --encoding | --word-column | --max-field-bytes | --prefix | --max-length | --stride | --device | --min-agreement | --batch | --max-tokens | --threads) _distil_free; return ;;
                     --dtype) _distil_words 'float32 float16 int8 binary'; return ;;
                     --index | --dropped | --output | -o | --stats) _distil_paths -f; return ;;
                     --on-error) _distil_words 'keep skip stop'; return ;;
@@ -104,7 +104,7 @@ _distil() {
                     --precision) _distil_words 'fp32 tf32 bf16 fp16 int8'; return ;;
                 esac
                 if [[ $current == -* ]]; then
-                    _distil_words '--text-column -c --id-column --pooling --normalize --no-normalize --dims --layer --tokens --dtype --prompt --prompt-name --update --search --index --top-k -k --near-duplicates --dedupe --dropped --text --limit --whole-files --file-column --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --output -o --format --prefix --force --long --max-length --stride --window-pooling --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --quiet -q --dry-run --json --stats --help -h'; return
+                    _distil_words '--text-column -c --id-column --pooling --normalize --no-normalize --dims --layer --tokens --dtype --prompt --prompt-name --update --search --index --top-k -k --near-duplicates --dedupe --dropped --text --limit --whole-files --file-column --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --output -o --format --prefix --force --resume --retry-errors --long --max-length --stride --window-pooling --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --deterministic --provenance --quiet -q --dry-run --json --stats --help -h'; return
                 fi
             fi
             _distil_paths -f ;;
@@ -113,7 +113,7 @@ _distil() {
                 case $previous in
                     --errors | --stats) _distil_paths -f; return ;;
                     --format) _distil_words 'auto table tsv csv json'; return ;;
-                    --limit | --join | --input-format | --delimiter | --encoding | --word-column | --text-column | -c | --pair-column | --label-column | --label-separator | --label-columns | --labels | --options-column | --option-columns | --prefix | --min | --max | --by | --confidence | --map | --threshold | --max-length | --stride | --device | --min-agreement | --batch | --max-tokens | --threads) _distil_free; return ;;
+                    --limit | --join | --input-format | --delimiter | --encoding | --word-column | --max-field-bytes | --text-column | -c | --pair-column | --label-column | --label-separator | --label-columns | --labels | --options-column | --option-columns | --prefix | --min | --max | --by | --confidence | --map | --threshold | --max-length | --stride | --device | --min-agreement | --batch | --max-tokens | --threads) _distil_free; return ;;
                     --on-error) _distil_words 'stop skip'; return ;;
                     --task) _distil_words 'classify multilabel regress tag qa mlm embed choose'; return ;;
                     --long) _distil_words 'truncate window error'; return ;;
@@ -121,14 +121,14 @@ _distil() {
                     --precision) _distil_words 'fp32 tf32 bf16 fp16 int8'; return ;;
                 esac
                 if [[ $current == -* ]]; then
-                    _distil_words '--errors --force --format --limit --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --text-column -c --pair-column --label-column --label-separator --label-columns --labels --options-column --option-columns --prefix --task --min --max --by --confidence --map --threshold --threshold-search --calibrate --long --max-length --stride --window-pooling --device --precision --min-agreement --offline --batch --max-tokens --threads --quiet -q --json --stats --help -h'; return
+                    _distil_words '--errors --force --format --limit --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --text-column -c --pair-column --label-column --label-separator --label-columns --labels --options-column --option-columns --prefix --task --min --max --by --confidence --map --threshold --threshold-search --calibrate --long --max-length --stride --window-pooling --device --precision --min-agreement --offline --batch --max-tokens --threads --quiet -q --json --stats --help -h'; return
                 fi
             fi
             _distil_free ;;
         'fill')
             if [[ $options ]]; then
                 case $previous in
-                    --text-column | -c | --top-k | --targets | --text | --limit | --file-column | --join | --input-format | --delimiter | --encoding | --word-column | --prefix | --max-length | --stride | --device | --min-agreement | --batch | --max-tokens | --threads) _distil_free; return ;;
+                    --text-column | -c | --top-k | --targets | --text | --limit | --file-column | --join | --input-format | --delimiter | --encoding | --word-column | --max-field-bytes | --prefix | --max-length | --stride | --device | --min-agreement | --batch | --max-tokens | --threads) _distil_free; return ;;
                     --on-error) _distil_words 'keep skip stop'; return ;;
                     --output | -o | --stats) _distil_paths -f; return ;;
                     --format) _distil_words 'auto table csv tsv jsonl json parquet'; return ;;
@@ -137,7 +137,7 @@ _distil() {
                     --precision) _distil_words 'fp32 tf32 bf16 fp16 int8'; return ;;
                 esac
                 if [[ $current == -* ]]; then
-                    _distil_words '--text-column -c --top-k --targets --whole-word --pseudo-perplexity --text --limit --whole-files --file-column --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --output -o --format --prefix --force --long --max-length --stride --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --quiet -q --dry-run --json --stats --help -h'; return
+                    _distil_words '--text-column -c --top-k --targets --whole-word --pseudo-perplexity --text --limit --whole-files --file-column --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --output -o --format --prefix --force --resume --retry-errors --long --max-length --stride --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --deterministic --provenance --quiet -q --dry-run --json --stats --help -h'; return
                 fi
             fi
             _distil_paths -f ;;
@@ -174,7 +174,7 @@ _distil() {
         'qa')
             if [[ $options ]]; then
                 case $previous in
-                    --question | --context | --question-column | --context-column | --top-k | --best | --max-answer-length | --no-answer-threshold | --text | --limit | --file-column | --join | --input-format | --delimiter | --encoding | --word-column | --prefix | --max-length | --stride | --device | --min-agreement | --batch | --max-tokens | --threads) _distil_free; return ;;
+                    --question | --context | --question-column | --context-column | --top-k | --best | --max-answer-length | --no-answer-threshold | --text | --limit | --file-column | --join | --input-format | --delimiter | --encoding | --word-column | --max-field-bytes | --prefix | --max-length | --stride | --device | --min-agreement | --batch | --max-tokens | --threads) _distil_free; return ;;
                     --context-file | --squad-predictions | --output | -o | --stats) _distil_paths -f; return ;;
                     --on-error) _distil_words 'keep skip stop'; return ;;
                     --format) _distil_words 'auto table csv tsv jsonl json parquet'; return ;;
@@ -183,14 +183,14 @@ _distil() {
                     --precision) _distil_words 'fp32 tf32 bf16 fp16 int8'; return ;;
                 esac
                 if [[ $current == -* ]]; then
-                    _distil_words '--question --context --context-file --question-column --context-column --top-k --best --max-answer-length --no-answer-threshold --squad-predictions --text --limit --whole-files --file-column --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --output -o --format --prefix --force --long --max-length --stride --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --quiet -q --dry-run --json --stats --help -h'; return
+                    _distil_words '--question --context --context-file --question-column --context-column --top-k --best --max-answer-length --no-answer-threshold --squad-predictions --text --limit --whole-files --file-column --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --output -o --format --prefix --force --resume --retry-errors --long --max-length --stride --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --deterministic --provenance --quiet -q --dry-run --json --stats --help -h'; return
                 fi
             fi
             _distil_paths -f ;;
         'tag')
             if [[ $options ]]; then
                 case $previous in
-                    --text-column | -c | --text | --limit | --file-column | --join | --input-format | --delimiter | --encoding | --word-column | --prefix | --max-length | --stride | --device | --min-agreement | --batch | --max-tokens | --threads) _distil_free; return ;;
+                    --text-column | -c | --text | --limit | --file-column | --join | --input-format | --delimiter | --encoding | --word-column | --max-field-bytes | --prefix | --max-length | --stride | --device | --min-agreement | --batch | --max-tokens | --threads) _distil_free; return ;;
                     --aggregation) _distil_words 'none simple first average max'; return ;;
                     --on-error) _distil_words 'keep skip stop'; return ;;
                     --output | -o | --stats) _distil_paths -f; return ;;
@@ -200,14 +200,14 @@ _distil() {
                     --precision) _distil_words 'fp32 tf32 bf16 fp16 int8'; return ;;
                 esac
                 if [[ $current == -* ]]; then
-                    _distil_words '--text-column -c --aggregation --text --limit --whole-files --file-column --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --output -o --format --prefix --force --long --max-length --stride --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --quiet -q --dry-run --json --stats --help -h'; return
+                    _distil_words '--text-column -c --aggregation --text --limit --whole-files --file-column --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --output -o --format --prefix --force --resume --retry-errors --long --max-length --stride --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --deterministic --provenance --quiet -q --dry-run --json --stats --help -h'; return
                 fi
             fi
             _distil_paths -f ;;
         'tokenize')
             if [[ $options ]]; then
                 case $previous in
-                    --text-column | -c | --pair-column | --columns | --vocab-size | --max-length | --stride | --text | --limit | --file-column | --join | --input-format | --delimiter | --encoding | --word-column | --prefix) _distil_free; return ;;
+                    --text-column | -c | --pair-column | --columns | --vocab-size | --max-length | --stride | --text | --limit | --file-column | --join | --input-format | --delimiter | --encoding | --word-column | --max-field-bytes | --prefix) _distil_free; return ;;
                     --plot | --vocab | --output | -o) _distil_paths -f; return ;;
                     --diff) _distil_words 'embed entities mini qa sentiment'; _distil_paths -f; return ;;
                     --model | -m) _distil_words 'embed entities mini qa sentiment'; _distil_paths -d; return ;;
@@ -218,7 +218,7 @@ _distil() {
                     --format) _distil_words 'auto table csv tsv jsonl json parquet'; return ;;
                 esac
                 if [[ $current == -* ]]; then
-                    _distil_words '--text-column -c --pair-column --columns --decode --statistics --plot --diff --train --vocab-size --model -m --vocab --cased --uncased --engine --offline --long --max-length --stride --truncation --text --limit --whole-files --file-column --on-error --join --input-format --no-header --delimiter --encoding --word-column --output -o --format --prefix --force --quiet -q --json --help -h'; return
+                    _distil_words '--text-column -c --pair-column --columns --decode --statistics --plot --diff --train --vocab-size --model -m --vocab --cased --uncased --engine --offline --long --max-length --stride --truncation --text --limit --whole-files --file-column --on-error --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --output -o --format --prefix --force --quiet -q --json --help -h'; return
                 fi
             fi
             _distil_paths -f ;;

@@ -9,7 +9,8 @@ import math
 import random
 import threading
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any, Generic, TypeVar
 
@@ -18,6 +19,8 @@ from distilcli.memory import peak_memory_bytes
 T = TypeVar("T")
 
 _PERCENTILES = (50, 95, 99)
+_RESTORED = ("rows", "failed", "skipped", "truncated", "first_error", "halvings")
+_OF_WINDOWS = ("tokens", "positions", "batches")
 
 
 class RunStats:
@@ -25,8 +28,9 @@ class RunStats:
 
     `rows` counts every finished row, failed ones included; `skipped` are the failed rows that were
     left out of the output. `tokens` are those that the model has read, out of `encoded_tokens`;
-    `positions` includes padding (B x T of every batch). The caller sets `load_seconds` once the
-    model is loaded; it is not part of `seconds`.
+    `positions` includes padding (B x T of every batch). `resumed_rows` are those that an earlier,
+    interrupted run has done; all counts and `seconds` include its. The caller sets `load_seconds`
+    once the model is loaded; it is not part of `seconds`.
     """
 
     def __init__(self, *, device: str = "cpu", load_seconds: float | None = None) -> None:
@@ -42,6 +46,9 @@ class RunStats:
         self.positions = 0
         self.batches = 0
         self.halvings = 0
+        self.resumed_rows = 0
+        self._finished: Counter[str] = Counter()  # of the windows whose rows are done
+        self._earlier_seconds = 0.0
         self.started_at: datetime | None = None
         self.finished_at: datetime | None = None
         self._began = 0.0
@@ -54,6 +61,7 @@ class RunStats:
         with self._lock:
             if self.started_at is None:
                 self.started_at = datetime.now(timezone.utc)
+            if not self._began:
                 self._began = time.perf_counter()
             self.finished_at = self._ended = None
 
@@ -90,6 +98,27 @@ class RunStats:
             self.positions += positions
             self._latencies.add(seconds)
 
+    def add_window(self, *, tokens: int, positions: int, batches: int) -> None:
+        """Count what the model has done for a window whose rows are done; see `progress`."""
+        self._finished.update(tokens=tokens, positions=positions, batches=batches)
+
+    def progress(self) -> dict[str, Any]:
+        """Return the counts of the rows that are done, for `restore` in a run that goes on."""
+        with self._lock:
+            counts = {name: getattr(self, name) for name in _RESTORED}
+            windows = {name: self._finished[name] for name in _OF_WINDOWS}
+        return {**counts, **windows, "seconds": self.seconds, "since": _iso(self.started_at)}
+
+    def restore(self, progress: Mapping[str, Any]) -> None:
+        """Go on counting where an interrupted run has stopped."""
+        for name in (*_RESTORED, *_OF_WINDOWS):
+            setattr(self, name, progress[name])
+        self._finished.update({name: progress[name] for name in _OF_WINDOWS})
+        self.resumed_rows = self.rows
+        self.encoded_tokens = self.tokens
+        self.started_at = datetime.fromisoformat(progress["since"])
+        self._earlier_seconds = progress["seconds"]
+
     def add_halving(self) -> None:
         """Count one batch that did not fit in memory and was halved."""
         with self._lock:
@@ -97,10 +126,11 @@ class RunStats:
 
     @property
     def seconds(self) -> float:
-        """Wall time from `start` to `finish`, or to now during the run."""
-        if self.started_at is None:
-            return 0.0
-        return (time.perf_counter() if self._ended is None else self._ended) - self._began
+        """Wall time from `start` to `finish`, or to now during the run; see `resumed_rows`."""
+        if not self._began:
+            return self._earlier_seconds
+        now = time.perf_counter() if self._ended is None else self._ended
+        return self._earlier_seconds + now - self._began
 
     @property
     def rows_per_second(self) -> float:
@@ -143,6 +173,7 @@ class RunStats:
             "rows": self.rows,
             "failed_rows": self.failed,
             "skipped_rows": self.skipped,
+            **({"resumed_rows": self.resumed_rows} if self.resumed_rows else {}),
             "truncated_rows": self.truncated,
             "first_error": self.first_error,
             "tokens": self.tokens,

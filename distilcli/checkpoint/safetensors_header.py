@@ -24,6 +24,7 @@ HEADER_LIMIT = 25_000_000
 """The longest header that is read, in bytes; the format allows 100 MB, a large BERT needs 50 kB."""
 _MOST_TENSORS = 100_000
 _MOST_DIMENSIONS = 8
+_MOST_SHARDS = 1_000
 _LARGEST_NUMBER = 2**63 - 1
 
 INDEX_NAME = "model.safetensors.index.json"
@@ -129,7 +130,10 @@ def read_shard_index(index: Path) -> tuple[Path, ...]:
             fault = f"places tensor {shown(tensor)} in {shown(shard)}"
             fault += ", which is not a file of this folder"
             _refuse(index, fault, "take the checkpoint from a source you trust")
-    return tuple(index.parent / shard for shard in sorted(set(weight_map.values())))
+    shards = sorted(set(weight_map.values()))
+    if len(shards) > _MOST_SHARDS:
+        _refuse(index, f"names {len(shards):,} files", "use another checkpoint")
+    return tuple(index.parent / shard for shard in shards)
 
 
 def _refuse(path: Path, fault: str, way_out: str = DOWNLOAD_AGAIN) -> NoReturn:

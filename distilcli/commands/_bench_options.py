@@ -31,7 +31,10 @@ BATCH_TYPE = Annotated[
     int | None, opt("Sequences per batch (default: 1).", topic="Measurement", min=1)
 ]
 
-_OF_ROWS = ("text_column", "join", "limit", "input_format", "no_header", "delimiter", "encoding")
+_OF_ROWS = (
+    "text_column", "join", "limit", "input_format", "no_header", "delimiter", "encoding",
+    "max_field_bytes",
+)  # fmt: skip
 _OF_BATCHES = (
     "versus", "seq", "batch", "sweep", "rounds", "seconds", "profile", "compare", "max_p95_ms",
 )  # fmt: skip

@@ -155,7 +155,8 @@ def options(
                 for name in values
                 if getattr(typer_context.get_parameter_source(name), "name", "") == "COMMANDLINE"
             )
-            values = {**defaults, **values, "given": given, "command": command.__name__}
+            values = {**defaults, **values}
+            values |= {"given": given, "command": command.__name__, "values": {**values}}
             groups = {
                 name: _group(each.annotation, values)
                 for name, each in own.items()

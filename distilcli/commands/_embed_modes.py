@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from distilcli.commands._embed_options import Finding, Making
 from distilcli.commands._file_run import FileOptions, FileRun
 from distilcli.commands._option_groups import RowsOut, check_outputs
+from distilcli.commands._unfinished import check_again
 from distilcli.console import Console
 from distilcli.errors import UsageError
 from distilcli.wording import count
@@ -75,7 +76,8 @@ def store(
     _check_suffix(out)
     from distilcli.vectors.writer import VectorColumns, VectorWriter, check_vector_files
 
-    force = out.force or making.update
+    check_again(common)
+    force = out.replaces or making.update
     for name in check_vector_files(out.output, force=force):
         common.report.check(output=name)
     source = replace(common, out=replace(out, force=force)).open_rows(text_column)
@@ -107,7 +109,7 @@ def store(
         file=source.file_column,
     )
 
-    def open_vectors() -> "VectorWriter":
+    def open_vectors(goes_on: bool) -> "VectorWriter":
         return VectorWriter(
             str(out.output),
             vector_format(out) or "",
@@ -117,12 +119,15 @@ def store(
                 **embedder.about(of_tokens=making.tokens),
                 "text_column": source.text_column,
                 "options": making.options,
+                **common.provenance(embedder),
             },
             force=force,
             extends=stored,
+            goes_on=goes_on,
         )
 
-    run = replace(run, open_vectors=open_vectors, facts=facts)
+    # What an update knows of earlier rows is not saved; it can simply be repeated.
+    run = replace(run, open_vectors=open_vectors, facts=facts, can_go_on=not making.update)
     code = replace(run, select=_without_failed if making.update else None).run()
     if facts.get("known_rows"):
         common.report.console.note(
@@ -222,7 +227,11 @@ def remove_duplicates(
             Duplicates(threshold, width=embedder.width, stored=stored, sink=writer, columns=columns)
         )
         code = replace(
-            run, select=duplicates.without, columns=KeptColumns(), facts=duplicates.facts
+            run,
+            select=duplicates.without,
+            columns=KeptColumns(),
+            facts=duplicates.facts,
+            can_go_on=False,
         ).run()
     found = duplicates.facts
     common.report.console.note(

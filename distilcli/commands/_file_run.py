@@ -2,15 +2,25 @@
 
 import json
 import sys
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from distilcli import __version__
 from distilcli.commands._declare import GivenOptions
-from distilcli.commands._option_groups import Compute, LongTexts, Report, RowsIn, RowsOut
+from distilcli.commands._option_groups import (
+    Compute,
+    LongTexts,
+    Report,
+    Reproducible,
+    RowsIn,
+    RowsOut,
+)
+from distilcli.commands._unfinished import Tally, Unfinished, check_again
 from distilcli.console import Console
 from distilcli.escapes import visible
+from distilcli.wording import count as count_of
 
 if TYPE_CHECKING:
     from distilcli.console.preview import Preview
@@ -18,7 +28,7 @@ if TYPE_CHECKING:
     from distilcli.predictors.base import AnyPredictor
     from distilcli.predictors.int8_check import Agreement
     from distilcli.rows import Given, Row, RowSource
-    from distilcli.rows.outcome import Sink
+    from distilcli.rows.retry import RetriedRows
     from distilcli.rows.row_writer import RowWriter
     from distilcli.tasks.files import Blocks, Columns
     from distilcli.vectors.writer import VectorWriter
@@ -37,8 +47,10 @@ class FileOptions:
     out: RowsOut
     long: LongTexts
     compute: Compute
+    reproducible: Reproducible
     report: Report
     given: GivenOptions = field(default_factory=GivenOptions)
+    values: Mapping[str, object] = field(default_factory=dict)
     command: str = ""
 
     def predictor_settings(self) -> dict[str, Any]:
@@ -47,7 +59,14 @@ class FileOptions:
             **self.compute.settings(),
             "long_texts": self.long.settings(),
             "keep_empty": self.rows.keep_empty,
+            "deterministic": self.reproducible.deterministic,
         }
+
+    def provenance(self, predictor: "AnyPredictor") -> dict[str, str]:
+        """Return what made the results, if that was asked for."""
+        if not self.reproducible.provenance:
+            return {}
+        return {"model_digest": predictor.digest(), "distil_version": __version__}
 
     def open_rows(
         self, text_column: str | None = None, *, given: "Given | None" = None
@@ -57,6 +76,7 @@ class FileOptions:
         Raises `UsageError` for a file that may not be written, `InputError` for one that cannot
         be read, and `ModelError` for a model that is missing or for another command.
         """
+        check_again(self)
         self.out.check()
         self.report.check_dry_run()
         self.report.check(output=self.out.output)
@@ -76,6 +96,7 @@ class FileRun(Generic[Value, Result]):
     `select` chooses from the results what is written (all of them by default), and `on_block` gets
     each block after that. With `open_vectors` the values go there and no rows are written.
     `counted` is the plural of what the labels in the summary belong to; `facts` go into the report.
+    Unless it `can_go_on`, an interrupted run is lost. `marks` are added to each row.
     """
 
     options: FileOptions
@@ -85,11 +106,16 @@ class FileRun(Generic[Value, Result]):
     columns: "Columns[Result]"
     text_columns: Sequence[str]
     preview: "Callable[..., Preview] | None" = None
-    open_vectors: "Callable[[], VectorWriter] | None" = None
+    open_vectors: "Callable[[bool], VectorWriter] | None" = None
     select: "Callable[[Blocks[Value]], Blocks[Result]] | None" = None
     on_block: "Callable[[list[Outcome[Row, Result]]], None] | None" = None
     counted: str = "rows"
     facts: Mapping[str, object] = field(default_factory=dict)
+    can_go_on: bool = True
+    marks: Mapping[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "marks", self.options.provenance(self.predictor))
 
     def run(self) -> int:
         """Run every row, or with --dry-run only estimate the cost; return the exit code."""
@@ -103,6 +129,7 @@ class FileRun(Generic[Value, Result]):
             "model": predictor.name,
             "precision": predictor.precision,
             "input": source.name,
+            **self.marks,
         }
         return self._estimate(about) if self.options.report.dry_run else self._run(about)
 
@@ -128,26 +155,27 @@ class FileRun(Generic[Value, Result]):
         source, out, report = self.source, self.options.out, self.options.report
         console = report.console
         stats = RunStats(device=self.predictor.device, load_seconds=self.predictor.load_seconds)
-        counts: Counter[str] = Counter()
-        written = 0
+        tally = Tally()
+        unfinished = Unfinished(self.options, source, self.predictor, possible=self.can_go_on)
+        sink: Any = None
 
         def count(block: "list[Outcome[Row, Result]]") -> None:
-            nonlocal written
-            written += len(block)
+            tally.written += len(block)
             for outcome in block:
                 if outcome.value is not None:
-                    counts.update(self.columns.counted(outcome.value))
+                    tally.counts.update(self.columns.counted(outcome.value))
             if self.on_block is not None:
                 self.on_block(block)
+            unfinished.note(sink, tally)
 
         # Rows that scroll by and a line that is redrawn do not share a terminal.
         scrolls = out.is_terminal and (source.is_stream or not out.is_table)
-        sink: Sink | None = None
         try:
             with (
                 source,
-                self._open_sink(console) as sink,
+                self._open_sink(console, goes_on=unfinished.goes_on) as sink,
                 rows_progress(console, stats, source, shown=not scrolls),
+                unfinished.watched(stats, tally, sink),
                 deferred_interrupt(),
             ):
                 run_files(
@@ -159,31 +187,80 @@ class FileRun(Generic[Value, Result]):
                     select=self.select,
                     on_block=count,
                     live=source.is_stream,
+                    marks=self.marks,
                 )
-        except KeyboardInterrupt:
+        except BaseException as error:
             note_unshown(console, sink)
-            kept = "those are out, whole" if written else "nothing is out"
-            kept = f"{out.output} was not written" if out.output else kept
-            console.warn(f"interrupted after {stats.rows:,} rows; {kept}; run again to start over")
+            self._tell_what_is_left(error, stats.rows, tally.written, unfinished.saved_rows)
             raise
+        unfinished.ended()
+        kept = {"kept_rows": sink.kept_rows} if out.retry_errors else {}
+        tally.written += sum(kept.values())
         note_unshown(console, sink)
         console.note(*source.new_notes())
         if not report.json_summary:
             show_summary(
-                console, stats, counts, counted=self.counted, output=out.output, written=written
+                console,
+                stats,
+                tally.counts,
+                counted=self.counted,
+                output=out.output,
+                written=tally.written,
             )
-        about |= {**noted_agreement(console, self.predictor.agreement), **self.facts}
-        write_report({**about, "counts": dict(counts.most_common()), **stats.as_dict()}, report)
+        about |= {**noted_agreement(console, self.predictor.agreement), **self.facts, **kept}
+        counts = dict(tally.counts.most_common())
+        write_report({**about, "counts": counts, **stats.as_dict()}, report)
         return EXIT_SOME_ROWS_FAILED if stats.failed else 0
 
-    def _open_sink(self, console: Console) -> "RowWriter | Preview | VectorWriter":
+    @property
+    def _new_columns(self) -> list[str]:
+        return [*self.columns.names, *self.marks]
+
+    def _tell_what_is_left(self, error: BaseException, rows: int, written: int, saved: int) -> None:
+        """Say what an interrupted run leaves, and how to go on."""
+        output, console = self.options.out.output, self.options.report.console
+        interrupted = f"interrupted after {count_of(rows, 'row')}"
+        if saved:
+            what = interrupted if isinstance(error, KeyboardInterrupt) else "not complete"
+            console.warn(
+                f"{what}; {count_of(saved, 'row')} of {output} are kept; repeat the command with "
+                "`resume` to go on"
+            )
+        elif isinstance(error, KeyboardInterrupt):
+            kept = "those are out, whole" if written else "nothing is out"
+            kept = f"{output} was not written" if output else kept
+            console.warn(f"{interrupted}; {kept}; run again to start over")
+
+    def _open_sink(
+        self, console: Console, *, goes_on: bool
+    ) -> "RowWriter | Preview | VectorWriter | RetriedRows":
         if self.open_vectors is not None:
-            return self.open_vectors()
+            return self.open_vectors(goes_on)
         file_column = [self.source.file_column] if self.source.file_column else []
-        return open_sink(
-            console, self.source, self.columns.names, self.options.out,
-            text_columns=[*self.text_columns, *file_column], preview=self.preview,
+        sink = open_sink(
+            console, self.source, self._new_columns, self.options.out,
+            text_columns=[*self.text_columns, *file_column], preview=self.preview, goes_on=goes_on,
         )  # fmt: skip
+        return self._retried(sink) if self.options.out.retry_errors else sink
+
+    def _retried(self, writer: Any) -> "RetriedRows":
+        """Let only the rows run again that have to, and return the output of all."""
+        from distilcli.rows.retry import RetriedRows, Retry
+
+        out = self.options.out
+        with ExitStack() as unless_opened:
+            unless_opened.callback(writer.abort)
+            retry = Retry(
+                str(out.output),
+                out.written_format,
+                self.source.delimiter,
+                [writer.prefix + name for name in self._new_columns],
+                writer.free_name("error"),
+            )
+            self.source.keep(retry.wanted)
+            retried = RetriedRows(writer, retry)
+            unless_opened.pop_all()
+            return retried
 
 
 def noted_agreement(console: Console, agreement: "Agreement | None") -> dict[str, Any]:
@@ -204,6 +281,7 @@ def open_sink(
     *,
     text_columns: Sequence[str] = (),
     preview: "Callable[..., Preview] | None" = None,
+    goes_on: bool = False,
 ) -> "RowWriter | Preview":
     """Open the table or the writer for the rows; note whether columns had to be renamed."""
     from distilcli.console.preview import Preview
@@ -227,8 +305,9 @@ def open_sink(
             types=source.types,
             output_format=None if out.output_format == "auto" else out.output_format,
             prefix=out.prefix,
-            force=out.force,
+            force=out.replaces,
             conll="conll" in out.formats,
+            goes_on=goes_on,
         )
         renamed, prefix = sink.renamed, sink.prefix
     if renamed:

@@ -131,7 +131,7 @@ _EXIT_CODES = (
     ("5", "resources: memory, disk, device or network"),
     ("6", "done, but some rows failed"),
     ("7", "a threshold was missed (bench, evaluate)"),
-    ("130", "interrupted (141: pipe closed, 143: terminated)"),
+    ("130", "interrupted (129: hung up, 141: pipe closed, 143: terminated)"),
 )
 _EXAMPLES = """\
 Examples:

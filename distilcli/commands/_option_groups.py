@@ -147,12 +147,17 @@ class RowsIn:
     delimiter: DelimiterOption = None
     encoding: EncodingOption = "utf-8"
     word_column: WordColumnOption = None
+    max_field_bytes: int | None = setting(
+        None,
+        "Longest cell, in bytes; the row of a longer one is unusable (default: 64 MiB).",
+        min=1,
+    )
 
     def reading(self) -> dict[str, Any]:
         """Return the settings of the reader."""
         names = (
             "join", "input_format", "no_header", "delimiter", "encoding", "limit", "whole_files",
-            "file_column", "word_column",
+            "file_column", "word_column", "max_field_bytes",
         )  # fmt: skip
         return {name: getattr(self, name) for name in names}
 
@@ -191,7 +196,23 @@ class RowsOut:
     output_format: rows_format_option() = "auto"  # type: ignore[valid-type]
     prefix: str = setting("", "Prefix for the names of new columns.")
     force: ForceOption = False
+    resume: bool = setting(False, "Go on with an interrupted run of the same command.")
+    retry_errors: bool = setting(
+        False, "Run again only the rows of the output with an error, and those that are new."
+    )
     formats: tuple[str, ...] = ()
+
+    @property
+    def replaces(self) -> bool:
+        """Whether an existing output may be replaced; an interrupted run was allowed to."""
+        return self.force or self.retry_errors or (self.resume and self.is_interrupted)
+
+    @property
+    def is_interrupted(self) -> bool:
+        """Whether a run that writes the output was interrupted."""
+        from distilcli.rows.journal import Journal
+
+        return self.output is not None and Journal(self.output).is_there
 
     def check(self) -> None:
         """Raise `UsageError` for a file that may not be written."""
@@ -206,9 +227,9 @@ class RowsOut:
         by_suffix = self.output_format == "auto"
         kind = split_suffixes(self.output)[0] if by_suffix else self.output_format
         if kind == "sqlite":
-            check_table(self.output, force=self.force)
+            check_table(self.output, force=self.replaces)
         else:
-            check_destination(self.output, force=self.force)
+            check_destination(self.output, force=self.replaces)
         if by_suffix:
             output_format_of(self.output, self.formats)
         if kind == "parquet":
@@ -334,6 +355,20 @@ class Compute:
             "offline": self.offline,
             "batches": BatchOptions(rows=self.batch, tokens=self.max_tokens, threads=self.threads),
         }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reproducible:
+    """Whether results can be made again, bit for bit, and are marked with what made them."""
+
+    deterministic: bool = setting(
+        False,
+        "The same bytes for any batch size, number of threads and order of rows (slower).",
+        topic="Speed",
+    )
+    provenance: bool = setting(
+        False, "Add the columns model_digest and distil_version.", topic="Output"
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -33,7 +33,7 @@ Value = TypeVar("Value")
 # The options that have an effect in each mode.
 _EVERYWHERE = (
     "files", "texts", "text_column", "join", "input_format", "encoding", "delimiter", "no_header",
-    "limit", "whole_files", "quiet",
+    "limit", "whole_files", "max_field_bytes", "quiet",
 )  # fmt: skip
 _MODEL = ("model", "vocab", "cased", "engine", "offline", "on_error")
 _ROWS_OUT = ("output", "output_format", "prefix", "force", "json_summary", "file_column")

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from distilcli.commands._declare import opt, options
+from distilcli.commands._declare import GivenOptions, opt, options
 from distilcli.commands._embed_modes import embed_rows, remove_duplicates, store, vector_format
 from distilcli.commands._embed_options import Finding, Making
 from distilcli.commands._embed_search import near_duplicates, search
@@ -10,10 +10,12 @@ from distilcli.commands._file_run import FileOptions
 from distilcli.commands._option_groups import TextColumnOption, rows_format_option
 from distilcli.errors import UsageError
 
+_MODES = ("queries", "threshold", "dedupe")
 _READING = ("text_column", "id_column", "dry_run", "limit", "whole_files", "file_column")
 _MAKING = (
     "pooling", "normalize", "dims", "layer", "prompt", "prompt_name", "window_pooling",
     "model", "device", "precision", "min_agreement", "batch", "max_tokens", "threads", "keep_empty",
+    "deterministic",
 )  # fmt: skip
 
 
@@ -70,9 +72,7 @@ def embed(
 def _check(common: FileOptions, making: Making, finding: Finding) -> None:
     """Raise `UsageError` for options that do not go together."""
     given = common.given
-    given.at_most_one("queries", "threshold", "dedupe")
-    given.at_most_one("update", "force")
-    mode = next((name for name in ("queries", "threshold", "dedupe") if name in given), None)
+    mode = _mode(given)
     stored_as = vector_format(common.out)
     if making.tokens:
         _check_tokens(common, making, mode)
@@ -96,7 +96,16 @@ def _check(common: FileOptions, making: Making, finding: Finding) -> None:
         given.refuse(["update"], "is for stored vectors; add `output` FILE.npy")
 
 
+def _mode(given: GivenOptions) -> str | None:
+    given.at_most_one("update", "force")
+    given.at_most_one(*_MODES)
+    for once in (*_MODES, "update"):
+        given.at_most_one(once, "resume", "retry_errors")
+    return next((name for name in _MODES if name in given), None)
+
+
 def _check_search(common: FileOptions, mode: str, index: str | None) -> None:
+    common.given.refuse(["provenance"], "marks rows of files, and none are written; leave it out")
     if index is None:
         return
     if common.rows.files or common.rows.texts:

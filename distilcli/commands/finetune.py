@@ -53,8 +53,13 @@ def finetune(
     from distilcli.training.run_options import RunOptions
 
     chosen = changed(data, start, training, objective, teacher, distillation)
-    # Without a teacher these are refused even with their default values.
-    chosen |= {name: getattr(distillation, name) for name in given if hasattr(distillation, name)}
+    # What has no effect is refused even with its default value.
+    chosen |= {
+        name: getattr(group, name)
+        for group in (distillation, training)
+        for name in given
+        if hasattr(group, name)
+    }
     settings = RunOptions.of(task, chosen)
     report.check_dry_run()
     run_output.check(report)
@@ -70,6 +75,7 @@ def finetune(
     keep_freed_memory()
 
     from distilcli.console.training import (
+        show_advice,
         show_cache,
         show_findings,
         show_interrupted,
@@ -93,6 +99,8 @@ def finetune(
     console.note(f"training {name} on {plan.objective.describe()}{column}")
     console.note(*(note for source in sources if source for note in source.new_notes()))
     about = {"command": "finetune", "task": task, "model": name}
+    # Without --resume: a resumed run ends as an uninterrupted one.
+    command = ["distil", *(word for word in sys.argv[1:] if word not in _HOW_TO_BEGIN)]
     run: PreparedRun | None = None
     try:
         with training_view(console) as view:
@@ -100,6 +108,7 @@ def finetune(
                 plan,
                 on_progress=view.on_progress,
                 on_pass=view.on_pass,
+                on_fit=view.on_fit,
                 dry_run=report.dry_run,
             )
             show_findings(console, run.findings)
@@ -113,8 +122,7 @@ def finetune(
                 resume=run_output.resume,
                 force=run_output.force,
                 plot=run_output.plot,
-                # Without --resume: a resumed run ends as an uninterrupted one.
-                command=["distil", *(word for word in sys.argv[1:] if word not in _HOW_TO_BEGIN)],
+                command=command,
             )
     except KeyboardInterrupt:
         saved = run_output.resume or (run is not None and run.folder.is_saved)
@@ -122,6 +130,8 @@ def finetune(
         raise
     best, steps = summary["best"], summary["steps"]
     show_training(console, best, steps, run_output.output, command=spec.command)
+    if advice := run.advice():
+        show_advice(console, advice, command)
     if run.trainer.model.config.pruned_heads:
         console.note("transformers 5 does not load models with pruned heads; version 4 does")
     write_report({**about, **summary}, report)

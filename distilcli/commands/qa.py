@@ -76,7 +76,8 @@ def qa(
       distil qa dev.json -m MODEL --squad-predictions predictions.json
     """
     rows, report = common.rows, common.report
-    common.given.at_most_one("best", "squad_predictions")
+    for again in ("resume", "retry_errors"):
+        common.given.at_most_one("best", "squad_predictions", again)
     common.given.at_most_one("questions", "question_column")
     common.given.at_most_one("context", "context_file", "context_column")
     _check_not_empty(questions=questions, context=None if context is None else [context])
@@ -146,6 +147,7 @@ def qa(
         text_columns=[column for column in (question_column, context_column) if column],
         preview=AnswersPreview,
         select=partial(best_answers, count=best) if best else None,
+        can_go_on=not best and squad_predictions is None,
     )
     if squad_predictions is None or id_column is None or report.dry_run:
         return run.run()

@@ -26,7 +26,9 @@ from distilcli.commands._tokenize_modes import (
 from distilcli.console import ROWS_SHOWN
 
 
-@options(topic="Tokens", leave_out={"keep_empty", "dry_run", "stats_file"})
+@options(
+    topic="Tokens", leave_out={"keep_empty", "dry_run", "stats_file", "resume", "retry_errors"}
+)
 def tokenize(
     rows: RowsIn,
     out: RowsOut,

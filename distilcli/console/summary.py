@@ -135,6 +135,7 @@ def _problems(stats: RunStats) -> list[tuple[str, str, str]]:
     failed = f"{count(stats.failed, 'row')}{skipped}, the first: {stats.first_error}"
     halved = f"{count(stats.halvings, 'time')}, because memory ran out"
     found = [
+        (stats.resumed_rows, "resumed", f"after {count(stats.resumed_rows, 'row')}", "dim"),
         (stats.halvings, "batches halved", halved, "yellow"),
         (stats.truncated, "truncated", count(stats.truncated, "row"), "yellow"),
         (stats.failed, "failed", failed, "red"),

@@ -1,5 +1,6 @@
 """What a training run says: how far it is, its evaluations, what it found, and how it ended."""
 
+import shlex
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -8,12 +9,15 @@ from typing import TYPE_CHECKING
 from distilcli.console import Console
 from distilcli.console.progress import live_bar, watched
 from distilcli.console.summary import expected_cost
+from distilcli.training.advice import with_setting
 from distilcli.training.data_checks import Finding, finding_lines
 from distilcli.training.run_files import scores_of
 from distilcli.wording import count
 
 if TYPE_CHECKING:
+    from distilcli.training.advice import Advice
     from distilcli.training.dry_run import TrainingEstimate
+    from distilcli.training.fitted_head import FittedHead
     from distilcli.training.loop import Progress
 
 _LARGE_CACHE = 1e9
@@ -28,19 +32,42 @@ class TrainingView:
         self._noted = 0
         self._began: tuple[float, int, int] | None = None  # seconds, steps and tokens
         self._pass: tuple[str, int, int] | None = None
+        self._last = 0.0, -1  # seconds and step of the last call
+        self._evaluated = 0, 0.0  # how often, and the seconds that it took
 
     def on_progress(self, progress: "Progress") -> None:
         """Take in a step; a new evaluation is noted on stderr, for people and for logs."""
+        now = time.monotonic()
         if self._began is None:
-            self._began = time.monotonic(), progress.step, progress.tokens
+            self._began = now, progress.step, progress.tokens
+        elif progress.step == self._last[1]:  # the time since the step was an evaluation's
+            times, seconds = self._evaluated
+            self._evaluated = times + 1, seconds + now - self._last[0]
+        self._last = now, progress.step
         self._latest, self._pass = progress, None
         if len(progress.history) > self._noted:
             self._noted, entry = len(progress.history), progress.history[-1]
+            if not progress.total_steps:
+                return  # no training follows; the end says it
             best = ", the best so far" if entry["best"] else ""
+            loss = f"loss {entry['train_loss']:.3f}, " if entry["step"] else ""
             self._console.note(
-                f"step {entry['step']:,} of {progress.total_steps:,}: "
-                f"loss {entry['train_loss']:.3f}, {', '.join(_scores(entry))}{best}"
+                f"step {entry['step']:,} of {progress.total_steps:,}: {loss}"
+                f"{', '.join(_scores(entry))}{best}"
             )
+
+    def on_fit(self, fitted: "FittedHead") -> None:
+        """Note how the head was fitted."""
+        found = fitted.fit
+        name = found.score_name.replace("_", " ")
+        validated = (
+            "too few rows for cross-validation"
+            if found.score is None
+            else f"{name} {found.score:.4f} in {found.folds}-fold cross-validation"
+        )
+        self._console.note(
+            f"head fitted to {count(fitted.rows, 'row')}: {validated}, regularization {found.l2:g}"
+        )
 
     def on_pass(self, who: str, done: int, total: int) -> None:
         """Take in how many rows the teacher or the encoder has read ahead of the first step."""
@@ -65,10 +92,19 @@ class TrainingView:
             parts += _scores(progress.history[-1])[:1]
         seconds, steps = time.monotonic() - began, progress.step - first_step
         if steps:
-            left = (progress.total_steps - progress.step) * seconds / steps
             rate = (progress.tokens - first_tokens) / seconds
-            parts += [f"{rate:,.0f} tokens/s", f"{_clock(left)} left"]
+            parts += [
+                f"{rate:,.0f} tokens/s",
+                f"{_clock(self._left(progress, steps, seconds))} left",
+            ]
         return "  ".join(parts)
+
+    def _left(self, progress: "Progress", steps: int, seconds: float) -> float:
+        """Return the seconds that are left: of steps, and of evaluations, which come in lumps."""
+        times, evaluating = self._evaluated
+        learning = (progress.total_steps - progress.step) * (seconds - evaluating) / steps
+        coming = progress.total_evaluations - sum(1 for each in progress.history if each["step"])
+        return learning + (max(0, coming) * evaluating / times if times else 0.0)
 
 
 @contextmanager
@@ -93,21 +129,33 @@ def show_cache(console: Console, size: int) -> None:
 def show_training_estimate(console: Console, expected: "TrainingEstimate") -> None:
     """Say what a training run would take."""
     counts = [
-        count(expected.steps, "step"),
+        count(expected.steps, "step") if expected.steps else "the head is fitted, without steps",
         count(expected.tokens, "token"),
         count(expected.evaluations, "evaluation"),
     ]
     console.note("; ".join([*counts, *expected_cost(expected)]))
+    console.note(
+        f"the time is that of {count(expected.timed_steps, 'step')} measured now, for all tokens"
+    )
 
 
 def show_training(
     console: Console, best: Mapping[str, float], steps: int, folder: str, *, command: str
 ) -> None:
     """Say how good the model in `folder` is, and how to use it."""
+    scores = ", ".join(_scores(best))
+    after = f"best {scores} after {best['step']:,} of {count(steps, 'step')}"
     console.note(
-        f"best {', '.join(_scores(best))} after {best['step']:,} of {count(steps, 'step')}",
+        after if steps else f"{scores} on the validation rows",
         f"the model is in {folder}; try: distil {command} FILE -m {folder}",
     )
+
+
+def show_advice(console: Console, advice: "Advice", command: Sequence[str]) -> None:
+    """Say why and how to run again; `command` is the command line of the run."""
+    flag = f"--{advice.setting.replace('_', '-')}"
+    again = shlex.join(with_setting(command, flag, advice.value))
+    console.note(f"{advice.reason}; try: {again}")
 
 
 def show_interrupted(console: Console, folder: str, *, can_resume: bool, forced: bool) -> None:

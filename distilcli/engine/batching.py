@@ -19,8 +19,8 @@ class Piece:
     A task that needs more about a sequence when it runs the model subclasses it.
     """
 
-    input_ids: list[int]
-    token_type_ids: list[int] | None = None
+    input_ids: Sequence[int]
+    token_type_ids: Sequence[int] | None = None
 
     def __len__(self) -> int:
         return len(self.input_ids)
@@ -79,7 +79,7 @@ def pad(pieces: Sequence[Piece], *, pad_token_id: int, device: torch.device) -> 
     def send(x: Tensor) -> Tensor:
         return x.pin_memory().to(device, non_blocking=True) if is_cuda else x.to(device)
 
-    def tensor(rows: list[list[int]], padding: int) -> Tensor:
+    def tensor(rows: Sequence[Sequence[int]], padding: int) -> Tensor:
         ids = torch.full(mask.shape, padding, dtype=torch.int64)
         return send(ids.masked_scatter_(mask, torch.tensor(list(chain.from_iterable(rows)))))
 

@@ -8,11 +8,13 @@ the windows in flight, one more than workers, bound the memory of a run whatever
 input, and no worker idles between windows.
 
 A row's outputs are the same in any batch and window and on any number of threads, up to rounding:
-kernels sum in another order for other shapes and threads.
+kernels sum in another order for other shapes and threads. If the engine is `deterministic`, they
+are the same to the bit.
 """
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, Generic
 
@@ -21,7 +23,7 @@ import torch
 from distilcli.engine.feeder import Feeder
 from distilcli.engine.task import Encoded, Item, Task, Value
 from distilcli.engine.window import Window
-from distilcli.engine.workers import Workers, workers_on
+from distilcli.engine.workers import Workers, single_threaded, workers_on
 from distilcli.errors import RowError
 from distilcli.rows.outcome import OnError, Outcome, settle
 from distilcli.rows.prefetch import ReadAhead
@@ -36,8 +38,9 @@ class Engine(Generic[Item, Value]):
 
     A batch has at most `max_tokens` positions, padding included, and `max_rows` pieces (None: no
     limit). A window has at most `window_rows` rows, or `window_size` characters plus one row.
-    `workers` applies to the CPU; see `workers_on`. `on_end` is called, on a thread of the engine,
-    once the last row is encoded; an exception from it ends the run like one from the task.
+    `workers` applies to the CPU; see `workers_on`. `deterministic` runs each sequence by itself, on
+    one thread. `on_end` is called, on a thread of the engine, once the last row is encoded; an
+    exception from it ends the run like one from the task.
     """
 
     task: Task[Item, Any, Any, Value]
@@ -50,6 +53,7 @@ class Engine(Generic[Item, Value]):
     window_rows: int = 4096
     window_size: int = 262_144
     on_error: OnError = "keep"
+    deterministic: bool = False
     on_end: Callable[[], None] = lambda: None
 
     def __post_init__(self) -> None:
@@ -80,6 +84,7 @@ class Engine(Generic[Item, Value]):
             pad_token_id=self.pad_token_id,
             max_tokens=self.max_tokens,
             stats=stats,
+            one_by_one=self.deterministic,
         )
         read_ahead = ReadAhead(
             items,
@@ -102,7 +107,11 @@ class Engine(Generic[Item, Value]):
             for part in (workers, read_ahead, feeder):
                 part.start()
             for window in _finished_windows(feeder, workers, in_flight=count + 1):
-                outcomes = (self._outcome(*row) for row in window.rows())
+                stats.add_window(
+                    tokens=window.tokens, positions=window.positions, batches=window.batches
+                )
+                with single_threaded() if self.deterministic else nullcontext():
+                    outcomes = [self._outcome(*row) for row in window.rows()]
                 yield from settle(outcomes, on_error=self.on_error, stats=stats)
         finally:
             for part in (workers, read_ahead, feeder):

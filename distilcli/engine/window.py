@@ -24,6 +24,7 @@ class Window(Generic[Item]):
         self._rows: Sequence[Encoded | RowError] = ()
         self._outputs: list[object] = []
         self._missing = 0
+        self.tokens = self.positions = self.batches = 0
         self._left: list[int] | None = None
         self._lock = threading.Lock()
 
@@ -46,6 +47,13 @@ class Window(Generic[Item]):
             self._missing -= len(positions)
             if not self._missing:
                 self.done.set()
+
+    def add_batch(self, *, tokens: int, positions: int) -> None:
+        """Count a batch that was run: its tokens, and its positions with padding."""
+        with self._lock:
+            self.batches += 1
+            self.tokens += tokens
+            self.positions += positions
 
     def leave(self, positions: list[int]) -> None:
         """Leave the pieces at these positions to the thread that waits for the window."""

@@ -6,12 +6,15 @@ A lone batch, as on a live pipe, is run by the thread that waits for it, with al
 bits of its outputs may depend on the number of cores. Which batch that is must not depend on how
 fast a file was read: see `Feeder`. When memory runs out, a batch is halved and tried again, and
 later ones keep to the size that fitted.
+
+One by one, the sequences of a batch run each by itself, on one thread, so that the bits of its
+outputs depend on nothing else.
 """
 
 import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import KW_ONLY, dataclass
 from queue import SimpleQueue
 
@@ -40,11 +43,23 @@ def workers_on(device: torch.device, *, cores: int) -> int:
     return _CUDA_WORKERS if device.type == "cuda" else 1
 
 
+@contextmanager
+def single_threaded() -> Iterator[None]:
+    """Keep the kernels of this thread to one core for a while."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
 @dataclass(eq=False)
 class Workers:
     """`count` threads that run the pieces of windows through `forward`.
 
-    `max_tokens` is lowered when a batch does not fit in memory.
+    `max_tokens` is lowered when a batch does not fit in memory. With `one_by_one` a batch is only
+    what a worker takes at a time.
     """
 
     forward: Callable[[Batch], Sequence[object]]
@@ -54,6 +69,7 @@ class Workers:
     pad_token_id: int
     max_tokens: int
     stats: RunStats
+    one_by_one: bool = False
 
     def __post_init__(self) -> None:
         self._pending = 0  # batches waiting or running
@@ -104,7 +120,8 @@ class Workers:
             if alone is None:
                 alone = not self._pending
             self._pending += len(batches)
-        if alone and len(batches) == 1 and self.count > 1 and self.device.type == "cpu":
+        can_spread = self.count > 1 and self.device.type == "cpu" and not self.one_by_one
+        if alone and len(batches) == 1 and can_spread:
             window.leave(batches[0])
             return
         for positions in batches:
@@ -167,7 +184,7 @@ class Workers:
         failure = window.failure
         if failure is None:
             try:
-                outputs = self._outputs([window.pieces[n] for n in positions])
+                outputs = self._outputs(window, [window.pieces[n] for n in positions])
             except BaseException as error:  # noqa: BLE001 (raised again on the caller's thread)
                 failure = error
         with self._lock:
@@ -177,10 +194,10 @@ class Workers:
         else:
             window.fail(failure)
 
-    def _outputs(self, pieces: list[Piece]) -> list[object]:
+    def _outputs(self, window: AnyWindow, pieces: list[Piece]) -> list[object]:
         """Run a batch, halved until it fits; return the outputs in the order of the pieces."""
         outputs: list[object] = []
-        parts = [pieces]
+        parts = [[piece] for piece in reversed(pieces)] if self.one_by_one else [pieces]
         while parts:
             part = parts.pop()
             size = padded_size([len(piece) for piece in part])
@@ -188,7 +205,7 @@ class Workers:
                 middle = len(part) // 2
                 parts += [part[middle:], part[:middle]]
                 continue
-            result = self._attempt(part, size)
+            result = self._attempt(window, part, size)
             if result is not None:
                 outputs += result
                 continue
@@ -203,7 +220,7 @@ class Workers:
             parts.append(part)
         return outputs
 
-    def _attempt(self, pieces: list[Piece], size: int) -> list[object] | None:
+    def _attempt(self, window: AnyWindow, pieces: list[Piece], size: int) -> list[object] | None:
         """Run a batch once; return None if memory ran out.
 
         The error is dropped here: its traceback would keep the tensors of the attempt alive.
@@ -216,9 +233,9 @@ class Workers:
             if not is_out_of_memory(error):
                 raise
             return None
-        self.stats.add_batch(
-            tokens=sum(map(len, pieces)), positions=size, seconds=time.perf_counter() - began
-        )
+        tokens = sum(map(len, pieces))
+        self.stats.add_batch(tokens=tokens, positions=size, seconds=time.perf_counter() - began)
+        window.add_batch(tokens=tokens, positions=size)
         return outputs
 
 

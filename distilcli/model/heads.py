@@ -79,13 +79,16 @@ class FirstTokenModel(TaskModel):
         self.dropout = Dropout(_classifier_dropout(config))
         _draw(self.pre_classifier, self.classifier, std=config.initializer_range)
 
+    def pooled(self, hidden_states: Tensor) -> Tensor:
+        """Map (B, 1, D) to what the classifier reads, (B, D)."""
+        if self.pre_classifier is not None:
+            return F.relu(self.pre_classifier(hidden_states[:, 0]))
+        out: Tensor = cast("Pooler", self.distilbert.pooler)(hidden_states)
+        return out
+
     def head(self, hidden_states: Tensor) -> Tensor:
         """Map (B, 1, D) to the scores (B, outputs)."""
-        if self.pre_classifier is not None:
-            pooled = F.relu(self.pre_classifier(hidden_states[:, 0]))
-        else:
-            pooled = cast("Pooler", self.distilbert.pooler)(hidden_states)
-        logits: Tensor = self.classifier(self.dropout(pooled))
+        logits: Tensor = self.classifier(self.dropout(self.pooled(hidden_states)))
         return logits
 
 

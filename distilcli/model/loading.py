@@ -14,7 +14,8 @@ from torch.overrides import TorchFunctionMode
 
 from distilcli.checkpoint.config import ModelConfig, read_config
 from distilcli.checkpoint.folder import ModelFiles
-from distilcli.errors import HeadError, ModelError
+from distilcli.errors import HeadError, ModelError, ResourceError
+from distilcli.memory import is_allocation_failure
 from distilcli.model.expected import check_sizes, misfit
 from distilcli.model.heads import HEADS, TaskModel
 from distilcli.model.keys import OUTPUT_TABLE, PREFIX, to_checkpoint
@@ -65,12 +66,17 @@ def load_model(files: ModelFiles, kind: type[Model]) -> LoadedModel[Model]:
 
 
 def build_model(kind: type[Model], config: ModelConfig, *, source: str) -> Model:
-    """Build a model with random weights; raise `ModelError` naming `source` if that fails."""
+    """Build a model with random weights.
+
+    Raises `ModelError` naming `source` if that fails, `ResourceError` if memory runs out.
+    """
     try:
         return kind(config)
     except ModelError as error:
         raise ModelError(f"{source}: {error}") from None
-    except (RuntimeError, MemoryError, TypeError):  # torch's ways to say "too large"
+    except (RuntimeError, MemoryError, TypeError) as error:  # torch's ways to say "too large"
+        if is_allocation_failure(error):
+            raise ResourceError(f"{source}: does not fit in memory; free some") from None
         raise ModelError(
             f"{source}: a model of the sizes in config.json does not fit in memory; "
             "use the config.json that belongs to these weights"

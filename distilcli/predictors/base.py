@@ -15,9 +15,12 @@ from dataclasses import replace
 from time import perf_counter
 from typing import Any, ClassVar, Generic, TypedDict, TypeVar, cast, get_args
 
+from distilcli.checkpoint.digest import model_digest
 from distilcli.checkpoint.locate import locate
+from distilcli.checkpoint.sentence_transformers import SENTENCE_NAMES, sentence_files
 from distilcli.engine.engine import Engine, OnError
 from distilcli.engine.workers import workers_on
+from distilcli.errors import ResourceError
 from distilcli.model.device import place
 from distilcli.model.hardware import available_cores
 from distilcli.model.heads import TaskModel
@@ -49,7 +52,8 @@ class Options(TypedDict, total=False):
     `device`: auto (default), cpu, cuda, cuda:N or mps. `precision`: fp32 (default), tf32, bf16,
     fp16 or int8. `min_agreement`: the share of the first rows, 0 to 1, on which int8 must agree
     with fp32 (default 0.99). `offline`: never ask the network for a model. `keep_empty`: run
-    empty texts like others, which otherwise give a `RowError`.
+    empty texts like others, which otherwise give a `RowError`. `deterministic`: the same bits for a
+    text in any batch, in any order and on any number of threads; slower, and on the CPU only.
     """
 
     device: str
@@ -57,6 +61,7 @@ class Options(TypedDict, total=False):
     min_agreement: float | None
     offline: bool
     keep_empty: bool
+    deterministic: bool
     batches: BatchOptions | None
     long_texts: LongTexts | None
 
@@ -83,6 +88,7 @@ class Predictor(ABC, Generic[Head, Given, Content, Value]):
         min_agreement: float | None = None,
         offline: bool = False,
         keep_empty: bool = False,
+        deterministic: bool = False,
         batches: BatchOptions | None = None,
         long_texts: LongTexts | None = None,
         **unknown: object,
@@ -99,6 +105,8 @@ class Predictor(ABC, Generic[Head, Given, Content, Value]):
         self.precision: Precision = precision
         self.agreement = Agreement(required_agreement(min_agreement, precision))
         self._keep_empty = keep_empty
+        self._deterministic = deterministic
+        self._digest: str | None = None
         self._batches = batches or BatchOptions()
         self._long_texts = long_texts or self._long_texts
         self._files = locate(model, offline=offline)
@@ -110,6 +118,10 @@ class Predictor(ABC, Generic[Head, Given, Content, Value]):
         self._tokenizer = load_tokenizer(self._files, overrides=self._tokenizer_settings())
         check_tokenizer(self._tokenizer, self.config, source=self.name, framing_only=True)
         self._placement = place(loaded.model, device, vocab_size=self.config.vocab_size)
+        if deterministic and self.device != "cpu":
+            raise ResourceError(
+                f"`deterministic` is for the CPU, not for {self.device}; add `device` cpu"
+            )
         self._original = loaded.model if self.precision == "int8" else None
         self._model = for_inference(loaded.model, self.precision, self._placement.device)
         self.load_seconds = perf_counter() - started
@@ -127,6 +139,16 @@ class Predictor(ABC, Generic[Head, Given, Content, Value]):
     def workers(self) -> int:
         """The number of batches that run side by side."""
         return workers_on(self._placement.device, cores=self._batches.threads or available_cores())
+
+    def digest(self) -> str:
+        """Return what identifies the content of the model, wherever it is."""
+        if self._digest is None:
+            folder = self._files.folder
+            names = (*SENTENCE_NAMES, *sentence_files(folder))
+            others = [folder / name for name in names]
+            found = model_digest(self._files, (path for path in others if path.is_file()))
+            self._digest = found
+        return self._digest
 
     def described(self) -> str:
         """Say in words which model runs where, and which of its weights are not used."""
@@ -219,6 +241,7 @@ class Predictor(ABC, Generic[Head, Given, Content, Value]):
             max_tokens=self._batches.tokens_on(device.type),
             max_rows=self._batches.rows,
             on_error=on_error,
+            deterministic=self._deterministic,
         )
         if self._original is None:
             return engine

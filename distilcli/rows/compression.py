@@ -14,6 +14,8 @@ from distilcli.rows.extras import require_zstd
 CHUNK = 1 << 16
 # zstd returns everything its input expands to at once, and 4 bytes can become 128 KiB.
 _ZSTD_CHUNK = 1 << 10
+# Rows take up to a hundred times the room, zeros in gzip a thousand times.
+_MOST_RATIO, _UNSUSPECTED = 500, 1 << 28
 _NOT_TEXT = {
     b"\x1f\x8b": "gzip data; decompress it first (zcat FILE | distil …)",
     b"\xd0\xcf\x11\xe0": "an old or locked Excel workbook; save it as .xlsx without a password",
@@ -23,6 +25,15 @@ _NOT_TEXT = {
     b"\xff\xd8\xff": "an image; give texts",
 }
 """What files are that begin with these bytes."""
+
+
+def check_ratio(unpacked: int, packed: int, name: str) -> None:
+    """Raise `InputError` where bytes unpack to so many more that they cannot be rows."""
+    if unpacked > _UNSUSPECTED and unpacked > _MOST_RATIO * packed:
+        raise InputError(
+            f"{name}: unpacks to more than {_MOST_RATIO} times its size, which rows never do; "
+            "if it should, unpack it first"
+        )
 
 
 def decompress(stream: io.RawIOBase, compression: str | None, name: str) -> Iterator[bytes]:

@@ -108,8 +108,8 @@ class _Collected:
 
 def sentences(
     lines: Iterator[str], source: str, word_column: int | None = None
-) -> tuple[tuple[str, ...], Iterator[Row]]:
-    """Return the columns of a file and one row per sentence.
+) -> tuple[Shape, Iterator[Row]]:
+    """Return the shape of a file and one row per sentence.
 
     Reads up to the end of the first sentence. A sentence with an odd number of columns in a line
     gets an `error`. Raises `UsageError` for a `word_column`, from 1, that is not there.
@@ -124,7 +124,7 @@ def sentences(
         elif words and not content.strip():
             break
     shape = _shape_of(words, source, word_column) if words else Shape(" ", 1)
-    return shape.columns, _sentences(itertools.chain(peeked, lines), shape, source)
+    return shape, sentences_from(itertools.chain(peeked, lines), shape, source)
 
 
 def _shape_of(lines: Sequence[str], source: str, word_column: int | None) -> Shape:
@@ -180,9 +180,12 @@ def _may_be_words(cells: Sequence[str]) -> bool:
     return len(set(cells)) > 1 and no_words(cells) is None
 
 
-def _sentences(lines: Iterator[str], shape: Shape, source: str) -> Iterator[Row]:
+def sentences_from(
+    lines: Iterator[str], shape: Shape, source: str, first_line: int = 1
+) -> Iterator[Row]:
+    """Yield one row per sentence of a file whose shape is known."""
     sentence = _Collected()
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(lines, start=first_line):
         content = line.rstrip("\r\n")
         sentence.lines.append(line if line != content else line + "\n")
         if not content.strip():

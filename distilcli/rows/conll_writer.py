@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import cast
 
 from distilcli.rows.conll import Sentence, sentence_text, tagged
-from distilcli.rows.output import Output
+from distilcli.rows.output import Output, State
 from distilcli.rows.row import Row
 from distilcli.rows.row_writer import AddedNames, Block, RowWriter
 
@@ -26,6 +26,12 @@ class ConllWriter(RowWriter):
         """See `RowWriter`."""
         self._write(block)
         self._output.flush()
+
+    def _own_state(self) -> State:
+        return {"ended": self._ended}
+
+    def _set_own_state(self, state: State) -> None:
+        self._ended = state["ended"]
 
     def _write(self, block: Block) -> None:
         for row, additions in block:

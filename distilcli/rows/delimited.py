@@ -53,19 +53,27 @@ class Records:
     """Iterator over the records in `lines`; `width` is that of the first one, or as it is set.
 
     With `stray_quotes` (the rule for tab-separated files, see above) a quote that does not quote
-    is content. Raises `InputError` for a record longer than `LONGEST` characters.
+    is content. Lines from the middle of a file need the `width` of its first record. Raises
+    `InputError` for a record longer than `LONGEST` characters.
     """
 
     def __init__(
-        self, lines: Iterator[str], delimiter: str, source: str, *, stray_quotes: bool
+        self,
+        lines: Iterator[str],
+        delimiter: str,
+        source: str,
+        *,
+        stray_quotes: bool,
+        width: int | None = None,
+        first_line: int = 1,
     ) -> None:
         self._lines = lines
         self._delimiter = delimiter
         self._source = source
         self._stray_quotes = stray_quotes
         self._put_back: deque[str] = deque()
-        self._line = 0
-        self.width: int | None = None
+        self._line = first_line - 1
+        self.width = width
 
     def __iter__(self) -> Iterator[Record]:
         return self
@@ -85,6 +93,11 @@ class Records:
         if self.width is None:
             self.width = len(record.cells)
         return record
+
+    @property
+    def next_line(self) -> int:
+        """The number of the line after the last record."""
+        return self._line + 1
 
     def _next_line(self) -> str | None:
         line = self._put_back.popleft() if self._put_back else next(self._lines, None)

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from distilcli.errors import InputError
+from distilcli.rows.compression import check_ratio
 from distilcli.rows.extras import require_excel
 from distilcli.rows.row import RECALCULATE, Uncalculated
 from distilcli.rows.stores import Store, StoreFile, StoreRow
@@ -61,7 +62,7 @@ def read_sheet(file: StoreFile) -> Store:
     name = f"{file.name}::{title}" if file.part or len(every) > 1 else file.name
     notes: list[str] = []
     rows = _SheetRows(book[title], lambda: _open(file, formulas=True)[title], name, notes)
-    return Store(name, (), iter(rows), book[title].max_row or 0, notes=notes)
+    return Store(name, (), lambda _: iter(rows), book[title].max_row or 0, notes=notes)
 
 
 def _open(file: StoreFile, *, formulas: bool) -> _Book:
@@ -71,6 +72,9 @@ def _open(file: StoreFile, *, formulas: bool) -> _Book:
     with _explained(file.name):
         try:
             opened = file.resources.enter_context(file.path.open("rb"))
+            parts = zipfile.ZipFile(opened).infolist()
+            unpacked = sum(part.file_size for part in parts)
+            check_ratio(unpacked, file.path.stat().st_size, file.name)
             book: _Book = openpyxl.load_workbook(opened, read_only=True, data_only=not formulas)
         except (KeyError, OSError) as error:
             raise InputError(f"{file.name}: is a zip archive, but not an Excel workbook") from error

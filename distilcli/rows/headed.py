@@ -7,7 +7,7 @@ as files do those under the empty names that a delimiter at the end of the heade
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from distilcli.errors import InputError
 from distilcli.rows.delimited import Record
@@ -27,11 +27,12 @@ def headed_table(
     no_header: bool,
     *,
     notes: list[str] | None = None,
-) -> Table:
+) -> tuple[Table, Callable[[Record], Row]]:
     """Return the table of records that a `delimiter` separates, or of a sheet's.
 
-    `notes` is added to. Raises `InputError` if there is no record, if the header has a quote that
-    is never closed, or if a sheet has a title above it.
+    `notes` is added to. The function makes rows of further records. Raises `InputError` if there
+    is no record, if the header has a quote that is never closed, or if a sheet has a title above
+    it.
     """
     first = next(records, None)
     if first is None:
@@ -52,7 +53,7 @@ def headed_table(
             records = _without_title(first, records, source)
         notes += _doubts(columns, source)
     rows = _Rows(columns, source, delimiter, no_header, notes)
-    return Table(kind, delimiter, columns, map(rows.row, records), notes)
+    return Table(kind, delimiter, columns, map(rows.row, records), notes), rows.row
 
 
 def _without_title(first: Record, records: Iterator[Record], source: str) -> Iterator[Record]:

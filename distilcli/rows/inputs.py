@@ -18,7 +18,7 @@ from typing import cast
 
 from distilcli.errors import InputError, UsageError
 from distilcli.interrupt import undo_at_sudden_end
-from distilcli.rows.compression import decompress
+from distilcli.rows.compression import check_ratio, decompress
 from distilcli.rows.extras import require_excel, require_parquet, require_zstd
 from distilcli.rows.formats import INPUT_FORMATS, input_format_of, split_part, split_suffixes
 
@@ -157,11 +157,31 @@ class ByteSource:
         self.resources.callback(self._raw.close)
         weakref.finalize(self, self.resources.close)  # also where a run ends before its rows
         self.chunks: Iterator[bytes] = decompress(self._raw, source.compression, source.name)
+        if source.compression is not None:
+            self.chunks = self._bounded(self.chunks)
 
     @property
     def bytes_read(self) -> int:
         """Bytes read from the file so far, before decompression."""
         return self._raw.count
+
+    def _bounded(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        """Yield the unpacked bytes as long as they can be rows; raise `InputError` for a bomb."""
+        unpacked = 0
+        for chunk in chunks:
+            unpacked += len(chunk)
+            check_ratio(unpacked, self._raw.count, self._source.name)
+            yield chunk
+
+    @property
+    def can_seek(self) -> bool:
+        """Whether `seek` works: in a plain file."""
+        return self._source.size is not None and self._source.compression is None
+
+    def seek(self, offset: int) -> None:
+        """Go on at a byte of a plain file; what comes before it counts as read."""
+        self._raw.go_to(offset)
+        self.chunks = decompress(self._raw, None, self._source.name)
 
     def count_share(self, share: float) -> None:
         """Count a share of the file as read, where a library reads it."""
@@ -221,6 +241,10 @@ class _CountedBytes(io.RawIOBase):
 
     def _size_now(self) -> int:
         return os.fstat(self._stream.fileno()).st_size
+
+    def go_to(self, offset: int) -> None:
+        self._stream.seek(offset)
+        self.count = offset
 
     def close(self) -> None:
         if self._owned and not self.closed:

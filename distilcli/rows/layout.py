@@ -30,6 +30,22 @@ class Layout:
         self._names.append(name)
         self._is_input.append(is_input)
 
+    def found(self) -> list[tuple[str, bool]]:
+        """Return the columns in the order in which they were found: name, is the input's."""
+        return list(zip(self._names, self._is_input, strict=True))
+
+    def take(self, found: Sequence[tuple[str, bool]]) -> None:
+        """Have these columns, in the order in which another layout found them."""
+        self._names, self._is_input, self._indices = [], [], {}
+        for name, is_input in found:
+            self._append(name, is_input=is_input)
+
+    def adopt(self, columns: Sequence[str]) -> None:
+        """Have the columns of an earlier output: the input's before the first that was added."""
+        added = [name for name, is_input in self.found() if not is_input]
+        first = columns.index(added[0]) if added[0] in columns else len(columns)
+        self.take([(name, index < first) for index, name in enumerate(columns)])
+
     def __len__(self) -> int:
         return len(self._names)
 
@@ -54,10 +70,7 @@ class Layout:
 
     def settle(self) -> None:
         """Use the order of the header for cells too, before any are laid out."""
-        columns = [(self._names[index], self._is_input[index]) for index in self.order()]
-        self._names, self._is_input, self._indices = [], [], {}
-        for name, is_input in columns:
-            self._append(name, is_input=is_input)
+        self.take([(self._names[index], self._is_input[index]) for index in self.order()])
 
     def cells(self, row: Row, additions: Mapping[str, object]) -> list[str]:
         """Return a row's cells, one per column; values without a column are dropped."""

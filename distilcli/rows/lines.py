@@ -12,13 +12,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from distilcli.errors import InputError, UsageError
+from distilcli.rows.place import Place
 
 # A longer line is an unclosed quote, a binary file or a decompression bomb.
 LONGEST = 64 * 1024 * 1024
 _LONGEST_NAME = 40
 _OF_HOSTS = ("idna", "punycode")
 """They spell the names of hosts, not texts."""
-_FEW_BYTES, _LOOKED_AT, _MOST_ARE_NUL = 16, 1_000, 0.7
+_FEW_BYTES, _LOOKED_AT, _MOST_ARE_NUL = 8, 1_000, 0.7
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -33,46 +34,56 @@ class Encoding:
 def checked_encoding(name: str) -> Encoding:
     """Return the encoding of a name; raise `UsageError` if Python does not know it."""
     ascii_marks = '\r\n\t,"'
+    unknown = UsageError(
+        f"`encoding` {name[:_LONGEST_NAME]!r} is unknown; use utf-8, cp1252, latin-1, utf-16 "
+        "or another"
+    )
     try:
         by_line = ascii_marks.encode(name) == ascii_marks.encode("ascii")
         canonical = codecs.lookup(name).name
-        if canonical in _OF_HOSTS:
-            raise LookupError(name)
-    except (LookupError, ValueError) as error:  # a name with a NUL is no more than a value
-        raise UsageError(
-            f"`encoding` {name[:_LONGEST_NAME]!r} is unknown; use utf-8, cp1252, latin-1, utf-16 "
-            "or another"
-        ) from error
+    except (LookupError, ValueError) as error:  # ValueError: a name with a NUL
+        raise unknown from error
+    if canonical in _OF_HOSTS:
+        raise unknown
     if canonical == "utf-8-sig":
         return Encoding("utf-8", by_line=True)
     return Encoding(canonical, by_line)
 
 
-def read_lines(chunks: Iterator[bytes], encoding: Encoding, source: str) -> Iterator[str]:
+def read_lines(
+    chunks: Iterator[bytes], encoding: Encoding, source: str, place: Place | None = None
+) -> Iterator[str]:
     """Yield each line with its line end; a leading byte order mark is dropped.
 
-    A line is yielded as soon as its end has come. Raises `InputError` for bytes that are invalid
-    in the encoding, and for a line longer than `LONGEST` bytes.
+    A line is yielded as soon as its end has come. The chunks begin at `place`, which moves to the
+    end of each line before it is yielded. Raises `InputError` for bytes that are invalid in the
+    encoding, and for a line longer than `LONGEST` bytes.
     """
+    place = place or Place()
     first = next(chunks, b"")
-    _refuse_unmarked(first, encoding, source)
+    if not place.offset:
+        _refuse_unmarked(first, encoding, source)
     chunks = itertools.chain([first] if first else [], chunks)
     if not encoding.by_line:
         chunks = as_utf8(chunks, encoding, source)
         encoding = Encoding("utf-8", by_line=True)
-    for number, line in enumerate(_split(chunks, source), start=1):
+    for number, line in enumerate(_split(chunks, source, place.line), start=place.line):
         content = line
+        place.offset += len(line)
+        place.line = number + 1
         if number == 1 and encoding.name == "utf-8":
             content = line.removeprefix(codecs.BOM_UTF8)
             if not content:
                 continue
         try:
-            yield content.decode(encoding.name)
+            text = content.decode(encoding.name)
         except UnicodeDecodeError as error:
             if b"\0" in first and not first.startswith(_UTF16):
                 raise InputError(f"{source}: is binary, not text") from error
             offset = len(line) - len(content) + error.start
             raise _invalid_byte(line, offset, encoding, f"{source}: line {number}") from error
+        line = content = b""  # noqa: PLW2901 (a long line is not held twice)
+        yield text
 
 
 def _refuse_unmarked(first: bytes, encoding: Encoding, source: str) -> None:
@@ -83,14 +94,13 @@ def _refuse_unmarked(first: bytes, encoding: Encoding, source: str) -> None:
         half, other = first[offset:_LOOKED_AT:2], first[1 - offset : _LOOKED_AT : 2]
         if half.count(0) > len(half) * _MOST_ARE_NUL and not other.count(0):
             raise InputError(
-                f"{source}: is UTF-16 without a mark that says so; set `encoding` {name}"
+                f"{source}: is UTF-16 without a byte order mark; set `encoding` {name}"
             )
 
 
-def _split(chunks: Iterator[bytes], source: str) -> Iterator[bytes]:
+def _split(chunks: Iterator[bytes], source: str, number: int) -> Iterator[bytes]:
     parts: list[bytes] = []
     held = b""
-    number = 1
     size = 0
     for chunk in chunks:
         # A carriage return at the end of a chunk may be the first half of a CRLF.
@@ -100,8 +110,8 @@ def _split(chunks: Iterator[bytes], source: str) -> Iterator[bytes]:
             parts.append(part)
             size += len(part)
             if part.endswith((b"\n", b"\r")):
-                yield b"".join(parts)
-                parts.clear()
+                parts, line = [], b"".join(parts)
+                yield line
                 number += 1
                 size = 0
         if size > LONGEST:

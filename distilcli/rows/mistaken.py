@@ -9,15 +9,10 @@ from distilcli.rows.formats import sniff_format
 
 _PAGE = re.compile(r"\s*<(?:!doctype\s+)?html\b", re.IGNORECASE)
 _NAMES = {",": "a comma", ";": "a semicolon"}
-_UTF16 = {"utf-16-le": re.compile(r"(?:[^\0]\0){4}"), "utf-16-be": re.compile(r"(?:\0[^\0]){4}")}
-"""How text of four characters or more begins in UTF-16, if it is taken for UTF-8."""
 
 
 def check_first_line(line: str, kind: str, source: str, text_column: str | None) -> None:
     """Raise `InputError` if a file whose format is said to be `kind` is clearly of another one."""
-    for encoding, beginning in _UTF16.items():
-        if beginning.match(line):
-            raise InputError(f"{source}: looks like UTF-16; set `encoding` {encoding}")
     if kind != "txt" and _PAGE.match(line):
         raise InputError(f"{source}: is a web page (HTML), not {kind}; download the file itself")
     if kind in ("csv", "tsv") and (json_kind := _json_kind(line)):

@@ -1,7 +1,8 @@
 """What became of a row, what a run does with rows that failed, and what each row gets added."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Generic, Literal, Protocol, TypeVar
 
 from distilcli.errors import RowError
@@ -76,22 +77,24 @@ def with_additions(
     block: Iterable[Outcome[Row, Value]],
     names: Sequence[str],
     values: Callable[[Value], Sequence[object]],
+    marks: Mapping[str, object] = MappingProxyType({}),
 ) -> Block:
-    """Return rows with the `values` of their results under `names`.
+    """Return rows with the `values` of their results under `names`, and `marks` after them.
 
-    A failed row gets them empty and an `error`; a truncated one is marked `truncated`.
+    A failed row gets empty values and an `error`; a truncated one is marked `truncated`.
     """
-    return [(outcome.item, _additions(outcome, names, values)) for outcome in block]
+    return [(outcome.item, _additions(outcome, names, values, marks)) for outcome in block]
 
 
 def _additions(
     outcome: Outcome[Row, Value],
     names: Sequence[str],
     values: Callable[[Value], Sequence[object]],
+    marks: Mapping[str, object],
 ) -> dict[str, object]:
     if outcome.value is None:
-        return {**dict.fromkeys(names), "error": outcome.error}
-    additions = dict(zip(names, values(outcome.value), strict=True))
+        return {**dict.fromkeys(names), **marks, "error": outcome.error}
+    additions = {**dict(zip(names, values(outcome.value), strict=True)), **marks}
     if outcome.truncated:
         additions["truncated"] = True
     return additions

@@ -1,10 +1,13 @@
 """Parquet files, with the extra `parquet`: rows read in small batches, whatever the row groups."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from distilcli.errors import InputError
 from distilcli.rows.extras import require_parquet
+from distilcli.rows.place import Place
 from distilcli.rows.stores import Store, StoreFile, StoreRow, as_json_cell
 from distilcli.wording import listing
 
@@ -23,17 +26,22 @@ def read_parquet(file: StoreFile) -> Store:
     schema = opened.schema_arrow
     texts = (arrow.string(), arrow.large_string())
 
-    def rows() -> Iterator[StoreRow]:
-        number = 0
+    place = Place()
+
+    def rows_from(start: Place | None) -> Iterator[StoreRow]:
+        groups, number = _groups_from(opened.metadata, start or Place())
+        place.line = start.line if start else 1
         try:
-            for batch in opened.iter_batches(_AT_ONCE):
+            for batch in opened.iter_batches(_AT_ONCE, groups):
                 columns = [
                     column.to_pylist() if kind in texts else map(as_json_cell, column.to_pylist())
                     for kind, column in zip(schema.types, batch.columns, strict=True)
                 ]
                 for index, cells in enumerate(zip(*columns, strict=True)):
                     number += 1
-                    yield StoreRow(number, cells, (batch, index))
+                    if number >= place.line:
+                        place.line = number + 1
+                        yield StoreRow(number, cells, (batch, index))
         except (arrow.ArrowException, OSError) as error:
             raise _damaged(file.name, error) from error
 
@@ -44,7 +52,19 @@ def read_parquet(file: StoreFile) -> Store:
             "each row the name of its file"
         )
     total = opened.metadata.num_rows
-    return Store(file.name, tuple(schema.names), rows(), total, schema.types, notes)
+    columns = tuple(schema.names)
+    return Store(file.name, columns, rows_from, total, lambda: replace(place), schema.types, notes)
+
+
+def _groups_from(metadata: Any, place: Place) -> tuple[list[int], int]:
+    """Return the row groups from that of a place on, and the number of rows before them."""
+    before = 0
+    for group in range(metadata.num_row_groups):
+        rows = metadata.row_group(group).num_rows
+        if before + rows >= place.line:
+            return list(range(group, metadata.num_row_groups)), before
+        before += rows
+    return [], before
 
 
 def common_types(every: Sequence[Sequence[object]]) -> list[object]:

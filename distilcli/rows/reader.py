@@ -7,10 +7,13 @@ the caller decides what happens to it.
 
 import itertools
 import sys
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from distilcli.errors import InputError, UsageError, spelled
+from distilcli.rows.field_limit import within
 from distilcli.rows.formats import (
     INPUT_FORMATS,
     JSON_FORMATS,
@@ -21,6 +24,7 @@ from distilcli.rows.formats import (
 from distilcli.rows.inputs import ByteSource, Input, find_inputs
 from distilcli.rows.lines import checked_encoding
 from distilcli.rows.parquet import common_types
+from distilcli.rows.place import Place
 from distilcli.rows.row import (
     JoinedColumns,
     Row,
@@ -31,6 +35,8 @@ from distilcli.rows.row import (
 from distilcli.rows.table import Given, Table, check_same_columns
 from distilcli.rows.tables import ReadSettings, open_table
 from distilcli.rows.whole_files import file_table, whole_text, with_file_column
+
+_ROWS_PER_MARK = 256
 
 
 def open_rows(
@@ -48,6 +54,7 @@ def open_rows(
     limit: int | None = None,
     whole_files: bool = False,
     file_column: str | None = None,
+    max_field_bytes: int | None = None,
 ) -> "RowSource":
     """Return the rows of files, globs and standard input (`-`), or of `texts` or `given` rows.
 
@@ -57,7 +64,8 @@ def open_rows(
     columns of delimited files and sheets are `1`, `2`, …. `limit` is the maximum number of rows.
     Blank lines are skipped, except in plain text, where each line is a row. With `whole_files`
     each file, also of a folder, is a row: its text, and its name in the column `file`.
-    `file_column` is the name of that column, which any rows may have.
+    `file_column` is the name of that column, which any rows may have. A cell of more than
+    `max_field_bytes` makes its row unusable; by default lines may have 64 MiB.
 
     Checks all paths and opens none: raises `InputError` for what cannot be read and `UsageError`
     for settings that make no sense.
@@ -85,6 +93,7 @@ def open_rows(
         delimiter=None if delimiter is None else checked_delimiter(delimiter),
         no_header=no_header,
         word_column=word_column,
+        max_field_bytes=max_field_bytes,
     )
     if given is not None:
         return RowSource((), given, settings, limit)
@@ -127,12 +136,14 @@ class RowSource:
         self._bytes_before = 0
         self._noted: set[str] = set()
         self._tables: list[Table] = []
-        self._rows: Iterator[Row] = self._limited(
-            None if limit is None else min(limit, sys.maxsize)
-        )
+        self._limit = sys.maxsize if limit is None else min(limit, sys.maxsize)
+        self._rows: Iterator[Row] = self._limited(Mark())
+        self._marks: deque[Mark] = deque([Mark()])
+        self._keeps_marks = False
 
     def __iter__(self) -> Iterator[Row]:
-        return self._rows
+        most = self._settings.max_field_bytes
+        return self._rows if most is None else within(self._rows, most)
 
     def __enter__(self) -> "RowSource":
         return self
@@ -143,6 +154,21 @@ class RowSource:
     def keep(self, wanted: Callable[[Row], bool]) -> None:
         """Leave out the rows that are not `wanted`."""
         self._rows = filter(wanted, self._rows)
+
+    def keep_marks(self) -> None:
+        """Note where rows are, so that `mark` can tell; call it before they are read."""
+        self._keeps_marks = True
+
+    def mark(self, rows: int) -> "Mark":
+        """Return the last known place at or before the row after so many; forget earlier ones."""
+        while len(self._marks) > 1 and self._marks[1].rows <= rows:
+            self._marks.popleft()
+        return self._marks[0]
+
+    def go_on(self, mark: "Mark", rows: int) -> None:
+        """Leave out that many rows, reading only those after the mark; call it before all else."""
+        self._rows = itertools.islice(self._limited(mark), rows - mark.rows, None)
+        self._marks = deque([mark])
 
     def close(self) -> None:
         """Close the open file."""
@@ -168,6 +194,11 @@ class RowSource:
     def paths(self) -> list[Path]:
         """The paths of the files; standard input has none."""
         return [source.path for source in self._inputs if source.path is not None]
+
+    @property
+    def named_paths(self) -> list[tuple[str, Path]]:
+        """The files with the names that messages call them."""
+        return [(source.name, source.path) for source in self._inputs if source.path is not None]
 
     @property
     def is_stream(self) -> bool:
@@ -306,22 +337,48 @@ class RowSource:
             return table
         return with_file_column(table, self.file_column, source.name)
 
-    def _limited(self, limit: int | None) -> Iterator[Row]:
+    def _limited(self, start: "Mark") -> Iterator[Row]:
         try:
-            yield from itertools.islice(self._all_rows(), limit)
+            yield from itertools.islice(self._all_rows(start), self._limit - start.rows)
         finally:
             self.close()
 
-    def _all_rows(self) -> Iterator[Row]:
+    def _all_rows(self, start: "Mark") -> Iterator[Row]:
         first = self._first_table()
-        yield from first.rows
-        for source in self._inputs[1:]:
-            table = self._open(source)
-            if {first.format, table.format} <= {*TABLE_FORMATS}:
-                check_same_columns(
-                    (self._inputs[0].name, first.columns), source.name, table.columns
-                )
-            yield from table.rows
+        number = start.rows
+        for index in range(start.input, max(1, len(self._inputs))):
+            table = self._open(self._inputs[index]) if index else first
+            if index and {first.format, table.format} <= {*TABLE_FORMATS}:
+                name = self._inputs[index].name
+                check_same_columns((self._inputs[0].name, first.columns), name, table.columns)
+            rows, seek, place = table.rows, table.seek, None
+            if index == start.input:
+                self._bytes_before = sum(each.size or 0 for each in self._inputs[:index])
+                place = start.place
+            if place is not None and seek is not None:
+                rows = seek.rows_from(place)
+            if self._keeps_marks:
+                self._marks.append(Mark(number, index, place))
+            for row in rows:
+                yield row
+                number += 1
+                if number % _ROWS_PER_MARK or seek is None or not self._keeps_marks:
+                    continue
+                place = seek.after(row)
+                if place is not None:
+                    self._marks.append(Mark(number, index, place))
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A place among the rows: the number of rows before it, the index of its input, and where.
+
+    Without a place it is the beginning of the input.
+    """
+
+    rows: int = 0
+    input: int = 0
+    place: Place | None = None
 
 
 def read_text(path: str, *, encoding: str = "utf-8") -> str:

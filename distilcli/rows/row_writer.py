@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from distilcli.errors import UsageError
 from distilcli.interrupt import deferred_interrupt
-from distilcli.rows.output import Output, WholeOrNothing
+from distilcli.rows.file_output import FileOutput
+from distilcli.rows.output import Output, State, WholeOrNothing
 from distilcli.rows.row import Row
 
 RENAMING = "predicted_"
@@ -74,6 +75,10 @@ class RowWriter(WholeOrNothing):
         """Whether `prefix` was set because an added column had the name of an input column."""
         return self._names.renamed
 
+    def free_name(self, name: str) -> str:
+        """Return the final name of a column that turns up late."""
+        return self._names.free(name)
+
     def write_rows(self, block: Block) -> None:
         """Write rows, each with its additions by name; a stream shows them at once, all or none."""
         with deferred_interrupt():
@@ -83,6 +88,47 @@ class RowWriter(WholeOrNothing):
     @abstractmethod
     def _write(self, block: Block) -> None:
         """Write rows whose additions have their final names."""
+
+    def state(self) -> State | None:
+        """Return what `restore` needs; None where the output cannot be cut."""
+        position = self._output.position() if isinstance(self._output, FileOutput) else None
+        return None if position is None else {"bytes": position, **self._own_state()}
+
+    def restore(self, state: State) -> None:
+        """Go on where an earlier writer of this output was in that state."""
+        if isinstance(self._output, FileOutput):
+            self._output.go_back(state["bytes"])
+        self._set_own_state(state)
+
+    def _own_state(self) -> State:
+        """Return what a writer knows beside the size of its output."""
+        return {}
+
+    def _set_own_state(self, state: State) -> None:
+        """Take over what `_own_state` gave."""
+
+    def adopt(self, columns: Sequence[str]) -> None:
+        """Begin with the columns of an earlier output of the same run."""
+
+    def copy(self, rows: Sequence[Row]) -> None:
+        """Write rows of an earlier output as they are, additions included."""
+        raise NotImplementedError
+
+    def sync(self) -> None:
+        """Wait until what was written is on the disk."""
+        if isinstance(self._output, FileOutput):
+            self._output.sync()
+
+    def stays(self) -> None:
+        """See `WholeOrNothing`."""
+        super().stays()
+        if isinstance(self._output, FileOutput):
+            self._output.stays()
+
+    def leave(self) -> None:
+        """See `WholeOrNothing`."""
+        if isinstance(self._output, FileOutput):
+            self._output.leave()
 
     def close(self) -> None:
         """Finish: without rows write the header alone, and give the file its name."""

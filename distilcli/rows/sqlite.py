@@ -3,9 +3,11 @@
 import contextlib
 import sqlite3
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from distilcli.errors import InputError
+from distilcli.rows.place import Place
 from distilcli.rows.stores import Store, StoreFile, StoreRow, as_json_cell
 
 _AT_ONCE = 1024
@@ -23,21 +25,32 @@ def read_table(file: StoreFile) -> Store:
     table = file.chosen("table", names, names)
     name = f"{file.name}::{table}"
     with _explained(name):
-        total, order = 0, ""
+        total, identity, order = 0, "NULL", ""
         with contextlib.suppress(sqlite3.OperationalError):  # a view, or a table without ids
             last = connection.execute(f"SELECT max(_rowid_) FROM {quoted(table)}")  # noqa: S608
-            total, order = last.fetchone()[0] or 0, " ORDER BY _rowid_"
-        cursor = connection.execute(f"SELECT * FROM {quoted(table)}{order}")  # noqa: S608
-    columns = tuple(column[0] for column in cursor.description)
-    return Store(name, columns, _rows(cursor, name), total)
+            total, identity, order = last.fetchone()[0] or 0, "_rowid_", " ORDER BY _rowid_"
+        query = f"SELECT {identity}, * FROM {quoted(table)}"  # noqa: S608
+        cursor = connection.execute(query + order)
+    columns = tuple(column[0] for column in cursor.description[1:])
+    place = Place()
+
+    def rows_from(start: Place | None) -> Iterator[StoreRow]:
+        if start is None:
+            return _rows(cursor, Place(), place, name)
+        rest = connection.execute(f"{query} WHERE _rowid_ > ?{order}", (start.offset,))
+        return _rows(rest, start, place, name)
+
+    has_ids = order and not any(column.lower() == "_rowid_" for column in columns)
+    return Store(name, columns, rows_from, total, (lambda: replace(place)) if has_ids else None)
 
 
-def _rows(cursor: sqlite3.Cursor, name: str) -> Iterator[StoreRow]:
-    number = 0
+def _rows(cursor: sqlite3.Cursor, start: Place, place: Place, name: str) -> Iterator[StoreRow]:
+    """Yield rows with their numbers; `place` follows them."""
+    place.line = start.line
     with _explained(name):
         while block := cursor.fetchmany(_AT_ONCE):
-            for cells in block:
-                number += 1
+            for place.offset, *cells in block:
+                number, place.line = place.line, place.line + 1
                 yield StoreRow(number, [as_json_cell(cell) for cell in cells])
 
 

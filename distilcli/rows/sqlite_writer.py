@@ -1,8 +1,8 @@
 """Rows into a table of a SQLite database, each value with its own type.
 
 Columns have no declared type, so that SQLite keeps `007` and 7 apart. The table is written to a
-temporary database. At the end that becomes the new file, or its table is copied in one transaction
-into the database that is there.
+temporary database. At the end it is copied in one transaction, into a new database or into the one
+that is there; so its bytes do not depend on when the temporary one was saved.
 """
 
 import contextlib
@@ -11,14 +11,15 @@ import os
 import re
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from distilcli.errors import ResourceError, UsageError
+from distilcli.rows.file_output import FileOutput, damaged, to_bytes
 from distilcli.rows.formats import split_part
 from distilcli.rows.jsonl import as_cell
-from distilcli.rows.output import FileOutput, Output, check_destination, to_bytes
-from distilcli.rows.row import NumberText
+from distilcli.rows.output import Output, State, check_destination
+from distilcli.rows.row import NumberText, Row
 from distilcli.rows.row_writer import AddedNames, Block, RowWriter
 from distilcli.rows.sqlite import connected, quoted, table_names
 
@@ -29,17 +30,15 @@ _SECONDS_TO_WAIT = 30.0
 _Key = tuple[bool, str, int]
 
 
-def check_table(path: str, *, force: bool) -> None:
-    """Raise `UsageError` if the table of `reviews.db::labels` cannot be written."""
+def has_table(path: str) -> bool:
+    """Return whether there is the table of `reviews.db::labels`.
+
+    Raises `UsageError` for a file that is not a database, and for a table that is a view.
+    """
     file, part = split_part(path)
     table = part or DEFAULT_TABLE
-    check_destination(file, force=True)
-    if table.lower().startswith("sqlite_"):
-        raise UsageError(f"{file}: {table!r} is a name that SQLite reserves; name another table")
     if not Path(file).is_file() or not Path(file).stat().st_size:
-        return
-    if not os.access(file, os.W_OK):
-        raise UsageError(f"{file}: no permission to write to it")
+        return False
     try:
         with contextlib.closing(connected(Path(file))) as database:
             there = {name.lower() for name in table_names(database)}
@@ -48,7 +47,19 @@ def check_table(path: str, *, force: bool) -> None:
         raise UsageError(f"{file}: cannot get another table: {error}") from error
     if table.lower() in views:
         raise UsageError(f"{file}: {table!r} is a view; name another table")
-    if table.lower() in there and not force:
+    return table.lower() in there
+
+
+def check_table(path: str, *, force: bool) -> None:
+    """Raise `UsageError` if the table of `reviews.db::labels` cannot be written."""
+    file, part = split_part(path)
+    table = part or DEFAULT_TABLE
+    check_destination(file, force=True)
+    if table.lower().startswith("sqlite_"):
+        raise UsageError(f"{file}: {table!r} is a name that SQLite reserves; name another table")
+    if Path(file).is_file() and not os.access(file, os.W_OK):
+        raise UsageError(f"{file}: no permission to write to it")
+    if has_table(path) and not force:
         raise UsageError(f"{file}: has a table {table!r} already; use `force` to replace it")
 
 
@@ -70,12 +81,56 @@ class SqliteWriter(RowWriter):
         self._file = output
         self._table = quoted(table or DEFAULT_TABLE)
         self._columns: dict[_Key, str] = {}
+        self._rows = 0
+        if not output.temporary.stat().st_size:
+            _rollback(output.temporary).unlink(missing_ok=True)  # of a run that was killed
         with self._explained():
             self._database = sqlite3.connect(output.temporary, check_same_thread=False)
-            self._database.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF")
+            self._there = self._columns_there()
             added = [(False, names.prefix + name, 0) for name in new_columns]
             for key in (*_keys(columns), *added):
                 self._add(key)
+
+    def _columns_there(self) -> list[str]:
+        """Return the columns that an interrupted run has made, maybe more than it has saved."""
+        found = self._database.execute(f"PRAGMA table_info({self._table})")
+        return [name for _, name, *_ in found]
+
+    def adopt(self, columns: Sequence[str]) -> None:
+        """See `RowWriter`."""
+        late = [self._names.free(name) for name in ("error", "truncated")]
+        for name in columns:
+            if name not in self._columns.values():
+                self._add((name not in late, name, 0))
+
+    def copy(self, rows: Sequence[Row]) -> None:
+        """See `RowWriter`."""
+        keys = {name: key for key, name in self._columns.items()}
+        cells = (zip(row.columns, row.cells, strict=True) for row in rows)
+        self._insert([{keys[name]: cell for name, cell in each} for each in cells])
+
+    def _own_state(self) -> State:
+        return {"rows": self._rows, "columns": [*self._columns.items()]}
+
+    def restore(self, state: State) -> None:
+        """See `RowWriter`."""
+        self._rows = state["rows"]
+        self._columns = {_key(*key): name for key, name in state["columns"]}
+        with self._explained():
+            last = self._database.execute(f"SELECT max(rowid) FROM {self._table}")  # noqa: S608
+            if (last.fetchone()[0] or 0) < self._rows:
+                raise damaged(str(self._file.target))
+            self._database.execute(f"DELETE FROM {self._table} WHERE rowid > ?", (self._rows,))  # noqa: S608
+
+    def sync(self) -> None:
+        """See `RowWriter`."""
+        with self._explained():
+            self._database.commit()
+
+    def leave(self) -> None:
+        """See `WholeOrNothing`."""
+        self._database.close()
+        super().leave()
 
     def _add(self, key: _Key) -> None:
         """Make a column, unless it is there, under a name that is free whatever its case."""
@@ -84,8 +139,9 @@ class SqliteWriter(RowWriter):
         taken = {name.lower() for name in self._columns.values()}
         names = itertools.chain([key[1]], (f"{key[1]}_{n}" for n in itertools.count(2)))
         name = next(name for name in names if name.lower() not in taken)
-        make = "ALTER TABLE {} ADD COLUMN {}" if self._columns else "CREATE TABLE {} ({})"
-        self._database.execute(make.format(self._table, quoted(name)))
+        if name not in self._there:
+            make = "ALTER TABLE {} ADD COLUMN {}" if self._columns else "CREATE TABLE {} ({})"
+            self._database.execute(make.format(self._table, quoted(name)))
         self._columns[key] = name
 
     def _write(self, block: Block) -> None:
@@ -93,14 +149,19 @@ class SqliteWriter(RowWriter):
         for row, additions in block:
             cells = dict(zip(_keys(row.columns), row.cells, strict=True))
             found.append(cells | {(False, name, 0): value for name, value in additions.items()})
+        self._insert(found)
+
+    def _insert(self, found: Sequence[Mapping[_Key, object]]) -> None:
         with self._explained():
             for key in dict.fromkeys(key for cells in found for key in cells):
                 self._add(key)
+            names = ", ".join(map(quoted, self._columns.values()))
             marks = ", ".join("?" * len(self._columns))
             self._database.executemany(
-                f"INSERT INTO {self._table} VALUES ({marks})",  # noqa: S608
+                f"INSERT INTO {self._table} ({names}) VALUES ({marks})",  # noqa: S608
                 ([_sql_value(cells.get(key)) for key in self._columns] for cells in found),
             )
+        self._rows += len(found)
 
     def close(self) -> None:
         """See `RowWriter`."""
@@ -108,14 +169,21 @@ class SqliteWriter(RowWriter):
             self._database.commit()
             self._database.close()
             if self._file.target.exists() and self._file.target.stat().st_size:
-                self._copy()
-                self._file.discard()
-                return
-        super().close()
+                self._copy_to(self._file.target)
+            else:
+                new = self._file.another()
+                _rollback(new.temporary).unlink(missing_ok=True)
+                try:
+                    self._copy_to(new.temporary)
+                    new.commit()
+                except BaseException:
+                    new.discard()
+                    raise
+        self._file.discard()
 
-    def _copy(self) -> None:
-        """Copy the table into the database that is there, in place of one with its name."""
-        target = sqlite3.connect(self._file.target, _SECONDS_TO_WAIT, isolation_level=None)
+    def _copy_to(self, path: Path) -> None:
+        """Copy the table into a database, in place of one with its name."""
+        target = sqlite3.connect(path, _SECONDS_TO_WAIT, isolation_level=None)
         with contextlib.closing(target):
             target.execute("ATTACH ? AS written", (str(self._file.temporary),))
             target.execute("BEGIN IMMEDIATE")
@@ -136,6 +204,15 @@ class SqliteWriter(RowWriter):
             yield
         except sqlite3.Error as error:
             raise ResourceError(f"{self._file.target}: cannot be written: {error}") from error
+
+
+def _rollback(database: Path) -> Path:
+    """Return the file in which SQLite keeps what a transaction has changed."""
+    return database.with_name(f"{database.name}-journal")
+
+
+def _key(is_input: bool, name: str, number: int) -> _Key:
+    return is_input, name, number
 
 
 def _keys(columns: Sequence[str]) -> list[_Key]:

@@ -4,13 +4,14 @@ import contextlib
 import decimal
 import math
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from distilcli.errors import InputError
 from distilcli.rows.inputs import STDIN
+from distilcli.rows.place import Place
 from distilcli.rows.row import NumberText, Stored
 from distilcli.wording import count, listing
 
@@ -70,14 +71,16 @@ class StoreRow(NamedTuple):
 class Store:
     """The rows of one table; `total` is about how many, 0 if unknown.
 
-    A sheet has no `columns`: its first row names them. Parquet has the `types` of its columns.
-    `notes` is what users should know.
+    A sheet has no `columns`: its first row names them. `rows_from` yields the rows from a place
+    on, or all (None), and `place` is that after the row that came last; a sheet has none. Parquet
+    has the `types` of its columns. `notes` is what users should know.
     """
 
     name: str
     columns: tuple[str, ...]
-    rows: Iterator[StoreRow]
+    rows_from: Callable[[Place | None], Iterator[StoreRow]]
     total: int
+    place: Callable[[], Place] | None = None
     types: Sequence[object] = ()
     notes: list[str] = field(default_factory=list)
 

@@ -4,14 +4,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from distilcli.errors import InputError
+from distilcli.rows.place import Seek
 from distilcli.rows.row import Row
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """An opened input: its format, its columns and its rows; `notes` is what users should know.
+    """An opened input: its format, its columns and its rows.
 
-    Parquet has the `types` of its columns.
+    `notes` is what users should know. Parquet has the `types` of its columns. Without `seek` it
+    can only be read from the beginning.
     """
 
     format: str
@@ -20,6 +22,7 @@ class Table:
     rows: Iterator[Row]
     notes: list[str] = field(default_factory=list)
     types: Sequence[object] = ()
+    seek: Seek | None = None
 
 
 @dataclass(frozen=True, slots=True)

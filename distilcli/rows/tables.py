@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from distilcli.errors import InputError, UsageError
-from distilcli.rows.conll import sentences
+from distilcli.rows.conll import sentences, sentences_from
 from distilcli.rows.delimited import Record, Records
 from distilcli.rows.excel import read_sheet
 from distilcli.rows.formats import JSON_FORMATS, STORE_FORMATS, sniff_delimiter, sniff_format
@@ -19,6 +19,7 @@ from distilcli.rows.jsonl import as_cell, parse_line
 from distilcli.rows.lines import Encoding, as_utf8, checked_encoding, read_lines
 from distilcli.rows.mistaken import check_first_line
 from distilcli.rows.parquet import read_parquet
+from distilcli.rows.place import Place, Seek
 from distilcli.rows.row import Row
 from distilcli.rows.sqlite import read_table
 from distilcli.rows.squad import squad_rows
@@ -43,6 +44,7 @@ class ReadSettings:
     delimiter: str | None
     no_header: bool
     word_column: int | None = None
+    max_field_bytes: int | None = None
 
 
 def open_table(source: Input, file: ByteSource, settings: ReadSettings) -> Table:
@@ -59,18 +61,26 @@ def open_table(source: Input, file: ByteSource, settings: ReadSettings) -> Table
         )
     if kind is not None:
         path = file.local_path(chunks)
-        opened = StoreFile(path, source.name, source.part, file.resources)
-        return _store_table(kind, _READERS[kind](opened), file, settings)
+        store = _READERS[kind](StoreFile(path, source.name, source.part, file.resources))
+        return _store_table(kind, store, file, settings)
+    can_seek = settings.encoding.by_line and file.can_seek
     if not settings.encoding.by_line:
         head, chunks = _peek(as_utf8(chunks, settings.encoding, source.name))
         settings = replace(settings, encoding=checked_encoding("utf-8"))
     if source.format in (None, *JSON_FORMATS) and BEGINS_ARRAY.match(head.lstrip(_BLANK)):
         return _array_table(chunks, source, settings)
-    return _text_table(chunks, source, settings)
+    table, opened, place = _text_table(chunks, source, settings)
+    if opened is None or not can_seek:
+        return table
+    return replace(table, seek=_seek(opened, place, source, file, settings))
 
 
-def _text_table(chunks: Iterator[bytes], source: Input, settings: ReadSettings) -> Table:
-    lines = read_lines(chunks, settings.encoding, source.name)
+def _text_table(
+    chunks: Iterator[bytes], source: Input, settings: ReadSettings
+) -> "tuple[Table, _Opened | None, Place]":
+    """Return the table of an input, what else is known of one of lines, and where reading is."""
+    place = Place()
+    lines = read_lines(chunks, settings.encoding, source.name, place)
     first_line = next(lines, None)
     if first_line is None:
         raise InputError(f"{source.name}: is empty; a header or a row is needed")
@@ -82,35 +92,82 @@ def _text_table(chunks: Iterator[bytes], source: Input, settings: ReadSettings) 
         kind, delimiter = _sniffed(first_line, settings)
     elif delimiter is None and not settings.no_header:
         check_first_line(first_line, kind, source.name, settings.text_column)
-    if kind in ("csv", "tsv"):
-        return _open_delimited(kind, delimiter, first_line, lines, source.name, settings.no_header)
-    _check_no_table(source.name, kind, settings)
     lines = itertools.chain([first_line], lines)
-    if kind == "txt":
-        return _lines_table(lines, source.name)
-    if kind == "jsonl":
-        return _json_table("jsonl", _jsonl_rows(lines, source.name))
     if kind in ("json", "squad"):
-        return Table("squad", None, *squad_rows("".join(lines), source.name))
-    return Table("conll", None, *sentences(lines, source.name, settings.word_column))
+        _check_no_table(source.name, kind, settings)
+        return Table("squad", None, *squad_rows("".join(lines), source.name)), None, place
+    if kind in ("csv", "tsv"):
+        opened = _delimited(kind, delimiter, first_line, lines, source.name, settings.no_header)
+    else:
+        _check_no_table(source.name, kind, settings)
+        opened = _OPENERS[kind](lines, source.name, settings)
+    return opened.table, opened, place
 
 
-def _open_delimited(
+def _seek(
+    opened: "_Opened", place: Place, source: Input, file: ByteSource, settings: ReadSettings
+) -> Seek:
+    """Return how to go on reading lines elsewhere; `place` is where the next one begins."""
+    peeked = place.line  # rows of earlier lines are yielded later than these were read
+
+    def after(_: Row) -> Place | None:
+        known = place.line > peeked and opened.next_line() in (None, place.line)
+        return replace(place) if known else None
+
+    def rows_from(start: Place) -> Iterator[Row]:
+        place.offset, place.line = start.offset, start.line
+        file.seek(start.offset)
+        lines = read_lines(file.chunks, settings.encoding, source.name, place)
+        return opened.rows_of(lines, start.line)
+
+    return Seek(after, rows_from)
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A table of lines.
+
+    `rows_of` makes rows of further lines, given the number of the first. `next_line` is the line
+    after the last row, where that may have been read already (else None).
+    """
+
+    table: Table
+    rows_of: Callable[[Iterator[str], int], Iterator[Row]]
+    next_line: Callable[[], int | None] = lambda: None
+
+
+def _delimited(
     kind: str,
     delimiter: str | None,
     first_line: str,
     lines: Iterator[str],
     source: str,
     no_header: bool,
-) -> Table:
+) -> _Opened:
     if named := _SEPARATOR_LINE.fullmatch(first_line):
         delimiter = delimiter or named[1]
-        first_line = "\n"  # blank lines are skipped, and counted
+        next(lines)
+        lines = itertools.chain(["\n"], lines)  # blank lines are skipped, and counted
+        first_line = "\n"
     if delimiter is None:
         delimiter = "\t" if kind == "tsv" else sniff_delimiter(first_line)
-    lines = itertools.chain([first_line], lines)
-    records = Records(lines, delimiter, source, stray_quotes=delimiter == "\t")
-    return headed_table(records, kind, delimiter, source, no_header)
+    stray_quotes = delimiter == "\t"
+    records = Records(lines, delimiter, source, stray_quotes=stray_quotes)
+    table, row_of = headed_table(records, kind, delimiter, source, no_header)
+
+    def rows_of(lines: Iterator[str], first_line: int) -> Iterator[Row]:
+        nonlocal records
+        records = Records(
+            lines,
+            delimiter,
+            source,
+            stray_quotes=stray_quotes,
+            width=len(table.columns),
+            first_line=first_line,
+        )
+        return map(row_of, records)
+
+    return _Opened(table, rows_of, lambda: records.next_line)
 
 
 _READERS: dict[str, Callable[[StoreFile], Store]] = {
@@ -139,17 +196,22 @@ def _store_table(kind: str, store: Store, file: ByteSource, settings: ReadSettin
         )
         return headed_table(
             records, "xlsx", None, store.name, settings.no_header, notes=store.notes
-        )
+        )[0]
     _check_no_table(store.name, kind, settings)
-    rows = (
-        Row(store.columns, row.cells, store.name, row.number, stored=row.stored)
-        for row in _counted(store, file)
-    )
-    return Table(kind, None, store.columns, rows, store.notes, store.types)
+
+    def rows_from(start: Place | None) -> Iterator[Row]:
+        return (
+            Row(store.columns, row.cells, store.name, row.number, stored=row.stored)
+            for row in _counted(store, file, start)
+        )
+
+    place = store.place
+    seek = None if place is None else Seek(lambda _: place(), rows_from)
+    return Table(kind, None, store.columns, rows_from(None), store.notes, store.types, seek)
 
 
-def _counted(store: Store, file: ByteSource) -> Iterator[StoreRow]:
-    for row in store.rows:
+def _counted(store: Store, file: ByteSource, start: Place | None = None) -> Iterator[StoreRow]:
+    for row in store.rows_from(start):
         if store.total and not row.number % _COUNTED_TOGETHER:
             file.count_share(min(row.number / store.total, 1))
         yield row
@@ -199,19 +261,41 @@ def _sniffed(first_line: str, settings: ReadSettings) -> tuple[str, str | None]:
     return sniff_format(first_line, settings.text_column)
 
 
-def _lines_table(lines: Iterator[str], source: str) -> Table:
+def _texts(lines: Iterator[str], source: str, _: ReadSettings) -> _Opened:
     columns = ("text",)
-    rows = (
-        Row(columns, [line.rstrip("\r\n")], source, number)
-        for number, line in enumerate(lines, start=1)
-    )
-    return Table("txt", None, columns, rows)
+
+    def rows_of(lines: Iterator[str], first_line: int) -> Iterator[Row]:
+        return (
+            Row(columns, [line.rstrip("\r\n")], source, number)
+            for number, line in enumerate(lines, start=first_line)
+        )
+
+    return _Opened(Table("txt", None, columns, rows_of(lines, 1)), rows_of)
 
 
-def _jsonl_rows(lines: Iterator[str], source: str) -> Iterator[Row]:
-    for number, line in enumerate(lines, start=1):
-        if line.strip(" \t\r\n"):
-            yield parse_line(line.rstrip("\r\n"), source, number)
+def _jsonl(lines: Iterator[str], source: str, _: ReadSettings) -> _Opened:
+    def rows_of(lines: Iterator[str], first_line: int) -> Iterator[Row]:
+        for number, line in enumerate(lines, start=first_line):
+            if line.strip(" \t\r\n"):
+                yield parse_line(line.rstrip("\r\n"), source, number)
+
+    return _Opened(_json_table("jsonl", rows_of(lines, 1)), rows_of)
+
+
+def _conll(lines: Iterator[str], source: str, settings: ReadSettings) -> _Opened:
+    shape, rows = sentences(lines, source, settings.word_column)
+
+    def rows_of(lines: Iterator[str], first_line: int) -> Iterator[Row]:
+        return sentences_from(lines, shape, source, first_line)
+
+    return _Opened(Table("conll", None, shape.columns, rows), rows_of)
+
+
+_OPENERS: dict[str, Callable[[Iterator[str], str, ReadSettings], _Opened]] = {
+    "txt": _texts,
+    "jsonl": _jsonl,
+    "conll": _conll,
+}
 
 
 def _json_table(kind: str, rows: Iterator[Row]) -> Table:

@@ -58,5 +58,9 @@ def with_file_column(table: Table, column: str, file: str) -> Table:
         names = columns if row.columns is table.columns else (*row.columns, column)
         return replace(row, columns=names, cells=[*row.cells, file], raw=raw)
 
+    seek = table.seek
+    if seek is not None:
+        rows_from = seek.rows_from
+        seek = replace(seek, rows_from=lambda place: map(named, rows_from(place)))
     # Without a readable row there are no columns.
-    return replace(table, columns=table.columns and columns, rows=map(named, table.rows))
+    return replace(table, columns=table.columns and columns, rows=map(named, table.rows), seek=seek)

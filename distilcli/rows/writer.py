@@ -15,6 +15,7 @@ from distilcli.errors import UsageError
 from distilcli.rows.compression import decompress
 from distilcli.rows.conll_writer import ConllWriter
 from distilcli.rows.delimited import Records, join, join_header
+from distilcli.rows.file_output import FileOutput
 from distilcli.rows.formats import (
     OUTPUT_FORMATS,
     STORE_FORMATS,
@@ -24,10 +25,10 @@ from distilcli.rows.formats import (
     split_part,
     split_suffixes,
 )
-from distilcli.rows.jsonl import object_text, splice
+from distilcli.rows.jsonl import as_cell, object_text, splice
 from distilcli.rows.layout import Layout
 from distilcli.rows.lines import checked_encoding, read_lines
-from distilcli.rows.output import FileOutput, Output, open_output
+from distilcli.rows.output import Output, State, open_output
 from distilcli.rows.parquet_writer import ParquetWriter
 from distilcli.rows.row import Row
 from distilcli.rows.row_writer import AddedNames, Block, RowWriter, unique_names
@@ -48,6 +49,7 @@ def open_writer(
     force: bool = False,
     conll: bool = False,
     types: Sequence[object] = (),
+    goes_on: bool = False,
 ) -> RowWriter:
     """Return a writer of rows that were read with `columns`, `input_format` and `delimiter`.
 
@@ -55,7 +57,8 @@ def open_writer(
     the path's suffix, else the input's own (texts become TSV, what cannot be streamed JSONL). With
     `conll` the new columns are those of a `ConllWriter`, so that rows may be written as CoNLL.
     Parquet keeps the `types` of the columns. If one of `new_columns` is an input column already,
-    all are renamed. Raises `UsageError` for a file that cannot be written, before anything is.
+    all are renamed. With `goes_on` the writer continues what an earlier one left, once its
+    `restore` is called. Raises `UsageError` for a file that cannot be written, before anything is.
     """
     if isinstance(destination, Path):
         destination = str(destination)
@@ -67,7 +70,7 @@ def open_writer(
         check_table(destination, force=force)
         destination, table = split_part(destination)
         force = True  # other tables stay
-    output = open_output(destination, compression, force=force)
+    output = open_output(destination, compression, force=force, table=table, goes_on=goes_on)
     if kind == "conll":
         return ConllWriter(output)
     if kind in ("jsonl", "json"):
@@ -109,13 +112,23 @@ class JsonWriter(RowWriter):
         self._begun = False
         self._keys: dict[tuple[str, ...], tuple[str, ...]] = {}
 
+    def copy(self, rows: Sequence[Row]) -> None:
+        """See `RowWriter`."""
+        self._write([(row, {}) for row in rows])
+
     def _write(self, block: Block) -> None:
         objects = [self._object(row, additions) for row, additions in block]
         if not self._array:
-            self._output.write("".join(f"{text}\n" for text in objects))
+            self._output.write("\n".join([*objects, ""]))
         elif objects:
             self._output.write((",\n" if self._begun else "[\n") + ",\n".join(objects))
             self._begun = True
+
+    def _own_state(self) -> State:
+        return {"begun": self._begun}
+
+    def _set_own_state(self, state: State) -> None:
+        self._begun = state["begun"]
 
     def _object(self, row: Row, additions: Mapping[str, object]) -> str:
         if row.raw is not None:
@@ -151,6 +164,17 @@ class DelimitedWriter(RowWriter):
         self._rows = 0
         self._widths: dict[int, int] = {}  # from the row with this index on
 
+    def adopt(self, columns: Sequence[str]) -> None:
+        """See `RowWriter`."""
+        self._layout.adopt(columns)
+        self._write_header()
+
+    def copy(self, rows: Sequence[Row]) -> None:
+        """See `RowWriter`."""
+        surplus = [""] * (len(self._layout) - len(rows[0].cells))
+        cells = ([*map(as_cell, row.cells), *surplus] for row in rows)
+        self._output.write("".join(join(row_cells, self._delimiter) for row_cells in cells))
+
     def _write(self, block: Block) -> None:
         if not block:
             return
@@ -168,6 +192,13 @@ class DelimitedWriter(RowWriter):
         self._rows += len(block)
         cells = (self._layout.cells(row, additions) for row, additions in block)
         self._output.write("".join(join(row_cells, self._delimiter) for row_cells in cells))
+
+    def _own_state(self) -> State:
+        return {"columns": self._layout.found(), "header_width": self._header_width}
+
+    def _set_own_state(self, state: State) -> None:
+        self._header_width = state["header_width"]
+        self._layout.take(state["columns"])
 
     def _count_unshown(
         self, missing: Sequence[tuple[bool, str]], additions: Mapping[str, object]
@@ -192,8 +223,10 @@ class DelimitedWriter(RowWriter):
         if self._header_width is None:
             self._write_header()
         if isinstance(self._output, FileOutput) and self._header_width != len(self._layout):
-            self._output = self._with_full_header(self._output)
-        super().close()
+            self._with_full_header(self._output).commit()
+            self._output.discard()
+        else:
+            super().close()
 
     def _with_full_header(self, written: FileOutput) -> FileOutput:
         """Copy the rows, one at a time, under a header with the late columns too."""
@@ -220,6 +253,4 @@ class DelimitedWriter(RowWriter):
         except BaseException:
             whole.discard()
             raise
-        finally:
-            written.discard()
         return whole

@@ -7,7 +7,7 @@ the option is then the mean of theirs, weighted by length.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Generic, TypeVar
@@ -21,7 +21,7 @@ from distilcli.model.heads import MultipleChoice
 from distilcli.tasks.result import Result
 from distilcli.tasks.sequences import Framer, encode_each, no_number, or_error, pool_windows
 from distilcli.tasks.settings import LongTexts
-from distilcli.tokenizer.tokenizer import Tokenizer
+from distilcli.tokenizer.tokenizer import Ids, Tokenizer
 
 Item = TypeVar("Item")
 Options = Sequence[str | None]
@@ -74,7 +74,6 @@ class ChooseTask(Generic[Item]):
     ) -> None:
         """Raise `UsageError` for lengths without room for text."""
         self._model = model
-        self._tokenizer = tokenizer
         self._problem_of = problem_of
         self._framer = Framer(tokenizer, model.config, long_texts, soft_stride=True)
 
@@ -94,17 +93,18 @@ class ChooseTask(Generic[Item]):
         # Many rows may have the same options: a text is tokenized once.
         every = (text for prompt, options in problems for text in (prompt, *options) if text)
         texts = list(dict.fromkeys(every))
-        ids = dict(zip(texts, self._tokenizer.ids(texts), strict=True))
+        ids = dict(zip(texts, self._framer.ids(texts), strict=True))
         return [or_error(self._framed, problem, ids) for problem in problems]
 
-    def _framed(self, problem: Problem, ids: dict[str, list[int]]) -> EncodedProblem:
+    def _framed(self, problem: Problem, ids: Mapping[str, Ids]) -> EncodedProblem:
         prompt, options = problem
         check_options(options)
         encoded = EncodedProblem([], options=options)
         for option in options:
             if option is None:
                 continue
-            framed = self._framer.frame(ids.get(prompt, []), ids[option], windowed="first")
+            both = self._framer.ids_of_pair((prompt, option), (ids.get(prompt, []), ids[option]))
+            framed = self._framer.frame(*both, windowed="first")
             encoded.pieces += framed.pieces
             encoded.windows.append(len(framed.pieces))
             encoded.truncated = encoded.truncated or framed.truncated

@@ -22,7 +22,7 @@ from distilcli.model.heads import SequenceClassifier
 from distilcli.tasks.result import Result
 from distilcli.tasks.sequences import Framer, encode_each, no_number, or_error, pool_windows
 from distilcli.tasks.settings import LongTexts
-from distilcli.tokenizer.tokenizer import Tokenizer
+from distilcli.tokenizer.tokenizer import Ids, Tokenizer
 
 Item = TypeVar("Item")
 Texts = tuple[str, str | None]
@@ -108,7 +108,6 @@ class ClassifyTask(Generic[Item]):
     ) -> None:
         """Raise `UsageError` for lengths without room for text, or a stride as long as a window."""
         self._model = model
-        self._tokenizer = tokenizer
         self._texts_of = texts_of
         self._kind = kind
         self._labels = () if kind == "regression" else model.config.labels
@@ -126,12 +125,17 @@ class ClassifyTask(Generic[Item]):
         return encode_each(items, self._texts_of, self._encode_texts)
 
     def _encode_texts(self, texts: Sequence[Texts]) -> list[Encoded | RowError]:
-        firsts = self._tokenizer.ids([first for first, _ in texts])
-        seconds = iter(self._tokenizer.ids([second for _, second in texts if second is not None]))
+        firsts = self._framer.ids([first for first, _ in texts])
+        seconds = iter(self._framer.ids([second for _, second in texts if second is not None]))
         return [
-            or_error(self._framer.frame, ids, None if second is None else next(seconds))
-            for ids, (_, second) in zip(firsts, texts, strict=True)
+            or_error(self._framer.frame, ids)
+            if second is None
+            else or_error(self._frame_pair, (first, second), (ids, next(seconds)))
+            for ids, (first, second) in zip(firsts, texts, strict=True)
         ]
+
+    def _frame_pair(self, texts: tuple[str, str], ids: tuple[Ids, Ids]) -> Encoded:
+        return self._framer.frame(*self._framer.ids_of_pair(texts, ids))
 
     def forward(self, batch: Batch) -> list[list[float]]:
         """Return the scores of each piece, one per label."""

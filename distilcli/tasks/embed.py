@@ -170,7 +170,7 @@ class EmbedTask(_TextTask[Item]):
     """Embedding texts as the engine runs it; see `_TextTask` for the settings."""
 
     def _encode_texts(self, texts: Sequence[str]) -> list[Encoded | RowError]:
-        ids = self._tokenizer.ids([self._prompt + text for text in texts])
+        ids = self._framer.ids([self._prompt + text for text in texts])
         return [or_error(self._frame, found) for found in ids]
 
     def _frame(self, ids: Sequence[int]) -> Encoded:
@@ -217,7 +217,7 @@ class EmbedTokensTask(_TextTask[Item]):
     """
 
     def _encode_texts(self, texts: Sequence[str]) -> list[Encoded | RowError]:
-        found = self._tokenizer.encode([self._prompt + text for text in texts])
+        found = self._framer.encodings([self._prompt + text for text in texts])
         return [or_error(self._encode_tokens, encoding) for encoding in found]
 
     def _encode_tokens(self, encoding: Any) -> Encoded:

@@ -1,11 +1,13 @@
 """A run over files: rows from a source through an engine into a sink."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
+from types import MappingProxyType
 from typing import Protocol, TypeVar, cast
 
 from distilcli.engine.engine import Engine
 from distilcli.errors import RowError
+from distilcli.interrupt import deferred_interrupt
 from distilcli.rows.conll import Sentence
 from distilcli.rows.lists import words_of
 from distilcli.rows.outcome import Outcome, Sink, with_additions
@@ -81,15 +83,18 @@ def run_files(
     select: Callable[[Blocks[Value]], Blocks[Result]] | None = None,
     on_block: Callable[[list[Outcome[Row, Result]]], None] = lambda _: None,
     live: bool = False,
+    marks: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """Run every row of `source` through `engine` into `sink`, in order.
 
     `select` chooses what is written from the blocks of results (default: all). A row gets the
     values of its result in the new `columns`; a failed one gets empty ones and an `error`, and a
-    truncated one is marked `truncated`. `on_block` sees each block after it is written. Rows that
-    are `live` arrive over time and do not wait for each other.
+    truncated one is marked `truncated`. `on_block` sees each block after it is written; a first
+    Ctrl-C waits for both. Rows that are `live` arrive over time and do not wait for each other.
+    Every row gets the columns `marks`.
     """
     with closing(engine.run(source, stats=stats, live=live)) as blocks:
         for block in cast("Blocks[Result]", blocks) if select is None else select(blocks):
-            sink.write_rows(with_additions(block, columns.names, columns.values))
-            on_block(block)
+            with deferred_interrupt():
+                sink.write_rows(with_additions(block, columns.names, columns.values, marks))
+                on_block(block)

@@ -112,7 +112,7 @@ class FillTask(Generic[Item]):
         return encode_each(items, self._text_of, self._encode_texts)
 
     def _encode_texts(self, texts: Sequence[str]) -> list[Encoded | RowError]:
-        encodings = self._tokenizer.encode(texts)
+        encodings = self._framer.encodings(texts, sought=self._tokenizer.options.mask_token)
         return [or_error(self._framed, *both) for both in zip(texts, encodings, strict=True)]
 
     def _framed(self, text: str, encoding: Encoding) -> EncodedText:

@@ -86,7 +86,8 @@ class PerplexityTask(Generic[Item]):
         return encode_each(items, self._text_of, self._encode_texts)
 
     def _encode_texts(self, texts: Sequence[str]) -> list[Encoded | RowError]:
-        return [or_error(self._framed, encoding) for encoding in self._tokenizer.encode(texts)]
+        encodings = self._framer.encodings(texts, sought=self._tokenizer.options.mask_token)
+        return [or_error(self._framed, encoding) for encoding in encodings]
 
     def _framed(self, encoding: Encoding) -> Encoded:
         if not encoding:

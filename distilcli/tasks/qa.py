@@ -97,7 +97,7 @@ class EncodedQuestion(Encoded):
     """The windows of a question, and its context with the offsets of the tokens."""
 
     context: str = ""
-    offsets: list[tuple[int, int]] = field(default_factory=list)
+    offsets: Sequence[tuple[int, int]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,12 +157,20 @@ class QaTask(Generic[Item]):
         return encode_each(items, self._pair_of, self._encode_pairs)
 
     def _encode_pairs(self, pairs: Sequence[Pair]) -> list[EncodedQuestion | RowError]:
-        texts = list(dict.fromkeys(text for pair in pairs for text in pair))
-        encodings = dict(zip(texts, self._tokenizer.encode(texts), strict=True))
+        questions = self._encodings([question for question, _ in pairs], self._tokenizer.encode)
+        contexts = self._encodings([context for _, context in pairs], self._framer.encodings)
         return [
-            or_error(self._framed, encodings[question], encodings[context], context)
+            or_error(self._framed, questions[question], contexts[context], context)
             for question, context in pairs
         ]
+
+    @staticmethod
+    def _encodings(
+        texts: Sequence[str], encode: Callable[[Sequence[str]], list[Encoding]]
+    ) -> dict[str, Encoding]:
+        """Return the tokens of each of the texts."""
+        different = list(dict.fromkeys(texts))
+        return dict(zip(different, encode(different), strict=True))
 
     def _framed(self, question: Encoding, encoding: Encoding, context: str) -> EncodedQuestion:
         """Return a row's windows; raise `RowError` if there is no room."""

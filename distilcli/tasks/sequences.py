@@ -3,6 +3,7 @@
 Every task frames its rows here, so that long texts are cut, windowed or refused the same way.
 """
 
+import re
 from bisect import bisect_left
 from collections.abc import Callable, Sequence, Sized
 from dataclasses import replace
@@ -22,7 +23,7 @@ from distilcli.tasks.settings import (
     WindowPooling,
     usable_length,
 )
-from distilcli.tokenizer.tokenizer import Encoding, Tokenizer
+from distilcli.tokenizer.tokenizer import Encoding, Ids, Tokenizer
 from distilcli.tokenizer.windows import (
     DEFAULT_STRIDE,
     Truncation,
@@ -62,6 +63,7 @@ class Framer:
             config.max_position_embeddings,
             default=default_length,
         )
+        self._tokenizer = tokenizer
         self._special = tokenizer.special
         self._side = tokenizer.options.truncation_side
         # A tokenizer may have more tokens than the model has embeddings.
@@ -81,6 +83,37 @@ class Framer:
                 f"`stride` {stride} is not smaller than a window of {self.max_length} tokens"
             )
         self._long_texts = replace(long_texts, stride=stride)
+
+    def ids(self, texts: Sequence[str]) -> list[Ids]:
+        """Return the token ids of texts, as far as they can matter."""
+        if self._long_texts.long == "truncate":
+            return self._tokenizer.some_ids(texts, self.max_length, self._side)
+        return self._tokenizer.ids(texts)
+
+    def ids_of_pair(self, texts: tuple[str, str], ids: tuple[Ids, Ids]) -> tuple[Ids, Ids]:
+        """Return the ids of two texts that are framed together, given those that `ids` found.
+
+        If both may go on, both are needed whole: the longer one is cut first.
+        """
+        if self._long_texts.long == "truncate" and all(len(n) >= self.max_length for n in ids):
+            first, second = self._tokenizer.ids(texts)
+            return first, second
+        return ids
+
+    def encodings(self, texts: Sequence[str], *, sought: str | None = None) -> list[Encoding]:
+        """Return the tokens of texts with their offsets and words, as far as they can matter.
+
+        A token that is `sought` matters wherever it is.
+        """
+        if self._long_texts.long != "truncate":
+            return self._tokenizer.encode(texts)
+        found = self._tokenizer.first_tokens(texts, self.max_length)
+        if sought is not None:
+            pattern = re.compile(re.escape(sought), re.IGNORECASE)  # it may be lowered first
+            for index, (text, encoding) in enumerate(zip(texts, found, strict=True)):
+                if encoding and pattern.search(text, encoding.offsets[-1][1]):
+                    (found[index],) = self._tokenizer.encode([text])
+        return found
 
     def frame(
         self,
@@ -107,7 +140,11 @@ class Framer:
         types: Sequence[list[int] | None] = [None] * len(framed.input_ids)
         if self._has_token_types:
             # A batch may mix pairs and single texts, so all of them need token types.
-            types = framed.token_type_ids or [[0] * len(ids) for ids in framed.input_ids]
+            longest = [0] * self.max_length
+            types = framed.token_type_ids or [
+                longest if len(ids) == self.max_length else [0] * len(ids)
+                for ids in framed.input_ids
+            ]
         pieces = [Piece(*both) for both in zip(framed.input_ids, types, strict=True)]
         return Encoded(pieces, truncated=framed.truncated)
 
@@ -139,7 +176,7 @@ class Framer:
         self._check_ids([window.input_ids for window in windows])
         return windows, cuts.truncated
 
-    def _check_ids(self, sequences: Sequence[list[int]]) -> None:
+    def _check_ids(self, sequences: Sequence[Sequence[int]]) -> None:
         """Raise `RowError` for a token for which the model has no embedding."""
         if not self._not_embedded:
             return
@@ -229,9 +266,17 @@ def encode_each(
     content_of: Callable[[Item], Content],
     encode: Callable[[Sequence[Content]], Sequence[Coded | RowError]],
 ) -> list[Coded | RowError]:
-    """Encode the contents of items together; one that cannot be read gives its `RowError`."""
+    """Encode the contents of items together; one that cannot be read gives its `RowError`.
+
+    If `encode` raises one, they are encoded one by one.
+    """
     contents = [or_error(content_of, item) for item in items]
-    encoded = iter(encode([found for found in contents if not isinstance(found, RowError)]))
+    readable = [found for found in contents if not isinstance(found, RowError)]
+    all_of_them = or_error(encode, readable)
+    if isinstance(all_of_them, RowError):
+        one_by_one = [or_error(encode, [content]) for content in readable]
+        all_of_them = [one if isinstance(one, RowError) else one[0] for one in one_by_one]
+    encoded = iter(all_of_them)
     return [found if isinstance(found, RowError) else next(encoded) for found in contents]
 
 

@@ -124,6 +124,7 @@ class TagTask(Generic[Item]):
         self._content_of = content_of
         self._scheme = scheme
         self._aggregation = aggregation
+        self._labels_words = aggregation in OF_WORDS
         self._framer = Framer(tokenizer, model.config, long_texts)
 
     def size(self, item: Item) -> int:
@@ -140,7 +141,9 @@ class TagTask(Generic[Item]):
     def _encode_contents(self, contents: Sequence[Content]) -> list[EncodedWords | RowError]:
         texts = [content for content in contents if isinstance(content, str)]
         words = {word for content in contents if not isinstance(content, str) for word in content}
-        of_texts = iter(self._tokenizer.encode(texts))
+        # Words that are not read get no tag, but are words of the text.
+        encode = self._tokenizer.encode if self._labels_words else self._framer.encodings
+        of_texts = iter(encode(texts))
         of_words = dict(zip(words, self._tokenizer.encode(list(words)), strict=True))
         return [
             self._encode_text(content, next(of_texts))
@@ -153,7 +156,7 @@ class TagTask(Generic[Item]):
         words = _first_tokens(encoding)
         units: Sequence[Range] = encoding.offsets
         firsts: Sequence[int] = range(len(encoding))
-        if self._aggregation in OF_WORDS:
+        if self._labels_words:
             firsts = words
             lasts = [end - 1 for end in [*words[1:], len(encoding)]] if words else []
             units = [
@@ -212,7 +215,7 @@ class TagTask(Generic[Item]):
             for unit, number, score in found:
                 numbers[unit], scores[unit] = number, score
         entities = tuple(_entity(encoded, span, scores) for span in self._spans(numbers))
-        if self._aggregation not in OF_WORDS:
+        if not self._labels_words:
             return Tagging(encoded.text, entities, (), (), truncated=encoded.truncated)
         tags = tuple(
             self._scheme.labels[number]

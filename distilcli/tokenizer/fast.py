@@ -6,13 +6,14 @@ tasks cut long texts alike.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from distilcli.errors import ModelError
 from distilcli.tokenizer.options import TokenizerOptions
-from distilcli.tokenizer.tokenizer import Encoding, Tokenizer
+from distilcli.tokenizer.tokenizer import Encoding, Ids, Tokenizer
 from distilcli.tokenizer.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -47,21 +48,39 @@ class FastTokenizer(Tokenizer):
         """
         backend = _build(vocabulary, options, source) if file is None else _read(file)
         backend.encode_special_tokens = options.split_special_tokens
-        super().__init__(backend.get_vocab(), options, source=source)
+        # A file is read as it is if it has steps that the options cannot describe.
+        unknown_steps = file is not None
+        super().__init__(backend.get_vocab(), options, source=source, unknown_steps=unknown_steps)
         # The model engine has its own threads; a second pool would compete for cores.
         os.environ.setdefault(_POOL, "false")
         self._backend = backend
 
-    def _plain_ids(self, texts: Sequence[str]) -> list[list[int]]:
-        encodings = self._backend.encode_batch_fast(list(texts), add_special_tokens=False)
+    def _plain_ids(self, texts: Sequence[str]) -> list[Ids]:
+        with _panics_told(self.source):
+            encodings = self._backend.encode_batch_fast(list(texts), add_special_tokens=False)
         return [encoding.ids for encoding in encodings]
 
     def _plain_encodings(self, texts: Sequence[str]) -> list[Encoding]:
-        encodings = self._backend.encode_batch(list(texts), add_special_tokens=False)
+        with _panics_told(self.source):
+            encodings = self._backend.encode_batch(list(texts), add_special_tokens=False)
         return [
             Encoding(found.ids, found.offsets, cast("list[int]", found.word_ids))
             for found in encodings
         ]
+
+
+@contextmanager
+def _panics_told(source: str) -> Iterator[None]:
+    """Turn a panic of the Rust engine into one line: a pattern that never ends on a text."""
+    try:
+        yield
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        raise ModelError(
+            f"{source}: cannot tokenize a text: {error}; "
+            "use the tokenizer that belongs to the model"
+        ) from None
 
 
 def _build(vocabulary: Vocabulary, options: TokenizerOptions, source: str) -> "RustTokenizer":

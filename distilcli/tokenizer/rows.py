@@ -89,14 +89,35 @@ class TokenizeRows:
         seconds = self._encode([pair or "" for _, pair in texts]) if pair else None
         for index, outcome in enumerate(outcomes):
             if outcome.error is None:
-                second = None if seconds is None else seconds[index]
-                self._frame(outcome, texts[index], firsts[index], second)
+                first, second = firsts[index], None if seconds is None else seconds[index]
+                if isinstance(first, RowError) or isinstance(second, RowError):
+                    fault = first if isinstance(first, RowError) else second
+                    outcome.error = f"{outcome.item.source}: line {outcome.item.line}: {fault}"
+                else:
+                    self._frame(outcome, texts[index], first, second)
         return outcomes
 
-    def _encode(self, texts: Sequence[str]) -> list[Encoding]:
-        if self._offsets:
-            return self._tokenizer.encode(texts)
-        return [Encoding(ids) for ids in self._tokenizer.ids(texts)]
+    def _encode(self, texts: Sequence[str]) -> list[Encoding | RowError]:
+        """Return the tokens of texts, or the error of one that cannot be tokenized."""
+        try:
+            return [*self._tokens(texts)]
+        except RowError as error:
+            if len(texts) == 1:
+                return [error]
+            return [found for text in texts for found in self._encode([text])]
+
+    def _tokens(self, texts: Sequence[str]) -> list[Encoding]:
+        tokenizer, most = self._tokenizer, self._lengths.max_length
+        side = tokenizer.options.truncation_side
+        is_cut = most is not None and self._lengths.long == "truncate" and not self._pair_column
+        if not self._offsets:
+            found = (
+                tokenizer.some_ids(texts, most, side) if is_cut and most else tokenizer.ids(texts)
+            )
+            return [Encoding(ids) for ids in found]
+        if is_cut and most and side == "right":
+            return tokenizer.first_tokens(texts, most)
+        return tokenizer.encode(texts)
 
     def _frame(
         self,

@@ -1,19 +1,27 @@
 """The base of both engines: texts to ids, with the offsets of each token, and back.
 
-An engine tokenizes plain text; this class handles what both share: words that are never split,
-lone surrogates, special ids and decoding.
+An engine tokenizes plain text; this class handles what both share: long texts, words that are
+never split, lone surrogates, special ids and decoding.
 """
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Callable, Iterator, Mapping, MutableSequence, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from distilcli.errors import ModelError, RowError
+from distilcli.tokenizer.borders import PART, Borders
 from distilcli.tokenizer.characters import OTHER_WHITESPACE, WHITESPACE
-from distilcli.tokenizer.options import TokenizerOptions
+from distilcli.tokenizer.options import Side, TokenizerOptions
+from distilcli.tokenizer.spans import Span, Spans
 
+Ids = MutableSequence[int]
+Found = TypeVar("Found", bound="Ids | Encoding")
+
+_CHARACTERS = 8  # of a token, and more: few texts need another try
+_FURTHER = 4
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 # English without a space before punctuation and endings, as in the original.
@@ -38,12 +46,12 @@ class Encoding:
     """The tokens of one text, without special tokens around them.
 
     `offsets` are the start and end of each token in the original text; `word_ids` number the
-    words (and punctuation marks) that the tokens are pieces of.
+    words (and punctuation marks) that the tokens are pieces of. Those of a long text are arrays.
     """
 
-    ids: list[int] = field(default_factory=list)
-    offsets: list[tuple[int, int]] = field(default_factory=list)
-    word_ids: list[int] = field(default_factory=list)
+    ids: Ids = field(default_factory=list)
+    offsets: list[Span] | Spans = field(default_factory=list)
+    word_ids: Ids = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -51,9 +59,9 @@ class Encoding:
     def append(self, other: "Encoding", start: int) -> None:
         """Append the tokens of the text that begins at character `start`."""
         first_word = self.word_ids[-1] + 1 if self.word_ids else 0
-        self.ids += other.ids
-        self.offsets += [(start + begin, start + end) for begin, end in other.offsets]
-        self.word_ids += [first_word + word for word in other.word_ids]
+        self.ids.extend(other.ids)
+        self.offsets.extend([(start + begin, start + end) for begin, end in other.offsets])
+        self.word_ids.extend([first_word + word for word in other.word_ids])
 
 
 class Tokenizer(ABC):
@@ -65,8 +73,18 @@ class Tokenizer(ABC):
 
     engine: str
 
-    def __init__(self, ids: Mapping[str, int], options: TokenizerOptions, *, source: str) -> None:
-        """Take the ids of all tokens; raise `ModelError` if a special token is missing."""
+    def __init__(
+        self,
+        ids: Mapping[str, int],
+        options: TokenizerOptions,
+        *,
+        source: str,
+        unknown_steps: bool = False,
+    ) -> None:
+        """Take the ids of all tokens; raise `ModelError` if a special token is missing.
+
+        With `unknown_steps`, the options are not all that decides how texts become tokens.
+        """
         self.options = options
         self.source = source
         self.max_length = options.model_max_length
@@ -77,6 +95,7 @@ class Tokenizer(ABC):
         ) | {token_id for token_id, token in options.added_tokens.items() if token.special}
         self._ids = ids
         self._kept_words = _between_whitespace(options)
+        self._borders = Borders(options, unknown_steps=unknown_steps)
 
     @property
     def mask(self) -> int | None:
@@ -100,23 +119,27 @@ class Tokenizer(ABC):
             and self.options.rules() == other.options.rules()
         )
 
-    def ids(self, texts: Sequence[str]) -> list[list[int]]:
-        """Return the token ids of each text, without special tokens around them."""
-        if self._kept_words is not None:
-            return [encoding.ids for encoding in self.encode(texts)]
-        try:
-            return self._plain_ids(texts)
-        except (TypeError, UnicodeEncodeError):
-            return self._plain_ids(_without_surrogates(texts))
+    def ids(self, texts: Sequence[str]) -> list[Ids]:
+        """Return the token ids of each text, without special tokens around them.
+
+        Those of a long text are an array. Raises `RowError` for one that does not fit in memory.
+        """
+        return _each(texts, self._whole_ids, self._ids_of_parts)
 
     def encode(self, texts: Sequence[str]) -> list[Encoding]:
-        """Return the tokens of each text, without special tokens around them."""
-        if self._kept_words is not None:
-            return [self._encode_around(self._kept_words, text) for text in texts]
-        try:
-            return self._plain_encodings(texts)
-        except (TypeError, UnicodeEncodeError):
-            return self._plain_encodings(_without_surrogates(texts))
+        """Return the tokens of each text in the same way, with their offsets and words."""
+        return _each(texts, self._whole_encodings, self._encoding_of_parts)
+
+    def some_ids(self, texts: Sequence[str], count: int, side: Side) -> list[Ids]:
+        """Return the first token ids of each text, or the last, as `side` is where texts are cut.
+
+        They are at least `count` if the text has as many; the rest of a text is not tokenized.
+        """
+        return self._enough(texts, count, side, self.ids)
+
+    def first_tokens(self, texts: Sequence[str], count: int) -> list[Encoding]:
+        """Return at least the first `count` tokens of each text, with their offsets and words."""
+        return self._enough(texts, count, "right", self.encode)
 
     def decode(self, ids: Sequence[int], *, skip_special: bool = True) -> str:
         """Return the text of ids, as far as the tokens preserve it.
@@ -131,8 +154,69 @@ class Tokenizer(ABC):
                 text = text.replace(spaced, close)
         return text
 
+    def _whole_ids(self, texts: Sequence[str]) -> list[Ids]:
+        """See `ids`; each text is tokenized whole."""
+        if self._kept_words is not None:
+            return [encoding.ids for encoding in self._whole_encodings(texts)]
+        try:
+            return self._plain_ids(texts)
+        except (TypeError, UnicodeEncodeError):
+            return self._plain_ids(_without_surrogates(texts))
+
+    def _whole_encodings(self, texts: Sequence[str]) -> list[Encoding]:
+        """See `encode`; each text is tokenized whole."""
+        if self._kept_words is not None:
+            return [self._encode_around(self._kept_words, text) for text in texts]
+        try:
+            return self._plain_encodings(texts)
+        except (TypeError, UnicodeEncodeError):
+            return self._plain_encodings(_without_surrogates(texts))
+
+    def _ids_of_parts(self, text: str) -> Ids:
+        ids = array("i")
+        for part in self._borders.parts(text):
+            inside = text[part.start : part.end]
+            ids.extend([self.special.unk] if part.is_unknown else self._whole_ids([inside])[0])
+        return ids
+
+    def _encoding_of_parts(self, text: str) -> Encoding:
+        encoding = Encoding(array("i"), Spans(), array("i"))
+        for part in self._borders.parts(text):
+            if part.is_unknown:
+                found = Encoding([self.special.unk], [(0, part.end - part.start)], [0])
+            else:
+                (found,) = self._whole_encodings([text[part.start : part.end]])
+            encoding.append(found, part.start)
+        return encoding
+
+    def _enough(
+        self,
+        texts: Sequence[str],
+        count: int,
+        side: Side,
+        tokenize: Callable[[Sequence[str]], list[Found]],
+    ) -> list[Found]:
+        size = count * _CHARACTERS
+        short = [self._shortened(text, size, side) for text in texts]
+        found = tokenize(short)
+        for index, text in enumerate(texts):
+            further = size
+            while len(found[index]) < count and len(short[index]) < len(text):
+                further *= _FURTHER
+                short[index] = self._shortened(text, further, side)
+                (found[index],) = tokenize([short[index]])
+        return found
+
+    def _shortened(self, text: str, size: int, side: Side) -> str:
+        """Return about `size` characters of a text: from its beginning, or its end with "left"."""
+        if len(text) <= 2 * size:
+            return text
+        if side == "right":
+            return text[: self._borders.after(text, 0, size)]
+        return text[self._borders.before(text, size) :]
+
     @abstractmethod
-    def _plain_ids(self, texts: Sequence[str]) -> list[list[int]]:
+    def _plain_ids(self, texts: Sequence[str]) -> list[Ids]:
         """See `ids`; no words are kept whole."""
 
     @abstractmethod
@@ -156,6 +240,19 @@ class Tokenizer(ABC):
                 (found,) = self._plain_encodings(_without_surrogates([part]))
             encoding.append(found, start)
         return encoding
+
+
+def _each(
+    texts: Sequence[str],
+    tokenize: Callable[[Sequence[str]], list[Found]],
+    by_parts: Callable[[str], Found],
+) -> list[Found]:
+    """Tokenize texts together, but long ones by themselves, part by part."""
+    short = [text for text in texts if len(text) <= PART]
+    found = iter(tokenize(short))
+    if len(short) == len(texts):
+        return list(found)
+    return [next(found) if len(text) <= PART else by_parts(text) for text in texts]
 
 
 def _find_special(ids: Mapping[str, int], options: TokenizerOptions, source: str) -> SpecialIds:

@@ -5,12 +5,14 @@ longer than `max_length` are truncated or split into windows that overlap by `st
 pair only one text is windowed, by default the second; the other is whole in every window.
 
 `cut` decides from the lengths alone; `frame` makes sequences of ids, `frame_encodings` windows
-with the offsets of each token.
+with the offsets of each token. The windows of a long text, whose tokens are arrays, share them.
 """
 
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from itertools import chain
+from typing import Generic, Literal, TypeVar, overload
 
 from distilcli.errors import RowError
 from distilcli.tokenizer.options import Side
@@ -20,15 +22,41 @@ DEFAULT_STRIDE = 128
 Long = Literal["truncate", "window", "error"]
 Truncation = Literal["longest_first", "only_first", "only_second"]
 Windowed = Literal["first", "second"]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Sequences:
     """The sequences of one row: one, or one per window."""
 
-    input_ids: list[list[int]]
+    input_ids: list[Sequence[int]]
     token_type_ids: list[list[int]] | None
     truncated: bool
+
+
+class Framed(Sequence[T], Generic[T]):
+    """A part of the tokens of a long text with others around it: a view, not a copy."""
+
+    __slots__ = ("_after", "_before", "_part", "_tokens")
+
+    def __init__(
+        self, before: Sequence[T], tokens: Sequence[T], part: slice, after: Sequence[T]
+    ) -> None:
+        self._before, self._tokens, self._part, self._after = before, tokens, part, after
+
+    def __len__(self) -> int:
+        inside = self._part.stop - self._part.start
+        return len(self._before) + int(inside) + len(self._after)
+
+    def __iter__(self) -> Iterator[T]:
+        return chain(self._before, self._tokens[self._part], self._after)
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[T]: ...
+    def __getitem__(self, index: int | slice) -> T | list[T]:
+        return list(self)[index]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +110,29 @@ def frame(
         windowed=windowed,
         side=side,
     )
+    cls, sep = [special.cls], [special.sep]
     if b is None or cuts.second is None:
-        framed = [[special.cls, *a[part], special.sep] for part in cuts.first]
-        return Sequences(framed, None, cuts.truncated)
-    input_ids, token_type_ids = [], []
+        return Sequences([_framed(cls, a, part, sep) for part in cuts.first], None, cuts.truncated)
+    input_ids: list[Sequence[int]] = []
+    types: dict[tuple[int, int], list[int]] = {}  # windows of one shape share them
+    token_type_ids = []
     for first, second in zip(cuts.first, cuts.second, strict=True):
-        head = [special.cls, *a[first], special.sep]
-        tail = [*b[second], special.sep]
-        input_ids.append(head + tail)
-        token_type_ids.append([0] * len(head) + [1] * len(tail))
+        if windowed == "first":
+            found = _framed(cls, a, first, [*sep, *b[second], *sep])
+        else:
+            found = _framed([*cls, *a[first], *sep], b, second, sep)
+        shape = first.stop - first.start + 2, len(found)
+        input_ids.append(found)
+        token_type_ids.append(types.setdefault(shape, [0] * shape[0] + [1] * (shape[1] - shape[0])))
     return Sequences(input_ids, token_type_ids, cuts.truncated)
+
+
+def _framed(
+    before: Sequence[int], ids: Sequence[int], part: slice, after: Sequence[int]
+) -> Sequence[int]:
+    if isinstance(ids, array):
+        return Framed(before, ids, part, after)
+    return [*before, *ids[part], *after]
 
 
 def frame_encodings(

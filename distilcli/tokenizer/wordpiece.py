@@ -31,7 +31,7 @@ from distilcli.tokenizer.characters import (
     WHITESPACE,
 )
 from distilcli.tokenizer.options import AddedToken, TokenizerOptions
-from distilcli.tokenizer.tokenizer import Encoding, Tokenizer
+from distilcli.tokenizer.tokenizer import Encoding, Ids, Tokenizer
 from distilcli.tokenizer.vocabulary import Vocabulary
 
 _CONTINUES = "##"
@@ -245,13 +245,13 @@ class WordPieceTokenizer(Tokenizer):
         self._stretch = re.compile(f"[^{self._basic.whitespace}]+")
         self._known = _Cache(self._cut)
 
-    def _plain_ids(self, texts: Sequence[str]) -> list[list[int]]:
+    def _plain_ids(self, texts: Sequence[str]) -> list[Ids]:
         return [self._ids_of(text) for text in texts]
 
     def _plain_encodings(self, texts: Sequence[str]) -> list[Encoding]:
         return [self._encode(text) for text in texts]
 
-    def _ids_of(self, text: str) -> list[int]:
+    def _ids_of(self, text: str) -> Ids:
         if self._added_normalized or self._added.are_in(text):
             return self._encode(text).ids
         ids: list[int] = []

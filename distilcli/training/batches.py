@@ -45,7 +45,7 @@ class StepPlan:
         self._options = options
         self._epoch_ends: list[int] = []
         self.total = 0
-        for epoch in range(options.epochs):
+        for epoch in range(options.passes):
             self.total += len(self.of_epoch(epoch))
             self._epoch_ends.append(self.total)
 
@@ -53,7 +53,7 @@ class StepPlan:
     def evaluations(self) -> int:
         """The number of evaluations without early stopping."""
         every = self._options.evaluate_every
-        return self._options.epochs if every is None else -(-self.total // every)
+        return self._options.passes if every is None else -(-self.total // every)
 
     def of_epoch(self, epoch: int) -> list[Batches]:
         """Return the batches of each step of an epoch."""
@@ -67,7 +67,7 @@ class StepPlan:
     def after(self, step: int) -> Iterator[tuple[int, Batches]]:
         """Yield (epoch, batches) of every step after `step`, counted from 1."""
         done = 0
-        for epoch in range(self._options.epochs):
+        for epoch in range(self._options.passes):
             for batches in self.of_epoch(epoch):
                 done += 1
                 if done > step:

@@ -11,8 +11,9 @@ from distilcli.checkpoint.config import ModelConfig, read_config
 from distilcli.checkpoint.digest import model_digest
 from distilcli.checkpoint.folder import ModelFiles
 from distilcli.errors import UsageError
+from distilcli.model.averaging import append_averaging_block
 from distilcli.model.expected import check_sizes
-from distilcli.model.heads import TaskModel
+from distilcli.model.heads import HEADS, SequenceClassifier, TaskModel
 from distilcli.model.keys import PREFIX
 from distilcli.model.loading import build_model, fill
 from distilcli.model.surgery import (
@@ -96,11 +97,22 @@ def starting_point(
     return StartingPoint(files=start, layers=layers, sizes=sizes, **changes)
 
 
-def start_model(start: StartingPoint, objective: AnyObjective) -> TaskModel:
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The initial model, and whether it keeps the trained head of its checkpoint."""
+
+    model: TaskModel
+    keeps_head: bool
+
+
+def start_model(
+    start: StartingPoint, objective: AnyObjective, *, averages: bool = False
+) -> Started:
     """Build the model of an objective on the encoder of `start`, resized and pruned.
 
     Its head is random, unless the checkpoint has the same kind of head with the same labels in the
-    same order.
+    same order. If the model `averages`, an encoder without any head of texts gets a block on top
+    that averages the tokens.
     """
     config, weights = _encoder(start)
     trained_for = config.labels
@@ -118,10 +130,12 @@ def start_model(start: StartingPoint, objective: AnyObjective) -> TaskModel:
     if start.sizes is None:
         fill(model, {**fresh, **given}, source=start.files.name)
     objective.set_up(model, keeps_head=keeps_head)
+    if averages and start.sizes is None and HEADS[SequenceClassifier].proof not in weights:
+        append_averaging_block(model)
     if start.positions is not None:
         resize_positions(model, start.positions, start.growth)
     prune_heads(model, start.pruned_heads)
-    return model
+    return Started(model, keeps_head)
 
 
 def parse_sizes(text: str) -> dict[str, int]:

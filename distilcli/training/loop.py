@@ -43,6 +43,7 @@ class Progress:
 
     step: int = 0
     total_steps: int = 0
+    total_evaluations: int = 0
     epoch: int = 0
     loss: float = 0.0  # the mean of the steps since the last evaluation
     tokens: int = 0
@@ -111,7 +112,9 @@ class Trainer:
         )
         self._average = WeightAverage(model, options.average) if options.average else None
         self.steps = StepPlan(objective.sizes, options)
-        self._progress = Progress(total_steps=self.steps.total)
+        self._progress = Progress(
+            total_steps=self.steps.total, total_evaluations=self.steps.evaluations
+        )
         self._began = self._saved_at = time.monotonic()
 
     def train(self) -> Summary:
@@ -130,16 +133,22 @@ class Trainer:
                 raise
         return self._summary()
 
+    def finish_without_steps(self) -> Summary:
+        """Evaluate and keep the model as it is, because its head was fitted; return the summary."""
+        self._progress.total_steps = 0
+        self.evaluate()
+        return self._summary()
+
     def _take_steps(self) -> None:
         if self._is_unevaluated():  # interrupted in that evaluation
-            self._evaluate()
+            self.evaluate()
         if self._should_stop():  # killed after the last evaluation
             return
         for epoch, batches in self.steps.after(self._progress.step):
             self._progress.epoch = epoch
             self.step(batches)
             if self.steps.is_evaluated(self._progress.step):
-                self._evaluate()
+                self.evaluate()
                 if self._should_stop():
                     return
             elif time.monotonic() - self._saved_at > _SECONDS_BETWEEN_SAVES:
@@ -216,7 +225,8 @@ class Trainer:
         progress.loss += (loss - progress.loss) / since
         self._on_progress(progress)
 
-    def _evaluate(self) -> None:
+    def evaluate(self) -> None:
+        """Score the model, keep it if it is the best so far, and save the state."""
         with self._average.in_model() if self._average else nullcontext():
             self._take_scores(self._scores())
         self._save_state()
@@ -226,11 +236,15 @@ class Trainer:
         """Record an evaluation, and save the model if it is the best so far."""
         progress, metric = self._progress, self.objective.metric
         score = scores[metric.name]
-        better = metric.is_better(score, progress.best)
+        # A model that was trained is preferred to an equally good fitted head.
+        is_only_fitted = len(progress.history) == 1 and progress.history[0]["step"] == 0
+        better = metric.is_better(score, progress.best) or (
+            is_only_fitted and score == progress.best
+        )
         progress.history.append(
             {
                 "step": progress.step,
-                "epoch": progress.epoch + 1,
+                "epoch": progress.epoch + 1 if progress.step else 0,
                 "train_loss": round(progress.loss, 6),
                 **{name: round(value, 6) for name, value in scores.items()},
                 "best": better,
@@ -301,7 +315,7 @@ class Trainer:
         best = next(entry for entry in reversed(progress.history) if entry["best"])
         return {
             "steps": progress.step,
-            "epochs": progress.epoch + 1,
+            "epochs": progress.epoch + 1 if progress.step else 0,
             "tokens": progress.tokens,
             "metric": self.objective.metric.name,
             "best": best,

@@ -17,6 +17,9 @@ from distilcli.setting import setting
 SCHEDULES = ("linear", "cosine")
 _BASE_RATE, _BASE_WIDTH = 5e-5, 768  # BERT's
 _MAX_RATE = 5e-4
+DEFAULT_EPOCHS = 3
+_MOST_EPOCHS = 20
+_ROWS_READ = 20_000  # in all epochs together, if rows are few
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -171,7 +174,11 @@ class TrainingOptions:
 
     topic: ClassVar[str] = "Training"
 
-    epochs: int = setting(3, "Passes over the training rows.", min=1)
+    epochs: int | None = setting(
+        None,
+        "Passes over the training rows (default: 3; up to 20 for texts if rows are few).",
+        min=1,
+    )
     learning_rate: float | None = setting(
         None,
         "Peak learning rate (default: 5e-5 for a model 768 wide, 2e-4 for 384).",
@@ -248,6 +255,19 @@ class TrainingOptions:
                     raise UsageError(
                         f"`{name}` has no effect with a frozen encoder; drop it or `freeze`"
                     )
+
+    @property
+    def passes(self) -> int:
+        """The number of epochs."""
+        return self.epochs or DEFAULT_EPOCHS
+
+    def for_rows(self, count: int) -> "TrainingOptions":
+        """Return the options with a number of epochs, that of so many rows unless one was given.
+
+        Few rows are read more often, so that the model takes about as many steps.
+        """
+        few = min(_MOST_EPOCHS, -(-_ROWS_READ // max(1, count)))
+        return replace(self, epochs=self.epochs or max(DEFAULT_EPOCHS, few))
 
     def for_width(self, width: int) -> "TrainingOptions":
         """Return the options with a learning rate, that of the width unless one was given."""

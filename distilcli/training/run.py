@@ -8,24 +8,29 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from distilcli.checkpoint.sentence_transformers import MODULES_NAME, read_recipe
 from distilcli.gold.fingerprints import row_keys
 from distilcli.interrupt import deferred_interrupt
 from distilcli.model.device import place
-from distilcli.model.heads import FirstTokenModel, TaskModel
+from distilcli.model.heads import FirstTokenModel, SequenceClassifier, TaskModel
 from distilcli.model.loading import check_tokenizer
 from distilcli.rows.data import Data
 from distilcli.tasks.settings import usable_length
 from distilcli.tokenizer.loading import load_tokenizer
 from distilcli.tokenizer.plot import check_plot
+from distilcli.training.advice import Advice, advise
 from distilcli.training.config_toml import config_toml
 from distilcli.training.data_checks import check_data
 from distilcli.training.distill.setup import add_teacher
 from distilcli.training.distill.teacher import AnyTeacher
 from distilcli.training.dry_run import TrainingEstimate, estimate
+from distilcli.training.fitted_head import FittedHead, fit_head
 from distilcli.training.frozen_features import cache_features
-from distilcli.training.init_model import start_model
+from distilcli.training.init_model import StartingPoint, start_model
 from distilcli.training.loop import Progress, Summary, Trainer
 from distilcli.training.objectives.base import AnyTrainable
+from distilcli.training.objectives.classify import ClassifyObjective
+from distilcli.training.objectives.whole_texts import TextObjective
 from distilcli.training.plan import RunPlan, plan_run
 from distilcli.training.report.model_card import model_card
 from distilcli.training.report.outcome import draw, measure_best, record_of
@@ -39,6 +44,8 @@ if TYPE_CHECKING:
     from distilcli.training.run_options import FinetuneOptions
 
 OnPass = Callable[[str, int, int], None]
+
+_ROWS_TO_BEGIN_WITH = 20_000  # whose head is fitted before training: more would not help
 
 
 def finetune(
@@ -92,11 +99,12 @@ class PreparedRun:
         *,
         on_progress: Callable[[Progress], None] = lambda _: None,
         on_pass: OnPass = lambda _who, _done, _all: None,
+        on_fit: Callable[[FittedHead], None] = lambda _: None,
         dry_run: bool = False,
     ) -> None:
         """Raise `ModelError`, `InputError`, `UsageError` or `ResourceError` for what is wrong."""
         self.plan = plan
-        self._on_pass = on_pass
+        self._on_pass, self._on_fit = on_pass, on_fit
         self._dry_run = dry_run
         self.bytes_to_keep = 0
         self._cached_teacher: AnyTeacher | None = None
@@ -111,7 +119,7 @@ class PreparedRun:
             model, self._tokenizer, max_length=self._max_length
         )
         trainable, projection = self._add_teacher()
-        self._reads_once = self._cache_features(model)
+        self._reads_once = self._fits_head or self._cache_features(model)
         self.trainer = Trainer(
             model,
             trainable,
@@ -125,8 +133,18 @@ class PreparedRun:
 
     def _load_model(self) -> TaskModel:
         start = self.plan.start
-        model = start_model(start, self.plan.objective)
-        self._training = self.plan.training.for_width(model.config.dim)
+        objective, training = self.plan.objective, self.plan.training
+        reads_texts = isinstance(objective, TextObjective) and self.plan.teacher is None
+        is_frozen = training.freeze == "encoder"
+        started = start_model(
+            start, objective, averages=reads_texts and _averages(start, is_frozen=is_frozen)
+        )
+        model = started.model
+        self._fits_head = reads_texts and is_frozen and not objective.varies
+        self._begins_fitted = reads_texts and not is_frozen and not started.keeps_head
+        self._training = training.for_width(model.config.dim)
+        if reads_texts:
+            self._training = self._training.for_rows(objective.count(objective.train))
         self._tokenizer = load_tokenizer(start.files)
         check_tokenizer(self._tokenizer, model.config, source=start.files.name)
         self._max_length = usable_length(
@@ -179,7 +197,7 @@ class PreparedRun:
             self.plan.teacher,
             self._objective,
             seed=self._training.seed,
-            epochs=self._training.epochs,
+            epochs=self._training.passes,
             device=self._device,
             on_pass=partial(self._on_pass, "the teacher"),
             dry_run=self._dry_run,
@@ -201,6 +219,32 @@ class PreparedRun:
             cache_features(model, self._objective, self._device, on_pass=on_pass)
         return True
 
+    def _train(self, *, resume: bool) -> Summary:
+        """Train by steps, from a fitted head where that helps; a frozen encoder needs no more."""
+        if self._fits_head:
+            self._fit_head()
+            return self.trainer.finish_without_steps()
+        if self._begins_fitted and not resume:
+            self._fit_head(most_rows=_ROWS_TO_BEGIN_WITH)
+            self.trainer.evaluate()
+        return self.trainer.train()
+
+    def _fit_head(self, *, most_rows: int | None = None) -> None:
+        """Fit the head to the training rows."""
+        objective, model = self._objective, self.trainer.model
+        assert isinstance(objective, TextObjective)  # noqa: S101
+        assert isinstance(model, SequenceClassifier)  # noqa: S101
+        with deferred_interrupt():
+            fitted = fit_head(
+                model,
+                objective,
+                self._device,
+                seed=self._training.seed,
+                most_rows=most_rows,
+                on_pass=partial(self._on_pass, "the encoder"),
+            )
+        self._on_fit(fitted)
+
     def estimate(self) -> TrainingEstimate:
         """Return the expected cost of the run, which cannot begin afterwards."""
         objective = self.plan.objective
@@ -210,7 +254,19 @@ class PreparedRun:
             self.trainer,
             valid_share=valid / train,
             reads_once=self._reads_once,
+            fits_head=self._fits_head,
             cached_teacher=self._cached_teacher,
+        )
+
+    def advice(self) -> Advice | None:
+        """Return what would make the next run better, after this one has ended."""
+        objective = self.plan.objective
+        gold = objective.valid.labels if isinstance(objective, ClassifyObjective) else ()
+        return advise(
+            self.trainer.history,
+            epochs=self._training.passes,
+            frozen=self._training.freeze == "encoder",
+            gold=gold,
         )
 
     def train(
@@ -236,10 +292,21 @@ class PreparedRun:
         self.folder.save_row_keys(row_keys(rows.texts, rows.pairs))
         length = self._max_length
         with deferred_interrupt(patience=None):
-            summary = self.trainer.train()
+            summary = self._train(resume=resume)
             best = measure_best(plan.objective, plan.folder, max_length=length, device=plan.device)
         record = record_of(plan, self.trainer, summary, best, max_length=length, command=command)
         self.folder.finish(summary, card=model_card(record))
         if plot is not None:
             draw(plot, record.name, self.trainer.history, best)
         return summary
+
+
+def _averages(start: StartingPoint, *, is_frozen: bool) -> bool:
+    """Say whether a head of texts should read the mean of the tokens.
+
+    It should where the base model makes its vectors that way; a model that is no embedder can
+    learn to read the first token, unless it is frozen.
+    """
+    folder = start.files.folder
+    is_embedder = (folder / MODULES_NAME).is_file()
+    return (is_embedder or is_frozen) and read_recipe(folder).pooling == ("mean",)

@@ -19,6 +19,7 @@ from distilcli.training.options import (
 )
 
 _DEFAULT_MODEL = "mini"  # a built-in
+_TEXT_TASKS = ("classify", "multilabel", "regress")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,6 +52,7 @@ class RunOptions:
             "distillation": DistillationOptions,
             "teacher": TeacherOptions,
         }
+        _refuse_steps(task, given)
         names = {group: {each.name for each in fields(kind)} for group, kind in groups.items()}
         if unknown := given.keys() - set().union(*names.values()):
             raise TypeError(f"finetune() has no setting {min(unknown)!r}")
@@ -76,6 +78,22 @@ class RunOptions:
         return (
             None if model is None else locate(model, offline=offline),
             None if teacher is None else locate(teacher, offline=offline),
+        )
+
+
+def _refuse_steps(task: str, given: Mapping[str, Any]) -> None:
+    """Raise `UsageError` for a setting of training steps if the head is fitted without any.
+
+    With a teacher, and with texts that vary, it learns step by step.
+    """
+    learns = task not in _TEXT_TASKS or given.get("teacher") or given.get("augment")
+    if given.get("freeze") != "encoder" or learns:
+        return
+    steps = {each.name for each in fields(TrainingOptions)} - {"freeze", "seed"}
+    for name in sorted(steps & given.keys()):
+        raise UsageError(
+            f"`{name}` has no effect with a frozen encoder, whose head is fitted directly; drop it "
+            "or `freeze`"
         )
 
 

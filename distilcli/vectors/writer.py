@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from distilcli.errors import UsageError
+from distilcli.rows.file_output import FileOutput, take_back
 from distilcli.rows.formats import split_suffixes
 from distilcli.rows.jsonl import object_text
-from distilcli.rows.output import FileOutput, WholeOrNothing, check_destination
+from distilcli.rows.output import State, WholeOrNothing, check_destination
 from distilcli.rows.row import Row, cell_value
 from distilcli.rows.row_writer import Block
 
@@ -96,7 +97,8 @@ class VectorWriter(WholeOrNothing):
 
     A row that failed gets `blank`, so that vectors and rows stay aligned. `about` is the metadata.
     All three files appear whole or not at all. With `extends` they begin with the vectors and rows
-    of that index, which they may replace, and if there are no new ones, nothing is written.
+    of that index, which they may replace, and if there are no new ones, nothing is written. With
+    `goes_on` the writer continues what an earlier one left, once its `restore` is called.
     """
 
     def __init__(
@@ -109,6 +111,7 @@ class VectorWriter(WholeOrNothing):
         about: Mapping[str, object],
         force: bool,
         extends: "VectorIndex | None" = None,
+        goes_on: bool = False,
     ) -> None:
         """Raise `UsageError`, before anything is written, if a file may not be."""
         names = check_vector_files(path, force=force)
@@ -121,9 +124,13 @@ class VectorWriter(WholeOrNothing):
         self._extends = extends
         self._outputs: list[FileOutput] = []
         try:
-            self._outputs.extend(FileOutput(name, None) for name in names)
-            self._vectors, self._rows, self._metadata = self._outputs
-            self._vectors.write_bytes(self._header())
+            for name in reversed(names):  # the vectors get their name last; see `close`
+                if goes_on:
+                    take_back(name)
+                self._outputs.append(FileOutput(name, None, goes_on=goes_on))
+            self._metadata, self._rows, self._vectors = self._outputs
+            if not goes_on:
+                self._vectors.write_bytes(self._header())
         except BaseException:
             self.abort()
             raise
@@ -187,8 +194,35 @@ class VectorWriter(WholeOrNothing):
         self._metadata.write(about + "\n")
         for output in self._outputs:  # a full disk shows here, before any file has its name
             output.finish()
-        for output in reversed(self._outputs):  # the vectors last: then all is there
+        for output in self._outputs:  # the vectors last: then all is there
             output.commit()
+
+    def state(self) -> State:
+        """See `RowWriter`."""
+        sizes = [output.position() for output in self._outputs]
+        return {"bytes": sizes, "count": self._count, "row_number": self._row_number}
+
+    def restore(self, state: State) -> None:
+        """See `RowWriter`."""
+        for output, size in zip(self._outputs, state["bytes"], strict=True):
+            output.go_back(size)
+        self._count, self._row_number = state["count"], state["row_number"]
+
+    def sync(self) -> None:
+        """See `RowWriter`."""
+        for output in self._outputs:
+            output.sync()
+
+    def stays(self) -> None:
+        """See `WholeOrNothing`."""
+        super().stays()
+        for output in self._outputs:
+            output.stays()
+
+    def leave(self) -> None:
+        """See `WholeOrNothing`."""
+        for output in self._outputs:
+            output.leave()
 
     def abort(self) -> None:
         """Leave nothing of the files."""

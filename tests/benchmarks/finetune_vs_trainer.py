@@ -137,7 +137,7 @@ class Ours:
         keep_freed_memory()  # as the command does
         files = describe_folder("model", self._model)
         objective = ClassifyObjective(self._rows, self._rows)
-        model = start_model(StartingPoint(files=files), objective)
+        model = start_model(StartingPoint(files=files), objective).model
         prepared = objective.prepare(model, load_tokenizer(files), max_length=512)
         self.tokens = sum(prepared.sizes)
         self.budget = self.budget or budget_for(prepared.sizes)

@@ -1,4 +1,3 @@
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -32,17 +31,3 @@ def test_each_file_of_a_model_counts(make_model: Make, name: str) -> None:
     content[-2] ^= 1  # not the last: that may be a line end
     (folder / name).write_bytes(content)
     assert digest(folder) != before
-
-
-def test_the_modules_of_sentence_transformers_count(make_model: Make) -> None:
-    folder = make_model()
-    before = digest(folder)
-    modules = [
-        {"path": "", "type": "sentence_transformers.models.Transformer"},
-        {"path": "1_Pooling", "type": "sentence_transformers.models.Pooling"},
-    ]
-    (folder / "modules.json").write_text(json.dumps(modules))
-    with_modules = digest(folder)
-    (folder / "1_Pooling").mkdir()
-    (folder / "1_Pooling" / "config.json").write_text("{}")
-    assert len({before, with_modules, digest(folder)}) == 3

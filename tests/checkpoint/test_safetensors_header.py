@@ -216,3 +216,10 @@ def test_a_shape_that_no_tensor_has(tmp_path: Path, shape: list[int], wording: s
     entry = {"dtype": "F32", "shape": shape, "data_offsets": [0, 0]}
     write_raw(path, json.dumps({"a": entry}).encode(), 0)
     assert wording in _refusal(path)
+
+
+def test_an_index_of_thousands_of_files_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors.index.json"
+    path.write_text(json.dumps({"weight_map": {str(n): f"{n}.safetensors" for n in range(1_001)}}))
+    with pytest.raises(ModelError, match="names 1,001 files; use another checkpoint"):
+        read_shard_index(path)

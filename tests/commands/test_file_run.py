@@ -4,11 +4,14 @@ import gzip
 import io
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
+from distilcli import __version__
+from distilcli.checkpoint.digest import model_digest
+from distilcli.checkpoint.folder import describe_folder
 from tests.commands._parse import delimited, json_lines
 
 Run = Callable[..., tuple[int, str, str]]
@@ -287,3 +290,84 @@ def test_a_fault_after_the_header_went_out_is_not_lost(
     assert "a.csv: line 24: 1 cell" not in err
     assert "distil: warning: … and 2 more\n" in err
     assert "column 'error' came after the header had gone out, values not shown: 22" in err
+
+
+COMMANDS = [
+    ("classify", "tiny_folder", "id,text\n1,good\n2,\n3,bad\n", ()),
+    ("embed", "tiny_folder", "id,text\n1,good\n2,\n3,bad\n", ()),
+    ("tag", "hand_tagger", "id,text\n1,good\n2,\n3,bad\n", ()),
+    ("qa", "qa_folder", "question,context\nwhat,good\n,\nwhy,bad\n", ()),
+    ("fill", "mlm_folder", "id,text\n1,[MASK]\n2,\n3,a [MASK]\n", ()),
+    ("fill", "mlm_folder", "id,text\n1,good\n2,\n3,bad\n", ("--pseudo-perplexity",)),
+    ("choose", "choice_folder", 'prompt,options\na,"[""b"",""c""]"\n,\nb,"[""b"",""c""]"\n', ()),
+]
+
+
+@pytest.mark.parametrize(("command", "fixture", "rows", "options"), COMMANDS)
+def test_each_row_says_what_made_it(
+    distil: Run,
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    command: str,
+    fixture: str,
+    rows: str,
+    options: Sequence[str],
+) -> None:
+    model, path, stats = request.getfixturevalue(fixture), tmp_path / "in.csv", tmp_path / "s.json"
+    path.write_text(rows)
+    line = [command, "-m", model, path, *options, "--stats", stats]
+    _, plain, _ = distil(*line)
+    assert "model_digest" not in stats.read_text()
+    code, marked, err = distil(*line, "--provenance", "--format", "jsonl")
+    wanted = {
+        "model_digest": model_digest(describe_folder("m", model)),
+        "distil_version": __version__,
+    }
+    assert code == 6, err
+    found = json_lines(marked)
+    assert len(found) == 3
+    assert all({name: row[name] for name in wanted} == wanted for row in found)
+    assert {name: json.loads(stats.read_text())[name] for name in wanted} == wanted
+    names = list(delimited(plain)[0])
+    names.remove("error")
+    assert list(delimited(distil(*line, "--provenance")[1])[0]) == [*names, *wanted, "error"]
+
+
+def test_vectors_say_what_made_them(distil: Run, tiny_folder: Path, tmp_path: Path) -> None:
+    output = tmp_path / "v.npy"
+    distil("embed", "-m", tiny_folder, "--text", "good", "-o", output, "--provenance")
+    about = json.loads((tmp_path / "v.npy.json").read_text())
+    assert about["model_digest"] == model_digest(describe_folder("m", tiny_folder))
+    assert about["distil_version"] == __version__
+
+
+def test_no_provenance_where_nothing_can_bear_it(
+    distil: Run, hand_tagger: Path, tiny_folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "a.conll").write_text("good O\n")
+    code, _, err = distil("tag", "-m", hand_tagger, tmp_path / "a.conll", "--provenance")
+    assert (code, "--provenance has no column in CoNLL" in err) == (2, True)
+    search = ["--search", "good", "--index", tmp_path / "v.npy"]
+    code, _, err = distil("embed", "-m", tiny_folder, *search, "--provenance")
+    assert (code, "--provenance marks rows of files" in err) == (2, True)
+
+
+@pytest.mark.parametrize(("command", "fixture", "rows", "options"), COMMANDS)
+def test_deterministic_bytes_depend_on_neither_batches_nor_threads_nor_order(
+    distil: Run,
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    command: str,
+    fixture: str,
+    rows: str,
+    options: Sequence[str],
+) -> None:
+    model, path = request.getfixturevalue(fixture), tmp_path / "in.csv"
+    header, *lines = rows.splitlines()
+    found = []
+    for order, batch, threads in ((1, 1, 1), (1, 32, 2), (-1, 2, 3)):
+        path.write_text("\n".join([header, *lines[::order], ""]))
+        line = [command, "-m", model, path, *options, "--deterministic", "--batch", batch]
+        found.append(distil(*line, "--threads", threads)[1].splitlines())
+    assert found[0] == found[1]
+    assert found[0][1:] == found[2][:0:-1]

@@ -209,10 +209,10 @@ def test_several_files(run: Distil) -> None:
 def test_when_it_is_evaluated(run: Distil) -> None:
     run("-o", "m", "--valid", "valid.csv", "--eval-every", 2, "--epochs", 2)
     steps = [json.loads(line)["step"] for line in Path("m/metrics.jsonl").read_text().splitlines()]
-    assert steps[:2] == [2, 4]
-    # With nothing learned no evaluation is better than the first.
+    assert steps[:3] == [0, 2, 4]  # 0: the fitted head
+    # With nothing learned no evaluation is better than that of the first epoch.
     run("-o", "n", "--valid", "valid.csv", "--epochs", 9, "--early-stopping", 2, "--lr", 1e-9)
-    assert len(Path("n/metrics.jsonl").read_text().splitlines()) == 3
+    assert len(Path("n/metrics.jsonl").read_text().splitlines()) == 4
 
 
 def test_folding_a_bert(distil: Distil, make_model: Callable[..., Path]) -> None:

@@ -52,6 +52,27 @@ def test_the_rate_and_the_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
     assert view.text().endswith("1:23:20 left")
 
 
+def test_evaluations_do_not_make_the_time_left_jump(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    view = TrainingView(Console(quiet=True))
+    left = []
+    for step in range(1, 11):
+        view.on_progress(Progress(step=step, total_steps=20, total_evaluations=4))
+        left.append(view.text().rpartition("  ")[2])
+        now[0] += 2
+    # One evaluation of thirty seconds after ten steps of two: three more will follow.
+    done = [{"step": 10.0, "train_loss": 0.4, "accuracy": 0.9, "best": True}]
+    now[0] += 28
+    view.on_progress(Progress(step=10, total_steps=20, total_evaluations=4, history=done))
+    left.append(view.text().rpartition("  ")[2])
+    assert left[1] == "0:36 left"
+    assert left[-2:] == ["0:20 left", "1:50 left"]
+    now[0] += 2
+    view.on_progress(Progress(step=11, total_steps=20, total_evaluations=4, history=done))
+    assert view.text().endswith("1:48 left")
+
+
 def test_each_evaluation_is_noted_once(capsys: pytest.CaptureFixture[str]) -> None:
     with training_view(Console()) as view:
         for step in range(1, 8):

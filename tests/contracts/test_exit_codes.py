@@ -2,6 +2,8 @@
 
 import errno
 import os
+import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +13,7 @@ import pytest
 
 from distilcli import app as module
 from distilcli.app import COMMANDS, app, main, register
+from distilcli.commands._help import _EXIT_CODES
 from distilcli.errors import (
     DistilError,
     GateError,
@@ -208,3 +211,87 @@ def test_an_interrupt_during_the_first_imports(module: str) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+
+
+# The cheapest command that ends with each code.
+COMMANDS_BY_CODE = {
+    0: "tokenize --vocab v.txt --text a",
+    2: "tokenize --vocab v.txt --no-such",
+    3: "tokenize --vocab v.txt none.csv",
+    4: "params none",
+    6: "tokenize --vocab v.txt --decode ids.csv",
+    7: "evaluate labels.csv --task classify --min accuracy=0.9",
+}
+SIGNALS_BY_CODE = {129: "SIGHUP", 130: "SIGINT", 143: "SIGTERM"}
+BY_OTHER_MEANS = {1, 5, 141}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "v.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\na\n")
+    (tmp_path / "ids.csv").write_text("ids\n[4]\nfour\n")
+    (tmp_path / "labels.csv").write_text("text,label,predicted_label\nx,a,b\ny,b,b\n")
+    monkeypatch.setenv("PYTHONPATH", str(Path.cwd()))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def _start(arguments: str, **streams: int) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "distilcli", *arguments.split()]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, **streams)
+
+
+def test_each_code_that_is_documented_is_reached() -> None:
+    guide = (Path(__file__).parents[2] / ".github/docs/files.md").read_text(encoding="utf-8")
+    section = guide.partition("## Exit codes")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| ([\d, ]+) \|", section, re.MULTILINE)
+    codes = {int(code) for row in rows for code in row.split(",")}
+    assert codes == COMMANDS_BY_CODE.keys() | SIGNALS_BY_CODE.keys() | BY_OTHER_MEANS
+    in_help = re.findall(r"\b\d+\b", str(_EXIT_CODES))
+    assert {*map(int, in_help)} == codes - {1}
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("code", [0, 2, 3, 4, 6, pytest.param(7, marks=pytest.mark.slow)])
+def test_a_command_ends_with_each_code(code: int) -> None:
+    process = _start(COMMANDS_BY_CODE[code], stdout=subprocess.PIPE)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == code, err
+    assert err.count("error:") == (code not in {0, 6})
+
+
+def test_a_bug_ends_with_1() -> None:
+    code = "import distilcli.app as app, distilcli.__main__ as program; app._load = 0; "
+    command = [sys.executable, "-c", f"{code}program.main()", "params"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Traceback")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals differ there")
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("code", SIGNALS_BY_CODE)
+def test_a_signal_on_a_silent_pipe_ends_with_each_code(code: int) -> None:
+    pipe = subprocess.PIPE
+    with _start("tokenize --vocab v.txt -", stdin=pipe, stdout=pipe) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write("text\na\n")
+        process.stdin.flush()
+        assert process.stdout.readline() + process.stdout.readline()
+        process.send_signal(getattr(signal, SIGNALS_BY_CODE[code]))
+        assert process.wait(timeout=60) == code
+        assert process.stdout.read() == ""
+        assert process.stderr is not None
+        assert process.stderr.read() == "distil: tokenizer v.txt: 5 tokens, uncased\n"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes close differently there")
+@pytest.mark.usefixtures("folder")
+def test_a_closed_pipe_ends_with_141() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    process = _start("tokenize --vocab v.txt --text a -q", stdout=writer)
+    os.close(writer)
+    assert process.communicate(timeout=60) == (None, "")
+    assert process.returncode == 141

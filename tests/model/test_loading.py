@@ -4,7 +4,7 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 import torch
@@ -17,7 +17,7 @@ from distilcli.errors import ModelError, ResourceError
 from distilcli.model.heads import SequenceClassifier
 from distilcli.model.int8_storage import pack
 from distilcli.model.keys import to_checkpoint, to_ours
-from distilcli.model.loading import check_tokenizer, load_model
+from distilcli.model.loading import build_model, check_tokenizer, load_model
 from distilcli.model.saving import save_model
 
 Make = Callable[..., Path]
@@ -579,3 +579,16 @@ def test_a_git_lfs_pointer_is_called_one(make_model: Make, name: str) -> None:
     (folder / name).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\n")
     with pytest.raises(ModelError, match=rf"{name}: is a git-lfs pointer, .*'git lfs pull'"):
         Classifier(str(folder), device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"), [(MemoryError(), ResourceError), (RuntimeError("odd"), ModelError)]
+)
+def test_memory_that_runs_out_is_not_the_model_s_fault(
+    error: Exception, expected: type[Exception]
+) -> None:
+    def build(_config: ModelConfig) -> NoReturn:
+        raise error
+
+    with pytest.raises(expected, match=r"^m: .* fit in memory"):
+        build_model(build, ModelConfig(), source="m")  # type: ignore[type-var,arg-type]

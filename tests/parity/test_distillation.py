@@ -46,7 +46,7 @@ def start(teacher: Path) -> StartingPoint:
 def test_the_loss_is_that_of_their_models(make_model: Make, tmp_path: Path) -> None:
     teacher = make_model(model_type="bert", labels=LABELS, n_layers=4)
     objective, files = ClassifyObjective(ROWS, ROWS), describe_folder("t", teacher)
-    model = start_model(start(teacher), objective).eval()
+    model = start_model(start(teacher), objective).model.eval()
     tokenizer = load_tokenizer(files)
     check_tokenizer(tokenizer, model.config, source="t")
     student = objective.prepare(model, tokenizer, max_length=64)

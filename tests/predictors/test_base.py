@@ -8,11 +8,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from distilcli import (
     Answerer,
@@ -22,10 +24,12 @@ from distilcli import (
     Embedder,
     LongTexts,
     MaskFiller,
+    ResourceError,
     RowError,
     Tagger,
     UsageError,
 )
+from distilcli.model.device import Placement
 
 CPU = {"device": "cpu", "batches": BatchOptions(threads=2)}
 LONG = "good film " * 60
@@ -49,6 +53,49 @@ def distil_threads() -> list[str]:
 
 def same(one: Any, other: Any) -> bool:
     return bool(np.array_equal(one, other)) if isinstance(one, np.ndarray) else one == other
+
+
+def as_bytes(kind: Callable[..., Any], model: str, items: list[Any], **settings: Any) -> list[str]:
+    """The results of all items, in order, with every digit."""
+    batches = BatchOptions(**{name: settings.pop(name) for name in ("rows", "tokens", "threads")})
+    predictor = kind(model, device="cpu", batches=batches, deterministic=True, **settings)
+    found = predictor(items)
+    plain = [each.tolist() if isinstance(each, np.ndarray) else asdict_of(each) for each in found]
+    return [repr(each) for each in plain]
+
+
+def asdict_of(result: Any) -> Any:
+    return list(map(asdict, result)) if isinstance(result, list) else asdict(result)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+@each
+def test_deterministic_results_are_the_same_in_any_batch_and_order_and_on_any_threads(
+    request: pytest.FixtureRequest,
+    kind: Callable[..., Any],
+    fixture: str,
+    items: list[Any],
+    precision: str,
+) -> None:
+    model = str(request.getfixturevalue(fixture))
+    settings = {"precision": precision, **({"min_agreement": 0.0} if precision == "int8" else {})}
+    wanted = [
+        found
+        for item in items
+        for found in as_bytes(kind, model, [item], rows=1, tokens=None, threads=1, **settings)
+    ]
+    for rows, tokens, threads in ((None, None, 4), (2, 64, 2), (1, 512, 3)):
+        sizes = {"rows": rows, "tokens": tokens, "threads": threads}
+        assert as_bytes(kind, model, items, **sizes, **settings) == wanted
+        assert as_bytes(kind, model, items[::-1], **sizes, **settings) == wanted[::-1]
+
+
+def test_deterministic_is_for_the_cpu(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere = Placement(torch.device("meta"), "asked for")
+    monkeypatch.setattr("distilcli.predictors.base.place", lambda *_, **__: elsewhere)
+    with pytest.raises(ResourceError, match="`deterministic` is for the CPU, not for meta"):
+        Classifier(str(tiny_folder), deterministic=True)
 
 
 @each

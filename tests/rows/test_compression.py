@@ -2,12 +2,13 @@ import bz2
 import gzip
 import importlib
 import lzma
+import zipfile
 
 import pytest
 import zstandard
 
 from distilcli.errors import InputError, UsageError
-from distilcli.rows import open_rows, open_writer
+from distilcli.rows import compression, open_rows, open_writer
 
 PACK = {
     "gz": gzip.compress,
@@ -83,3 +84,32 @@ def test_zstd_without_its_package_names_the_extra(folder, monkeypatch):
     with pytest.raises(UsageError, match=r"distilcli\[zstd\]"):
         open_writer("b.csv.zst", **settings)
     assert [path.name for path in folder.iterdir()] == ["a.csv.zst"]
+
+
+@pytest.mark.parametrize("suffix", ["gz", "bz2", "xz", "zst"])
+def test_a_bomb_is_refused_before_it_has_unpacked(tmp_path, monkeypatch, suffix):
+    monkeypatch.setattr(compression, "_UNSUSPECTED", 1 << 20)
+    path = tmp_path / f"a.csv.{suffix}"
+    kinds = {"gz": "gzip", "bz2": "bzip2", "xz": "xz", "zst": "zstd"}
+    with path.open("wb") as file, compression.compressor(file, kinds[suffix]) as packed:
+        for _ in range(8):
+            packed.write(b"\n" * (1 << 20))
+    with pytest.raises(InputError, match=r"a.csv.* unpacks to more than 500 times its size"):
+        list(open_rows([str(path)]))
+
+
+def test_as_much_as_rows_may_unpack_to(monkeypatch):
+    monkeypatch.setattr(compression, "_UNSUSPECTED", 1_000)
+    compression.check_ratio(1_000, 1, "a")
+    compression.check_ratio(5_000, 10, "a")
+    with pytest.raises(InputError, match="if it should, unpack it first"):
+        compression.check_ratio(5_001, 10, "a")
+
+
+def test_a_workbook_that_is_a_bomb(tmp_path, monkeypatch):
+    monkeypatch.setattr(compression, "_UNSUSPECTED", 1 << 20)
+    path = tmp_path / "a.xlsx"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/sharedStrings.xml", bytes(1 << 23))
+    with pytest.raises(InputError, match=r"a.xlsx: unpacks to more than 500 times its size"):
+        list(open_rows([str(path)]))

@@ -69,9 +69,13 @@ def test_odd_encodings_read_or_refuse_invalid_bytes(name, content):
 
 
 @pytest.mark.parametrize("name", ["utf-16-le", "utf-16-be"])
-@pytest.mark.parametrize("text", ["text,id\ngood film,1\n", '{"text": "a"}\n', "heißer Tee\n"])
+@pytest.mark.parametrize(
+    "text", ["text\na\n", "text,id\ngood film,1\n", '{"text": "a"}\n', "heißer Tee\n"]
+)
 def test_utf_16_without_a_mark_is_named(name, text):
-    with pytest.raises(InputError, match=f"a.csv: is UTF-16 without a mark.*`encoding` {name}$"):
+    with pytest.raises(
+        InputError, match=f"a.csv: is UTF-16 without a byte order mark.*`encoding` {name}$"
+    ):
         list(read_lines(iter([text.encode(name)]), checked_encoding("utf-8"), "a.csv"))
     assert "".join(read_lines(iter([text.encode(name)]), checked_encoding(name), "a.csv")) == text
 

@@ -13,18 +13,6 @@ def refused(path, content, **settings):
     return str(caught.value).removeprefix(f"{path}: ")
 
 
-@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
-@pytest.mark.parametrize(
-    ("name", "content"),
-    [("a.csv", "text\na\n"), ("a.txt", "aaaa\n"), ("a.jsonl", '{"text": "a"}\n')],
-)
-def test_utf_16_without_a_byte_order_mark(tmp_path, name, content, encoding):
-    found = refused(tmp_path / name, content.encode(encoding))
-    assert found == f"looks like UTF-16; set `encoding` {encoding}"
-    with open_rows([str(tmp_path / name)], encoding=encoding) as source:
-        assert [len(row.cells) for row in source] == [1]
-
-
 @pytest.mark.parametrize("page", ["<!DOCTYPE html>\n<body>", "<HTML lang=en>", "  <html>"])
 def test_a_web_page(tmp_path, page):
     for kind in ("csv", "jsonl"):

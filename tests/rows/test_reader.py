@@ -839,6 +839,35 @@ def test_a_line_in_brackets_is_text(monkeypatch):
         assert [row.cells for row in source] == [["[sic] a film"], ["[chorus]"]]
 
 
+@pytest.mark.parametrize("suffix", ["csv", "txt", "jsonl", "csv.gz"])
+@pytest.mark.parametrize("left", [0, 70_000])
+def test_a_file_that_is_cut_while_it_is_read_is_told(file, suffix, left):
+    line = '{"text": "%s"}\n' if suffix == "jsonl" else "%s\n"
+    lines = "text\n" + "".join(line % os.urandom(500).hex() for _ in range(2_000))
+    content = gzip.compress(lines.encode()) if suffix.endswith("gz") else lines
+    name = file(f"a.{suffix}", content)
+    size = Path(name).stat().st_size
+    with open_rows([name]) as source:
+        rows = iter(source)
+        next(rows)
+        os.truncate(name, left)
+        message = rf"a.{suffix}: was cut from {size:,} to {left:,} bytes while it was read; run"
+        with pytest.raises(InputError, match=message):
+            list(rows)
+
+
+def test_a_file_that_grows_or_is_replaced_while_it_is_read_is_read_on(file):
+    name = file("a.txt", "one\n" * 100_000)
+    with open_rows([name]) as source:
+        rows = iter(source)
+        next(rows)
+        with Path(name).open("a") as more:
+            more.write("two\n")
+        Path("other").write_text("three\n")
+        Path("other").replace(name)
+        assert [row.cells for row in rows][-1] == ["two"]
+
+
 @pytest.mark.parametrize("wanted", ["title,title", "title, title,body"])
 def test_a_column_that_is_named_twice(file, wanted):
     path = file("a.csv", "title,body\nx,y\n")

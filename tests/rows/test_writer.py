@@ -441,16 +441,6 @@ def test_a_disk_that_fills_up_leaves_nothing(folder, monkeypatch):
     assert (folder / "out.csv").read_text() == "old"
 
 
-def test_a_temporary_goes_with_who_was_to_commit_it(tmp_path):
-    from distilcli.rows.output import FileOutput
-
-    output = FileOutput(str(tmp_path / "out.csv"), None)
-    output.finish()
-    assert output.temporary.exists()
-    del output
-    assert list(tmp_path.iterdir()) == []
-
-
 class Screen(io.StringIO):
     """A stream that says it is a terminal."""
 

@@ -143,3 +143,15 @@ def test_a_token_without_an_embedding_is_an_error_of_its_row(tmp_path: Path) -> 
         cut_off.frame([5, 7])
     with pytest.raises(RowError, match="no embedding for the token 'new'"):
         cut_off.windows(Encoding([5, 7], [(0, 1), (2, 5)], [0, 1]))
+
+
+def test_items_are_encoded_one_by_one_where_one_fails() -> None:
+    def encode(texts: list[str]) -> list[Encoded | RowError]:
+        if "bad" in texts:
+            raise RowError("cannot be tokenized")
+        return [Encoded([Piece([len(text)])]) for text in texts]
+
+    found = encode_each(["a", "bad", "none", "bcd"], _text, encode)  # type: ignore[arg-type]
+    assert [
+        str(each) if isinstance(each, RowError) else each.pieces[0].input_ids for each in found
+    ] == [[1], "cannot be tokenized", "no text", [3]]

@@ -431,3 +431,22 @@ def test_an_absurd_id_of_an_added_token(write_files: Files, vocab_text: str, num
     with pytest.raises(ModelError, match=r"added_tokens_decoder (has|is) .* id") as raised:
         load(write_files(vocab_txt=vocab_text, tokenizer_config_json=settings))
     assert len(str(raised.value)) < 400
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("pattern", ["(a+)+b", "(x+x+)+y"])
+def test_a_pattern_that_would_never_end_is_refused_with_its_file(
+    write_files: Files, tokenizer_json: dict[str, Any], pattern: str
+) -> None:
+    split = {
+        "type": "Split",
+        "pattern": {"Regex": pattern},
+        "behavior": "Isolated",
+        "invert": False,
+    }
+    document = {**tokenizer_json, "pre_tokenizer": split}
+    tokenizer = load(write_files(tokenizer_json=document))
+    assert tokenizer.ids(["the movie"])
+    for tokenize in (tokenizer.ids, tokenizer.encode):
+        with pytest.raises(ModelError, match=r"tokenizer.json: cannot tokenize a text: .*retry"):
+            tokenize(["a" * 5_000 + "x" * 5_000])

@@ -3,10 +3,13 @@ import itertools
 import pytest
 
 from distilcli.errors import InputError, RowError
-from distilcli.rows import open_rows
+from distilcli.rows import Row, open_rows
 from distilcli.rows.outcome import Outcome
 from distilcli.stats import RunStats
-from distilcli.tokenizer.rows import work_ahead
+from distilcli.tokenizer.fast import FastTokenizer
+from distilcli.tokenizer.options import TokenizerOptions
+from distilcli.tokenizer.rows import Lengths, TokenizeRows, work_ahead
+from tests.tokenizer._texts import VOCABULARY
 
 
 def upper(rows):
@@ -72,3 +75,30 @@ def test_leaving_early_finishes_the_statistics(tmp_path):
         next(blocks)
         blocks.close()
     assert stats.finished_at is not None
+
+
+@pytest.mark.parametrize("offsets", [True, False])
+@pytest.mark.parametrize("side", ["right", "left"])
+def test_long_texts_are_cut_as_whole_ones(monkeypatch, offsets, side):
+    tokenizer = FastTokenizer(VOCABULARY, TokenizerOptions(truncation_side=side), source="test")
+    text = "the fun of New York, naive " * 40
+    rows = [Row(("text",), [each], "test", 1) for each in (text, "the fun")]
+    lengths = Lengths(max_length=9)
+    work = TokenizeRows(tokenizer, text_column="text", lengths=lengths, offsets=offsets)
+    ids = tokenizer.encode([text])[0].ids
+    kept = ids[:7] if side == "right" else ids[-7:]
+    monkeypatch.setattr("distilcli.tokenizer.tokenizer._CHARACTERS", 1)
+    long, short = work(rows)
+    assert long.value.windows[0].input_ids[1:-1] == kept
+    assert (long.truncated, short.truncated) == (True, False)
+
+
+def test_a_text_that_cannot_be_tokenized_is_an_error_of_its_row():
+    tokenizer = FastTokenizer(VOCABULARY, TokenizerOptions(), source="test")
+    accents = "a" + "\u0301" * 300_000 + "b"
+    rows = [Row(("text",), [each], "test", 1) for each in ("the", accents, "fun")]
+    done = TokenizeRows(tokenizer, text_column="text")(rows)
+    assert [outcome.error is None for outcome in done] == [True, False, True]
+    assert done[1].error == (
+        "test: line 1: 300,002 characters without a blank are too many to tokenize; split the text"
+    )

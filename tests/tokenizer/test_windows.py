@@ -1,4 +1,6 @@
+from array import array
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -8,7 +10,15 @@ from tokenizers.models import WordLevel
 
 from distilcli.errors import RowError
 from distilcli.tokenizer.tokenizer import Encoding, SpecialIds
-from distilcli.tokenizer.windows import Sequences, Truncation, cut, frame, frame_encodings
+from distilcli.tokenizer.windows import (
+    Long,
+    Sequences,
+    Truncation,
+    Windowed,
+    cut,
+    frame,
+    frame_encodings,
+)
 
 SPECIAL = SpecialIds(cls=1, sep=2, pad=0, unk=3)
 CLS, SEP = SPECIAL.cls, SPECIAL.sep
@@ -204,3 +214,25 @@ def test_texts_may_be_truncated_from_the_left() -> None:
     assert short.input_ids == [[CLS, *A[:2], SEP]]
     cuts = cut(6, 9, max_length=9, long="truncate", side="left")
     assert (cuts.first, cuts.second) == ([slice(3, 6)], [slice(6, 9)])
+
+
+@given(
+    first=st.integers(0, 40),
+    second=st.none() | st.integers(0, 40),
+    long=st.sampled_from(["truncate", "window"]),
+    windowed=st.sampled_from(["first", "second"]),
+)
+def test_windows_of_arrays_are_those_of_lists(
+    first: int, second: int | None, long: Long, windowed: Windowed
+) -> None:
+    ids = list(range(100, 100 + first)), None if second is None else list(range(200, 200 + second))
+    settings: dict[str, Any] = {"special": SPECIAL, "max_length": 48, "long": long, "stride": 2}
+    settings |= {"windowed": windowed}
+    as_lists = frame(*ids, **settings)
+    arrays = [None if each is None else array("i", each) for each in ids]
+    as_arrays = frame(*arrays, **settings)
+    assert [list(each) for each in as_arrays.input_ids] == as_lists.input_ids
+    assert [len(each) for each in as_arrays.input_ids] == list(map(len, as_lists.input_ids))
+    assert as_arrays.token_type_ids == as_lists.token_type_ids
+    assert as_arrays.truncated == as_lists.truncated
+    assert as_arrays.input_ids[0][1:3] == as_lists.input_ids[0][1:3]

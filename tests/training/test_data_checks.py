@@ -360,18 +360,10 @@ def test_answers(find: Find) -> None:
 
 
 def test_what_is_left_out_is_counted(find: Find) -> None:
-    texts = MlmObjective(PlainTexts(["good", " ", ""], [("t.txt", line) for line in (1, 2, 3)]),
-                      PlainTexts(["bad"]))  # fmt: skip
-    assert find(texts) == {"empty text": 2}
-    assert texts.describe() == "1 text, validated on 1"
     rows = [Question("who", " ", (), None), Question("what", "a film", ("film",), 2)]
     asked = QaObjective(rows, [Question("why", "a film", ("film",), 2)])
     assert find(asked) == {"empty text": 1}
     assert asked.describe() == "1 question, validated on 1"
-    sentences = TaggedSentences([["good"], []], [[0], []], ("O", "B-X"))
-    tagged = TagObjective(sentences, TaggedSentences([["bad"]], [[1]], ("O", "B-X")))
-    assert find(tagged)["empty text"] == 1
-    assert tagged.describe().startswith("1 sentence, validated on 1; ")
 
 
 def test_pairs_texts_and_problems(find: Find) -> None:

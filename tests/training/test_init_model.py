@@ -25,7 +25,9 @@ OBJECTIVE = ClassifyObjective(
 
 def started(folder: Path, **changes: Any) -> SequenceClassifier:
     torch.manual_seed(0)
-    model = start_model(StartingPoint(files=describe_folder("m", folder), **changes), OBJECTIVE)
+    model = start_model(
+        StartingPoint(files=describe_folder("m", folder), **changes), OBJECTIVE
+    ).model
     assert isinstance(model, SequenceClassifier)
     return model.eval()
 
@@ -77,7 +79,7 @@ def test_a_student_of_other_sizes_is_a_random_distilbert(make_model: Make) -> No
     folder = make_model(model_type="bert")
     found = point(None, folder, sizes={"dim": 128, "n_layers": 3})
     assert (found.layers, found.fold) == (None, False)
-    model = start_model(found, OBJECTIVE)
+    model = start_model(found, OBJECTIVE).model
     config, given = model.config, read_config(folder / "config.json")
     assert config.model_type == "distilbert"
     assert (config.dim, config.n_layers, config.n_heads, config.hidden_dim) == (128, 3, 2, 512)
@@ -147,10 +149,10 @@ def test_an_objective_sets_a_new_model_up(make_model: Make) -> None:
             told.append((model, keeps_head))
 
     files = describe_folder("m", make_model(labels=LABELS))
-    model = start_model(StartingPoint(files=files), Eager(OBJECTIVE.train, OBJECTIVE.valid))
+    model = start_model(StartingPoint(files=files), Eager(OBJECTIVE.train, OBJECTIVE.valid)).model
     other = start_model(
         StartingPoint(files=files, sizes={"dim": 8}), Eager(OBJECTIVE.train, OBJECTIVE.valid)
-    )
+    ).model
     assert told == [(model, True), (other, False)]
 
 

@@ -164,10 +164,10 @@ def test_a_head_for_the_same_labels_is_kept(make_model: Make) -> None:
     folder = make_model(labels=LABELS)
     start = StartingPoint(files=describe_folder("m", folder))
     given = load_file(folder / "model.safetensors")
-    kept = start_model(start, objective(LABELS)).state_dict()
+    kept = start_model(start, objective(LABELS)).model.state_dict()
     assert all(torch.equal(kept[name], weight) for name, weight in given.items())
     for labels in (("good", "bad"), ("bad", "good", "so-so")):
-        model = start_model(start, objective(labels))
+        model = start_model(start, objective(labels)).model
         assert model.config.labels == labels
         drawn = model.state_dict()
         changed = {name for name in given if not given[name].equal(drawn[name])}
@@ -179,7 +179,7 @@ def test_a_head_for_the_same_labels_is_kept(make_model: Make) -> None:
 def test_a_head_is_not_kept_when_its_encoder_is_folded(make_model: Make) -> None:
     folder = make_model(model_type="bert", labels=LABELS)
     start = StartingPoint(files=describe_folder("m", folder), fold=True)
-    drawn = start_model(start, objective(LABELS)).classifier.weight
+    drawn = start_model(start, objective(LABELS)).model.classifier.weight
     assert not torch.equal(drawn, load_file(folder / "model.safetensors")["classifier.weight"])
 
 

@@ -152,10 +152,10 @@ def test_nothing_is_left_where_a_file_cannot_be_opened(
 ) -> None:
     opened, calls = FileOutput.__init__, iter(range(1, 4))
 
-    def full(output: FileOutput, *args: Any) -> None:
+    def full(output: FileOutput, *args: Any, **settings: Any) -> None:
         if next(calls) == at:
             raise ResourceError("no space")
-        opened(output, *args)
+        opened(output, *args, **settings)
 
     monkeypatch.setattr(FileOutput, "__init__", full)
     with pytest.raises(ResourceError):

@@ -1,11 +1,15 @@
 """Text classification: one label of several for a text or a pair of texts."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
+from torch import Tensor
 
 from distilcli.checkpoint.config import ModelConfig
 from distilcli.scores.classification import classification_scores
+from distilcli.training.linear_fit import Problem, Softmax
 from distilcli.training.objectives.base import Metric
 from distilcli.training.objectives.whole_texts import LabelledExample, TextObjective
 
@@ -32,6 +36,15 @@ class ClassifyObjective(TextObjective[int]):
         counts, names = Counter(self.train.labels), self.train.label_names
         total = sum(counts[index] for index in range(len(names)))
         return [total / len(names) / max(1, counts[index]) for index in range(len(names))]
+
+    def problem(self, features: Tensor, indices: Sequence[int]) -> Problem:
+        """Return the labels as shares, smoothed and weighted as in training."""
+        labels = torch.tensor([self.train.labels[index] for index in indices])
+        smoothing, n_labels = self.options.label_smoothing, len(self.train.label_names)
+        targets = F.one_hot(labels, n_labels).float()
+        targets = targets * (1 - smoothing) + smoothing / n_labels
+        weights = torch.ones(n_labels) if self.weights is None else self.weights
+        return Problem(features, targets, weights[labels][:, None], labels.numpy(), Softmax())
 
     def gold(self, example: LabelledExample[int]) -> tuple[int]:
         """Return the label of the row."""

@@ -11,6 +11,7 @@ from torch import Tensor
 from distilcli.checkpoint.config import ModelConfig
 from distilcli.scores.classification import multi_label_scores
 from distilcli.training.datasets.multilabel import WITHOUT
+from distilcli.training.linear_fit import Problem, Sigmoids
 from distilcli.training.objectives.base import Metric
 from distilcli.training.objectives.soft_targets import soft_binary_cross_entropy
 from distilcli.training.objectives.whole_texts import LabelledExample, TextObjective
@@ -45,6 +46,15 @@ class MultilabelObjective(TextObjective[Labels]):
             max(1, len(known) - counts[index]) / max(1, counts[index])
             for index in range(len(self.train.label_names))
         ]
+
+    def problem(self, features: Tensor, indices: Sequence[int]) -> Problem:
+        """Return an indicator of each label, with the weights of training."""
+        rows = [self.train.labels[index] for index in indices]
+        targets = self._indicators(rows).float()
+        positive = torch.ones(targets.shape[1]) if self.weights is None else self.weights
+        # Folds are alike in the first label of a row.
+        strata = np.array([min(labels, default=-1) for labels in rows])
+        return Problem(features, targets, 1 + targets * (positive - 1), strata, Sigmoids())
 
     def labelled(self, example: LabelledExample[Labels]) -> int:
         """Count a row whose labels are known as one."""

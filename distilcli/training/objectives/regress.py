@@ -11,6 +11,7 @@ from torch import Tensor
 from distilcli.checkpoint.config import ModelConfig
 from distilcli.model.heads import SequenceClassifier
 from distilcli.scores.regression import regression_scores
+from distilcli.training.linear_fit import Problem, Squares
 from distilcli.training.objectives.base import Metric
 from distilcli.training.objectives.soft_targets import squared_distance
 from distilcli.training.objectives.whole_texts import LabelledExample, TextObjective
@@ -58,6 +59,13 @@ class RegressObjective(TextObjective[float]):
         """The training numbers; the validation numbers if those are fewer than two different."""
         known = [number for number in self.train.labels if not math.isnan(number)]
         return known if len(set(known)) > 1 else self.valid.labels
+
+    def problem(self, features: Tensor, indices: Sequence[int]) -> Problem:
+        """Return the numbers in the units of the head's weights."""
+        numbers = torch.tensor([self.train.labels[index] for index in indices])
+        targets = ((numbers - self.mean) / self.spread)[:, None]
+        strata = np.zeros(len(numbers))
+        return Problem(features, targets, torch.ones_like(targets), strata, Squares())
 
     def labelled(self, example: LabelledExample[float]) -> int:
         """Count a row with a number as one."""

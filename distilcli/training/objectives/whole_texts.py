@@ -16,6 +16,7 @@ from distilcli.tasks.settings import LongTexts
 from distilcli.tokenizer.tokenizer import Tokenizer
 from distilcli.training.data_checks import CheckedRows
 from distilcli.training.datasets.classify import UNLABELLED, Examples
+from distilcli.training.linear_fit import Problem
 from distilcli.training.objectives.base import Example, Objective, encoded_all
 from distilcli.training.objectives.words import Words, augmented
 from distilcli.training.options import ObjectiveOptions
@@ -88,6 +89,10 @@ class TextObjective(
 
     def balanced_weights(self) -> list[float]:
         """Return weights for the labels that make up for their rarity; numbers have none."""
+        raise NotImplementedError
+
+    def problem(self, features: Tensor, indices: Sequence[int]) -> Problem:
+        """Return what a linear map fits to the features (N, D) of these rows."""
         raise NotImplementedError
 
     def classifications(self, device: torch.device) -> list[Classification]:

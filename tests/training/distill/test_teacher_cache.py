@@ -235,7 +235,7 @@ def test_a_pass_that_is_interrupted_stops_soon_and_is_gone_on_with(
             signal.raise_signal(signal.SIGINT)
 
     broken = cached(teacher, tmp_path / "a", on_pass=on_pass)
-    with deferred_interrupt() if defers else nullcontext(), pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt), deferred_interrupt() if defers else nullcontext():
         broken.targets([0], epoch=0)
     assert 150 < told[-1] < 300
     assert told[-2] <= 150  # not a batch more

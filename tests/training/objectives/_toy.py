@@ -23,7 +23,9 @@ OPTIONS = TrainingOptions(epochs=8, learning_rate=2e-3, token_budget=256, precis
 def learn(model: Path, objective: AnyObjective, folder: Path, **options: Any) -> dict[str, Any]:
     """Train on the CPU in fp32; return the summary."""
     named = {
-        key: options.pop(key) for key in ("resume", "on_progress", "on_pass") if key in options
+        key: options.pop(key)
+        for key in ("resume", "on_progress", "on_pass", "on_fit")
+        if key in options
     }
     return finetune(
         StartingPoint(files=describe_folder(str(model), model)),
@@ -51,7 +53,7 @@ def objective_of(
     """Return the objective prepared for the initial model, and that model."""
     torch.manual_seed(seed)
     files = describe_folder("m", folder)
-    model = start_model(StartingPoint(files=files), objective).eval()
+    model = start_model(StartingPoint(files=files), objective).model.eval()
     return objective.prepare(model, load_tokenizer(files), max_length=max_length), model
 
 

@@ -1,0 +1,196 @@
+"""An interrupted run over files: whether this one goes on with it, and what it must agree on."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from distilcli import __version__
+from distilcli.commands._option_groups import RowsOut
+from distilcli.errors import UsageError
+from distilcli.wording import count
+
+if TYPE_CHECKING:
+    from distilcli.commands._file_run import FileOptions
+    from distilcli.predictors.base import AnyPredictor
+    from distilcli.rows import RowSource
+    from distilcli.rows.identity import RunIdentity
+    from distilcli.rows.journal import Journal, Progress
+    from distilcli.stats import RunStats
+    from distilcli.tasks.checkpoints import Checkpoints
+
+_OF_NO_EFFECT = frozenset({
+    "files", "output", "force", "resume", "retry_errors", "formats",
+    "model", "device", "min_agreement", "threads", "offline",
+    "quiet", "dry_run", "json_summary", "stats_file",
+})  # fmt: skip
+"""Options that change no byte of the output, or whose effect is known by other means."""
+
+
+def is_complete(out: RowsOut) -> bool:
+    """Return whether the output is there; raise `UsageError` if it cannot be told."""
+    from distilcli.rows.formats import split_part
+    from distilcli.rows.sqlite_writer import has_table
+
+    if out.written_format == "sqlite":
+        return has_table(str(out.output))
+    return Path(split_part(str(out.output))[0]).is_file()
+
+
+def check_again(options: "FileOptions") -> None:
+    """Check whether there is a run to go on with, or an output whose errors can run again.
+
+    Raises `UsageError` if not, and `typer.Exit` if there is nothing left to do.
+    """
+    from distilcli.rows.formats import OUTPUT_FORMATS
+
+    out, given = options.out, options.given
+    given.at_most_one("resume", "retry_errors", "dry_run")
+    if out.resume or out.retry_errors:
+        name = "resume" if out.resume else "retry_errors"
+        if out.output is None:
+            raise UsageError(f"`{name}` goes on with a file; add `output` FILE")
+        if name == "resume" and not out.replaces and is_complete(out):
+            options.report.console.note(f"{out.output} is complete; there is nothing to resume")
+            raise typer.Exit
+    if out.retry_errors:
+        if out.written_format not in OUTPUT_FORMATS:
+            raise UsageError(f"`retry_errors` needs a column of errors; {out.output} has none")
+        if out.is_interrupted:
+            raise UsageError(f"{out.output}: is of an interrupted run; `resume` goes on with it")
+        if not is_complete(out):
+            raise UsageError(f"{out.output}: is not there yet; leave out `retry_errors`")
+        if options.rows.on_error == "skip":
+            raise UsageError("`retry_errors` finds no rows that `on_error` skip has left out")
+
+
+@dataclass
+class Tally:
+    """What a run has written: rows, and how many by label."""
+
+    written: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
+
+
+class Unfinished:
+    """The interrupted run before this one, if it goes on with that, and its own checkpoints.
+
+    Only a run from files to a file has them.
+    """
+
+    def __init__(
+        self,
+        options: "FileOptions",
+        source: "RowSource",
+        predictor: "AnyPredictor",
+        *,
+        possible: bool,
+    ) -> None:
+        """Raise `UsageError` or `InputError` if the interrupted run was another one."""
+        from distilcli.rows.journal import Journal
+
+        self._options = options
+        self._source = source
+        self._predictor = predictor
+        self._identity: RunIdentity | None = None
+        self._earlier: Progress | None = None
+        self._checkpoints: Checkpoints | None = None
+        output = options.out.output
+        is_file = output is not None and (Path(output).is_file() or not Path(output).exists())
+        again = possible and is_file and bool(source.paths) and not source.is_stream
+        for name in ("resume", "retry_errors"):
+            if getattr(options.out, name) and not again:
+                raise UsageError(f"`{name}` is for files that can be read again; leave it out")
+        self._journal: Journal | None = None
+        if again and not options.out.retry_errors:
+            self._journal = Journal(str(output))
+            self._earlier = self._found(self._journal)
+
+    def _found(self, journal: "Journal") -> "Progress | None":
+        """Return how far the interrupted run came; raise an error that names what has changed."""
+        saved = journal.read()
+        if saved is None:
+            return None
+        run, progress = saved
+        error = run.difference(self.identity()) if self._options.out.resume else None
+        if error is not None:
+            raise type(error)(
+                f"{self._options.out.output}: cannot go on with the interrupted run: "
+                f"{error.args[0]}; repeat its command, or start over without `resume`"
+            )
+        return progress
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether this run goes on where another was interrupted."""
+        return self._options.out.resume and self._earlier is not None
+
+    @property
+    def saved_rows(self) -> int:
+        """The rows that another run need not repeat."""
+        return 0 if self._checkpoints is None else self._checkpoints.saved_rows
+
+    def identity(self) -> "RunIdentity":
+        """Return what the bytes of the output depend on."""
+        if self._identity is None:
+            from distilcli.rows.identity import RunIdentity, fingerprints
+
+            values = self._options.values
+            chosen = {name: value for name, value in values.items() if name not in _OF_NO_EFFECT}
+            # A last window of one batch is spread over all cores.
+            chosen |= {"device": self._predictor.device, "threads": self._predictor.workers}
+            inputs = self._source.named_paths
+            if isinstance(context := values.get("context_file"), str):
+                inputs.append((context, Path(context)))
+            self._identity = RunIdentity(
+                self._options.command,
+                __version__,
+                self._predictor.digest(),
+                json.loads(json.dumps(chosen, default=str)),
+                fingerprints(inputs),
+            )
+        return self._identity
+
+    @contextmanager
+    def watched(self, stats: "RunStats", tally: Tally, output: Any) -> Iterator[None]:
+        """Go on with the interrupted run, or forget it; save how far this one comes."""
+        if self._journal is None:
+            yield
+            return
+        from distilcli.tasks.checkpoints import Checkpoints
+
+        console = self._options.report.console
+        checkpoints = Checkpoints(self._journal, self.identity, self._source, stats)
+        earlier = self._earlier
+        if earlier is not None and self.goes_on:
+            checkpoints.go_on(earlier, output)
+            tally.written = earlier.written
+            tally.counts.update(earlier.counts)
+            console.note(f"going on after {count(earlier.rows, 'row')}")
+        else:
+            self._journal.remove()
+            if earlier is not None:
+                console.note(
+                    f"removed an interrupted run of {count(earlier.rows, 'row')}, which `resume` "
+                    "would have gone on with"
+                )
+            elif self._options.out.resume:
+                console.note("there is no interrupted run; starting with the first row")
+        self._checkpoints = checkpoints
+        with checkpoints.of(output):
+            yield
+
+    def note(self, output: Any, tally: Tally) -> None:
+        """Note how far the run has come, after each block."""
+        if self._checkpoints is not None:
+            self._checkpoints.note(output, tally.counts, tally.written)
+
+    def ended(self) -> None:
+        """Forget the run, whose output is complete."""
+        if self._journal is not None:
+            self._journal.remove()

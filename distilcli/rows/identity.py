@@ -1,0 +1,96 @@
+"""What the bytes of an output depend on, so that only the same run goes on with it."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from distilcli.errors import DistilError, InputError, UsageError
+
+_READ = 64 << 20
+_NAMED = 100
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class RunIdentity:
+    """A command with the digest of its model, its options, and a fingerprint of each input."""
+
+    command: str
+    version: str
+    model: str
+    options: Mapping[str, Any]
+    inputs: Mapping[str, str]
+
+    def difference(self, now: "RunIdentity") -> DistilError | None:
+        """Return the error that names what another run has changed; None if it is the same."""
+        if self.command != now.command:
+            return UsageError(f"it was made by distil {self.command}")
+        if self.version != now.version:
+            return UsageError(f"it was made by version {self.version}, this is {now.version}")
+        for name in sorted({*self.options, *now.options}):
+            before, after = self.options.get(name), now.options.get(name)
+            if before != after:
+                return UsageError(f"`{name}` was {_shown(before)} and is {_shown(after)}")
+        if self.model != now.model:
+            return UsageError("the model has changed")
+        if (changed := _changed(self.inputs, now.inputs)) is not None:
+            return InputError(changed)
+        return None
+
+
+def _changed(before: Mapping[str, str], now: Mapping[str, str]) -> str | None:
+    for name, fingerprint in now.items():
+        if name not in before:
+            return f"{name} was not among the inputs"
+        if before[name] != fingerprint:
+            return f"{name} has changed"
+    missing = [name for name in before if name not in now]
+    if missing:
+        return f"{missing[0]} is no longer among the inputs"
+    return None if [*before] == [*now] else "the inputs have another order"
+
+
+def _shown(value: object) -> str:
+    return (
+        "not given"
+        if value is None or value is False
+        else "given"
+        if value is True
+        else repr(value)
+    )
+
+
+def fingerprints(inputs: Sequence[tuple[str, Path]]) -> dict[str, str]:
+    """Return a fingerprint of each input by its name, or one of all if there are very many.
+
+    Inputs that are small together are known by their content, large ones by size and time.
+    """
+    sizes = [path.stat().st_size for _, path in inputs]
+    read = sum(sizes) <= _READ
+    found: dict[str, str] = {}
+    for name, path in inputs:
+        fingerprint = _content(path) if read else _stamp(path)
+        found[name] = f"{found[name]} {fingerprint}" if name in found else fingerprint
+    if len(found) <= _NAMED:
+        return found
+    whole = hashlib.sha256(
+        "\0".join(f"{name}\0{each}" for name, each in found.items()).encode(
+            "utf-8", "surrogateescape"
+        )
+    )
+    return {f"one of {len(inputs):,} files": whole.hexdigest()}
+
+
+def _content(path: Path) -> str:
+    found = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            found.update(chunk)
+    return found.hexdigest()
+
+
+def _stamp(path: Path) -> str:
+    about = path.stat()
+    return f"{about.st_size} bytes of {about.st_mtime_ns}"
