@@ -75,12 +75,16 @@ class Window(Generic[Item]):
         self.done.set()
 
     def rows(self) -> Iterator[tuple[Item, Encoded | RowError, list[object]]]:
-        """Yield each item, in order, with its encoded row and the outputs of its pieces."""
+        """Yield each item, in order, with its encoded row and the outputs of its pieces.
+
+        Then nothing of a window is kept but its items: the tokens of a long text take memory.
+        """
         start = 0
         for item, row in zip(self.items, self._rows, strict=True):
             stop = start + (len(row.pieces) if isinstance(row, Encoded) else 0)
             yield item, row, self._outputs[start:stop]
             start = stop
+        self._rows, self._outputs, self.pieces = (), [], []
 
 
 AnyWindow = Window[Any]

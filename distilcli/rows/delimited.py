@@ -258,18 +258,22 @@ def _unquoted(written: str) -> str:
 
 def join(cells: Sequence[str], delimiter: str) -> str:
     r"""Return the cells as one record with its `\n`, quoted where reading it back needs that."""
+    # A long line is held as few times as possible; `+=` on a local name does not copy it.
     line = delimiter.join(cells)
     if line and not _SPECIAL.search(line) and line.count(delimiter) == len(cells) - 1:
-        return line + "\n"
+        line += "\n"
+        return line
     needs_quotes = _needs_quotes
     if delimiter == "\t" and not _LINE_END.search(line):
         needs_quotes = _needs_tab_quotes
+    del line
     quoted = (_quote(cell) if needs_quotes(cell, delimiter) else cell for cell in cells)
     joined = delimiter.join(quoted)
     # A blank line would be skipped.
     if not joined or (delimiter == "\t" and _has_rows(joined, len(cells))):
         joined = delimiter.join(map(_quote, cells))
-    return joined + "\n"
+    joined += "\n"
+    return joined
 
 
 def _needs_quotes(cell: str, delimiter: str) -> bool:
@@ -304,4 +308,5 @@ def join_header(names: Sequence[str], delimiter: str) -> str:
 
 
 def _quote(cell: str) -> str:
-    return '"' + cell.replace('"', '""') + '"'
+    doubled = cell.replace('"', '""')
+    return f'"{doubled}"'

@@ -182,9 +182,10 @@ class EmbedTask(_TextTask[Item]):
             encoded.pieces[0] = _PromptedPiece(first.input_ids, first.token_type_ids, unpooled)
         return encoded
 
-    def forward(self, batch: Batch) -> list[Tensor]:
+    def forward(self, batch: Batch) -> list[Array]:
         """Return the pooled vector of each piece, fp32 (D,)."""
-        return list(self.pooled(self._model, batch).cpu())
+        # Copied, because small tensors that are kept break up the memory of large ones.
+        return list(self.pooled(self._model, batch).cpu().numpy().copy())
 
     def pooled(self, model: BaseModel, batch: Batch) -> Tensor:
         """Return the pooled hidden states of pieces: fp32 (B, D)."""
@@ -198,11 +199,10 @@ class EmbedTask(_TextTask[Item]):
         mask = mask[:, : hidden_states.size(1)]
         return pool(hidden_states, mask, self._pooling.modes).float()
 
-    def decode(self, item: Item, encoded: Encoded, outputs: Sequence[Tensor]) -> Array:
+    def decode(self, item: Item, encoded: Encoded, outputs: Sequence[Array]) -> Array:
         """Pool an item's windows and finish the vector; raise `RowError` if it is not finite."""
-        vector = outputs[0]
-        if len(outputs) > 1:
-            vector = pool_windows(torch.stack(list(outputs)), encoded.pieces, self._window_pooling)
+        vectors = torch.from_numpy(np.stack(outputs))
+        vector = pool_windows(vectors, encoded.pieces, self._window_pooling)
         return self._finish(_finite(vector))
 
     def agreement(self, first: Array, second: Array) -> float:

@@ -1,3 +1,5 @@
+import sys
+
 import pytest
 
 from distilcli.engine import Encoded, Piece
@@ -52,3 +54,15 @@ def test_every_piece_needs_its_output():
     window.fill("a", [encoded(1, 1)])
     with pytest.raises(ValueError, match="zip"):
         window.put([0, 1], ["only one"])
+
+
+def test_a_window_whose_rows_are_taken_keeps_only_its_items():
+    window = Window()
+    window.fill("a", [encoded(3, 2)])
+    window.put([0, 1], ["a1", "a2"])
+    piece = window.pieces[0]
+    before = sys.getrefcount(piece)
+    list(window.rows())
+    assert window.items == "a"
+    assert window.pieces == []
+    assert sys.getrefcount(piece) < before

@@ -83,7 +83,7 @@ def plain(encoding: Encoding) -> Encoding:
 def test_any_text(engine: type, name: str) -> None:
     tokenizer = made(engine, name)
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=25, deadline=None)
     @given(TEXTS, st.integers(1, 12))
     def check(text: str, count: int) -> None:
         expected = whole(tokenizer, text)
