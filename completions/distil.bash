@@ -62,7 +62,7 @@ _distil() {
                     --precision) _distil_words 'fp32 tf32 bf16 fp16 int8'; return ;;
                 esac
                 if [[ $current == -* ]]; then
-                    _distil_words '--prompt --option --prompt-column --options-column --option-columns --text --limit --file-column --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --output -o --format --prefix --force --long --max-length --stride --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --quiet -q --dry-run --json --stats --help -h'; return
+                    _distil_words '--prompt --option --prompt-column --options-column --option-columns --text --limit --file-column --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --output -o --format --prefix --force --resume --retry-errors --long --max-length --stride --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --deterministic --provenance --quiet -q --dry-run --json --stats --help -h'; return
                 fi
             fi
             _distil_paths -f ;;
@@ -79,7 +79,7 @@ _distil() {
                     --precision) _distil_words 'fp32 tf32 bf16 fp16 int8'; return ;;
                 esac
                 if [[ $current == -* ]]; then
-                    _distil_words '--text-column -c --pair-column --top-k --all-scores --multi-label --threshold --text --limit --whole-files --file-column --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --output -o --format --prefix --force --long --max-length --stride --window-pooling --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --quiet -q --dry-run --json --stats --help -h'; return
+                    _distil_words '--text-column -c --pair-column --top-k --all-scores --multi-label --threshold --text --limit --whole-files --file-column --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --output -o --format --prefix --force --resume --retry-errors --long --max-length --stride --window-pooling --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --deterministic --provenance --quiet -q --dry-run --json --stats --help -h'; return
                 fi
             fi
             _distil_paths -f ;;
@@ -104,7 +104,7 @@ _distil() {
                     --precision) _distil_words 'fp32 tf32 bf16 fp16 int8'; return ;;
                 esac
                 if [[ $current == -* ]]; then
-                    _distil_words '--text-column -c --id-column --pooling --normalize --no-normalize --dims --layer --tokens --dtype --prompt --prompt-name --update --search --index --top-k -k --near-duplicates --dedupe --dropped --text --limit --whole-files --file-column --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --output -o --format --prefix --force --long --max-length --stride --window-pooling --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --quiet -q --dry-run --json --stats --help -h'; return
+                    _distil_words '--text-column -c --id-column --pooling --normalize --no-normalize --dims --layer --tokens --dtype --prompt --prompt-name --update --search --index --top-k -k --near-duplicates --dedupe --dropped --text --limit --whole-files --file-column --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --output -o --format --prefix --force --resume --retry-errors --long --max-length --stride --window-pooling --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --deterministic --provenance --quiet -q --dry-run --json --stats --help -h'; return
                 fi
             fi
             _distil_paths -f ;;
@@ -137,7 +137,7 @@ _distil() {
                     --precision) _distil_words 'fp32 tf32 bf16 fp16 int8'; return ;;
                 esac
                 if [[ $current == -* ]]; then
-                    _distil_words '--text-column -c --top-k --targets --whole-word --pseudo-perplexity --text --limit --whole-files --file-column --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --output -o --format --prefix --force --long --max-length --stride --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --quiet -q --dry-run --json --stats --help -h'; return
+                    _distil_words '--text-column -c --top-k --targets --whole-word --pseudo-perplexity --text --limit --whole-files --file-column --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --output -o --format --prefix --force --resume --retry-errors --long --max-length --stride --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --deterministic --provenance --quiet -q --dry-run --json --stats --help -h'; return
                 fi
             fi
             _distil_paths -f ;;
@@ -183,7 +183,7 @@ _distil() {
                     --precision) _distil_words 'fp32 tf32 bf16 fp16 int8'; return ;;
                 esac
                 if [[ $current == -* ]]; then
-                    _distil_words '--question --context --context-file --question-column --context-column --top-k --best --max-answer-length --no-answer-threshold --squad-predictions --text --limit --whole-files --file-column --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --output -o --format --prefix --force --long --max-length --stride --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --quiet -q --dry-run --json --stats --help -h'; return
+                    _distil_words '--question --context --context-file --question-column --context-column --top-k --best --max-answer-length --no-answer-threshold --squad-predictions --text --limit --whole-files --file-column --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --output -o --format --prefix --force --resume --retry-errors --long --max-length --stride --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --deterministic --provenance --quiet -q --dry-run --json --stats --help -h'; return
                 fi
             fi
             _distil_paths -f ;;
@@ -200,7 +200,7 @@ _distil() {
                     --precision) _distil_words 'fp32 tf32 bf16 fp16 int8'; return ;;
                 esac
                 if [[ $current == -* ]]; then
-                    _distil_words '--text-column -c --aggregation --text --limit --whole-files --file-column --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --output -o --format --prefix --force --long --max-length --stride --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --quiet -q --dry-run --json --stats --help -h'; return
+                    _distil_words '--text-column -c --aggregation --text --limit --whole-files --file-column --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --output -o --format --prefix --force --resume --retry-errors --long --max-length --stride --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --deterministic --provenance --quiet -q --dry-run --json --stats --help -h'; return
                 fi
             fi
             _distil_paths -f ;;
