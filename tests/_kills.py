@@ -65,14 +65,27 @@ def forks() -> Any:
     return context
 
 
-def _finish(folder: Path, arguments: Sequence[str]) -> str:
+def _started(folder: Path, arguments: Sequence[str]) -> Any:
+    """Start a command; return its process once a signal is the command's own."""
+    stderr = folder.parent / "stderr"
+    stderr.unlink(missing_ok=True)
     process = forks().Process(target=distil, args=(str(folder), arguments))
     process.start()
+    while process.is_alive() and not stderr.exists():
+        time.sleep(0.01)
+    return process
+
+
+def _finish(folder: Path, arguments: Sequence[str]) -> tuple[str, float]:
+    """Run a command to its end; return what it said, and the seconds it took."""
+    process = _started(folder, arguments)
+    began = time.monotonic()
     process.join()
+    seconds = time.monotonic() - began
     err = (folder.parent / "stderr").read_text()
     if process.exitcode not in CODES:
         raise AssertionError(f"{arguments}: exit code {process.exitcode}: {err}")
-    return err
+    return err, seconds
 
 
 def _files(folder: Path) -> dict[str, bytes]:
@@ -98,24 +111,19 @@ def killed_runs(
     whole.mkdir(parents=True)
     broken.mkdir()
     _finish(whole, [*arguments, "-o", output])  # the first one waits for torch
-    began = time.monotonic()
-    _finish(whole, [*arguments, "-o", output, "--force"])
-    seconds = time.monotonic() - began
+    for path in whole.iterdir():
+        path.unlink()
+    seconds = _finish(whole, [*arguments, "-o", output])[1]
     expected = _files(whole)
     command = [*arguments, "-o", output, "--resume"]
     sent = 0
     while sent < kills:
         here = resumed = 0
         while here < min(3, kills - sent):
-            process = forks().Process(target=distil, args=(str(broken), command))
-            (folder / "stderr").unlink()
-            process.start()
-            while not (folder / "stderr").exists():  # until then it is none of ours
-                time.sleep(0.01)
+            process = _started(broken, command)
             time.sleep(seconds * chance.uniform(0.1, 1.0))
             number = chance.choice(numbers)
-            is_alive = process.is_alive()
-            if is_alive:
+            if process.is_alive():
                 os.kill(process.pid, number)
             process.join()
             err = (folder / "stderr").read_text()
@@ -128,7 +136,7 @@ def killed_runs(
                 )
             here += 1
         sent += here
-        resumed += "going on after" in _finish(broken, command)
+        resumed += "going on after" in _finish(broken, command)[0]
         found = _files(broken)
         is_same = all(found.get(name) == content for name, content in expected.items())
         yield Killed(output, here, resumed, is_same, is_tidy=found.keys() == expected.keys())

@@ -175,8 +175,8 @@ class FileRun(Generic[Value, Result]):
                 source,
                 self._open_sink(console, goes_on=unfinished.goes_on) as sink,
                 rows_progress(console, stats, source, shown=not scrolls),
-                deferred_interrupt(),
                 unfinished.watched(stats, tally, sink),
+                deferred_interrupt(),
             ):
                 run_files(
                     source,

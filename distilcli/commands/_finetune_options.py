@@ -1,6 +1,6 @@
 """The options of `distil finetune` beyond the settings of a run (`training.options`)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
@@ -72,3 +72,15 @@ def changed(*groups: Any) -> dict[str, Any]:
         for field in fields(group)
         if (value := getattr(group, field.name)) != field.default and value != []
     }
+
+
+def with_setting(command: Sequence[str], flag: str, value: str | None) -> list[str]:
+    """Return a command line with an option set to `value`, or without it, that replaces the run."""
+    words: list[str] = []
+    rest = iter(command)
+    for word in rest:
+        if word == flag:
+            next(rest, None)
+        elif not word.startswith(f"{flag}="):
+            words.append(word)
+    return [*words, *([] if value is None else [flag, value]), "--force"]

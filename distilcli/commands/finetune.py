@@ -7,7 +7,7 @@ from typing import Annotated
 
 from distilcli.commands._declare import GivenOptions, opt, options
 from distilcli.commands._file_run import write_report
-from distilcli.commands._finetune_options import OPTION_TYPES, RunOutput, changed
+from distilcli.commands._finetune_options import OPTION_TYPES, RunOutput, changed, with_setting
 from distilcli.commands._option_groups import Report
 from distilcli.tasks.spec import TaskName
 from distilcli.training.options import (
@@ -131,7 +131,8 @@ def finetune(
     best, steps = summary["best"], summary["steps"]
     show_training(console, best, steps, run_output.output, command=spec.command)
     if advice := run.advice():
-        show_advice(console, advice, command)
+        flag = f"--{advice.setting}"
+        show_advice(console, advice.reason, with_setting(command, flag, advice.value))
     if run.trainer.model.config.pruned_heads:
         console.note("transformers 5 does not load models with pruned heads; version 4 does")
     write_report({**about, **summary}, report)

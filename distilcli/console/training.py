@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING
 from distilcli.console import Console
 from distilcli.console.progress import live_bar, watched
 from distilcli.console.summary import expected_cost
-from distilcli.training.advice import with_setting
 from distilcli.training.data_checks import Finding, finding_lines
 from distilcli.training.run_files import scores_of
 from distilcli.wording import count
 
 if TYPE_CHECKING:
-    from distilcli.training.advice import Advice
     from distilcli.training.dry_run import TrainingEstimate
     from distilcli.training.fitted_head import FittedHead
     from distilcli.training.loop import Progress
@@ -151,11 +149,9 @@ def show_training(
     )
 
 
-def show_advice(console: Console, advice: "Advice", command: Sequence[str]) -> None:
-    """Say why and how to run again; `command` is the command line of the run."""
-    flag = f"--{advice.setting.replace('_', '-')}"
-    again = shlex.join(with_setting(command, flag, advice.value))
-    console.note(f"{advice.reason}; try: {again}")
+def show_advice(console: Console, reason: str, command: Sequence[str]) -> None:
+    """Say why to run again, and the command line that would help."""
+    console.note(f"{reason}; try: {shlex.join(command)}")
 
 
 def show_interrupted(console: Console, folder: str, *, can_resume: bool, forced: bool) -> None:

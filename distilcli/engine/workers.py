@@ -184,7 +184,7 @@ class Workers:
         failure = window.failure
         if failure is None:
             try:
-                outputs = self._outputs([window.pieces[n] for n in positions])
+                outputs = self._outputs(window, [window.pieces[n] for n in positions])
             except BaseException as error:  # noqa: BLE001 (raised again on the caller's thread)
                 failure = error
         with self._lock:
@@ -194,7 +194,7 @@ class Workers:
         else:
             window.fail(failure)
 
-    def _outputs(self, pieces: list[Piece]) -> list[object]:
+    def _outputs(self, window: AnyWindow, pieces: list[Piece]) -> list[object]:
         """Run a batch, halved until it fits; return the outputs in the order of the pieces."""
         outputs: list[object] = []
         parts = [[piece] for piece in reversed(pieces)] if self.one_by_one else [pieces]
@@ -205,7 +205,7 @@ class Workers:
                 middle = len(part) // 2
                 parts += [part[middle:], part[:middle]]
                 continue
-            result = self._attempt(part, size)
+            result = self._attempt(window, part, size)
             if result is not None:
                 outputs += result
                 continue
@@ -220,7 +220,7 @@ class Workers:
             parts.append(part)
         return outputs
 
-    def _attempt(self, pieces: list[Piece], size: int) -> list[object] | None:
+    def _attempt(self, window: AnyWindow, pieces: list[Piece], size: int) -> list[object] | None:
         """Run a batch once; return None if memory ran out.
 
         The error is dropped here: its traceback would keep the tensors of the attempt alive.
@@ -233,9 +233,9 @@ class Workers:
             if not is_out_of_memory(error):
                 raise
             return None
-        self.stats.add_batch(
-            tokens=sum(map(len, pieces)), positions=size, seconds=time.perf_counter() - began
-        )
+        tokens = sum(map(len, pieces))
+        self.stats.add_batch(tokens=tokens, positions=size, seconds=time.perf_counter() - began)
+        window.add_batch(tokens=tokens, positions=size)
         return outputs
 
 

@@ -5,6 +5,7 @@ that is `UnlabelledError` if the cell is empty.
 """
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TypeVar
@@ -15,7 +16,7 @@ from distilcli.gold.columns import Columns
 from distilcli.gold.labels import did_you_mean, named_number, some
 from distilcli.gold.multilabel import SEPARATOR, LabelCell, separated
 from distilcli.rows.conll import Sentence
-from distilcli.rows.lists import parsed, words_of
+from distilcli.rows.lists import BRACKETS, parsed, words_of
 from distilcli.rows.row import Row, cell_text, cell_value, is_blank
 from distilcli.tasks.choose import Options
 
@@ -24,6 +25,7 @@ Reader = Callable[[Row], Gold]
 
 _BITS = {"0": False, "0.0": False, "false": False, "1": True, "1.0": True, "true": True}
 _MAX_SHOWN = 60
+_QUOTED_IN_BRACKETS = re.compile(r"[\[({]\s*['\"]")
 
 
 class UnlabelledError(RowError):
@@ -91,16 +93,23 @@ def label_cell_of(column: str, columns: Columns) -> Reader[LabelCell]:
 
 def _label_cell(row: Row, column: str) -> LabelCell:
     value = None if is_missing(row, column) else _value(row, column)
-    if isinstance(value, str) and value.lstrip().startswith("["):
-        found = parsed(value)
-        value = found if isinstance(found, list) else value
+    if isinstance(value, str) and (text := value.strip()).startswith(BRACKETS):
+        found = parsed(text)
+        if isinstance(found, list):
+            value = found
+        elif _QUOTED_IN_BRACKETS.match(text) and not isinstance(found, str):
+            raise _no_list(row, column)  # cut off, or the labels of an object
     if isinstance(value, list) and all(isinstance(item, bool) for item in value):
         value = [str(int(item)) for item in value]
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return LabelCell(value, where(row, column))
     if value is not None and not isinstance(value, str):
-        raise InputError(f"{where(row, column)}: not a list of labels")
+        raise _no_list(row, column)
     return LabelCell(value or "", where(row, column))
+
+
+def _no_list(row: Row, column: str) -> InputError:
+    return InputError(f"{where(row, column)}: not a list of labels, such as a,b or ['a', 'b']")
 
 
 def _those_of(row: Row, columns: Sequence[str]) -> LabelCell:
@@ -253,7 +262,23 @@ def checked_label(
 def _label(row: Row, column: str) -> str:
     if is_missing(row, column):
         raise UnlabelledError(f"{where(row, column)}: no value; every row needs one")
+    if _is_list(_value(row, column)):
+        raise InputError(
+            f"{where(row, column)}: a list is not one label; where rows have several, set `task` "
+            "multilabel"
+        )
     return _text(row, column).strip()
+
+
+def _is_list(value: object) -> bool:
+    """Whether a cell holds a list of labels or a vector of bits; `(18, 25)` may be one label."""
+    if not isinstance(value, str):
+        return isinstance(value, list)
+    text = value.strip()
+    found = parsed(text) if text.startswith(BRACKETS) else None
+    if not isinstance(found, list):
+        return False
+    return bool(_QUOTED_IN_BRACKETS.match(text)) or all(str(bit).lower() in _BITS for bit in found)
 
 
 def _text(row: Row, column: str) -> str:

@@ -15,6 +15,9 @@ _OTHERS = (";", "|", "\t")
 _BITS = {"0": False, "1": True, "0.": False, "1.": True, "0.0": False, "1.0": True}
 _BITS_IN_A_TEXT = re.compile(r"\[?\s*[01]\.?0?(?:\s+[01]\.?0?)+\s*\]?")
 
+_DECIMAL = re.compile(r"-?\d*\.?\d+(?:e-?\d+)?|\d+\.")
+_BRACKETED = re.compile(r"\s*\[[^][]*\]\s*")
+
 
 @dataclass(frozen=True, slots=True)
 class LabelCell:
@@ -38,6 +41,7 @@ def label_lists(
     are those of labels that are numbers or vectors, in order. Raises `InputError` for vectors
     without names.
     """
+    cells = _without_brackets(cells)
     texts = [cell.written for cell in cells if isinstance(cell.written, str)]
     if separator is None:
         separator = _found_separator(texts, source)
@@ -56,12 +60,29 @@ def label_lists(
         return [
             [name for name, bit in zip(names, found, strict=False) if _BITS[bit]] for found in lists
         ]
+    if (scores := _scores(lists)) and not names:
+        raise InputError(
+            f"{source}: labels are numbers such as {scores}; if they are scores, give 1 for each "
+            "label that a row has and 0 for the others"
+        )
     if names:
         lists = [
             [named_number(label, names, place=cell.place) for label in found]
             for cell, found in zip(cells, lists, strict=True)
         ]
     return [list(dict.fromkeys(found)) for found in lists]
+
+
+def _without_brackets(cells: Sequence[LabelCell]) -> list[LabelCell]:
+    """Take the brackets off `[a, b]`, lists without quotes, if all texts have them."""
+    texts = [cell.written for cell in cells if isinstance(cell.written, str) and cell.written]
+    all_lists = all(map(_BRACKETED.fullmatch, texts)) and any(SEPARATOR in text for text in texts)
+    return [
+        LabelCell(cell.written.strip()[1:-1], cell.place)
+        if all_lists and isinstance(cell.written, str)
+        else cell
+        for cell in cells
+    ]
 
 
 def _parts(text: str, separator: str) -> list[str]:
@@ -94,3 +115,12 @@ def _are_vectors(lists: Sequence[Sequence[str]]) -> bool:
     """Whether all rows have equally many numbers, at least two, each 0 or 1."""
     lengths = {len(found) for found in lists if found}
     return len(lengths) == 1 and max(lengths) > 1 and all(b in _BITS for f in lists for b in f)
+
+
+def _scores(lists: Sequence[Sequence[str]]) -> str | None:
+    """Return the first of equally many fractions in each row, which are no names of labels."""
+    lengths = {len(found) for found in lists if found}
+    labels = [label for found in lists for label in found]
+    if len(lengths) != 1 or lengths == {1} or not all(map(_DECIMAL.fullmatch, labels)):
+        return None
+    return next((label for label in labels if not float(label).is_integer()), None)

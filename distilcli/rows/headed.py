@@ -1,7 +1,8 @@
 """Records of cells, from delimited lines or a sheet, to rows under the names in the first one.
 
 The first record sets the width. A row of another width has an `error` with its surplus cells and
-is padded; but surplus cells that are empty hold nothing, and sheets leave out empty cells.
+is padded; but surplus cells that are empty hold nothing, and sheets leave out empty cells,
+as files do those under the empty names that a delimiter at the end of the header makes.
 """
 
 import itertools
@@ -104,7 +105,7 @@ class _Rows:
         """Return the row of a record; one that does not fit gets an `error`."""
         columns, cells = self._columns, record.cells
         width = len(columns)
-        if len(cells) < width and self._delimiter is None:
+        if len(cells) < width and (self._delimiter is None or not any(columns[len(cells) :])):
             cells += [""] * (width - len(cells))
         is_fit = len(cells) == width or (len(cells) > width and self._hold_nothing(cells[width:]))
         if is_fit and not record.unclosed:

@@ -5,9 +5,13 @@ import json
 import re
 import warnings
 
+BRACKETS = ("[", "(", "{", "array(")
+"""How the list in a cell begins."""
+
 _QUOTED = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
 _ARRAY = re.compile(rf"\[\s*(?:(?:{_QUOTED})\s*)+\]", re.DOTALL)
 """How numpy prints texts: without commas, which Python would join."""
+_WRAPPED = re.compile(r"array\((.*?)(?:,\s*dtype=[^()]*)?\)", re.DOTALL)
 
 
 def parsed(cell: str) -> object:
@@ -22,8 +26,10 @@ def parsed(cell: str) -> object:
 
 
 def _printed(text: str) -> object:
-    if not text.startswith(("[", "{")):
+    if not text.startswith(BRACKETS):
         return None
+    if wrapped := _WRAPPED.fullmatch(text):
+        text = wrapped[1]
     if _ARRAY.fullmatch(text):
         text = f"[{','.join(re.findall(_QUOTED, text))}]"
     try:
@@ -36,7 +42,9 @@ def _printed(text: str) -> object:
 
 def _plain(value: object) -> object:
     """Return a value of Python as one of JSON, numbers as texts."""
-    if isinstance(value, list | tuple | set):
+    if isinstance(value, set):
+        value = sorted(value, key=str)
+    if isinstance(value, list | tuple):
         return [_plain(part) for part in value]
     if isinstance(value, dict):
         return {str(key): _plain(part) for key, part in value.items()}

@@ -14,6 +14,7 @@ from distilcli.wording import listing
 RECALCULATE = "open the workbook in a spreadsheet program and save it"
 _KINDS: dict[type, str] = {dict: "an object", list: "a list", bytes: "binary data"}
 _UNSEEN = ("Cc", "Cf")
+_FILLERS = "\u034f\u115f\u1160\u2800\u3164\uffa0\ufe0e\ufe0f"  # unseen letters and marks
 # What a header is likely to hold: no blanks, no slashes, not a number.
 _NAME = re.compile(r"(?![\d.-]+$)[\w.-]{1,40}")
 
@@ -86,7 +87,9 @@ class Row:
 
 def is_blank(text: str) -> bool:
     """Whether nothing of a text can be seen: blanks, control and zero-width characters alone."""
-    return all(each.isspace() or unicodedata.category(each) in _UNSEEN for each in text)
+    return all(
+        each.isspace() or each in _FILLERS or unicodedata.category(each) in _UNSEEN for each in text
+    )
 
 
 def cell_text(row: Row, column: str) -> str:

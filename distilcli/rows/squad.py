@@ -67,7 +67,7 @@ def _articles(text: str, source: str) -> Iterator[tuple[int, object]]:
         raise _other_kind(source, f"it is {kind}")
     keys: list[str] = []
     found = False
-    rows_at: str | None = None
+    longest, rows_at = 0, ""
     reader.take("{")
     more = reader.peek() != "}"
     while more:
@@ -81,12 +81,14 @@ def _articles(text: str, source: str) -> Iterator[tuple[int, object]]:
         else:
             value, _, _ = reader.value()
             if isinstance(value, list) and value and isinstance(value[0], dict):
-                rows_at = rows_at or keys[-1]
+                longest, rows_at = max((longest, rows_at), (len(value), keys[-1]))
         more = reader.goes_on("}")
     reader.take("}")
     reader.end()
     if not found:
-        raise _other_kind(source, f"there is no list at 'data' (keys: {listing(keys)})", rows_at)
+        raise _other_kind(
+            source, f"there is no list at 'data' (keys: {listing(keys)})", rows_at or None
+        )
 
 
 def _list(holder: object, key: str, where: str, source: str) -> list[object]:

@@ -5,9 +5,11 @@ from collections.abc import Collection, Sequence
 
 from distilcli.scores.entities import OUTSIDE, OUTSIDE_TAG, parse_tag
 
-_BEFORE = re.compile(r"([BIESLUMWbieslumw])[-_](.+)", re.DOTALL)
+_BEFORE = re.compile(r"([BIESLUMWbieslumw])[-_:](.+)", re.DOTALL)
 _BEHIND = re.compile(r"(?P<type>.+)[-_](?P<position>[BIESLUMW])", re.DOTALL)
 _OUTSIDE = {"o", "outside", "none", "other"}
+_NO_TYPE = {"0", "_", "-", "out"}
+"""Outside where all other labels say B-TYPE and its like."""
 _BMEWO = frozenset("BMEWS")
 _WORD_CLASS = re.compile(
     "ADJ|ADP|ADV|AUX|CCONJ|DET|INTJ|NOUN|NUM|PART|PRON|PROPN|PUNCT|SCONJ|SYM|VERB|X|_|"
@@ -22,9 +24,9 @@ Tags = Sequence[str]
 def usual_spellings(labels: Collection[str]) -> dict[str, str]:
     """Return each label in the usual spelling: `O`, or `B-TYPE` and its like.
 
-    Known are `o`, `none` and the like where there is no `O`; `B_PER`, `b-PER` and `PER-B`; a key
-    before all labels (`NER=B-PER`) or before that one (`NER=O`); and BMEWO. Labels of any other
-    kind stay as they are.
+    Known are `o`, `none` and the like where there is no `O`, or `0` and `_` where all others name
+    a position; `B_PER`, `B:PER`, `b-PER` and `PER-B`; a key before all labels (`NER=B-PER`) or
+    before that one (`NER=O`); and BMEWO. Labels of any other kind stay as they are.
     """
     found = {label: label for label in labels}
     keyed = {label: label.partition("=")[2] for label in labels if "=" in label}
@@ -36,6 +38,9 @@ def usual_spellings(labels: Collection[str]) -> dict[str, str]:
     if OUTSIDE not in found.values():
         outside = [label for label, bare in found.items() if bare.lower() in _OUTSIDE]
         found.update(dict.fromkeys(outside if len(outside) == 1 else [], OUTSIDE))
+        others = {label: bare for label, bare in found.items() if bare.lower() not in _NO_TYPE}
+        if not outside and len(others) == len(found) - 1 and _prefixed(others):
+            found.update(dict.fromkeys(found.keys() - others.keys(), OUTSIDE))
     inside = {label: bare for label, bare in found.items() if parse_tag(bare).type is not None}
     parts = _prefixed(inside)
     if not parts:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 _STILL_FALLING = 0.1  # share of the loss that went in the last interval
 _CERTAIN = 2.0  # standard errors
+_FEWEST_ROWS = 10  # fewer say nothing about chance
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ def advise(
     rows if each has one.
     """
     best = next(entry for entry in reversed(history) if entry["best"])
-    if gold:
+    if len(gold) >= _FEWEST_ROWS:
         share = Counter(gold).most_common(1)[0][1] / len(gold)
         error = math.sqrt(share * (1 - share) / len(gold))
         if best["accuracy"] <= share + _CERTAIN * error and share < 1:
@@ -48,15 +49,3 @@ def advise(
             reason = "the last evaluation was the best, and the loss still fell"
             return Advice(reason, "epochs", str(2 * epochs))
     return None
-
-
-def with_setting(command: Sequence[str], flag: str, value: str | None) -> list[str]:
-    """Return a command line with an option set to `value`, or without it, that replaces the run."""
-    words: list[str] = []
-    rest = iter(command)
-    for word in rest:
-        if word == flag:
-            next(rest, None)
-        elif not word.startswith(f"{flag}="):
-            words.append(word)
-    return [*words, *([] if value is None else [flag, value]), "--force"]

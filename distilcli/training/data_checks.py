@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 MIN_ROWS = 10  # of a label: with fewer, a tenth set aside for validation has none
 _MAX_EXAMPLES = 3
+_MISSING = {"none", "null", "na", "n/a", "#n/a", "<na>", "-nan", "nil"}
+"""How other tools write that there is no label; some are also labels."""
 _EXCERPT = 60
 
 Fault = TypeVar("Fault")
@@ -189,6 +191,14 @@ def check_labels(
             f"{train.place_of_label(typo[0])}: {typo[0]!r} ({counted(counts[typo[0]], 'row')}), "
             f"did you mean {typo[1]!r} ({counted(counts[typo[1]], 'row')})?"
         ),
+    )
+    absent = [label for label in counts if label.strip().lower() in _MISSING]
+    found += _finding(
+        "missing label",
+        f"{counted(len(absent), 'label reads', 'labels read')} like a missing value and is learned "
+        "as a class; if it is none, delete its rows",
+        absent,
+        lambda label: f"{train.place_of_label(label)}: {label!r} ({counted(counts[label], 'row')})",
     )
     small = sorted((count, label) for label, count in counts.items() if count < min_rows)
     found += _finding(

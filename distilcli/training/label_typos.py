@@ -7,7 +7,7 @@ _MUCH_RARER = 10
 _MIN_LENGTH = 4  # in shorter labels one letter matters: "cat", "car"
 _SEPARATORS = re.compile(r"[\s_-]+")
 _DIGITS = re.compile(r"\d+")
-_WHOLE = re.compile(r"([-+]?\d+)\.0*")  # 1.0 is 1
+_NUMBER = re.compile(r"\+?(-?\d+)(?:\.0*)?")  # 1.0 and +1 are 1
 
 Shape = tuple[str, tuple[str, ...]]
 
@@ -26,8 +26,8 @@ def find_typos(counts: Mapping[str, int]) -> dict[str, str]:
     shortened: dict[Shape, str] = {}  # by at most one letter
     for label in sorted(counts, key=lambda label: (-counts[label], label)):
         plain = _SEPARATORS.sub(" ", label.casefold()).strip()
-        if number := _WHOLE.fullmatch(plain):
-            plain = number[1]
+        if number := _NUMBER.fullmatch(label.strip()):
+            plain = number[1]  # with its sign: -1 is not 1
         digits = tuple(_DIGITS.findall(plain))
         cuts = range(len(plain)) if len(plain) >= _MIN_LENGTH else ()
         shapes = [(plain[:index] + plain[index + 1 :], digits) for index in cuts]

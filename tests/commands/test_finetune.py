@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from distilcli.commands._finetune_options import with_setting
 from tests.commands._parse import delimited
 
 pytestmark = pytest.mark.slow
@@ -398,3 +399,18 @@ def test_the_way_out_is_an_option_of_finetune(
     code, out, err = distil("finetune", name, "-o", "run", *options, "-q")
     assert (code, out) == (3, "")
     assert message in err
+
+
+@pytest.mark.parametrize(
+    ("words", "value", "expected"),
+    [
+        ("finetune a.csv -o m", "6", "finetune a.csv -o m --epochs 6 --force"),
+        ("finetune a.csv --epochs 3 -o m", "6", "finetune a.csv -o m --epochs 6 --force"),
+        ("finetune --epochs=3 a.csv", "6", "finetune a.csv --epochs 6 --force"),
+        ("finetune --epochs 3 a.csv", None, "finetune a.csv --force"),
+    ],
+)
+def test_the_command_is_the_same_but_for_the_setting(
+    words: str, value: str | None, expected: str
+) -> None:
+    assert with_setting(words.split(), "--epochs", value) == expected.split()

@@ -166,8 +166,10 @@ def test_a_changed_model_and_input_are_named(
     assert (code, "in.csv has changed" in err) == (3, True)
 
 
-def test_the_number_of_cores_may_change(run: Run, interrupt: Run) -> None:
-    interrupt("in.csv", "-o", "out.csv")
+def test_the_number_of_cores_counts(run: Run, interrupt: Run) -> None:
+    interrupt("in.csv", "-o", "out.csv", "--threads", 1)
+    code, _, err = run("in.csv", "-o", "out.csv", "--resume", "--threads", 2)
+    assert (code, "--threads was 1 and is 2" in err) == (2, True)
     assert run("in.csv", "-o", "out.csv", "--resume", "--threads", 1, "-q")[0] == 6
 
 

@@ -57,6 +57,25 @@ def test_labels_in_brackets(value: object) -> None:
     assert gold.labels_of("label")(row(value)) == ["[a]", "b"]
 
 
+@pytest.mark.parametrize("value", ["['a', 'b'", "{'a': 1, 'b': 0}", '{"a": 1}'])
+def test_a_list_of_labels_that_is_cut_off_or_an_object_is_refused(value: str) -> None:
+    with pytest.raises(InputError, match=r"line 7, column 'label': not a list of labels, such as"):
+        gold.labels_of("label")(row(value))
+
+
+@pytest.mark.parametrize("value", ["['a', 'b']", "('a',)", "[1, 0]", '["a"]', ["a"], "array([0])"])
+def test_a_list_is_not_one_label(value: object) -> None:
+    with pytest.raises(
+        InputError, match=r"line 7, column 'label': a list is not one label; .*`task"
+    ):
+        gold.label_of("label")(row(value))
+
+
+@pytest.mark.parametrize("value", ["[sic]", "(18, 25)", "[18, 25)", "[PAD]", "{x}", "(a)"])
+def test_a_label_in_brackets_is_one_label(value: str) -> None:
+    assert gold.label_of("label")(row(value)) == value
+
+
 def test_a_label_that_the_model_does_not_have() -> None:
     labels, names = ("negative", "positive"), {"1": "positive"}
     broken = gold.where(row("x"), "label")

@@ -22,6 +22,24 @@ def test_labels_with_commas_and_lists() -> None:
     assert found == [["b", "a"], [], ["a", "c"], ["b", "a"], ["b", "a"], ["a|b"], [], []]
 
 
+def test_tuples_sets_and_arrays_are_lists() -> None:
+    found = read("('b', 'a')", "('a',)", "{'b', 'a'}", "array(['a', 'b'], dtype=object)", "(a), b")
+    assert found == [["b", "a"], ["a"], ["a", "b"], ["a", "b"], ["(a)", "b"]]
+
+
+def test_lists_in_brackets_without_quotes() -> None:
+    assert read("[pos, film]", "", "[neg]", "[]") == [["pos", "film"], [], ["neg"], []]
+    assert read("[a], b", "[a]") == [["[a]", "b"], ["[a]"]]
+    assert read("[a]", "[b]") == [["[a]"], ["[b]"]]
+
+
+@pytest.mark.parametrize("rows", [("[0.9, 0.1]", "[0.0, 1.0]"), ([".5", "1e-5"], ["1", "0"])])
+def test_scores_are_no_labels(rows: tuple[object, ...]) -> None:
+    with pytest.raises(InputError, match=r"data\.csv: labels are numbers such as .*; if they are "):
+        read(*rows)
+    assert read("1.5", "2.5, 3") == [["1.5"], ["2.5", "3"]]
+
+
 def test_a_separator_that_is_named() -> None:
     assert read("a, b |c", separator="|") == [["a, b", "c"]]
     assert read("a;b", "a;c", separator=",") == [["a;b"], ["a;c"]]
@@ -50,6 +68,8 @@ VECTORS = [
     ("1. 0.", "0. 1.", "0. 0."),
     ([True, False], [False, True], [False, False]),
     ("[1.0, 0.0]", "[0.0, 1.0]", "[0.0, 0.0]"),
+    ("(1, 0)", "(0, 1)", "(0, 0)"),
+    ("array([1, 0])", "array([0, 1])", "array([0, 0])"),
     ("[True, False]", "[False, True]", "[False, False]"),
 ]
 

@@ -90,3 +90,12 @@ def test_a_single_column_whose_header_may_be_a_row(file, header, is_noted):
 def test_several_text_columns_are_joined(file, name, content, join, expected):
     with open_rows([file(name, content)], text_column="title,body", join=join) as source:
         assert [cell_text(row, source.text_column) for row in source] == expected
+
+
+@pytest.mark.parametrize(("header", "delimiter"), [("text,label,", ","), ("text;label;;", ";")])
+def test_a_delimiter_at_the_end_of_the_header_alone_loses_no_row(file, header, delimiter):
+    path = file("a.csv", f"{header}\nfine{delimiter}1\n")
+    assert notes(path) == []
+    with open_rows([path]) as source:
+        (row,) = source
+    assert row.cells == ["fine", "1", *[""] * (header.count(delimiter) - 1)]

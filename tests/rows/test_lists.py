@@ -9,7 +9,12 @@ from distilcli.rows.lists import parsed, words_of
         ("['pos', \"it's\"]", ["pos", "it's"]),
         ("['pos' 'film']", ["pos", "film"]),  # numpy, which Python would join
         ("['a'\n 'b']", ["a", "b"]),
-        ("('a', 'b')", None),
+        ("('a', 'b')", ["a", "b"]),
+        ("{'b', 'a'}", ["a", "b"]),
+        ("array([1, 0])", ["1", "0"]),
+        ("array(['a', 'b'], dtype=object)", ["a", "b"]),
+        ("(see above)", None),
+        ("array(x)", None),
         ("[1, 2.0, None, True]", ["1", "2.0", None, True]),
         ("[{'text': 'a', 'answer_start': 3}]", [{"text": "a", "answer_start": "3"}]),
         ("[NaN]", [None]),

@@ -3,6 +3,7 @@ import pytest
 from distilcli.errors import InputError, RowError
 from distilcli.rows import Row, cell_text, find_column
 from distilcli.rows.jsonl import parse_line
+from distilcli.rows.row import is_blank
 
 
 @pytest.fixture
@@ -60,3 +61,10 @@ def test_a_number_is_no_name_where_there_is_a_header():
 def test_many_columns_are_not_all_listed():
     with pytest.raises(InputError, match="c19 and 80 more"):
         find_column([f"c{n}" for n in range(100)], "zzz", "f")
+
+
+@pytest.mark.parametrize("text", ["", "\u3164", " \u2800\u200b", "\ufe0f\u115f"])
+def test_letters_and_marks_that_cannot_be_seen_are_blank(text):
+    assert is_blank(text)
+    assert not is_blank(f"{text}a")
+    assert not is_blank("\u2764\ufe0f")

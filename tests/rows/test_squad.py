@@ -97,6 +97,7 @@ def test_a_question_without_a_text_is_one_row_that_failed(tmp_path: Path) -> Non
         ('"text"', "is not SQuAD JSON: it is not an object"),
         ('{"rows": [], "a": 1}', "there is no list at 'data' (keys: rows, a); rows are an array"),
         ('{"n": 1, "my rows": [{}]}', "take its rows out: jq '.[\"my rows\"]' "),
+        ('{"features": [{}], "rows": [{}, {}]}', "take its rows out: jq '.[\"rows\"]' "),
         ('{"data": [{"text": "a"}]}', "take its rows out: jq '.[\"data\"]' "),
         ('{"data": {"a": []}}', "there is no list at 'data' (keys: data)"),
         ('{"data": [{"title": "T"}]}', "article 1 has no list at 'paragraphs'"),

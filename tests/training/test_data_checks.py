@@ -188,6 +188,16 @@ def test_a_label_with_a_typing_error_is_named_with_what_was_meant() -> None:
     )
 
 
+@pytest.mark.parametrize("label", ["None", "NULL", "<NA>", "#N/A"])
+def test_a_label_that_reads_like_a_missing_value_is_told(label: str) -> None:
+    finding = only(check_labels(labelled(*["yes"] * 12, *["no"] * 12, *[label] * 12)))
+    assert finding.message.startswith(
+        "1 label reads like a missing value and is learned as a class"
+    )
+    assert finding.examples == (f"train.csv: row 25: {label!r} (12 rows)",)
+    assert not finding.is_error
+
+
 def test_few_rows_of_a_label_are_counted_from_the_smallest() -> None:
     found = check_labels(labelled(*"aaaabbbcc"), min_rows=4)
     assert only(found).message == "2 labels have fewer than 4 rows"

@@ -37,6 +37,12 @@ def test_labels_that_are_others_are_left_alone(rare: str, frequent: str) -> None
     assert find_typos({rare: 1, frequent: 1_000}) == {}
 
 
+@pytest.mark.parametrize("labels", [("-1", "1"), ("-1.0", "0", "1.0"), ("-2", "2")])
+def test_numbers_of_other_signs_are_others(labels: tuple[str, ...]) -> None:
+    assert find_typos(dict.fromkeys(labels, 30)) == {}
+    assert find_typos({"+1": 5, "1": 30}) == {"+1": "1"}
+
+
 def test_a_label_that_is_not_much_rarer_is_left_alone() -> None:
     assert find_typos({"sport": 11, "sports": 100}) == {}
     assert find_typos({"sport": 10, "sports": 100}) == {"sport": "sports"}
