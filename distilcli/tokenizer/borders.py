@@ -54,6 +54,7 @@ class Borders:
             f"[{WHITESPACE}{OTHER_WHITESPACE}{punctuation}{chinese}{_HIDDEN_PUNCTUATION * splits}]"
             + "".join(f"|{re.escape(content)}" for content in added)
         )
+        self._added = re.compile("|".join(map(re.escape, added)) or "(?!)")
         self._may_hide_tokens = any(token.normalized for token in options.added_tokens.values())
         accents = cleaned and options.strips_accents
         dropped = _inside(REMOVED) * cleaned + _inside(ACCENTS) * accents
@@ -70,7 +71,7 @@ class Borders:
             end = self.after(text, start, PART)
             if end - start <= (_LONGEST if self._border else _LONGEST_WHOLE):
                 yield Part(start, end)
-            elif self._breaks.match(text, start):
+            elif self._breaks.match(text, start) and not self._may_be_token(text, start):
                 end = start + 1  # what follows may be one word
                 yield Part(start, end)
             else:
@@ -95,6 +96,10 @@ class Borders:
         if self._border is None:
             return 0
         return _last(self._border, text, 0, max(0, len(text) - size)) or 0
+
+    def _may_be_token(self, text: str, start: int) -> bool:
+        """Return whether an added token may begin here."""
+        return self._may_hide_tokens or self._added.match(text, start) is not None
 
     def _stretch(self, text: str, start: int, end: int) -> Iterator[Part]:
         """Yield the one part of a stretch without a border: a word, or a text after all.

@@ -83,7 +83,7 @@ def plain(encoding: Encoding) -> Encoding:
 def test_any_text(engine: type, name: str) -> None:
     tokenizer = made(engine, name)
 
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=40, deadline=None)
     @given(TEXTS, st.integers(1, 12))
     def check(text: str, count: int) -> None:
         expected = whole(tokenizer, text)
@@ -122,3 +122,10 @@ def test_a_text_is_tokenized_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     seen.clear()
     assert len(tokenizer.some_ids([text * 9], 3, "right")[0]) >= 3
     assert sum(map(len, seen)) < 30
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("text", ["[SEP]" + "\x00" * 40, "!" + "[MASK]" + "\x00" * 40])
+def test_an_added_token_before_a_long_stretch_is_kept_whole(engine: type, text: str) -> None:
+    tokenizer = made(engine, "uncased")
+    assert list(tokenizer.ids([text])[0]) == whole(tokenizer, text).ids
