@@ -161,7 +161,8 @@ class ParquetWriter(RowWriter):
     def _stored(self, kind: object, column: int, batches: list[tuple[Any, list[int]]]) -> object:
         """Return the values of a column of Parquet as they are stored."""
         parts = (batch.column(column).take(self._arrow.array(rows)) for batch, rows in batches)
-        return self._arrow.concat_arrays([part.cast(kind) for part in parts])
+        none = self._arrow.array([], kind)
+        return self._arrow.concat_arrays([none, *(part.cast(kind) for part in parts)])
 
     def _array(self, kind: object, values: Sequence[Any]) -> object:
         if kind == self._arrow.string():

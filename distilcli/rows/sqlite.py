@@ -30,15 +30,17 @@ def read_table(file: StoreFile) -> Store:
             last = connection.execute(f"SELECT max(_rowid_) FROM {quoted(table)}")  # noqa: S608
             total, identity, order = last.fetchone()[0] or 0, "_rowid_", " ORDER BY _rowid_"
         query = f"SELECT {identity}, * FROM {quoted(table)}"  # noqa: S608
-        cursor = connection.execute(query + order)
-    columns = tuple(column[0] for column in cursor.description[1:])
+        described = connection.execute(f"{query} LIMIT 0").description
+    columns = tuple(column[0] for column in described[1:])
     place = Place()
 
     def rows_from(start: Place | None) -> Iterator[StoreRow]:
         if start is None:
-            return _rows(cursor, Place(), place, name)
-        rest = connection.execute(f"{query} WHERE _rowid_ > ?{order}", (start.offset,))
-        return _rows(rest, start, place, name)
+            cursor = connection.execute(query + order)
+        else:
+            cursor = connection.execute(f"{query} WHERE _rowid_ > ?{order}", (start.offset,))
+        file.resources.callback(cursor.close)  # an open one locks out writers
+        return _rows(cursor, start or Place(), place, name)
 
     has_ids = order and not any(column.lower() == "_rowid_" for column in columns)
     return Store(name, columns, rows_from, total, (lambda: replace(place)) if has_ids else None)

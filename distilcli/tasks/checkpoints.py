@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from distilcli.errors import ModelError, RowError, UsageError
+from distilcli.errors import InputError, ModelError, UsageError
 from distilcli.rows.identity import RunIdentity
 from distilcli.rows.journal import Journal, Progress
 from distilcli.rows.output import State
@@ -21,8 +21,8 @@ SECONDS = 1.0
 """Checkpoints are at least so far apart."""
 
 _MOST_TIME = 0.02
-_FINAL = (RowError, UsageError, ModelError)
-"""What ends another run at the same row."""
+_FINAL = (InputError, UsageError, ModelError)
+"""What ends another run at the same row, or is mended in another input."""
 
 
 class Continued(Protocol):
