@@ -173,6 +173,7 @@ class DelimitedWriter(RowWriter):
         """See `RowWriter`."""
         surplus = [""] * (len(self._layout) - len(rows[0].cells))
         cells = ([*map(as_cell, row.cells), *surplus] for row in rows)
+        self._count_rows(len(rows))
         self._output.write("".join(join(row_cells, self._delimiter) for row_cells in cells))
 
     def _write(self, block: Block) -> None:
@@ -187,18 +188,28 @@ class DelimitedWriter(RowWriter):
                 self._count_unshown(missing, additions)
         if self._header_width is None:
             self._write_header()
-        if len(self._layout) not in self._widths.values():
-            self._widths[self._rows] = len(self._layout)
-        self._rows += len(block)
+        self._count_rows(len(block))
         cells = (self._layout.cells(row, additions) for row, additions in block)
         self._output.write("".join(join(row_cells, self._delimiter) for row_cells in cells))
 
+    def _count_rows(self, rows: int) -> None:
+        if len(self._layout) not in self._widths.values():
+            self._widths[self._rows] = len(self._layout)
+        self._rows += rows
+
     def _own_state(self) -> State:
-        return {"columns": self._layout.found(), "header_width": self._header_width}
+        return {
+            "columns": self._layout.found(),
+            "header_width": self._header_width,
+            "rows": self._rows,
+            "widths": list(self._widths.items()),
+        }
 
     def _set_own_state(self, state: State) -> None:
-        self._header_width = state["header_width"]
         self._layout.take(state["columns"])
+        self._header_width = state["header_width"]
+        self._rows = state["rows"]
+        self._widths = dict(state["widths"])
 
     def _count_unshown(
         self, missing: Sequence[tuple[bool, str]], additions: Mapping[str, object]

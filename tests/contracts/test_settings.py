@@ -21,7 +21,7 @@ SURFACE = ("distilcli.app", "distilcli.commands", "distilcli.completion")
 # What a command can reach and leaves as it is, so that no message of it is about that.
 _OF_TOKENIZE = "engine truncation"
 _OF_EMBED = "dims layer pooling prompt prompt_name"
-_OF_FILES = "whole_files file_column max_field_bytes"
+_OF_FILES = "whole_files file_column max_field_bytes deterministic"
 _OF_ONE_TASK = "aggregation max_answer_length targets top_k whole_word all_scores multi_label"
 NEVER_GIVEN = {
     "bench": f"{_OF_EMBED} {_OF_ONE_TASK} {_OF_FILES} force prefix long stride max_length "

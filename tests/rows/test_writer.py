@@ -243,6 +243,19 @@ def test_late_columns_of_a_file(folder, delimiter):
     assert names(folder) == ["in.csv", "out.csv"]
 
 
+def test_a_late_column_after_rows_of_an_earlier_output(folder):
+    (folder / "in.csv").write_text("text,n,error\n\"a\n1\",0,\nb,0,bad\n")
+    with open_rows(["in.csv"]) as source:
+        earlier = list(source)
+    with open_writer("out.csv", columns=["text"], new_columns=["n"], input_format="csv") as writer:
+        writer.adopt(["text", "n", "error"])
+        writer.copy(earlier)
+        writer.write_rows([(Row(("text",), ("c",), "in.csv", 3), {"n": 1, "truncated": True})])
+    assert (folder / "out.csv").read_text() == (
+        'text,n,error,truncated\n"a\n1",0,,\nb,0,bad,\nc,1,,true\n'
+    )
+
+
 def test_late_columns_leave_quotes_that_are_content(folder):
     rows = ['"a', "b", '"c', 'd"', '"e "f"']
     (folder / "in.tsv").write_text("text\tm\n" + "".join(f"{row}\t1\n" for row in rows))
