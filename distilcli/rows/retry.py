@@ -16,16 +16,14 @@ from distilcli.rows.row import Row, cell_value
 from distilcli.rows.row_writer import Block, RowWriter, unique_names
 
 _AT_ONCE = 1024
-
-
 _WAY_OUT = "`retry_errors` needs the rows of the first run in their order, others only after them"
 
 
 class Retry:
     """Which rows of a source run again, given the output of an earlier run.
 
-    `new_columns` are those that the run has added to it, `error` is the name of its column of
-    errors. `kept_rows` counts as the source is read.
+    `kind` and `delimiter` are those of the output, `new_columns` what the run has added to it, and
+    `error` is the name of its column of errors. `kept_rows` counts as the source is read.
     """
 
     def __init__(
@@ -33,7 +31,7 @@ class Retry:
     ) -> None:
         self._output = output
         self._kind = kind
-        self._delimiter = delimiter if kind == "csv" else None
+        self._delimiter = delimiter
         self._new_columns = new_columns
         self._error = error
         self._checked = iter(self.earlier())

@@ -262,6 +262,21 @@ def test_kept_rows_keep_their_bytes(run: Run) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("source", "separator", "output"),
+    [("in.tsv", "\t", "out.csv"), ("semicolons.csv", ";", "out.csv"), ("bars.csv", "|", "out.tsv")],
+)
+def test_an_output_has_its_own_delimiter(
+    run: Run, source: str, separator: str, output: str
+) -> None:
+    text = f"id{separator}text\n1{separator}good\n2{separator}\n"
+    Path(source).write_text(text)
+    assert run(source, "-o", output)[0] == 6
+    Path(source).write_text(f"{text[:-1]}bad\n")
+    assert run(source, "-o", output, "--retry-errors")[0] == 0
+    assert [row.cells[1] for row in open_rows([output])] == ["good", "bad"]
+
+
 def test_nothing_to_run_again(run: Run, tmp_path: Path) -> None:
     Path("good.csv").write_text("text\ngood\nbad\n")
     run("good.csv", "-o", "out.csv")
