@@ -135,6 +135,15 @@ def test_what_a_killed_run_left_is_named_and_removed(run: Run) -> None:
     assert "removed" not in err
 
 
+@pytest.mark.parametrize("output", ["out.csv", "out.jsonl", "out.db"])
+def test_what_was_left_of_the_last_step_goes(run: Run, interrupt: Run, output: str) -> None:
+    interrupt("in.csv", "-o", output)
+    Path(f".{output}.2.part").write_text("half of it")
+    _, _, err = run("in.csv", "-o", output, "--resume")
+    assert "removed" not in err
+    assert names() == ["in.csv", output]
+
+
 @pytest.mark.parametrize(
     ("change", "code", "words"),
     [
