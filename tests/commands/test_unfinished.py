@@ -286,6 +286,17 @@ def test_an_output_has_its_own_delimiter(
     assert [row.cells[1] for row in open_rows([output])] == ["good", "bad"]
 
 
+@pytest.mark.parametrize(("kept", "other"), [("1.50", "1.51"), ("2e3", '"a"'), ("true", "false")])
+def test_a_database_has_its_own_spelling_of_values(run: Run, kept: str, other: str) -> None:
+    row = '{{"text": "good", "n": {}}}\n'.format
+    Path("in.jsonl").write_text(row(kept) + '{"text": ""}\n')
+    assert run("in.jsonl", "-o", "out.db")[0] == 6
+    Path("in.jsonl").write_text(row(kept) + '{"text": "bad"}\n')
+    assert run("in.jsonl", "-o", "out.db", "--retry-errors")[0] == 0
+    Path("in.jsonl").write_text(row(other) + '{"text": "bad"}\n')
+    assert run("in.jsonl", "-o", "out.db", "--retry-errors")[0] == 3
+
+
 def test_nothing_to_run_again(run: Run, tmp_path: Path) -> None:
     Path("good.csv").write_text("text\ngood\nbad\n")
     run("good.csv", "-o", "out.csv")
