@@ -47,10 +47,10 @@ _FULL = "no space left on the disk; free some and run again"
 _LACKING = {
     os.strerror(errno.ENOSPC): _FULL,
     os.strerror(errno.EDQUOT): _FULL,
-    os.strerror(errno.EMFILE): "too many open files; allow more (ulimit -n)",
-    "can't start new thread": "no thread can be started; end other programs (ulimit -u)",
+    os.strerror(errno.EMFILE): "too many open files; raise the limit (ulimit -n)",
+    "can't start new thread": "cannot start another thread; close other programs (ulimit -u)",
 }
-"""What people are told, by what Python, a library or the system says."""
+"""What the user is told, for each message of Python, a library or the system."""
 
 COMMANDS: dict[str, Registered] = {}
 """Every command by its name."""
@@ -200,7 +200,7 @@ def _show_warning(
 
 
 def _check_folder() -> None:
-    """Raise `ResourceError` in a folder that was removed: libraries would end the process."""
+    """Raise `ResourceError` if the current folder was removed; libraries would crash there."""
     try:
         Path.cwd()
     except OSError:
@@ -257,7 +257,7 @@ def _as_failure(error: BaseException, given: Sequence[str]) -> DistilError | Non
 
 
 def _as_resource_error(error: BaseException) -> ResourceError | None:
-    """Return what Python, a library or the system says of what is lacking; None if nothing is."""
+    """Return the error for lacking memory, disk, files or packages; None for any other error."""
     if is_allocation_failure(error):
         return ResourceError(_OUT_OF_MEMORY)
     if isinstance(error, RuntimeError):
@@ -265,7 +265,7 @@ def _as_resource_error(error: BaseException) -> ResourceError | None:
         return next((ResourceError(way) for cause, way in _LACKING.items() if cause in said), None)
     if isinstance(error, ImportError) and not (error.name or "").startswith("distilcli"):
         reason = str(error).partition("\n")[0]
-        return ResourceError(f"a package cannot be loaded: {reason}; install distilcli again")
+        return ResourceError(f"a package cannot be loaded: {reason}; reinstall distilcli")
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
         return ResourceError(where + _LACKING.get(error.strerror, error.strerror))

@@ -29,7 +29,7 @@ class RunStats:
     `rows` counts every finished row, failed ones included; `skipped` are the failed rows that were
     left out of the output. `tokens` are those that the model has read, out of `encoded_tokens`;
     `positions` includes padding (B x T of every batch). `resumed_rows` are those that an earlier,
-    interrupted run has done; all counts and `seconds` include its. The caller sets `load_seconds`
+    interrupted run did; all counts and `seconds` include them. The caller sets `load_seconds`
     once the model is loaded; it is not part of `seconds`.
     """
 
@@ -103,14 +103,14 @@ class RunStats:
         self._finished.update(tokens=tokens, positions=positions, batches=batches)
 
     def progress(self) -> dict[str, Any]:
-        """Return the counts of the rows that are done, for `restore` in a run that goes on."""
+        """Return the counts of the finished rows, for `restore` in a run that continues."""
         with self._lock:
             counts = {name: getattr(self, name) for name in _RESTORED}
             windows = {name: self._finished[name] for name in _OF_WINDOWS}
         return {**counts, **windows, "seconds": self.seconds, "since": _iso(self.started_at)}
 
     def restore(self, progress: Mapping[str, Any]) -> None:
-        """Go on counting where an interrupted run has stopped."""
+        """Continue the counts of an interrupted run."""
         for name in (*_RESTORED, *_OF_WINDOWS):
             setattr(self, name, progress[name])
         self._finished.update({name: progress[name] for name in _OF_WINDOWS})

@@ -75,7 +75,7 @@ def changed(*groups: Any) -> dict[str, Any]:
 
 
 def with_setting(command: Sequence[str], flag: str, value: str | None) -> list[str]:
-    """Return a command line with an option set to `value`, or without it, that replaces the run."""
+    """Return a command line for another run to this output, with an option set or removed."""
     words: list[str] = []
     rest = iter(command)
     for word in rest:

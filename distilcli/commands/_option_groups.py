@@ -129,9 +129,7 @@ class RowsIn:
     ] = None
     texts: list[str] | None = setting(None, "A text instead of files.", "--text", metavar="TEXT")
     limit: int | None = setting(None, "Read only the first N rows.", min=0)
-    whole_files: bool = setting(
-        False, "Read each file as one row; a folder stands for its files."
-    )
+    whole_files: bool = setting(False, "Read each file as one row; a folder stands for its files.")
     file_column: str | None = setting(
         None, "Add a column with the name of each row's file.", metavar="NAME"
     )

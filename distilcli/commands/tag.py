@@ -47,7 +47,9 @@ def tag(
     writes_conll = _writes_conll(common.out, source)
     text_column, of_words = _content(source, text_column)
     if writes_conll:
-        common.given.refuse(["provenance"], "has no column in CoNLL; write JSONL, or leave it out")
+        common.given.refuse(
+            ["provenance"], "adds columns, which CoNLL cannot have; write JSONL, or leave it out"
+        )
     if writes_conll and common.rows.file_column is not None:
         raise UsageError("`file_column` has no effect in CoNLL, which has no named columns")
     if aggregation in {"none", "simple"} and (of_words or writes_conll):

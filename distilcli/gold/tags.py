@@ -50,12 +50,12 @@ def usual_tags(
         if odd := next((tag for tag in counts if tag != spelled[tag]), None):
             tell(f"{place}: {odd!r} is read as {spelled[odd]!r}, and others like it")
         if odd := unlike_others({*spelled.values()} - {OUTSIDE}):
-            tell(f"{place}: {odd!r} is a label as it stands; others say B-TYPE or I-TYPE")
+            tell(f"{place}: {odd!r} is taken as it stands; others are B-TYPE or I-TYPE")
     found = Counter({spelled[tag]: count for tag, count in counts.items()})
     if found.total() > 1 and not ({OUTSIDE} & {*found, *names, *known} or are_word_classes(found)):
         tell(
-            f"{place}: no label is outside ({OUTSIDE}), so that every word is in an entity; the "
-            f"most frequent is {found.most_common(1)[0][0]!r}"
+            f"{place}: no word has the label {OUTSIDE} (outside), so every word is in an entity; "
+            f"the most frequent label is {found.most_common(1)[0][0]!r}"
         )
     spelled[""] = ""
     return [[spelled[tag] for tag in tags] for tags in rows]
@@ -64,7 +64,7 @@ def usual_tags(
 def _named(
     numbers: Collection[str], names: Sequence[str], known: Sequence[str], place: str
 ) -> dict[str, str]:
-    """Return the name of each tag that is a number; tell if it is that of the model."""
+    """Return the name of each tag that is a number; say so if the model's order is used."""
     if not (names or known):
         raise LabelError(
             f"{place}: the tags are numbers; name them in order with `labels` O,B-PER,…, or "
@@ -76,8 +76,8 @@ def _named(
         shown = sorted(spelled, key=int)[:_SHOWN]
         tell(
             f"{place}: the tags are numbers, read in the order of the model's labels "
-            f"({', '.join(f'{tag} is {spelled[tag]}' for tag in shown)}, …); if theirs is "
-            "another, name it with `labels`"
+            f"({', '.join(f'{tag} is {spelled[tag]}' for tag in shown)}, …); if their order "
+            "is different, give it with `labels`"
         )
     return spelled
 
@@ -88,7 +88,7 @@ def all_alike(tag: str, source: RowSource, columns: tuple[str, str]) -> LabelErr
     return LabelError(
         f"{source.name}, column {columns[1]!r}: every word has the label {tag!r}; "
         + (f"name another `label_column` ({others}), or " if others else "")
-        + "give rows with others"
+        + "give rows with other labels"
     )
 
 

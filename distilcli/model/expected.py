@@ -105,11 +105,11 @@ def check_sizes(config: ModelConfig, shapes: Mapping[str, Shape], *, source: str
         asked = getattr(config, setting)
         if asked > size:
             key = key_of(setting, config.model_type)
-            raise misfit(source, f"its {key} is {asked:,}, theirs {size:,}")
+            raise misfit(source, f"its {key} is {asked:,}, but the weights have {size:,}")
 
 
 def misfit(source: str, faults: str) -> ModelError:
-    """Return the error for weights of another model than config.json describes."""
+    """Return the error for weights of a different model from the one in config.json."""
     return ModelError(
         f"{source}: the weights do not fit config.json; {faults}; "
         "use the config.json that belongs to these weights"
@@ -117,7 +117,7 @@ def misfit(source: str, faults: str) -> ModelError:
 
 
 def check_headers(config: ModelConfig, files: ModelFiles) -> None:
-    """Check the sizes of a located model as far as its files say them without being read whole.
+    """Check the sizes of a located model, as far as they can be told without reading its weights.
 
     Raises `ModelError`, also for a damaged header and an absurdly large tokenizer. A pickle is
     checked when it is read.

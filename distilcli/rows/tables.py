@@ -56,7 +56,7 @@ def open_table(source: Input, file: ByteSource, settings: ReadSettings) -> Table
     kind = _store_format(head, source)
     if source.part is not None and kind not in MULTIPLE:
         raise UsageError(
-            f"{source.name}: '::{source.part}' names a table or a sheet, and it is neither a "
+            f"{source.name}: '::{source.part}' names a table or sheet, but the file is neither a "
             "database nor a workbook"
         )
     if kind is not None:

@@ -118,7 +118,7 @@ class Borders:
         is_word = not (self._may_hide_tokens or self._breaks.search(text, start, end))
         if self._border is None or not is_word or kept <= self._longest_word:
             raise RowError(
-                f"{length:,} characters without a blank are too many to tokenize; split the text"
+                f"{length:,} characters without a space are too many to tokenize; split the text"
             )
         yield Part(start, end, is_unknown=True)
 

@@ -93,7 +93,7 @@ def test_a_live_pipe_and_an_interrupt(start: Callable[..., subprocess.Popen[str]
         assert process.stderr is not None
         *others, last = process.stderr.read().splitlines()
     assert "distil: warning: stdin: line 3: 1 cell where the header has 2" in others
-    assert last.startswith("distil: warning: interrupted after 2 rows; those are out, whole")
+    assert last.startswith("distil: warning: interrupted after 2 rows; those were written in full")
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])

@@ -402,14 +402,14 @@ def test_sizes_beyond_those_of_the_weights_are_refused_unbuilt(make_model: Make,
 def test_a_bert_names_its_own_key(make_model: Make) -> None:
     folder = make_model(model_type="bert")
     set_config(folder, num_hidden_layers=10**9)
-    assert "its num_hidden_layers is 1,000,000,000, theirs 2;" in refusal(folder)
+    assert "its num_hidden_layers is 1,000,000,000, but the weights have 2;" in refusal(folder)
 
 
 def test_a_pickle_is_checked_too(make_model: Make) -> None:
     folder = make_model()
     as_pickle(folder, load_file(folder / "model.safetensors"))
     set_config(folder, n_layers=10**9)
-    assert "its n_layers is 1,000,000,000, theirs 2;" in refusal(folder)
+    assert "its n_layers is 1,000,000,000, but the weights have 2;" in refusal(folder)
 
 
 def test_labels_left_out_are_counted_from_the_classifier(make_model: Make) -> None:

@@ -21,7 +21,7 @@ def test_the_same_run() -> None:
     ("now", "words"),
     [
         ({"command": "embed"}, "distil classify"),
-        ({"version": "1.1"}, "version 1.0, this is 1.1"),
+        ({"version": "1.1"}, "version 1.0 ran it, and this is version 1.1"),
         ({"model": "def"}, "the model has changed"),
         ({"options": {"top_k": 2, "long": "window"}}, "`top_k` was 1 and is 2"),
         ({"options": {"top_k": 1}}, "`long` was 'window' and is not given"),

@@ -199,7 +199,9 @@ def test_half_a_body_is_refused(make_model: Make, tmp_path: Path) -> None:
     folder = make_model()
     path = folder / "model.safetensors"
     save_file({k: w.clone() for k, w in load_file(path).items() if "layer.1" not in k}, path)
-    with pytest.raises(ModelError, match=r"do not fit config\.json; its n_layers is 2, theirs 1"):
+    with pytest.raises(
+        ModelError, match=r"config\.json; its n_layers is 2, but the weights have 1"
+    ):
         tune(folder, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 

@@ -129,7 +129,7 @@ def test_a_share_is_set_aside(tmp_path: Path) -> None:
         (
             "a.jsonl",
             line(["a"], ["O"]),
-            "a.jsonl, column 'tags': every word has the label 'O'; give rows with others",
+            "a.jsonl, column 'tags': every word has the label 'O'; give rows with other labels",
         ),
         (
             "a.conll",
