@@ -151,8 +151,10 @@ class Unfinished:
 
             values = self._options.values
             chosen = {name: value for name, value in values.items() if name not in _OF_NO_EFFECT}
-            # A last window of one batch is spread over all cores.
-            chosen |= {"device": self._predictor.device, "threads": self._predictor.workers}
+            chosen["device"] = self._predictor.device
+            if not self._options.reproducible.deterministic:
+                # A last window of one batch is spread over all cores.
+                chosen["threads"] = self._predictor.workers
             inputs = self._source.named_paths
             if isinstance(context := values.get("context_file"), str):
                 inputs.append((context, Path(context)))

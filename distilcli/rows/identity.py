@@ -65,8 +65,11 @@ def _shown(value: object) -> str:
 def fingerprints(inputs: Sequence[tuple[str, Path]]) -> dict[str, str]:
     """Return a fingerprint of each input by its name, or a single one if there are very many.
 
-    Inputs that are small in total are known by their content, larger ones by size and time.
+    Inputs that are small in total are known by their content, larger ones by size and time. The
+    write-ahead log of a SQLite database is part of it.
     """
+    unwritten = [(name, path.with_name(f"{path.name}-wal")) for name, path in inputs]
+    inputs = [*inputs, *((name, wal) for name, wal in unwritten if wal.is_file())]
     sizes = [path.stat().st_size for _, path in inputs]
     read = sum(sizes) <= _READ
     found: dict[str, str] = {}

@@ -215,7 +215,10 @@ class SqliteWriter(RowWriter):
         try:
             yield
         except sqlite3.Error as error:
-            raise ResourceError(f"{self._file.target}: cannot be written: {error}") from error
+            way_out = "; free some space" if "is full" in str(error) else ""
+            raise ResourceError(
+                f"{self._file.target}: cannot be written: {error}{way_out}"
+            ) from error
 
 
 def _rollback(database: Path) -> Path:

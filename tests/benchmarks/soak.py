@@ -35,8 +35,8 @@ def main() -> int:
         output = folder / f"out.{options.format}"
         began = time.monotonic()
         sizes = watched(
-            [sys.executable, "-m", "distilcli", "classify", str(folder / "rows.jsonl")]
-            + ["-m", str(folder / "model"), "-o", str(output), "-q"]
+            *("classify", str(folder / "rows.jsonl"), "-m", str(folder / "model"), "-q"),
+            *("-o", str(output)),
         )
         seconds = time.monotonic() - began
         with output.open("rb") as file:
@@ -66,10 +66,10 @@ def write_rows(path: Path, rows: int) -> None:
             file.write(f"{json.dumps(row)}\n")
 
 
-def watched(command: list[str]) -> list[int]:
-    """Run a command; return the bytes that it held in memory, at equal distances of time."""
+def watched(*words: str) -> list[int]:
+    """Run `distil`; return the bytes that it held in memory, at equal distances of time."""
     sizes = []
-    with subprocess.Popen(command) as process:
+    with subprocess.Popen([sys.executable, "-m", "distilcli", *words]) as process:
         while process.poll() is None:
             status = Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8")
             held = next((line for line in status.splitlines() if line.startswith("VmRSS")), "")

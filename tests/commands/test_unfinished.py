@@ -182,6 +182,15 @@ def test_the_number_of_cores_counts(run: Run, interrupt: Run) -> None:
     assert run("in.csv", "-o", "out.csv", "--resume", "--threads", 1, "-q")[0] == 6
 
 
+def test_the_number_of_cores_does_not_matter_if_no_byte_depends_on_it(
+    run: Run, interrupt: Run
+) -> None:
+    assert run("in.csv", "-o", "whole.csv", "--deterministic")[0] == 6
+    interrupt("in.csv", "-o", "out.csv", "--deterministic", "--threads", 1)
+    assert run("in.csv", "-o", "out.csv", "--resume", "--deterministic", "--threads", 2)[0] == 6
+    assert Path("out.csv").read_bytes() == Path("whole.csv").read_bytes()
+
+
 def test_a_full_disk_leaves_what_is_saved(run: Run, interrupt: Run) -> None:
     full = ResourceError("out.csv: cannot be written: No space left")
     code, _, err = interrupt("in.csv", "-o", "out.csv", error=full)
