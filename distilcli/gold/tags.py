@@ -28,11 +28,11 @@ def usual_tags(
     columns: tuple[str, str],
     known: Sequence[str] = (),
 ) -> list[list[str]]:
-    """Return the tags of sentences in the usual spelling; an empty one says nothing of its word.
+    """Return the tags of sentences in the usual spelling; an empty tag says nothing of its word.
 
-    `names` are those of tags that are numbers, in order, by default those of the model, `known`;
-    `columns` hold the words and the tags. What was found out is told. Raises `LabelError` for
-    numbers without names, and if every word has the same tag, which is neither `O` nor a name.
+    `names` are those of numeric tags, in order, by default those of the model, `known`; `columns`
+    hold the words and the tags. The user is told how tags were read. Raises `LabelError` for
+    numbers without names, and if every word has the same tag, unless it is `O` or a known name.
     """
     counts = Counter(tag for tags in rows for tag in tags if tag)
     place = f"{source.name}, column {columns[1]!r}"

@@ -122,13 +122,13 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
 
 
 def _bytes_asked(error: BaseException) -> int:
-    """Return how many bytes an allocation that failed has asked for; 0 if that is unknown."""
+    """Return how many bytes a failed allocation asked for; 0 if that is unknown."""
     found = _ASKED.search(str(error))
     return int(found[1]) if found else 0
 
 
 def _refuse_other_files(path: Path) -> None:
-    """Refuse what is no PyTorch file, and an archive that unpacks to more than it holds."""
+    """Refuse a file that is not PyTorch's, and an archive that is compressed."""
     try:
         with path.open("rb") as file:
             opening = file.read(2)
@@ -150,7 +150,7 @@ def _refuse_other_files(path: Path) -> None:
 
 
 def _archived(file: BinaryIO) -> list[zipfile.ZipInfo]:
-    """Return what an archive holds; nothing if it is broken, of which torch says more."""
+    """Return what an archive holds; nothing if it is broken, since torch's error says more."""
     try:
         return zipfile.ZipFile(file).filelist
     except Exception:  # noqa: BLE001 - damaged bytes fail in many ways
@@ -158,7 +158,7 @@ def _archived(file: BinaryIO) -> list[zipfile.ZipInfo]:
 
 
 def _is_plain(weight: Tensor) -> bool:
-    """Tell whether a tensor is as large as what the file holds of it, and made of real numbers."""
+    """Return whether a tensor is no larger than its data in the file, and made of real numbers."""
     return (
         weight.layout is torch.strided
         and weight.device.type == "cpu"

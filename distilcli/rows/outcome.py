@@ -79,7 +79,7 @@ def with_additions(
     values: Callable[[Value], Sequence[object]],
     marks: Mapping[str, object] = MappingProxyType({}),
 ) -> Block:
-    """Return rows with the `values` of their results under `names`, and `marks` after them.
+    """Return rows with the `values` of their results under `names`, followed by `marks`.
 
     A failed row gets empty values and an `error`; a truncated one is marked `truncated`.
     """

@@ -1,8 +1,8 @@
 """Rows into a table of a SQLite database, each value with its own type.
 
 Columns have no declared type, so that SQLite keeps `007` and 7 apart. The table is written to a
-temporary database. At the end it is copied in one transaction, into a new database or into the one
-that is there; so its bytes do not depend on when the temporary one was saved.
+temporary database. At the end it is copied in one transaction, into a new database or an existing
+one, so its bytes do not depend on when the temporary one was saved.
 """
 
 import contextlib
@@ -33,7 +33,7 @@ _Key = tuple[bool, str, int]
 
 
 def has_table(path: str) -> bool:
-    """Return whether there is the table of `reviews.db::labels`.
+    """Return whether a table such as `reviews.db::labels` exists.
 
     Raises `UsageError` for a file that is not a database, and for a table that is a view.
     """
@@ -53,7 +53,7 @@ def has_table(path: str) -> bool:
 
 
 def check_table(path: str, *, force: bool) -> None:
-    """Raise `UsageError` if the table of `reviews.db::labels` cannot be written."""
+    """Raise `UsageError` if a table such as `reviews.db::labels` cannot be written."""
     file, part = split_part(path)
     table = part or DEFAULT_TABLE
     check_destination(file, force=True)
@@ -96,7 +96,7 @@ class SqliteWriter(RowWriter):
                 self._add(key)
 
     def _columns_there(self) -> list[str]:
-        """Return the columns that an interrupted run has made, maybe more than it has saved."""
+        """Return the columns that an interrupted run made, maybe more than it saved."""
         found = self._database.execute(f"PRAGMA table_info({self._table})")
         return [name for _, name, *_ in found]
 
@@ -193,7 +193,7 @@ class SqliteWriter(RowWriter):
         self._file.discard()
 
     def _copy_to(self, path: Path) -> None:
-        """Copy the table into a database, in place of one with its name."""
+        """Copy the table into a database, replacing one of the same name."""
         target = sqlite3.connect(path, _SECONDS_TO_WAIT, isolation_level=None)
         with contextlib.closing(target):
             target.execute("ATTACH ? AS written", (str(self._file.temporary),))
@@ -222,7 +222,7 @@ class SqliteWriter(RowWriter):
 
 
 def _rollback(database: Path) -> Path:
-    """Return the file in which SQLite keeps what a transaction has changed."""
+    """Return the file in which SQLite keeps the changes of a transaction."""
     return database.with_name(f"{database.name}-journal")
 
 

@@ -89,7 +89,7 @@ def open_writer(
 
 
 def written_delimiter(kind: str, input_format: str, delimiter: str | None) -> str | None:
-    """Return the delimiter of an output of that kind: a CSV keeps that of a CSV it was made from.
+    """Return the delimiter of an output of that kind; from CSV to CSV it stays the same.
 
     None is for formats without one.
     """
