@@ -14,10 +14,10 @@ from distilcli.interrupt import deferred_interrupt
 from distilcli.model.device import place
 from distilcli.model.heads import FirstTokenModel, SequenceClassifier, TaskModel
 from distilcli.model.loading import check_tokenizer
+from distilcli.pictures import check_plot
 from distilcli.rows.data import Data
 from distilcli.tasks.settings import usable_length
 from distilcli.tokenizer.loading import load_tokenizer
-from distilcli.tokenizer.plot import check_plot
 from distilcli.training.advice import Advice, advise
 from distilcli.training.config_toml import config_toml
 from distilcli.training.data_checks import check_data
