@@ -4,7 +4,11 @@ from typing import Annotated
 
 from distilcli.commands._declare import opt, options
 from distilcli.commands._file_run import FileOptions, FileRun
-from distilcli.commands._option_groups import PairColumnOption, TextColumnOption
+from distilcli.commands._option_groups import (
+    NoAbstainOption,
+    PairColumnOption,
+    TextColumnOption,
+)
 from distilcli.errors import UsageError
 
 
@@ -24,11 +28,13 @@ def classify(
         float | None,
         opt("Minimum score for one of several labels (default: 0.5).", min=0, max=1),
     ] = None,
+    no_abstain: NoAbstainOption = False,
 ) -> int:
     """Classify texts: sentiment with the built-in model, anything with a model of your own.
 
     Every row comes out once, in order: its own columns, then label and score. A terminal gets a
-    table, a pipe gets rows in the format of the input.
+    table, a pipe gets rows in the format of the input. Below the thresholds of a model (distil
+    evaluate --max-error) the label stays empty and abstained is true.
 
     Examples:
       distil classify reviews.csv
@@ -46,10 +52,15 @@ def classify(
     from distilcli.tasks.files import texts_from
 
     classifier = Classifier(
-        common.compute.model, multi_label=multi_label, **common.predictor_settings()
+        common.compute.model,
+        multi_label=multi_label,
+        no_abstain=no_abstain,
+        **common.predictor_settings(),
     )
     if threshold is not None and classifier.kind != "multi":
         raise UsageError("`threshold` applies to multi-label models; add `multi_label`")
+    if threshold is not None and classifier.abstention is not None:
+        raise UsageError("`threshold`: the model has its own thresholds; add `no_abstain`")
     if top_k is not None and classifier.kind != "single":
         raise UsageError("`top_k` applies to models with one label per text; use `all_scores`")
     return FileRun(
@@ -65,6 +76,7 @@ def classify(
             top_k=top_k or 1,
             all_scores=all_scores,
             threshold=0.5 if threshold is None else threshold,
+            abstention=classifier.abstention,
         ),
         text_columns=[text_column, *([pair_column] if pair_column else [])],
     ).run()

@@ -18,7 +18,7 @@ TESTED_BY = {
         "commands/_embed_modes commands/_embed_options commands/_embed_search predictors/dense"
     ),
     "commands/test_evaluate.py": (
-        "console/evaluation evaluation/calibrate evaluation/evaluation evaluation/files "
+        "commands/_evaluate_options console/evaluation evaluation/calibrate evaluation/evaluation evaluation/files "
         "evaluation/of_predictions evaluation/prediction_columns "
         "evaluation/report rows/predictions"
     ),
