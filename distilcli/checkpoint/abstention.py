@@ -16,8 +16,8 @@ KEY = "abstention"
 class Abstention:
     """The lowest score of an answer: one for all labels, or one for each.
 
-    A label without one, or with None, is never given. On rows like those on which they were found,
-    at most `max_error` of the answers are wrong, with probability `confidence`.
+    A label without one, or with None, is never given. Of as many new rows as they were found on, at
+    most `max_error` of the answers are wrong, with probability `confidence`.
     """
 
     thresholds: float | Mapping[str, float | None]

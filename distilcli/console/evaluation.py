@@ -51,8 +51,8 @@ def show_thresholds(console: Console, found: "Found", model: str) -> None:
     if found.abstention is None:
         return
     console.note(
-        f"{model} {found.abstention.described()}: on rows like these, with a probability of "
-        f"{found.confidence:g} (Learn then Test with exact binomial tails)"
+        f"{model} {found.abstention.described()}; that holds on as many new rows like these with "
+        f"a probability of {found.confidence:g} (Learn then Test, exact tails)"
     )
     if found.without:
         console.warn(

@@ -1,11 +1,14 @@
 """The lowest score at which answers are right often enough, with a bound that holds on new rows.
 
 Selective classification with guaranteed risk (Geifman and El-Yaniv 2017) found by Learn then Test
-(Angelopoulos et al. 2021): thresholds from a fixed grid are tested from the highest to the lowest
-by the exact binomial tail (Clopper and Pearson 1934). The fallback procedure (Wiens 2003) keeps the
-probability of accepting any threshold that is too low below 1 - confidence.
+(Angelopoulos et al. 2021): thresholds from a fixed grid are tested from the highest to the lowest,
+by the fallback procedure (Wiens 2003), which keeps the probability of accepting one that is too low
+below 1 - confidence. A test is exact: the hypergeometric tail (Fisher 1935) of the rows given and
+as many new ones, so that what is promised is what will be counted on them. That is stricter than
+the binomial tail (Clopper and Pearson 1934), which bounds the error in the long run.
 """
 
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -18,6 +21,7 @@ THRESHOLDS: Array = 1 / (1 + np.exp(-_LOG_ODDS))
 """The grid, from 0.9999999 down to 0.0009. It must not depend on the rows."""
 
 _BISECTIONS = 50
+_ROUNDING = 1e-9  # a tenth of thirty rows are three
 _SHARES = tuple(share / 10 for share in range(10, 0, -1))
 
 
@@ -114,7 +118,7 @@ def lowest_threshold(
         wrong, count = found.independent
         while starts and count >= starts[0][0]:
             level += starts.pop(0)[1]
-        if level and binomial_tail(wrong, count, max_error) <= level:
+        if level and new_rows_tail(wrong, count, max_error) <= level:
             best = found
         else:
             level = 0.0
@@ -137,7 +141,32 @@ def _starts(rows: int, *, max_error: float, confidence: float) -> list[tuple[int
 
 def fewest_rows(*, max_error: float, confidence: float) -> int:
     """Return how many rows without an error show that the error is at most `max_error`."""
-    return math.ceil(math.log(1 - confidence) / math.log1p(-max_error))
+    for wrong in itertools.count():
+        rows = max(1, math.ceil(wrong / max_error))
+        if new_rows_tail(0, rows, max_error) <= 1 - confidence:
+            return rows
+    raise AssertionError
+
+
+def new_rows_tail(wrong: int, rows: int, max_error: float) -> float:
+    """Return the probability of at most `wrong` errors if more than `max_error` of new ones are.
+
+    Of twice as many rows as were given, the new ones have the fewest errors that are too many, and
+    the errors fall on both halves by chance.
+    """
+    too_many = math.floor(max_error * rows + _ROUNDING) + 1
+    if wrong >= too_many or too_many > rows:
+        return 1.0
+    errors = np.arange(wrong + 1)
+    logs = _log_choose(rows, errors) + _log_choose(rows, wrong + too_many - errors)
+    return float(min(1.0, np.exp(logs - _log_choose(2 * rows, wrong + too_many)).sum()))
+
+
+def _log_choose(total: int, chosen: Array | int) -> Array:
+    """Return the logarithms of binomial coefficients; each of `chosen` is at most `total`."""
+    steps = np.arange(1, np.max(chosen) + 1)
+    logs: Array = np.concatenate([[0.0], np.cumsum(np.log((total - steps + 1) / steps))])
+    return logs[chosen]
 
 
 def binomial_tail(successes: int, trials: int, probability: float) -> float:

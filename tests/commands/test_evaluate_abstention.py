@@ -127,7 +127,7 @@ def test_an_error_that_no_threshold_keeps_is_a_gate(
     assert code == 7
     assert json.loads(out)["thresholds"][0]["threshold"] is None
     assert "no threshold keeps the error at or below 0.01 with a confidence of 0.95" in err
-    assert "299 right answers" in err
+    assert "400 right answers" in err
     assert (model / "config.json").read_bytes() == before
     with pytest.raises(GateError, match="give more rows"):
         evaluate(str(model), str(gold), max_error=0.01)
