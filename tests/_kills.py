@@ -36,13 +36,15 @@ def write_rows(path: Path, rows: int) -> None:
 
 
 def distil(folder: str, arguments: Sequence[str]) -> None:
-    """Run a command in this process, with a checkpoint at each of many windows; then exit."""
+    """Run a command in this process as `distil` does, with a checkpoint at each of many windows."""
     from distilcli.app import main
     from distilcli.engine.engine import Engine
+    from distilcli.interrupt import end_on_signals, leave
     from distilcli.rows import file_output
     from distilcli.tasks import checkpoints
 
     os.chdir(folder)
+    end_on_signals()
     sys.stderr = Path("../stderr").open("w", buffering=1)  # noqa: SIM115 - until the exit
     checkpoints.SECONDS, checkpoints._MOST_TIME, file_output.MEMBER_SIZE = 0, 1e9, 2000
     of_engine = Engine.__post_init__
@@ -52,7 +54,7 @@ def distil(folder: str, arguments: Sequence[str]) -> None:
         of_engine(engine)
 
     Engine.__post_init__ = small_windows  # type: ignore[method-assign]
-    sys.exit(main(list(arguments)))
+    leave(main(list(arguments)))
 
 
 def forks() -> Any:

@@ -60,7 +60,10 @@ def check_again(options: "FileOptions") -> None:
             raise typer.Exit
     if out.retry_errors:
         if out.written_format not in OUTPUT_FORMATS:
-            raise UsageError(f"`retry_errors` needs a column of errors; {out.output} has none")
+            raise UsageError(
+                f"`retry_errors` needs a column of errors; {out.output} has none; repeat the whole "
+                "run with `force`"
+            )
         if out.is_interrupted:
             raise UsageError(f"{out.output}: is of an interrupted run; `resume` goes on with it")
         if not is_complete(out):
@@ -142,8 +145,10 @@ class Unfinished:
 
             values = self._options.values
             chosen = {name: value for name, value in values.items() if name not in _OF_NO_EFFECT}
-            # A last window of one batch is spread over all cores.
-            chosen |= {"device": self._predictor.device, "threads": self._predictor.workers}
+            chosen["device"] = self._predictor.device
+            if not self._options.reproducible.deterministic:
+                # A last window of one batch is spread over all cores.
+                chosen["threads"] = self._predictor.workers
             inputs = self._source.named_paths
             if isinstance(context := values.get("context_file"), str):
                 inputs.append((context, Path(context)))

@@ -282,11 +282,18 @@ class PreparedRun:
         The best model has the best score on the validation rows. `command` is the command line,
         for the card. Raises `UsageError` if the folder is not empty or the run cannot be resumed.
         """
-        plan = self.plan
         if resume:
             self.trainer.resume(self.folder.load_state())
         else:
             self.folder.create(force=force)
+        try:
+            return self._run(resume=resume, plot=plot, command=command)
+        except BaseException:
+            self.folder.clear_if_useless()
+            raise
+
+    def _run(self, *, resume: bool, plot: str | None, command: Sequence[str]) -> Summary:
+        plan = self.plan
         self.folder.save_config(config_toml(self._settings, command=command))
         rows = plan.objective.checked(plan.objective.train, "")
         self.folder.save_row_keys(row_keys(rows.texts, rows.pairs))

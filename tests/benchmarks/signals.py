@@ -5,7 +5,8 @@
 Each command runs once undisturbed, for its time. Then it is sent one signal or two, between its
 first line (Python's own start comes before) and its exit. A run is wrong if its exit code belongs
 to none of the signals, if it says more than it should, or if it leaves a temporary file or half a
-row. Exits with 1 if one is.
+row; what an interrupted run of some seconds keeps, so that another can go on, is no fault if it
+says so. Exits with 1 if one is.
 """
 
 import argparse
@@ -235,6 +236,8 @@ def faults_of(
     left = [path for path in folder.rglob("*") if path.name.startswith(".") and path.is_file()]
     left += (folder / "tmp").iterdir()
     left = [path for path in left if "hub" not in path.relative_to(folder).parts]
+    if "--resume" in err:
+        left = [path for path in left if not path.name.endswith((".part", ".run.json"))]
     if left:
         faults.append(f"left behind: {[str(path.relative_to(folder)) for path in left]}")
     written = folder / "work" / (command.writes or "none")

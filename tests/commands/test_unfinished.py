@@ -135,6 +135,15 @@ def test_what_a_killed_run_left_is_named_and_removed(run: Run) -> None:
     assert "removed" not in err
 
 
+@pytest.mark.parametrize("output", ["out.csv", "out.jsonl", "out.db"])
+def test_what_was_left_of_the_last_step_goes(run: Run, interrupt: Run, output: str) -> None:
+    interrupt("in.csv", "-o", output)
+    Path(f".{output}.2.part").write_text("half of it")
+    _, _, err = run("in.csv", "-o", output, "--resume")
+    assert "removed" not in err
+    assert names() == ["in.csv", output]
+
+
 @pytest.mark.parametrize(
     ("change", "code", "words"),
     [
@@ -171,6 +180,15 @@ def test_the_number_of_cores_counts(run: Run, interrupt: Run) -> None:
     code, _, err = run("in.csv", "-o", "out.csv", "--resume", "--threads", 2)
     assert (code, "--threads was 1 and is 2" in err) == (2, True)
     assert run("in.csv", "-o", "out.csv", "--resume", "--threads", 1, "-q")[0] == 6
+
+
+def test_the_number_of_cores_does_not_matter_if_no_byte_depends_on_it(
+    run: Run, interrupt: Run
+) -> None:
+    assert run("in.csv", "-o", "whole.csv", "--deterministic")[0] == 6
+    interrupt("in.csv", "-o", "out.csv", "--deterministic", "--threads", 1)
+    assert run("in.csv", "-o", "out.csv", "--resume", "--deterministic", "--threads", 2)[0] == 6
+    assert Path("out.csv").read_bytes() == Path("whole.csv").read_bytes()
 
 
 def test_a_full_disk_leaves_what_is_saved(run: Run, interrupt: Run) -> None:
@@ -260,6 +278,32 @@ def test_kept_rows_keep_their_bytes(run: Run) -> None:
     assert [line for n, line in enumerate(after[:ROWS]) if n not in {2, 7}] == [
         line for n, line in enumerate(before) if n not in {2, 7}
     ]
+
+
+@pytest.mark.parametrize(
+    ("source", "separator", "output"),
+    [("in.tsv", "\t", "out.csv"), ("semicolons.csv", ";", "out.csv"), ("bars.csv", "|", "out.tsv")],
+)
+def test_an_output_has_its_own_delimiter(
+    run: Run, source: str, separator: str, output: str
+) -> None:
+    text = f"id{separator}text\n1{separator}good\n2{separator}\n"
+    Path(source).write_text(text)
+    assert run(source, "-o", output)[0] == 6
+    Path(source).write_text(f"{text[:-1]}bad\n")
+    assert run(source, "-o", output, "--retry-errors")[0] == 0
+    assert [row.cells[1] for row in open_rows([output])] == ["good", "bad"]
+
+
+@pytest.mark.parametrize(("kept", "other"), [("1.50", "1.51"), ("2e3", '"a"'), ("true", "false")])
+def test_a_database_has_its_own_spelling_of_values(run: Run, kept: str, other: str) -> None:
+    row = '{{"text": "good", "n": {}}}\n'.format
+    Path("in.jsonl").write_text(row(kept) + '{"text": ""}\n')
+    assert run("in.jsonl", "-o", "out.db")[0] == 6
+    Path("in.jsonl").write_text(row(kept) + '{"text": "bad"}\n')
+    assert run("in.jsonl", "-o", "out.db", "--retry-errors")[0] == 0
+    Path("in.jsonl").write_text(row(other) + '{"text": "bad"}\n')
+    assert run("in.jsonl", "-o", "out.db", "--retry-errors")[0] == 3
 
 
 def test_nothing_to_run_again(run: Run, tmp_path: Path) -> None:

@@ -51,7 +51,6 @@ TESTED_BY = {
     ),
     "rows/test_writer.py": "rows/file_output rows/layout rows/output rows/part rows/row_writer",
     "scores/test_classification.py": "scores/precision_recall",
-    "tasks/test_checkpoints.py": "rows/journal",
     "tasks/test_choose.py": "tasks/problems",
     "tasks/test_fill.py": "tokenizer/filled",
     "tasks/test_qa.py": "tasks/spans",
@@ -114,3 +113,9 @@ def test_every_module_is_tested() -> None:
 )
 def test_twins(test: str, module: str | None) -> None:
     assert twin(Path(test)) == module
+
+
+def test_every_decision_has_a_number_of_its_own() -> None:
+    notes = sorted((PACKAGE.parent / ".github" / "decisions").glob("*.md"))
+    numbers = [path.name.partition("-")[0] for path in notes]
+    assert numbers == [f"{number:04}" for number in range(1, len(notes) + 1)]

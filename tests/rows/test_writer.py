@@ -244,7 +244,7 @@ def test_late_columns_of_a_file(folder, delimiter):
 
 
 def test_a_late_column_after_rows_of_an_earlier_output(folder):
-    (folder / "in.csv").write_text("text,n,error\n\"a\n1\",0,\nb,0,bad\n")
+    (folder / "in.csv").write_text('text,n,error\n"a\n1",0,\nb,0,bad\n')
     with open_rows(["in.csv"]) as source:
         earlier = list(source)
     with open_writer("out.csv", columns=["text"], new_columns=["n"], input_format="csv") as writer:
