@@ -56,7 +56,7 @@ def show_thresholds(console: Console, found: "Found", model: str) -> None:
     )
     if found.without:
         console.warn(
-            f"no threshold keeps the error low enough for {listing(found.without)}, never given now"
+            f"no threshold keeps the error low enough for {listing(found.without)}: never given"
         )
     if not is_of_user(model):
         console.note(f"{model} is no folder of yours, so that the thresholds are not saved")

@@ -33,8 +33,8 @@ def plot_risk_coverage(found: Found, path: str, *, title: str) -> None:
             place = (answered / len(order), errors[answered - 1])
             axes.plot(*place, "o", color=ORANGE, markersize=8)
             axes.annotate(
-                f"score {threshold:.4g}: {place[0]:.1%} answered", place, xytext=(0, -14),
-                textcoords="offset points", ha="center", color=ORANGE,
+                f"score {threshold:.4g}: {place[0]:.1%} answered", place, xytext=(-8, 8),
+                textcoords="offset points", ha="right", color=ORANGE,
             )  # fmt: skip
         axes.set(xlim=(0, 1.01), ylim=(0, None))
         axes.xaxis.set_major_formatter("{x:.0%}")
