@@ -10,6 +10,7 @@ the binomial tail (Clopper and Pearson 1934), which bounds the error in the long
 
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -91,15 +92,28 @@ class Answered:
 
 def answered_at(decisions: Decisions, threshold: float) -> Answered:
     """Count the decisions with a score of at least `threshold`."""
-    kept = decisions.scores >= threshold
-    count = int(kept.sum())
-    return Answered(
-        threshold,
-        count,
-        int(decisions.wrong[kept].sum()),
-        len(np.unique(decisions.rows[kept])),
-        count / len(kept) if len(kept) else math.nan,
+    return answered_at_each(decisions, [threshold])[0]
+
+
+def answered_at_each(decisions: Decisions, thresholds: Sequence[float]) -> list[Answered]:
+    """Return what is answered at each threshold; the decisions are sorted once."""
+    order = np.argsort(-decisions.scores, kind="stable")
+    is_new = np.zeros(len(order), dtype=bool)
+    is_new[np.unique(decisions.rows[order], return_index=True)[1]] = True
+    wrong, rows = (
+        np.concatenate([[0], each.cumsum()]) for each in (decisions.wrong[order], is_new)
     )
+    counts = np.searchsorted(-decisions.scores[order], -np.array(thresholds), side="right")
+    return [
+        Answered(
+            threshold,
+            count,
+            int(wrong[count]),
+            int(rows[count]),
+            count / len(order) if len(order) else math.nan,
+        )
+        for threshold, count in zip(thresholds, counts.tolist(), strict=True)
+    ]
 
 
 def lowest_threshold(
@@ -113,8 +127,7 @@ def lowest_threshold(
     """
     starts = _starts(len(np.unique(decisions.rows)), max_error=max_error, confidence=confidence)
     best, level = None, 0.0
-    for threshold in THRESHOLDS.tolist():
-        found = answered_at(decisions, threshold)
+    for found in answered_at_each(decisions, THRESHOLDS.tolist()):
         wrong, count = found.independent
         while starts and count >= starts[0][0]:
             level += starts.pop(0)[1]
@@ -188,4 +201,4 @@ def risk_coverage(decisions: Decisions) -> list[Answered]:
     ordered = np.sort(decisions.scores)[::-1]
     lasts = [math.ceil(share * len(ordered)) - 1 for share in _SHARES if len(ordered)]
     thresholds = sorted({float(ordered[last]) for last in lasts})
-    return [answered_at(decisions, threshold) for threshold in thresholds]
+    return answered_at_each(decisions, thresholds)

@@ -4,10 +4,9 @@
     python tests/benchmarks/abstention_halves.py reviews.out.csv
 
 The files have gold labels in `label` and predictions in `p_label` and `p_score`. For each of many
-random halves a threshold is found on one half and applied to the other. The other half is small, so
-that its own error is above that of all rows about as often as below; therefore a second line draws
-as many rows as a half from all of them, each time anew, and applies the threshold to all: there
-the promise is exact, and kept if the share of draws with a larger error is at most 1 - confidence.
+random halves a threshold is found on one half and applied to the other: the promise is kept if the
+error there is larger in at most 1 - confidence of the draws. A second line says the same of the
+long run: as many rows as a half are drawn from all, and the threshold is applied to all.
 """
 
 import argparse
