@@ -385,7 +385,7 @@ complete --command distil --condition '__distil_runs qa' --long-option context-c
 complete --command distil --condition '__distil_runs qa' --long-option top-k --exclusive --description 'Answers per row, best first'
 complete --command distil --condition '__distil_runs qa' --long-option best --exclusive --description 'Only the N best answers of all rows, best first, with their files'
 complete --command distil --condition '__distil_runs qa' --long-option max-answer-length --exclusive --description 'Maximum tokens in an answer'
-complete --command distil --condition '__distil_runs qa' --long-option no-answer-threshold --exclusive --description 'Leave the answer empty if no_answer_score is above this'
+complete --command distil --condition '__distil_runs qa' --long-option no-answer-threshold --exclusive --description 'Leave the answer empty if no_answer_score is above this; 1 always answers (default: the model\'s own)'
 complete --command distil --condition '__distil_runs qa' --long-option squad-predictions --require-parameter --force-files --description 'Also write the answers by id, as the official SQuAD scripts read them'
 complete --command distil --condition '__distil_runs qa' --long-option text --exclusive --description 'A text instead of files'
 complete --command distil --condition '__distil_runs qa' --long-option limit --exclusive --description 'Read only the first N rows'

@@ -22,6 +22,7 @@ TEMPERATURE = "calibration_temperature"
 
 `transformers` uses a bare `temperature` for generating text, and drops it from other models.
 """
+NO_ANSWER_THRESHOLD = "no_answer_threshold"
 
 _SHARED_KEYS = (
     *("vocab_size", "max_position_embeddings", "initializer_range", "pad_token_id"),
@@ -60,7 +61,7 @@ _STORAGE_KEYS = {"dtype", "torch_dtype", "shared_weights"}
 _LARGEST = 2**31 - 1
 _MOST_LABELS = 1_000_000
 _LABEL_KEYS = {"id2label", "label2id", "num_labels", "problem_type"}
-_OWN_KEYS = {"pruned_heads", TEMPERATURE, ABSTENTION}
+_OWN_KEYS = {"pruned_heads", TEMPERATURE, ABSTENTION, NO_ANSWER_THRESHOLD}
 _PROBLEM_TYPES = (
     "single_label_classification",
     "multi_label_classification",
@@ -75,8 +76,9 @@ class ModelConfig:
     `type_vocab_size` is 0 without token-type embeddings. `labels` are in the order of the
     classifier's outputs, empty without a classification head. `temperature` divides a
     classifier's logits; it is 1 unless calibrated. `abstention` is the score below which a label is
-    not given. `pruned_heads` are the removed attention heads of layers, by their original indices.
-    `extra` holds keys of `config.json` not interpreted here.
+    not given. A question whose score of "no answer" is above `no_answer_threshold` gets none;
+    without, it always gets one. `pruned_heads` are the removed attention heads of layers, by their
+    original indices. `extra` holds keys of `config.json` not interpreted here.
     """
 
     model_type: ModelType = "distilbert"
@@ -102,6 +104,7 @@ class ModelConfig:
     problem_type: str | None = None
     temperature: float = 1.0
     abstention: Abstention | None = None
+    no_answer_threshold: float | None = None
     pruned_heads: dict[int, tuple[int, ...]] = field(default_factory=dict)
     extra: JsonObject = field(default_factory=dict)
 
@@ -149,6 +152,7 @@ def parse_config(raw: JsonObject, *, source: str = "config.json") -> ModelConfig
         problem_type=_problem_type(raw, source),
         temperature=_temperature(raw, source),
         abstention=parse_abstention(raw, source),
+        no_answer_threshold=_no_answer_threshold(raw, source),
         extra={key: value for key, value in raw.items() if key not in known},
     )
     _check_values(config, keys, source)
@@ -169,6 +173,8 @@ def dump_config(config: ModelConfig) -> JsonObject:
         raw[TEMPERATURE] = config.temperature
     if config.abstention is not None:
         raw[ABSTENTION] = config.abstention.as_json()
+    if config.no_answer_threshold is not None:
+        raw[NO_ANSWER_THRESHOLD] = config.no_answer_threshold
     if config.pruned_heads:
         raw["pruned_heads"] = {
             str(layer): list(heads) for layer, heads in sorted(config.pruned_heads.items())
@@ -277,6 +283,18 @@ def _temperature(raw: JsonObject, source: str) -> float:
     if not is_number or not 0 < temperature < math.inf:
         raise ModelError(f"{source}: {TEMPERATURE} is {shown(temperature)}; it must be above 0")
     return float(temperature)
+
+
+def _no_answer_threshold(raw: JsonObject, source: str) -> float | None:
+    threshold = raw.get(NO_ANSWER_THRESHOLD)
+    if threshold is None:
+        return None
+    is_number = isinstance(threshold, int | float) and not isinstance(threshold, bool)
+    if not is_number or not 0 <= threshold <= 1:
+        raise ModelError(
+            f"{source}: {NO_ANSWER_THRESHOLD} is {shown(threshold)}; it must be from 0 to 1"
+        )
+    return float(threshold)
 
 
 def _check_values(config: ModelConfig, keys: dict[str, str], source: str) -> None:
