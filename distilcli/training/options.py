@@ -28,7 +28,7 @@ class DataOptions:
 
     topic: ClassVar[str] = "Input"
 
-    files: Data
+    files: Data = ()
     valid: Data | None = None
     valid_split: float | None = setting(
         None, "Without --valid: share of the rows set aside (default: 0.1).", min=0.001, max=0.9

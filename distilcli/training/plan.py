@@ -8,8 +8,8 @@ from distilcli.checkpoint.folder import ModelFiles
 from distilcli.errors import InputError, UsageError
 from distilcli.gold.labels import LabelError
 from distilcli.model.surgery import parse_heads
-from distilcli.rows.data import Data, is_files
 from distilcli.rows.reader import RowSource
+from distilcli.training.config_file import paths_of, settings_to_keep
 from distilcli.training.datasets.base import DatasetOptions
 from distilcli.training.distill.setup import DistillationPlan
 from distilcli.training.init_model import StartingPoint, parse_sizes, starting_point
@@ -24,9 +24,9 @@ _DEFAULT_SHARE = 0.1
 class RunPlan:
     """A run whose rows are read, but whose models are not loaded yet.
 
-    `read` are the settings of the reader, and `files` the files of the training and the validation
-    rows; the run folder keeps both. `threads` None takes all cores, or as many as the resumed run
-    began with.
+    `given` are the settings that were given, `read` those of the reader, and `files` the files of
+    the training and the validation rows; the run folder keeps them. `threads` None takes all
+    cores, or as many as the resumed run began with.
     """
 
     start: StartingPoint
@@ -36,6 +36,7 @@ class RunPlan:
     teacher: DistillationPlan | None = None
     device: str = "auto"
     threads: int | None = None
+    given: Mapping[str, object] | None = None
     read: Mapping[str, object] | None = None
     files: tuple[Sequence[str], Sequence[str]] = ((), ())
 
@@ -102,8 +103,8 @@ def plan_run(
             raise
         first = f"`limit` took only the first {data.limit:,} rows of each file"
         raise InputError(f"{error.args[0]}; {first}: are they sorted?") from None
-    files = _paths(data.files)
-    valid = None if data.valid is None else _paths(data.valid)
+    files = paths_of(data.files)
+    valid = None if data.valid is None else paths_of(data.valid)
     is_read = bool(files) and valid != []
     return RunPlan(
         start=point,
@@ -113,13 +114,7 @@ def plan_run(
         teacher=teacher,
         device=device,
         threads=threads,
+        given=settings_to_keep(options.task, options.given),
         read={**asdict(data), "files": files, "valid": valid} if is_read else None,
         files=(files, files if valid is None else valid),
     )
-
-
-def _paths(data: Data) -> list[str]:
-    """Return the paths of files; rows in memory have none."""
-    if not is_files(data):
-        return []
-    return [str(data)] if isinstance(data, str | Path) else list(map(str, data))

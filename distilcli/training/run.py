@@ -176,6 +176,7 @@ class PreparedRun:
             companions=plan.objective.companions(dim=config.dim, max_length=self._max_length),
         )
         self._settings = {
+            **({"settings": plan.given} if plan.given else {}),
             **({"read": plan.read} if plan.read else {}),
             "rows": {name.replace(" ", "_"): value for name, value in rows.items()},
             "run": {

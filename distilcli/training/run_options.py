@@ -1,7 +1,7 @@
 """All settings of a run at once, given by name; free of torch."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal, TypedDict
 
 from distilcli.checkpoint.folder import ModelFiles
@@ -24,7 +24,7 @@ _TEXT_TASKS = ("classify", "multilabel", "regress")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunOptions:
-    """All settings of a run, by what they are about."""
+    """All settings of a run, by what they are about; `given` are those that were, by name."""
 
     task: str
     data: DataOptions
@@ -33,6 +33,7 @@ class RunOptions:
     training: TrainingOptions
     distillation: DistillationOptions
     teacher: TeacherOptions
+    given: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def of(cls, task: str, given: Mapping[str, Any]) -> "RunOptions":
@@ -61,6 +62,7 @@ class RunOptions:
                 raise UsageError(f"`{name}` needs a `teacher`; name one")
         return cls(
             task=task,
+            given=given,
             **{
                 group: kind(**{name: given[name] for name in names[group] & given.keys()})
                 for group, kind in groups.items()
