@@ -145,7 +145,7 @@ _distil() {
             if [[ $options ]]; then
                 case $previous in
                     --task) _distil_words 'classify multilabel regress tag qa mlm embed choose'; return ;;
-                    --config | --valid | --plot | --stats) _distil_paths -f; return ;;
+                    --config | --valid | --teacher-scores | --teacher-vectors | --plot | --stats) _distil_paths -f; return ;;
                     --valid-split | --text-column | -c | --join | --pair-column | --label-column | --label-separator | --label-columns | --labels | --options-column | --option-columns | --input-format | --encoding | --delimiter | --word-column | --limit | --student-layers | --student | --positions | --prune-heads | --max-length | --epochs | --learning-rate | --lr | --warmup | --weight-decay | --layer-decay | --clip | --max-tokens | --accumulate | --freeze | --dropout | --average | --eval-every | --early-stopping | --seed | --label-smoothing | --augment | --temperature | --alpha-ce | --alpha-task | --alpha-cos | --alpha-hidden | --alpha-attention | --device | --threads) _distil_free; return ;;
                     --model | -m | --teacher) _distil_words 'embed entities mini qa sentiment'; _distil_paths -d; return ;;
                     --position-growth) _distil_words 'copy interpolate'; return ;;
@@ -155,7 +155,7 @@ _distil() {
                     --teacher-cache | --output | -o) _distil_paths -d; return ;;
                 esac
                 if [[ $current == -* ]]; then
-                    _distil_words '--task --config --valid --valid-split --text-column -c --join --pair-column --label-column --label-separator --label-columns --labels --options-column --option-columns --input-format --encoding --delimiter --no-header --word-column --keep-empty --limit --model -m --fold --student-layers --student --positions --position-growth --prune-heads --max-length --epochs --learning-rate --lr --schedule --warmup --weight-decay --layer-decay --clip --max-tokens --accumulate --gradient-checkpointing --freeze --dropout --average --precision --eval-every --early-stopping --seed --class-weights --label-smoothing --augment --teacher --teacher-cache --temperature --alpha-ce --alpha-task --alpha-cos --alpha-hidden --alpha-attention --output -o --plot --resume --force --device --offline --threads --quiet -q --dry-run --json --stats --help -h'; return
+                    _distil_words '--task --config --valid --valid-split --text-column -c --join --pair-column --label-column --label-separator --label-columns --labels --options-column --option-columns --input-format --encoding --delimiter --no-header --word-column --keep-empty --limit --model -m --fold --student-layers --student --positions --position-growth --prune-heads --max-length --epochs --learning-rate --lr --schedule --warmup --weight-decay --layer-decay --clip --max-tokens --accumulate --gradient-checkpointing --freeze --dropout --average --precision --eval-every --early-stopping --seed --class-weights --label-smoothing --augment --teacher --teacher-scores --teacher-vectors --teacher-cache --temperature --alpha-ce --alpha-task --alpha-cos --alpha-hidden --alpha-attention --output -o --plot --resume --force --device --offline --threads --quiet -q --dry-run --json --stats --help -h'; return
                 fi
             fi
             _distil_paths -f ;;

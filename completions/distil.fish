@@ -344,6 +344,8 @@ complete --command distil --condition '__distil_runs finetune' --long-option cla
 complete --command distil --condition '__distil_runs finetune' --long-option label-smoothing --exclusive --description 'Share of each label that is spread over all labels'
 complete --command distil --condition '__distil_runs finetune' --long-option augment --exclusive --description 'Probability of dropping each word, and of swapping it with the next'
 complete --command distil --condition '__distil_runs finetune' --long-option teacher --exclusive --arguments 'embed entities mini qa sentiment (__fish_complete_directories)' --description 'Also learn from a bigger BERT or DistilBERT trained for the task; rows then need no labels'
+complete --command distil --condition '__distil_runs finetune' --long-option teacher-scores --require-parameter --force-files --description 'Also learn from another model\'s probabilities of the labels: columns score_LABEL, for the training rows in order or for the same texts'
+complete --command distil --condition '__distil_runs finetune' --long-option teacher-vectors --require-parameter --force-files --description 'Also learn from another model\'s vectors of the training rows, for embed (.npy)'
 complete --command distil --condition '__distil_runs finetune' --long-option teacher-cache --exclusive --arguments '(__fish_complete_directories)' --description 'Keep the teacher\'s outputs in DIR for further runs'
 complete --command distil --condition '__distil_runs finetune' --long-option temperature --exclusive --description 'Temperature of the teacher\'s soft labels'
 complete --command distil --condition '__distil_runs finetune' --long-option alpha-ce --exclusive --description 'Weight of the teacher\'s soft labels'

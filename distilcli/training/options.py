@@ -299,7 +299,7 @@ class DistillationOptions:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TeacherOptions:
-    """The teacher, and the folder that keeps its outputs."""
+    """The teacher, or what it said, and the folder that keeps its outputs."""
 
     topic: ClassVar[str] = "Distillation"
 
@@ -308,6 +308,17 @@ class TeacherOptions:
         "Also learn from a bigger BERT or DistilBERT trained for the task; rows then need no "
         "labels.",
         metavar="MODEL",
+    )
+    teacher_scores: str | None = setting(
+        None,
+        "Also learn from another model's probabilities of the labels: columns score_LABEL, for the "
+        "training rows in order or for the same texts.",
+        metavar="FILE",
+    )
+    teacher_vectors: str | None = setting(
+        None,
+        "Also learn from another model's vectors of the training rows, for embed (.npy).",
+        metavar="FILE",
     )
     teacher_cache: str | None = setting(
         None, "Keep the teacher's outputs in DIR for further runs.", metavar="DIR"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from distilcli.checkpoint.sentence_transformers import MODULES_NAME, read_recipe
+from distilcli.evaluation.results.classify import ClassifyResults
 from distilcli.gold.fingerprints import row_keys
 from distilcli.interrupt import deferred_interrupt
 from distilcli.model.device import place
@@ -21,6 +22,7 @@ from distilcli.tokenizer.plot import check_plot
 from distilcli.training.advice import Advice, advise
 from distilcli.training.config_toml import config_toml
 from distilcli.training.data_checks import check_data
+from distilcli.training.distill.loss import Distillation
 from distilcli.training.distill.setup import add_teacher
 from distilcli.training.distill.teacher import AnyTeacher
 from distilcli.training.dry_run import TrainingEstimate, estimate
@@ -32,6 +34,7 @@ from distilcli.training.objectives.base import AnyTrainable
 from distilcli.training.objectives.classify import ClassifyObjective
 from distilcli.training.objectives.whole_texts import TextObjective
 from distilcli.training.plan import RunPlan, plan_run
+from distilcli.training.report.distillation import TeachingRecord, measure_teaching
 from distilcli.training.report.model_card import model_card
 from distilcli.training.report.outcome import draw, measure_best, record_of
 from distilcli.training.run_files import check_folder
@@ -181,7 +184,7 @@ class PreparedRun:
             "rows": {name.replace(" ", "_"): value for name, value in rows.items()},
             "run": {
                 "model": plan.start.files.name,
-                "teacher": plan.teacher.files.name if plan.teacher else None,
+                "teacher": plan.teacher.name if plan.teacher else None,
                 "device": str(self._device),
                 "threads": torch.get_num_threads(),
             },
@@ -207,6 +210,19 @@ class PreparedRun:
         if self._dry_run and self.bytes_to_keep and not self._objective.varies:
             self._cached_teacher = distillation.teacher
         return distillation, distillation.projection
+
+    def _measure_teaching(self, best: ClassifyResults | None) -> TeachingRecord | None:
+        """Compare the student with its teacher, if there is one."""
+        trained = self.trainer.objective
+        if not isinstance(trained, Distillation) or self.plan.teacher is None:
+            return None
+        return measure_teaching(
+            self.plan.teacher,
+            self._objective,
+            trained.teacher.objective,
+            best,
+            device=self._device,
+        )
 
     def _cache_features(self, model: TaskModel) -> bool:
         """Run a frozen encoder once over all rows; return False if once is not enough."""
@@ -295,7 +311,11 @@ class PreparedRun:
         with deferred_interrupt(patience=None):
             summary = self._train(resume=resume)
             best = measure_best(plan.objective, plan.folder, max_length=length, device=plan.device)
-        record = record_of(plan, self.trainer, summary, best, max_length=length, command=command)
+            teaching = self._measure_teaching(best)
+        record = record_of(
+            plan, self.trainer, summary, best,
+            teaching=teaching, max_length=length, command=command,
+        )  # fmt: skip
         self.folder.finish(summary, card=model_card(record))
         if plot is not None:
             draw(plot, record.name, self.trainer.history, best)

@@ -19,6 +19,7 @@ from distilcli.training.options import (
 )
 
 _DEFAULT_MODEL = "mini"  # a built-in
+_RECORDED = ("teacher_scores", "teacher_vectors")
 _TEXT_TASKS = ("classify", "multilabel", "regress")
 
 
@@ -57,9 +58,7 @@ class RunOptions:
         names = {group: {each.name for each in fields(kind)} for group, kind in groups.items()}
         if unknown := given.keys() - set().union(*names.values()):
             raise TypeError(f"finetune() has no setting {min(unknown)!r}")
-        if not given.get("teacher"):
-            for name in sorted((names["distillation"] | {"teacher_cache"}) & given.keys()):
-                raise UsageError(f"`{name}` needs a `teacher`; name one")
+        _check_teacher(given)
         return cls(
             task=task,
             given=given,
@@ -83,12 +82,30 @@ class RunOptions:
         )
 
 
+def _check_teacher(given: Mapping[str, Any]) -> None:
+    """Raise `UsageError` for two teachers, and for settings without the teacher that they need."""
+    named = [name for name in ("teacher", *_RECORDED) if given.get(name)]
+    if len(named) > 1:
+        raise UsageError(f"`{named[0]}` and `{named[1]}` do not go together; give one of them")
+    of_any = {"temperature", "alpha_ce", "alpha_task"}
+    of_models = {each.name for each in fields(DistillationOptions)} - of_any | {"teacher_cache"}
+    for name in sorted((of_models | of_any) & given.keys()):
+        if not named:
+            raise UsageError(f"`{name}` needs a `teacher`; name one")
+        if name in of_models and named[0] in _RECORDED:
+            raise UsageError(f"`{name}` has no effect with `{named[0]}`, only with a `teacher`")
+    if named and named[0] in _RECORDED and given.get("alpha_ce") == 0:
+        raise UsageError(f"`{named[0]}` has no effect if `alpha_ce` is 0; drop one of them")
+
+
 def _refuse_steps(task: str, given: Mapping[str, Any]) -> None:
     """Raise `UsageError` for a setting of training steps if the head is fitted without any.
 
     With a teacher, and with texts that vary, it learns step by step.
     """
-    learns = task not in _TEXT_TASKS or given.get("teacher") or given.get("augment")
+    learns = task not in _TEXT_TASKS or any(
+        given.get(name) for name in ("teacher", *_RECORDED, "augment")
+    )
     if given.get("freeze") != "encoder" or learns:
         return
     steps = {each.name for each in fields(TrainingOptions)} - {"freeze", "seed"}
@@ -149,6 +166,8 @@ class FinetuneOptions(TypedDict, total=False):
     early_stopping: int
     seed: int
     teacher: str
+    teacher_scores: str
+    teacher_vectors: str
     teacher_cache: str
     temperature: float
     alpha_ce: float
