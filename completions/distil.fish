@@ -321,6 +321,7 @@ complete --command distil --condition '__distil_runs finetune' --long-option stu
 complete --command distil --condition '__distil_runs finetune' --long-option student --exclusive --description 'Start from random weights of these sizes: dim=256,n_layers=4'
 complete --command distil --condition '__distil_runs finetune' --long-option positions --exclusive --description 'Resize the model to this maximum number of tokens'
 complete --command distil --condition '__distil_runs finetune' --long-option position-growth --exclusive --keep-order --arguments 'copy interpolate' --description 'How to fill new positions: copy the learned ones (default) or interpolate'
+complete --command distil --condition '__distil_runs finetune' --long-option add-tokens --exclusive --description 'Words to add to the vocabulary, or a file with one on each line; each is then one token'
 complete --command distil --condition '__distil_runs finetune' --long-option prune-heads --exclusive --description 'Attention heads to remove, such as 0:1,3'
 complete --command distil --condition '__distil_runs finetune' --long-option max-length --exclusive --description 'Tokens per sequence (default: the model\'s maximum)'
 complete --command distil --condition '__distil_runs finetune' --long-option epochs --exclusive --description 'Passes over the training rows (default: 3; up to 20 for texts if rows are few)'

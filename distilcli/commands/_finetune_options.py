@@ -31,6 +31,14 @@ OPTION_TYPES: Mapping[str, object] = {
     "join": shared.JoinOption,
     "no_header": shared.NoHeaderOption,
     "word_column": shared.WordColumnOption,
+    "add_tokens": Annotated[
+        str | None,
+        opt(
+            "Words to add to the vocabulary, or a file with one on each line; each is then one "
+            "token.",
+            metavar="WORDS",
+        ),
+    ],
     "prune_heads": Annotated[
         list[str] | None,
         opt("Attention heads to remove, such as 0:1,3.", metavar="LAYER:HEADS"),

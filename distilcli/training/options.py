@@ -125,6 +125,7 @@ class StartOptions:
     position_growth: Literal["copy", "interpolate"] | None = setting(
         None, "How to fill new positions: copy the learned ones (default) or interpolate."
     )
+    add_tokens: str | Sequence[str] | None = None
     prune_heads: Sequence[str] | None = None
     max_length: int | None = None
 

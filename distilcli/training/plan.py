@@ -15,6 +15,7 @@ from distilcli.training.datasets.base import DatasetOptions
 from distilcli.training.distill.recorded import RecordedOutputs, read_scores, read_vectors
 from distilcli.training.distill.setup import DistillationPlan
 from distilcli.training.init_model import StartingPoint, parse_sizes, starting_point
+from distilcli.training.new_tokens import parse_tokens
 from distilcli.training.objectives import AnyObjective, read_objective
 from distilcli.training.options import TrainingOptions
 from distilcli.training.run_options import RunOptions
@@ -75,6 +76,7 @@ def plan_run(
         max_length=start.max_length,
         positions=start.positions,
         growth=start.position_growth or "copy",
+        tokens=() if start.add_tokens is None else parse_tokens(start.add_tokens),
         pruned_heads=parse_heads(start.prune_heads or ()),
     )
     recorded = _recorded(options, sources[0])

@@ -15,6 +15,7 @@ from distilcli.interrupt import deferred_interrupt
 from distilcli.model.device import place
 from distilcli.model.heads import FirstTokenModel, SequenceClassifier, TaskModel
 from distilcli.model.loading import check_tokenizer
+from distilcli.model.surgery import grow_vocabulary
 from distilcli.rows.data import Data
 from distilcli.tasks.settings import usable_length
 from distilcli.tokenizer.loading import load_tokenizer
@@ -30,6 +31,7 @@ from distilcli.training.fitted_head import FittedHead, fit_head
 from distilcli.training.frozen_features import cache_features
 from distilcli.training.init_model import StartingPoint, start_model
 from distilcli.training.loop import Progress, Summary, Trainer
+from distilcli.training.new_tokens import add_tokens
 from distilcli.training.objectives.base import AnyTrainable
 from distilcli.training.objectives.classify import ClassifyObjective
 from distilcli.training.objectives.whole_texts import TextObjective
@@ -110,6 +112,7 @@ class PreparedRun:
         self._on_pass, self._on_fit = on_pass, on_fit
         self._dry_run = dry_run
         self.bytes_to_keep = 0
+        self._changed_files: dict[str, object] = {}
         self._cached_teacher: AnyTeacher | None = None
         if plan.threads is not None:
             torch.set_num_threads(plan.threads)
@@ -148,7 +151,12 @@ class PreparedRun:
         self._training = training.for_width(model.config.dim)
         if reads_texts:
             self._training = self._training.for_rows(objective.count(objective.train))
-        self._tokenizer = load_tokenizer(start.files)
+        if start.tokens:
+            added = add_tokens(start.files, start.tokens, max_length=start.positions)
+            grow_vocabulary(model, added.first, added.pieces)
+            self._tokenizer, self._changed_files = added.tokenizer, added.files
+        else:
+            self._tokenizer = load_tokenizer(start.files)
         check_tokenizer(self._tokenizer, model.config, source=start.files.name)
         self._max_length = usable_length(
             start.max_length,
@@ -176,7 +184,10 @@ class PreparedRun:
             fingerprint={**build, **rows, **learning, **teacher},
             tokenizer_files=plan.start.files.tokenizer_files,
             max_length=plan.start.positions,
-            companions=plan.objective.companions(dim=config.dim, max_length=self._max_length),
+            companions={
+                **plan.objective.companions(dim=config.dim, max_length=self._max_length),
+                **self._changed_files,
+            },
         )
         self._settings = {
             **({"settings": plan.given} if plan.given else {}),

@@ -59,6 +59,8 @@ class RunOptions:
         if unknown := given.keys() - set().union(*names.values()):
             raise TypeError(f"finetune() has no setting {min(unknown)!r}")
         _check_teacher(given)
+        if given.get("add_tokens") and given.get("freeze", "nothing") != "nothing":
+            raise UsageError("`add_tokens` needs embeddings that learn; drop it or `freeze`")
         return cls(
             task=task,
             given=given,
@@ -143,6 +145,7 @@ class FinetuneOptions(TypedDict, total=False):
     student: str
     positions: int
     position_growth: Literal["copy", "interpolate"]
+    add_tokens: str | Sequence[str]
     prune_heads: Sequence[str]
     max_length: int
     class_weights: Literal["balanced"]

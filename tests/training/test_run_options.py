@@ -86,3 +86,11 @@ def test_there_is_one_teacher_and_it_counts() -> None:
     assert RunOptions.of("classify", {**given, "temperature": 3.0}).distillation.temperature == 3.0
     # With a teacher a frozen encoder's head learns in steps.
     assert RunOptions.of("classify", {**given, "freeze": "encoder", "epochs": 2})
+
+
+@pytest.mark.parametrize("freeze", ["embeddings", "encoder", "0", "2"])
+def test_new_tokens_need_embeddings_that_learn(freeze: str) -> None:
+    given = {"files": "a.csv", "add_tokens": "covid"}
+    with pytest.raises(UsageError, match="`add_tokens` needs embeddings that learn"):
+        RunOptions.of("classify", {**given, "freeze": freeze})
+    assert RunOptions.of("classify", {**given, "freeze": "nothing"}).start.add_tokens == "covid"
