@@ -300,6 +300,7 @@ complete --command distil --condition '__distil_runs fill' --long-option help --
 complete --command distil --condition '__distil_runs fill' --force-files
 
 complete --command distil --condition '__distil_runs finetune' --long-option task --exclusive --keep-order --arguments 'classify multilabel regress tag qa mlm embed choose' --description 'What the model learns to do'
+complete --command distil --condition '__distil_runs finetune' --long-option config --require-parameter --force-files --description 'Repeat a run from its config.toml; other options override its settings'
 complete --command distil --condition '__distil_runs finetune' --long-option valid --require-parameter --force-files --description 'Validation rows'
 complete --command distil --condition '__distil_runs finetune' --long-option valid-split --exclusive --description 'Without --valid: share of the rows set aside (default: 0.1)'
 complete --command distil --condition '__distil_runs finetune' --long-option text-column --short-option c --exclusive --description 'Column with the text, or several: a,b; a dotted path in JSON (default: the first of text, sentence, review, content, body, comment)'
@@ -324,6 +325,7 @@ complete --command distil --condition '__distil_runs finetune' --long-option stu
 complete --command distil --condition '__distil_runs finetune' --long-option student --exclusive --description 'Start from random weights of these sizes: dim=256,n_layers=4'
 complete --command distil --condition '__distil_runs finetune' --long-option positions --exclusive --description 'Resize the model to this maximum number of tokens'
 complete --command distil --condition '__distil_runs finetune' --long-option position-growth --exclusive --keep-order --arguments 'copy interpolate' --description 'How to fill new positions: copy the learned ones (default) or interpolate'
+complete --command distil --condition '__distil_runs finetune' --long-option add-tokens --exclusive --description 'Words to add to the vocabulary, or a file with one on each line; each is then one token'
 complete --command distil --condition '__distil_runs finetune' --long-option prune-heads --exclusive --description 'Attention heads to remove, such as 0:1,3'
 complete --command distil --condition '__distil_runs finetune' --long-option max-length --exclusive --description 'Tokens per sequence (default: the model\'s maximum)'
 complete --command distil --condition '__distil_runs finetune' --long-option epochs --exclusive --description 'Passes over the training rows (default: 3; up to 20 for texts if rows are few)'
@@ -347,6 +349,8 @@ complete --command distil --condition '__distil_runs finetune' --long-option cla
 complete --command distil --condition '__distil_runs finetune' --long-option label-smoothing --exclusive --description 'Share of each label that is spread over all labels'
 complete --command distil --condition '__distil_runs finetune' --long-option augment --exclusive --description 'Probability of dropping each word, and of swapping it with the next'
 complete --command distil --condition '__distil_runs finetune' --long-option teacher --exclusive --arguments 'embed entities mini qa sentiment (__fish_complete_directories)' --description 'Also learn from a bigger BERT or DistilBERT trained for the task; rows then need no labels'
+complete --command distil --condition '__distil_runs finetune' --long-option teacher-scores --require-parameter --force-files --description 'Also learn from another model\'s probabilities of the labels: columns score_LABEL, for the training rows in order or for the same texts'
+complete --command distil --condition '__distil_runs finetune' --long-option teacher-vectors --require-parameter --force-files --description 'Also learn from another model\'s vectors of the training rows, for embed (.npy)'
 complete --command distil --condition '__distil_runs finetune' --long-option teacher-cache --exclusive --arguments '(__fish_complete_directories)' --description 'Keep the teacher\'s outputs in DIR for further runs'
 complete --command distil --condition '__distil_runs finetune' --long-option temperature --exclusive --description 'Temperature of the teacher\'s soft labels'
 complete --command distil --condition '__distil_runs finetune' --long-option alpha-ce --exclusive --description 'Weight of the teacher\'s soft labels'

@@ -123,7 +123,7 @@ for _spec in (
         settings=_TEXTS
         | {"label_map", "label_columns", "labels", "threshold_search", "calibrate"}
         | {"max_error", "per_label"}
-        | {"class_weights", "label_smoothing", "temperature"},
+        | {"class_weights", "label_smoothing", "temperature", "teacher_scores"},
         has_labels=True,
         pipeline_tag="text-classification",
         purpose="classifies texts",
@@ -145,7 +145,8 @@ for _spec in (
         search_metrics=("best_threshold", "best_micro_f1"),
         settings=_TEXTS
         | {"label_map", "threshold", "threshold_search", "calibrate", "max_error"}
-        | {"label_separator", "label_columns", "labels", "class_weights", "temperature"},
+        | {"label_separator", "label_columns", "labels", "class_weights", "temperature"}
+        | {"teacher_scores"},
         has_labels=True,
         pipeline_tag="text-classification",
         purpose="assigns any number of labels to a text",
@@ -250,7 +251,7 @@ for _spec in (
         gold_columns=("score", "label", "target", "value", "similarity"),
         predicted=("score",),
         metrics=("pearson", "spearman"),
-        settings=frozenset({"label_column", "pair_column", "window_pooling"}),
+        settings=frozenset({"label_column", "pair_column", "window_pooling", "teacher_vectors"}),
         pipeline_tag="feature-extraction",
         purpose="turns texts into vectors",
         example="embed texts.csv -o vectors.npy",
