@@ -97,6 +97,7 @@ complete --command distil --condition '__distil_runs choose' --force-files
 
 complete --command distil --condition '__distil_runs classify' --long-option text-column --short-option c --exclusive --description 'Column with the text, or several: a,b; a dotted path in JSON (default: the first of text, sentence, review, content, body, comment)'
 complete --command distil --condition '__distil_runs classify' --long-option pair-column --exclusive --description 'Column with a second text, for pairs'
+complete --command distil --condition '__distil_runs classify' --long-option labels --exclusive --description 'Label without training: names (a,b,c), or a file with the columns name, description and examples'
 complete --command distil --condition '__distil_runs classify' --long-option top-k --exclusive --description 'Labels per row, most likely first (default: 1)'
 complete --command distil --condition '__distil_runs classify' --long-option all-scores --description 'Add a column score_LABEL for each label'
 complete --command distil --condition '__distil_runs classify' --long-option multi-label --description 'Give a row every label with a score above the threshold (sigmoid)'
