@@ -97,10 +97,12 @@ complete --command distil --condition '__distil_runs choose' --force-files
 
 complete --command distil --condition '__distil_runs classify' --long-option text-column --short-option c --exclusive --description 'Column with the text, or several: a,b; a dotted path in JSON (default: the first of text, sentence, review, content, body, comment)'
 complete --command distil --condition '__distil_runs classify' --long-option pair-column --exclusive --description 'Column with a second text, for pairs'
+complete --command distil --condition '__distil_runs classify' --long-option labels --exclusive --description 'Label without training: names (a,b,c), or a file with the columns name, description and examples'
 complete --command distil --condition '__distil_runs classify' --long-option top-k --exclusive --description 'Labels per row, most likely first (default: 1)'
 complete --command distil --condition '__distil_runs classify' --long-option all-scores --description 'Add a column score_LABEL for each label'
 complete --command distil --condition '__distil_runs classify' --long-option multi-label --description 'Give a row every label with a score above the threshold (sigmoid)'
 complete --command distil --condition '__distil_runs classify' --long-option threshold --exclusive --description 'Minimum score for one of several labels (default: 0.5)'
+complete --command distil --condition '__distil_runs classify' --long-option no-abstain --description 'Give every label, also those below the thresholds of the model'
 complete --command distil --condition '__distil_runs classify' --long-option text --exclusive --description 'A text instead of files'
 complete --command distil --condition '__distil_runs classify' --long-option limit --exclusive --description 'Read only the first N rows'
 complete --command distil --condition '__distil_runs classify' --long-option whole-files --description 'Read each file as one row; a folder stands for its files'
@@ -203,6 +205,7 @@ complete --command distil --condition '__distil_runs embed' --long-option help -
 complete --command distil --condition '__distil_runs embed' --force-files
 
 complete --command distil --condition '__distil_runs evaluate' --long-option errors --require-parameter --force-files --description 'Write the wrong rows to FILE, worst first'
+complete --command distil --condition '__distil_runs evaluate' --long-option plot --require-parameter --force-files --description 'With --max-error: draw the error by coverage to FILE (.png or .svg)'
 complete --command distil --condition '__distil_runs evaluate' --long-option force --description 'Overwrite existing files, or an existing database table'
 complete --command distil --condition '__distil_runs evaluate' --long-option format --exclusive --keep-order --arguments 'auto table tsv csv json' --description 'Format of the result; auto: a table on a terminal, else TSV'
 complete --command distil --condition '__distil_runs evaluate' --long-option limit --exclusive --description 'Read only the first N rows'
@@ -233,6 +236,8 @@ complete --command distil --condition '__distil_runs evaluate' --long-option map
 complete --command distil --condition '__distil_runs evaluate' --long-option threshold --exclusive --description 'multilabel: minimum score of a label (default: 0.5); qa: no answer above this'
 complete --command distil --condition '__distil_runs evaluate' --long-option threshold-search --description 'Find and report the threshold with the best F1'
 complete --command distil --condition '__distil_runs evaluate' --long-option calibrate --description 'Fit a temperature on these rows and save it in the model\'s folder, for classify'
+complete --command distil --condition '__distil_runs evaluate' --long-option max-error --exclusive --description 'Find the lowest score at which at most this share of the answers is wrong, and save it in the model\'s folder, for classify and tag (confidence: 0.95, or --confidence)'
+complete --command distil --condition '__distil_runs evaluate' --long-option per-label --description 'With --max-error: find a score for each label'
 complete --command distil --condition '__distil_runs evaluate' --long-option long --exclusive --keep-order --arguments 'truncate window error' --description 'Texts that are too long: truncate them, read them in windows, or fail the row (default: as the command of the task does)'
 complete --command distil --condition '__distil_runs evaluate' --long-option max-length --exclusive --description 'Tokens per sequence (default: the model\'s maximum)'
 complete --command distil --condition '__distil_runs evaluate' --long-option stride --exclusive --description 'Tokens that adjacent windows share (default: 128)'
@@ -296,6 +301,7 @@ complete --command distil --condition '__distil_runs fill' --long-option help --
 complete --command distil --condition '__distil_runs fill' --force-files
 
 complete --command distil --condition '__distil_runs finetune' --long-option task --exclusive --keep-order --arguments 'classify multilabel regress tag qa mlm embed choose' --description 'What the model learns to do'
+complete --command distil --condition '__distil_runs finetune' --long-option config --require-parameter --force-files --description 'Repeat a run from its config.toml; other options override its settings'
 complete --command distil --condition '__distil_runs finetune' --long-option valid --require-parameter --force-files --description 'Validation rows'
 complete --command distil --condition '__distil_runs finetune' --long-option valid-split --exclusive --description 'Without --valid: share of the rows set aside (default: 0.1)'
 complete --command distil --condition '__distil_runs finetune' --long-option text-column --short-option c --exclusive --description 'Column with the text, or several: a,b; a dotted path in JSON (default: the first of text, sentence, review, content, body, comment)'
@@ -320,6 +326,7 @@ complete --command distil --condition '__distil_runs finetune' --long-option stu
 complete --command distil --condition '__distil_runs finetune' --long-option student --exclusive --description 'Start from random weights of these sizes: dim=256,n_layers=4'
 complete --command distil --condition '__distil_runs finetune' --long-option positions --exclusive --description 'Resize the model to this maximum number of tokens'
 complete --command distil --condition '__distil_runs finetune' --long-option position-growth --exclusive --keep-order --arguments 'copy interpolate' --description 'How to fill new positions: copy the learned ones (default) or interpolate'
+complete --command distil --condition '__distil_runs finetune' --long-option add-tokens --exclusive --description 'Words to add to the vocabulary, or a file with one on each line; each is then one token'
 complete --command distil --condition '__distil_runs finetune' --long-option prune-heads --exclusive --description 'Attention heads to remove, such as 0:1,3'
 complete --command distil --condition '__distil_runs finetune' --long-option max-length --exclusive --description 'Tokens per sequence (default: the model\'s maximum)'
 complete --command distil --condition '__distil_runs finetune' --long-option epochs --exclusive --description 'Passes over the training rows (default: 3; up to 20 for texts if rows are few)'
@@ -343,6 +350,8 @@ complete --command distil --condition '__distil_runs finetune' --long-option cla
 complete --command distil --condition '__distil_runs finetune' --long-option label-smoothing --exclusive --description 'Share of each label that is spread over all labels'
 complete --command distil --condition '__distil_runs finetune' --long-option augment --exclusive --description 'Probability of dropping each word, and of swapping it with the next'
 complete --command distil --condition '__distil_runs finetune' --long-option teacher --exclusive --arguments 'embed entities mini qa sentiment (__fish_complete_directories)' --description 'Also learn from a bigger BERT or DistilBERT trained for the task; rows then need no labels'
+complete --command distil --condition '__distil_runs finetune' --long-option teacher-scores --require-parameter --force-files --description 'Also learn from another model\'s probabilities of the labels: columns score_LABEL, for the training rows in order or for the same texts'
+complete --command distil --condition '__distil_runs finetune' --long-option teacher-vectors --require-parameter --force-files --description 'Also learn from another model\'s vectors of the training rows, for embed (.npy)'
 complete --command distil --condition '__distil_runs finetune' --long-option teacher-cache --exclusive --arguments '(__fish_complete_directories)' --description 'Keep the teacher\'s outputs in DIR for further runs'
 complete --command distil --condition '__distil_runs finetune' --long-option temperature --exclusive --description 'Temperature of the teacher\'s soft labels'
 complete --command distil --condition '__distil_runs finetune' --long-option alpha-ce --exclusive --description 'Weight of the teacher\'s soft labels'
@@ -381,7 +390,7 @@ complete --command distil --condition '__distil_runs qa' --long-option context-c
 complete --command distil --condition '__distil_runs qa' --long-option top-k --exclusive --description 'Answers per row, best first'
 complete --command distil --condition '__distil_runs qa' --long-option best --exclusive --description 'Only the N best answers of all rows, best first, with their files'
 complete --command distil --condition '__distil_runs qa' --long-option max-answer-length --exclusive --description 'Maximum tokens in an answer'
-complete --command distil --condition '__distil_runs qa' --long-option no-answer-threshold --exclusive --description 'Leave the answer empty if no_answer_score is above this'
+complete --command distil --condition '__distil_runs qa' --long-option no-answer-threshold --exclusive --description 'Leave the answer empty if no_answer_score is above this; 1 always answers (default: the model\'s own)'
 complete --command distil --condition '__distil_runs qa' --long-option squad-predictions --require-parameter --force-files --description 'Also write the answers by id, as the official SQuAD scripts read them'
 complete --command distil --condition '__distil_runs qa' --long-option text --exclusive --description 'A text instead of files'
 complete --command distil --condition '__distil_runs qa' --long-option limit --exclusive --description 'Read only the first N rows'
@@ -424,6 +433,7 @@ complete --command distil --condition '__distil_runs qa' --force-files
 
 complete --command distil --condition '__distil_runs tag' --long-option text-column --short-option c --exclusive --description 'Column with the text, or several: a,b; a dotted path in JSON (default: the first of text, sentence, review, content, body, comment)'
 complete --command distil --condition '__distil_runs tag' --long-option aggregation --exclusive --keep-order --arguments 'none simple first average max' --description 'How tokens become entities'
+complete --command distil --condition '__distil_runs tag' --long-option no-abstain --description 'Give every label, also those below the thresholds of the model'
 complete --command distil --condition '__distil_runs tag' --long-option text --exclusive --description 'A text instead of files'
 complete --command distil --condition '__distil_runs tag' --long-option limit --exclusive --description 'Read only the first N rows'
 complete --command distil --condition '__distil_runs tag' --long-option whole-files --description 'Read each file as one row; a folder stands for its files'

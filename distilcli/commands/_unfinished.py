@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +30,15 @@ _OF_NO_EFFECT = frozenset({
     "quiet", "dry_run", "json_summary", "stats_file",
 })  # fmt: skip
 """Options that change no byte of the output, or whose effect is compared in other ways."""
+
+
+def _files_in(values: Mapping[str, object]) -> list[str]:
+    """Return the files that options name, beside the rows."""
+    from distilcli.tasks.label_sets import path_of
+
+    labels, context = values.get("labels"), values.get("context_file")
+    found = [path_of(each) for each in labels] if isinstance(labels, list) else []
+    return [path for path in (*found, context) if isinstance(path, str)]
 
 
 def is_complete(out: RowsOut) -> bool:
@@ -156,8 +165,7 @@ class Unfinished:
                 # A last window of one batch is spread over all cores.
                 chosen["threads"] = self._predictor.workers
             inputs = self._source.named_paths
-            if isinstance(context := values.get("context_file"), str):
-                inputs.append((context, Path(context)))
+            inputs += [(name, Path(name)) for name in _files_in(values)]
             self._identity = RunIdentity(
                 self._options.command,
                 __version__,

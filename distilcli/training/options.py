@@ -28,7 +28,7 @@ class DataOptions:
 
     topic: ClassVar[str] = "Input"
 
-    files: Data
+    files: Data = ()
     valid: Data | None = None
     valid_split: float | None = setting(
         None, "Without --valid: share of the rows set aside (default: 0.1).", min=0.001, max=0.9
@@ -125,6 +125,7 @@ class StartOptions:
     position_growth: Literal["copy", "interpolate"] | None = setting(
         None, "How to fill new positions: copy the learned ones (default) or interpolate."
     )
+    add_tokens: str | Sequence[str] | None = None
     prune_heads: Sequence[str] | None = None
     max_length: int | None = None
 
@@ -299,7 +300,7 @@ class DistillationOptions:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TeacherOptions:
-    """The teacher, and the folder that keeps its outputs."""
+    """The teacher, or what it said, and the folder that keeps its outputs."""
 
     topic: ClassVar[str] = "Distillation"
 
@@ -308,6 +309,17 @@ class TeacherOptions:
         "Also learn from a bigger BERT or DistilBERT trained for the task; rows then need no "
         "labels.",
         metavar="MODEL",
+    )
+    teacher_scores: str | None = setting(
+        None,
+        "Also learn from another model's probabilities of the labels: columns score_LABEL, for the "
+        "training rows in order or for the same texts.",
+        metavar="FILE",
+    )
+    teacher_vectors: str | None = setting(
+        None,
+        "Also learn from another model's vectors of the training rows, for embed (.npy).",
+        metavar="FILE",
     )
     teacher_cache: str | None = setting(
         None, "Keep the teacher's outputs in DIR for further runs.", metavar="DIR"

@@ -414,3 +414,35 @@ def test_the_command_is_the_same_but_for_the_setting(
     words: str, value: str | None, expected: str
 ) -> None:
     assert with_setting(words.split(), "--epochs", value) == expected.split()
+
+
+def test_a_run_is_repeated_from_its_settings(run: Distil, distil: Distil) -> None:
+    given = ("--valid", "valid.csv", "--lr", 0.01, "--seed", 3, "--limit", 20)
+    assert run("-o", "first", *given)[0] == 0
+    here = ("--device", "cpu", "--threads", 1)
+    assert distil("finetune", "--config", "first/config.toml", "-o", "again", *here)[0] == 0
+    assert weights("again") == weights("first")
+    again = ("--config", "again/config.toml", "-o", "other", "--seed", 0, "--epochs", 2, *here)
+    code, _, err = distil("finetune", *again)
+    assert code == 0
+    assert "on 20 texts, validated on 6" in err
+    assert (summary("other")["options"]["seed"], summary("other")["epochs"]) == (0, 2)
+
+
+def test_the_task_of_a_run_is_repeated_unless_another_is_given(run: Distil, distil: Distil) -> None:
+    Path("numbers.csv").write_text("text,label\n" + "a good film,1\na bad one,2\n" * 6)
+    numbers = ("--task", "regress", "--valid", "numbers.csv")
+    assert run("-o", "m", *numbers, files=("numbers.csv",))[0] == 0
+    again = ("finetune", "--config", "m/config.toml", "-o", "n", "--device", "cpu", "--dry-run")
+    assert "labels:" not in distil(*again)[2]
+    assert "labels: 1, 2" in distil(*again, "--task", "classify")[2]
+
+
+def test_what_a_configuration_cannot_set_is_refused(run: Distil, distil: Distil) -> None:
+    Path("c.toml").write_text('[settings]\nfiles = ["train.csv"]\nepocs = 3\n')
+    code, _, err = distil("finetune", "--config", "c.toml", "-o", "m")
+    assert code == 2
+    assert "c.toml: there is no setting 'epocs' in finetune; did you mean 'epochs'?" in err
+    code, _, err = distil("finetune", "-o", "m")
+    assert code == 2
+    assert "no training rows; give their files, or --config to repeat a run" in err

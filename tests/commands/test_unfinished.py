@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from distilcli.commands._unfinished import _files_in
 from distilcli.engine.engine import Engine
 from distilcli.errors import ResourceError
 from distilcli.rows import file_output, open_rows
@@ -363,3 +364,20 @@ def test_vectors_have_no_errors_to_retry(run: Run, distil: Run, tiny_folder: Pat
     distil(*embed)
     code, _, err = distil(*embed, "--retry-errors")
     assert (code, "needs an error column" in err) == (2, True)
+
+
+def test_files_of_options_are_inputs() -> None:
+    assert _files_in({"labels": ["a,b", "topic=labels.csv"], "context_file": "c.txt"}) == [
+        "labels.csv",
+        "c.txt",
+    ]
+    assert _files_in({"labels": None}) == []
+
+
+def test_labels_that_changed_are_named(run: Run, interrupt: Run) -> None:
+    Path("labels.csv").write_text("name\ngood\nbad\n")
+    interrupt("in.csv", "-o", "out.csv", "--labels", "labels.csv")
+    Path("labels.csv").write_text("name\ngood\npoor\n")
+    code, _, err = run("in.csv", "-o", "out.csv", "--labels", "labels.csv", "--resume")
+    assert code == 3
+    assert "labels.csv has changed" in err

@@ -22,6 +22,7 @@ TESTED_BY = {
         "evaluation/of_predictions evaluation/prediction_columns "
         "evaluation/report rows/predictions"
     ),
+    "commands/test_evaluate_abstention.py": "evaluation/abstention evaluation/plot",
     "commands/test_fill.py": "predictors/mask_filler tasks/candidates",
     "commands/test_finetune.py": "commands/_finetune_options training/plan",
     "commands/test_params.py": "checkpoint/report",
@@ -104,7 +105,7 @@ def test_every_module_is_tested() -> None:
     [
         ("rows/test_reader.py", "rows/reader"),
         ("commands/test_declare.py", "commands/_declare"),
-        ("commands/test_evaluate_options.py", "commands/evaluate"),
+        ("commands/test_evaluate_abstention.py", "commands/evaluate"),
         ("test_app.py", "app"),
         ("rows/test_app.py", None),
         ("test_reader.py", None),

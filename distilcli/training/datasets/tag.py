@@ -1,12 +1,14 @@
-"""Sentences with a tag for each word: CoNLL, or rows with a list of words and one of tags."""
+"""Sentences with a tag for each word: CoNLL, rows with two lists, or texts with entities."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from distilcli.errors import InputError
 from distilcli.gold import cells
 from distilcli.gold.columns import gold_column, text_column
+from distilcli.gold.entities import entity_column, tags_of_entities, words_of_text
 from distilcli.gold.labels import label_indices, ordered
 from distilcli.gold.tags import all_alike, usual_tags, without_iob1
 from distilcli.rows.conll import Sentence, no_words
@@ -76,8 +78,10 @@ def read_dataset(
 def _columns(
     source: RowSource, options: DatasetOptions, *, taught: bool = False
 ) -> tuple[str, str]:
-    """Return the columns of words and of tags."""
+    """Return the columns of words and of tags, or of texts and their entities."""
     task = TASKS["tag"]
+    if entities := entity_column(source, options.columns.label_column):
+        return source.text_column, entities
     words = text_column(source, task, options.columns)
     if source.format == "txt":
         raise InputError(
@@ -92,13 +96,16 @@ def _read(
     source: RowSource, columns: tuple[str, str], options: DatasetOptions, *, taught: bool = False
 ) -> list[Tagged]:
     words_column, tags_column = columns
+    words_of: cells.Reader[list[str]] = partial(cells.words_in, column=words_column)
     tags_of = cells.tags_of(tags_column, words_column=words_column, missing="" if taught else None)
+    if entity_column(source, options.columns.label_column):
+        words_of = partial(words_of_text, text_column=words_column)
+        tags_of = partial(tags_of_entities, text_column=words_column, column=tags_column)
     read_tags = cells.if_any(tags_column, tags_of) if taught else tags_of
-
     left_out: list[int] = []
 
     def tagged(row: Row) -> Tagged | None:
-        words = cells.words_in(row, words_column)
+        words = words_of(row)
         if all(map(is_blank, words)):
             # What follows the last sentence of a file is no row of it.
             left_out.extend([] if isinstance(row, Sentence) and not words else [row.line])
