@@ -69,7 +69,7 @@ _distil() {
         'classify')
             if [[ $options ]]; then
                 case $previous in
-                    --text-column | -c | --pair-column | --top-k | --threshold | --text | --limit | --file-column | --join | --input-format | --delimiter | --encoding | --word-column | --max-field-bytes | --prefix | --max-length | --stride | --device | --min-agreement | --batch | --max-tokens | --threads) _distil_free; return ;;
+                    --text-column | -c | --pair-column | --labels | --top-k | --threshold | --text | --limit | --file-column | --join | --input-format | --delimiter | --encoding | --word-column | --max-field-bytes | --prefix | --max-length | --stride | --device | --min-agreement | --batch | --max-tokens | --threads) _distil_free; return ;;
                     --on-error) _distil_words 'keep skip stop'; return ;;
                     --output | -o | --stats) _distil_paths -f; return ;;
                     --format) _distil_words 'auto table csv tsv jsonl json parquet'; return ;;
@@ -79,7 +79,7 @@ _distil() {
                     --precision) _distil_words 'fp32 tf32 bf16 fp16 int8'; return ;;
                 esac
                 if [[ $current == -* ]]; then
-                    _distil_words '--text-column -c --pair-column --top-k --all-scores --multi-label --threshold --text --limit --whole-files --file-column --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --output -o --format --prefix --force --resume --retry-errors --long --max-length --stride --window-pooling --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --deterministic --provenance --quiet -q --dry-run --json --stats --help -h'; return
+                    _distil_words '--text-column -c --pair-column --labels --top-k --all-scores --multi-label --threshold --no-abstain --text --limit --whole-files --file-column --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --output -o --format --prefix --force --resume --retry-errors --long --max-length --stride --window-pooling --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --deterministic --provenance --quiet -q --dry-run --json --stats --help -h'; return
                 fi
             fi
             _distil_paths -f ;;
@@ -111,9 +111,9 @@ _distil() {
         'evaluate')
             if [[ $options ]]; then
                 case $previous in
-                    --errors | --stats) _distil_paths -f; return ;;
+                    --errors | --plot | --stats) _distil_paths -f; return ;;
                     --format) _distil_words 'auto table tsv csv json'; return ;;
-                    --limit | --join | --input-format | --delimiter | --encoding | --word-column | --max-field-bytes | --text-column | -c | --pair-column | --label-column | --label-separator | --label-columns | --labels | --options-column | --option-columns | --prefix | --min | --max | --by | --confidence | --map | --threshold | --max-length | --stride | --device | --min-agreement | --batch | --max-tokens | --threads) _distil_free; return ;;
+                    --limit | --join | --input-format | --delimiter | --encoding | --word-column | --max-field-bytes | --text-column | -c | --pair-column | --label-column | --label-separator | --label-columns | --labels | --options-column | --option-columns | --prefix | --min | --max | --by | --confidence | --map | --threshold | --max-error | --max-length | --stride | --device | --min-agreement | --batch | --max-tokens | --threads) _distil_free; return ;;
                     --on-error) _distil_words 'stop skip'; return ;;
                     --task) _distil_words 'classify multilabel regress tag qa mlm embed choose'; return ;;
                     --long) _distil_words 'truncate window error'; return ;;
@@ -121,7 +121,7 @@ _distil() {
                     --precision) _distil_words 'fp32 tf32 bf16 fp16 int8'; return ;;
                 esac
                 if [[ $current == -* ]]; then
-                    _distil_words '--errors --force --format --limit --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --text-column -c --pair-column --label-column --label-separator --label-columns --labels --options-column --option-columns --prefix --task --min --max --by --confidence --map --threshold --threshold-search --calibrate --long --max-length --stride --window-pooling --device --precision --min-agreement --offline --batch --max-tokens --threads --quiet -q --json --stats --help -h'; return
+                    _distil_words '--errors --plot --force --format --limit --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --text-column -c --pair-column --label-column --label-separator --label-columns --labels --options-column --option-columns --prefix --task --min --max --by --confidence --map --threshold --threshold-search --calibrate --max-error --per-label --long --max-length --stride --window-pooling --device --precision --min-agreement --offline --batch --max-tokens --threads --quiet -q --json --stats --help -h'; return
                 fi
             fi
             _distil_free ;;
@@ -200,7 +200,7 @@ _distil() {
                     --precision) _distil_words 'fp32 tf32 bf16 fp16 int8'; return ;;
                 esac
                 if [[ $current == -* ]]; then
-                    _distil_words '--text-column -c --aggregation --text --limit --whole-files --file-column --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --output -o --format --prefix --force --resume --retry-errors --long --max-length --stride --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --deterministic --provenance --quiet -q --dry-run --json --stats --help -h'; return
+                    _distil_words '--text-column -c --aggregation --no-abstain --text --limit --whole-files --file-column --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --output -o --format --prefix --force --resume --retry-errors --long --max-length --stride --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --deterministic --provenance --quiet -q --dry-run --json --stats --help -h'; return
                 fi
             fi
             _distil_paths -f ;;

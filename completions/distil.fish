@@ -97,10 +97,12 @@ complete --command distil --condition '__distil_runs choose' --force-files
 
 complete --command distil --condition '__distil_runs classify' --long-option text-column --short-option c --exclusive --description 'Column with the text, or several: a,b; a dotted path in JSON (default: the first of text, sentence, review, content, body, comment)'
 complete --command distil --condition '__distil_runs classify' --long-option pair-column --exclusive --description 'Column with a second text, for pairs'
+complete --command distil --condition '__distil_runs classify' --long-option labels --exclusive --description 'Label without training: names (a,b,c), or a file with the columns name, description and examples'
 complete --command distil --condition '__distil_runs classify' --long-option top-k --exclusive --description 'Labels per row, most likely first (default: 1)'
 complete --command distil --condition '__distil_runs classify' --long-option all-scores --description 'Add a column score_LABEL for each label'
 complete --command distil --condition '__distil_runs classify' --long-option multi-label --description 'Give a row every label with a score above the threshold (sigmoid)'
 complete --command distil --condition '__distil_runs classify' --long-option threshold --exclusive --description 'Minimum score for one of several labels (default: 0.5)'
+complete --command distil --condition '__distil_runs classify' --long-option no-abstain --description 'Give every label, also those below the thresholds of the model'
 complete --command distil --condition '__distil_runs classify' --long-option text --exclusive --description 'A text instead of files'
 complete --command distil --condition '__distil_runs classify' --long-option limit --exclusive --description 'Read only the first N rows'
 complete --command distil --condition '__distil_runs classify' --long-option whole-files --description 'Each file is one row, its text; folders stand for their files'
@@ -203,6 +205,7 @@ complete --command distil --condition '__distil_runs embed' --long-option help -
 complete --command distil --condition '__distil_runs embed' --force-files
 
 complete --command distil --condition '__distil_runs evaluate' --long-option errors --require-parameter --force-files --description 'Write the wrong rows to FILE, worst first'
+complete --command distil --condition '__distil_runs evaluate' --long-option plot --require-parameter --force-files --description 'With --max-error: draw the error by coverage to FILE (.png or .svg)'
 complete --command distil --condition '__distil_runs evaluate' --long-option force --description 'Overwrite existing files, or the table of a database'
 complete --command distil --condition '__distil_runs evaluate' --long-option format --exclusive --keep-order --arguments 'auto table tsv csv json' --description 'Format of the result; auto: a table on a terminal, else TSV'
 complete --command distil --condition '__distil_runs evaluate' --long-option limit --exclusive --description 'Read only the first N rows'
@@ -233,6 +236,8 @@ complete --command distil --condition '__distil_runs evaluate' --long-option map
 complete --command distil --condition '__distil_runs evaluate' --long-option threshold --exclusive --description 'multilabel: minimum score of a label (default: 0.5); qa: no answer above this'
 complete --command distil --condition '__distil_runs evaluate' --long-option threshold-search --description 'Find and report the threshold with the best F1'
 complete --command distil --condition '__distil_runs evaluate' --long-option calibrate --description 'Fit a temperature on these rows and save it in the model\'s folder, for classify'
+complete --command distil --condition '__distil_runs evaluate' --long-option max-error --exclusive --description 'Find the lowest score at which at most this share of the answers is wrong, and save it in the model\'s folder, for classify and tag (confidence: 0.95, or --confidence)'
+complete --command distil --condition '__distil_runs evaluate' --long-option per-label --description 'With --max-error: find a score for each label'
 complete --command distil --condition '__distil_runs evaluate' --long-option long --exclusive --keep-order --arguments 'truncate window error' --description 'Texts that are too long: truncate them, read them in windows, or fail the row (default: as the command of the task does)'
 complete --command distil --condition '__distil_runs evaluate' --long-option max-length --exclusive --description 'Tokens per sequence (default: the model\'s maximum)'
 complete --command distil --condition '__distil_runs evaluate' --long-option stride --exclusive --description 'Tokens that adjacent windows share (default: 128)'
@@ -386,7 +391,7 @@ complete --command distil --condition '__distil_runs qa' --long-option context-c
 complete --command distil --condition '__distil_runs qa' --long-option top-k --exclusive --description 'Answers per row, best first'
 complete --command distil --condition '__distil_runs qa' --long-option best --exclusive --description 'Only the N best answers of all rows, best first, with their files'
 complete --command distil --condition '__distil_runs qa' --long-option max-answer-length --exclusive --description 'Maximum tokens in an answer'
-complete --command distil --condition '__distil_runs qa' --long-option no-answer-threshold --exclusive --description 'Leave the answer empty if no_answer_score is above this'
+complete --command distil --condition '__distil_runs qa' --long-option no-answer-threshold --exclusive --description 'Leave the answer empty if no_answer_score is above this; 1 always answers (default: the model\'s own)'
 complete --command distil --condition '__distil_runs qa' --long-option squad-predictions --require-parameter --force-files --description 'Also write the answers by id, as the official SQuAD scripts read them'
 complete --command distil --condition '__distil_runs qa' --long-option text --exclusive --description 'A text instead of files'
 complete --command distil --condition '__distil_runs qa' --long-option limit --exclusive --description 'Read only the first N rows'
@@ -429,6 +434,7 @@ complete --command distil --condition '__distil_runs qa' --force-files
 
 complete --command distil --condition '__distil_runs tag' --long-option text-column --short-option c --exclusive --description 'Column with the text, or several: a,b; a dotted path in JSON (default: the first of text, sentence, review, content, body, comment)'
 complete --command distil --condition '__distil_runs tag' --long-option aggregation --exclusive --keep-order --arguments 'none simple first average max' --description 'How tokens become entities'
+complete --command distil --condition '__distil_runs tag' --long-option no-abstain --description 'Give every label, also those below the thresholds of the model'
 complete --command distil --condition '__distil_runs tag' --long-option text --exclusive --description 'A text instead of files'
 complete --command distil --condition '__distil_runs tag' --long-option limit --exclusive --description 'Read only the first N rows'
 complete --command distil --condition '__distil_runs tag' --long-option whole-files --description 'Each file is one row, its text; folders stand for their files'

@@ -208,10 +208,11 @@ def _check_folder() -> None:
 
 
 def _open_closed_streams() -> None:
-    """Discard what is written to a stream that the shell has closed (`>&-`)."""
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:
-            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
+    """Discard messages to a stderr that the shell has closed, and fail on data to such a stdout."""
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(os.open(os.devnull, os.O_RDONLY), "w", encoding="utf-8")
 
 
 def _end(error: BaseException, given: Sequence[str]) -> int:

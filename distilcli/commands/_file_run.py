@@ -246,14 +246,15 @@ class FileRun(Generic[Value, Result]):
     def _retried(self, writer: Any) -> "RetriedRows":
         """Let only the rows run again that have to, and return the output of all."""
         from distilcli.rows.retry import RetriedRows, Retry
+        from distilcli.rows.writer import written_delimiter
 
-        out = self.options.out
+        out, kind = self.options.out, self.options.out.written_format
         with ExitStack() as unless_opened:
             unless_opened.callback(writer.abort)
             retry = Retry(
                 str(out.output),
-                out.written_format,
-                self.source.delimiter,
+                kind,
+                written_delimiter(kind, self.source.format, self.source.delimiter),
                 [writer.prefix + name for name in self._new_columns],
                 writer.free_name("error"),
             )

@@ -76,7 +76,7 @@ class RunOutput:
 
     def check(self, report: shared.Report) -> None:
         """Raise `UsageError` for files or folders that may not be written."""
-        from distilcli.tokenizer.plot import check_plot
+        from distilcli.pictures import check_plot
         from distilcli.training.run_files import check_folder
 
         if not report.dry_run:

@@ -88,6 +88,9 @@ MaxLengthOption = Annotated[
     int | None,
     opt("Tokens per sequence (default: the model's maximum).", topic="Long texts", min=8),
 ]
+NoAbstainOption = Annotated[
+    bool, opt("Give every label, also those below the thresholds of the model.")
+]
 ThreadsOption = Annotated[int | None, opt("CPU cores to use (default: all).", topic="Speed", min=1)]
 DeviceOption = Annotated[
     str, opt("auto, cpu, cuda, cuda:N or mps.", topic="Model", metavar="DEVICE")

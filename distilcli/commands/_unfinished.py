@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +30,15 @@ _OF_NO_EFFECT = frozenset({
     "quiet", "dry_run", "json_summary", "stats_file",
 })  # fmt: skip
 """Options that change no byte of the output, or whose effect is known by other means."""
+
+
+def _files_in(values: Mapping[str, object]) -> list[str]:
+    """Return the files that options name, beside the rows."""
+    from distilcli.tasks.label_sets import path_of
+
+    labels, context = values.get("labels"), values.get("context_file")
+    found = [path_of(each) for each in labels] if isinstance(labels, list) else []
+    return [path for path in (*found, context) if isinstance(path, str)]
 
 
 def is_complete(out: RowsOut) -> bool:
@@ -60,7 +69,10 @@ def check_again(options: "FileOptions") -> None:
             raise typer.Exit
     if out.retry_errors:
         if out.written_format not in OUTPUT_FORMATS:
-            raise UsageError(f"`retry_errors` needs a column of errors; {out.output} has none")
+            raise UsageError(
+                f"`retry_errors` needs a column of errors; {out.output} has none; repeat the whole "
+                "run with `force`"
+            )
         if out.is_interrupted:
             raise UsageError(f"{out.output}: is of an interrupted run; `resume` goes on with it")
         if not is_complete(out):
@@ -142,11 +154,12 @@ class Unfinished:
 
             values = self._options.values
             chosen = {name: value for name, value in values.items() if name not in _OF_NO_EFFECT}
-            # A last window of one batch is spread over all cores.
-            chosen |= {"device": self._predictor.device, "threads": self._predictor.workers}
+            chosen["device"] = self._predictor.device
+            if not self._options.reproducible.deterministic:
+                # A last window of one batch is spread over all cores.
+                chosen["threads"] = self._predictor.workers
             inputs = self._source.named_paths
-            if isinstance(context := values.get("context_file"), str):
-                inputs.append((context, Path(context)))
+            inputs += [(name, Path(name)) for name in _files_in(values)]
             self._identity = RunIdentity(
                 self._options.command,
                 __version__,

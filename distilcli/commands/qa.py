@@ -52,7 +52,12 @@ def qa(
     max_answer_length: Annotated[int, opt("Maximum tokens in an answer.", min=1)] = 30,
     no_answer_threshold: Annotated[
         float | None,
-        opt("Leave the answer empty if no_answer_score is above this.", min=0, max=1),
+        opt(
+            "Leave the answer empty if no_answer_score is above this; 1 always answers "
+            "(default: the model's own).",
+            min=0,
+            max=1,
+        ),
     ] = None,
     squad_predictions: Annotated[
         str | None,
@@ -142,7 +147,7 @@ def qa(
         engine=answerer.engine(pairs, on_error=rows.on_error),
         columns=AnswerColumns(
             top_k=1 if best else top_k,
-            counted_apart=no_answer_threshold is not None and not best,
+            counted_apart=answerer.no_answer_threshold is not None and not best,
         ),
         text_columns=[column for column in (question_column, context_column) if column],
         preview=AnswersPreview,

@@ -14,7 +14,7 @@ from distilcli.checkpoint.config import dump_config
 from distilcli.checkpoint.json_file import read_object
 from distilcli.checkpoint.parameter_table import without_prefix
 from distilcli.errors import ResourceError
-from distilcli.model.heads import HEADS, BaseModel, TaskModel
+from distilcli.model.heads import HEADS, BaseModel, QuestionAnswerer, TaskModel
 from distilcli.model.keys import BERT_BIAS, BERT_UNTIED_BIAS, to_checkpoint
 
 
@@ -34,7 +34,9 @@ def save_model(
     """
     head, config = HEADS[type(model)], model.config
     if not head.labelled:
-        config = replace(config, labels=(), problem_type=None, temperature=1.0)
+        config = replace(config.uncalibrated(), labels=(), problem_type=None)
+    if not isinstance(model, QuestionAnswerer):
+        config = replace(config, no_answer_threshold=None)
     raw = dump_config(config) | {
         "architectures": [head.architecture(config.model_type)],
         "dtype": "float32",

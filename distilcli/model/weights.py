@@ -5,6 +5,7 @@ is refused), in any floating-point type or packed (`int8_storage.py`).
 """
 
 import pickle
+import re
 import warnings
 import zipfile
 from pathlib import Path
@@ -23,6 +24,8 @@ from distilcli.errors import ModelError
 from distilcli.memory import is_allocation_failure
 from distilcli.model.int8_storage import unpack
 from distilcli.model.keys import BERT_BIAS, BERT_UNTIED_BIAS, to_ours
+
+_ASKED = re.compile(r"tried to allocate (\d+) bytes")
 
 
 def read_weights(files: ModelFiles) -> tuple[dict[str, Tensor], str]:
@@ -98,9 +101,12 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
         ) from None
     except Exception as error:
         # A damaged pickle fails in whatever way its bytes ask for.
-        if is_allocation_failure(error):
+        asked = _bytes_asked(error)
+        if is_allocation_failure(error) and asked <= path.stat().st_size:
             raise
         reason = next(iter(str(error).splitlines()), "it ends too early")
+        if asked:
+            reason = f"it names a tensor of {asked:,} bytes, more than it has"
         raise ModelError(f"{path}: cannot be read: {reason}; download it again") from None
     if not isinstance(weights, dict) or not all(isinstance(key, str) for key in weights):
         raise ModelError(f"{path}: not a state dict (names to tensors)")
@@ -113,6 +119,12 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
                 "ask its author for model.safetensors"
             )
     return weights
+
+
+def _bytes_asked(error: BaseException) -> int:
+    """Return how many bytes an allocation that failed has asked for; 0 if that is unknown."""
+    found = _ASKED.search(str(error))
+    return int(found[1]) if found else 0
 
 
 def _refuse_other_files(path: Path) -> None:

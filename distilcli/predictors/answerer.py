@@ -23,7 +23,8 @@ class Answerer(Predictor[QuestionAnswerer, Question, Pair, Answers]):
 
     A question gets its `top_k` best answers, each of at most `max_answer_length` tokens. With
     `no_answer_threshold` a question whose `no_answer_score` is above it gets an empty answer
-    first; without, it always gets the best span. Long contexts are read in windows of 384 tokens
+    first; the default is the threshold in the model's configuration, and without one a question
+    always gets the best span, as it does with 1. Long contexts are read in windows of 384 tokens
     that overlap by 128, unless `long_texts` says otherwise.
     """
 
@@ -47,7 +48,9 @@ class Answerer(Predictor[QuestionAnswerer, Question, Pair, Answers]):
         super().__init__(model, **options)
         self._top_k = top_k
         self._max_answer_length = max_answer_length
-        self._no_answer_threshold = no_answer_threshold
+        if no_answer_threshold is None:
+            no_answer_threshold = self.config.no_answer_threshold
+        self.no_answer_threshold = no_answer_threshold
 
     @overload
     def __call__(self, questions: Question) -> Answers: ...
@@ -70,7 +73,7 @@ class Answerer(Predictor[QuestionAnswerer, Question, Pair, Answers]):
             long_texts=self._long_texts,
             max_answer_length=self._max_answer_length,
             top_k=self._top_k,
-            no_answer_threshold=self._no_answer_threshold,
+            no_answer_threshold=self.no_answer_threshold,
         )
 
     @staticmethod

@@ -17,6 +17,7 @@ from distilcli.rows.part import PART, beside, open_part
 MEMBER_SIZE = 1 << 20
 """A compressed output is cut into members of about so many bytes, before compression."""
 
+_SECOND = ".2" + PART
 _PIECE = 1 << 20  # characters of a long text that are encoded at a time
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -84,6 +85,8 @@ class FileOutput:
         self.temporary = beside(path, suffix, table)
         with explained(path):
             self._file = open_part(self.temporary, path, goes_on=goes_on)
+            if suffix == PART:  # a run may have been killed in its last step
+                beside(path, _SECOND, table).unlink(missing_ok=True)
         self._stays = False
         self._removal = undo_at_sudden_end(partial(self.temporary.unlink, missing_ok=True))
         if goes_on:
@@ -94,7 +97,7 @@ class FileOutput:
 
     def another(self) -> "FileOutput":
         """Return a second temporary file for the same destination."""
-        return FileOutput(self._name, self._compression, table=self._table, suffix=".2" + PART)
+        return FileOutput(self._name, self._compression, table=self._table, suffix=_SECOND)
 
     def write(self, text: str) -> None:
         """See `Output`."""

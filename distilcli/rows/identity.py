@@ -65,8 +65,11 @@ def _shown(value: object) -> str:
 def fingerprints(inputs: Sequence[tuple[str, Path]]) -> dict[str, str]:
     """Return a fingerprint of each input by its name, or one of all if there are very many.
 
-    Inputs that are small together are known by their content, large ones by size and time.
+    Inputs that are small together are known by their content, large ones by size and time. What
+    SQLite has not written into a database yet belongs to it.
     """
+    unwritten = [(name, path.with_name(f"{path.name}-wal")) for name, path in inputs]
+    inputs = [*inputs, *((name, wal) for name, wal in unwritten if wal.is_file())]
     sizes = [path.stat().st_size for _, path in inputs]
     read = sum(sizes) <= _READ
     found: dict[str, str] = {}

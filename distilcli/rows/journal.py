@@ -3,6 +3,7 @@
 It lies beside the unfinished output, is replaced as a whole, and goes when the output is complete.
 """
 
+import contextlib
 import json
 import os
 from collections.abc import Mapping
@@ -55,19 +56,22 @@ class Journal:
             place = mark.pop("place")
             mark = Mark(**mark, place=None if place is None else Place(**place))
             return RunIdentity(**saved["run"]), Progress(**saved["progress"], mark=mark)
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return None
 
     def save(self, run: RunIdentity, progress: Progress) -> None:
         """Replace the journal; what it says of the output must be on the disk already."""
         saved = {"format": _FORMAT, "run": asdict(run), "progress": asdict(progress)}
         try:
-            with self._new.open("w", encoding="utf-8") as file:
+            self._new.unlink(missing_ok=True)  # of a killed run, or a link to another file
+            with self._new.open("x", encoding="utf-8") as file:
                 json.dump(saved, file, ensure_ascii=False)
                 file.flush()
                 os.fsync(file.fileno())
             self._new.replace(self.path)
         except OSError as error:
+            with contextlib.suppress(OSError):
+                self._new.unlink(missing_ok=True)
             raise ResourceError(
                 f"{self._name}: its journal cannot be written: {error.strerror}"
             ) from error

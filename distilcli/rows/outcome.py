@@ -52,6 +52,7 @@ def settle(
         failed=failed,
         skipped=failed if on_error == "skip" else 0,
         truncated=sum(outcome.truncated for outcome in block),
+        abstained=sum(getattr(outcome.value, "abstained", False) for outcome in block),
     )
     if block:
         yield block

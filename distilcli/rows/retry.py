@@ -4,6 +4,7 @@ A row runs again if its `error` is set, and if it was appended to the input sinc
 copied from the output, after a check that they are still the same rows of the input.
 """
 
+import contextlib
 from collections import deque
 from collections.abc import Mapping, Sequence
 from itertools import islice
@@ -12,20 +13,18 @@ from distilcli.errors import InputError, UsageError
 from distilcli.rows.jsonl import as_cell
 from distilcli.rows.output import WholeOrNothing
 from distilcli.rows.reader import RowSource, open_rows
-from distilcli.rows.row import Row, cell_value
+from distilcli.rows.row import NumberText, Row, cell_value
 from distilcli.rows.row_writer import Block, RowWriter, unique_names
 
 _AT_ONCE = 1024
-
-
 _WAY_OUT = "`retry_errors` needs the rows of the first run in their order, others only after them"
 
 
 class Retry:
     """Which rows of a source run again, given the output of an earlier run.
 
-    `new_columns` are those that the run has added to it, `error` is the name of its column of
-    errors. `kept_rows` counts as the source is read.
+    `kind` and `delimiter` are those of the output, `new_columns` what the run has added to it, and
+    `error` is the name of its column of errors. `kept_rows` counts as the source is read.
     """
 
     def __init__(
@@ -33,7 +32,7 @@ class Retry:
     ) -> None:
         self._output = output
         self._kind = kind
-        self._delimiter = delimiter if kind == "csv" else None
+        self._delimiter = delimiter
         self._new_columns = new_columns
         self._error = error
         self._checked = iter(self.earlier())
@@ -80,13 +79,22 @@ class Retry:
                     "leave out `retry_errors`"
                 )
         for name, value in zip(unique_names(row.columns), row.cells, strict=True):
-            cell = as_cell(there.get(name))
-            # SQLite has no truth values.
-            if cell != as_cell(value) and not (isinstance(value, bool) and cell == str(int(value))):
+            if not _is_same(value, as_cell(there.get(name))):
                 raise InputError(
                     f"{row.source}: line {row.line}: is not the row in {earlier.source}, line "
                     f"{earlier.line}; {_WAY_OUT}"
                 )
+
+
+def _is_same(value: object, cell: str) -> bool:
+    """Return whether a value is in that cell; SQLite has 1 for true, and 1.5 for 1.50."""
+    if cell == as_cell(value):
+        return True
+    if isinstance(value, bool):
+        return cell == str(int(value))
+    with contextlib.suppress(ValueError):
+        return isinstance(value, NumberText) and float(cell) == float(value)
+    return False
 
 
 class RetriedRows(WholeOrNothing):

@@ -12,9 +12,11 @@ import re
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from distilcli.errors import ResourceError, UsageError
+from distilcli.interrupt import undo_at_sudden_end
 from distilcli.rows.file_output import FileOutput, damaged, to_bytes
 from distilcli.rows.formats import split_part
 from distilcli.rows.jsonl import as_cell
@@ -82,8 +84,10 @@ class SqliteWriter(RowWriter):
         self._table = quoted(table or DEFAULT_TABLE)
         self._columns: dict[_Key, str] = {}
         self._rows = 0
+        self._removal = contextlib.ExitStack()
         if not output.temporary.stat().st_size:
             _rollback(output.temporary).unlink(missing_ok=True)  # of a run that was killed
+            self._removal = _rollback_removed(output.temporary)
         with self._explained():
             self._database = sqlite3.connect(output.temporary, check_same_thread=False)
             self._there = self._columns_there()
@@ -127,6 +131,11 @@ class SqliteWriter(RowWriter):
         with self._explained():
             self._database.commit()
 
+    def stays(self) -> None:
+        """See `WholeOrNothing`."""
+        super().stays()
+        self._removal.close()
+
     def leave(self) -> None:
         """See `WholeOrNothing`."""
         self._database.close()
@@ -168,13 +177,15 @@ class SqliteWriter(RowWriter):
         with self._explained():
             self._database.commit()
             self._database.close()
+            self._removal.close()
             if self._file.target.exists() and self._file.target.stat().st_size:
                 self._copy_to(self._file.target)
             else:
                 new = self._file.another()
                 _rollback(new.temporary).unlink(missing_ok=True)
                 try:
-                    self._copy_to(new.temporary)
+                    with _rollback_removed(new.temporary):
+                        self._copy_to(new.temporary)
                     new.commit()
                 except BaseException:
                     new.discard()
@@ -196,6 +207,7 @@ class SqliteWriter(RowWriter):
     def abort(self) -> None:
         """See `RowWriter`."""
         self._database.close()
+        self._removal.close()
         super().abort()
 
     @contextlib.contextmanager
@@ -203,12 +215,20 @@ class SqliteWriter(RowWriter):
         try:
             yield
         except sqlite3.Error as error:
-            raise ResourceError(f"{self._file.target}: cannot be written: {error}") from error
+            way_out = "; free some space" if "is full" in str(error) else ""
+            raise ResourceError(
+                f"{self._file.target}: cannot be written: {error}{way_out}"
+            ) from error
 
 
 def _rollback(database: Path) -> Path:
     """Return the file in which SQLite keeps what a transaction has changed."""
     return database.with_name(f"{database.name}-journal")
+
+
+def _rollback_removed(database: Path) -> contextlib.ExitStack:
+    """Remove that file if the program ends before the result is closed."""
+    return undo_at_sudden_end(partial(_rollback(database).unlink, missing_ok=True))
 
 
 def _key(is_input: bool, name: str, number: int) -> _Key:

@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from distilcli.errors import UsageError
 from distilcli.rows.formats import TEXT_COLUMNS
 
+ABSTENTION_METRICS = ("coverage", "answered_error")
+"""The further metrics of a model with thresholds."""
+
 QA_MAX_LENGTH = 384
 """Tokens in a window, question and specials included, as models are trained on SQuAD."""
 
@@ -119,6 +122,7 @@ for _spec in (
         search_metrics=("best_threshold", "best_f1"),
         settings=_TEXTS
         | {"label_map", "label_columns", "labels", "threshold_search", "calibrate"}
+        | {"max_error", "per_label"}
         | {"class_weights", "label_smoothing", "temperature", "teacher_scores"},
         has_labels=True,
         pipeline_tag="text-classification",
@@ -140,7 +144,7 @@ for _spec in (
         metrics=("accuracy", "precision", "recall", "micro_f1", "macro_f1", "auc", "ece"),
         search_metrics=("best_threshold", "best_micro_f1"),
         settings=_TEXTS
-        | {"label_map", "threshold", "threshold_search", "calibrate"}
+        | {"label_map", "threshold", "threshold_search", "calibrate", "max_error"}
         | {"label_separator", "label_columns", "labels", "class_weights", "temperature"}
         | {"teacher_scores"},
         has_labels=True,
@@ -181,7 +185,8 @@ for _spec in (
         predicted=("tags",),
         signatures=(("tags",),),
         metrics=("precision", "recall", "f1", "accuracy", "strict_f1"),
-        settings=frozenset({"label_column", "labels", "label_smoothing", "temperature", "mix"}),
+        settings=frozenset({"label_column", "labels", "label_smoothing", "temperature", "mix"})
+        | {"max_error", "per_label"},
         has_labels=True,
         pipeline_tag="token-classification",
         purpose="tags entities in text",

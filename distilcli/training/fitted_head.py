@@ -17,7 +17,7 @@ from distilcli.engine.batching import cut_batches, pad
 from distilcli.interrupt import stop_if_asked
 from distilcli.model.encoder import Pooler
 from distilcli.model.heads import FirstTokenModel, SequenceClassifier
-from distilcli.training.linear_fit import LinearFit, fit
+from distilcli.model.linear_fit import LinearFit, fit
 from distilcli.training.objectives.whole_texts import TextObjective
 
 OnPass = Callable[[int, int], None]

@@ -119,7 +119,7 @@ def start_model(
     """
     config, weights = _encoder(start)
     trained_for = config.labels
-    config = objective.configure(config)
+    config = objective.configure(config).uncalibrated()
     model = build_model(objective.head, config, source=start.files.name)
     fresh = {
         key: value

@@ -16,10 +16,10 @@ from distilcli.model.device import place
 from distilcli.model.heads import FirstTokenModel, SequenceClassifier, TaskModel
 from distilcli.model.loading import check_tokenizer
 from distilcli.model.surgery import grow_vocabulary
+from distilcli.pictures import check_plot
 from distilcli.rows.data import Data
 from distilcli.tasks.settings import usable_length
 from distilcli.tokenizer.loading import load_tokenizer
-from distilcli.tokenizer.plot import check_plot
 from distilcli.training.advice import Advice, advise
 from distilcli.training.config_toml import config_toml
 from distilcli.training.data_checks import check_data
@@ -310,11 +310,18 @@ class PreparedRun:
         The best model has the best score on the validation rows. `command` is the command line,
         for the card. Raises `UsageError` if the folder is not empty or the run cannot be resumed.
         """
-        plan = self.plan
         if resume:
             self.trainer.resume(self.folder.load_state())
         else:
             self.folder.create(force=force)
+        try:
+            return self._run(resume=resume, plot=plot, command=command)
+        except BaseException:
+            self.folder.clear_if_useless()
+            raise
+
+    def _run(self, *, resume: bool, plot: str | None, command: Sequence[str]) -> Summary:
+        plan = self.plan
         self.folder.save_config(config_toml(self._settings, command=command))
         rows = plan.objective.checked(plan.objective.train, "")
         self.folder.save_row_keys(row_keys(rows.texts, rows.pairs))

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from distilcli.checkpoint.config import (
+    NO_ANSWER_THRESHOLD,
     TEMPERATURE,
     ModelConfig,
     dump_config,
@@ -263,6 +264,21 @@ def test_a_new_head_is_not_calibrated() -> None:
 def test_a_temperature_that_divides_nothing_is_refused(temperature: Any) -> None:
     with pytest.raises(ModelError, match=r"calibration_temperature is .*; it must be"):
         parse_config({"model_type": "bert", TEMPERATURE: temperature}, source="config.json")
+
+
+def test_a_threshold_of_no_answer_is_read_and_written() -> None:
+    config = parse_config({"model_type": "distilbert", NO_ANSWER_THRESHOLD: 0})
+    assert config.no_answer_threshold == 0.0
+    assert dump_config(config)[NO_ANSWER_THRESHOLD] == 0.0
+    without = parse_config({"model_type": "distilbert"})
+    assert without.no_answer_threshold is None
+    assert NO_ANSWER_THRESHOLD not in dump_config(without)
+
+
+@pytest.mark.parametrize("threshold", [-0.1, 1.5, "0.5", True, float("nan")])
+def test_a_threshold_that_no_score_can_have_is_refused(threshold: Any) -> None:
+    with pytest.raises(ModelError, match=r"no_answer_threshold is .*; it must be from 0 to 1"):
+        parse_config({"model_type": "bert", NO_ANSWER_THRESHOLD: threshold}, source="config.json")
 
 
 @pytest.mark.parametrize("key", ["is_decoder", "add_cross_attention", "is_encoder_decoder"])

@@ -205,6 +205,23 @@ def test_a_threshold_for_no_answer(distil: Distil, qa_folder: Path, tmp_path: Pa
     assert found["best_f1"] >= max(found["f1"], 0.3333)
 
 
+def test_the_threshold_of_the_model_for_no_answer(
+    distil: Distil, qa_folder: Path, tmp_path: Path
+) -> None:
+    data = written(tmp_path / "dev.json", json.dumps(SQUAD))
+    model = tmp_path / "model"
+    shutil.copytree(qa_folder, model)
+    config = json.loads((model / "config.json").read_text())
+    written(model / "config.json", json.dumps(config | {"no_answer_threshold": 0}))
+    assert figures(distil("evaluate", model, data)[1])["f1"] == pytest.approx(1 / 3, abs=1e-4)
+    always = ("--threshold", 1)
+    # The best threshold is found among all answers, also those that the model would not give.
+    assert (
+        distil("evaluate", model, data, *always)[1]
+        == distil("evaluate", qa_folder, data, *always)[1]
+    )
+
+
 def by_ids(tmp_path: Path, answers: dict[str, str]) -> Path:
     return written(tmp_path / "by_ids.json", json.dumps(answers))
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from distilcli.commands._unfinished import _files_in
 from distilcli.engine.engine import Engine
 from distilcli.errors import ResourceError
 from distilcli.rows import file_output, open_rows
@@ -135,6 +136,15 @@ def test_what_a_killed_run_left_is_named_and_removed(run: Run) -> None:
     assert "removed" not in err
 
 
+@pytest.mark.parametrize("output", ["out.csv", "out.jsonl", "out.db"])
+def test_what_was_left_of_the_last_step_goes(run: Run, interrupt: Run, output: str) -> None:
+    interrupt("in.csv", "-o", output)
+    Path(f".{output}.2.part").write_text("half of it")
+    _, _, err = run("in.csv", "-o", output, "--resume")
+    assert "removed" not in err
+    assert names() == ["in.csv", output]
+
+
 @pytest.mark.parametrize(
     ("change", "code", "words"),
     [
@@ -171,6 +181,15 @@ def test_the_number_of_cores_counts(run: Run, interrupt: Run) -> None:
     code, _, err = run("in.csv", "-o", "out.csv", "--resume", "--threads", 2)
     assert (code, "--threads was 1 and is 2" in err) == (2, True)
     assert run("in.csv", "-o", "out.csv", "--resume", "--threads", 1, "-q")[0] == 6
+
+
+def test_the_number_of_cores_does_not_matter_if_no_byte_depends_on_it(
+    run: Run, interrupt: Run
+) -> None:
+    assert run("in.csv", "-o", "whole.csv", "--deterministic")[0] == 6
+    interrupt("in.csv", "-o", "out.csv", "--deterministic", "--threads", 1)
+    assert run("in.csv", "-o", "out.csv", "--resume", "--deterministic", "--threads", 2)[0] == 6
+    assert Path("out.csv").read_bytes() == Path("whole.csv").read_bytes()
 
 
 def test_a_full_disk_leaves_what_is_saved(run: Run, interrupt: Run) -> None:
@@ -262,6 +281,32 @@ def test_kept_rows_keep_their_bytes(run: Run) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("source", "separator", "output"),
+    [("in.tsv", "\t", "out.csv"), ("semicolons.csv", ";", "out.csv"), ("bars.csv", "|", "out.tsv")],
+)
+def test_an_output_has_its_own_delimiter(
+    run: Run, source: str, separator: str, output: str
+) -> None:
+    text = f"id{separator}text\n1{separator}good\n2{separator}\n"
+    Path(source).write_text(text)
+    assert run(source, "-o", output)[0] == 6
+    Path(source).write_text(f"{text[:-1]}bad\n")
+    assert run(source, "-o", output, "--retry-errors")[0] == 0
+    assert [row.cells[1] for row in open_rows([output])] == ["good", "bad"]
+
+
+@pytest.mark.parametrize(("kept", "other"), [("1.50", "1.51"), ("2e3", '"a"'), ("true", "false")])
+def test_a_database_has_its_own_spelling_of_values(run: Run, kept: str, other: str) -> None:
+    row = '{{"text": "good", "n": {}}}\n'.format
+    Path("in.jsonl").write_text(row(kept) + '{"text": ""}\n')
+    assert run("in.jsonl", "-o", "out.db")[0] == 6
+    Path("in.jsonl").write_text(row(kept) + '{"text": "bad"}\n')
+    assert run("in.jsonl", "-o", "out.db", "--retry-errors")[0] == 0
+    Path("in.jsonl").write_text(row(other) + '{"text": "bad"}\n')
+    assert run("in.jsonl", "-o", "out.db", "--retry-errors")[0] == 3
+
+
 def test_nothing_to_run_again(run: Run, tmp_path: Path) -> None:
     Path("good.csv").write_text("text\ngood\nbad\n")
     run("good.csv", "-o", "out.csv")
@@ -319,3 +364,20 @@ def test_vectors_have_no_errors_to_retry(run: Run, distil: Run, tiny_folder: Pat
     distil(*embed)
     code, _, err = distil(*embed, "--retry-errors")
     assert (code, "needs a column of errors" in err) == (2, True)
+
+
+def test_files_of_options_are_inputs() -> None:
+    assert _files_in({"labels": ["a,b", "topic=labels.csv"], "context_file": "c.txt"}) == [
+        "labels.csv",
+        "c.txt",
+    ]
+    assert _files_in({"labels": None}) == []
+
+
+def test_labels_that_changed_are_named(run: Run, interrupt: Run) -> None:
+    Path("labels.csv").write_text("name\ngood\nbad\n")
+    interrupt("in.csv", "-o", "out.csv", "--labels", "labels.csv")
+    Path("labels.csv").write_text("name\ngood\npoor\n")
+    code, _, err = run("in.csv", "-o", "out.csv", "--labels", "labels.csv", "--resume")
+    assert code == 3
+    assert "labels.csv has changed" in err

@@ -184,6 +184,18 @@ def test_a_damaged_pickle_is_refused_in_one_line(make_model: Make, kind: str) ->
     assert "pytorch_model.bin" in refusal(folder)
 
 
+@pytest.mark.parametrize("size", [10**13, 10**17])
+def test_a_tensor_larger_than_its_file_is_refused(make_model: Make, size: int) -> None:
+    folder = make_model()
+    path = folder / "pytorch_model.bin"
+    (folder / "model.safetensors").unlink()
+    torch.save({"a": torch.zeros(4)}, path, _use_new_zipfile_serialization=False)
+    before, place, after = path.read_bytes().rpartition(b"cpu")
+    number = pickle.dumps(size, protocol=2)[2:-1]
+    path.write_bytes(before + place + after.replace(b"K\x04", number, 1))
+    assert f"it names a tensor of {4 * size:,} bytes, more than it has" in refusal(folder)
+
+
 def test_a_compressed_archive_is_refused_unpacked(make_model: Make) -> None:
     folder = make_model()
     as_pickle(folder, load_file(folder / "model.safetensors"))

@@ -1,4 +1,6 @@
+import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -89,6 +91,18 @@ def test_no_answer_where_it_is_likelier_than_the_threshold(qa_folder: Path) -> N
     assert (above.answer, above.best.start, above.best.end) == ("", None, None)
     assert above.score == above.no_answer_score == likely
     assert above.ranked[1] == always.best
+
+
+def test_a_threshold_of_the_model_holds_unless_another_is_given(
+    qa_folder: Path, tmp_path: Path
+) -> None:
+    model = tmp_path / "qa"
+    shutil.copytree(qa_folder, model)
+    config = json.loads((model / "config.json").read_text())
+    (model / "config.json").write_text(json.dumps(config | {"no_answer_threshold": 0.0}))
+    (always,) = answerer(qa_folder)([(QUESTION, CONTEXT)])
+    assert answerer(model)([(QUESTION, CONTEXT)])[0].answer == "" != always.answer
+    assert answerer(model, no_answer_threshold=1)([(QUESTION, CONTEXT)])[0] == always
 
 
 def test_a_long_context_is_read_to_its_end(qa_folder: Path) -> None:

@@ -1,6 +1,8 @@
 """What tells one run from another."""
 
+import contextlib
 import os
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
 
@@ -102,3 +104,13 @@ def test_very_many_inputs_share_one_fingerprint(
 def test_an_input_may_be_given_twice(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("a")
     assert _find(tmp_path, "a", "a") != _find(tmp_path, "a")
+
+
+def test_what_a_database_has_not_written_yet_counts(tmp_path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(tmp_path / "a.db")) as database:
+        database.execute("PRAGMA journal_mode = wal")
+        database.execute("CREATE TABLE rows (text)")
+        before = _find(tmp_path, "a.db")
+        database.execute("INSERT INTO rows VALUES ('good')")
+        database.commit()
+        assert _find(tmp_path, "a.db") != before

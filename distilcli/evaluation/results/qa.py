@@ -65,14 +65,18 @@ class QaResults(Results):
         question = text_column(source, spec, columns)
         context = pair_column(source, spec, columns) or ""
         column = gold_column(source, spec, columns, taken=[question, context])
-        answerer = Answerer(model, **options.predictor)
+        # The best threshold is found among all spans, also those that the model would not give.
+        answerer = Answerer(model, no_answer_threshold=1, **options.predictor)
+        threshold = options.threshold
+        if threshold is None:
+            threshold = answerer.config.no_answer_threshold
         pairs = pairs_from(question_column=question, context_column=context)
         return of_predictor(
             "qa", answerer, source, answerer.engine(pairs, on_error=options.on_error),
             gold_of=cells.answers_of(column),
-            measure=lambda gold, values: cls.of(
-                gold, values, threshold=options.threshold
-            ).checked(source.name),
+            measure=lambda gold, values: cls.of(gold, values, threshold=threshold).checked(
+                source.name
+            ),
             text_columns=[question, context],
         )  # fmt: skip
 

@@ -166,7 +166,7 @@ class Objective(ABC, Generic[Rows, Model, AnyExample]):
 
     def configure(self, config: ModelConfig) -> ModelConfig:
         """Return the configuration of the model that learns from these rows."""
-        return replace(config, labels=(), problem_type=None)
+        return replace(config, labels=(), problem_type=None, no_answer_threshold=None)
 
     def set_up(self, model: Model, *, keeps_head: bool) -> None:
         """Fit a new model to the rows; its head is random, or kept from a checkpoint."""

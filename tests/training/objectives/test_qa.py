@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 
+from distilcli.checkpoint.config import ModelConfig
 from distilcli.predictors.answerer import Answerer
 from distilcli.training.datasets.qa import Question
 from distilcli.training.objectives.qa import QaObjective
@@ -43,6 +44,12 @@ def test_the_saved_model_answers(make_model: Make, tmp_path: Path) -> None:
 
 def target(example: Any) -> list[int]:
     return example.pieces[0].input_ids[example.start : example.end + 1]
+
+
+def test_training_drops_the_threshold_of_the_weights_before() -> None:
+    rows = questions(1, seed=1)
+    config = QaObjective(rows, rows).configure(ModelConfig(no_answer_threshold=0.3))
+    assert config.no_answer_threshold is None
 
 
 def test_an_answer_is_learned_in_the_windows_that_have_it_whole(make_model: Make) -> None:
