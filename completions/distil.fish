@@ -302,6 +302,7 @@ complete --command distil --condition '__distil_runs fill' --force-files
 
 complete --command distil --condition '__distil_runs finetune' --long-option task --exclusive --keep-order --arguments 'classify multilabel regress tag qa mlm embed choose' --description 'What the model learns to do'
 complete --command distil --condition '__distil_runs finetune' --long-option config --require-parameter --force-files --description 'Repeat a run from its config.toml; other options override its settings'
+complete --command distil --condition '__distil_runs finetune' --long-option mix --exclusive --description 'Training rows of several files, each with the number of times that its rows are read in an epoch: a.csv=2,b.csv=0.5:text=body:label=topic'
 complete --command distil --condition '__distil_runs finetune' --long-option valid --require-parameter --force-files --description 'Validation rows'
 complete --command distil --condition '__distil_runs finetune' --long-option valid-split --exclusive --description 'Without --valid: share of the rows set aside (default: 0.1)'
 complete --command distil --condition '__distil_runs finetune' --long-option text-column --short-option c --exclusive --description 'Column with the text, or several: a,b; a dotted path in JSON (default: the first of text, sentence, review, content, body, comment)'

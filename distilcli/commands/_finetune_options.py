@@ -18,6 +18,14 @@ OPTION_TYPES: Mapping[str, object] = {
     "files": Annotated[
         list[str] | None, argument("Training rows, in any format that classify reads.", "FILES...")
     ],
+    "mix": Annotated[
+        str | None,
+        opt(
+            "Training rows of several files, each with the number of times that its rows are read "
+            "in an epoch: a.csv=2,b.csv=0.5:text=body:label=topic.",
+            metavar="FILE=WEIGHT,…",
+        ),
+    ],
     "valid": Annotated[list[str] | None, opt("Validation rows.", metavar="FILE")],
     "text_column": shared.TextColumnOption,
     "pair_column": shared.PairColumnOption,
@@ -89,6 +97,8 @@ def run_settings(
 
     chosen = {} if config is None else read_settings(config)
     task_before = chosen.pop("task", task)
+    if {"files", "mix"} & set(given):  # one takes the place of the other
+        chosen = {name: value for name, value in chosen.items() if name not in {"files", "mix"}}
     for group in groups:
         # What has no effect is refused even with its default value.
         is_checked = config is not None or isinstance(group, TrainingOptions | DistillationOptions)
@@ -97,7 +107,7 @@ def run_settings(
             is_changed = value != each.default and value not in ([], None)
             if is_changed or (is_checked and each.name in given):
                 chosen[each.name] = value
-    if "files" not in chosen:
+    if "files" not in chosen and "mix" not in chosen:
         raise UsageError("no training rows; give their files, or `config` to repeat a run")
     return RunOptions.of(task if "task" in given else task_before, chosen)
 

@@ -104,6 +104,6 @@ def _entity(row: Row, column: str, text: str, item: object) -> Span:
 
 def _no_entities(row: Row, column: str) -> InputError:
     return InputError(
-        f"{where(row, column)}: not a list of entities with start, end and label, as `tag` writes "
-        "them"
+        f"{where(row, column)}: not a list of entities with start, end and label, as distil tag "
+        "writes them"
     )

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Sequence
+from typing import Protocol
 
 from distilcli.errors import tell
 from distilcli.gold.labels import LabelError, named_number
@@ -18,6 +19,18 @@ from distilcli.scores.tag_spelling import (
 Tags = Sequence[str]
 
 _SHOWN = 3
+
+
+class Named(Protocol):
+    """Rows with a name and columns: of one source, or of several."""
+
+    @property
+    def name(self) -> str:
+        """The name for messages."""
+
+    @property
+    def columns(self) -> Sequence[str]:
+        """The columns, none for rows of several sources."""
 
 
 def usual_tags(
@@ -82,7 +95,7 @@ def _named(
     return spelled
 
 
-def all_alike(tag: str, source: RowSource, columns: tuple[str, str]) -> LabelError:
+def all_alike(tag: str, source: Named, columns: tuple[str, str]) -> LabelError:
     """Return the error of a column with one tag for all words."""
     others = ", ".join(name for name in source.columns if name not in {"text", *columns})
     return LabelError(

@@ -102,7 +102,7 @@ def _listed(names: list[str]) -> str:
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
-_TEXTS = frozenset({"label_column", "pair_column", "window_pooling", "augment"})
+_TEXTS = frozenset({"label_column", "pair_column", "window_pooling", "augment", "mix"})
 
 for _spec in (
     TaskSpec(
@@ -185,7 +185,7 @@ for _spec in (
         predicted=("tags",),
         signatures=(("tags",),),
         metrics=("precision", "recall", "f1", "accuracy", "strict_f1"),
-        settings=frozenset({"label_column", "labels", "label_smoothing", "temperature"})
+        settings=frozenset({"label_column", "labels", "label_smoothing", "temperature", "mix"})
         | {"max_error", "per_label"},
         has_labels=True,
         pipeline_tag="token-classification",

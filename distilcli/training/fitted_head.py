@@ -6,7 +6,7 @@ linear fit. The result is an ordinary head.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import numpy as np
@@ -61,7 +61,11 @@ def fit_head(
     states = _states(model, objective, indices, device, on_pass)
     _set_first_map(model, states[:, 0])
     pooled = model.pooled(states).cpu()
-    found = fit(objective.problem(pooled, indices), seed=seed)
+    problem = objective.problem(pooled, indices)
+    if (weights := objective.row_weights) is not None:
+        times = torch.tensor([weights[index] for index in indices])[:, None]
+        problem = replace(problem, weights=problem.weights * times)
+    found = fit(problem, seed=seed)
     model.classifier.weight.copy_(found.weight)
     model.classifier.bias.copy_(found.bias)
     model.train(was_training)

@@ -66,7 +66,7 @@ def add_tokens(
     }
     known = [token for token, ids in pieces.items() if len(ids) == 1 and ids[0] != old.special.unk]
     if known:
-        tell(f"`add_tokens`: the model has {some(known)} already, which nothing is added for")
+        tell(f"`add_tokens`: the vocabulary already has {some(known)}; nothing is added for them")
     new = [token for token in tokens if token not in known]
     if not new:
         raise UsageError("`add_tokens` has no effect: the model has all of the tokens; drop it")

@@ -15,6 +15,7 @@ from distilcli.training.datasets.base import DatasetOptions
 from distilcli.training.distill.recorded import RecordedOutputs, read_scores, read_vectors
 from distilcli.training.distill.setup import DistillationPlan
 from distilcli.training.init_model import StartingPoint, parse_sizes, starting_point
+from distilcli.training.mixture import Mixture, TrainingRows
 from distilcli.training.new_tokens import parse_tokens
 from distilcli.training.objectives import AnyObjective, read_objective
 from distilcli.training.options import TrainingOptions
@@ -58,7 +59,7 @@ class RunPlan:
 
 def plan_run(
     options: RunOptions,
-    sources: tuple[RowSource, RowSource | None],
+    sources: tuple[TrainingRows, RowSource | None],
     models: tuple[ModelFiles | None, ModelFiles | None],
     folder: Path,
     *,
@@ -79,7 +80,7 @@ def plan_run(
         tokens=() if start.add_tokens is None else parse_tokens(start.add_tokens),
         pruned_heads=parse_heads(start.prune_heads or ()),
     )
-    recorded = _recorded(options, sources[0])
+    recorded = None if isinstance(sources[0], Mixture) else _recorded(options, sources[0])
     known = point.labels() if models[1] is None else read_config(models[1].config_path).labels
     if recorded is not None and recorded.labels:
         recorded = recorded.in_order(ordered(recorded.labels, known, given=data.columns.labels))
@@ -107,6 +108,8 @@ def plan_run(
         raise InputError(f"{error.args[0]}; {first}: are they sorted?") from None
     teacher = _teacher(options, models[1], recorded, objective)
     files = paths_of(data.files)
+    if isinstance(sources[0], Mixture):
+        files = [str(path) for path in sources[0].paths]
     valid = None if data.valid is None else paths_of(data.valid)
     is_read = bool(files) and valid != []
     return RunPlan(

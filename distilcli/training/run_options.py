@@ -96,6 +96,8 @@ def _check_teacher(given: Mapping[str, Any]) -> None:
             raise UsageError(f"`{name}` needs a `teacher`; name one")
         if name in of_models and named[0] in _RECORDED:
             raise UsageError(f"`{name}` has no effect with `{named[0]}`, only with a `teacher`")
+    if named and named[0] in _RECORDED and given.get("mix"):
+        raise UsageError(f"`mix` and `{named[0]}` do not go together; join the files first")
     if named and named[0] in _RECORDED and given.get("alpha_ce") == 0:
         raise UsageError(f"`{named[0]}` has no effect if `alpha_ce` is 0; drop one of them")
 
@@ -121,6 +123,7 @@ def _refuse_steps(task: str, given: Mapping[str, Any]) -> None:
 class FinetuneOptions(TypedDict, total=False):
     """The settings of a run, for type checkers; see `options`."""
 
+    mix: str | Sequence[str]
     valid: Data
     valid_split: float
     text_column: str

@@ -446,3 +446,43 @@ def test_what_a_configuration_cannot_set_is_refused(run: Distil, distil: Distil)
     code, _, err = distil("finetune", "-o", "m")
     assert code == 2
     assert "no training rows; give their files, or --config to repeat a run" in err
+
+
+def test_a_mixture_reads_rows_as_often_as_they_weigh(run: Distil) -> None:
+    Path("more.csv").write_text("words,mood\n" + "fun,good\ndull,bad\n" * 4)
+    given = ("--valid", "valid.csv", "--mix")
+    code, _, err = run("-o", "m", *given, "train.csv=1,more.csv=3:text=words:label=mood", files=())
+    assert code == 0
+    assert "on 32 texts, validated on 6; labels: bad, good; text column 'text, words'" in err
+    before = summary("m")["tokens"]
+    card = Path("m/README.md").read_text()
+    assert "train.csv, more.csv" in card
+    again = ("--force", *given, "train.csv=1,more.csv=1:text=words:label=mood")
+    assert run("-o", "m", *again, files=())[0] == 0
+    # 16 readings less of a word between [CLS] and [SEP]; padding does not count.
+    assert before - summary("m")["tokens"] == 16 * 3  # type: ignore[operator]
+
+
+def test_a_fitted_head_weighs_the_rows_of_a_mixture(run: Distil, distil: Distil) -> None:
+    Path("other.csv").write_text("text,label\n" + "great fun,bad\na poor book,good\n" * 4)
+    given = ("--valid", "valid.csv", "--freeze", "encoder", "--device", "cpu", "--threads", 1)
+    found = []
+    for weight in (1, 20):
+        mix = f"train.csv=1,other.csv={weight}"
+        assert distil("finetune", "--mix", mix, "-o", "m", "--force", *given)[0] == 0
+        found.append(weights("m"))
+    assert found[0] != found[1]
+
+
+def test_a_mixture_takes_the_place_of_the_files_of_a_configuration(
+    run: Distil, distil: Distil
+) -> None:
+    assert run("-o", "m", "--mix", "train.csv=2", files=())[0] == 0
+    again = ("--config", "m/config.toml", "-o", "n", "--device", "cpu", "--threads", 1)
+    assert distil("finetune", *again)[0] == 0
+    assert weights("n") == weights("m")
+    code, _, err = distil("finetune", "train.csv", *again, "--force", "--dry-run")
+    assert code == 0
+    code, _, err = distil("finetune", "train.csv", "--mix", "train.csv=2", "-o", "x")
+    assert code == 2
+    assert "files and --mix do not go together" in err

@@ -46,11 +46,11 @@ def test_a_new_token_is_one_token_and_a_whole_word(tiny_folder: Path) -> None:
 
 def test_what_the_model_has_is_told(tiny_folder: Path) -> None:
     files = describe_folder("tiny", tiny_folder)
-    with pytest.warns(DataWarning, match="the model has good, film already"):
+    with pytest.warns(DataWarning, match="the vocabulary already has good, film;"):
         found = add_tokens(files, ["good", "zyzzyva", "film"])
     assert len(found.pieces) == 1
     with (
-        pytest.warns(DataWarning, match="the model has good already"),
+        pytest.warns(DataWarning, match="the vocabulary already has good;"),
         pytest.raises(UsageError, match="`add_tokens` has no effect"),
     ):
         add_tokens(files, ["good"])

@@ -14,6 +14,7 @@ from distilcli.training.run_options import FinetuneOptions, RunOptions
         ("class_weights", "balanced", "classify multilabel"),
         ("label_smoothing", 0.1, "classify tag"),
         ("teacher_scores", "s.csv", "classify multilabel"),
+        ("mix", "a.csv=1", "classify multilabel regress tag"),
         ("teacher_vectors", "v.npy", "embed"),
         ("augment", 0.1, "classify multilabel regress"),
         ("label_separator", ";", "multilabel"),
@@ -26,7 +27,8 @@ from distilcli.training.run_options import FinetuneOptions, RunOptions
 )
 def test_a_setting_without_effect_is_refused(setting: str, value: object, tasks: str) -> None:
     teacher = {} if setting.startswith("teacher_") else {"teacher": "t"}
-    given = {"files": "a.csv", **teacher, setting: value}
+    files = {} if setting == "mix" else {"files": "a.csv"}
+    given = {**files, **teacher, setting: value}
     for task in TASKS:
         if task in tasks.split():
             RunOptions.of(task, given)
@@ -81,6 +83,8 @@ def test_there_is_one_teacher_and_it_counts() -> None:
     given = {"files": "a.csv", "teacher_scores": "t.csv"}
     with pytest.raises(UsageError, match="`teacher` and `teacher_scores` do not go together"):
         RunOptions.of("classify", {**given, "teacher": "t"})
+    with pytest.raises(UsageError, match="`mix` and `teacher_scores` do not go together"):
+        RunOptions.of("classify", {"mix": "a.csv=1", "teacher_scores": "t.csv"})
     with pytest.raises(UsageError, match="`teacher_scores` has no effect if `alpha_ce` is 0"):
         RunOptions.of("classify", {**given, "alpha_ce": 0.0})
     assert RunOptions.of("classify", {**given, "temperature": 3.0}).distillation.temperature == 3.0
