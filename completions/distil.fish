@@ -145,6 +145,7 @@ complete --command distil --condition '__distil_runs classify' --force-files
 
 complete --command distil --condition '__distil_runs clean' --long-option text-column --short-option c --exclusive --description 'Column with the text, or several: a,b; a dotted path in JSON (default: the first of text, sentence, review, content, body, comment)'
 complete --command distil --condition '__distil_runs clean' --long-option label-column --exclusive --description 'Column with the label (default: a usual name)'
+complete --command distil --condition '__distil_runs clean' --long-option label-columns --exclusive --description 'Columns of 0 and 1, a label each: a,b,c'
 complete --command distil --condition '__distil_runs clean' --long-option test --require-parameter --force-files --description 'Find rows whose text is nearly one of this file, too'
 complete --command distil --condition '__distil_runs clean' --long-option near-duplicates --exclusive --description 'Cosine from which texts are nearly the same'
 complete --command distil --condition '__distil_runs clean' --long-option text --exclusive --description 'A text instead of files'

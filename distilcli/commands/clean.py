@@ -3,9 +3,13 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
-from distilcli.commands._declare import opt, options
+from distilcli.commands._declare import listed, opt, options
 from distilcli.commands._file_run import FileOptions, FileRun
-from distilcli.commands._option_groups import TextColumnOption, check_outputs
+from distilcli.commands._option_groups import (
+    LabelColumnsOption,
+    TextColumnOption,
+    check_outputs,
+)
 
 if TYPE_CHECKING:
     from distilcli.predictors.embedder import Embedder
@@ -26,6 +30,7 @@ def clean(
         str | None,
         opt("Column with the label (default: a usual name).", topic="Input", metavar="NAME"),
     ] = None,
+    label_columns: LabelColumnsOption = None,
     test: Annotated[
         list[str] | None,
         opt("Find rows whose text is nearly one of this file, too. Repeatable.", metavar="FILE"),
@@ -50,18 +55,20 @@ def clean(
     check_outputs({"output": common.out.output}, source.paths)
 
     from distilcli.cleaning.cleaner import Cleaner, SuspectColumns
-    from distilcli.gold.cells import label_of
+    from distilcli.gold.cells import label_from
     from distilcli.gold.columns import Columns, gold_column
     from distilcli.predictors.embedder import Embedder
     from distilcli.tasks.files import text_from
     from distilcli.tasks.spec import TASKS
 
     text = source.text_column
-    columns = Columns(label_column=label_column)
+    columns = Columns(label_column=label_column, label_columns=tuple(listed(label_columns)))
     column = gold_column(source, TASKS["classify"], columns, taken=[text])
     embedder = Embedder(common.compute.model, **common.predictor_settings())
     tested, places = (None, []) if not test else _tested(common, embedder, test, text_column)
-    cleaner = Cleaner(label_of(column), threshold=near_duplicates, tested=tested, places=places)
+    cleaner = Cleaner(
+        label_from(column, columns), threshold=near_duplicates, tested=tested, places=places
+    )
     run = FileRun(
         options=common,
         source=source,

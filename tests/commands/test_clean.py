@@ -85,3 +85,19 @@ def test_one_label_is_refused(distil: Distil, tiny_folder: Path, tmp_path: Path)
     code, _, err = distil("clean", path, "-m", tiny_folder)
     assert code == 3
     assert "give rows with at least two" in err
+
+
+def test_labels_in_columns_of_their_own(
+    distil: Distil, tiny_folder: Path, rows: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "columns.csv"
+    first, *lines = rows.read_text().splitlines()
+    ends = {"good": "1,0", "bad": "0,1"}
+    parts = [line.rpartition(",") for line in lines]
+    path.write_text("\n".join(["text,good,bad", *(f"{a},{ends[b]}" for a, _, b in parts), ""]))
+    named = distil("clean", rows, "-m", tiny_folder, "--format", "jsonl")[1]
+    split = distil(
+        "clean", path, "-m", tiny_folder, "--label-columns", "good,bad", "--format", "jsonl"
+    )[1]
+    pairs = zip(json_lines(split), json_lines(named), strict=True)
+    assert all(one["suggested_label"] == other["suggested_label"] for one, other in pairs)
