@@ -10,6 +10,7 @@ from distilcli.commands._option_groups import (
     TextColumnOption,
     check_outputs,
 )
+from distilcli.errors import InputError
 
 if TYPE_CHECKING:
     from distilcli.predictors.embedder import Embedder
@@ -61,6 +62,8 @@ def clean(
     from distilcli.tasks.files import text_from
     from distilcli.tasks.spec import TASKS
 
+    if source.format == "conll":
+        raise InputError(f"{source.name}: CoNLL has a label for each word; give one for each text")
     text = source.text_column
     columns = Columns(label_column=label_column, label_columns=tuple(listed(label_columns)))
     column = gold_column(source, TASKS["classify"], columns, taken=[text])

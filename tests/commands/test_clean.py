@@ -101,3 +101,11 @@ def test_labels_in_columns_of_their_own(
     )[1]
     pairs = zip(json_lines(split), json_lines(named), strict=True)
     assert all(one["suggested_label"] == other["suggested_label"] for one, other in pairs)
+
+
+def test_labels_of_words_are_refused(distil: Distil, tiny_folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "a.conll"
+    path.write_text("the O\nfilm B-A\n\n")
+    code, _, err = distil("clean", path, "-m", tiny_folder)
+    assert code == 3
+    assert "a label for each word" in err
