@@ -35,7 +35,7 @@ _distil() {
                     _distil_words '--version --help -h'; return
                 fi
             fi
-            _distil_words 'bench choose classify completions embed evaluate fill finetune params qa tag tokenize' ;;
+            _distil_words 'bench choose classify clean completions embed evaluate fill finetune params qa tag tokenize' ;;
         'bench')
             if [[ $options ]]; then
                 case $previous in
@@ -80,6 +80,23 @@ _distil() {
                 esac
                 if [[ $current == -* ]]; then
                     _distil_words '--text-column -c --pair-column --labels --top-k --all-scores --multi-label --threshold --no-abstain --text --limit --whole-files --file-column --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --output -o --format --prefix --force --resume --retry-errors --long --max-length --stride --window-pooling --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --deterministic --provenance --quiet -q --dry-run --json --stats --help -h'; return
+                fi
+            fi
+            _distil_paths -f ;;
+        'clean')
+            if [[ $options ]]; then
+                case $previous in
+                    --text-column | -c | --label-column | --label-columns | --near-duplicates | --text | --limit | --file-column | --join | --input-format | --delimiter | --encoding | --word-column | --max-field-bytes | --prefix | --max-length | --stride | --device | --min-agreement | --batch | --max-tokens | --threads) _distil_free; return ;;
+                    --test | --output | -o | --stats) _distil_paths -f; return ;;
+                    --on-error) _distil_words 'keep skip stop'; return ;;
+                    --format) _distil_words 'auto table csv tsv jsonl json parquet'; return ;;
+                    --long) _distil_words 'truncate window error'; return ;;
+                    --window-pooling) _distil_words 'mean max first'; return ;;
+                    --model | -m) _distil_words 'embed entities mini qa sentiment'; _distil_paths -d; return ;;
+                    --precision) _distil_words 'fp32 tf32 bf16 fp16 int8'; return ;;
+                esac
+                if [[ $current == -* ]]; then
+                    _distil_words '--text-column -c --label-column --label-columns --test --near-duplicates --text --limit --file-column --on-error --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --output -o --format --prefix --force --long --max-length --stride --window-pooling --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --deterministic --provenance --quiet -q --dry-run --json --stats --help -h'; return
                 fi
             fi
             _distil_paths -f ;;

@@ -119,6 +119,7 @@ for _topic, _commands in {
     "Models of your own": {
         "finetune": "Train a model for one of eight tasks, or distil one.",
         "evaluate": "Measure a model or its predictions against gold labels.",
+        "clean": "Find rows whose label is probably wrong.",
     },
     "Look closer": {
         "tokenize": "Show how a model tokenizes texts.",

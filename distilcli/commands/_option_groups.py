@@ -340,8 +340,8 @@ class Compute:
             for architecture in (named if isinstance(named, list) else ())
             if spec.command not in {"embed", "fill"} and str(architecture).endswith(spec.head)
         }
-        # Embedding needs no head, and a pre-trained model, which fills masks, has no other.
-        if commands and command not in {*commands, "embed"}:
+        # Vectors need no head, and a pre-trained model, which fills masks, has no other.
+        if commands and command not in {*commands, "embed", "clean"}:
             raise HeadError(f"{files.name} is for: distil {min(commands)}")
         check_headers(config, files)
 

@@ -25,7 +25,7 @@ Vectors = Callable[[Sequence[str]], Array]
 
 TEMPLATES = ("{}", "{} news")
 MOST_WORDS = 3_000
-NEIGHBOURS = 20
+NEIGHBOURS = 30
 SCALE = 20.0
 """With it the scores of labels by name are about as often right as they say."""
 

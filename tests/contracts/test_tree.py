@@ -36,6 +36,7 @@ TESTED_BY = {
     "contracts/test_exit_codes.py": "__main__",
     "contracts/test_settings.py": "commands/_option_groups",
     "engine/test_engine.py": "engine/feeder engine/task",
+    "predictors/test_embedder.py": "predictors/encoder",
     "evaluation/results/test_base.py": (
         "evaluation/results/choose evaluation/results/classify evaluation/results/embed "
         "evaluation/results/mlm evaluation/results/multilabel "
