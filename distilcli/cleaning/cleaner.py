@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from distilcli.cleaning.suspicion import Suspicions, probabilities, suspicions
-from distilcli.errors import InputError, RowError
+from distilcli.errors import InputError
 from distilcli.gold.cells import Reader
 from distilcli.gold.labels import ordered
 from distilcli.rows.outcome import Outcome
@@ -87,15 +87,11 @@ class Cleaner:
         failed: list[Outcome[Row, Suspect]] = []
         for block in blocks:
             for outcome in block:
-                error = outcome.error
                 if outcome.value is not None:
-                    try:
-                        labels.append(self._label_of(outcome.item))
-                        rows.append(outcome)
-                    except (InputError, RowError) as fault:
-                        error = str(fault)
-                if error is not None:
-                    failed.append(Outcome(outcome.item, error=error))
+                    labels.append(self._label_of(outcome.item))
+                    rows.append(outcome)
+                elif outcome.error is not None:
+                    failed.append(Outcome(outcome.item, error=outcome.error))
         found = self._found(rows, labels)
         order = sorted(found, key=lambda index: -found[index].suspicion)
         self.facts |= {"checked": len(rows), "suspect": len(order)}

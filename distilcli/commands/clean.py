@@ -10,10 +10,14 @@ from distilcli.commands._option_groups import (
     TextColumnOption,
     check_outputs,
 )
-from distilcli.errors import InputError
+from distilcli.errors import InputError, RowError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from distilcli.gold.cells import Reader
     from distilcli.predictors.embedder import Embedder
+    from distilcli.rows import Row
     from distilcli.tasks.embed import Array
 
 _THRESHOLD = 0.98
@@ -59,7 +63,6 @@ def clean(
     from distilcli.gold.cells import label_from
     from distilcli.gold.columns import Columns, gold_column
     from distilcli.predictors.embedder import Embedder
-    from distilcli.tasks.files import text_from
     from distilcli.tasks.spec import TASKS
 
     if source.format == "conll":
@@ -69,14 +72,13 @@ def clean(
     column = gold_column(source, TASKS["classify"], columns, taken=[text])
     embedder = Embedder(common.compute.model, **common.predictor_settings())
     tested, places = (None, []) if not test else _tested(common, embedder, test, text_column)
-    cleaner = Cleaner(
-        label_from(column, columns), threshold=near_duplicates, tested=tested, places=places
-    )
+    label_of = label_from(column, columns)
+    cleaner = Cleaner(label_of, threshold=near_duplicates, tested=tested, places=places)
     run = FileRun(
         options=common,
         source=source,
         predictor=embedder,
-        engine=embedder.engine(text_from(text), on_error=common.rows.on_error),
+        engine=embedder.engine(_text_of_labelled(text, label_of), on_error=common.rows.on_error),
         columns=SuspectColumns(),
         text_columns=[text],
         select=cleaner.suspects,
@@ -85,6 +87,21 @@ def clean(
         can_go_on=False,
     )
     return run.run()
+
+
+def _text_of_labelled(text_column: str, label_of: "Reader[str]") -> "Callable[[Row], str]":
+    """Return the function that takes the text of a row, which fails without a usable label too."""
+    from distilcli.tasks.texts import text_at
+
+    def text_of(row: "Row") -> str:
+        text = text_at(row, text_column)
+        try:
+            label_of(row)
+        except InputError as fault:
+            raise RowError(str(fault)) from fault
+        return text
+
+    return text_of
 
 
 def _tested(

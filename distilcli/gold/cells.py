@@ -123,8 +123,8 @@ def _only_one(row: Row, columns: Sequence[str]) -> str:
     cell = _those_of(row, columns)
     if len(cell.written) != 1:
         raise InputError(
-            f"{cell.place}: {len(cell.written)} of the `label_columns` are 1, and must be one; for "
-            "any number set `task` multilabel"
+            f"{cell.place}: {len(cell.written)} of the `label_columns` are 1, and must be one; "
+            "rows with any number of labels are for the multilabel task"
         )
     return cell.written[0]
 
@@ -264,8 +264,8 @@ def _label(row: Row, column: str) -> str:
         raise UnlabelledError(f"{where(row, column)}: no value; every row needs one")
     if _is_list(_value(row, column)):
         raise InputError(
-            f"{where(row, column)}: a list is not one label; where rows have several, set `task` "
-            "multilabel"
+            f"{where(row, column)}: a list is not one label; rows with several are for the "
+            "multilabel task"
         )
     return _text(row, column).strip()
 

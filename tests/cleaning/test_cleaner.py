@@ -14,7 +14,11 @@ Vectors = list[list[float]]
 
 def outcomes(labels: Sequence[str], vectors: Vectors) -> list[Outcome[Row, np.ndarray]]:
     return [
-        Outcome(Row(("label",), [label], "a.csv", line), value=np.array(vector, np.float32))
+        Outcome(
+            Row(("label",), [label], "a.csv", line),
+            value=np.array(vector, np.float32) if label else None,
+            error=None if label else "no value",
+        )
         for line, (label, vector) in enumerate(zip(labels, vectors, strict=True), 2)
     ]
 

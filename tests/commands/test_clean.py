@@ -62,10 +62,14 @@ def test_a_named_label(distil: Distil, tiny_folder: Path, rows: Path) -> None:
 def test_rows_of_no_use_are_kept_with_their_error(
     distil: Distil, tiny_folder: Path, rows: Path
 ) -> None:
-    rows.write_text(rows.read_text() + ",good\n")
-    code, out, _ = distil("clean", rows, "-m", tiny_folder)
-    assert code == 6
-    assert "empty text" in delimited(out)[-1]["error"]
+    rows.write_text(rows.read_text() + ',good\nfine,\nnice,"[""a"", ""b""]"\n')
+    code, out, err = distil("clean", rows, "-m", tiny_folder)
+    assert (code, "failed: 3 rows" in err) == (6, True)
+    assert [row["error"].rpartition(": ")[2] for row in delimited(out)[-3:]] == [
+        "empty text",
+        "no value; every row needs one",
+        "a list is not one label; rows with several are for the multilabel task",
+    ]
 
 
 def test_nothing_is_overwritten(

@@ -66,7 +66,7 @@ def test_a_list_of_labels_that_is_cut_off_or_an_object_is_refused(value: str) ->
 @pytest.mark.parametrize("value", ["['a', 'b']", "('a',)", "[1, 0]", '["a"]', ["a"], "array([0])"])
 def test_a_list_is_not_one_label(value: object) -> None:
     with pytest.raises(
-        InputError, match=r"line 7, column 'label': a list is not one label; .*`task"
+        InputError, match=r"line 7, column 'label': a list is not one label; .* multilabel"
     ):
         gold.label_of("label")(row(value))
 
