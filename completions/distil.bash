@@ -35,7 +35,7 @@ _distil() {
                     _distil_words '--version --help -h'; return
                 fi
             fi
-            _distil_words 'bench choose classify completions embed evaluate fill finetune params qa tag tokenize' ;;
+            _distil_words 'bench choose classify clean completions embed evaluate fill finetune params qa tag tokenize' ;;
         'bench')
             if [[ $options ]]; then
                 case $previous in
@@ -69,7 +69,7 @@ _distil() {
         'classify')
             if [[ $options ]]; then
                 case $previous in
-                    --text-column | -c | --pair-column | --top-k | --threshold | --text | --limit | --file-column | --join | --input-format | --delimiter | --encoding | --word-column | --max-field-bytes | --prefix | --max-length | --stride | --device | --min-agreement | --batch | --max-tokens | --threads) _distil_free; return ;;
+                    --text-column | -c | --pair-column | --labels | --top-k | --threshold | --text | --limit | --file-column | --join | --input-format | --delimiter | --encoding | --word-column | --max-field-bytes | --prefix | --max-length | --stride | --device | --min-agreement | --batch | --max-tokens | --threads) _distil_free; return ;;
                     --on-error) _distil_words 'keep skip stop'; return ;;
                     --output | -o | --stats) _distil_paths -f; return ;;
                     --format) _distil_words 'auto table csv tsv jsonl json parquet'; return ;;
@@ -79,7 +79,24 @@ _distil() {
                     --precision) _distil_words 'fp32 tf32 bf16 fp16 int8'; return ;;
                 esac
                 if [[ $current == -* ]]; then
-                    _distil_words '--text-column -c --pair-column --top-k --all-scores --multi-label --threshold --text --limit --whole-files --file-column --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --output -o --format --prefix --force --resume --retry-errors --long --max-length --stride --window-pooling --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --deterministic --provenance --quiet -q --dry-run --json --stats --help -h'; return
+                    _distil_words '--text-column -c --pair-column --labels --top-k --all-scores --multi-label --threshold --no-abstain --text --limit --whole-files --file-column --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --output -o --format --prefix --force --resume --retry-errors --long --max-length --stride --window-pooling --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --deterministic --provenance --quiet -q --dry-run --json --stats --help -h'; return
+                fi
+            fi
+            _distil_paths -f ;;
+        'clean')
+            if [[ $options ]]; then
+                case $previous in
+                    --text-column | -c | --label-column | --label-columns | --near-duplicates | --text | --limit | --file-column | --join | --input-format | --delimiter | --encoding | --word-column | --max-field-bytes | --prefix | --max-length | --stride | --device | --min-agreement | --batch | --max-tokens | --threads) _distil_free; return ;;
+                    --test | --output | -o | --stats) _distil_paths -f; return ;;
+                    --on-error) _distil_words 'keep skip stop'; return ;;
+                    --format) _distil_words 'auto table csv tsv jsonl json parquet'; return ;;
+                    --long) _distil_words 'truncate window error'; return ;;
+                    --window-pooling) _distil_words 'mean max first'; return ;;
+                    --model | -m) _distil_words 'embed entities mini qa sentiment'; _distil_paths -d; return ;;
+                    --precision) _distil_words 'fp32 tf32 bf16 fp16 int8'; return ;;
+                esac
+                if [[ $current == -* ]]; then
+                    _distil_words '--text-column -c --label-column --label-columns --test --near-duplicates --text --limit --file-column --on-error --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --output -o --format --prefix --force --long --max-length --stride --window-pooling --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --deterministic --provenance --quiet -q --dry-run --json --stats --help -h'; return
                 fi
             fi
             _distil_paths -f ;;
@@ -111,9 +128,9 @@ _distil() {
         'evaluate')
             if [[ $options ]]; then
                 case $previous in
-                    --errors | --stats) _distil_paths -f; return ;;
+                    --errors | --plot | --stats) _distil_paths -f; return ;;
                     --format) _distil_words 'auto table tsv csv json'; return ;;
-                    --limit | --join | --input-format | --delimiter | --encoding | --word-column | --max-field-bytes | --text-column | -c | --pair-column | --label-column | --label-separator | --label-columns | --labels | --options-column | --option-columns | --prefix | --min | --max | --by | --confidence | --map | --threshold | --max-length | --stride | --device | --min-agreement | --batch | --max-tokens | --threads) _distil_free; return ;;
+                    --limit | --join | --input-format | --delimiter | --encoding | --word-column | --max-field-bytes | --text-column | -c | --pair-column | --label-column | --label-separator | --label-columns | --labels | --options-column | --option-columns | --prefix | --min | --max | --by | --confidence | --map | --threshold | --max-error | --max-length | --stride | --device | --min-agreement | --batch | --max-tokens | --threads) _distil_free; return ;;
                     --on-error) _distil_words 'stop skip'; return ;;
                     --task) _distil_words 'classify multilabel regress tag qa mlm embed choose'; return ;;
                     --long) _distil_words 'truncate window error'; return ;;
@@ -121,7 +138,7 @@ _distil() {
                     --precision) _distil_words 'fp32 tf32 bf16 fp16 int8'; return ;;
                 esac
                 if [[ $current == -* ]]; then
-                    _distil_words '--errors --force --format --limit --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --text-column -c --pair-column --label-column --label-separator --label-columns --labels --options-column --option-columns --prefix --task --min --max --by --confidence --map --threshold --threshold-search --calibrate --long --max-length --stride --window-pooling --device --precision --min-agreement --offline --batch --max-tokens --threads --quiet -q --json --stats --help -h'; return
+                    _distil_words '--errors --plot --force --format --limit --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --text-column -c --pair-column --label-column --label-separator --label-columns --labels --options-column --option-columns --prefix --task --min --max --by --confidence --map --threshold --threshold-search --calibrate --max-error --per-label --long --max-length --stride --window-pooling --device --precision --min-agreement --offline --batch --max-tokens --threads --quiet -q --json --stats --help -h'; return
                 fi
             fi
             _distil_free ;;
@@ -145,8 +162,8 @@ _distil() {
             if [[ $options ]]; then
                 case $previous in
                     --task) _distil_words 'classify multilabel regress tag qa mlm embed choose'; return ;;
-                    --valid | --plot | --stats) _distil_paths -f; return ;;
-                    --valid-split | --text-column | -c | --join | --pair-column | --label-column | --label-separator | --label-columns | --labels | --options-column | --option-columns | --input-format | --encoding | --delimiter | --word-column | --limit | --student-layers | --student | --positions | --prune-heads | --max-length | --epochs | --learning-rate | --lr | --warmup | --weight-decay | --layer-decay | --clip | --max-tokens | --accumulate | --freeze | --dropout | --average | --eval-every | --early-stopping | --seed | --label-smoothing | --augment | --temperature | --alpha-ce | --alpha-task | --alpha-cos | --alpha-hidden | --alpha-attention | --device | --threads) _distil_free; return ;;
+                    --config | --valid | --teacher-scores | --teacher-vectors | --plot | --stats) _distil_paths -f; return ;;
+                    --mix | --valid-split | --text-column | -c | --join | --pair-column | --label-column | --label-separator | --label-columns | --labels | --options-column | --option-columns | --input-format | --encoding | --delimiter | --word-column | --limit | --student-layers | --student | --positions | --add-tokens | --prune-heads | --max-length | --epochs | --learning-rate | --lr | --warmup | --weight-decay | --layer-decay | --clip | --max-tokens | --accumulate | --freeze | --dropout | --average | --eval-every | --early-stopping | --seed | --label-smoothing | --augment | --temperature | --alpha-ce | --alpha-task | --alpha-cos | --alpha-hidden | --alpha-attention | --device | --threads) _distil_free; return ;;
                     --model | -m | --teacher) _distil_words 'embed entities mini qa sentiment'; _distil_paths -d; return ;;
                     --position-growth) _distil_words 'copy interpolate'; return ;;
                     --schedule) _distil_words 'linear cosine'; return ;;
@@ -155,7 +172,7 @@ _distil() {
                     --teacher-cache | --output | -o) _distil_paths -d; return ;;
                 esac
                 if [[ $current == -* ]]; then
-                    _distil_words '--task --valid --valid-split --text-column -c --join --pair-column --label-column --label-separator --label-columns --labels --options-column --option-columns --input-format --encoding --delimiter --no-header --word-column --keep-empty --limit --model -m --fold --student-layers --student --positions --position-growth --prune-heads --max-length --epochs --learning-rate --lr --schedule --warmup --weight-decay --layer-decay --clip --max-tokens --accumulate --gradient-checkpointing --freeze --dropout --average --precision --eval-every --early-stopping --seed --class-weights --label-smoothing --augment --teacher --teacher-cache --temperature --alpha-ce --alpha-task --alpha-cos --alpha-hidden --alpha-attention --output -o --plot --resume --force --device --offline --threads --quiet -q --dry-run --json --stats --help -h'; return
+                    _distil_words '--task --config --mix --valid --valid-split --text-column -c --join --pair-column --label-column --label-separator --label-columns --labels --options-column --option-columns --input-format --encoding --delimiter --no-header --word-column --keep-empty --limit --model -m --fold --student-layers --student --positions --position-growth --add-tokens --prune-heads --max-length --epochs --learning-rate --lr --schedule --warmup --weight-decay --layer-decay --clip --max-tokens --accumulate --gradient-checkpointing --freeze --dropout --average --precision --eval-every --early-stopping --seed --class-weights --label-smoothing --augment --teacher --teacher-scores --teacher-vectors --teacher-cache --temperature --alpha-ce --alpha-task --alpha-cos --alpha-hidden --alpha-attention --output -o --plot --resume --force --device --offline --threads --quiet -q --dry-run --json --stats --help -h'; return
                 fi
             fi
             _distil_paths -f ;;
@@ -200,7 +217,7 @@ _distil() {
                     --precision) _distil_words 'fp32 tf32 bf16 fp16 int8'; return ;;
                 esac
                 if [[ $current == -* ]]; then
-                    _distil_words '--text-column -c --aggregation --text --limit --whole-files --file-column --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --output -o --format --prefix --force --resume --retry-errors --long --max-length --stride --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --deterministic --provenance --quiet -q --dry-run --json --stats --help -h'; return
+                    _distil_words '--text-column -c --aggregation --no-abstain --text --limit --whole-files --file-column --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --output -o --format --prefix --force --resume --retry-errors --long --max-length --stride --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --deterministic --provenance --quiet -q --dry-run --json --stats --help -h'; return
                 fi
             fi
             _distil_paths -f ;;

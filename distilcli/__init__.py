@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from distilcli.predictors.embedder import Embedder
     from distilcli.predictors.frame import to_frame
     from distilcli.predictors.mask_filler import MaskFiller
+    from distilcli.predictors.matcher import LabelMatcher
     from distilcli.predictors.tagger import Tagger
     from distilcli.tasks.settings import BatchOptions, LongTexts
     from distilcli.training.run import finetune
@@ -34,8 +35,9 @@ if TYPE_CHECKING:
 __version__ = "0.2.0"
 __all__ = [
     "Answerer", "BatchOptions", "Chooser", "Classifier", "DistilError", "Embedder", "GateError",
-    "HeadError", "InputError", "LongTexts", "MaskFiller", "ModelError", "ResourceError",
-    "RowError", "Tagger", "UsageError", "__version__", "evaluate", "finetune", "to_frame",
+    "HeadError", "InputError", "LabelMatcher", "LongTexts", "MaskFiller", "ModelError",
+    "ResourceError", "RowError", "Tagger", "UsageError", "__version__", "evaluate", "finetune",
+    "to_frame",
 ]  # fmt: skip
 
 _MODULES = {
@@ -50,6 +52,7 @@ _MODULES = {
     "predictors.embedder": ("Embedder",),
     "predictors.frame": ("to_frame",),
     "predictors.mask_filler": ("MaskFiller",),
+    "predictors.matcher": ("LabelMatcher",),
     "predictors.tagger": ("Tagger",),
     "tasks.settings": ("BatchOptions", "LongTexts"),
     "training.run": ("finetune",),

@@ -1,4 +1,4 @@
-"""The `distil` program, also `python -m distilcli`: signals are understood from the start."""
+"""The `distil` program, also `python -m distilcli`; it handles signals from the start."""
 
 import os
 from typing import NoReturn
@@ -23,9 +23,9 @@ def main() -> NoReturn:
 
 
 def _occupy_closed_streams() -> None:
-    """Open nothing in place of a stream that the shell has closed (`2>&-`).
+    """Open the null device in place of each stream that the shell has closed (`2>&-`).
 
-    Else the next file to be opened gets its number, and what a library writes there.
+    Otherwise the next file to be opened would get its number, and what a library writes to it.
     """
     while (lowest := os.open(os.devnull, os.O_RDWR)) < _STREAMS:
         pass

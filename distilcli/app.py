@@ -47,10 +47,10 @@ _FULL = "no space left on the disk; free some and run again"
 _LACKING = {
     os.strerror(errno.ENOSPC): _FULL,
     os.strerror(errno.EDQUOT): _FULL,
-    os.strerror(errno.EMFILE): "too many open files; allow more (ulimit -n)",
-    "can't start new thread": "no thread can be started; end other programs (ulimit -u)",
+    os.strerror(errno.EMFILE): "too many open files; raise the limit (ulimit -n)",
+    "can't start new thread": "cannot start another thread; close other programs (ulimit -u)",
 }
-"""What people are told, by what Python, a library or the system says."""
+"""What the user is told, for each message of Python, a library or the system."""
 
 COMMANDS: dict[str, Registered] = {}
 """Every command by its name."""
@@ -119,6 +119,7 @@ for _topic, _commands in {
     "Models of your own": {
         "finetune": "Train a model for one of eight tasks, or distil one.",
         "evaluate": "Measure a model or its predictions against gold labels.",
+        "clean": "Find rows whose label is probably wrong.",
     },
     "Look closer": {
         "tokenize": "Show how a model tokenizes texts.",
@@ -200,7 +201,7 @@ def _show_warning(
 
 
 def _check_folder() -> None:
-    """Raise `ResourceError` in a folder that was removed: libraries would end the process."""
+    """Raise `ResourceError` if the current folder was removed; libraries would crash there."""
     try:
         Path.cwd()
     except OSError:
@@ -208,10 +209,11 @@ def _check_folder() -> None:
 
 
 def _open_closed_streams() -> None:
-    """Discard what is written to a stream that the shell has closed (`>&-`)."""
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:
-            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
+    """Discard messages if the shell closed stderr; with stdout closed, fail once data comes."""
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(os.open(os.devnull, os.O_RDONLY), "w", encoding="utf-8")
 
 
 def _end(error: BaseException, given: Sequence[str]) -> int:
@@ -257,7 +259,7 @@ def _as_failure(error: BaseException, given: Sequence[str]) -> DistilError | Non
 
 
 def _as_resource_error(error: BaseException) -> ResourceError | None:
-    """Return what Python, a library or the system says of what is lacking; None if nothing is."""
+    """Return the error for lacking memory, disk, files or packages; None for any other error."""
     if is_allocation_failure(error):
         return ResourceError(_OUT_OF_MEMORY)
     if isinstance(error, RuntimeError):
@@ -265,7 +267,7 @@ def _as_resource_error(error: BaseException) -> ResourceError | None:
         return next((ResourceError(way) for cause, way in _LACKING.items() if cause in said), None)
     if isinstance(error, ImportError) and not (error.name or "").startswith("distilcli"):
         reason = str(error).partition("\n")[0]
-        return ResourceError(f"a package cannot be loaded: {reason}; install distilcli again")
+        return ResourceError(f"a package cannot be loaded: {reason}; reinstall distilcli")
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
         return ResourceError(where + _LACKING.get(error.strerror, error.strerror))

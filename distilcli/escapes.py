@@ -1,15 +1,15 @@
-"""Text that a terminal shows and does not obey.
+"""Text whose control characters a terminal shows instead of obeying.
 
 Names of files, columns, labels, tensors and tokens come from others. On a terminal an escape
 sequence among them could move the cursor, clear the screen or set the clipboard, and a
-bidirectional override could show text in another order. What writes to a terminal sends its text
+bidirectional override could show text in another order. Everything written to a terminal goes
 through here; data for files and pipes stays as it is.
 """
 
 import re
 
 _OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-"""Control characters but tabs and line ends, bidirectional overrides, separators, surrogates."""
+"""Control characters except tab and line end, bidirectional overrides, separators, surrogates."""
 
 
 def visible(text: str) -> str:

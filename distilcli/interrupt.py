@@ -1,8 +1,8 @@
-"""Signals: each ends the program at once, or waits for a moment at which that is safe.
+"""Signals: each ends the program at once, or waits until that is safe.
 
-`distil` hears of them on a thread of its own, so none raises an exception inside a library, none
-waits for a long call into one, and a second one always ends the program (`end_on_signals`). Used
-as a library nothing is changed but Ctrl-C, and only where it is deferred.
+`distil` receives them on a thread of its own (`end_on_signals`). So no signal raises an exception
+inside a library or waits for a long call into one, and a second signal always ends the program.
+When the package is used as a library, only Ctrl-C is handled, and only where it is deferred.
 """
 
 import contextlib
@@ -36,10 +36,10 @@ class Interrupted(KeyboardInterrupt):
 def deferred_interrupt(*, patience: float | None = _PATIENCE_SECONDS) -> Iterator[None]:
     """Defer the first signal to `stop_if_asked` or, if nothing failed, to the end of the context.
 
-    A second one ends the program at once, and so does the first if it has to wait for longer than
-    `patience` seconds. In programs other than `distil` only Ctrl-C is deferred, a second one raises
-    KeyboardInterrupt as usual, and there is no limit. Signals reach the main thread alone; on
-    others nothing is deferred. The outermost of nested contexts counts.
+    A second signal ends the program at once, and so does the first if it has to wait for more than
+    `patience` seconds. In programs other than `distil`, only Ctrl-C is deferred, a second one
+    raises KeyboardInterrupt as usual, and there is no limit. Only the main thread receives signals;
+    on other threads nothing is deferred. Of nested contexts, the outermost counts.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -80,13 +80,13 @@ def _note_or_raise() -> None:
 
 
 def stop_if_asked() -> None:
-    """Raise `Interrupted` if a signal waits; call it at safe moments."""
+    """Raise `Interrupted` if a signal is waiting; call this where that is safe."""
     if _deferrals and _noted and threading.current_thread() is threading.main_thread():
         raise Interrupted(_noted[0])
 
 
 def undo_at_sudden_end(action: Callable[[], object]) -> contextlib.ExitStack:
-    """Run `action`, which removes a file say, if the program ends before the result is closed.
+    """Run `action`, such as removing a file, if the program ends before the result is closed.
 
     It runs on another thread, and only in `distil`.
     """
@@ -113,21 +113,21 @@ def scratch_folder() -> Iterator[str]:
 def end_on_signals() -> None:
     """Let SIGINT, SIGTERM and SIGHUP end this program with 128 + their number, as shells report it.
 
-    What is to be undone is undone before. Signals that are ignored (`nohup`, jobs in the
-    background) stay so.
+    Actions of `undo_at_sudden_end` run first. Signals that are ignored (by `nohup`, or in
+    background jobs) stay ignored.
     """
     usual = (signal.SIG_DFL, signal.default_int_handler)
     numbers = [getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)]
     _owned.update(number for number in numbers if signal.getsignal(number) in usual)
     is_watched = _start_watching()
     for number in _owned:
-        # Python runs a handler on the main thread, between two instructions of its own: too late
-        # for a long call into a library, so it is left to the thread where there is one.
+        # Python runs a handler on the main thread, between two of its instructions: too late during
+        # a long call into a library. So the thread does the work where there is one.
         signal.signal(number, (lambda *_: None) if is_watched else (lambda got, _: _take(got)))
 
 
 def _start_watching() -> bool:
-    """Start the thread; return False where the system has none, nor pipes that wake it up."""
+    """Start the thread; return False if the system has no threads or pipes to spare."""
     stack = threading.stack_size()
     try:
         reader, writer = os.pipe()
@@ -156,7 +156,7 @@ def _watch(reader: int) -> None:
 
 
 def _take(number: int) -> None:
-    """Note a signal that is to wait; end the program on any other."""
+    """Note a signal that has to wait; end the program on any other."""
     with _lock:
         if _deferrals and not _noted:
             _noted.append(number)
@@ -179,8 +179,8 @@ def _undo_all() -> None:
 def leave(code: int) -> NoReturn:
     """End the program, with the code of the signal if one was noted.
 
-    Python's own end would wait for threads, abort in those that still run a model, take another
-    tenth of a second, and not hear of signals.
+    Python's own shutdown would wait for threads, abort in those that still run a model, take
+    another tenth of a second, and not react to signals.
     """
     _undo_all()
     for stream in (sys.stdout, sys.stderr):

@@ -10,14 +10,14 @@ from distilcli.errors import ResourceError
 # The names of malloc.h.
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -2, -4, -8
 _NEVER = -1
-# In the errors of torch's allocators and oneDNN, of C++, of safetensors, and of the loader.
+# Found in errors of torch's allocators, oneDNN, C++, safetensors and the dynamic loader.
 _NO_MEMORY = (
     *("can't allocate memory", "cannot allocate memory", "not enough memory", "out of memory"),
     *("could not create a primitive", "could not create a memory object", "bad_alloc"),
     *("failed to map segment", "cannot create shared object descriptor"),
 )
-# Libraries end the process where memory runs out as they are loaded, so another one tries it. It
-# needs what a small run does beyond them: the threads of torch, and some room.
+# Libraries end the process if memory runs out while they are loaded, so another process tries it.
+# It also does what a small run needs on top: starts the threads of torch, and takes some memory.
 _PROBE = """
 import numpy, torch
 kept = torch.zeros(256, 2**18)
@@ -58,9 +58,9 @@ def is_allocation_failure(error: BaseException) -> bool:
 
 
 def check_memory_before_torch() -> None:
-    """Let `import torch` raise `ResourceError` if neither torch nor a run on it has room.
+    """Make `import torch` raise `ResourceError` if memory is too small for torch and a small run.
 
-    Nothing is done where the address space is unlimited or ample (`ulimit -v`).
+    Does nothing where the address space (`ulimit -v`) is unlimited or ample.
     """
     limit = _address_space()
     if limit is not None and limit < _AMPLE_BYTES:
@@ -89,7 +89,7 @@ class _BeforeTorch:
         if not fits:
             raise ResourceError(
                 f"torch does not fit into the {self._limit // 2**20:,} MiB of memory that a "
-                "process may use here; allow more (ulimit -v)"
+                "process may use here; raise the limit (ulimit -v)"
             )
 
 

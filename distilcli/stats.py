@@ -19,7 +19,7 @@ from distilcli.memory import peak_memory_bytes
 T = TypeVar("T")
 
 _PERCENTILES = (50, 95, 99)
-_RESTORED = ("rows", "failed", "skipped", "truncated", "first_error", "halvings")
+_RESTORED = (*("rows", "failed", "skipped", "abstained", "truncated", "first_error", "halvings"),)
 _OF_WINDOWS = ("tokens", "positions", "batches")
 
 
@@ -27,10 +27,11 @@ class RunStats:
     """Counts of one run; any thread may add to them or read them at any time.
 
     `rows` counts every finished row, failed ones included; `skipped` are the failed rows that were
-    left out of the output. `tokens` are those that the model has read, out of `encoded_tokens`;
-    `positions` includes padding (B x T of every batch). `resumed_rows` are those that an earlier,
-    interrupted run has done; all counts and `seconds` include its. The caller sets `load_seconds`
-    once the model is loaded; it is not part of `seconds`.
+    left out of the output, and `abstained` those without an answer that is sure enough. `tokens`
+    are those that the model has read, out of `encoded_tokens`; `positions` includes padding (B x T
+    of every batch). `resumed_rows` are those that an earlier, interrupted run did; all counts and
+    `seconds` include them. The caller sets `load_seconds` once the model is loaded; it is not part
+    of `seconds`.
     """
 
     def __init__(self, *, device: str = "cpu", load_seconds: float | None = None) -> None:
@@ -40,6 +41,7 @@ class RunStats:
         self.failed = 0
         self.skipped = 0
         self.truncated = 0
+        self.abstained = 0
         self.first_error: str | None = None
         self.tokens = 0
         self.encoded_tokens = 0
@@ -71,13 +73,22 @@ class RunStats:
             self.finished_at = datetime.now(timezone.utc)
             self._ended = time.perf_counter()
 
-    def add_rows(self, rows: int, *, failed: int = 0, skipped: int = 0, truncated: int = 0) -> None:
-        """Count finished rows, and how many of them failed, were skipped or were truncated."""
+    def add_rows(
+        self,
+        rows: int,
+        *,
+        failed: int = 0,
+        skipped: int = 0,
+        truncated: int = 0,
+        abstained: int = 0,
+    ) -> None:
+        """Count finished rows, and how many of them are one of the others."""
         with self._lock:
             self.rows += rows
             self.failed += failed
             self.skipped += skipped
             self.truncated += truncated
+            self.abstained += abstained
 
     def note_error(self, error: str) -> None:
         """Keep the first error of a row, to show with the counts."""
@@ -103,14 +114,14 @@ class RunStats:
         self._finished.update(tokens=tokens, positions=positions, batches=batches)
 
     def progress(self) -> dict[str, Any]:
-        """Return the counts of the rows that are done, for `restore` in a run that goes on."""
+        """Return the counts of the finished rows, for `restore` in a run that continues."""
         with self._lock:
             counts = {name: getattr(self, name) for name in _RESTORED}
             windows = {name: self._finished[name] for name in _OF_WINDOWS}
         return {**counts, **windows, "seconds": self.seconds, "since": _iso(self.started_at)}
 
     def restore(self, progress: Mapping[str, Any]) -> None:
-        """Go on counting where an interrupted run has stopped."""
+        """Continue the counts of an interrupted run."""
         for name in (*_RESTORED, *_OF_WINDOWS):
             setattr(self, name, progress[name])
         self._finished.update({name: progress[name] for name in _OF_WINDOWS})
@@ -174,6 +185,7 @@ class RunStats:
             "failed_rows": self.failed,
             "skipped_rows": self.skipped,
             **({"resumed_rows": self.resumed_rows} if self.resumed_rows else {}),
+            **({"abstained_rows": self.abstained} if self.abstained else {}),
             "truncated_rows": self.truncated,
             "first_error": self.first_error,
             "tokens": self.tokens,

@@ -129,7 +129,7 @@ def killed_runs(
                 os.kill(process.pid, number)
             process.join()
             err = (folder / "stderr").read_text()
-            resumed += "going on after" in err
+            resumed += "continuing after" in err
             if process.exitcode in CODES:  # it was faster
                 break
             if process.exitcode not in {-number, 128 + number}:
@@ -138,7 +138,7 @@ def killed_runs(
                 )
             here += 1
         sent += here
-        resumed += "going on after" in _finish(broken, command)[0]
+        resumed += "continuing after" in _finish(broken, command)[0]
         found = _files(broken)
         is_same = all(found.get(name) == content for name, content in expected.items())
         yield Killed(output, here, resumed, is_same, is_tidy=found.keys() == expected.keys())

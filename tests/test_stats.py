@@ -50,7 +50,7 @@ def test_a_second_run_adds_to_the_first(clock):
 def test_as_dict_is_json_with_units_in_its_keys(clock):
     stats = RunStats(device="cuda:0", load_seconds=1.5)
     stats.start()
-    stats.add_rows(4, failed=2, skipped=1, truncated=1)
+    stats.add_rows(4, failed=2, skipped=1, truncated=1, abstained=1)
     stats.add_batch(tokens=6, positions=8, seconds=0.25)
     stats.add_halving()
     stats.note_error("a.csv: line 2: bad")
@@ -69,6 +69,7 @@ def test_as_dict_is_json_with_units_in_its_keys(clock):
         "rows": 4,
         "failed_rows": 2,
         "skipped_rows": 1,
+        "abstained_rows": 1,
         "truncated_rows": 1,
         "first_error": "a.csv: line 2: bad",
         "tokens": 6,

@@ -4,7 +4,8 @@
 
 The token table must have been frozen (`--freeze embeddings`), because all built-in models share
 one: `distilcli/builtin/shared/` holds it and the tokenizer, `distilcli/builtin/NAME/` the other
-weights, the configuration and, for an embedder, its modules.
+weights, the configuration and, for an embedder, its modules. The configuration has what was found
+out about the scores (`distil evaluate RUN DATA`, with `--calibrate` and then with `--max-error`).
 """
 
 import json

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Literal
 
+from distilcli.checkpoint.abstention import KEY as ABSTENTION
+from distilcli.checkpoint.abstention import Abstention, parse_abstention
 from distilcli.checkpoint.json_file import JsonObject, read_object, shown
 from distilcli.errors import ModelError
 
@@ -59,7 +61,7 @@ _STORAGE_KEYS = {"dtype", "torch_dtype", "shared_weights"}
 _LARGEST = 2**31 - 1
 _MOST_LABELS = 1_000_000
 _LABEL_KEYS = {"id2label", "label2id", "num_labels", "problem_type"}
-_OWN_KEYS = {"pruned_heads", TEMPERATURE, NO_ANSWER_THRESHOLD}
+_OWN_KEYS = {"pruned_heads", TEMPERATURE, ABSTENTION, NO_ANSWER_THRESHOLD}
 _PROBLEM_TYPES = (
     "single_label_classification",
     "multi_label_classification",
@@ -73,10 +75,10 @@ class ModelConfig:
 
     `type_vocab_size` is 0 without token-type embeddings. `labels` are in the order of the
     classifier's outputs, empty without a classification head. `temperature` divides a
-    classifier's logits; it is 1 unless calibrated. A question whose score of "no answer" is above
-    `no_answer_threshold` gets none; without, it always gets one. `pruned_heads` are the removed
-    attention heads of layers, by their original indices. `extra` holds keys of `config.json` not
-    interpreted here.
+    classifier's logits; it is 1 unless calibrated. `abstention` is the score below which a label is
+    not given. A question whose score of "no answer" is above `no_answer_threshold` gets none;
+    without, it always gets one. `pruned_heads` are the removed attention heads of layers, by their
+    original indices. `extra` holds keys of `config.json` not interpreted here.
     """
 
     model_type: ModelType = "distilbert"
@@ -101,6 +103,7 @@ class ModelConfig:
     labels: tuple[str, ...] = ()
     problem_type: str | None = None
     temperature: float = 1.0
+    abstention: Abstention | None = None
     no_answer_threshold: float | None = None
     pruned_heads: dict[int, tuple[int, ...]] = field(default_factory=dict)
     extra: JsonObject = field(default_factory=dict)
@@ -112,7 +115,11 @@ class ModelConfig:
 
     def with_labels(self, labels: tuple[str, ...], *, problem_type: str) -> "ModelConfig":
         """Return the same body with another classification head, not calibrated."""
-        return replace(self, labels=labels, problem_type=problem_type, temperature=1.0)
+        return replace(self.uncalibrated(), labels=labels, problem_type=problem_type)
+
+    def uncalibrated(self) -> "ModelConfig":
+        """Return the same without what was found out about the scores of its head."""
+        return replace(self, temperature=1.0, abstention=None)
 
 
 def key_of(setting: str, model_type: ModelType) -> str:
@@ -144,6 +151,7 @@ def parse_config(raw: JsonObject, *, source: str = "config.json") -> ModelConfig
         labels=_labels(raw, source),
         problem_type=_problem_type(raw, source),
         temperature=_temperature(raw, source),
+        abstention=parse_abstention(raw, source),
         no_answer_threshold=_no_answer_threshold(raw, source),
         extra={key: value for key, value in raw.items() if key not in known},
     )
@@ -163,6 +171,8 @@ def dump_config(config: ModelConfig) -> JsonObject:
         raw["problem_type"] = config.problem_type
     if config.temperature != 1:
         raw[TEMPERATURE] = config.temperature
+    if config.abstention is not None:
+        raw[ABSTENTION] = config.abstention.as_json()
     if config.no_answer_threshold is not None:
         raw[NO_ANSWER_THRESHOLD] = config.no_answer_threshold
     if config.pruned_heads:

@@ -1,4 +1,4 @@
-"""The digest of a model by its content, independent of names."""
+"""The digest of a model's content, independent of file names."""
 
 import hashlib
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ from distilcli.checkpoint.folder import ModelFiles
 
 
 def model_digest(files: ModelFiles, others: Iterable[Path] = ()) -> str:
-    """Return the SHA-256 of a model's files, and of others: it identifies the model anywhere."""
+    """Return the SHA-256 of a model's files and of `others`: the same wherever the model is."""
     found = hashlib.sha256()
     for path in (files.config_path, *files.weight_files, *files.tokenizer_files, *others):
         with path.open("rb") as file:

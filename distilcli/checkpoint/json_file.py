@@ -16,7 +16,7 @@ LFS_PULL = "run 'git lfs pull' in its repository, or download the file itself"
 
 
 _LARGEST = 32 * 1024 * 1024
-"""Bytes of a file that is read whole: twice a vocabulary of half a million tokens."""
+"""The most bytes in a file that is read whole: twice a vocabulary of half a million tokens."""
 _MOST_BRACKETS = 500_000
 _LONGEST_SHOWN = 80
 
@@ -87,7 +87,7 @@ def read_object(path: Path) -> JsonObject:
 
 
 def shown(value: object) -> str:
-    """Return a value of a file for a message: as Python writes it, cut short if it is long."""
+    """Return a file's value for a message, as Python writes it, cut short if it is long."""
     try:
         written = repr(value)
     except ValueError:  # a number of thousands of digits

@@ -22,7 +22,7 @@ from distilcli.checkpoint.hub import snapshot
 from distilcli.checkpoint.json_file import read_object
 from distilcli.errors import ModelError
 
-__all__ = ["BUILTIN_ROOT", "ModelFiles", "builtin_names", "locate"]
+__all__ = ["BUILTIN_ROOT", "ModelFiles", "builtin_names", "is_of_user", "locate"]
 
 BUILTIN_ROOT = Path(__file__).resolve().parent.parent / "builtin"
 """The models of the package: a folder for each, and `shared` for files of several."""
@@ -37,6 +37,11 @@ _HUB_ID = re.compile(
 def builtin_names() -> tuple[str, ...]:
     """Return the names of the models that ship with the package, sorted."""
     return tuple(sorted(path.parent.name for path in BUILTIN_ROOT.glob(f"*/{CONFIG_NAME}")))
+
+
+def is_of_user(model: str) -> bool:
+    """Whether a model is a folder that the user named, not a built-in model or one of the hub."""
+    return (Path(model).expanduser() / CONFIG_NAME).is_file()
 
 
 def locate(model: str, *, offline: bool = False) -> ModelFiles:

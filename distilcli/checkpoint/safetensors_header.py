@@ -175,7 +175,7 @@ def _parse(path: Path, text: bytes) -> dict[str, object]:
             found[key] = value
         return found
 
-    # An entry has three brackets; parsed, a bracket takes twenty times its room.
+    # An entry has three brackets; parsed, a bracket takes twenty times its size.
     if text.count(b"{") + text.count(b"[") > 3 * _MOST_TENSORS:
         _refuse(path, f"describes more than {_MOST_TENSORS:,} tensors", "use another checkpoint")
     try:

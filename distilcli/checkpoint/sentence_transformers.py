@@ -45,7 +45,7 @@ _LOADING = {
     *("low_cpu_mem_usage", "output_attentions", "output_hidden_states", "return_dict", "revision"),
     *("token", "torch_dtype", "trust_remote_code", "use_auth_token", "use_safetensors"),
 }
-"""Settings of how a model is loaded, which change no numbers beyond their precision."""
+"""Settings for how a model is loaded; they change nothing but the precision of numbers."""
 
 StepKind = Literal["Dense", "LayerNorm", "Normalize", "truncate_dim"]
 
@@ -267,7 +267,7 @@ def _lengths(folder: Path) -> JsonObject:
 
 
 def _refuse_other_config(raw: JsonObject, folder: Path, path: Path | None) -> None:
-    """Refuse settings of the model itself that its `config.json` does not have."""
+    """Refuse settings of the model itself that differ from its `config.json`."""
     for key in ("model_args", "model_kwargs", "config_args", "config_kwargs"):
         settings = raw.get(key) or {}
         if not isinstance(settings, dict):

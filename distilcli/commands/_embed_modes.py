@@ -126,7 +126,7 @@ def store(
             goes_on=goes_on,
         )
 
-    # What an update knows of earlier rows is not saved; it can simply be repeated.
+    # An interrupted update can simply be repeated, so what it has learned is not saved.
     run = replace(run, open_vectors=open_vectors, facts=facts, can_go_on=not making.update)
     code = replace(run, select=_without_failed if making.update else None).run()
     if facts.get("known_rows"):
@@ -154,17 +154,17 @@ def _without_failed(
 
 
 def _check_same_column(source: "RowSource", stored: "VectorIndex", console: Console) -> None:
-    """Raise `UsageError` if stored vectors are of another column that is there; tell of others."""
+    """Refuse stored vectors of another column of this source; warn about any other column."""
     column = stored.about.get("text_column")
     if not isinstance(column, str) or source.format == "txt" or column == source.text_column:
         return
-    of_another = f"{stored.path}: its vectors are of the column {column!r}, not "
+    of_another = f"{stored.path}: its vectors were made from column {column!r}, not "
     if all(part in source.columns for part in column.split(",")):
         raise UsageError(
             f"{of_another}{source.text_column!r}; give `text_column` {column}, or embed all rows "
             "again with `force`"
         )
-    console.warn(f"{of_another}{source.text_column!r} as in {source.name}")
+    console.warn(f"{of_another}{source.text_column!r}, as in {source.name}")
 
 
 def _check_same(embedder: "Embedder", stored: "VectorIndex") -> None:

@@ -63,7 +63,7 @@ class FileOptions:
         }
 
     def provenance(self, predictor: "AnyPredictor") -> dict[str, str]:
-        """Return what made the results, if that was asked for."""
+        """Return the digest and version that made the results, if they were asked for."""
         if not self.reproducible.provenance:
             return {}
         return {"model_digest": predictor.digest(), "distil_version": __version__}
@@ -93,10 +93,10 @@ class FileRun(Generic[Value, Result]):
     """One run of a predictor over rows.
 
     `text_columns` are those that the model reads; `preview` makes the table for a terminal.
-    `select` chooses from the results what is written (all of them by default), and `on_block` gets
-    each block after that. With `open_vectors` the values go there and no rows are written.
+    `select` chooses which results are written (all of them by default), and `on_block` gets each
+    block after that. With `open_vectors` the values go there and no rows are written.
     `counted` is the plural of what the labels in the summary belong to; `facts` go into the report.
-    Unless it `can_go_on`, an interrupted run is lost. `marks` are added to each row.
+    An interrupted run can be continued only if it `can_go_on`. `marks` are added to each row.
     """
 
     options: FileOptions
@@ -217,17 +217,17 @@ class FileRun(Generic[Value, Result]):
         return [*self.columns.names, *self.marks]
 
     def _tell_what_is_left(self, error: BaseException, rows: int, written: int, saved: int) -> None:
-        """Say what an interrupted run leaves, and how to go on."""
+        """Say what an interrupted run leaves behind, and how to continue."""
         output, console = self.options.out.output, self.options.report.console
         interrupted = f"interrupted after {count_of(rows, 'row')}"
         if saved:
             what = interrupted if isinstance(error, KeyboardInterrupt) else "not complete"
             console.warn(
-                f"{what}; {count_of(saved, 'row')} of {output} are kept; repeat the command with "
-                "`resume` to go on"
+                f"{what}; {count_of(saved, 'row')} of {output} saved; repeat the command with "
+                "`resume` to continue"
             )
         elif isinstance(error, KeyboardInterrupt):
-            kept = "those are out, whole" if written else "nothing is out"
+            kept = "those were written in full" if written else "nothing was written"
             kept = f"{output} was not written" if output else kept
             console.warn(f"{interrupted}; {kept}; run again to start over")
 
@@ -244,16 +244,17 @@ class FileRun(Generic[Value, Result]):
         return self._retried(sink) if self.options.out.retry_errors else sink
 
     def _retried(self, writer: Any) -> "RetriedRows":
-        """Let only the rows run again that have to, and return the output of all."""
+        """Run only the rows that need it again, and return the output for all rows."""
         from distilcli.rows.retry import RetriedRows, Retry
+        from distilcli.rows.writer import written_delimiter
 
-        out = self.options.out
+        out, kind = self.options.out, self.options.out.written_format
         with ExitStack() as unless_opened:
             unless_opened.callback(writer.abort)
             retry = Retry(
                 str(out.output),
-                out.written_format,
-                self.source.delimiter,
+                kind,
+                written_delimiter(kind, self.source.format, self.source.delimiter),
                 [writer.prefix + name for name in self._new_columns],
                 writer.free_name("error"),
             )

@@ -1,17 +1,30 @@
 """The options of `distil finetune` beyond the settings of a run (`training.options`)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from distilcli.commands import _option_groups as shared
 from distilcli.commands._declare import argument, opt
+from distilcli.errors import UsageError
 from distilcli.setting import setting
+from distilcli.training.options import DistillationOptions, TrainingOptions
+
+if TYPE_CHECKING:
+    from distilcli.training.run_options import RunOptions
 
 OPTION_TYPES: Mapping[str, object] = {
     "files": Annotated[
-        list[str], argument("Training rows, in any format that classify reads.", "FILES...")
+        list[str] | None, argument("Training rows, in any format that classify reads.", "FILES...")
+    ],
+    "mix": Annotated[
+        str | None,
+        opt(
+            "Training rows of several files, each with the number of times that its rows are read "
+            "in an epoch: a.csv=2,b.csv=0.5:text=body:label=topic.",
+            metavar="FILE=WEIGHT,…",
+        ),
     ],
     "valid": Annotated[list[str] | None, opt("Validation rows.", metavar="FILE")],
     "text_column": shared.TextColumnOption,
@@ -26,6 +39,14 @@ OPTION_TYPES: Mapping[str, object] = {
     "join": shared.JoinOption,
     "no_header": shared.NoHeaderOption,
     "word_column": shared.WordColumnOption,
+    "add_tokens": Annotated[
+        str | None,
+        opt(
+            "Words to add to the vocabulary, or a file with one on each line; each is then one "
+            "token.",
+            metavar="WORDS",
+        ),
+    ],
     "prune_heads": Annotated[
         list[str] | None,
         opt("Attention heads to remove, such as 0:1,3.", metavar="LAYER:HEADS"),
@@ -55,7 +76,7 @@ class RunOutput:
 
     def check(self, report: shared.Report) -> None:
         """Raise `UsageError` for files or folders that may not be written."""
-        from distilcli.tokenizer.plot import check_plot
+        from distilcli.pictures import check_plot
         from distilcli.training.run_files import check_folder
 
         if not report.dry_run:
@@ -64,18 +85,35 @@ class RunOutput:
             check_plot(self.plot, force=self.force or self.resume, made=self.output)
 
 
-def changed(*groups: Any) -> dict[str, Any]:
-    """Return the settings that differ from their defaults."""
-    return {
-        field.name: value
-        for group in groups
-        for field in fields(group)
-        if (value := getattr(group, field.name)) != field.default and value != []
-    }
+def run_settings(
+    groups: Sequence[Any], given: Collection[str], *, task: str, config: str | None
+) -> "RunOptions":
+    """Return the settings of a run, from groups of options and the file `config`.
+
+    Options override the file; those that were `given` do so even with their default value.
+    """
+    from distilcli.training.config_file import read_settings
+    from distilcli.training.run_options import RunOptions
+
+    chosen = {} if config is None else read_settings(config)
+    task_before = chosen.pop("task", task)
+    if {"files", "mix"} & set(given):  # one takes the place of the other
+        chosen = {name: value for name, value in chosen.items() if name not in {"files", "mix"}}
+    for group in groups:
+        # What has no effect is refused even with its default value.
+        is_checked = config is not None or isinstance(group, TrainingOptions | DistillationOptions)
+        for each in fields(group):
+            value = getattr(group, each.name)
+            is_changed = value != each.default and value not in ([], None)
+            if is_changed or (is_checked and each.name in given):
+                chosen[each.name] = value
+    if "files" not in chosen and "mix" not in chosen:
+        raise UsageError("no training rows; give their files, or `config` to repeat a run")
+    return RunOptions.of(task if "task" in given else task_before, chosen)
 
 
 def with_setting(command: Sequence[str], flag: str, value: str | None) -> list[str]:
-    """Return a command line with an option set to `value`, or without it, that replaces the run."""
+    """Return a command line for another run to this output, with an option set or removed."""
     words: list[str] = []
     rest = iter(command)
     for word in rest:

@@ -57,7 +57,7 @@ LabelColumnsOption = Annotated[
 LabelsOption = Annotated[
     str | None,
     opt(
-        "Names of the labels in order, also where rows have numbers or vectors: a,b,c.",
+        "Label names in order, even where rows hold numbers or vectors: a,b,c.",
         topic="Input",
         metavar="NAMES",
     ),
@@ -74,7 +74,7 @@ InputFormatOption = Annotated[
     ),
 ]
 JoinOption = Annotated[
-    str | None, opt("Text between joined columns (default: a blank).", metavar="SEP")
+    str | None, opt("Text between joined columns (default: a space).", metavar="SEP")
 ]
 EncodingOption = Annotated[str, opt("Encoding of the input.", metavar="NAME")]
 DelimiterOption = Annotated[str | None, opt("CSV delimiter (default: detected).", metavar="CHAR")]
@@ -82,11 +82,14 @@ NoHeaderOption = Annotated[
     bool, opt("The first line is data; the columns are named 1, 2, 3 and so on.")
 ]
 ForceOption = Annotated[
-    bool, opt("Overwrite existing files, or the table of a database.", topic="Output")
+    bool, opt("Overwrite existing files, or an existing database table.", topic="Output")
 ]
 MaxLengthOption = Annotated[
     int | None,
     opt("Tokens per sequence (default: the model's maximum).", topic="Long texts", min=8),
+]
+NoAbstainOption = Annotated[
+    bool, opt("Give every label, also those below the thresholds of the model.")
 ]
 ThreadsOption = Annotated[int | None, opt("CPU cores to use (default: all).", topic="Speed", min=1)]
 DeviceOption = Annotated[
@@ -129,9 +132,7 @@ class RowsIn:
     ] = None
     texts: list[str] | None = setting(None, "A text instead of files.", "--text", metavar="TEXT")
     limit: int | None = setting(None, "Read only the first N rows.", min=0)
-    whole_files: bool = setting(
-        False, "Each file is one row, its text; folders stand for their files."
-    )
+    whole_files: bool = setting(False, "Read each file as one row; a folder stands for its files.")
     file_column: str | None = setting(
         None, "Add a column with the name of each row's file.", metavar="NAME"
     )
@@ -139,7 +140,7 @@ class RowsIn:
         "keep", "Unusable rows: keep them with an error column, skip them, or stop."
     )
     keep_empty: bool = setting(
-        False, "Run empty texts like others, instead of giving them an error."
+        False, "Run empty texts like any others instead of failing their rows."
     )
     join: JoinOption = None
     input_format: InputFormatOption = None
@@ -149,7 +150,7 @@ class RowsIn:
     word_column: WordColumnOption = None
     max_field_bytes: int | None = setting(
         None,
-        "Longest cell, in bytes; the row of a longer one is unusable (default: 64 MiB).",
+        "Maximum bytes in a cell; a row with a longer cell is unusable (default: 64 MiB).",
         min=1,
     )
 
@@ -188,7 +189,7 @@ class RowsOut:
 
     output: str | None = setting(
         None,
-        "Write the rows to FILE; its suffix is the format. FILE.db::TABLE adds a table.",
+        "Write the rows to FILE; its suffix sets the format. FILE.db::TABLE adds a table.",
         "--output",
         "-o",
         metavar="FILE",
@@ -196,20 +197,20 @@ class RowsOut:
     output_format: rows_format_option() = "auto"  # type: ignore[valid-type]
     prefix: str = setting("", "Prefix for the names of new columns.")
     force: ForceOption = False
-    resume: bool = setting(False, "Go on with an interrupted run of the same command.")
+    resume: bool = setting(False, "Continue an interrupted run of the same command.")
     retry_errors: bool = setting(
-        False, "Run again only the rows of the output with an error, and those that are new."
+        False, "Run again only the output rows that have an error, and new input rows."
     )
     formats: tuple[str, ...] = ()
 
     @property
     def replaces(self) -> bool:
-        """Whether an existing output may be replaced; an interrupted run was allowed to."""
+        """Whether an existing output may be replaced, as the interrupted run already could."""
         return self.force or self.retry_errors or (self.resume and self.is_interrupted)
 
     @property
     def is_interrupted(self) -> bool:
-        """Whether a run that writes the output was interrupted."""
+        """Whether an earlier run was interrupted while writing this output."""
         from distilcli.rows.journal import Journal
 
         return self.output is not None and Journal(self.output).is_there
@@ -339,8 +340,8 @@ class Compute:
             for architecture in (named if isinstance(named, list) else ())
             if spec.command not in {"embed", "fill"} and str(architecture).endswith(spec.head)
         }
-        # Embedding needs no head, and a pre-trained model, which fills masks, has no other.
-        if commands and command not in {*commands, "embed"}:
+        # Vectors need no head, and a pre-trained model, which fills masks, has no other.
+        if commands and command not in {*commands, "embed", "clean"}:
             raise HeadError(f"{files.name} is for: distil {min(commands)}")
         check_headers(config, files)
 
@@ -359,11 +360,11 @@ class Compute:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reproducible:
-    """Whether results can be made again, bit for bit, and are marked with what made them."""
+    """Whether results can be reproduced bit for bit, and are marked with what made them."""
 
     deterministic: bool = setting(
         False,
-        "The same bytes for any batch size, number of threads and order of rows (slower).",
+        "Give each text the same bytes in any batch, row order and number of threads (slower).",
         topic="Speed",
     )
     provenance: bool = setting(

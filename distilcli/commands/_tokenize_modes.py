@@ -221,7 +221,8 @@ def decode(run: Run, *, has_column: bool) -> int:
 
 def describe_lengths(run: Run, *, pair_column: str | None, plot: str | None) -> int:
     """Count all rows and write the statistics: a table, lines or JSON, and a plot if asked."""
-    from distilcli.tokenizer.plot import check_plot, plot_lengths
+    from distilcli.pictures import check_plot
+    from distilcli.tokenizer.plot import plot_lengths
     from distilcli.tokenizer.rows import Lengths
     from distilcli.tokenizer.statistics import LengthStatistics
 

@@ -1,8 +1,8 @@
-"""An interrupted run over files: whether this one goes on with it, and what it must agree on."""
+"""An interrupted run over files: whether this run continues it, and what must be the same."""
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,11 +29,20 @@ _OF_NO_EFFECT = frozenset({
     "model", "device", "min_agreement", "threads", "offline",
     "quiet", "dry_run", "json_summary", "stats_file",
 })  # fmt: skip
-"""Options that change no byte of the output, or whose effect is known by other means."""
+"""Options that change no byte of the output, or whose effect is compared in other ways."""
+
+
+def _files_in(values: Mapping[str, object]) -> list[str]:
+    """Return the files that options name, beside the rows."""
+    from distilcli.tasks.label_sets import path_of
+
+    labels, context = values.get("labels"), values.get("context_file")
+    found = [path_of(each) for each in labels] if isinstance(labels, list) else []
+    return [path for path in (*found, context) if isinstance(path, str)]
 
 
 def is_complete(out: RowsOut) -> bool:
-    """Return whether the output is there; raise `UsageError` if it cannot be told."""
+    """Return whether the output exists; raise `UsageError` for a table of what is no database."""
     from distilcli.rows.formats import split_part
     from distilcli.rows.sqlite_writer import has_table
 
@@ -43,7 +52,7 @@ def is_complete(out: RowsOut) -> bool:
 
 
 def check_again(options: "FileOptions") -> None:
-    """Check whether there is a run to go on with, or an output whose errors can run again.
+    """Check whether there is a run to continue, or an output whose errors can be retried.
 
     Raises `UsageError` if not, and `typer.Exit` if there is nothing left to do.
     """
@@ -54,31 +63,37 @@ def check_again(options: "FileOptions") -> None:
     if out.resume or out.retry_errors:
         name = "resume" if out.resume else "retry_errors"
         if out.output is None:
-            raise UsageError(f"`{name}` goes on with a file; add `output` FILE")
+            raise UsageError(f"`{name}` needs an output file; add `output` FILE")
         if name == "resume" and not out.replaces and is_complete(out):
             options.report.console.note(f"{out.output} is complete; there is nothing to resume")
             raise typer.Exit
     if out.retry_errors:
         if out.written_format not in OUTPUT_FORMATS:
-            raise UsageError(f"`retry_errors` needs a column of errors; {out.output} has none")
+            raise UsageError(
+                f"`retry_errors` needs an error column, and {out.output} has none; "
+                "run every row again with `force`"
+            )
         if out.is_interrupted:
-            raise UsageError(f"{out.output}: is of an interrupted run; `resume` goes on with it")
+            raise UsageError(f"{out.output}: its run was interrupted; continue it with `resume`")
         if not is_complete(out):
-            raise UsageError(f"{out.output}: is not there yet; leave out `retry_errors`")
+            raise UsageError(f"{out.output}: does not exist yet; leave out `retry_errors`")
         if options.rows.on_error == "skip":
-            raise UsageError("`retry_errors` finds no rows that `on_error` skip has left out")
+            raise UsageError(
+                "`retry_errors` cannot find rows that `on_error` skip leaves out of the output; "
+                "leave one of them out"
+            )
 
 
 @dataclass
 class Tally:
-    """What a run has written: rows, and how many by label."""
+    """What a run has written: the number of rows, in all and by label."""
 
     written: int = 0
     counts: Counter[str] = field(default_factory=Counter)
 
 
 class Unfinished:
-    """The interrupted run before this one, if it goes on with that, and its own checkpoints.
+    """The interrupted run that this one may continue, and the checkpoints of this one.
 
     Only a run from files to a file has them.
     """
@@ -91,7 +106,7 @@ class Unfinished:
         *,
         possible: bool,
     ) -> None:
-        """Raise `UsageError` or `InputError` if the interrupted run was another one."""
+        """Raise `UsageError` or `InputError` if the interrupted run was a different one."""
         from distilcli.rows.journal import Journal
 
         self._options = options
@@ -105,14 +120,17 @@ class Unfinished:
         again = possible and is_file and bool(source.paths) and not source.is_stream
         for name in ("resume", "retry_errors"):
             if getattr(options.out, name) and not again:
-                raise UsageError(f"`{name}` is for files that can be read again; leave it out")
+                raise UsageError(
+                    f"`{name}` needs input files that can be read again, and an output file; "
+                    "leave it out"
+                )
         self._journal: Journal | None = None
         if again and not options.out.retry_errors:
             self._journal = Journal(str(output))
             self._earlier = self._found(self._journal)
 
     def _found(self, journal: "Journal") -> "Progress | None":
-        """Return how far the interrupted run came; raise an error that names what has changed."""
+        """Return how far the interrupted run got; raise an error that names what has changed."""
         saved = journal.read()
         if saved is None:
             return None
@@ -120,33 +138,34 @@ class Unfinished:
         error = run.difference(self.identity()) if self._options.out.resume else None
         if error is not None:
             raise type(error)(
-                f"{self._options.out.output}: cannot go on with the interrupted run: "
+                f"{self._options.out.output}: cannot continue the interrupted run: "
                 f"{error.args[0]}; repeat its command, or start over without `resume`"
             )
         return progress
 
     @property
     def goes_on(self) -> bool:
-        """Whether this run goes on where another was interrupted."""
+        """Whether this run continues an interrupted one."""
         return self._options.out.resume and self._earlier is not None
 
     @property
     def saved_rows(self) -> int:
-        """The rows that another run need not repeat."""
+        """The number of rows that the next run need not repeat."""
         return 0 if self._checkpoints is None else self._checkpoints.saved_rows
 
     def identity(self) -> "RunIdentity":
-        """Return what the bytes of the output depend on."""
+        """Return everything that the bytes of the output depend on."""
         if self._identity is None:
             from distilcli.rows.identity import RunIdentity, fingerprints
 
             values = self._options.values
             chosen = {name: value for name, value in values.items() if name not in _OF_NO_EFFECT}
-            # A last window of one batch is spread over all cores.
-            chosen |= {"device": self._predictor.device, "threads": self._predictor.workers}
+            chosen["device"] = self._predictor.device
+            if not self._options.reproducible.deterministic:
+                # A last window of one batch is spread over all cores.
+                chosen["threads"] = self._predictor.workers
             inputs = self._source.named_paths
-            if isinstance(context := values.get("context_file"), str):
-                inputs.append((context, Path(context)))
+            inputs += [(name, Path(name)) for name in _files_in(values)]
             self._identity = RunIdentity(
                 self._options.command,
                 __version__,
@@ -158,7 +177,7 @@ class Unfinished:
 
     @contextmanager
     def watched(self, stats: "RunStats", tally: Tally, output: Any) -> Iterator[None]:
-        """Go on with the interrupted run, or forget it; save how far this one comes."""
+        """Continue the interrupted run, or discard it; save the progress of this one."""
         if self._journal is None:
             yield
             return
@@ -171,26 +190,26 @@ class Unfinished:
             checkpoints.go_on(earlier, output)
             tally.written = earlier.written
             tally.counts.update(earlier.counts)
-            console.note(f"going on after {count(earlier.rows, 'row')}")
+            console.note(f"continuing after {count(earlier.rows, 'row')}")
         else:
             self._journal.remove()
             if earlier is not None:
                 console.note(
                     f"removed an interrupted run of {count(earlier.rows, 'row')}, which `resume` "
-                    "would have gone on with"
+                    "would have continued"
                 )
             elif self._options.out.resume:
-                console.note("there is no interrupted run; starting with the first row")
+                console.note("there is no interrupted run to continue; starting at the first row")
         self._checkpoints = checkpoints
         with checkpoints.of(output):
             yield
 
     def note(self, output: Any, tally: Tally) -> None:
-        """Note how far the run has come, after each block."""
+        """Record the progress of the run after a block."""
         if self._checkpoints is not None:
             self._checkpoints.note(output, tally.counts, tally.written)
 
     def ended(self) -> None:
-        """Forget the run, whose output is complete."""
+        """Remove the journal of a run whose output is complete."""
         if self._journal is not None:
             self._journal.remove()

@@ -105,7 +105,7 @@ def _mode(given: GivenOptions) -> str | None:
 
 
 def _check_search(common: FileOptions, mode: str, index: str | None) -> None:
-    common.given.refuse(["provenance"], "marks rows of files, and none are written; leave it out")
+    common.given.refuse(["provenance"], "needs rows to mark, and a search has none; leave it out")
     if index is None:
         return
     if common.rows.files or common.rows.texts:

@@ -2,11 +2,12 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from distilcli.commands._declare import GivenOptions, argument, listed, opt, options
+from distilcli.commands._declare import GivenOptions, argument, opt, options
+from distilcli.commands._evaluate_options import GoldColumns, Measures
 from distilcli.commands._file_run import (
     EXIT_SOME_ROWS_FAILED,
     noted_agreement,
@@ -17,26 +18,16 @@ from distilcli.commands._option_groups import (
     Compute,
     ForceOption,
     FormatOption,
-    LabelColumnsOption,
-    LabelsOption,
     LongTexts,
-    OptionColumnsOption,
-    OptionsColumnOption,
-    PairColumnOption,
     Report,
     RowsIn,
     RowsOut,
-    TextColumnOption,
     check_outputs,
 )
 from distilcli.console import Console
-from distilcli.errors import UsageError
-from distilcli.tasks.spec import TaskName, TaskSpec
 
 if TYPE_CHECKING:
     from distilcli.evaluation.evaluation import Evaluation, Outcome
-    from distilcli.evaluation.gates import Gate
-    from distilcli.gold.columns import Columns
     from distilcli.rows import RowSource
     from distilcli.stats import RunStats
 
@@ -51,114 +42,6 @@ _LONG = Annotated[
         "as the command of the task does)."
     ),
 ]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class GoldColumns:
-    """Which columns hold the texts, the gold labels and the predictions."""
-
-    topic: ClassVar[str] = "Input"
-
-    text_column: TextColumnOption = None
-    pair_column: PairColumnOption = None
-    label_column: Annotated[
-        str | None, opt("Column with the gold label.", topic="Input", metavar="NAME")
-    ] = None
-    label_separator: Annotated[
-        str | None,
-        opt("multilabel: separator of the labels in a cell (default: a comma).", metavar="CHAR"),
-    ] = None
-    label_columns: LabelColumnsOption = None
-    labels: LabelsOption = None
-    options_column: OptionsColumnOption = None
-    option_columns: OptionColumnsOption = None
-    prefix: Annotated[str | None, opt("Prefix of the columns with predictions.")] = None
-
-    def columns(self) -> "Columns":
-        """Return the columns that were named."""
-        from distilcli.gold.columns import Columns
-
-        return Columns(
-            text_column=self.text_column,
-            pair_column=self.pair_column,
-            label_column=self.label_column,
-            options_column=self.options_column,
-            option_columns=tuple(listed(self.option_columns)),
-            label_separator=self.label_separator,
-            label_columns=tuple(listed(self.label_columns)),
-            labels=tuple(listed(self.labels)),
-        )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Measures:
-    """What is measured, and how good it must be."""
-
-    topic: ClassVar[str] = "Evaluation"
-
-    task: Annotated[
-        TaskName | None, opt("The task (default: as the model or the columns say).")
-    ] = None
-    minimum: Annotated[
-        list[str] | None,
-        opt("Exit with 7 if a metric is lower.", "--min", metavar="METRIC=VALUE"),
-    ] = None
-    maximum: Annotated[
-        list[str] | None,
-        opt("Exit with 7 if a metric is higher.", "--max", metavar="METRIC=VALUE"),
-    ] = None
-    by: Annotated[
-        str | None, opt("Also give the metrics for each value of a column.", metavar="COLUMN")
-    ] = None
-    confidence: Annotated[
-        float | None,
-        opt(
-            "Add a bootstrap interval to each metric, such as 0.95 (1000 samples).", metavar="0..1"
-        ),
-    ] = None
-    label_map: Annotated[
-        list[str] | None,
-        opt(
-            "Map data labels to model labels, e.g. 0=negative,1=positive; may be repeated.",
-            "--map",
-            metavar="LABEL=NAME",
-        ),
-    ] = None
-    threshold: Annotated[
-        float | None,
-        opt(
-            "multilabel: minimum score of a label (default: 0.5); qa: no answer above this.",
-            min=0,
-            max=1,
-        ),
-    ] = None
-    threshold_search: Annotated[bool, opt("Find and report the threshold with the best F1.")] = (
-        False
-    )
-    calibrate: Annotated[
-        bool,
-        opt("Fit a temperature on these rows and save it in the model's folder, for classify."),
-    ] = False
-
-    def check(self) -> None:
-        """Raise `UsageError` for a confidence that is not a share."""
-        if self.confidence is not None and not 0 < self.confidence < 1:
-            raise UsageError(
-                f"`confidence` {self.confidence:g}: give a share between 0 and 1, such as 0.95"
-            )
-
-    def gates(self, task: TaskSpec) -> "Sequence[Gate]":
-        """Return the gates; raise `UsageError` for a metric that the task does not have."""
-        from distilcli.evaluation.gates import parse_gates
-
-        known = task.metrics + (task.search_metrics if self.threshold_search else ())
-        return parse_gates(self.minimum or (), self.maximum or (), known=known)
-
-    def labels(self) -> dict[str, str]:
-        """Return the label of the model for each label of the data that was mapped."""
-        from distilcli.gold.labels import label_map
-
-        return dict(label_map(part for each in self.label_map or () for part in listed(each)))
 
 
 @options(
@@ -190,6 +73,10 @@ def evaluate(
     errors: Annotated[
         str | None, opt("Write the wrong rows to FILE, worst first.", metavar="FILE")
     ] = None,
+    plot: Annotated[
+        str | None,
+        opt("With --max-error: draw the error by coverage to FILE (.png or .svg).", metavar="FILE"),
+    ] = None,
     force: ForceOption = False,
     table_format: FormatOption = "auto",
 ) -> int:
@@ -204,19 +91,32 @@ def evaluate(
       distil evaluate sentiment dev.csv --min accuracy=0.9
       distil evaluate labelled.csv --label-column gold --by source
       distil evaluate MODEL dev.json --threshold-search
+      distil evaluate MODEL valid.csv --max-error 0.02
     """
     measures.check()
     predictions, source = _open_rows(subject, data, rows, gold)
     out = RowsOut(output=errors, force=force)
     _check_written(subject, [each for each in (predictions, source) if each], out, report_to)
+    if plot is not None:
+        from distilcli.pictures import check_plot
 
-    from distilcli.console.evaluation import show_evaluation, show_row_notes
+        check_plot(plot, force=force)
+
+    from distilcli.console.evaluation import show_evaluation, show_row_notes, show_thresholds
     from distilcli.console.summary import show_summary
+    from distilcli.evaluation.abstention import check_abstention
     from distilcli.evaluation.calibrate import check_calibration, save_calibrated
     from distilcli.evaluation.evaluation import EvaluationOptions
     from distilcli.evaluation.gates import check_gates
+    from distilcli.evaluation.of_model import ModelSubject
+    from distilcli.evaluation.plot import plot_risk_coverage
     from distilcli.evaluation.report import report_of
-    from distilcli.evaluation.run import check_settings, long_texts_of, open_subject
+    from distilcli.evaluation.run import (
+        check_settings,
+        long_texts_of,
+        open_subject,
+        with_thresholds,
+    )
 
     columns = gold.columns()
     opened = open_subject(
@@ -224,6 +124,8 @@ def evaluate(
         pair_column=gold.pair_column, offline=compute.offline,
     )  # fmt: skip
     check_settings(opened, dict.fromkeys(given, True))
+    if measures.max_error is not None and isinstance(opened, ModelSubject):
+        check_abstention(opened, measures.max_error)
     gates = measures.gates(opened.task)
     if measures.calibrate:
         check_calibration(subject)
@@ -252,9 +154,16 @@ def evaluate(
     console, by = report_to.console, measures.by
     outcome, stats = _run(console, evaluation, by, keep_rows=errors is not None, rows=rows)
     show_row_notes(console, outcome)
+    found = None
+    if measures.max_error is not None:
+        outcome, found = with_thresholds(
+            opened, outcome, max_error=measures.max_error, confidence=measures.confidence,
+            per_label=measures.per_label,
+        )  # fmt: skip
+    added = save_calibrated(subject, outcome.results) if measures.calibrate else {}
     report = report_of(
         outcome, confidence=measures.confidence, search=measures.threshold_search,
-        added=save_calibrated(subject, outcome.results) if measures.calibrate else {},
+        added={**added, **(found.metrics if found else {})}, tables=found.tables if found else (),
     )  # fmt: skip
     if stats.batches and not report_to.json_summary:
         show_summary(console, stats, Counter())
@@ -269,6 +178,11 @@ def evaluate(
         "input": evaluation.source.name,
     }
     write_report({**content, **report.as_dict(), **stats.as_dict()}, report_to)
+    if found is not None:
+        show_thresholds(console, found, subject)
+        if plot is not None:
+            plot_risk_coverage(found, plot, title=f"Error by coverage of {evaluation.name}")
+        found.check()
     check_gates(gates, report.metrics)
     return EXIT_SOME_ROWS_FAILED if stats.failed else 0
 

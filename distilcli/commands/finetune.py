@@ -7,7 +7,12 @@ from typing import Annotated
 
 from distilcli.commands._declare import GivenOptions, opt, options
 from distilcli.commands._file_run import write_report
-from distilcli.commands._finetune_options import OPTION_TYPES, RunOutput, changed, with_setting
+from distilcli.commands._finetune_options import (
+    OPTION_TYPES,
+    RunOutput,
+    run_settings,
+    with_setting,
+)
 from distilcli.commands._option_groups import Report
 from distilcli.tasks.spec import TaskName
 from distilcli.training.options import (
@@ -35,6 +40,13 @@ def finetune(
     given: GivenOptions,
     *,
     task: Annotated[TaskName, opt("What the model learns to do.")] = "classify",
+    config: Annotated[
+        str | None,
+        opt(
+            "Repeat a run from its config.toml; other options override its settings.",
+            metavar="FILE",
+        ),
+    ] = None,
 ) -> None:
     """Train a model on your rows, and keep the one with the best score on the validation rows.
 
@@ -50,17 +62,10 @@ def finetune(
       distil finetune texts.csv -o small --teacher big-model
     """
     from distilcli.tasks.spec import task_spec
-    from distilcli.training.run_options import RunOptions
 
-    chosen = changed(data, start, training, objective, teacher, distillation)
-    # What has no effect is refused even with its default value.
-    chosen |= {
-        name: getattr(group, name)
-        for group in (distillation, training)
-        for name in given
-        if hasattr(group, name)
-    }
-    settings = RunOptions.of(task, chosen)
+    groups = (data, start, training, objective, teacher, distillation)
+    settings = run_settings(groups, given, task=task, config=config)
+    task = settings.task
     report.check_dry_run()
     run_output.check(report)
     sources = settings.data.open()

@@ -21,8 +21,8 @@ def params(
     check: Annotated[
         bool,
         opt(
-            "Read all weights and list what is wrong instead: NaN, infinite, missing or unused; "
-            "exit code 4 unless they are sound."
+            "Instead, read every weight and list what is wrong: NaN, infinite, missing or unused; "
+            "exit code 4 unless the model is sound."
         ),
     ] = False,
     table_format: FormatOption = "auto",
@@ -45,7 +45,7 @@ def params(
     console = Console(quiet=quiet)
     console.show_downloads()
     if check:
-        given.refuse(("diff", "by"), "does not go with `check`; leave one of them out")
+        given.refuse(("diff", "by"), "cannot be used with `check`; leave one of them out")
         _show_faults(console, model, table_format=table_format, offline=offline)
         return
     described = describe(model, offline=offline)

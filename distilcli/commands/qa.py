@@ -172,7 +172,7 @@ def _has_folder(files: Sequence[str], *, asked: bool) -> bool:
     """Return whether a folder is among the files; raise `UsageError` if there is no question."""
     folders = [file for file in files if Path(file).is_dir()]
     if folders and not asked:
-        raise UsageError(f"{folders[0]}: is a folder; ask its files with `questions`")
+        raise UsageError(f"{folders[0]}: is a folder; add `questions` TEXT to ask each file in it")
     return bool(folders)
 
 

@@ -5,7 +5,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from distilcli.commands._declare import opt, options
 from distilcli.commands._file_run import FileOptions, FileRun
-from distilcli.commands._option_groups import RowsOut, TextColumnOption, rows_format_option
+from distilcli.commands._option_groups import (
+    NoAbstainOption,
+    RowsOut,
+    TextColumnOption,
+    rows_format_option,
+)
 from distilcli.errors import UsageError
 from distilcli.rows.formats import TEXT_COLUMNS
 
@@ -31,12 +36,14 @@ def tag(
             "the most certain one (max). By token: joined (simple) or as they are (none)."
         ),
     ] = "first",
+    no_abstain: NoAbstainOption = False,
 ) -> int:
     """Find entities: names with the built-in model, anything with a model of your own.
 
     Each row gets a column entities: a list of text, label, start, end and score, with start and
     end in characters. In CoNLL files each word gets its label as the last column; --format conll
-    writes other texts that way too. Long texts are read in windows.
+    writes other texts that way too. Long texts are read in windows. Below the thresholds of a
+    model (distil evaluate --max-error) an entity has no label and abstained is true.
 
     Examples:
       distil tag news.jsonl
@@ -47,7 +54,9 @@ def tag(
     writes_conll = _writes_conll(common.out, source)
     text_column, of_words = _content(source, text_column)
     if writes_conll:
-        common.given.refuse(["provenance"], "has no column in CoNLL; write JSONL, or leave it out")
+        common.given.refuse(
+            ["provenance"], "adds columns, which CoNLL cannot have; write JSONL, or leave it out"
+        )
     if writes_conll and common.rows.file_column is not None:
         raise UsageError("`file_column` has no effect in CoNLL, which has no named columns")
     if aggregation in {"none", "simple"} and (of_words or writes_conll):
@@ -62,13 +71,19 @@ def tag(
     from distilcli.tasks.files import content_from
     from distilcli.tasks.tag import TagColumns
 
-    tagger = Tagger(common.compute.model, aggregation=aggregation, **common.predictor_settings())
+    tagger = Tagger(
+        common.compute.model,
+        aggregation=aggregation,
+        no_abstain=no_abstain,
+        **common.predictor_settings(),
+    )
+    abstains = tagger.abstention is not None
     if writes_conll:
-        columns = TagColumns("words", "tags")
+        columns = TagColumns("words", "tags", abstains=abstains)
     elif of_words:
-        columns = TagColumns("tags", "entities")
+        columns = TagColumns("tags", "entities", abstains=abstains)
     else:
-        columns = TagColumns("entities")
+        columns = TagColumns("entities", abstains=abstains)
     return FileRun(
         options=common,
         source=source,

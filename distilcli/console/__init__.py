@@ -95,7 +95,7 @@ def _write_data(text: str) -> None:
 def write_line(line: str) -> None:
     """Write a line to stderr, its settings spelled as flags; a terminal has it broken at words.
 
-    It is lost if stderr is on a full disk or a closed pipe: it is not what the command is for.
+    The line is lost if stderr is a closed pipe or on a full disk; that does not end the command.
     """
     line = visible(spelled(line)).replace("\n", "\\n")
     if sys.stderr.isatty():

@@ -61,7 +61,9 @@ class EntityView(Preview):
     def _all_names(self) -> list[str]:
         return []  # there are no columns
 
-    def _style_of(self, label: str) -> str:
+    def _style_of(self, label: str | None) -> str:
+        if label is None:
+            return "reverse dim"
         # Tokens that are not joined have the model's own labels: B-PER has PER's colour.
         kind = label if label in self._labels else label.partition("-")[2]
         index = self._labels.index(kind) if kind in self._labels else 0
@@ -78,7 +80,7 @@ class EntityView(Preview):
             marked.append(printable(plain[position : entity["start"]]))
             style = self._style_of(entity["label"])
             marked.append(f"[{printable(entity['text'])} ", style)
-            marked.append(f"{printable(entity['label'])}]", f"bold {style}")
+            marked.append(f"{printable(entity['label'] or '?')}]", f"bold {style}")
             position = entity["end"]
         marked.append(printable(plain[position : max(position, self._max_chars)]))
         if len(plain) > max(position, self._max_chars):

@@ -3,9 +3,10 @@
 from typing import TYPE_CHECKING
 
 from distilcli.console import Console, TableFormat, is_table
-from distilcli.wording import count
+from distilcli.wording import count, listing
 
 if TYPE_CHECKING:
+    from distilcli.evaluation.abstention import Found
     from distilcli.evaluation.evaluation import Outcome
     from distilcli.evaluation.report import Report
 
@@ -41,6 +42,24 @@ def show_evaluation(
         console.show(shown, document={}, title=f"by {by}", table_format="table")
         if left > 0:
             console.note(f"and {left:,} more; all with `table_format` tsv or json")
+
+
+def show_thresholds(console: Console, found: "Found", model: str) -> None:
+    """Say what thresholds were found, how sure one may be of them, and where they are."""
+    from distilcli.checkpoint.locate import is_of_user
+
+    if found.abstention is None:
+        return
+    console.note(
+        f"{model} {found.abstention.described()}; that holds on as many new rows like these with "
+        f"a probability of {found.confidence:g} (Learn then Test, exact tails)"
+    )
+    if found.without:
+        console.warn(
+            f"no threshold keeps the error low enough for {listing(found.without)}: never given"
+        )
+    if not is_of_user(model):
+        console.note(f"{model} is no folder of yours, so that the thresholds are not saved")
 
 
 def show_row_notes(console: Console, outcome: "Outcome") -> None:

@@ -137,6 +137,7 @@ def _problems(stats: RunStats) -> list[tuple[str, str, str]]:
     found = [
         (stats.resumed_rows, "resumed", f"after {count(stats.resumed_rows, 'row')}", "dim"),
         (stats.halvings, "batches halved", halved, "yellow"),
+        (stats.abstained, "abstained", count(stats.abstained, "row"), "yellow"),
         (stats.truncated, "truncated", count(stats.truncated, "row"), "yellow"),
         (stats.failed, "failed", failed, "red"),
     ]

@@ -47,7 +47,7 @@ def stderr() -> "RichConsole":
 
 @cache
 def _console() -> "type[RichConsole]":
-    """Return rich's console, in which no text is taken for markup or obeyed by the terminal."""
+    """Return rich's console, set so that no text acts as markup or controls the terminal."""
     from rich.console import Console as RichConsole
     from rich.segment import Segment
 
@@ -69,7 +69,7 @@ def _console() -> "type[RichConsole]":
 
 
 def text(content: str, style: str = "") -> "Text":
-    """Return text for rich in which nothing is taken for markup or obeyed by the terminal."""
+    """Return text for rich in which nothing acts as markup or controls the terminal."""
     from rich.text import Text
 
     return Text(visible(content), style)

@@ -38,7 +38,7 @@ class TrainingView:
         now = time.monotonic()
         if self._began is None:
             self._began = now, progress.step, progress.tokens
-        elif progress.step == self._last[1]:  # the time since the step was an evaluation's
+        elif progress.step == self._last[1]:  # the time since the step went into an evaluation
             times, seconds = self._evaluated
             self._evaluated = times + 1, seconds + now - self._last[0]
         self._last = now, progress.step
@@ -46,7 +46,7 @@ class TrainingView:
         if len(progress.history) > self._noted:
             self._noted, entry = len(progress.history), progress.history[-1]
             if not progress.total_steps:
-                return  # no training follows; the end says it
+                return  # no training follows; the last note gives the score
             best = ", the best so far" if entry["best"] else ""
             loss = f"loss {entry['train_loss']:.3f}, " if entry["step"] else ""
             self._console.note(
@@ -98,7 +98,7 @@ class TrainingView:
         return "  ".join(parts)
 
     def _left(self, progress: "Progress", steps: int, seconds: float) -> float:
-        """Return the seconds that are left: of steps, and of evaluations, which come in lumps."""
+        """Return the seconds left for steps, and for evaluations, which are long but few."""
         times, evaluating = self._evaluated
         learning = (progress.total_steps - progress.step) * (seconds - evaluating) / steps
         coming = progress.total_evaluations - sum(1 for each in progress.history if each["step"])
@@ -127,13 +127,15 @@ def show_cache(console: Console, size: int) -> None:
 def show_training_estimate(console: Console, expected: "TrainingEstimate") -> None:
     """Say what a training run would take."""
     counts = [
-        count(expected.steps, "step") if expected.steps else "the head is fitted, without steps",
+        count(expected.steps, "step")
+        if expected.steps
+        else "the head is fitted without training steps",
         count(expected.tokens, "token"),
         count(expected.evaluations, "evaluation"),
     ]
     console.note("; ".join([*counts, *expected_cost(expected)]))
     console.note(
-        f"the time is that of {count(expected.timed_steps, 'step')} measured now, for all tokens"
+        f"the time is extrapolated from {count(expected.timed_steps, 'step')} measured just now"
     )
 
 
@@ -150,7 +152,7 @@ def show_training(
 
 
 def show_advice(console: Console, reason: str, command: Sequence[str]) -> None:
-    """Say why to run again, and the command line that would help."""
+    """Say why another run would help, and its command line."""
     console.note(f"{reason}; try: {shlex.join(command)}")
 
 

@@ -22,8 +22,8 @@ class Feeder(Generic[Item]):
     It works only as far as windows were opened, which bounds the memory of a run. With
     `stop_at_fault`, rows after the first that cannot be encoded are ignored.
 
-    The last window gets all cores if it is one batch. Of items that are not live it is known by its
-    size, so that each run of a file gives the same bits, and so does one that begins at a later
+    The last window gets all cores if it is one batch. If the items are not live, it is recognized
+    by its size, so that every run of a file gives the same bits, even one that begins at a later
     window.
     """
 

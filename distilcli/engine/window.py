@@ -77,7 +77,7 @@ class Window(Generic[Item]):
     def rows(self) -> Iterator[tuple[Item, Encoded | RowError, list[object]]]:
         """Yield each item, in order, with its encoded row and the outputs of its pieces.
 
-        Then nothing of a window is kept but its items: the tokens of a long text take memory.
+        After that only the items of the window are kept: the tokens of a long text take memory.
         """
         start = 0
         for item, row in zip(self.items, self._rows, strict=True):

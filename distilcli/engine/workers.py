@@ -7,7 +7,7 @@ bits of its outputs may depend on the number of cores. Which batch that is must 
 fast a file was read: see `Feeder`. When memory runs out, a batch is halved and tried again, and
 later ones keep to the size that fitted.
 
-One by one, the sequences of a batch run each by itself, on one thread, so that the bits of its
+With `one_by_one`, each sequence of a batch runs by itself on one thread, so that the bits of its
 outputs depend on nothing else.
 """
 
@@ -59,7 +59,7 @@ class Workers:
     """`count` threads that run the pieces of windows through `forward`.
 
     `max_tokens` is lowered when a batch does not fit in memory. With `one_by_one` a batch is only
-    what a worker takes at a time.
+    the work that a worker takes at a time.
     """
 
     forward: Callable[[Batch], Sequence[object]]
@@ -113,8 +113,8 @@ class Workers:
     ) -> None:
         """Queue batches of a window, each as the positions of its pieces.
 
-        A single batch is left to the thread that waits for the window if it is `alone`: by default,
-        if no other waits or runs.
+        A single batch is left to the thread that waits for the window if the batch is `alone`: by
+        default, if no other batch is waiting or running.
         """
         with self._lock:
             if alone is None:

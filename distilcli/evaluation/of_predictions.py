@@ -95,13 +95,17 @@ def open_predictions(
 def _counted(
     name: str, rows: Predicted, on_error: OnError, stats: RunStats
 ) -> Iterator[tuple[Row, Prediction]]:
-    """Yield the rows that have a prediction; count the others, and tell of those without any.
+    """Yield the rows that have a prediction; count and tell of those without, or abstained from.
 
     Raises the `InputError` of a prediction that cannot be read, unless `on_error` is to skip it.
     """
     stats.start()
-    missing = 0
+    missing = abstained = 0
     for row, prediction in rows:
+        if isinstance(prediction, Prediction) and prediction.abstained:
+            abstained += 1
+            stats.add_rows(1, abstained=1)
+            continue
         if isinstance(prediction, Prediction):
             stats.add_rows(1)
             yield row, prediction
@@ -114,6 +118,8 @@ def _counted(
         stats.note_error(str(prediction or why))
     if missing:
         tell(f"{name}: {count(missing, 'row has', 'rows have')} no prediction; not counted")
+    if abstained:
+        tell(f"{name}: {count(abstained, 'row')} abstained from; the metrics are of the others")
     stats.finish()
 
 

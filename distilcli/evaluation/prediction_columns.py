@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from distilcli.errors import InputError
 from distilcli.gold.cells import number_of
 from distilcli.rows.reader import RowSource, read_text
-from distilcli.rows.row import Row
+from distilcli.rows.row import Row, cell_value
 from distilcli.rows.row_writer import RENAMING
 from distilcli.tasks.spec import TASKS, TaskSpec, task_spec
 
@@ -28,13 +28,15 @@ _COMMON = ("label", "answer", "score")
 class Prediction:
     """A label, labels, tags, an answer or a number, with probabilities as far as they are known.
 
-    `score` is that of the value, `scores` those of all labels, `no_answer` that of no answer.
+    `score` is that of the value, `scores` those of all labels, `no_answer` that of no answer. The
+    value of a row whose model has `abstained` is None.
     """
 
     value: Any
     score: float | None = None
     scores: Mapping[str, float] | None = None
     no_answer: float | None = None
+    abstained: bool = False
 
 
 def read_answers(path: str) -> dict[str, Prediction]:
@@ -111,6 +113,11 @@ class PredictedColumns:
         """Return the number in a column of that name, None if the file has none."""
         column = self.named(name)
         return None if column is None else number_of(column)(row)
+
+    def abstained(self, row: Row) -> bool:
+        """Whether the file says that the model has abstained from a row."""
+        column = self.named("abstained")
+        return column is not None and str(cell_value(row, column)).lower() == "true"
 
     def scores(self, row: Row) -> dict[str, float] | None:
         """Return the probability of every label, from the columns `score_LABEL`.

@@ -85,15 +85,16 @@ def report_of(
     confidence: float | None = None,
     search: bool = False,
     added: Mapping[str, float] = MappingProxyType({}),
+    tables: Sequence[Table] = (),
     seed: int = 0,
 ) -> Report:
-    """Return the report, the largest slices first; `added` are metrics from elsewhere."""
+    """Return the report, the largest slices first, with `added` metrics and `tables`."""
     results = outcome.results
     return Report(
         rows=len(results),
         metrics={**results.metrics(), **(results.search() if search else {}), **added},
         intervals=results.intervals(confidence=confidence, seed=seed) if confidence else {},
-        tables=results.tables(),
+        tables=[*results.tables(), *tables],
         slices=_slices(results, outcome.slices),
         details=results.details(),
         seen=outcome.seen,

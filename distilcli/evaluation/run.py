@@ -1,10 +1,19 @@
 """`evaluate`: a model, or predictions in a file, against gold labels."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from distilcli.checkpoint.locate import is_of_user
 from distilcli.errors import UsageError
-from distilcli.evaluation.evaluation import EvaluationOptions
+from distilcli.evaluation.abstention import (
+    CONFIDENCE,
+    Found,
+    check_abstention,
+    find_thresholds,
+    save_thresholds,
+)
+from distilcli.evaluation.evaluation import EvaluationOptions, Outcome
 from distilcli.evaluation.files import is_answers, is_predictions
 from distilcli.evaluation.of_model import ModelSubject, open_model
 from distilcli.evaluation.of_predictions import PredictionsSubject, open_predictions
@@ -23,7 +32,7 @@ if TYPE_CHECKING:
 
 _OF_PREDICTIONS = ("prefix",)
 _OF_MODELS = (
-    *("text_column", "pair_column", "calibrate"),
+    *("text_column", "pair_column", "calibrate", "max_error"),
     *("long", "max_length", "stride", "window_pooling"),
     *("batch", "max_tokens", "threads", "device", "precision", "keep_empty"),
     *("min_agreement", "batches", "long_texts"),
@@ -54,6 +63,8 @@ def evaluate(
     threshold: float | None = None,
     threshold_search: bool = False,
     confidence: float | None = None,
+    max_error: float | None = None,
+    per_label: bool = False,
     by: str | None = None,
     on_error: Literal["stop", "skip"] = "stop",
     limit: int | None = None,
@@ -68,6 +79,7 @@ def evaluate(
     `subject` is a model (a folder, a hub id or a built-in name) or a file of predictions; `data`
     are paths of files, or rows as mappings, with gold labels, which predictions may have in their
     own rows. The task is by default that of the model's head or of the columns with predictions.
+    With `max_error` a folder keeps the thresholds that were found; `GateError` if there are none.
     The other settings are those of `distil evaluate`, and those of every predictor. Raises
     `DistilError` as the command does, and `TypeError` for a setting that there is not.
     """
@@ -100,10 +112,13 @@ def evaluate(
     given: dict[str, object] = {name: getattr(columns, name) for name in Columns.__slots__}
     given |= {
         "label_map": label_map or None, "prefix": prefix, "threshold": threshold,
-        "threshold_search": threshold_search, "long": long, "max_length": max_length,
+        "threshold_search": threshold_search, "max_error": max_error, "per_label": per_label,
+        "long": long, "max_length": max_length,
         "stride": stride, "window_pooling": window_pooling, **predictor,
     }  # fmt: skip
     check_settings(opened, given)
+    if max_error is not None and isinstance(opened, ModelSubject):
+        check_abstention(opened, max_error)
     long_texts = long_texts_of(
         opened.task, long=long, max_length=max_length, stride=stride, window_pooling=window_pooling
     )
@@ -122,7 +137,16 @@ def evaluate(
     with evaluation.source:
         stats = RunStats(device=evaluation.device)
         outcome = evaluation.run(stats, by=by, on_error=on_error)
-    return report_of(outcome, confidence=confidence, search=threshold_search)
+    if max_error is None:
+        return report_of(outcome, confidence=confidence, search=threshold_search)
+    outcome, found = with_thresholds(
+        opened, outcome, max_error=max_error, confidence=confidence, per_label=per_label
+    )
+    found.check()
+    return report_of(
+        outcome, confidence=confidence, search=threshold_search,
+        added=found.metrics, tables=found.tables,
+    )  # fmt: skip
 
 
 def open_subject(
@@ -146,6 +170,12 @@ def open_subject(
 
 def check_settings(subject: Subject, given: Mapping[str, object]) -> None:
     """Raise `UsageError` for a setting that was given and has no effect on the subject."""
+    if given.get("max_error") is None:
+        for setting in ("per_label", "plot"):
+            if given.get(setting):
+                raise UsageError(f"`{setting}` is of thresholds; add `max_error`")
+    elif given.get("calibrate"):
+        raise UsageError("`calibrate` changes the scores; run it first, then `max_error`")
     of_model = isinstance(subject, ModelSubject)
     others = _OF_PREDICTIONS if of_model else _OF_MODELS
     kind = "predictions in a file, not for a model" if of_model else "a model, not for predictions"
@@ -153,6 +183,29 @@ def check_settings(subject: Subject, given: Mapping[str, object]) -> None:
         if given.get(setting) not in (None, False, ()):
             raise UsageError(f"`{setting}` is for {kind}")
     refuse_without_effect(subject.task.name, given)
+
+
+def with_thresholds(
+    subject: Subject,
+    outcome: Outcome,
+    *,
+    max_error: float,
+    confidence: float | None,
+    per_label: bool,
+) -> tuple[Outcome, Found]:
+    """Find thresholds on the outcome, and keep them in the model's folder if it is the user's.
+
+    Return the outcome with them, and what was found.
+    """
+    found = find_thresholds(
+        outcome.results,
+        max_error=max_error,
+        confidence=confidence or CONFIDENCE,
+        per_label=per_label,
+    )
+    if found.abstention is not None and is_of_user(subject.name):
+        save_thresholds(subject.name, found.abstention)
+    return replace(outcome, results=outcome.results.with_abstention(found.abstention)), found
 
 
 def long_texts_of(

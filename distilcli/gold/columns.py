@@ -30,7 +30,7 @@ class Columns:
     labels: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Raise `UsageError` for settings that exclude each other, or a name that comes twice."""
+        """Raise `UsageError` for settings that exclude each other, or a duplicate name."""
         others = [name for name in ("label_column", "labels") if getattr(self, name)]
         if self.label_columns and others:
             raise UsageError(

@@ -21,8 +21,9 @@ def ordered(
 ) -> tuple[str, ...]:
     """Return labels in the order of a model's outputs.
 
-    Those that the user has `given` are kept even if no row has them. The order is that of `known`,
-    a model's labels, if they are the same; else that given, numbers by value, or the alphabet.
+    Labels that the user has `given` are kept even if no row has them. The order is that of `known`,
+    a model's labels, if they are the same; otherwise the given order, or else numbers by value and
+    names by the alphabet.
     """
     if set(given or names) == set(known):
         return tuple(known)

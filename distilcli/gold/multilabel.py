@@ -74,7 +74,7 @@ def label_lists(
 
 
 def _without_brackets(cells: Sequence[LabelCell]) -> list[LabelCell]:
-    """Take the brackets off `[a, b]`, lists without quotes, if all texts have them."""
+    """Remove the brackets of lists without quotes, `[a, b]`, if all texts have them."""
     texts = [cell.written for cell in cells if isinstance(cell.written, str) and cell.written]
     all_lists = all(map(_BRACKETED.fullmatch, texts)) and any(SEPARATOR in text for text in texts)
     return [
@@ -118,7 +118,7 @@ def _are_vectors(lists: Sequence[Sequence[str]]) -> bool:
 
 
 def _scores(lists: Sequence[Sequence[str]]) -> str | None:
-    """Return the first of equally many fractions in each row, which are no names of labels."""
+    """Return a fraction if all rows have equally many numbers, so that they look like scores."""
     lengths = {len(found) for found in lists if found}
     labels = [label for found in lists for label in found]
     if len(lengths) != 1 or lengths == {1} or not all(map(_DECIMAL.fullmatch, labels)):

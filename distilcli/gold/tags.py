@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Sequence
+from typing import Protocol
 
 from distilcli.errors import tell
 from distilcli.gold.labels import LabelError, named_number
@@ -20,6 +21,18 @@ Tags = Sequence[str]
 _SHOWN = 3
 
 
+class Named(Protocol):
+    """Rows with a name and columns: of one source, or of several."""
+
+    @property
+    def name(self) -> str:
+        """The name for messages."""
+
+    @property
+    def columns(self) -> Sequence[str]:
+        """The columns, none for rows of several sources."""
+
+
 def usual_tags(
     rows: Sequence[Tags],
     *,
@@ -28,11 +41,11 @@ def usual_tags(
     columns: tuple[str, str],
     known: Sequence[str] = (),
 ) -> list[list[str]]:
-    """Return the tags of sentences in the usual spelling; an empty one says nothing of its word.
+    """Return the tags of sentences in the usual spelling; an empty tag says nothing of its word.
 
-    `names` are those of tags that are numbers, in order, by default those of the model, `known`;
-    `columns` hold the words and the tags. What was found out is told. Raises `LabelError` for
-    numbers without names, and if every word has the same tag, which is neither `O` nor a name.
+    `names` are those of numeric tags, in order, by default those of the model, `known`; `columns`
+    hold the words and the tags. The user is told how tags were read. Raises `LabelError` for
+    numbers without names, and if every word has the same tag, unless it is `O` or a known name.
     """
     counts = Counter(tag for tags in rows for tag in tags if tag)
     place = f"{source.name}, column {columns[1]!r}"
@@ -50,12 +63,12 @@ def usual_tags(
         if odd := next((tag for tag in counts if tag != spelled[tag]), None):
             tell(f"{place}: {odd!r} is read as {spelled[odd]!r}, and others like it")
         if odd := unlike_others({*spelled.values()} - {OUTSIDE}):
-            tell(f"{place}: {odd!r} is a label as it stands; others say B-TYPE or I-TYPE")
+            tell(f"{place}: {odd!r} is taken as it stands; others are B-TYPE or I-TYPE")
     found = Counter({spelled[tag]: count for tag, count in counts.items()})
     if found.total() > 1 and not ({OUTSIDE} & {*found, *names, *known} or are_word_classes(found)):
         tell(
-            f"{place}: no label is outside ({OUTSIDE}), so that every word is in an entity; the "
-            f"most frequent is {found.most_common(1)[0][0]!r}"
+            f"{place}: no word has the label {OUTSIDE} (outside), so every word is in an entity; "
+            f"the most frequent label is {found.most_common(1)[0][0]!r}"
         )
     spelled[""] = ""
     return [[spelled[tag] for tag in tags] for tags in rows]
@@ -64,7 +77,7 @@ def usual_tags(
 def _named(
     numbers: Collection[str], names: Sequence[str], known: Sequence[str], place: str
 ) -> dict[str, str]:
-    """Return the name of each tag that is a number; tell if it is that of the model."""
+    """Return the name of each tag that is a number; say so if the model's order is used."""
     if not (names or known):
         raise LabelError(
             f"{place}: the tags are numbers; name them in order with `labels` O,B-PER,…, or "
@@ -76,19 +89,19 @@ def _named(
         shown = sorted(spelled, key=int)[:_SHOWN]
         tell(
             f"{place}: the tags are numbers, read in the order of the model's labels "
-            f"({', '.join(f'{tag} is {spelled[tag]}' for tag in shown)}, …); if theirs is "
-            "another, name it with `labels`"
+            f"({', '.join(f'{tag} is {spelled[tag]}' for tag in shown)}, …); if their order "
+            "is different, give it with `labels`"
         )
     return spelled
 
 
-def all_alike(tag: str, source: RowSource, columns: tuple[str, str]) -> LabelError:
+def all_alike(tag: str, source: Named, columns: tuple[str, str]) -> LabelError:
     """Return the error of a column with one tag for all words."""
     others = ", ".join(name for name in source.columns if name not in {"text", *columns})
     return LabelError(
         f"{source.name}, column {columns[1]!r}: every word has the label {tag!r}; "
         + (f"name another `label_column` ({others}), or " if others else "")
-        + "give rows with others"
+        + "give rows with other labels"
     )
 
 

@@ -1,10 +1,10 @@
 """A block that averages tokens, so that a head on the first token reads the whole text.
 
-What an embedder knows of a text is in the mean of its token vectors, and heads of texts read the
-first token alone. The block on top of the encoder gives the first token the mean of all:
+What an embedder knows about a text is in the mean of its token vectors, but classifier heads read
+only the first token. A block on top of the encoder gives the first token the mean of all tokens:
 
-    attention with zero queries and keys weighs all tokens alike; its values pass unchanged, 16
-    times as large, beside which the token's own vector, added to them, hardly counts;
+    attention with zero queries and keys weighs all tokens alike; it passes their values on, 16
+    times as large, so that the token's own vector, which is added, hardly counts;
     the norm removes the scale; the feed-forward part adds zero.
 
 It is an ordinary layer, so a model with it is loaded and run like any other.

@@ -1,7 +1,7 @@
 """The weights that a configuration asks for, by name and shape. Free of torch.
 
 Names are those of this package (`keys.py`). A configuration may ask for any number of layers, so
-they are yielded one after the other, and sizes are compared before a model is built.
+weights are yielded one by one, and sizes are compared before a model is built.
 """
 
 import re
@@ -22,7 +22,7 @@ _POSITIONS = f"{PREFIX}embeddings.position_embeddings.weight"
 _TYPES = f"{PREFIX}embeddings.token_type_embeddings.weight"
 _LAYERS = f"{PREFIX}transformer.layer."
 _LAYER = re.compile(rf"{re.escape(_LAYERS)}(\d{{1,9}})\.")
-# The sizes of a configuration, each with a weight and its dimension that has this size.
+# The sizes in a configuration, each with a weight and the dimension that has this size.
 _SIZES = (
     ("vocab_size", _WORDS, 0),
     ("dim", _WORDS, 1),
@@ -53,7 +53,7 @@ def encoder_shapes(config: ModelConfig) -> Iterator[tuple[str, Shape]]:
 
 
 def head_shapes(config: ModelConfig, architecture: str, *, labels: int) -> dict[str, Shape]:
-    """Return the weights of the head that an architecture names, as far as it is one of ours."""
+    """Return the weights of the head that an architecture names, if it is one of ours."""
     dim = config.dim
     if architecture.endswith(("ForSequenceClassification", "ForMultipleChoice")):
         outputs = labels if architecture.endswith("ForSequenceClassification") else 1
@@ -105,11 +105,11 @@ def check_sizes(config: ModelConfig, shapes: Mapping[str, Shape], *, source: str
         asked = getattr(config, setting)
         if asked > size:
             key = key_of(setting, config.model_type)
-            raise misfit(source, f"its {key} is {asked:,}, theirs {size:,}")
+            raise misfit(source, f"its {key} is {asked:,}, but the weights have {size:,}")
 
 
 def misfit(source: str, faults: str) -> ModelError:
-    """Return the error for weights of another model than config.json describes."""
+    """Return the error for weights of a different model from the one in config.json."""
     return ModelError(
         f"{source}: the weights do not fit config.json; {faults}; "
         "use the config.json that belongs to these weights"
@@ -117,7 +117,7 @@ def misfit(source: str, faults: str) -> ModelError:
 
 
 def check_headers(config: ModelConfig, files: ModelFiles) -> None:
-    """Check the sizes of a located model as far as its files say them without being read whole.
+    """Check the sizes of a located model, as far as they can be told without reading its weights.
 
     Raises `ModelError`, also for a damaged header and an absurdly large tokenizer. A pickle is
     checked when it is read.

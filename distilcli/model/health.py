@@ -1,6 +1,6 @@
-"""What is wrong with the weights of a model: values, and what is missing or unused.
+"""What is wrong with the weights of a model: bad values, and missing or unused tensors.
 
-Safetensors files are read a few MB at a time, without torch; a pickle is read whole, with it.
+Safetensors files are read a few MB at a time, without torch; a pickle is read whole, with torch.
 """
 
 import itertools
@@ -37,7 +37,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class _Stored:
-    """A tensor of a checkpoint: its shape, whether it holds numbers as they are, its values."""
+    """A tensor of a checkpoint: its shape, whether it holds plain numbers, and its values."""
 
     shape: Shape
     is_float: bool
@@ -45,9 +45,9 @@ class _Stored:
 
 
 def check_model(files: ModelFiles) -> list[Fault]:
-    """Return the faults of a located model, those of values first.
+    """Return the faults of a located model, bad values first.
 
-    Tensors are compared with what its config.json asks for; without `architectures` there, with
+    Tensors are compared with what its config.json asks for; if that has no `architectures`, with
     the encoder alone. Raises `ModelError` for files that cannot be read.
     """
     config = read_config(files.config_path)

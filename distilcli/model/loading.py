@@ -76,7 +76,7 @@ def build_model(kind: type[Model], config: ModelConfig, *, source: str) -> Model
         raise ModelError(f"{source}: {error}") from None
     except (RuntimeError, MemoryError, TypeError) as error:  # torch's ways to say "too large"
         if is_allocation_failure(error):
-            raise ResourceError(f"{source}: does not fit in memory; free some") from None
+            raise ResourceError(f"{source}: does not fit in memory; free some memory") from None
         raise ModelError(
             f"{source}: a model of the sizes in config.json does not fit in memory; "
             "use the config.json that belongs to these weights"

@@ -34,7 +34,7 @@ def save_model(
     """
     head, config = HEADS[type(model)], model.config
     if not head.labelled:
-        config = replace(config, labels=(), problem_type=None, temperature=1.0)
+        config = replace(config.uncalibrated(), labels=(), problem_type=None)
     if not isinstance(model, QuestionAnswerer):
         config = replace(config, no_answer_threshold=None)
     raw = dump_config(config) | {

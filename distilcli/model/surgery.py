@@ -17,7 +17,7 @@ from distilcli.checkpoint.config import ModelConfig
 from distilcli.errors import ModelError, UsageError
 from distilcli.model.attention import SelfAttention
 from distilcli.model.embeddings import sinusoidal_positions
-from distilcli.model.heads import TaskModel
+from distilcli.model.heads import MaskedLanguageModel, TaskModel
 from distilcli.model.keys import PREFIX
 
 _LAYERS = f"{PREFIX}transformer.layer."
@@ -57,6 +57,33 @@ def resize_positions(model: TaskModel, n_positions: int, how: Growth = "copy") -
     resized = nn.Embedding(n_positions, old.shape[1], _weight=table.detach().clone())
     embeddings.position_embeddings = resized.requires_grad_(old.requires_grad)
     _set_config(model, replace(model.config, max_position_embeddings=n_positions))
+
+
+@torch.no_grad()
+def grow_vocabulary(model: TaskModel, first: int, pieces: Sequence[Sequence[int]]) -> None:
+    """Let `model` read new tokens, whose ids follow from `first`.
+
+    The vector of each is the mean of those of the old ids in `pieces`; so is what a masked
+    language model has for it in a table of its own and in its bias.
+    """
+    embeddings = model.distilbert.embeddings.word_embeddings
+    size = max(embeddings.num_embeddings, first + len(pieces))
+
+    def grown(table: Tensor) -> Tensor:
+        found = table.new_zeros(size, *table.shape[1:])
+        found[: len(table)] = table
+        for number, ids in enumerate(pieces):
+            found[first + number] = table[list(ids)].mean(dim=0)
+        return found
+
+    embeddings.weight = nn.Parameter(grown(embeddings.weight))
+    embeddings.num_embeddings = size
+    if isinstance(model, MaskedLanguageModel):
+        projector = model.vocab_projector
+        projector.bias = nn.Parameter(grown(projector.bias))
+        if projector.weight is not None:
+            projector.weight = nn.Parameter(grown(projector.weight))
+    _set_config(model, replace(model.config, vocab_size=size))
 
 
 def parse_heads(specs: Iterable[str]) -> dict[int, tuple[int, ...]]:

@@ -5,6 +5,7 @@ is refused), in any floating-point type or packed (`int8_storage.py`).
 """
 
 import pickle
+import re
 import warnings
 import zipfile
 from pathlib import Path
@@ -23,6 +24,8 @@ from distilcli.errors import ModelError
 from distilcli.memory import is_allocation_failure
 from distilcli.model.int8_storage import unpack
 from distilcli.model.keys import BERT_BIAS, BERT_UNTIED_BIAS, to_ours
+
+_ASKED = re.compile(r"tried to allocate (\d+) bytes")
 
 
 def read_weights(files: ModelFiles) -> tuple[dict[str, Tensor], str]:
@@ -98,9 +101,12 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
         ) from None
     except Exception as error:
         # A damaged pickle fails in whatever way its bytes ask for.
-        if is_allocation_failure(error):
+        asked = _bytes_asked(error)
+        if is_allocation_failure(error) and asked <= path.stat().st_size:
             raise
         reason = next(iter(str(error).splitlines()), "it ends too early")
+        if asked:
+            reason = f"it names a tensor of {asked:,} bytes, more than it has"
         raise ModelError(f"{path}: cannot be read: {reason}; download it again") from None
     if not isinstance(weights, dict) or not all(isinstance(key, str) for key in weights):
         raise ModelError(f"{path}: not a state dict (names to tensors)")
@@ -115,8 +121,14 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
     return weights
 
 
+def _bytes_asked(error: BaseException) -> int:
+    """Return how many bytes a failed allocation asked for; 0 if that is unknown."""
+    found = _ASKED.search(str(error))
+    return int(found[1]) if found else 0
+
+
 def _refuse_other_files(path: Path) -> None:
-    """Refuse what is no PyTorch file, and an archive that unpacks to more than it holds."""
+    """Refuse a file that is not PyTorch's, and an archive that is compressed."""
     try:
         with path.open("rb") as file:
             opening = file.read(2)
@@ -138,7 +150,7 @@ def _refuse_other_files(path: Path) -> None:
 
 
 def _archived(file: BinaryIO) -> list[zipfile.ZipInfo]:
-    """Return what an archive holds; nothing if it is broken, of which torch says more."""
+    """Return what an archive holds; nothing if it is broken, since torch's error says more."""
     try:
         return zipfile.ZipFile(file).filelist
     except Exception:  # noqa: BLE001 - damaged bytes fail in many ways
@@ -146,7 +158,7 @@ def _archived(file: BinaryIO) -> list[zipfile.ZipInfo]:
 
 
 def _is_plain(weight: Tensor) -> bool:
-    """Tell whether a tensor is as large as what the file holds of it, and made of real numbers."""
+    """Return whether a tensor is no larger than its data in the file, and made of real numbers."""
     return (
         weight.layout is torch.strided
         and weight.device.type == "cpu"

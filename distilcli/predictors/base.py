@@ -52,8 +52,8 @@ class Options(TypedDict, total=False):
     `device`: auto (default), cpu, cuda, cuda:N or mps. `precision`: fp32 (default), tf32, bf16,
     fp16 or int8. `min_agreement`: the share of the first rows, 0 to 1, on which int8 must agree
     with fp32 (default 0.99). `offline`: never ask the network for a model. `keep_empty`: run
-    empty texts like others, which otherwise give a `RowError`. `deterministic`: the same bits for a
-    text in any batch, in any order and on any number of threads; slower, and on the CPU only.
+    empty texts like any others; by default they give a `RowError`. `deterministic`: the same bits
+    for a text in any batch, in any order and on any number of threads; slower, and CPU only.
     """
 
     device: str
@@ -96,7 +96,7 @@ class Predictor(ABC, Generic[Head, Given, Content, Value]):
         """Load `model`: a folder, a hub id, or the name of a built-in model; see `Options`.
 
         Raises `UsageError` for wrong options, `ModelError` for a model that cannot be used,
-        `ResourceError` for a device that cannot, and `TypeError` for an `unknown` keyword.
+        `ResourceError` for a device that cannot be used, and `TypeError` for an `unknown` keyword.
         """
         started = perf_counter()
         if unknown:
@@ -120,7 +120,7 @@ class Predictor(ABC, Generic[Head, Given, Content, Value]):
         self._placement = place(loaded.model, device, vocab_size=self.config.vocab_size)
         if deterministic and self.device != "cpu":
             raise ResourceError(
-                f"`deterministic` is for the CPU, not for {self.device}; add `device` cpu"
+                f"`deterministic` works only on the CPU, not on {self.device}; add `device` cpu"
             )
         self._original = loaded.model if self.precision == "int8" else None
         self._model = for_inference(loaded.model, self.precision, self._placement.device)
@@ -141,7 +141,7 @@ class Predictor(ABC, Generic[Head, Given, Content, Value]):
         return workers_on(self._placement.device, cores=self._batches.threads or available_cores())
 
     def digest(self) -> str:
-        """Return what identifies the content of the model, wherever it is."""
+        """Return the digest of the model's content, which is the same wherever its files are."""
         if self._digest is None:
             folder = self._files.folder
             names = (*SENTENCE_NAMES, *sentence_files(folder))
@@ -212,7 +212,7 @@ class Predictor(ABC, Generic[Head, Given, Content, Value]):
         return isinstance(given, str)
 
     def _check_many(self, given: object) -> None:
-        """Raise `TypeError` for what is not many items; bytes and mappings are none."""
+        """Raise `TypeError` unless given a collection of items; bytes and mappings do not count."""
         if not isinstance(given, Iterable) or isinstance(given, bytes | bytearray | Mapping):
             raise TypeError(f"give {self._wanted}, one or many, not {given!r:.60}")
 

@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, TypeVar, overload
 
+from distilcli.checkpoint.abstention import in_use
 from distilcli.model.heads import SequenceClassifier
 from distilcli.predictors.base import Predictor
 from distilcli.tasks.classify import (
+    KINDS,
     Classification,
     ClassifyTask,
     Kind,
@@ -26,25 +28,37 @@ class Classifier(Predictor[SequenceClassifier, str | tuple[str, str], Texts, Cla
     """A trained classifier, loaded once, for any number of texts.
 
     `labels` are in the order of every result's `scores`. With `multi_label` each label is scored
-    by itself. Long texts are truncated unless `long_texts` says otherwise.
+    by itself. A model with thresholds (`abstention`) gives no label below them, unless
+    `no_abstain`. Long texts are truncated unless `long_texts` says otherwise.
     """
 
     _head = SequenceClassifier
     _parts = ("", "the second text")
 
     def __init__(
-        self, model: str = "sentiment", *, multi_label: bool = False, **options: "Unpack[Options]"
+        self,
+        model: str = "sentiment",
+        *,
+        multi_label: bool = False,
+        no_abstain: bool = False,
+        **options: "Unpack[Options]",
     ) -> None:
         """See `Predictor`."""
         super().__init__(model, **options)
         self.labels = self.config.labels
         self.kind: Kind = kind_of(self.config, multi_label=multi_label)
+        # The thresholds are of the scores that the head is for.
+        found = self.config.abstention if self.kind == KINDS[self.config.problem_type] else None
+        self.abstention = in_use(found, self.name, no_abstain=no_abstain)
 
     def described(self) -> str:
-        """Say which model runs where, and what its scores are if config.json does not say."""
-        if self.kind != "single" or not is_one_output(self.config):
-            return super().described()
-        return f"{super().described()}; config.json names no problem_type: the score is a sigmoid"
+        """Say which model runs where, when it abstains, and what its scores are if that is open."""
+        said = super().described()
+        if self.abstention is not None:
+            said += f"; it {self.abstention.described()}"
+        if self.kind == "single" and is_one_output(self.config):
+            said += "; config.json names no problem_type: the score is a sigmoid"
+        return said
 
     @overload
     def __call__(self, texts: str) -> Classification: ...  # type: ignore[overload-overlap]
@@ -70,6 +84,7 @@ class Classifier(Predictor[SequenceClassifier, str | tuple[str, str], Texts, Cla
             texts_of=content_of,
             kind=self.kind,
             long_texts=self._long_texts,
+            abstention=self.abstention,
         )
 
     @staticmethod

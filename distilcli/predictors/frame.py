@@ -1,7 +1,6 @@
 """Results as a pandas DataFrame, with the columns that the commands write."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -14,15 +13,15 @@ from distilcli.tasks.fill import FillColumns, Filling
 from distilcli.tasks.perplexity import PerplexityColumns, PseudoPerplexity
 from distilcli.tasks.qa import AnswerColumns, Answers
 from distilcli.tasks.result import Result
-from distilcli.tasks.tag import Entity, TagColumns, Tagging
+from distilcli.tasks.tag import Entity, TagColumns, Tagging, as_object
 from distilcli.vectors.search import Hit
 
 
 def to_frame(results: Iterable[object] | Result) -> pd.DataFrame:
     """Return a DataFrame with a row per result of a predictor, or with the row of a single one.
 
-    Columns have the names that the commands give them; `truncated` is one of them if any text was
-    truncated. Raises `TypeError` for anything that is not a result.
+    Columns have the names that the commands give them; `abstained` and `truncated` are among them
+    if that is true of any text. Raises `TypeError` for anything that is not a result.
     """
     if isinstance(results, Result) or (isinstance(results, np.ndarray) and results.ndim == 1):
         results = [results]
@@ -30,9 +29,10 @@ def to_frame(results: Iterable[object] | Result) -> pd.DataFrame:
     frame: pd.DataFrame = pd.DataFrame(
         [_row(result) for result in every], dtype=object
     ).infer_objects()
-    truncated = [getattr(result, "truncated", False) for result in every]
-    if any(truncated):
-        frame["truncated"] = truncated
+    for name in ("abstained", "truncated"):
+        marks = [getattr(result, name, False) for result in every]
+        if any(marks):
+            frame[name] = marks
     return frame
 
 
@@ -50,7 +50,7 @@ def _row(result: object) -> Mapping[str, object]:
     if isinstance(result, Hit):
         return {"index": result.index, "score": result.score, **result.row}
     if isinstance(result, Entity):
-        return asdict(result)
+        return as_object(result, abstains=False)
     if isinstance(result, Classification):
         labels = result.labels or tuple(map(str, range(len(result.scores))))
         columns: Any = ClassificationColumns(labels, result.kind)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, TypeVar, get_args, overload
 
+from distilcli.checkpoint.abstention import in_use
 from distilcli.errors import UsageError
 from distilcli.model.heads import TokenClassifier
 from distilcli.predictors.base import Predictor, checked_text, itself, values
@@ -24,8 +25,9 @@ class Tagger(Predictor[TokenClassifier, str, Content, Tagging]):
     `labels` are the model's own, `types` the kinds of entities in them. `aggregation` says how
     scores of tokens become entities. Word by word: by the `first` token of a word, the `average`
     of its tokens or its most confident one (`max`). Token by token: `simple` joins tokens of one
-    entity, `none` gives each token that is not outside, with its whole label. Long texts are
-    read in windows, unless `long_texts` says otherwise.
+    entity, `none` gives each token that is not outside, with its whole label. A model with
+    thresholds (`abstention`), which are of the aggregation `first`, gives an entity below them no
+    label, unless `no_abstain`. Long texts are read in windows, unless `long_texts` says otherwise.
     """
 
     _head = TokenClassifier
@@ -36,6 +38,7 @@ class Tagger(Predictor[TokenClassifier, str, Content, Tagging]):
         model: str = "entities",
         *,
         aggregation: Aggregation = "first",
+        no_abstain: bool = False,
         **options: "Unpack[Options]",
     ) -> None:
         """See `Predictor`."""
@@ -45,6 +48,13 @@ class Tagger(Predictor[TokenClassifier, str, Content, Tagging]):
         self._scheme = LabelScheme(self.config.labels, source=self.name)
         self.labels = self._scheme.labels
         self.types = self._scheme.types
+        found = self.config.abstention if aggregation == "first" else None
+        self.abstention = in_use(found, self.name, no_abstain=no_abstain)
+
+    def described(self) -> str:
+        """Say which model runs where, and when it abstains."""
+        said = super().described()
+        return said if self.abstention is None else f"{said}; it {self.abstention.described()}"
 
     @overload
     def __call__(self, texts: str) -> Tagging: ...  # type: ignore[overload-overlap]
@@ -81,6 +91,7 @@ class Tagger(Predictor[TokenClassifier, str, Content, Tagging]):
             scheme=self._scheme,
             aggregation=self.aggregation,
             long_texts=self._long_texts,
+            abstention=self.abstention,
         )
 
     _content = staticmethod(checked_text)

@@ -14,7 +14,7 @@ from distilcli.rows.extras import require_zstd
 CHUNK = 1 << 16
 # zstd returns everything its input expands to at once, and 4 bytes can become 128 KiB.
 _ZSTD_CHUNK = 1 << 10
-# Rows take up to a hundred times the room, zeros in gzip a thousand times.
+# Rows unpack to at most a hundred times their size, zeros in gzip to a thousand times.
 _MOST_RATIO, _UNSUSPECTED = 500, 1 << 28
 _NOT_TEXT = {
     b"\x1f\x8b": "gzip data; decompress it first (zcat FILE | distil …)",
@@ -28,11 +28,11 @@ _NOT_TEXT = {
 
 
 def check_ratio(unpacked: int, packed: int, name: str) -> None:
-    """Raise `InputError` where bytes unpack to so many more that they cannot be rows."""
+    """Raise `InputError` if bytes unpack to so many more that they cannot be rows."""
     if unpacked > _UNSUSPECTED and unpacked > _MOST_RATIO * packed:
         raise InputError(
             f"{name}: unpacks to more than {_MOST_RATIO} times its size, which rows never do; "
-            "if it should, unpack it first"
+            "if that is right, unpack it first"
         )
 
 

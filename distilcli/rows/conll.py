@@ -1,11 +1,11 @@
 """CoNLL: one word per line, a blank line after each sentence; a sentence becomes one row.
 
-The first column is the word, unless it is nothing but numbers or tags, or the same for all: then
-the next that is none of these. CoNLL-U is known by its ids; its ranges and empty nodes (`3-4`,
-`5.1`) are no words. Columns are separated by tabs or blanks, as in the first word's line. Other
-lines (`-DOCSTART-`, comments) are kept in place. A comment begins with `#` and has another number
-of columns than words; with the same number (`# id 5 domain=en`) it must stand before the words of a
-sentence, begin with `# ` and contain a `=`.
+The first column holds the words, unless it is nothing but numbers or tags, or the same in every
+line: then the next column that is none of these. CoNLL-U is recognized by its ids; its ranges and
+empty nodes (`3-4`, `5.1`) are not words. Columns are separated by tabs or spaces, as in the first
+word's line. Other lines (`-DOCSTART-`, comments) are kept in place. A comment begins with `#` and
+has a different number of columns from the words; with the same number (`# id 5 domain=en`) it must
+stand before the words of a sentence, begin with `# ` and contain a `=`.
 
 A sentence is a row as soon as its blank line has come. Anything but blank lines after the last
 sentence makes a row without words.
@@ -146,7 +146,7 @@ def _shape_of(lines: Sequence[str], source: str, word_column: int | None) -> Sha
 
 
 def _named(words: int, columns: Sequence[Sequence[str]], shape: Shape, source: str) -> int:
-    """Return the column that the user named; say so if it seems to have no words."""
+    """Return the column that the user named; warn if it seems to hold no words."""
     if words >= shape.width:
         raise UsageError(
             f"{source}: `word_column` {words + 1}: its lines have {count(shape.width, 'column')}"
@@ -163,9 +163,9 @@ def _named(words: int, columns: Sequence[Sequence[str]], shape: Shape, source: s
 
 
 def no_words(cells: Sequence[str]) -> str | None:
-    """Return what a column holds that is no words: numbers, tags or one value; None for words.
+    """Return what a column holds instead of words: numbers, tags or one value; None for words.
 
-    A single cell says nothing, nor do two that are the same.
+    One cell is not enough to tell, nor are two that are the same.
     """
     if len(cells) < 2:  # noqa: PLR2004
         return None

@@ -14,7 +14,7 @@ Tags = Sequence[str | None]
 class ConllWriter(RowWriter):
     """Writes each row as a sentence, from its additions `tags` and, for texts, `words`.
 
-    Columns have no names here. What concerns a whole row (`error`, `truncated`) is a comment
+    Columns have no names here. What concerns a whole row (`error`, `abstained`) is a comment
     before it.
     """
 
@@ -43,8 +43,8 @@ class ConllWriter(RowWriter):
     def _text(self, row: Row, additions: Mapping[str, object]) -> str:
         comments = "".join(
             f"# {name} = {' '.join(str(additions[name]).split())}\n"
-            for name in ("error", "truncated")
-            if name in additions
+            for name in ("error", "abstained", "truncated")
+            if additions.get(name)
         )
         tags = cast("Tags | None", additions["tags"])
         if isinstance(row, Sentence):

@@ -10,10 +10,10 @@ skipped.
 
 Tab-separated files are often written without quoting, and cells may happen to begin with a quote.
 There a quote counts only if it also closes right before a tab or the end of the line. A quoted
-cell may still span lines. But where lines are whole rows by themselves they are rows, unless all
+cell may still span lines. But lines that are complete rows by themselves stay rows, unless all
 cells of the longer record are quoted; `join` writes rows so that this is never ambiguous. (So on a
-live pipe, a row with a quote that is open at its end waits for the next line, and one that begins
-with it for the next quote.) A quote that does not quote goes out as it came.
+live pipe, a row that ends inside an open quote waits for the next line, and one that begins with
+such a quote waits for the next quote.) A quote that does not quote is written as it was read.
 """
 
 import re
@@ -50,7 +50,7 @@ class _NotQuotedError(Exception):
 
 
 class Records:
-    """Iterator over the records in `lines`; `width` is that of the first one, or as it is set.
+    """Iterator over the records in `lines`; `width` is that of the first one, unless it is given.
 
     With `stray_quotes` (the rule for tab-separated files, see above) a quote that does not quote
     is content. Lines from the middle of a file need the `width` of its first record. Raises
@@ -155,7 +155,7 @@ class Records:
     ) -> tuple[str, str, int]:
         """Return a quoted cell as written, the line that closes it, and the position after it.
 
-        Raises `_NotQuotedError` for a cell that has to end `before_rows` and does not.
+        Raises `_NotQuotedError` for a cell that should end `before_rows` but does not.
         """
         parts = ['"']
         size = len(line)
@@ -258,7 +258,7 @@ def _unquoted(written: str) -> str:
 
 def join(cells: Sequence[str], delimiter: str) -> str:
     r"""Return the cells as one record with its `\n`, quoted where reading it back needs that."""
-    # A long line is held as few times as possible; `+=` on a local name does not copy it.
+    # Keep few copies of a long line; `+=` on a local name does not copy it.
     line = delimiter.join(cells)
     if line and not _SPECIAL.search(line) and line.count(delimiter) == len(cells) - 1:
         line += "\n"
@@ -285,7 +285,7 @@ def _needs_tab_quotes(cell: str, delimiter: str) -> bool:
     if isinstance(cell, Stray):
         return False
     if '"' in cell and not _quotes_itself(cell):
-        cell = cell.replace('"', "")  # inch marks and the like go out as they came
+        cell = cell.replace('"', "")  # inch marks and the like are written as they were read
     return _needs_quotes(cell, delimiter)
 
 

@@ -1,8 +1,8 @@
 """Workbooks (.xlsx), with the extra `excel`: the rows of a sheet, each cell as it is shown.
 
-Numbers are shown by the common formats (`000`, `0.00`, `#,##0`, `0%`) and plainly by others, dates
-in ISO form. A formula counts with the value that the spreadsheet program saved for it; without one
-its cell is empty, and a row whose text it is fails.
+Numbers follow the common formats (`000`, `0.00`, `#,##0`, `0%`) and are plain in other formats;
+dates are in ISO form. A formula stands for the value that the spreadsheet program saved for it. If
+there is none, the cell is empty, and a row whose text is that cell fails.
 """
 
 import contextlib
@@ -50,7 +50,7 @@ class _Book(Protocol):
 
 
 def read_sheet(file: StoreFile) -> Store:
-    """Return the rows of a sheet that hold anything, as texts.
+    """Return the rows of a sheet that are not empty, as texts.
 
     Raises `InputError` for a file that is damaged or not a workbook, and for a sheet that is
     missing or not named.
@@ -127,7 +127,7 @@ class _SheetRows:
                 yield StoreRow(number, texts)
 
     def _uncalculated(self, number: int, doubtful: Sequence[int]) -> Iterator[tuple[int, str]]:
-        """Yield those of the `doubtful` cells of a row that hold a formula, and their names."""
+        """Yield the `doubtful` cells of a row that hold a formula, with their names."""
         self._formulas = self._formulas or _numbered(self._with_formulas())
         original = next(row for at, row in self._formulas if at == number)
         for index in doubtful:

@@ -1,4 +1,4 @@
-"""Cells that are longer than a limit make their row unusable, and its other columns stay."""
+"""A cell that is longer than a limit makes its row unusable; the other columns are kept."""
 
 from collections.abc import Iterable, Iterator
 
@@ -31,7 +31,7 @@ def _check(row: Row, most: int) -> None:
 
 
 def _size(text: str, most: int) -> int:
-    """Return the bytes of a text, or its characters where that is enough to know."""
+    """Return the number of bytes in a text, or of characters where that is enough to decide."""
     if len(text) * _LONGEST_CHARACTER <= most:
         return len(text)
     return len(text.encode("utf-8", "surrogatepass"))

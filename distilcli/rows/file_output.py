@@ -1,4 +1,4 @@
-"""A file that appears under its name when it is complete, and can be continued until then."""
+"""A file that gets its name only once it is complete, and can be continued until then."""
 
 import contextlib
 import errno
@@ -15,8 +15,9 @@ from distilcli.rows.compression import compressor
 from distilcli.rows.part import PART, beside, open_part
 
 MEMBER_SIZE = 1 << 20
-"""A compressed output is cut into members of about so many bytes, before compression."""
+"""Compressed output is cut into members of about this many bytes before compression."""
 
+_SECOND = ".2" + PART
 _PIECE = 1 << 20  # characters of a long text that are encoded at a time
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -27,7 +28,7 @@ def to_bytes(text: str) -> bytes:
 
 
 def in_pieces(text: str) -> Iterator[bytes]:
-    """Yield `to_bytes` of a text, of a long one in several pieces."""
+    """Yield `to_bytes` of a text, in several pieces if it is long."""
     for start in range(0, len(text), _PIECE):
         yield to_bytes(text[start : start + _PIECE])
 
@@ -46,9 +47,9 @@ def explained(name: str) -> Iterator[None]:
 
 
 def damaged(name: str) -> ResourceError:
-    """Return the error for an interrupted run that left less than it has saved."""
+    """Return the error for an interrupted run that left less output than its journal says."""
     return ResourceError(
-        f"{name}: what the interrupted run has left is damaged; start over without `resume`"
+        f"{name}: what the interrupted run left is damaged; start over without `resume`"
     )
 
 
@@ -63,7 +64,7 @@ class FileOutput:
     """A file written under a hidden name beside its own and renamed by `commit`.
 
     Until then an existing file is unchanged; it may even be the input that is being read. With
-    `goes_on` it continues what an earlier run has left; see `go_back`. Compressed output is a
+    `goes_on` it continues what an earlier run left; see `go_back`. Compressed output is a
     sequence of members, each of which can be unpacked alone.
     """
 
@@ -84,6 +85,8 @@ class FileOutput:
         self.temporary = beside(path, suffix, table)
         with explained(path):
             self._file = open_part(self.temporary, path, goes_on=goes_on)
+            if suffix == PART:  # a run may have been killed in its last step
+                beside(path, _SECOND, table).unlink(missing_ok=True)
         self._stays = False
         self._removal = undo_at_sudden_end(partial(self.temporary.unlink, missing_ok=True))
         if goes_on:
@@ -94,7 +97,7 @@ class FileOutput:
 
     def another(self) -> "FileOutput":
         """Return a second temporary file for the same destination."""
-        return FileOutput(self._name, self._compression, table=self._table, suffix=".2" + PART)
+        return FileOutput(self._name, self._compression, table=self._table, suffix=_SECOND)
 
     def write(self, text: str) -> None:
         """See `Output`."""
@@ -142,9 +145,9 @@ class FileOutput:
         return None if is_within else self._file.tell()
 
     def go_back(self, position: int) -> None:
-        """Go on at a position where an earlier run has been; what it wrote after that is dropped.
+        """Continue at a position that an earlier run saved; what it wrote after that is dropped.
 
-        Raises `ResourceError` if the file ends before.
+        Raises `ResourceError` if the file ends before it.
         """
         with explained(self._name):
             if self._file.seek(0, os.SEEK_END) < position:
@@ -154,7 +157,7 @@ class FileOutput:
         self._begun = position > 0
 
     def sync(self) -> None:
-        """Wait until what was written is on the disk."""
+        """Wait until everything written is on the disk."""
         with explained(self._name):
             self._file.flush()
             os.fsync(self._file.fileno())
@@ -183,12 +186,12 @@ class FileOutput:
         self._removal.close()
 
     def stays(self) -> None:
-        """Keep the temporary file whatever ends this process, so that another can go on."""
+        """Keep the temporary file however this process ends, so that another can continue."""
         self._stays = True
         self._removal.close()
 
     def leave(self) -> None:
-        """Close the temporary file and leave it for a run that goes on."""
+        """Close the temporary file and leave it for a run that continues."""
         for stream in (self._packed, self._file):
             # On a full disk flushing fails again.
             with contextlib.suppress(OSError, ValueError):

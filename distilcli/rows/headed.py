@@ -1,8 +1,8 @@
 """Records of cells, from delimited lines or a sheet, to rows under the names in the first one.
 
-The first record sets the width. A row of another width has an `error` with its surplus cells and
-is padded; but surplus cells that are empty hold nothing, and sheets leave out empty cells,
-as files do those under the empty names that a delimiter at the end of the header makes.
+The first record sets the width. A row of another width is padded and gets an `error` with its
+extra cells. Empty cells are the exception: extra ones are ignored, sheets may leave them out, and
+files may leave out those below the empty names that a delimiter at the end of the header makes.
 """
 
 import itertools
@@ -28,11 +28,11 @@ def headed_table(
     *,
     notes: list[str] | None = None,
 ) -> tuple[Table, Callable[[Record], Row]]:
-    """Return the table of records that a `delimiter` separates, or of a sheet's.
+    """Return the table of a delimited file's records, or of a sheet's (without `delimiter`).
 
-    `notes` is added to. The function makes rows of further records. Raises `InputError` if there
-    is no record, if the header has a quote that is never closed, or if a sheet has a title above
-    it.
+    `notes` is added to. The returned function turns further records into rows. Raises `InputError`
+    if there is no record, if the header has a quote that is never closed, or if a sheet has a title
+    above it.
     """
     first = next(records, None)
     if first is None:

@@ -1,4 +1,4 @@
-"""What the bytes of an output depend on, so that only the same run goes on with it."""
+"""What the bytes of an output depend on, so that only the same run may continue it."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -24,11 +24,11 @@ class RunIdentity:
     inputs: Mapping[str, str]
 
     def difference(self, now: "RunIdentity") -> DistilError | None:
-        """Return the error that names what another run has changed; None if it is the same."""
+        """Return an error that names what differs from another run; None if nothing does."""
         if self.command != now.command:
-            return UsageError(f"it was made by distil {self.command}")
+            return UsageError(f"it was a run of distil {self.command}")
         if self.version != now.version:
-            return UsageError(f"it was made by version {self.version}, this is {now.version}")
+            return UsageError(f"version {self.version} ran it, and this is version {now.version}")
         for name in sorted({*self.options, *now.options}):
             before, after = self.options.get(name), now.options.get(name)
             if before != after:
@@ -49,7 +49,7 @@ def _changed(before: Mapping[str, str], now: Mapping[str, str]) -> str | None:
     missing = [name for name in before if name not in now]
     if missing:
         return f"{missing[0]} is no longer among the inputs"
-    return None if [*before] == [*now] else "the inputs have another order"
+    return None if [*before] == [*now] else "the inputs are in a different order"
 
 
 def _shown(value: object) -> str:
@@ -63,10 +63,13 @@ def _shown(value: object) -> str:
 
 
 def fingerprints(inputs: Sequence[tuple[str, Path]]) -> dict[str, str]:
-    """Return a fingerprint of each input by its name, or one of all if there are very many.
+    """Return a fingerprint of each input by its name, or a single one if there are very many.
 
-    Inputs that are small together are known by their content, large ones by size and time.
+    Inputs that are small in total are known by their content, larger ones by size and time. The
+    write-ahead log of a SQLite database is part of it.
     """
+    unwritten = [(name, path.with_name(f"{path.name}-wal")) for name, path in inputs]
+    inputs = [*inputs, *((name, wal) for name, wal in unwritten if wal.is_file())]
     sizes = [path.stat().st_size for _, path in inputs]
     read = sum(sizes) <= _READ
     found: dict[str, str] = {}

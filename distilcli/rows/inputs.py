@@ -130,7 +130,7 @@ def _checked(whole_name: str, input_format: str | None, *, may_be_empty: bool) -
 
 
 def _files_like(folder: Path) -> Path:
-    """Return a pattern of the files in a folder, by the first one that can be read."""
+    """Return a pattern for the files in a folder, made from the first one that can be read."""
     for path in itertools.islice(folder.rglob("*"), _MOST_LOOKED_AT):
         if path.suffix.removeprefix(".").lower() in INPUT_FORMATS and path.is_file():
             return (folder if path.parent == folder else folder / "**") / f"*{path.suffix}"
@@ -179,7 +179,7 @@ class ByteSource:
         return self._source.size is not None and self._source.compression is None
 
     def seek(self, offset: int) -> None:
-        """Go on at a byte of a plain file; what comes before it counts as read."""
+        """Continue at a byte of a plain file; what comes before it counts as read."""
         self._raw.go_to(offset)
         self.chunks = decompress(self._raw, None, self._source.name)
 
@@ -233,8 +233,8 @@ class _CountedBytes(io.RawIOBase):
             select.select([self._stream], [], [])  # the pipe is non-blocking
         if not size and self._size and (left := self._size_now()) < self._size:
             raise InputError(
-                f"{self._name}: was cut from {self._size:,} to {left:,} bytes while it was read; "
-                "run again when it is whole"
+                f"{self._name}: shrank from {self._size:,} to {left:,} bytes while it was read; "
+                "run again when it is complete"
             )
         self.count += size
         return size

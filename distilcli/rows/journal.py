@@ -1,8 +1,10 @@
-"""The journal of a run that is not done: what it is, and how far it has come.
+"""The journal of an unfinished run: what it runs, and how far it has got.
 
-It lies beside the unfinished output, is replaced as a whole, and goes when the output is complete.
+It lies beside the unfinished output, is replaced as a whole, and is removed once the output is
+complete.
 """
 
+import contextlib
 import json
 import os
 from collections.abc import Mapping
@@ -22,7 +24,7 @@ _FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run has come: where its input and output are, and what was counted."""
+    """How far a run has got: its places in the input and output, and its counts."""
 
     rows: int
     written: int
@@ -43,9 +45,9 @@ class Journal:
         self._new = self.path.with_name(self.path.name + ".new")
 
     def read(self) -> tuple[RunIdentity, Progress] | None:
-        """Return what an interrupted run was and how far it came; None if there was none.
+        """Return what an interrupted run was and how far it got; None if there was none.
 
-        A journal without its output is what a run has left that was killed at its very end.
+        A journal without its output was left by a run that was killed at its very end.
         """
         try:
             saved = json.loads(self.path.read_text(encoding="utf-8"))
@@ -55,29 +57,32 @@ class Journal:
             place = mark.pop("place")
             mark = Mark(**mark, place=None if place is None else Place(**place))
             return RunIdentity(**saved["run"]), Progress(**saved["progress"], mark=mark)
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return None
 
     def save(self, run: RunIdentity, progress: Progress) -> None:
-        """Replace the journal; what it says of the output must be on the disk already."""
+        """Replace the journal; the output it describes must already be on the disk."""
         saved = {"format": _FORMAT, "run": asdict(run), "progress": asdict(progress)}
         try:
-            with self._new.open("w", encoding="utf-8") as file:
+            self._new.unlink(missing_ok=True)  # of a killed run, or a link to another file
+            with self._new.open("x", encoding="utf-8") as file:
                 json.dump(saved, file, ensure_ascii=False)
                 file.flush()
                 os.fsync(file.fileno())
             self._new.replace(self.path)
         except OSError as error:
+            with contextlib.suppress(OSError):
+                self._new.unlink(missing_ok=True)
             raise ResourceError(
                 f"{self._name}: its journal cannot be written: {error.strerror}"
             ) from error
 
     @property
     def is_there(self) -> bool:
-        """Whether a run has left a journal and its output."""
+        """Whether a run left a journal and its output."""
         return self.path.exists() and self._part.exists()
 
     def remove(self) -> None:
-        """Remove the journal: its run is done or given up."""
+        """Remove the journal: its run is complete or abandoned."""
         for path in (self.path, self._new):
             path.unlink(missing_ok=True)

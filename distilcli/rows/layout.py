@@ -31,17 +31,17 @@ class Layout:
         self._is_input.append(is_input)
 
     def found(self) -> list[tuple[str, bool]]:
-        """Return the columns in the order in which they were found: name, is the input's."""
+        """Return each column's name and whether it is the input's, in the order they were found."""
         return list(zip(self._names, self._is_input, strict=True))
 
     def take(self, found: Sequence[tuple[str, bool]]) -> None:
-        """Have these columns, in the order in which another layout found them."""
+        """Take over these columns, in the order in which another layout found them."""
         self._names, self._is_input, self._indices = [], [], {}
         for name, is_input in found:
             self._append(name, is_input=is_input)
 
     def adopt(self, columns: Sequence[str]) -> None:
-        """Have the columns of an earlier output: the input's before the first that was added."""
+        """Take over an earlier output's columns: the input's come before the first added one."""
         added = [name for name, is_input in self.found() if not is_input]
         first = columns.index(added[0]) if added[0] in columns else len(columns)
         self.take([(name, index < first) for index, name in enumerate(columns)])

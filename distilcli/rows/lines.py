@@ -18,7 +18,7 @@ from distilcli.rows.place import Place
 LONGEST = 64 * 1024 * 1024
 _LONGEST_NAME = 40
 _OF_HOSTS = ("idna", "punycode")
-"""They spell the names of hosts, not texts."""
+"""Encodings for host names, not for text."""
 _FEW_BYTES, _LOOKED_AT, _MOST_ARE_NUL = 8, 1_000, 0.7
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 

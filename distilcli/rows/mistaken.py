@@ -1,4 +1,4 @@
-"""Files that are not what their names say, known by their first line and refused in one."""
+"""Files that are not what their names say: recognized by their first line, and refused."""
 
 import json
 import re
@@ -12,7 +12,7 @@ _NAMES = {",": "a comma", ";": "a semicolon"}
 
 
 def check_first_line(line: str, kind: str, source: str, text_column: str | None) -> None:
-    """Raise `InputError` if a file whose format is said to be `kind` is clearly of another one."""
+    """Raise `InputError` if a file that should be of format `kind` clearly is not."""
     if kind != "txt" and _PAGE.match(line):
         raise InputError(f"{source}: is a web page (HTML), not {kind}; download the file itself")
     if kind in ("csv", "tsv") and (json_kind := _json_kind(line)):
@@ -21,13 +21,13 @@ def check_first_line(line: str, kind: str, source: str, text_column: str | None)
         _, delimiter = sniff_format(line, text_column)
         if delimiter in _NAMES:
             raise InputError(
-                f"{source}: has {_NAMES[delimiter]} between its columns, no tab; set `delimiter` "
-                f"{delimiter!r}"
+                f"{source}: has {_NAMES[delimiter]} between its columns, not a tab; set "
+                f"`delimiter` {delimiter!r}"
             )
 
 
 def _json_kind(line: str) -> str | None:
-    """Return the format of a line that is JSON, or begins an array; None for others."""
+    """Return the format of a file whose first line is JSON; None if the line is not."""
     if line.strip() == "[":
         return "json"
     try:

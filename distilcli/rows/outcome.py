@@ -52,6 +52,7 @@ def settle(
         failed=failed,
         skipped=failed if on_error == "skip" else 0,
         truncated=sum(outcome.truncated for outcome in block),
+        abstained=sum(getattr(outcome.value, "abstained", False) for outcome in block),
     )
     if block:
         yield block
@@ -79,7 +80,7 @@ def with_additions(
     values: Callable[[Value], Sequence[object]],
     marks: Mapping[str, object] = MappingProxyType({}),
 ) -> Block:
-    """Return rows with the `values` of their results under `names`, and `marks` after them.
+    """Return rows with the `values` of their results under `names`, followed by `marks`.
 
     A failed row gets empty values and an `error`; a truncated one is marked `truncated`.
     """

@@ -139,13 +139,13 @@ Kept = TypeVar("Kept", bound="WholeOrNothing")
 
 
 State = dict[str, Any]
-"""Where an output is and what its writer needs to go on, as plain JSON values."""
+"""The position in an output and what its writer needs to continue, as plain JSON values."""
 
 
 class WholeOrNothing(ABC):
     """A context manager that keeps what was written only if no error occurred.
 
-    After `stays` it leaves what is unfinished for a run that goes on.
+    After `stays`, unfinished files are left for a run that continues.
     """
 
     _stays = False
@@ -162,11 +162,11 @@ class WholeOrNothing(ABC):
         return self
 
     def stays(self) -> None:
-        """Leave what is unfinished on the disk, whatever ends the run from here on."""
+        """From here on, leave unfinished files on the disk however the run ends."""
         self._stays = True
 
     def removed(self) -> None:
-        """Remove what is unfinished, whatever ends the run from here on."""
+        """From here on, remove unfinished files however the run ends."""
         self._stays = False
 
     def leave(self) -> None:

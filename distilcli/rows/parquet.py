@@ -48,8 +48,8 @@ def read_parquet(file: StoreFile) -> Store:
     notes = []
     if keys := sorted({part.split("=")[0] for part in Path(file.name).parts[:-1] if "=" in part}):
         notes.append(
-            f"columns in the names of folders ({listing(keys)}) are not read; `file_column` gives "
-            "each row the name of its file"
+            f"columns in folder names ({listing(keys)}) are not read; `file_column` adds the "
+            "name of each row's file"
         )
     total = opened.metadata.num_rows
     columns = tuple(schema.names)
@@ -57,7 +57,7 @@ def read_parquet(file: StoreFile) -> Store:
 
 
 def _groups_from(metadata: Any, place: Place) -> tuple[list[int], int]:
-    """Return the row groups from that of a place on, and the number of rows before them."""
+    """Return the row groups from the one at a place on, and the number of rows before them."""
     before = 0
     for group in range(metadata.num_row_groups):
         rows = metadata.row_group(group).num_rows
@@ -68,9 +68,9 @@ def _groups_from(metadata: Any, place: Place) -> tuple[list[int], int]:
 
 
 def common_types(every: Sequence[Sequence[object]]) -> list[object]:
-    """Return the types that hold the columns of files with these types; None where none does.
+    """Return types that can hold the columns of all files; None for a column without one.
 
-    Without `every` file's types there are none.
+    There are no types unless `every` file has them.
     """
     if not every or not all(every):
         return []

@@ -1,11 +1,12 @@
-"""Rows to Parquet, with the extra `parquet`: new columns are typed, and those of Parquet stay so.
+"""Rows to Parquet, with the extra `parquet`: new columns get types, Parquet columns keep theirs.
 
-Parquet fixes its columns before the first row. So rows are held back until one has all its new
-values, whose types become the columns' types; and `error` and `truncated`, which only some rows
+Parquet fixes its columns before the first row. So rows are held back until one of them has all its
+new values, whose types become the columns' types. `error` and `truncated`, which only some rows
 have, are always columns.
 
 A Parquet file cannot be continued. So blocks are written as Arrow batches, one after the other,
-and become the row groups of a Parquet file at the end. Dictionaries are plain values until then.
+which become the row groups of a Parquet file at the end. Until then, dictionary columns hold plain
+values.
 """
 
 import contextlib
@@ -29,7 +30,7 @@ _WHOLE = b"schema of the file"
 class ParquetWriter(RowWriter):
     """A Parquet file, a row group per block; numbers and vectors stay typed, lists are JSON.
 
-    Columns of the input are texts, unless it is Parquet and they have `types`.
+    Columns of the input are text, unless it is Parquet and they have `types`.
     """
 
     def __init__(
@@ -79,7 +80,7 @@ class ParquetWriter(RowWriter):
         self._write_waiting()
 
     def _typed(self, cell: object, kind: Any) -> object:
-        """Return a number that was read as it is spelled, also in lists, as a number again."""
+        """Turn numbers that were read as text back into numbers, in lists too."""
         if isinstance(cell, list):
             return [self._typed(each, kind.value_type) for each in cell]
         if isinstance(cell, NumberText):
@@ -111,7 +112,7 @@ class ParquetWriter(RowWriter):
         self._output.write_bytes(batch.serialize())
 
     def _open(self) -> None:
-        """Fix the columns: the input's by their types or as text, the new ones by the values."""
+        """Fix the columns: the input's by their types or as text, the new ones by their values."""
         arrow = self._arrow
         inputs = dict.fromkeys(self._columns)
         inputs |= dict.fromkeys(
@@ -159,7 +160,7 @@ class ParquetWriter(RowWriter):
         return batches
 
     def _stored(self, kind: object, column: int, batches: list[tuple[Any, list[int]]]) -> object:
-        """Return the values of a column of Parquet as they are stored."""
+        """Return the values of a Parquet column as they are stored."""
         parts = (batch.column(column).take(self._arrow.array(rows)) for batch, rows in batches)
         none = self._arrow.array([], kind)
         return self._arrow.concat_arrays([none, *(part.cast(kind) for part in parts)])

@@ -27,9 +27,9 @@ def beside(path: str | Path, suffix: str, table: str | None = None) -> Path:
 def open_part(part: Path, name: str, *, goes_on: bool) -> BinaryIO:
     """Open the unfinished file of an output that messages call `name`, for this run alone.
 
-    With `goes_on` its content is kept; else it is what a killed run left, and removed. That is
-    told, unless there is a journal, whose reader can tell more. Raises `UsageError` while another
-    run writes it.
+    With `goes_on` its content is kept; otherwise it was left by a killed run and is removed. The
+    user is told, unless there is a journal, whose reader can say more. Raises `UsageError` while
+    another run is writing it.
     """
     while True:
         is_there = part.exists()
@@ -45,13 +45,13 @@ def open_part(part: Path, name: str, *, goes_on: bool) -> BinaryIO:
     if is_there and not goes_on:
         journal = part.with_name(part.name.removesuffix(PART) + JOURNAL)
         if os.fstat(descriptor).st_size and not journal.exists():
-            tell(f"{name}: removed what a run that was killed has left")
+            tell(f"{name}: removed what a killed run left behind")
         os.ftruncate(descriptor, 0)
     return cast("BinaryIO", os.fdopen(descriptor, "rb+"))
 
 
 def _locked(descriptor: int) -> bool:
-    """Lock a file until it is closed, also by the end of the process; False if another run has."""
+    """Lock a file until it is closed or the process ends; return False if another run has it."""
     try:
         import fcntl  # noqa: PLC0415 - not on Windows
     except ImportError:

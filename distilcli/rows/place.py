@@ -1,4 +1,4 @@
-"""Where a row ends in its file, so that reading can go on from there."""
+"""Where a row ends in its file, so that reading can continue from there."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from distilcli.rows.row import Row
 
 @dataclass(slots=True)
 class Place:
-    """Where the next line or row begins: its byte in a text, or its id in a table; its number."""
+    """Where the next line or row begins: its number, and its byte in a text or id in a table."""
 
     offset: int = 0
     line: int = 1
@@ -16,9 +16,9 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Seek:
-    """How to go on reading an input elsewhere.
+    """How to continue reading an input from another place.
 
-    `after` returns the place after the row that was read last, None if that is not known there;
+    `after` returns the place after the row that was read last, or None if it is not known there;
     `rows_from` returns the rows from a place on.
     """
 

@@ -156,17 +156,17 @@ class RowSource:
         self._rows = filter(wanted, self._rows)
 
     def keep_marks(self) -> None:
-        """Note where rows are, so that `mark` can tell; call it before they are read."""
+        """Record where rows are, for `mark`; call this before they are read."""
         self._keeps_marks = True
 
     def mark(self, rows: int) -> "Mark":
-        """Return the last known place at or before the row after so many; forget earlier ones."""
+        """Return the last known place with at most so many rows before it; forget earlier ones."""
         while len(self._marks) > 1 and self._marks[1].rows <= rows:
             self._marks.popleft()
         return self._marks[0]
 
     def go_on(self, mark: "Mark", rows: int) -> None:
-        """Leave out that many rows, reading only those after the mark; call it before all else."""
+        """Skip that many rows, reading only those after the mark; call this before all else."""
         self._rows = itertools.islice(self._limited(mark), rows - mark.rows, None)
         self._marks = deque([mark])
 
@@ -197,7 +197,7 @@ class RowSource:
 
     @property
     def named_paths(self) -> list[tuple[str, Path]]:
-        """The files with the names that messages call them."""
+        """The files, with the names that messages use for them."""
         return [(source.name, source.path) for source in self._inputs if source.path is not None]
 
     @property
@@ -222,7 +222,7 @@ class RowSource:
 
     @property
     def types(self) -> list[object]:
-        """The Arrow types of the columns, if all inputs are Parquet; None for one without."""
+        """The columns' Arrow types if all inputs are Parquet; None for a column without one."""
         first = self._first_table()
         return common_types(self._types or [first.types])
 

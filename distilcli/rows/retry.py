@@ -1,9 +1,10 @@
 """Rows of a complete output that are kept, and those of its input that run again.
 
-A row runs again if its `error` is set, and if it was appended to the input since. All others are
-copied from the output, after a check that they are still the same rows of the input.
+A row runs again if its `error` is set or if it was appended to the input since. All others are
+copied from the output, after a check that the input still has the same rows.
 """
 
+import contextlib
 from collections import deque
 from collections.abc import Mapping, Sequence
 from itertools import islice
@@ -12,20 +13,18 @@ from distilcli.errors import InputError, UsageError
 from distilcli.rows.jsonl import as_cell
 from distilcli.rows.output import WholeOrNothing
 from distilcli.rows.reader import RowSource, open_rows
-from distilcli.rows.row import Row, cell_value
+from distilcli.rows.row import NumberText, Row, cell_value
 from distilcli.rows.row_writer import Block, RowWriter, unique_names
 
 _AT_ONCE = 1024
-
-
-_WAY_OUT = "`retry_errors` needs the rows of the first run in their order, others only after them"
+_WAY_OUT = "`retry_errors` needs the rows of the first run in the same order, new ones after them"
 
 
 class Retry:
     """Which rows of a source run again, given the output of an earlier run.
 
-    `new_columns` are those that the run has added to it, `error` is the name of its column of
-    errors. `kept_rows` counts as the source is read.
+    `kind` and `delimiter` are those of the output, `new_columns` are those that the run added, and
+    `error` is the name of its error column. `kept_rows` grows as the source is read.
     """
 
     def __init__(
@@ -33,7 +32,7 @@ class Retry:
     ) -> None:
         self._output = output
         self._kind = kind
-        self._delimiter = delimiter if kind == "csv" else None
+        self._delimiter = delimiter
         self._new_columns = new_columns
         self._error = error
         self._checked = iter(self.earlier())
@@ -48,8 +47,8 @@ class Retry:
     def wanted(self, row: Row) -> bool:
         """Return whether the next row of the source runs again.
 
-        Raises `InputError` for a row that is not that of the output, `UsageError` for an output
-        of another command.
+        Raises `InputError` for a row that differs from the one in the output, and `UsageError` for
+        an output of another command.
         """
         earlier = next(self._checked, None)
         if earlier is not None and cell_value(earlier, self._error) in (None, ""):
@@ -76,21 +75,30 @@ class Retry:
         for name in self._new_columns:
             if name not in there:
                 raise UsageError(
-                    f"{self._output}: has no column {name!r}, so it is not from this command; "
+                    f"{self._output}: has no column {name!r}, so another command wrote it; "
                     "leave out `retry_errors`"
                 )
         for name, value in zip(unique_names(row.columns), row.cells, strict=True):
-            cell = as_cell(there.get(name))
-            # SQLite has no truth values.
-            if cell != as_cell(value) and not (isinstance(value, bool) and cell == str(int(value))):
+            if not _is_same(value, as_cell(there.get(name))):
                 raise InputError(
-                    f"{row.source}: line {row.line}: is not the row in {earlier.source}, line "
+                    f"{row.source}: line {row.line}: differs from {earlier.source}, line "
                     f"{earlier.line}; {_WAY_OUT}"
                 )
 
 
+def _is_same(value: object, cell: str) -> bool:
+    """Return whether a cell holds a value; SQLite writes true as 1, and 1.50 as 1.5."""
+    if cell == as_cell(value):
+        return True
+    if isinstance(value, bool):
+        return cell == str(int(value))
+    with contextlib.suppress(ValueError):
+        return isinstance(value, NumberText) and float(cell) == float(value)
+    return False
+
+
 class RetriedRows(WholeOrNothing):
-    """Writes rows that have run again among those that are kept."""
+    """Writes rows that ran again in their places among those that are kept."""
 
     def __init__(self, writer: RowWriter, retry: Retry) -> None:
         self._writer = writer
@@ -101,11 +109,11 @@ class RetriedRows(WholeOrNothing):
 
     @property
     def kept_rows(self) -> int:
-        """The rows that have not run again."""
+        """The rows that did not run again."""
         return self._retry.kept_rows
 
     def write_rows(self, block: Block) -> None:
-        """Write rows that have run again, each after those that are kept before it."""
+        """Write rows that ran again, each after the kept rows that come before it."""
         together: list[tuple[Row, Mapping[str, object]]] = []
         for row in block:
             if kept := self._retry.kept_before():
@@ -122,7 +130,7 @@ class RetriedRows(WholeOrNothing):
             self._writer.copy(block)
 
     def close(self) -> None:
-        """Copy the rows after the last that has run, and finish."""
+        """Copy the rows after the last one that ran, and finish."""
         self._retry.finish()
         self._copy(None)
         self._writer.close()

@@ -36,7 +36,7 @@ class NumberText(JsonText):
 
 
 class Uncalculated(str):
-    """The empty cell of a formula without a value; `place` names the cell."""
+    """The empty cell of a formula that has no value; `place` names the cell."""
 
     place: str
 

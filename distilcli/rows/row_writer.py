@@ -95,17 +95,17 @@ class RowWriter(WholeOrNothing):
         return None if position is None else {"bytes": position, **self._own_state()}
 
     def restore(self, state: State) -> None:
-        """Go on where an earlier writer of this output was in that state."""
+        """Continue where an earlier writer of this output was in that state."""
         if isinstance(self._output, FileOutput):
             self._output.go_back(state["bytes"])
         self._set_own_state(state)
 
     def _own_state(self) -> State:
-        """Return what a writer knows beside the size of its output."""
+        """Return what a writer knows besides the size of its output."""
         return {}
 
     def _set_own_state(self, state: State) -> None:
-        """Take over what `_own_state` gave."""
+        """Take over what `_own_state` returned."""
 
     def adopt(self, columns: Sequence[str]) -> None:
         """Begin with the columns of an earlier output of the same run."""
@@ -115,7 +115,7 @@ class RowWriter(WholeOrNothing):
         raise NotImplementedError
 
     def sync(self) -> None:
-        """Wait until what was written is on the disk."""
+        """Wait until everything written is on the disk."""
         if isinstance(self._output, FileOutput):
             self._output.sync()
 

@@ -1,8 +1,8 @@
 """Rows into a table of a SQLite database, each value with its own type.
 
 Columns have no declared type, so that SQLite keeps `007` and 7 apart. The table is written to a
-temporary database. At the end it is copied in one transaction, into a new database or into the one
-that is there; so its bytes do not depend on when the temporary one was saved.
+temporary database. At the end it is copied in one transaction, into a new database or an existing
+one, so its bytes do not depend on when the temporary one was saved.
 """
 
 import contextlib
@@ -12,9 +12,11 @@ import re
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from distilcli.errors import ResourceError, UsageError
+from distilcli.interrupt import undo_at_sudden_end
 from distilcli.rows.file_output import FileOutput, damaged, to_bytes
 from distilcli.rows.formats import split_part
 from distilcli.rows.jsonl import as_cell
@@ -31,7 +33,7 @@ _Key = tuple[bool, str, int]
 
 
 def has_table(path: str) -> bool:
-    """Return whether there is the table of `reviews.db::labels`.
+    """Return whether a table such as `reviews.db::labels` exists.
 
     Raises `UsageError` for a file that is not a database, and for a table that is a view.
     """
@@ -51,7 +53,7 @@ def has_table(path: str) -> bool:
 
 
 def check_table(path: str, *, force: bool) -> None:
-    """Raise `UsageError` if the table of `reviews.db::labels` cannot be written."""
+    """Raise `UsageError` if a table such as `reviews.db::labels` cannot be written."""
     file, part = split_part(path)
     table = part or DEFAULT_TABLE
     check_destination(file, force=True)
@@ -82,8 +84,10 @@ class SqliteWriter(RowWriter):
         self._table = quoted(table or DEFAULT_TABLE)
         self._columns: dict[_Key, str] = {}
         self._rows = 0
+        self._removal = contextlib.ExitStack()
         if not output.temporary.stat().st_size:
             _rollback(output.temporary).unlink(missing_ok=True)  # of a run that was killed
+            self._removal = _rollback_removed(output.temporary)
         with self._explained():
             self._database = sqlite3.connect(output.temporary, check_same_thread=False)
             self._there = self._columns_there()
@@ -92,7 +96,7 @@ class SqliteWriter(RowWriter):
                 self._add(key)
 
     def _columns_there(self) -> list[str]:
-        """Return the columns that an interrupted run has made, maybe more than it has saved."""
+        """Return the columns that an interrupted run made, maybe more than it saved."""
         found = self._database.execute(f"PRAGMA table_info({self._table})")
         return [name for _, name, *_ in found]
 
@@ -126,6 +130,11 @@ class SqliteWriter(RowWriter):
         """See `RowWriter`."""
         with self._explained():
             self._database.commit()
+
+    def stays(self) -> None:
+        """See `WholeOrNothing`."""
+        super().stays()
+        self._removal.close()
 
     def leave(self) -> None:
         """See `WholeOrNothing`."""
@@ -168,13 +177,15 @@ class SqliteWriter(RowWriter):
         with self._explained():
             self._database.commit()
             self._database.close()
+            self._removal.close()
             if self._file.target.exists() and self._file.target.stat().st_size:
                 self._copy_to(self._file.target)
             else:
                 new = self._file.another()
                 _rollback(new.temporary).unlink(missing_ok=True)
                 try:
-                    self._copy_to(new.temporary)
+                    with _rollback_removed(new.temporary):
+                        self._copy_to(new.temporary)
                     new.commit()
                 except BaseException:
                     new.discard()
@@ -182,7 +193,7 @@ class SqliteWriter(RowWriter):
         self._file.discard()
 
     def _copy_to(self, path: Path) -> None:
-        """Copy the table into a database, in place of one with its name."""
+        """Copy the table into a database, replacing one of the same name."""
         target = sqlite3.connect(path, _SECONDS_TO_WAIT, isolation_level=None)
         with contextlib.closing(target):
             target.execute("ATTACH ? AS written", (str(self._file.temporary),))
@@ -196,6 +207,7 @@ class SqliteWriter(RowWriter):
     def abort(self) -> None:
         """See `RowWriter`."""
         self._database.close()
+        self._removal.close()
         super().abort()
 
     @contextlib.contextmanager
@@ -203,12 +215,20 @@ class SqliteWriter(RowWriter):
         try:
             yield
         except sqlite3.Error as error:
-            raise ResourceError(f"{self._file.target}: cannot be written: {error}") from error
+            way_out = "; free some space" if "is full" in str(error) else ""
+            raise ResourceError(
+                f"{self._file.target}: cannot be written: {error}{way_out}"
+            ) from error
 
 
 def _rollback(database: Path) -> Path:
-    """Return the file in which SQLite keeps what a transaction has changed."""
+    """Return the file in which SQLite keeps the changes of a transaction."""
     return database.with_name(f"{database.name}-journal")
+
+
+def _rollback_removed(database: Path) -> contextlib.ExitStack:
+    """Remove that file if the program ends before the result is closed."""
+    return undo_at_sudden_end(partial(_rollback(database).unlink, missing_ok=True))
 
 
 def _key(is_input: bool, name: str, number: int) -> _Key:

@@ -103,5 +103,5 @@ def _other_kind(source: str, why: str, rows_at: str | None = None) -> InputError
     """Return the error for other JSON; `rows_at` is the key of a list of objects in it."""
     way_out = "rows are an array of objects, or JSON lines (.jsonl)"
     if rows_at is not None:
-        way_out = f"take its rows out: {shlex.join(['jq', f'.[{json.dumps(rows_at)}]', source])}"
+        way_out = f"extract its rows: {shlex.join(['jq', f'.[{json.dumps(rows_at)}]', source])}"
     return InputError(f"{source}: is not SQuAD JSON: {why}; {way_out}")

@@ -72,8 +72,8 @@ class Store:
     """The rows of one table; `total` is about how many, 0 if unknown.
 
     A sheet has no `columns`: its first row names them. `rows_from` yields the rows from a place
-    on, or all (None), and `place` is that after the row that came last; a sheet has none. Parquet
-    has the `types` of its columns. `notes` is what users should know.
+    on, or all (None), and `place` is the one after the last row; a sheet has none. Parquet has the
+    `types` of its columns. `notes` is what users should know.
     """
 
     name: str

@@ -56,7 +56,7 @@ def open_table(source: Input, file: ByteSource, settings: ReadSettings) -> Table
     kind = _store_format(head, source)
     if source.part is not None and kind not in MULTIPLE:
         raise UsageError(
-            f"{source.name}: '::{source.part}' names a table or a sheet, and it is neither a "
+            f"{source.name}: '::{source.part}' names a table or sheet, but the file is neither a "
             "database nor a workbook"
         )
     if kind is not None:
@@ -78,7 +78,7 @@ def open_table(source: Input, file: ByteSource, settings: ReadSettings) -> Table
 def _text_table(
     chunks: Iterator[bytes], source: Input, settings: ReadSettings
 ) -> "tuple[Table, _Opened | None, Place]":
-    """Return the table of an input, what else is known of one of lines, and where reading is."""
+    """Return an input's table, what more is known if it consists of lines, and the place."""
     place = Place()
     lines = read_lines(chunks, settings.encoding, source.name, place)
     first_line = next(lines, None)
@@ -107,7 +107,7 @@ def _text_table(
 def _seek(
     opened: "_Opened", place: Place, source: Input, file: ByteSource, settings: ReadSettings
 ) -> Seek:
-    """Return how to go on reading lines elsewhere; `place` is where the next one begins."""
+    """Return how to continue reading lines elsewhere; `place` is where the next one begins."""
     peeked = place.line  # rows of earlier lines are yielded later than these were read
 
     def after(_: Row) -> Place | None:
@@ -127,8 +127,8 @@ def _seek(
 class _Opened:
     """A table of lines.
 
-    `rows_of` makes rows of further lines, given the number of the first. `next_line` is the line
-    after the last row, where that may have been read already (else None).
+    `rows_of` turns further lines into rows, given the number of the first. `next_line` is the line
+    after the last row, if it may have been read already (otherwise None).
     """
 
     table: Table

@@ -83,11 +83,19 @@ def open_writer(
         except UsageError:
             output.discard()
             raise
-    separator = "\t" if kind == "tsv" else ","
-    if kind == input_format == "csv" and delimiter is not None:
-        separator = delimiter
+    separator = written_delimiter(kind, input_format, delimiter) or ","
     layout = Layout(columns, [names.prefix + name for name in new_columns])
     return DelimitedWriter(output, names, layout, separator, compression)
+
+
+def written_delimiter(kind: str, input_format: str, delimiter: str | None) -> str | None:
+    """Return the delimiter of an output of that kind; from CSV to CSV it stays the same.
+
+    None is for formats without one.
+    """
+    if kind == "csv":
+        return delimiter if input_format == "csv" and delimiter is not None else ","
+    return "\t" if kind == "tsv" else None
 
 
 def _kind(

@@ -9,23 +9,23 @@ _BEFORE = re.compile(r"([BIESLUMWbieslumw])[-_:](.+)", re.DOTALL)
 _BEHIND = re.compile(r"(?P<type>.+)[-_](?P<position>[BIESLUMW])", re.DOTALL)
 _OUTSIDE = {"o", "outside", "none", "other"}
 _NO_TYPE = {"0", "_", "-", "out"}
-"""Outside where all other labels say B-TYPE and its like."""
+"""Other spellings of `O` (outside), where all other labels look like B-TYPE."""
 _BMEWO = frozenset("BMEWS")
 _WORD_CLASS = re.compile(
     "ADJ|ADP|ADV|AUX|CCONJ|DET|INTJ|NOUN|NUM|PART|PRON|PROPN|PUNCT|SCONJ|SYM|VERB|X|_|"
     "CC|CD|DT|EX|FW|IN|JJ|JJR|JJS|LS|MD|NN|NNS|NNP|NNPS|PDT|POS|PRP|RB|RBR|RBS|RP|TO|UH|VB|VBD|"
     r"VBG|VBN|VBP|VBZ|WDT|WP|WRB|HYPH|NFP|ADD|AFX|GW|XX|UNK|[AC-HJ-Z]|[A-Z]+\$|-[LR]RB-|[#$'`,.:()]+"
 )
-"""Those of Universal Dependencies and of the Penn Treebank, and single letters but B and I."""
+"""Parts of speech: Universal Dependencies, Penn Treebank, and single letters except B and I."""
 
 Tags = Sequence[str]
 
 
 def usual_spellings(labels: Collection[str]) -> dict[str, str]:
-    """Return each label in the usual spelling: `O`, or `B-TYPE` and its like.
+    """Return each label in the usual spelling: `O`, `B-TYPE`, `I-TYPE` and so on.
 
-    Known are `o`, `none` and the like where there is no `O`, or `0` and `_` where all others name
-    a position; `B_PER`, `B:PER`, `b-PER` and `PER-B`; a key before all labels (`NER=B-PER`) or
+    It recognizes `o`, `none` and the like where there is no `O`; `0` and `_` where all other labels
+    name a position; `B_PER`, `B:PER`, `b-PER` and `PER-B`; a key before all labels (`NER=B-PER`) or
     before that one (`NER=O`); and BMEWO. Labels of any other kind stay as they are.
     """
     found = {label: label for label in labels}

@@ -1,7 +1,7 @@
-"""Checkpoints of a run over files: how far it has come, saved so that another run can go on.
+"""Checkpoints of a run over files: its progress, saved so that another run can continue.
 
-A run goes on at the border of two windows, because which rows share a batch decides the last bits
-of their results. What a checkpoint says of the output is on the disk before the checkpoint is.
+A run continues between two windows, because which rows share a batch decides the last bits of their
+results. The output that a checkpoint describes is on the disk before the checkpoint is.
 """
 
 import time
@@ -18,34 +18,34 @@ from distilcli.rows.reader import RowSource
 from distilcli.stats import RunStats
 
 SECONDS = 1.0
-"""Checkpoints are at least so far apart."""
+"""Checkpoints are at least this far apart."""
 
 _MOST_TIME = 0.02
 _FINAL = (InputError, UsageError, ModelError)
-"""What ends another run at the same row, or is mended in another input."""
+"""Errors that would end the next run at the same row, or need a different input."""
 
 
 class Continued(Protocol):
-    """An output that another run can go on with."""
+    """An output that another run can continue."""
 
     def state(self) -> State | None:
         """Return what `restore` needs; None where the output cannot be cut."""
 
     def restore(self, state: State) -> None:
-        """Go on where an earlier output was in that state."""
+        """Continue where an earlier output was in that state."""
 
     def sync(self) -> None:
-        """Wait until what was written is on the disk."""
+        """Wait until everything written is on the disk."""
 
     def stays(self) -> None:
-        """Leave what is unfinished on the disk, whatever ends the run from here on."""
+        """From here on, leave unfinished files on the disk however the run ends."""
 
     def removed(self) -> None:
-        """Remove what is unfinished, whatever ends the run from here on."""
+        """From here on, remove unfinished files however the run ends."""
 
 
 class Checkpoints:
-    """The checkpoints of one run; `saved_rows` are those that the last one covers."""
+    """The checkpoints of one run; `saved_rows` is the number of rows that the last one covers."""
 
     def __init__(
         self, journal: Journal, run: Callable[[], RunIdentity], source: RowSource, stats: RunStats
@@ -68,7 +68,7 @@ class Checkpoints:
         self.saved_rows = progress.rows
 
     def note(self, output: Continued, counts: Counter[str], written: int) -> None:
-        """Note how far the run has come, after a block, and save it when it is time."""
+        """Record the progress after a block, and save it when it is time."""
         state = output.state()
         if state is None:
             return
@@ -89,11 +89,11 @@ class Checkpoints:
 
     @contextmanager
     def of(self, output: Continued) -> Iterator[None]:
-        """Save how far the run has come when it ends.
+        """Save the progress when the run ends.
 
-        An interrupted run is saved unless the next one would end at the same row. One that has
-        done all rows is saved if there is a checkpoint already: its output still has to be
-        completed, which takes a while if that is large.
+        An interrupted run is saved unless the next one would end at the same row. A run that
+        finished all rows is saved if there is a checkpoint already: its output still has to be
+        completed, which takes a while if it is large.
         """
         try:
             yield
@@ -109,7 +109,7 @@ class Checkpoints:
             self._save(output)
 
     def ended(self) -> None:
-        """Forget the run, whose output is complete."""
+        """Remove the journal of a run whose output is complete."""
         self._journal.remove()
 
     def _save(self, output: Continued) -> None:

@@ -2,8 +2,8 @@
 
 Three kinds of heads: one label of several (softmax), any number of labels (sigmoid and a
 threshold), and regression (the head's own numbers). Logits of a calibrated model are divided by
-its temperature first (Guo et al. 2017). A text longer than the model reads is cut
-off, or read in windows whose scores are pooled.
+its temperature first (Guo et al. 2017). A model with thresholds abstains from a label whose score
+is below. A text longer than the model reads is cut off, or read in windows whose scores are pooled.
 """
 
 import math
@@ -14,12 +14,13 @@ from typing import Generic, Literal, TypeVar
 
 import torch
 
+from distilcli.checkpoint.abstention import Abstention
 from distilcli.checkpoint.config import ModelConfig
 from distilcli.engine.batching import Batch
 from distilcli.engine.task import Encoded
 from distilcli.errors import ModelError, RowError, UsageError
 from distilcli.model.heads import SequenceClassifier
-from distilcli.tasks.result import Result
+from distilcli.tasks.result import ABSTAINED, Result
 from distilcli.tasks.sequences import Framer, encode_each, no_number, or_error, pool_windows
 from distilcli.tasks.settings import LongTexts
 from distilcli.tokenizer.tokenizer import Ids, Tokenizer
@@ -28,7 +29,8 @@ Item = TypeVar("Item")
 Texts = tuple[str, str | None]
 Kind = Literal["single", "multi", "regression"]
 
-_HALF = 0.5
+HALF = 0.5
+"""The least score of one of several labels."""
 _CLOSE = 0.02  # relative difference of regression outputs that count as equal
 
 KINDS: dict[str | None, Kind] = {
@@ -68,22 +70,24 @@ class Classification(Result):
     """The prediction for one row.
 
     `scores` has one number per label, in the order of `labels`: a probability, or for regression
-    the plain output, which has no label.
+    the plain output, which has no label. The model has `abstained` if the score of a label that it
+    would give is below its threshold.
     """
 
     _shown = ("label", "score")
     scores: tuple[float, ...]
     labels: tuple[str, ...] = ()
     kind: Kind = "single"
+    abstained: bool = False
 
     @property
     def label(self) -> str | None:
-        """The likeliest label; None for regression."""
-        return self.labels[self.ranked()[0]] if self.labels else None
+        """The likeliest label; None for regression, and if the model has abstained."""
+        return self.labels[self.ranked()[0]] if self.labels and not self.abstained else None
 
     @property
     def score(self) -> float:
-        """The probability of `label`; for regression the number, the first if there are more."""
+        """The highest probability; for regression the number, the first if there are more."""
         return max(self.scores) if self.labels else self.scores[0]
 
     def ranked(self) -> list[int]:
@@ -105,6 +109,7 @@ class ClassifyTask(Generic[Item]):
         texts_of: Callable[[Item], Texts],
         kind: Kind,
         long_texts: LongTexts,
+        abstention: Abstention | None = None,
     ) -> None:
         """Raise `UsageError` for lengths without room for text, or a stride as long as a window."""
         self._model = model
@@ -114,6 +119,7 @@ class ClassifyTask(Generic[Item]):
         self._temperature = model.config.temperature
         self._framer = Framer(tokenizer, model.config, long_texts)
         self._window_pooling = long_texts.window_pooling
+        self._least = None if abstention is None else least_scores(self._labels, abstention)
 
     def size(self, item: Item) -> int:
         """Return the number of characters of an item."""
@@ -157,15 +163,29 @@ class ClassifyTask(Generic[Item]):
         scores = self._pooled(encoded, outputs)
         if not all(map(math.isfinite, scores)):
             raise no_number()
-        return Classification(tuple(scores), self._labels, self._kind, truncated=encoded.truncated)
+        return Classification(
+            tuple(scores),
+            self._labels,
+            self._kind,
+            self._abstains(scores),
+            truncated=encoded.truncated,
+        )
+
+    def _abstains(self, scores: Sequence[float]) -> bool:
+        if self._least is None:
+            return False
+        if self._kind == "single":
+            best = max(scores)
+            return best < self._least[scores.index(best)]
+        return any(HALF <= score < least for score, least in zip(scores, self._least, strict=True))
 
     def agreement(self, first: Classification, second: Classification) -> float:
         """Compare the likeliest labels, the labels above one half, or the numbers."""
         if self._kind == "single" and len(first.scores) > 1:
-            return float(first.label == second.label)
+            return float(first.ranked()[0] == second.ranked()[0])
         pairs = zip(first.scores, second.scores, strict=True)
         if self._kind != "regression":
-            same = [(a >= _HALF) == (b >= _HALF) for a, b in pairs]
+            same = [(a >= HALF) == (b >= HALF) for a, b in pairs]
         else:
             same = [math.isclose(a, b, rel_tol=_CLOSE, abs_tol=_CLOSE) for a, b in pairs]
         return sum(same) / len(same)
@@ -180,13 +200,19 @@ class ClassifyTask(Generic[Item]):
         return found
 
 
+def least_scores(labels: Sequence[str], abstention: Abstention) -> tuple[float, ...]:
+    """Return the lowest score at which a model gives each of its labels."""
+    return tuple(abstention.threshold(label) for label in labels)
+
+
 class ClassificationColumns:
     """The columns of a classification.
 
     One label of several: `label`, `score`, then `label_2`, `score_2`, … up to `top_k`. Several
     labels: `labels` and `scores`, those at or above `threshold`, the likeliest first. Regression:
     `score`, or `score_NAME` for each of several outputs. `all_scores` adds `score_NAME` for every
-    label.
+    label. With the thresholds of a model the labels that it does not give are empty, and
+    `abstained` is last.
     """
 
     def __init__(
@@ -196,13 +222,17 @@ class ClassificationColumns:
         *,
         top_k: int = 1,
         all_scores: bool = False,
-        threshold: float = 0.5,
+        threshold: float = HALF,
+        abstention: Abstention | None = None,
     ) -> None:
         """Raise `UsageError` if two columns would have the same name."""
         self._labels = tuple(labels)
         self._kind = kind
         self._top_k = min(top_k, len(labels))
-        self._threshold = threshold
+        self._abstains = abstention is not None
+        self._least = [threshold] * len(labels)
+        if abstention is not None:
+            self._least = [max(threshold, least) for least in least_scores(labels, abstention)]
         self._several_numbers = kind == "regression" and len(labels) > 1
         named = all_scores or self._several_numbers
         self._score_names = [f"score_{label}" for label in labels] if named else []
@@ -222,7 +252,7 @@ class ClassificationColumns:
         else:
             ends = ["", *(f"_{rank}" for rank in range(2, self._top_k + 1))]
             leading = [name + end for end in ends for name in ("label", "score")]
-        return leading + self._score_names
+        return leading + self._score_names + (["abstained"] if self._abstains else [])
 
     def values(self, classification: Classification) -> list[object]:
         """Return the values of one row, in the order of `names`."""
@@ -236,8 +266,11 @@ class ClassificationColumns:
         else:
             leading = []
             for index in classification.ranked()[: self._top_k]:
-                leading += [self._labels[index], scores[index]]
-        return leading + (list(scores) if self._score_names else [])
+                label = None if classification.abstained else self._labels[index]
+                leading += [label, scores[index]]
+        if self._score_names:
+            leading += scores
+        return [*leading, classification.abstained] if self._abstains else leading
 
     def chosen(self, classification: Classification) -> list[int]:
         """Return the indices of the labels that a row gets, the likeliest first."""
@@ -245,9 +278,10 @@ class ClassificationColumns:
             return []
         ranked = classification.ranked()
         if self._kind == "single":
-            return ranked[:1]
-        return [i for i in ranked if classification.scores[i] >= self._threshold]
+            return [] if classification.abstained else ranked[:1]
+        return [i for i in ranked if classification.scores[i] >= self._least[i]]
 
     def counted(self, classification: Classification) -> list[str]:
-        """Return the labels that a row gets."""
-        return [self._labels[index] for index in self.chosen(classification)]
+        """Return the labels that a row gets, and `ABSTAINED` for those that it does not get."""
+        given = [self._labels[index] for index in self.chosen(classification)]
+        return [*given, ABSTAINED] if classification.abstained else given

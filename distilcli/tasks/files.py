@@ -88,10 +88,10 @@ def run_files(
     """Run every row of `source` through `engine` into `sink`, in order.
 
     `select` chooses what is written from the blocks of results (default: all). A row gets the
-    values of its result in the new `columns`; a failed one gets empty ones and an `error`, and a
-    truncated one is marked `truncated`. `on_block` sees each block after it is written; a first
-    Ctrl-C waits for both. Rows that are `live` arrive over time and do not wait for each other.
-    Every row gets the columns `marks`.
+    values of its result in the new `columns`; a failed row gets empty ones and an `error`, and a
+    truncated row is marked `truncated`. `on_block` sees each block after it is written; a first
+    Ctrl-C waits until both are done. Rows that are `live` arrive over time and do not wait for each
+    other. Every row gets the columns `marks`.
     """
     with closing(engine.run(source, stats=stats, live=live)) as blocks:
         for block in cast("Blocks[Result]", blocks) if select is None else select(blocks):

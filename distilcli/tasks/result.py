@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from reprlib import Repr
 from typing import ClassVar
 
+ABSTAINED = "(abstained)"
+"""Under this the summary counts the labels that a model did not give."""
+
 _SHORT = Repr()
 _SHORT.maxstring = _SHORT.maxother = 60
 _SHORT.maxlist = _SHORT.maxtuple = 3
@@ -29,7 +32,8 @@ class Result(Brief):
 
     def __repr__(self) -> str:
         brief = Brief.__repr__(self)
-        return f"{brief[:-1]}, truncated=True)" if self.truncated else brief
+        marks = [f", {name}=True" for name in ("abstained", "truncated") if getattr(self, name, 0)]
+        return f"{brief[:-1]}{''.join(marks)})"
 
 
 def _brief(value: object) -> str:

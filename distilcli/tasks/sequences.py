@@ -85,7 +85,7 @@ class Framer:
         self._long_texts = replace(long_texts, stride=stride)
 
     def ids(self, texts: Sequence[str]) -> list[Ids]:
-        """Return the token ids of texts, as far as they can matter."""
+        """Return the token ids of texts, as far as the model can read them."""
         if self._long_texts.long == "truncate":
             return self._tokenizer.some_ids(texts, self.max_length, self._side)
         return self._tokenizer.ids(texts)
@@ -93,7 +93,7 @@ class Framer:
     def ids_of_pair(self, texts: tuple[str, str], ids: tuple[Ids, Ids]) -> tuple[Ids, Ids]:
         """Return the ids of two texts that are framed together, given those that `ids` found.
 
-        If both may go on, both are needed whole: the longer one is cut first.
+        If both may be longer, both are needed whole, because the longer one is cut first.
         """
         if self._long_texts.long == "truncate" and all(len(n) >= self.max_length for n in ids):
             first, second = self._tokenizer.ids(texts)
@@ -101,9 +101,9 @@ class Framer:
         return ids
 
     def encodings(self, texts: Sequence[str], *, sought: str | None = None) -> list[Encoding]:
-        """Return the tokens of texts with their offsets and words, as far as they can matter.
+        """Return the tokens of texts with offsets and words, as far as the model can read them.
 
-        A token that is `sought` matters wherever it is.
+        If a token is `sought`, it is found wherever it is.
         """
         if self._long_texts.long != "truncate":
             return self._tokenizer.encode(texts)
@@ -266,9 +266,9 @@ def encode_each(
     content_of: Callable[[Item], Content],
     encode: Callable[[Sequence[Content]], Sequence[Coded | RowError]],
 ) -> list[Coded | RowError]:
-    """Encode the contents of items together; one that cannot be read gives its `RowError`.
+    """Encode the contents of items together; an item that cannot be read gives its `RowError`.
 
-    If `encode` raises one, they are encoded one by one.
+    If `encode` raises a `RowError`, the items are encoded one by one.
     """
     contents = [or_error(content_of, item) for item in items]
     readable = [found for found in contents if not isinstance(found, RowError)]

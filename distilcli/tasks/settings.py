@@ -92,11 +92,11 @@ def required_agreement(min_agreement: float | None, precision: str) -> float:
 def usable_length(
     asked: int | None, usual: int | None, positions: int, *, default: int | None = None
 ) -> int:
-    """Return how many tokens a sequence may have: as many as `asked` for, or as is `usual`.
+    """Return how many tokens a sequence may have: as many as `asked` for, or the `usual` number.
 
-    The `usual` length is that of the model's tokenizer. One that is asked for may be longer, up to
-    the `positions` of the model; unless it is only the `default` of a task. Raises `UsageError` if
-    the model has not so many, or if no text would fit.
+    The `usual` length is that of the model's tokenizer. The user may ask for more, up to the
+    `positions` of the model; the `default` of a task may not. Raises `UsageError` if the model has
+    fewer positions, or if no text would fit.
     """
     if asked is not None and asked != default:
         if asked > positions:

@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from distilcli.errors import UsageError
 from distilcli.rows.formats import TEXT_COLUMNS
 
+ABSTENTION_METRICS = ("coverage", "answered_error")
+"""The further metrics of a model with thresholds."""
+
 QA_MAX_LENGTH = 384
 """Tokens in a window, question and specials included, as models are trained on SQuAD."""
 
@@ -99,7 +102,7 @@ def _listed(names: list[str]) -> str:
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
-_TEXTS = frozenset({"label_column", "pair_column", "window_pooling", "augment"})
+_TEXTS = frozenset({"label_column", "pair_column", "window_pooling", "augment", "mix"})
 
 for _spec in (
     TaskSpec(
@@ -119,7 +122,8 @@ for _spec in (
         search_metrics=("best_threshold", "best_f1"),
         settings=_TEXTS
         | {"label_map", "label_columns", "labels", "threshold_search", "calibrate"}
-        | {"class_weights", "label_smoothing", "temperature"},
+        | {"max_error", "per_label"}
+        | {"class_weights", "label_smoothing", "temperature", "teacher_scores"},
         has_labels=True,
         pipeline_tag="text-classification",
         purpose="classifies texts",
@@ -140,8 +144,9 @@ for _spec in (
         metrics=("accuracy", "precision", "recall", "micro_f1", "macro_f1", "auc", "ece"),
         search_metrics=("best_threshold", "best_micro_f1"),
         settings=_TEXTS
-        | {"label_map", "threshold", "threshold_search", "calibrate"}
-        | {"label_separator", "label_columns", "labels", "class_weights", "temperature"},
+        | {"label_map", "threshold", "threshold_search", "calibrate", "max_error"}
+        | {"label_separator", "label_columns", "labels", "class_weights", "temperature"}
+        | {"teacher_scores"},
         has_labels=True,
         pipeline_tag="text-classification",
         purpose="assigns any number of labels to a text",
@@ -180,7 +185,8 @@ for _spec in (
         predicted=("tags",),
         signatures=(("tags",),),
         metrics=("precision", "recall", "f1", "accuracy", "strict_f1"),
-        settings=frozenset({"label_column", "labels", "label_smoothing", "temperature"}),
+        settings=frozenset({"label_column", "labels", "label_smoothing", "temperature", "mix"})
+        | {"max_error", "per_label"},
         has_labels=True,
         pipeline_tag="token-classification",
         purpose="tags entities in text",
@@ -245,7 +251,7 @@ for _spec in (
         gold_columns=("score", "label", "target", "value", "similarity"),
         predicted=("score",),
         metrics=("pearson", "spearman"),
-        settings=frozenset({"label_column", "pair_column", "window_pooling"}),
+        settings=frozenset({"label_column", "pair_column", "window_pooling", "teacher_vectors"}),
         pipeline_tag="feature-extraction",
         purpose="turns texts into vectors",
         example="embed texts.csv -o vectors.npy",

@@ -7,19 +7,20 @@ windows; each word is taken from the one where it has most context.
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import accumulate
 from typing import Any, Generic, Literal, TypeVar
 
 import numpy as np
 
+from distilcli.checkpoint.abstention import Abstention
 from distilcli.engine.batching import Batch
 from distilcli.engine.task import Encoded
 from distilcli.errors import RowError
 from distilcli.model.heads import TokenClassifier
 from distilcli.scores.entities import Span
 from distilcli.tasks.labels import LabelScheme
-from distilcli.tasks.result import Brief
+from distilcli.tasks.result import ABSTAINED, Brief
 from distilcli.tasks.sequences import (
     Framer,
     encode_each,
@@ -42,25 +43,26 @@ OF_WORDS: tuple[Aggregation, ...] = ("first", "average", "max")
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Entity(Brief):
-    """A span of a text, `text[start:end]`, and its label.
+    """A span of a text, `text[start:end]`, and its label, None if the model has `abstained`.
 
     `score` is the mean probability of the labels of its words (with "simple", of its tokens).
     """
 
     _shown = ("text", "label", "start", "end", "score")
     text: str
-    label: str
+    label: str | None
     start: int
     end: int
     score: float
+    abstained: bool = False
 
 
 class Tagging(list[Entity]):
     """The entities of one text, in order, and the label of each of its words.
 
     `words` are character ranges and `tags` their labels, None for a word that the model did not
-    read; both are empty if the aggregation is by token. `truncated` says whether the model did not
-    read the whole text.
+    read, or of an entity whose label it did not give; both are empty if the aggregation is by
+    token. `truncated` says whether the model did not read the whole text.
     """
 
     def __init__(
@@ -77,6 +79,11 @@ class Tagging(list[Entity]):
         self.words = words
         self.tags = tags
         self.truncated = truncated
+
+    @property
+    def abstained(self) -> bool:
+        """Whether an entity has no label because its score is below the model's threshold."""
+        return any(entity.abstained for entity in self)
 
     @property
     def entities(self) -> tuple[Entity, ...]:
@@ -117,6 +124,7 @@ class TagTask(Generic[Item]):
         scheme: LabelScheme,
         aggregation: Aggregation,
         long_texts: LongTexts,
+        abstention: Abstention | None = None,
     ) -> None:
         """Raise `UsageError` for lengths without room for text, or a stride as long as a window."""
         self._model = model
@@ -125,6 +133,7 @@ class TagTask(Generic[Item]):
         self._scheme = scheme
         self._aggregation = aggregation
         self._labels_words = aggregation in OF_WORDS
+        self._abstention = abstention
         self._framer = Framer(tokenizer, model.config, long_texts)
 
     def size(self, item: Item) -> int:
@@ -214,19 +223,30 @@ class TagTask(Generic[Item]):
             )
             for unit, number, score in found:
                 numbers[unit], scores[unit] = number, score
-        entities = tuple(_entity(encoded, span, scores) for span in self._spans(numbers))
+        spans = self._spans(numbers)
+        entities = [self._or_abstained(_entity(encoded, span, scores)) for span in spans]
         if not self._labels_words:
             return Tagging(encoded.text, entities, (), (), truncated=encoded.truncated)
-        tags = tuple(
+        tags = [
             self._scheme.labels[number]
             if number is not None
             else None
             if unit in encoded.unseen
             else self._scheme.outside
             for unit, number in enumerate(numbers)
-        )
+        ]
+        for span, entity in zip(spans, entities, strict=True):
+            if entity.abstained:
+                tags[span.start : span.stop] = [None] * (span.stop - span.start)
         words = tuple(encoded.units)
-        return Tagging(encoded.text, entities, words, tags, truncated=encoded.truncated)
+        return Tagging(encoded.text, entities, words, tuple(tags), truncated=encoded.truncated)
+
+    def _or_abstained(self, entity: Entity) -> Entity:
+        """Return an entity, without its label if the score is below the model's threshold."""
+        known = self._abstention
+        if known is None or entity.score >= known.threshold(entity.label or ""):
+            return entity
+        return replace(entity, label=None, abstained=True)
 
     def agreement(self, first: Tagging, second: Tagging) -> float:
         """Compare the labels of words, or the entities if tokens are labelled."""
@@ -296,23 +316,35 @@ class TagColumns:
     """The columns of a tagging.
 
     `entities` is a list of objects with the fields of `Entity`, `tags` has a label for each word,
-    and `words` are the words.
+    and `words` are the words. If the model `abstains`, the last column says whether it did, and so
+    does each entity.
     """
 
-    def __init__(self, *names: Literal["words", "tags", "entities"]) -> None:
-        self.names = names
+    def __init__(
+        self, *names: Literal["words", "tags", "entities"], abstains: bool = False
+    ) -> None:
+        self.names = (*names, "abstained") if abstains else names
+        self._abstains = abstains
 
     def values(self, tagging: Tagging) -> list[object]:
         """Return the values of one row, in the order of `names`."""
         return [self._value(name, tagging) for name in self.names]
 
     def _value(self, name: str, tagging: Tagging) -> object:
+        if name == "abstained":
+            return tagging.abstained
         if name == "entities":
-            return [asdict(entity) for entity in tagging.entities]
+            return [as_object(entity, abstains=self._abstains) for entity in tagging.entities]
         if name == "tags":
             return list(tagging.tags)
         return [tagging.text[start:end] for start, end in tagging.words]
 
     def counted(self, tagging: Tagging) -> list[str]:
-        """Return the label of each entity of a row."""
-        return [entity.label for entity in tagging.entities]
+        """Return the label of each entity of a row; `ABSTAINED` for one that has none."""
+        return [entity.label or ABSTAINED for entity in tagging.entities]
+
+
+def as_object(entity: Entity, *, abstains: bool) -> dict[str, object]:
+    """Return an entity as it is written; a model that never `abstains` says nothing of that."""
+    fields = asdict(entity)
+    return fields if abstains else {k: v for k, v in fields.items() if k != "abstained"}

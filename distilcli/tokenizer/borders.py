@@ -1,8 +1,8 @@
 """Where a text can be cut so that its parts have the same tokens as the whole.
 
 So a text of any length is tokenized part by part, in memory that does not grow with it. A part
-begins at a character that no word goes on across (whitespace, punctuation, an ideograph) and that
-is not inside of any added token: all steps of a tokenizer work within such parts.
+begins at a character that no word crosses (whitespace, punctuation, an ideograph) and that is not
+inside any added token: every step of a tokenizer works within such parts.
 """
 
 import re
@@ -23,7 +23,7 @@ from distilcli.tokenizer.characters import (
 from distilcli.tokenizer.options import TokenizerOptions
 
 PART = 65_536
-"""Characters of a part; the Rust engine takes up to 200 bytes for each."""
+"""Characters in a part; the Rust engine takes up to 200 bytes for each."""
 
 _LONGEST = 4 * PART
 _LONGEST_WHOLE = 64 * PART
@@ -33,7 +33,7 @@ _HIDDEN_PUNCTUATION = "\u1fef\u226e\u226f\u2260"  # taken apart into a mark and 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The characters from `start` to `end`; with `is_unknown` one word that is too long."""
+    """The characters from `start` to `end`; if `is_unknown`, a single word that is too long."""
 
     start: int
     end: int
@@ -41,7 +41,7 @@ class Part:
 
 
 class Borders:
-    """Cuts texts for one tokenizer; one with `unknown_steps` takes a text only as a whole."""
+    """Cuts texts for one tokenizer; with `unknown_steps`, texts cannot be cut."""
 
     def __init__(self, options: TokenizerOptions, *, unknown_steps: bool = False) -> None:
         cleaned = options.do_basic_tokenize
@@ -102,9 +102,9 @@ class Borders:
         return self._may_hide_tokens or self._added.match(text, start) is not None
 
     def _stretch(self, text: str, start: int, end: int) -> Iterator[Part]:
-        """Yield the one part of a stretch without a border: a word, or a text after all.
+        """Yield the single part of a stretch without a border: an unknown word or plain text.
 
-        What is dropped at its ends is left out.
+        Characters that are dropped at its ends are left out.
         """
         length = end - start
         first = self._kept.search(text, start, end)
@@ -118,7 +118,7 @@ class Borders:
         is_word = not (self._may_hide_tokens or self._breaks.search(text, start, end))
         if self._border is None or not is_word or kept <= self._longest_word:
             raise RowError(
-                f"{length:,} characters without a blank are too many to tokenize; split the text"
+                f"{length:,} characters without a space are too many to tokenize; split the text"
             )
         yield Part(start, end, is_unknown=True)
 
@@ -126,8 +126,8 @@ class Borders:
 def _border(options: TokenizerOptions, marks: str) -> re.Pattern[str]:
     """Return the pattern of a character before which texts may be cut; `marks` break words too.
 
-    Words that are never split, and tokens that are matched as single words, look at the character
-    beside them, and tokens that take blanks along may be cut off from them.
+    Words that are never split, and tokens that match only as single words, depend on the character
+    beside them, and tokens that absorb spaces may be cut off from those.
     """
     added = options.added_tokens.values()
     if options.never_split or any(token.single_word for token in added):
@@ -144,9 +144,9 @@ def _border(options: TokenizerOptions, marks: str) -> re.Pattern[str]:
 
 
 def _forms(content: str) -> Iterator[str]:
-    """Yield the characters of a token but the first, also as normalization changes them.
+    """Yield all characters of a token except the first, as they are and normalized.
 
-    Ideographs get blanks beside them.
+    Normalization puts spaces around ideographs.
     """
     yield from content[1:]
     parted = CHINESE.sub(r" \g<0> ", content).strip()

@@ -71,7 +71,7 @@ class FastTokenizer(Tokenizer):
 
 @contextmanager
 def _panics_told(source: str) -> Iterator[None]:
-    """Turn a panic of the Rust engine into one line: a pattern that never ends on a text."""
+    """Turn a panic of the Rust engine, from a pattern that never ends on a text, into one line."""
     try:
         yield
     except BaseException as error:

@@ -213,7 +213,7 @@ def added_token(raw: object, name: str, source: str) -> AddedToken:
 
 
 def checked_id(value: object, name: str, source: str) -> int:
-    """Return the id of a token; raise `ModelError` if it is none."""
+    """Return the id of a token; raise `ModelError` if the value is not an id."""
     if type(value) is int and 0 <= value <= _LARGEST_ID:
         return value
     raise ModelError(f"{source}: {name} is {shown(value)}; it must be an id")
@@ -227,7 +227,7 @@ def encodable(token: str, source: str) -> str:
 
 
 def checked(value: object, kind: type[Kind], name: str, source: str) -> Kind:
-    """Return a value of the right type; raise `ModelError` for another, booleans for numbers."""
+    """Return a value of the right type; raise `ModelError` for others, also bool for int."""
     if type(value) is kind:
         return value
     raise ModelError(f"{source}: {name} is {shown(value)}; it must be {_KINDS[kind]}")

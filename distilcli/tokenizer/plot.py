@@ -1,29 +1,7 @@
 """The lengths of a file as a histogram, drawn by matplotlib."""
 
-from pathlib import Path
-
-from distilcli.errors import ResourceError, UsageError
-from distilcli.rows import check_destination, is_same_file
+from distilcli.errors import ResourceError
 from distilcli.tokenizer.statistics import LengthReport
-
-PLOT_SUFFIXES = (".png", ".svg")
-
-
-def check_plot(path: str, *, force: bool, made: str | None = None) -> None:
-    """Raise `UsageError` if no picture can be saved as `path`, before any work is done.
-
-    The folder `made` may be created later.
-    """
-    try:
-        import matplotlib.figure  # noqa: F401
-    except ImportError:
-        raise UsageError("`plot` needs matplotlib: pip install 'distilcli[plot]'") from None
-    if Path(path).suffix.lower() not in PLOT_SUFFIXES:
-        raise UsageError(
-            f"{path}: `plot` draws {' and '.join(PLOT_SUFFIXES)} files; choose one of these"
-        )
-    if made is None or Path(made).exists() or not is_same_file(Path(path).parent, made):
-        check_destination(path, force=force)
 
 
 def plot_lengths(report: LengthReport, path: str, *, title: str) -> None:

@@ -1,4 +1,4 @@
-"""A list of character spans in two arrays: eight bytes for each, not more than a hundred."""
+"""A list of character spans in two arrays, which takes eight bytes a span and not a hundred."""
 
 from array import array
 from collections.abc import Iterable, Iterator, Sequence

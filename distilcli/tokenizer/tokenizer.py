@@ -46,7 +46,7 @@ class Encoding:
     """The tokens of one text, without special tokens around them.
 
     `offsets` are the start and end of each token in the original text; `word_ids` number the
-    words (and punctuation marks) that the tokens are pieces of. Those of a long text are arrays.
+    words (and punctuation marks) that the tokens are pieces of. A long text has arrays of them.
     """
 
     ids: Ids = field(default_factory=list)
@@ -83,7 +83,7 @@ class Tokenizer(ABC):
     ) -> None:
         """Take the ids of all tokens; raise `ModelError` if a special token is missing.
 
-        With `unknown_steps`, the options are not all that decides how texts become tokens.
+        With `unknown_steps`, the options alone do not decide how texts become tokens.
         """
         self.options = options
         self.source = source
@@ -122,7 +122,7 @@ class Tokenizer(ABC):
     def ids(self, texts: Sequence[str]) -> list[Ids]:
         """Return the token ids of each text, without special tokens around them.
 
-        Those of a long text are an array. Raises `RowError` for one that does not fit in memory.
+        The ids of a long text are an array. Raises `RowError` for a text too long for memory.
         """
         return _each(texts, self._whole_ids, self._ids_of_parts)
 
@@ -131,9 +131,9 @@ class Tokenizer(ABC):
         return _each(texts, self._whole_encodings, self._encoding_of_parts)
 
     def some_ids(self, texts: Sequence[str], count: int, side: Side) -> list[Ids]:
-        """Return the first token ids of each text, or the last, as `side` is where texts are cut.
+        """Return the token ids at the start of each text, or at its end: `side` is cut off.
 
-        They are at least `count` if the text has as many; the rest of a text is not tokenized.
+        There are at least `count` if the text has as many; the rest of it is not tokenized.
         """
         return self._enough(texts, count, side, self.ids)
 
@@ -247,7 +247,7 @@ def _each(
     tokenize: Callable[[Sequence[str]], list[Found]],
     by_parts: Callable[[str], Found],
 ) -> list[Found]:
-    """Tokenize texts together, but long ones by themselves, part by part."""
+    """Tokenize short texts together, and long ones by themselves, part by part."""
     short = [text for text in texts if len(text) <= PART]
     found = iter(tokenize(short))
     if len(short) == len(texts):

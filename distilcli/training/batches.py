@@ -18,14 +18,26 @@ Batches = list[list[int]]
 _BATCHES_PER_POOL = 50
 
 
-def epoch_batches(lengths: Sequence[int], *, token_budget: int, seed: int, epoch: int) -> Batches:
+def epoch_batches(
+    lengths: Sequence[int],
+    *,
+    token_budget: int,
+    seed: int,
+    epoch: int,
+    weights: Sequence[float] | None = None,
+) -> Batches:
     """Return one epoch's batches as lists of indices into `lengths` (tokens per row).
 
-    Every row occurs once; rows of a batch times its longest length stay within `token_budget`,
-    unless one row alone is longer.
+    Every row occurs once, or as often as `weights` say: with 1.5 twice in half of the rows, which
+    are drawn anew in each epoch. Rows of a batch times its longest length stay within
+    `token_budget`, unless one row alone is longer.
     """
     rng = np.random.default_rng((seed, epoch))
-    order = rng.permutation(len(lengths)).tolist()
+    order = (
+        rng.permutation(len(lengths))
+        if weights is None
+        else rng.permutation(_repeated(np.asarray(weights), rng))
+    ).tolist()
     mean = max(1.0, sum(lengths) / max(1, len(lengths)))
     pool_rows = max(1, int(_BATCHES_PER_POOL * token_budget / mean))
     batches: Batches = []
@@ -37,11 +49,24 @@ def epoch_batches(lengths: Sequence[int], *, token_budget: int, seed: int, epoch
     return [batches[index] for index in rng.permutation(len(batches))]
 
 
+def _repeated(weights: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return the index of each row as often as its weight says, at random for a fraction."""
+    whole = np.floor(weights)
+    times = whole + (rng.random(len(weights)) < weights - whole)
+    return np.repeat(np.arange(len(weights)), times.astype(np.int64))
+
+
 class StepPlan:
     """The steps of a run, each made of several batches, and the steps that are evaluated."""
 
-    def __init__(self, sizes: Sequence[int], options: TrainingOptions) -> None:
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        options: TrainingOptions,
+        weights: Sequence[float] | None = None,
+    ) -> None:
         self._sizes = sizes
+        self._weights = weights
         self._options = options
         self._epoch_ends: list[int] = []
         self.total = 0
@@ -59,7 +84,11 @@ class StepPlan:
         """Return the batches of each step of an epoch."""
         options = self._options
         batches = epoch_batches(
-            self._sizes, token_budget=options.token_budget, seed=options.seed, epoch=epoch
+            self._sizes,
+            token_budget=options.token_budget,
+            seed=options.seed,
+            epoch=epoch,
+            weights=self._weights,
         )
         size = options.accumulate
         return [batches[start : start + size] for start in range(0, len(batches), size)]

@@ -6,7 +6,7 @@ linear fit. The result is an ordinary head.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import numpy as np
@@ -17,7 +17,7 @@ from distilcli.engine.batching import cut_batches, pad
 from distilcli.interrupt import stop_if_asked
 from distilcli.model.encoder import Pooler
 from distilcli.model.heads import FirstTokenModel, SequenceClassifier
-from distilcli.training.linear_fit import LinearFit, fit
+from distilcli.model.linear_fit import LinearFit, fit
 from distilcli.training.objectives.whole_texts import TextObjective
 
 OnPass = Callable[[int, int], None]
@@ -61,7 +61,11 @@ def fit_head(
     states = _states(model, objective, indices, device, on_pass)
     _set_first_map(model, states[:, 0])
     pooled = model.pooled(states).cpu()
-    found = fit(objective.problem(pooled, indices), seed=seed)
+    problem = objective.problem(pooled, indices)
+    if (weights := objective.row_weights) is not None:
+        times = torch.tensor([weights[index] for index in indices])[:, None]
+        problem = replace(problem, weights=problem.weights * times)
+    found = fit(problem, seed=seed)
     model.classifier.weight.copy_(found.weight)
     model.classifier.bias.copy_(found.bias)
     model.train(was_training)

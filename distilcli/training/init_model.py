@@ -38,7 +38,8 @@ class StartingPoint:
     `fold` turns a BERT encoder into the DistilBERT with the same hidden states. `layers` are the
     encoder's layers to keep, all if None. With `sizes` the model has these sizes and random
     weights instead; only the tokenizer is kept. `positions` is the new maximum number of tokens,
-    filled as `growth` says, and `pruned_heads` are attention heads to remove, by layer.
+    filled as `growth` says, `tokens` are added to the vocabulary, and `pruned_heads` are attention
+    heads to remove, by layer.
     `max_length` counts tokens, specials included; None is the limit of the model and its tokenizer.
     """
 
@@ -49,6 +50,7 @@ class StartingPoint:
     max_length: int | None = None
     positions: int | None = None
     growth: Growth = "copy"
+    tokens: tuple[str, ...] = ()
     pruned_heads: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
 
     def labels(self) -> tuple[str, ...]:
@@ -63,6 +65,7 @@ class StartingPoint:
             "layers": None if self.layers is None else list(self.layers),
             "sizes": None if self.sizes is None else dict(self.sizes),
             "growth": self.growth,
+            "tokens": list(self.tokens) or None,
         }
 
 
@@ -116,7 +119,7 @@ def start_model(
     """
     config, weights = _encoder(start)
     trained_for = config.labels
-    config = objective.configure(config)
+    config = objective.configure(config).uncalibrated()
     model = build_model(objective.head, config, source=start.files.name)
     fresh = {
         key: value

@@ -111,7 +111,7 @@ class Trainer:
             projection=self._projection,
         )
         self._average = WeightAverage(model, options.average) if options.average else None
-        self.steps = StepPlan(objective.sizes, options)
+        self.steps = StepPlan(objective.sizes, options, objective.row_weights)
         self._progress = Progress(
             total_steps=self.steps.total, total_evaluations=self.steps.evaluations
         )

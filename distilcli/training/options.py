@@ -10,9 +10,10 @@ from typing import ClassVar, Literal
 
 from distilcli.errors import UsageError
 from distilcli.gold.columns import Columns
-from distilcli.rows.data import Data, open_data
+from distilcli.rows.data import Data, is_files, open_data
 from distilcli.rows.reader import RowSource
 from distilcli.setting import setting
+from distilcli.training.mixture import Mixture, TrainingRows, parse_mix
 
 SCHEDULES = ("linear", "cosine")
 _BASE_RATE, _BASE_WIDTH = 5e-5, 768  # BERT's
@@ -28,7 +29,8 @@ class DataOptions:
 
     topic: ClassVar[str] = "Input"
 
-    files: Data
+    files: Data = ()
+    mix: str | Sequence[str] | None = None
     valid: Data | None = None
     valid_split: float | None = setting(
         None, "Without --valid: share of the rows set aside (default: 0.1).", min=0.001, max=0.9
@@ -63,10 +65,12 @@ class DataOptions:
 
     def __post_init__(self) -> None:
         """Raise `UsageError` for settings that exclude each other."""
+        if self.mix and _is_given(self.files):
+            raise UsageError("files and `mix` do not go together; give all training rows in one")
         if self.valid is not None and self.valid_split is not None:
             raise UsageError("`valid` and `valid_split` exclude each other; give one of them")
 
-    def open(self) -> tuple[RowSource, RowSource | None]:
+    def open(self) -> tuple[TrainingRows, RowSource | None]:
         """Open the training and the validation rows, None if they are to be split."""
         settings = {
             "input_format": self.input_format,
@@ -78,7 +82,11 @@ class DataOptions:
             "word_column": self.word_column,
             "limit": self.limit,
         }
-        train = open_data(self.files, name="the training rows", **settings)
+        train = (
+            Mixture(parse_mix(self.mix), settings)
+            if self.mix
+            else open_data(self.files, name="the training rows", **settings)
+        )
         if self.valid is None:
             return train, None
         return train, open_data(self.valid, name="the validation rows", **settings)
@@ -125,6 +133,7 @@ class StartOptions:
     position_growth: Literal["copy", "interpolate"] | None = setting(
         None, "How to fill new positions: copy the learned ones (default) or interpolate."
     )
+    add_tokens: str | Sequence[str] | None = None
     prune_heads: Sequence[str] | None = None
     max_length: int | None = None
 
@@ -299,7 +308,7 @@ class DistillationOptions:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TeacherOptions:
-    """The teacher, and the folder that keeps its outputs."""
+    """The teacher, or what it said, and the folder that keeps its outputs."""
 
     topic: ClassVar[str] = "Distillation"
 
@@ -308,6 +317,17 @@ class TeacherOptions:
         "Also learn from a bigger BERT or DistilBERT trained for the task; rows then need no "
         "labels.",
         metavar="MODEL",
+    )
+    teacher_scores: str | None = setting(
+        None,
+        "Also learn from another model's probabilities of the labels: columns score_LABEL, for the "
+        "training rows in order or for the same texts.",
+        metavar="FILE",
+    )
+    teacher_vectors: str | None = setting(
+        None,
+        "Also learn from another model's vectors of the training rows, for embed (.npy).",
+        metavar="FILE",
     )
     teacher_cache: str | None = setting(
         None, "Keep the teacher's outputs in DIR for further runs.", metavar="DIR"
@@ -320,6 +340,10 @@ def default_rate(width: int) -> float:
     It goes with the inverse square of the width, up to 5e-4.
     """
     return min(_MAX_RATE, _BASE_RATE * (_BASE_WIDTH / width) ** 2)
+
+
+def _is_given(files: Data) -> bool:
+    return not is_files(files) or bool(files)
 
 
 def _names(several: str | Sequence[str] | None) -> tuple[str, ...]:

@@ -9,18 +9,21 @@ from typing import TYPE_CHECKING
 import torch
 
 from distilcli.checkpoint.sentence_transformers import MODULES_NAME, read_recipe
+from distilcli.evaluation.results.classify import ClassifyResults
 from distilcli.gold.fingerprints import row_keys
 from distilcli.interrupt import deferred_interrupt
 from distilcli.model.device import place
 from distilcli.model.heads import FirstTokenModel, SequenceClassifier, TaskModel
 from distilcli.model.loading import check_tokenizer
+from distilcli.model.surgery import grow_vocabulary
+from distilcli.pictures import check_plot
 from distilcli.rows.data import Data
 from distilcli.tasks.settings import usable_length
 from distilcli.tokenizer.loading import load_tokenizer
-from distilcli.tokenizer.plot import check_plot
 from distilcli.training.advice import Advice, advise
 from distilcli.training.config_toml import config_toml
 from distilcli.training.data_checks import check_data
+from distilcli.training.distill.loss import Distillation
 from distilcli.training.distill.setup import add_teacher
 from distilcli.training.distill.teacher import AnyTeacher
 from distilcli.training.dry_run import TrainingEstimate, estimate
@@ -28,10 +31,12 @@ from distilcli.training.fitted_head import FittedHead, fit_head
 from distilcli.training.frozen_features import cache_features
 from distilcli.training.init_model import StartingPoint, start_model
 from distilcli.training.loop import Progress, Summary, Trainer
+from distilcli.training.new_tokens import add_tokens
 from distilcli.training.objectives.base import AnyTrainable
 from distilcli.training.objectives.classify import ClassifyObjective
 from distilcli.training.objectives.whole_texts import TextObjective
 from distilcli.training.plan import RunPlan, plan_run
+from distilcli.training.report.distillation import TeachingRecord, measure_teaching
 from distilcli.training.report.model_card import model_card
 from distilcli.training.report.outcome import draw, measure_best, record_of
 from distilcli.training.run_files import check_folder
@@ -107,6 +112,7 @@ class PreparedRun:
         self._on_pass, self._on_fit = on_pass, on_fit
         self._dry_run = dry_run
         self.bytes_to_keep = 0
+        self._changed_files: dict[str, object] = {}
         self._cached_teacher: AnyTeacher | None = None
         if plan.threads is not None:
             torch.set_num_threads(plan.threads)
@@ -145,7 +151,12 @@ class PreparedRun:
         self._training = training.for_width(model.config.dim)
         if reads_texts:
             self._training = self._training.for_rows(objective.count(objective.train))
-        self._tokenizer = load_tokenizer(start.files)
+        if start.tokens:
+            added = add_tokens(start.files, start.tokens, max_length=start.positions)
+            grow_vocabulary(model, added.first, added.pieces)
+            self._tokenizer, self._changed_files = added.tokenizer, added.files
+        else:
+            self._tokenizer = load_tokenizer(start.files)
         check_tokenizer(self._tokenizer, model.config, source=start.files.name)
         self._max_length = usable_length(
             start.max_length,
@@ -173,14 +184,18 @@ class PreparedRun:
             fingerprint={**build, **rows, **learning, **teacher},
             tokenizer_files=plan.start.files.tokenizer_files,
             max_length=plan.start.positions,
-            companions=plan.objective.companions(dim=config.dim, max_length=self._max_length),
+            companions={
+                **plan.objective.companions(dim=config.dim, max_length=self._max_length),
+                **self._changed_files,
+            },
         )
         self._settings = {
+            **({"settings": plan.given} if plan.given else {}),
             **({"read": plan.read} if plan.read else {}),
             "rows": {name.replace(" ", "_"): value for name, value in rows.items()},
             "run": {
                 "model": plan.start.files.name,
-                "teacher": plan.teacher.files.name if plan.teacher else None,
+                "teacher": plan.teacher.name if plan.teacher else None,
                 "device": str(self._device),
                 "threads": torch.get_num_threads(),
             },
@@ -206,6 +221,19 @@ class PreparedRun:
         if self._dry_run and self.bytes_to_keep and not self._objective.varies:
             self._cached_teacher = distillation.teacher
         return distillation, distillation.projection
+
+    def _measure_teaching(self, best: ClassifyResults | None) -> TeachingRecord | None:
+        """Compare the student with its teacher, if there is one."""
+        trained = self.trainer.objective
+        if not isinstance(trained, Distillation) or self.plan.teacher is None:
+            return None
+        return measure_teaching(
+            self.plan.teacher,
+            self._objective,
+            trained.teacher.objective,
+            best,
+            device=self._device,
+        )
 
     def _cache_features(self, model: TaskModel) -> bool:
         """Run a frozen encoder once over all rows; return False if once is not enough."""
@@ -282,11 +310,18 @@ class PreparedRun:
         The best model has the best score on the validation rows. `command` is the command line,
         for the card. Raises `UsageError` if the folder is not empty or the run cannot be resumed.
         """
-        plan = self.plan
         if resume:
             self.trainer.resume(self.folder.load_state())
         else:
             self.folder.create(force=force)
+        try:
+            return self._run(resume=resume, plot=plot, command=command)
+        except BaseException:
+            self.folder.clear_if_useless()
+            raise
+
+    def _run(self, *, resume: bool, plot: str | None, command: Sequence[str]) -> Summary:
+        plan = self.plan
         self.folder.save_config(config_toml(self._settings, command=command))
         rows = plan.objective.checked(plan.objective.train, "")
         self.folder.save_row_keys(row_keys(rows.texts, rows.pairs))
@@ -294,7 +329,11 @@ class PreparedRun:
         with deferred_interrupt(patience=None):
             summary = self._train(resume=resume)
             best = measure_best(plan.objective, plan.folder, max_length=length, device=plan.device)
-        record = record_of(plan, self.trainer, summary, best, max_length=length, command=command)
+            teaching = self._measure_teaching(best)
+        record = record_of(
+            plan, self.trainer, summary, best,
+            teaching=teaching, max_length=length, command=command,
+        )  # fmt: skip
         self.folder.finish(summary, card=model_card(record))
         if plot is not None:
             draw(plot, record.name, self.trainer.history, best)

@@ -13,6 +13,7 @@ files, and a full disk leaves the old ones. A model has several files: `save_bes
 kill never leaves a mixture of two.
 """
 
+import contextlib
 import filecmp
 import json
 import pickle
@@ -66,16 +67,28 @@ class RunFolder:
     max_length: int | None = None
     companions: Mapping[str, object] | None = None
     is_saved: bool = field(default=False, init=False)
+    _is_new: bool = field(default=False, init=False)
 
     def create(self, *, force: bool) -> None:
         """Create the folder; raise `UsageError` if it is not empty, unless `force` is given."""
         check_folder(self.path, force=force)
+        self._is_new = not self.path.exists()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             for name in _FILES:
                 (self.path / name).unlink(missing_ok=True)
         except OSError as error:
             raise ResourceError(f"{self.path}: cannot be created: {error}") from None
+
+    def clear_if_useless(self) -> None:
+        """Remove what a run has left that has saved neither its state nor a model."""
+        if any((self.path / name).exists() for name in (STATE_NAME, *WEIGHT_NAMES)):
+            return
+        with contextlib.suppress(OSError):
+            for name in _FILES:
+                (self.path / name).unlink(missing_ok=True)
+            if self._is_new:
+                self.path.rmdir()
 
     def load_state(self) -> dict[str, Any]:
         """Return the saved state; raise `UsageError` if there is none, or it is of another run."""

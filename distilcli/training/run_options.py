@@ -1,7 +1,7 @@
 """All settings of a run at once, given by name; free of torch."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal, TypedDict
 
 from distilcli.checkpoint.folder import ModelFiles
@@ -19,12 +19,13 @@ from distilcli.training.options import (
 )
 
 _DEFAULT_MODEL = "mini"  # a built-in
+_RECORDED = ("teacher_scores", "teacher_vectors")
 _TEXT_TASKS = ("classify", "multilabel", "regress")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunOptions:
-    """All settings of a run, by what they are about."""
+    """All settings of a run, by what they are about; `given` are those that were, by name."""
 
     task: str
     data: DataOptions
@@ -33,6 +34,7 @@ class RunOptions:
     training: TrainingOptions
     distillation: DistillationOptions
     teacher: TeacherOptions
+    given: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def of(cls, task: str, given: Mapping[str, Any]) -> "RunOptions":
@@ -56,11 +58,12 @@ class RunOptions:
         names = {group: {each.name for each in fields(kind)} for group, kind in groups.items()}
         if unknown := given.keys() - set().union(*names.values()):
             raise TypeError(f"finetune() has no setting {min(unknown)!r}")
-        if not given.get("teacher"):
-            for name in sorted((names["distillation"] | {"teacher_cache"}) & given.keys()):
-                raise UsageError(f"`{name}` needs a `teacher`; name one")
+        _check_teacher(given)
+        if given.get("add_tokens") and given.get("freeze", "nothing") != "nothing":
+            raise UsageError("`add_tokens` needs embeddings that learn; drop it or `freeze`")
         return cls(
             task=task,
+            given=given,
             **{
                 group: kind(**{name: given[name] for name in names[group] & given.keys()})
                 for group, kind in groups.items()
@@ -81,12 +84,32 @@ class RunOptions:
         )
 
 
+def _check_teacher(given: Mapping[str, Any]) -> None:
+    """Raise `UsageError` for two teachers, and for settings without the teacher that they need."""
+    named = [name for name in ("teacher", *_RECORDED) if given.get(name)]
+    if len(named) > 1:
+        raise UsageError(f"`{named[0]}` and `{named[1]}` do not go together; give one of them")
+    of_any = {"temperature", "alpha_ce", "alpha_task"}
+    of_models = {each.name for each in fields(DistillationOptions)} - of_any | {"teacher_cache"}
+    for name in sorted((of_models | of_any) & given.keys()):
+        if not named:
+            raise UsageError(f"`{name}` needs a `teacher`; name one")
+        if name in of_models and named[0] in _RECORDED:
+            raise UsageError(f"`{name}` has no effect with `{named[0]}`, only with a `teacher`")
+    if named and named[0] in _RECORDED and given.get("mix"):
+        raise UsageError(f"`mix` and `{named[0]}` do not go together; join the files first")
+    if named and named[0] in _RECORDED and given.get("alpha_ce") == 0:
+        raise UsageError(f"`{named[0]}` has no effect if `alpha_ce` is 0; drop one of them")
+
+
 def _refuse_steps(task: str, given: Mapping[str, Any]) -> None:
     """Raise `UsageError` for a setting of training steps if the head is fitted without any.
 
     With a teacher, and with texts that vary, it learns step by step.
     """
-    learns = task not in _TEXT_TASKS or given.get("teacher") or given.get("augment")
+    learns = task not in _TEXT_TASKS or any(
+        given.get(name) for name in ("teacher", *_RECORDED, "augment")
+    )
     if given.get("freeze") != "encoder" or learns:
         return
     steps = {each.name for each in fields(TrainingOptions)} - {"freeze", "seed"}
@@ -100,6 +123,7 @@ def _refuse_steps(task: str, given: Mapping[str, Any]) -> None:
 class FinetuneOptions(TypedDict, total=False):
     """The settings of a run, for type checkers; see `options`."""
 
+    mix: str | Sequence[str]
     valid: Data
     valid_split: float
     text_column: str
@@ -124,6 +148,7 @@ class FinetuneOptions(TypedDict, total=False):
     student: str
     positions: int
     position_growth: Literal["copy", "interpolate"]
+    add_tokens: str | Sequence[str]
     prune_heads: Sequence[str]
     max_length: int
     class_weights: Literal["balanced"]
@@ -147,6 +172,8 @@ class FinetuneOptions(TypedDict, total=False):
     early_stopping: int
     seed: int
     teacher: str
+    teacher_scores: str
+    teacher_vectors: str
     teacher_cache: str
     temperature: float
     alpha_ce: float

@@ -12,7 +12,7 @@ from distilcli.vectors.index import VectorIndex
 
 
 class NewTexts:
-    """Says of one row after another whether its text is new; `facts` counts `known_rows`.
+    """Says for each row in turn whether its text is new; `facts` counts `known_rows`.
 
     Rows of the index that failed do not count as known, so that they are tried again; nor do empty
     texts, which fail unless `keep_empty`. A stored text takes 8 bytes of memory; that two of a

@@ -97,7 +97,7 @@ class VectorWriter(WholeOrNothing):
 
     A row that failed gets `blank`, so that vectors and rows stay aligned. `about` is the metadata.
     All three files appear whole or not at all. With `extends` they begin with the vectors and rows
-    of that index, which they may replace, and if there are no new ones, nothing is written. With
+    of that index, which they may replace; if there are no new rows, nothing is written. With
     `goes_on` the writer continues what an earlier one left, once its `restore` is called.
     """
 

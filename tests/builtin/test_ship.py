@@ -7,9 +7,14 @@ from safetensors.torch import load_file, save_file
 from ship import ship
 
 from distilcli.checkpoint import locate as locating
+from distilcli.checkpoint.abstention import Abstention
+from distilcli.checkpoint.config import read_config
 from distilcli.checkpoint.locate import locate
 from distilcli.errors import ModelError
+from distilcli.evaluation.abstention import save_thresholds
+from distilcli.evaluation.calibrate import save_temperature
 from distilcli.model.weights import read_weights
+from distilcli.predictors.classifier import Classifier
 
 TABLE = "distilbert.embeddings.word_embeddings.weight"
 
@@ -31,6 +36,19 @@ def test_a_run_becomes_a_builtin_model(make_model: Callable[..., Path], root: Pa
         assert ((shipped[name] - weight).abs() <= rows / 127 / 2 + 1e-6).all(), name
     assert TABLE not in load_file(root / "mine" / "model.safetensors")
     assert (root / "shared" / "vocab.txt").read_bytes() == (run / "vocab.txt").read_bytes()
+
+
+def test_what_is_known_of_its_scores_goes_with_it(
+    make_model: Callable[..., Path], root: Path
+) -> None:
+    run = make_model()
+    save_temperature(run / "config.json", 1.5)
+    abstention = Abstention(thresholds={"negative": 0.9}, max_error=0.02, confidence=0.95)
+    save_thresholds(str(run), abstention)
+    ship(run, "mine", root=root)
+    config = read_config(locate("mine").config_path)
+    assert (config.temperature, config.abstention) == (1.5, abstention)
+    assert Classifier("mine", device="cpu").abstention == abstention
 
 
 def test_two_models_share_one_table(make_model: Callable[..., Path], root: Path) -> None:

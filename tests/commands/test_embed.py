@@ -513,7 +513,9 @@ def test_an_update_from_another_column_is_refused_if_the_first_is_there(
     before = Path("a.npy").read_bytes()
     code, _, err = distil(*run, "--update")
     assert (code, err.count("\n")) == (2, 1)
-    assert "a.npy: its vectors are of the column 'title,text', not 'text'; give --text-col" in err
+    assert (
+        "a.npy: its vectors were made from column 'title,text', not 'text'; give --text-col" in err
+    )
     assert Path("a.npy").read_bytes() == before
 
 
@@ -527,7 +529,7 @@ def test_an_update_from_files_with_another_column_tells_so(
     assert distil("embed", "a.csv", *run)[0] == 0
     code, _, err = distil("embed", "b.csv", *run)
     assert code == 0
-    assert "its vectors are of the column 'text', not 'review' as in b.csv" in err
+    assert "its vectors were made from column 'text', not 'review', as in b.csv" in err
     assert "of the column" not in distil("embed", "c.txt", *run)[2]
 
 

@@ -346,10 +346,10 @@ def test_no_provenance_where_nothing_can_bear_it(
 ) -> None:
     (tmp_path / "a.conll").write_text("good O\n")
     code, _, err = distil("tag", "-m", hand_tagger, tmp_path / "a.conll", "--provenance")
-    assert (code, "--provenance has no column in CoNLL" in err) == (2, True)
+    assert (code, "--provenance adds columns, which CoNLL" in err) == (2, True)
     search = ["--search", "good", "--index", tmp_path / "v.npy"]
     code, _, err = distil("embed", "-m", tiny_folder, *search, "--provenance")
-    assert (code, "--provenance marks rows of files" in err) == (2, True)
+    assert (code, "--provenance needs rows to mark" in err) == (2, True)
 
 
 @pytest.mark.parametrize(("command", "fixture", "rows", "options"), COMMANDS)

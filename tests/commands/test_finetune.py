@@ -414,3 +414,75 @@ def test_the_command_is_the_same_but_for_the_setting(
     words: str, value: str | None, expected: str
 ) -> None:
     assert with_setting(words.split(), "--epochs", value) == expected.split()
+
+
+def test_a_run_is_repeated_from_its_settings(run: Distil, distil: Distil) -> None:
+    given = ("--valid", "valid.csv", "--lr", 0.01, "--seed", 3, "--limit", 20)
+    assert run("-o", "first", *given)[0] == 0
+    here = ("--device", "cpu", "--threads", 1)
+    assert distil("finetune", "--config", "first/config.toml", "-o", "again", *here)[0] == 0
+    assert weights("again") == weights("first")
+    again = ("--config", "again/config.toml", "-o", "other", "--seed", 0, "--epochs", 2, *here)
+    code, _, err = distil("finetune", *again)
+    assert code == 0
+    assert "on 20 texts, validated on 6" in err
+    assert (summary("other")["options"]["seed"], summary("other")["epochs"]) == (0, 2)
+
+
+def test_the_task_of_a_run_is_repeated_unless_another_is_given(run: Distil, distil: Distil) -> None:
+    Path("numbers.csv").write_text("text,label\n" + "a good film,1\na bad one,2\n" * 6)
+    numbers = ("--task", "regress", "--valid", "numbers.csv")
+    assert run("-o", "m", *numbers, files=("numbers.csv",))[0] == 0
+    again = ("finetune", "--config", "m/config.toml", "-o", "n", "--device", "cpu", "--dry-run")
+    assert "labels:" not in distil(*again)[2]
+    assert "labels: 1, 2" in distil(*again, "--task", "classify")[2]
+
+
+def test_what_a_configuration_cannot_set_is_refused(run: Distil, distil: Distil) -> None:
+    Path("c.toml").write_text('[settings]\nfiles = ["train.csv"]\nepocs = 3\n')
+    code, _, err = distil("finetune", "--config", "c.toml", "-o", "m")
+    assert code == 2
+    assert "c.toml: there is no setting 'epocs' in finetune; did you mean 'epochs'?" in err
+    code, _, err = distil("finetune", "-o", "m")
+    assert code == 2
+    assert "no training rows; give their files, or --config to repeat a run" in err
+
+
+def test_a_mixture_reads_rows_as_often_as_they_weigh(run: Distil) -> None:
+    Path("more.csv").write_text("words,mood\n" + "fun,good\ndull,bad\n" * 4)
+    given = ("--valid", "valid.csv", "--mix")
+    code, _, err = run("-o", "m", *given, "train.csv=1,more.csv=3:text=words:label=mood", files=())
+    assert code == 0
+    assert "on 32 texts, validated on 6; labels: bad, good; text column 'text, words'" in err
+    before = summary("m")["tokens"]
+    card = Path("m/README.md").read_text()
+    assert "train.csv, more.csv" in card
+    again = ("--force", *given, "train.csv=1,more.csv=1:text=words:label=mood")
+    assert run("-o", "m", *again, files=())[0] == 0
+    # 16 readings less of a word between [CLS] and [SEP]; padding does not count.
+    assert before - summary("m")["tokens"] == 16 * 3  # type: ignore[operator]
+
+
+def test_a_fitted_head_weighs_the_rows_of_a_mixture(run: Distil, distil: Distil) -> None:
+    Path("other.csv").write_text("text,label\n" + "great fun,bad\na poor book,good\n" * 4)
+    given = ("--valid", "valid.csv", "--freeze", "encoder", "--device", "cpu", "--threads", 1)
+    found = []
+    for weight in (1, 20):
+        mix = f"train.csv=1,other.csv={weight}"
+        assert distil("finetune", "--mix", mix, "-o", "m", "--force", *given)[0] == 0
+        found.append(weights("m"))
+    assert found[0] != found[1]
+
+
+def test_a_mixture_takes_the_place_of_the_files_of_a_configuration(
+    run: Distil, distil: Distil
+) -> None:
+    assert run("-o", "m", "--mix", "train.csv=2", files=())[0] == 0
+    again = ("--config", "m/config.toml", "-o", "n", "--device", "cpu", "--threads", 1)
+    assert distil("finetune", *again)[0] == 0
+    assert weights("n") == weights("m")
+    code, _, err = distil("finetune", "train.csv", *again, "--force", "--dry-run")
+    assert code == 0
+    code, _, err = distil("finetune", "train.csv", "--mix", "train.csv=2", "-o", "x")
+    assert code == 2
+    assert "files and --mix do not go together" in err

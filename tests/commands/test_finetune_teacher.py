@@ -57,6 +57,15 @@ def test_half_of_the_teacher_learns_from_it(run: Distil, distil: Distil, teacher
     code, out, _ = distil("classify", "valid.csv", "--model", "m")
     rows = delimited(out)
     right = sum(row["label"] == row["predicted_label"] for row in rows)
+    _, out, _ = distil("classify", "valid.csv", "--model", teacher)
+    same = sum(
+        row["predicted_label"] == other["predicted_label"]
+        for row, other in zip(rows, delimited(out), strict=True)
+    )
+    card = Path("m/README.md").read_text()
+    assert f"Both give the same label to {same / 6:.1%} of 6 validation rows." in card
+    assert "% of the parameters of its teacher" in card
+    assert "| accuracy |" in card.partition("## Distillation")[2].partition("## Data")[0]
     assert code == 0
     best = summary("m")["best"]["accuracy"]  # type: ignore[index]
     assert right / len(rows) == pytest.approx(best, abs=1e-5)
@@ -363,3 +372,73 @@ def test_rows_without_a_label_are_learned_from_a_teacher(
     )
     assert code == 0, err
     assert torch.isfinite(torch.tensor(summary("m")["best"]["train_loss"]))  # type: ignore[index]
+
+
+def test_the_scores_of_another_model_teach(
+    run: Distil, distil: Distil, teacher: Path, tiny_folder: Path
+) -> None:
+    assert distil("classify", "texts.csv", "-m", teacher, "--all-scores", "-o", "s.csv")[0] == 0
+    options = ("-m", tiny_folder, "--teacher-scores")
+    code, _, err = run(*options, "s.csv", train="texts.csv")
+    assert code == 0
+    assert "on 24 texts, validated on 6; labels: bad, good" in err
+    by_text = weights("m")
+    assert "of 6 validation rows." in Path("m/README.md").read_text()
+    # The same by row, with the columns in another order.
+    lines = [line.split(",") for line in Path("s.csv").read_text().splitlines()]
+    columns = [lines[0].index(f"score_{label}") for label in ("good", "bad")]
+    Path("rows.csv").write_text(
+        "good,bad\n" + "".join(",".join(row[at] for at in columns) + "\n" for row in lines[1:])
+    )
+    assert run(*options, "rows.csv", "--force", train="texts.csv")[0] == 0
+    assert weights("m") == by_text
+    Path("even.csv").write_text("good,bad\n" + ".5,.5\n" * 24)
+    assert run(*options, "even.csv", "--force", train="texts.csv")[0] == 0
+    assert weights("m") != by_text
+
+
+def test_vectors_of_another_model_teach(run: Distil, tiny_folder: Path) -> None:
+    import numpy as np
+
+    vectors = np.random.default_rng(0).normal(size=(24, 7)).astype(np.float32)
+    np.save("v.npy", vectors)
+    Path("pairs.csv").write_text("sentence1,sentence2\na film,a book\na plot,a battery\n")
+    options = ("-m", tiny_folder, "--task", "embed", "--teacher-vectors", "v.npy")
+    code, _, err = run(*options, train="texts.csv", valid="pairs.csv")
+    assert code == 0
+    assert "on 24 texts, validated on 2" in err
+    before = weights("m")
+    np.save("v.npy", vectors[::-1])
+    assert run(*options, "--force", train="texts.csv", valid="pairs.csv")[0] == 0
+    assert weights("m") != before
+    np.save("v.npy", vectors[1:])
+    code, _, err = run(*options, "--force", train="texts.csv", valid="pairs.csv")
+    assert code == 3
+    assert "v.npy: has 23 rows for 24 training rows" in err
+
+
+def test_a_run_goes_on_only_with_what_the_teacher_said(
+    run: Distil, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from distilcli.training.loop import Trainer
+
+    Path("s.csv").write_text("good,bad\n" + ".9,.1\n.2,.8\n" * 12)
+    options = ("-m", tiny_folder, "--teacher-scores", "s.csv", "--eval-every", 1)
+    assert run(*options, train="texts.csv")[0] == 0
+    whole = weights("m")
+    step = Trainer.step
+
+    def interrupted(trainer: Trainer, batches: list[list[int]]) -> None:
+        step(trainer, batches)
+        signal.raise_signal(signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "step", interrupted)
+        assert run(*options, "--force", train="texts.csv")[0] == 130
+    Path("s.csv").write_text("good,bad\n" + ".9,.1\n.3,.7\n" * 12)
+    code, _, err = run(*options, "--resume", train="texts.csv")
+    assert code == 2
+    assert "was started with another teacher" in err
+    Path("s.csv").write_text("good,bad\n" + ".9,.1\n.2,.8\n" * 12)
+    assert run(*options, "--resume", train="texts.csv")[0] == 0
+    assert weights("m") == whole

@@ -155,7 +155,7 @@ def test_check_shows_a_table_to_people(run: Run, model: Path) -> None:
 def test_check_stands_alone(run: Run, model: Path, option: list[str]) -> None:
     code, _, err = run(model, "--check", *option)
     assert code == 2
-    assert f"{option[0]} does not go with --check" in err
+    assert f"{option[0]} cannot be used with --check" in err
 
 
 def test_a_pickle_has_no_header(run: Run, tmp_path: Path) -> None:

@@ -393,8 +393,8 @@ def test_one_column_is_not_question_and_context(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["texts", "--best", "3"], "texts: is a folder; ask its files with --question"),
-        (["texts"], "texts: is a folder; ask its files with --question"),
+        (["texts", "--best", "3"], "texts: is a folder; add --question TEXT to ask"),
+        (["texts"], "texts: is a folder; add --question TEXT to ask"),
         (["texts", "--question", ""], "--question is empty; give a text"),
         (["texts", "--question", " \u200b"], "--question is empty; give a text"),
         (["--question", "Who?", "--question", "", "--context", "x"], "--question is empty"),

@@ -39,7 +39,8 @@ def test_entities_are_those_of_the_library(
     for row, entities in zip(rows, tagger(TEXTS), strict=True):
         written = json.loads(row["entities"])
         for one, other in zip(written, entities, strict=True):
-            assert one == asdict(other) | {"score": pytest.approx(other.score, rel=1e-5)}
+            fields = asdict(other) | {"score": pytest.approx(other.score, rel=1e-5)}
+            assert one == {name: fields[name] for name in fields if name != "abstained"}
     assert err.startswith(f"distil: model {hand_tagger} on ")
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from distilcli.commands._unfinished import _files_in
 from distilcli.engine.engine import Engine
 from distilcli.errors import ResourceError
 from distilcli.rows import file_output, open_rows
@@ -77,11 +78,11 @@ def test_an_interrupted_run_goes_on(run: Run, interrupt: Run, output: str) -> No
     code, _, err = interrupt("in.csv", "-o", output)
     assert code == 130
     assert "interrupted after 16 rows; 16 rows" in err or "interrupted after 24 rows" in err
-    assert "repeat the command with --resume to go on" in err
+    assert "repeat the command with --resume to continue" in err
     assert not Path(file).exists()
     code, _, err = run("in.csv", "-o", output, "--resume", "--stats", "stats.json")
     assert code == 6
-    assert "going on after" in err
+    assert "continuing after" in err
     assert "resumed: after" in err
     assert Path(file).read_bytes() == whole
     again = json.loads(Path("stats.json").read_text())
@@ -105,13 +106,13 @@ def test_stored_vectors_go_on(
     # As if it was killed after two of three files had got their names.
     Path("out.npy").rename(".out.npy.part")
     code, _, err = distil(*embed, "--resume")
-    assert (code, "going on after" in err) == (6, True)
+    assert (code, "continuing after" in err) == (6, True)
     assert [Path(name).read_bytes() for name in files] == whole
 
 
 def test_the_first_start_and_one_too_many(run: Run) -> None:
     code, _, err = run("in.csv", "-o", "out.csv", "--resume")
-    assert (code, "starting with the first row" in err) == (6, True)
+    assert (code, "starting at the first row" in err) == (6, True)
     before = Path("out.csv").read_bytes()
     code, _, err = run("in.csv", "-o", "out.csv", "--resume")
     assert (code, err) == (0, "distil: out.csv is complete; there is nothing to resume\n")
@@ -122,17 +123,26 @@ def test_without_resume_it_starts_over(run: Run, interrupt: Run) -> None:
     interrupt("in.csv", "-o", "out.csv")
     code, _, err = run("in.csv", "-o", "out.csv")
     assert "removed an interrupted run of" in err
-    assert "--resume would have gone on with" in err
+    assert "--resume would have continued" in err
     assert (code, names()) == (6, ["in.csv", "out.csv"])
 
 
 def test_what_a_killed_run_left_is_named_and_removed(run: Run) -> None:
     Path(".out.csv.part").write_text("half a ro")
     _, _, err = run("in.csv", "-o", "out.csv")
-    assert "out.csv: removed what a run that was killed has left" in err
+    assert "out.csv: removed what a killed run left behind" in err
     assert names() == ["in.csv", "out.csv"]
     _, _, err = run("in.csv", "-o", "out.csv", "--force")
     assert "removed" not in err
+
+
+@pytest.mark.parametrize("output", ["out.csv", "out.jsonl", "out.db"])
+def test_what_was_left_of_the_last_step_goes(run: Run, interrupt: Run, output: str) -> None:
+    interrupt("in.csv", "-o", output)
+    Path(f".{output}.2.part").write_text("half of it")
+    _, _, err = run("in.csv", "-o", output, "--resume")
+    assert "removed" not in err
+    assert names() == ["in.csv", output]
 
 
 @pytest.mark.parametrize(
@@ -173,10 +183,19 @@ def test_the_number_of_cores_counts(run: Run, interrupt: Run) -> None:
     assert run("in.csv", "-o", "out.csv", "--resume", "--threads", 1, "-q")[0] == 6
 
 
+def test_the_number_of_cores_does_not_matter_if_no_byte_depends_on_it(
+    run: Run, interrupt: Run
+) -> None:
+    assert run("in.csv", "-o", "whole.csv", "--deterministic")[0] == 6
+    interrupt("in.csv", "-o", "out.csv", "--deterministic", "--threads", 1)
+    assert run("in.csv", "-o", "out.csv", "--resume", "--deterministic", "--threads", 2)[0] == 6
+    assert Path("out.csv").read_bytes() == Path("whole.csv").read_bytes()
+
+
 def test_a_full_disk_leaves_what_is_saved(run: Run, interrupt: Run) -> None:
     full = ResourceError("out.csv: cannot be written: No space left")
     code, _, err = interrupt("in.csv", "-o", "out.csv", error=full)
-    assert (code, "repeat the command with --resume to go on" in err) == (5, True)
+    assert (code, "repeat the command with --resume to continue" in err) == (5, True)
     assert run("in.csv", "-o", "out.csv", "--resume")[0] == 6
 
 
@@ -197,9 +216,9 @@ def test_two_runs_do_not_write_one_file(run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["in.csv"], "goes on with a file; add --output FILE"),
+        (["in.csv"], "needs an output file; add --output FILE"),
         (["in.csv", "-o", "out.csv", "--dry-run"], "do not go together"),
-        (["--text", "good", "-o", "out.csv"], "is for files that can be read again"),
+        (["--text", "good", "-o", "out.csv"], "needs input files that can be read again"),
     ],
 )
 def test_where_nothing_can_go_on(run: Run, option: str, arguments: list[str], words: str) -> None:
@@ -262,6 +281,32 @@ def test_kept_rows_keep_their_bytes(run: Run) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("source", "separator", "output"),
+    [("in.tsv", "\t", "out.csv"), ("semicolons.csv", ";", "out.csv"), ("bars.csv", "|", "out.tsv")],
+)
+def test_an_output_has_its_own_delimiter(
+    run: Run, source: str, separator: str, output: str
+) -> None:
+    text = f"id{separator}text\n1{separator}good\n2{separator}\n"
+    Path(source).write_text(text)
+    assert run(source, "-o", output)[0] == 6
+    Path(source).write_text(f"{text[:-1]}bad\n")
+    assert run(source, "-o", output, "--retry-errors")[0] == 0
+    assert [row.cells[1] for row in open_rows([output])] == ["good", "bad"]
+
+
+@pytest.mark.parametrize(("kept", "other"), [("1.50", "1.51"), ("2e3", '"a"'), ("true", "false")])
+def test_a_database_has_its_own_spelling_of_values(run: Run, kept: str, other: str) -> None:
+    row = '{{"text": "good", "n": {}}}\n'.format
+    Path("in.jsonl").write_text(row(kept) + '{"text": ""}\n')
+    assert run("in.jsonl", "-o", "out.db")[0] == 6
+    Path("in.jsonl").write_text(row(kept) + '{"text": "bad"}\n')
+    assert run("in.jsonl", "-o", "out.db", "--retry-errors")[0] == 0
+    Path("in.jsonl").write_text(row(other) + '{"text": "bad"}\n')
+    assert run("in.jsonl", "-o", "out.db", "--retry-errors")[0] == 3
+
+
 def test_nothing_to_run_again(run: Run, tmp_path: Path) -> None:
     Path("good.csv").write_text("text\ngood\nbad\n")
     run("good.csv", "-o", "out.csv")
@@ -274,9 +319,9 @@ def test_nothing_to_run_again(run: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "code", "words"),
     [
-        (lambda rows: [rows[1], rows[0], *rows[2:]], 3, "line 2: is not the row in out.csv"),
+        (lambda rows: [rows[1], rows[0], *rows[2:]], 3, "line 2: differs from out.csv"),
         (lambda rows: rows[:-1], 3, "is not in the input"),
-        (lambda rows: [*rows[:4], *rows[5:]], 3, "is not the row in out.csv, line 6"),
+        (lambda rows: [*rows[:4], *rows[5:]], 3, "differs from out.csv, line 6"),
     ],
 )
 def test_rows_that_moved_or_went_are_refused(
@@ -295,10 +340,10 @@ def test_rows_that_moved_or_went_are_refused(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["-o", "none.csv"], "is not there yet"),
+        (["-o", "none.csv"], "does not exist yet"),
         (["-o", "other.csv"], "has no column 'label'"),
         (["-o", "out.csv", "--prefix", "m_"], "has no column 'm_label'"),
-        (["-o", "out.csv", "--on-error", "skip"], "skip has left out"),
+        (["-o", "out.csv", "--on-error", "skip"], "skip leaves out"),
     ],
 )
 def test_outputs_that_cannot_be_mended(run: Run, arguments: list[str], words: str) -> None:
@@ -311,11 +356,28 @@ def test_outputs_that_cannot_be_mended(run: Run, arguments: list[str], words: st
 def test_an_interrupted_run_is_to_be_resumed_first(run: Run, interrupt: Run) -> None:
     interrupt("in.csv", "-o", "out.csv")
     code, _, err = run("in.csv", "-o", "out.csv", "--retry-errors")
-    assert (code, "--resume goes on with it" in err) == (2, True)
+    assert (code, "continue it with --resume" in err) == (2, True)
 
 
 def test_vectors_have_no_errors_to_retry(run: Run, distil: Run, tiny_folder: Path) -> None:
     embed = ("embed", "in.csv", "-m", tiny_folder, "-o", "out.npy")
     distil(*embed)
     code, _, err = distil(*embed, "--retry-errors")
-    assert (code, "needs a column of errors" in err) == (2, True)
+    assert (code, "needs an error column" in err) == (2, True)
+
+
+def test_files_of_options_are_inputs() -> None:
+    assert _files_in({"labels": ["a,b", "topic=labels.csv"], "context_file": "c.txt"}) == [
+        "labels.csv",
+        "c.txt",
+    ]
+    assert _files_in({"labels": None}) == []
+
+
+def test_labels_that_changed_are_named(run: Run, interrupt: Run) -> None:
+    Path("labels.csv").write_text("name\ngood\nbad\n")
+    interrupt("in.csv", "-o", "out.csv", "--labels", "labels.csv")
+    Path("labels.csv").write_text("name\ngood\npoor\n")
+    code, _, err = run("in.csv", "-o", "out.csv", "--labels", "labels.csv", "--resume")
+    assert code == 3
+    assert "labels.csv has changed" in err

@@ -33,6 +33,7 @@ COMMANDS: dict[str, Sequence[str]] = {
     "finetune --task mlm": ("finetune", "--task", "mlm", "--dry-run", "-o", "model"),
     "evaluate": ("evaluate",),
     "bench --dataset": ("bench",),
+    "clean": ("clean", "--dry-run"),
 }
 SUFFIXES = {
     "CSV": ".csv",

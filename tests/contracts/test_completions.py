@@ -165,7 +165,7 @@ def test_fish_completes_commands() -> None:
 
 def test_fish_completes_options_and_their_values() -> None:
     assert in_fish("distil classify --out") == {
-        "--output": "Write the rows to FILE; its suffix is the format"
+        "--output": "Write the rows to FILE; its suffix sets the format"
     }
     assert list(in_fish("distil classify --on-error ")) == ["keep", "skip", "stop"]
     assert list(in_fish("distil classify --on-error=st")) == ["--on-error=stop"]

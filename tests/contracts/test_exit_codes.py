@@ -81,8 +81,11 @@ def test_errors_that_users_see(
         (OSError(errno.ENOSPC, "No space left on device", "out.csv"), "out.csv: no space left"),
         (OSError(errno.EDQUOT, "Disk quota exceeded"), "no space left"),
         (OSError(errno.EIO, "Input/output error", "in.csv"), "in.csv: Input/output error\n"),
-        (OSError(errno.EMFILE, "Too many open files", "a"), "a: too many open files; allow more ("),
-        (RuntimeError("can't start new thread"), "no thread can be started; end other programs"),
+        (OSError(errno.EMFILE, "Too many open files", "a"), "a: too many open files; raise the"),
+        (
+            RuntimeError("can't start new thread"),
+            "cannot start another thread; close other programs",
+        ),
         (RuntimeError("unable to mmap 9 bytes: Cannot allocate memory (12)"), "out of memory"),
         (RuntimeError("std::bad_alloc"), "out of memory"),
         (ImportError("libtorch.so: failed to map segment from shared object"), "out of memory"),

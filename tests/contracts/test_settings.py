@@ -22,14 +22,18 @@ SURFACE = ("distilcli.app", "distilcli.commands", "distilcli.completion")
 _OF_TOKENIZE = "engine truncation"
 _OF_EMBED = "dims layer pooling prompt prompt_name"
 _OF_FILES = "whole_files file_column max_field_bytes deterministic"
-_OF_ONE_TASK = "aggregation max_answer_length targets top_k whole_word all_scores multi_label"
+_OF_ONE_TASK = (
+    "aggregation max_answer_length targets top_k whole_word all_scores multi_label no_abstain"
+)
 NEVER_GIVEN = {
     "bench": f"{_OF_EMBED} {_OF_ONE_TASK} {_OF_FILES} force prefix long stride max_length "
     "min_agreement texts",
     "choose": "text_column whole_files",
+    "clean": f"{_OF_EMBED} {_OF_ONE_TASK} whole_files keep_empty resume retry_errors "
+    "pair_column labels",
     "evaluate": f"{_OF_EMBED} {_OF_ONE_TASK} {_OF_FILES} texts output output_format",
-    "finetune": f"{_OF_ONE_TASK} {_OF_FILES} calibrate threshold_search min_agreement long stride "
-    "texts",
+    "finetune": f"{_OF_ONE_TASK} {_OF_FILES} calibrate threshold_search min_agreement "
+    "long stride texts max_error",
     "qa": "text_column",
 }
 # Faults that are known.

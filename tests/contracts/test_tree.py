@@ -22,6 +22,7 @@ TESTED_BY = {
         "evaluation/of_predictions evaluation/prediction_columns "
         "evaluation/report rows/predictions"
     ),
+    "commands/test_evaluate_abstention.py": "evaluation/abstention evaluation/plot",
     "commands/test_fill.py": "predictors/mask_filler tasks/candidates",
     "commands/test_finetune.py": "commands/_finetune_options training/plan",
     "commands/test_params.py": "checkpoint/report",
@@ -35,6 +36,7 @@ TESTED_BY = {
     "contracts/test_exit_codes.py": "__main__",
     "contracts/test_settings.py": "commands/_option_groups",
     "engine/test_engine.py": "engine/feeder engine/task",
+    "predictors/test_embedder.py": "predictors/encoder",
     "evaluation/results/test_base.py": (
         "evaluation/results/choose evaluation/results/classify evaluation/results/embed "
         "evaluation/results/mlm evaluation/results/multilabel "
@@ -50,7 +52,6 @@ TESTED_BY = {
     ),
     "rows/test_writer.py": "rows/file_output rows/layout rows/output rows/part rows/row_writer",
     "scores/test_classification.py": "scores/precision_recall",
-    "tasks/test_checkpoints.py": "rows/journal",
     "tasks/test_choose.py": "tasks/problems",
     "tasks/test_fill.py": "tokenizer/filled",
     "tasks/test_qa.py": "tasks/spans",
@@ -105,7 +106,7 @@ def test_every_module_is_tested() -> None:
     [
         ("rows/test_reader.py", "rows/reader"),
         ("commands/test_declare.py", "commands/_declare"),
-        ("commands/test_evaluate_options.py", "commands/evaluate"),
+        ("commands/test_evaluate_abstention.py", "commands/evaluate"),
         ("test_app.py", "app"),
         ("rows/test_app.py", None),
         ("test_reader.py", None),
@@ -113,3 +114,9 @@ def test_every_module_is_tested() -> None:
 )
 def test_twins(test: str, module: str | None) -> None:
     assert twin(Path(test)) == module
+
+
+def test_every_decision_has_a_number_of_its_own() -> None:
+    notes = sorted((PACKAGE.parent / ".github" / "decisions").glob("*.md"))
+    numbers = [path.name.partition("-")[0] for path in notes]
+    assert numbers == [f"{number:04}" for number in range(1, len(notes) + 1)]

@@ -62,7 +62,7 @@ def test_another_spelling_is_told(source: RowSource) -> None:
 
 @pytest.mark.parametrize("row", ["x PER", "x x x LOC PER", "B-PER I-PER", "I I B"])
 def test_no_label_that_is_outside_is_told(source: RowSource, row: str) -> None:
-    with pytest.warns(DataWarning, match=f"no label is outside .* most frequent is '{row[0]}"):
+    with pytest.warns(DataWarning, match=f"no word has the label O .* frequent label is '{row[0]}"):
         usual(source, row)
     usual(source, "B-PER I-PER", names=("O", "B-PER", "I-PER"))  # what is outside is known
 
@@ -88,7 +88,7 @@ def test_parts_of_speech_are_no_entities(source: RowSource, row: str) -> None:
 def test_a_label_that_is_spelled_unlike_others_is_told(
     source: RowSource, row: str, odd: str
 ) -> None:
-    with pytest.warns(DataWarning, match=f"'{odd}' is a label as it stands"):
+    with pytest.warns(DataWarning, match=f"'{odd}' is taken as it stands"):
         assert usual(source, row) == [row.split()]
 
 

@@ -41,9 +41,11 @@ def test_an_unknown_architecture_has_no_head() -> None:
 def test_absurd_sizes_are_compared_without_counting_to_them() -> None:
     shapes = dict(encoder_shapes(SMALL))
     check_sizes(SMALL, shapes, source="m")
-    with pytest.raises(ModelError, match="its n_layers is 1,000,000,000, theirs 2;"):
+    with pytest.raises(ModelError, match="its n_layers is 1,000,000,000, but the weights have 2;"):
         check_sizes(replace(SMALL, n_layers=10**9), shapes, source="m")
-    with pytest.raises(ModelError, match="its type_vocab_size is 1,000,000,000, theirs 2;"):
+    with pytest.raises(
+        ModelError, match="type_vocab_size is 1,000,000,000, but the weights have 2;"
+    ):
         check_sizes(replace(BERT, type_vocab_size=10**9), dict(encoder_shapes(BERT)), source="m")
 
 
@@ -59,7 +61,7 @@ def test_a_missing_table_is_named() -> None:
 def test_headers_are_enough(make_model: Callable[..., Path]) -> None:
     folder = make_model()
     check_headers(SMALL, locate(str(folder)))
-    with pytest.raises(ModelError, match=r"model: .* its dim is 64, theirs 32"):
+    with pytest.raises(ModelError, match=r"model: .* its dim is 64, but the weights have 32"):
         check_headers(replace(SMALL, dim=64), locate(str(folder)))
 
 

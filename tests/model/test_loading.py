@@ -184,6 +184,18 @@ def test_a_damaged_pickle_is_refused_in_one_line(make_model: Make, kind: str) ->
     assert "pytorch_model.bin" in refusal(folder)
 
 
+@pytest.mark.parametrize("size", [10**13, 10**17])
+def test_a_tensor_larger_than_its_file_is_refused(make_model: Make, size: int) -> None:
+    folder = make_model()
+    path = folder / "pytorch_model.bin"
+    (folder / "model.safetensors").unlink()
+    torch.save({"a": torch.zeros(4)}, path, _use_new_zipfile_serialization=False)
+    before, place, after = path.read_bytes().rpartition(b"cpu")
+    number = pickle.dumps(size, protocol=2)[2:-1]
+    path.write_bytes(before + place + after.replace(b"K\x04", number, 1))
+    assert f"it names a tensor of {4 * size:,} bytes, more than it has" in refusal(folder)
+
+
 def test_a_compressed_archive_is_refused_unpacked(make_model: Make) -> None:
     folder = make_model()
     as_pickle(folder, load_file(folder / "model.safetensors"))
@@ -390,14 +402,14 @@ def test_sizes_beyond_those_of_the_weights_are_refused_unbuilt(make_model: Make,
 def test_a_bert_names_its_own_key(make_model: Make) -> None:
     folder = make_model(model_type="bert")
     set_config(folder, num_hidden_layers=10**9)
-    assert "its num_hidden_layers is 1,000,000,000, theirs 2;" in refusal(folder)
+    assert "its num_hidden_layers is 1,000,000,000, but the weights have 2;" in refusal(folder)
 
 
 def test_a_pickle_is_checked_too(make_model: Make) -> None:
     folder = make_model()
     as_pickle(folder, load_file(folder / "model.safetensors"))
     set_config(folder, n_layers=10**9)
-    assert "its n_layers is 1,000,000,000, theirs 2;" in refusal(folder)
+    assert "its n_layers is 1,000,000,000, but the weights have 2;" in refusal(folder)
 
 
 def test_labels_left_out_are_counted_from_the_classifier(make_model: Make) -> None:

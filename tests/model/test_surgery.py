@@ -17,12 +17,19 @@ from distilcli.errors import ModelError, UsageError
 from distilcli.model.capture import forward_all
 from distilcli.model.embeddings import sinusoidal_positions
 from distilcli.model.encoder import Encoder
-from distilcli.model.heads import HEADS, BaseModel, SequenceClassifier, TaskModel
+from distilcli.model.heads import (
+    HEADS,
+    BaseModel,
+    MaskedLanguageModel,
+    SequenceClassifier,
+    TaskModel,
+)
 from distilcli.model.keys import PREFIX
 from distilcli.model.loading import load_model
 from distilcli.model.saving import save_model
 from distilcli.model.surgery import (
     fold_token_types,
+    grow_vocabulary,
     prune_heads,
     resize_positions,
     spread_layers,
@@ -362,3 +369,28 @@ def test_layers_spread_from_the_first_to_the_last(n_student: int, more: int) -> 
     gaps = {after - before for before, after in itertools.pairwise(layers)}
     assert min(gaps) >= 1
     assert max(gaps) - min(gaps) <= 1
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_a_vocabulary_grows_by_means_of_old_vectors(tied: bool) -> None:
+    config = ModelConfig(
+        vocab_size=10,
+        dim=8,
+        n_layers=1,
+        n_heads=2,
+        hidden_dim=16,
+        tie_word_embeddings=tied,
+    )
+    model = MaskedLanguageModel(config).eval()
+    ids = torch.tensor([[1, 2, 3]])
+    before = model(ids)
+    # The table has room for one of the two: id 9 has never been used.
+    grow_vocabulary(model, 9, [(1, 2), (3,)])
+    table = model.distilbert.embeddings.word_embeddings.weight
+    assert model.config.vocab_size == len(table) == 11
+    torch.testing.assert_close(table[9], (table[1] + table[2]) / 2)
+    torch.testing.assert_close(table[10], table[3])
+    after = model(ids)
+    torch.testing.assert_close(after[..., :9], before[..., :9])
+    torch.testing.assert_close(after[..., 9], (before[..., 1] + before[..., 2]) / 2)
+    assert table.requires_grad

@@ -9,8 +9,10 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from distilcli.checkpoint.abstention import Abstention
 from distilcli.checkpoint.config import read_config
 from distilcli.checkpoint.folder import describe_folder
+from distilcli.evaluation.abstention import save_thresholds
 from distilcli.evaluation.calibrate import save_temperature
 from distilcli.model.capture import forward_all
 from distilcli.model.heads import HEADS as OUR_HEADS
@@ -211,11 +213,14 @@ def test_a_calibrated_folder_is_read_by_transformers(tmp_path: Path) -> None:
     )
     theirs.save_pretrained(tmp_path)
     save_temperature(tmp_path / "config.json", 2.5)
+    abstention = Abstention(thresholds={"LABEL_0": 0.9}, max_error=0.1, confidence=0.9)
+    save_thresholds(str(tmp_path), abstention)
     ours = load_model(describe_folder("model", tmp_path), SequenceClassifier)
     assert ours.config.temperature == 2.5
     again = transformers.DistilBertForSequenceClassification.from_pretrained(tmp_path)
     again.save_pretrained(tmp_path / "again")  # keeps it, and has nothing to complain of
-    assert read_config(tmp_path / "again" / "config.json").temperature == 2.5
+    kept = read_config(tmp_path / "again" / "config.json")
+    assert (kept.temperature, kept.abstention) == (2.5, abstention)
     ids = torch.arange(1, 9)[None]
     with torch.inference_mode():
         # The temperature is for probabilities: logits are what they were.

@@ -94,7 +94,7 @@ def test_deterministic_results_are_the_same_in_any_batch_and_order_and_on_any_th
 def test_deterministic_is_for_the_cpu(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     elsewhere = Placement(torch.device("meta"), "asked for")
     monkeypatch.setattr("distilcli.predictors.base.place", lambda *_, **__: elsewhere)
-    with pytest.raises(ResourceError, match="`deterministic` is for the CPU, not for meta"):
+    with pytest.raises(ResourceError, match="`deterministic` works only on the CPU, not on meta"):
         Classifier(str(tiny_folder), deterministic=True)
 
 

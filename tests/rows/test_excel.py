@@ -246,8 +246,8 @@ def test_a_sheet_of_what_has_none(tmp_path):
     with open_rows([f"{tmp_path}/a.csv::One"]) as source, pytest.raises(UsageError) as caught:
         list(source)
     assert str(caught.value) == (
-        f"{tmp_path}/a.csv: '::One' names a table or a sheet, and it is neither a database nor a "
-        "workbook"
+        f"{tmp_path}/a.csv: '::One' names a table or sheet, but the file is neither a database "
+        "nor a workbook"
     )
 
 

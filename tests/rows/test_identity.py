@@ -1,6 +1,8 @@
 """What tells one run from another."""
 
+import contextlib
 import os
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +23,7 @@ def test_the_same_run() -> None:
     ("now", "words"),
     [
         ({"command": "embed"}, "distil classify"),
-        ({"version": "1.1"}, "version 1.0, this is 1.1"),
+        ({"version": "1.1"}, "version 1.0 ran it, and this is version 1.1"),
         ({"model": "def"}, "the model has changed"),
         ({"options": {"top_k": 2, "long": "window"}}, "`top_k` was 1 and is 2"),
         ({"options": {"top_k": 1}}, "`long` was 'window' and is not given"),
@@ -52,7 +54,7 @@ def test_the_order_of_inputs_counts() -> None:
     two = replace(RUN, inputs={"a": "1", "b": "2"})
     error = two.difference(replace(RUN, inputs={"b": "2", "a": "1"}))
     assert error is not None
-    assert "another order" in error.args[0]
+    assert "a different order" in error.args[0]
 
 
 def _find(folder: Path, *names: str) -> dict[str, str]:
@@ -102,3 +104,13 @@ def test_very_many_inputs_share_one_fingerprint(
 def test_an_input_may_be_given_twice(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("a")
     assert _find(tmp_path, "a", "a") != _find(tmp_path, "a")
+
+
+def test_what_a_database_has_not_written_yet_counts(tmp_path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(tmp_path / "a.db")) as database:
+        database.execute("PRAGMA journal_mode = wal")
+        database.execute("CREATE TABLE rows (text)")
+        before = _find(tmp_path, "a.db")
+        database.execute("INSERT INTO rows VALUES ('good')")
+        database.commit()
+        assert _find(tmp_path, "a.db") != before

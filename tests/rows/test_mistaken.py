@@ -51,7 +51,7 @@ def test_a_header_that_only_looks_like_json(tmp_path, line):
 def test_a_tsv_whose_columns_have_no_tab_between_them(tmp_path, sign, named):
     content = f"id{sign}text\n1{sign}a\n"
     found = refused(tmp_path / "a.tsv", content)
-    assert found == f"has {named} between its columns, no tab; set `delimiter` {sign!r}"
+    assert found == f"has {named} between its columns, not a tab; set `delimiter` {sign!r}"
     with open_rows([str(tmp_path / "a.tsv")], delimiter=sign) as source:
         assert [row.cells for row in source] == [["1", "a"]]
 

@@ -96,4 +96,4 @@ def test_columns_in_the_names_of_folders_are_told(tmp_path):
     with open_rows([f"{tmp_path}/*/*.parquet"]) as source:
         assert [row.cells for row in source] == [("x",), ("y",)]
         (note,) = source.new_notes()
-        assert note.startswith("columns in the names of folders (k) are not read; `file_column`")
+        assert note.startswith("columns in folder names (k) are not read; `file_column`")

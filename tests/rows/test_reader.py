@@ -851,7 +851,7 @@ def test_a_file_that_is_cut_while_it_is_read_is_told(file, suffix, left):
         rows = iter(source)
         next(rows)
         os.truncate(name, left)
-        message = rf"a.{suffix}: was cut from {size:,} to {left:,} bytes while it was read; run"
+        message = rf"a.{suffix}: shrank from {size:,} to {left:,} bytes while it was read; run"
         with pytest.raises(InputError, match=message):
             list(rows)
 

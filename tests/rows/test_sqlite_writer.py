@@ -4,6 +4,7 @@ import sys
 
 import pytest
 
+from distilcli import interrupt
 from distilcli.errors import ResourceError, UsageError
 from distilcli.rows import Row, open_rows, open_writer
 from distilcli.rows.row import NumberText
@@ -155,3 +156,37 @@ def test_the_table_that_is_read_is_replaced_only_by_force(tmp_path):
             writer.write_rows([(row, {"n": 1}) for row in source])
     assert content(path, "rows") == content(path, "one")
     assert content(path, "one")[1] == [("0", "a", "x", 1), ("1", "a", "x", 1)]
+
+
+@pytest.mark.parametrize("stays", [False, True])
+def test_what_a_sudden_end_leaves(tmp_path, stays):
+    writer = open_writer(
+        str(tmp_path / "a.db"), columns=["text"], new_columns=["n"], input_format="csv"
+    )
+    writer.write_rows([(Row(("text",), ["good"], "in", 1), {"n": 1})])
+    before = {path.name for path in tmp_path.iterdir()}
+    assert before == {".a.db.part", ".a.db.part-journal"}
+    if stays:
+        writer.stays()
+    interrupt._undo_all()
+    assert {path.name for path in tmp_path.iterdir()} == (before if stays else set())
+    writer.abort()
+    interrupt._undo_all()
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_a_sudden_end_in_the_copy_leaves_nothing(tmp_path, monkeypatch):
+    def copied(path):
+        path.with_name(path.name + "-journal").touch()
+        interrupt._undo_all()
+        raise KeyboardInterrupt
+
+    writer = open_writer(
+        str(tmp_path / "a.db"), columns=["text"], new_columns=["n"], input_format="csv"
+    )
+    monkeypatch.setattr(writer, "_copy_to", copied)
+    writer.write_rows([(Row(("text",), ["good"], "in", 1), {"n": 1})])
+    with pytest.raises(KeyboardInterrupt):
+        writer.close()
+    writer.abort()
+    assert [*tmp_path.iterdir()] == []

@@ -100,5 +100,5 @@ def test_a_text_that_cannot_be_tokenized_is_an_error_of_its_row():
     done = TokenizeRows(tokenizer, text_column="text")(rows)
     assert [outcome.error is None for outcome in done] == [True, False, True]
     assert done[1].error == (
-        "test: line 1: 300,002 characters without a blank are too many to tokenize; split the text"
+        "test: line 1: 300,002 characters without a space are too many to tokenize; split the text"
     )

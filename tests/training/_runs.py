@@ -64,6 +64,7 @@ class ToyObjective:
     """Labels of rows, as an objective."""
 
     metric = Metric("accuracy")
+    row_weights = None
 
     def __init__(self, model: SequenceClassifier, train: Rows) -> None:
         self._model, self._train = model, train

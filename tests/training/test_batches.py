@@ -64,3 +64,27 @@ def test_a_plan_ends_with_an_evaluation(every: int | None, evaluated: set[int]) 
     plan = StepPlan([4] * 25, options)
     assert {step for step in range(1, plan.total + 1) if plan.is_evaluated(step)} == evaluated
     assert plan.evaluations == len(evaluated)
+
+
+def test_rows_come_as_often_as_they_weigh() -> None:
+    weights = [2.0] * 10 + [1.5] * 100 + [0.25] * 100
+    epochs = [
+        [
+            index
+            for batch in epoch_batches(
+                [4] * 210, token_budget=40, seed=1, epoch=epoch, weights=weights
+            )
+            for index in batch
+        ]
+        for epoch in (0, 1, 0)
+    ]
+    assert epochs[0] == epochs[2]
+    assert sorted(epochs[0]) != sorted(epochs[1])
+    counts = [epochs[0].count(index) for index in range(210)]
+    assert counts[:10] == [2] * 10
+    assert set(counts[10:110]) == {1, 2}
+    assert 130 < sum(counts[10:110]) < 170
+    assert set(counts[110:]) == {0, 1}
+    assert 10 < sum(counts[110:]) < 45
+    plan = StepPlan([4] * 210, TrainingOptions(epochs=2, token_budget=40), weights)
+    assert plan.total == len(plan.of_epoch(0)) + len(plan.of_epoch(1))

@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,17 @@ LABELS = ("negative", "positive")
 OBJECTIVE = ClassifyObjective(
     Examples(["a", "b"], None, [0, 1], LABELS), Examples(["a", "b"], None, [0, 1], LABELS)
 )
+
+
+def test_a_run_forgets_what_was_known_of_the_scores(make_model: Make) -> None:
+    folder = make_model()
+    path = folder / "config.json"
+    abstention = {"thresholds": 0.9, "max_error": 0.02, "confidence": 0.95}
+    found = {"calibration_temperature": 2.0, "abstention": abstention}
+    path.write_text(json.dumps(json.loads(path.read_text()) | found))
+    assert read_config(path).abstention is not None
+    config = started(folder).config
+    assert (config.temperature, config.abstention) == (1.0, None)
 
 
 def started(folder: Path, **changes: Any) -> SequenceClassifier:

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from distilcli.checkpoint.folder import describe_folder
-from distilcli.errors import InputError, ModelError, UsageError
+from distilcli.errors import InputError, ModelError, ResourceError, UsageError
 from distilcli.gold.fingerprints import row_keys
 from distilcli.predictors.classifier import Classifier
 from distilcli.tasks.settings import BatchOptions
@@ -20,6 +20,7 @@ from distilcli.training.init_model import StartingPoint, start_model
 from distilcli.training.loop import Progress
 from distilcli.training.objectives.classify import ClassifyObjective
 from distilcli.training.options import TrainingOptions
+from distilcli.training.run_folder import RunFolder
 from tests.conftest import WORDS
 from tests.training._finetune import finetune
 
@@ -198,8 +199,23 @@ def test_half_a_body_is_refused(make_model: Make, tmp_path: Path) -> None:
     folder = make_model()
     path = folder / "model.safetensors"
     save_file({k: w.clone() for k, w in load_file(path).items() if "layer.1" not in k}, path)
-    with pytest.raises(ModelError, match=r"do not fit config\.json; its n_layers is 2, theirs 1"):
+    with pytest.raises(
+        ModelError, match=r"config\.json; its n_layers is 2, but the weights have 1"
+    ):
         tune(folder, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_that_fails_before_it_saves_leaves_no_folder(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise ResourceError("no space left")
+
+    monkeypatch.setattr(RunFolder, "save_state", full)
+    monkeypatch.setattr(RunFolder, "save_best", full)
+    with pytest.raises(ResourceError, match="no space left"):
+        tune(tiny_folder, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 

@@ -286,6 +286,32 @@ def test_a_full_disk_leaves_the_last_good_state(
     assert {path.name for path in run.path.iterdir()} == before.keys()
 
 
+@pytest.mark.parametrize("was_there", [False, True])
+def test_a_run_that_saved_nothing_leaves_no_folder_to_clear(
+    tmp_path: Path, was_there: bool
+) -> None:
+    path = tmp_path / "run"
+    if was_there:
+        path.mkdir()
+    run = folder(path)
+    run.create(force=False)
+    run.save_config("n = 1\n")
+    run.clear_if_useless()
+    assert path.exists() == was_there
+    run.create(force=False)
+
+
+@pytest.mark.parametrize("save", ["state", "model"])
+def test_what_a_run_has_saved_stays_with_its_settings(tmp_path: Path, save: str) -> None:
+    run = folder(tmp_path / "run")
+    run.create(force=False)
+    run.save_config("n = 1\n")
+    SAVES[save](run, 1)
+    before = {path.name for path in run.path.iterdir()}
+    run.clear_if_useless()
+    assert {path.name for path in run.path.iterdir()} == before
+
+
 def test_what_a_person_reads_is_there_at_the_end(tmp_path: Path) -> None:
     run = folder(tmp_path)
     run.save_config("seed = 1\n")

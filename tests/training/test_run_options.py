@@ -13,6 +13,9 @@ from distilcli.training.run_options import FinetuneOptions, RunOptions
     [
         ("class_weights", "balanced", "classify multilabel"),
         ("label_smoothing", 0.1, "classify tag"),
+        ("teacher_scores", "s.csv", "classify multilabel"),
+        ("mix", "a.csv=1", "classify multilabel regress tag"),
+        ("teacher_vectors", "v.npy", "embed"),
         ("augment", 0.1, "classify multilabel regress"),
         ("label_separator", ";", "multilabel"),
         ("options_column", "o", "choose"),
@@ -23,7 +26,9 @@ from distilcli.training.run_options import FinetuneOptions, RunOptions
     ],
 )
 def test_a_setting_without_effect_is_refused(setting: str, value: object, tasks: str) -> None:
-    given = {"files": "a.csv", "teacher": "t", setting: value}
+    teacher = {} if setting.startswith("teacher_") else {"teacher": "t"}
+    files = {} if setting == "mix" else {"files": "a.csv"}
+    given = {**files, **teacher, setting: value}
     for task in TASKS:
         if task in tasks.split():
             RunOptions.of(task, given)
@@ -58,3 +63,38 @@ def test_type_checkers_know_every_setting() -> None:
     kinds = RunOptions.__annotations__.values()
     names = {field.name for kind in kinds if is_dataclass(kind) for field in fields(kind)}
     assert set(FinetuneOptions.__annotations__) == names - {"files"}
+
+
+@pytest.mark.parametrize("recorded", ["teacher_scores", "teacher_vectors"])
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("alpha_cos", 1.0), ("alpha_hidden", 0.5), ("alpha_attention", 1.0), ("teacher_cache", "c")],
+)
+def test_a_file_of_a_teacher_says_nothing_of_its_layers(
+    recorded: str, setting: str, value: object
+) -> None:
+    given = {"files": "a.csv", recorded: "t", setting: value}
+    task = "embed" if recorded == "teacher_vectors" else "classify"
+    with pytest.raises(UsageError, match=f"`{setting}` has no effect with `{recorded}`"):
+        RunOptions.of(task, given)
+
+
+def test_there_is_one_teacher_and_it_counts() -> None:
+    given = {"files": "a.csv", "teacher_scores": "t.csv"}
+    with pytest.raises(UsageError, match="`teacher` and `teacher_scores` do not go together"):
+        RunOptions.of("classify", {**given, "teacher": "t"})
+    with pytest.raises(UsageError, match="`mix` and `teacher_scores` do not go together"):
+        RunOptions.of("classify", {"mix": "a.csv=1", "teacher_scores": "t.csv"})
+    with pytest.raises(UsageError, match="`teacher_scores` has no effect if `alpha_ce` is 0"):
+        RunOptions.of("classify", {**given, "alpha_ce": 0.0})
+    assert RunOptions.of("classify", {**given, "temperature": 3.0}).distillation.temperature == 3.0
+    # With a teacher a frozen encoder's head learns in steps.
+    assert RunOptions.of("classify", {**given, "freeze": "encoder", "epochs": 2})
+
+
+@pytest.mark.parametrize("freeze", ["embeddings", "encoder", "0", "2"])
+def test_new_tokens_need_embeddings_that_learn(freeze: str) -> None:
+    given = {"files": "a.csv", "add_tokens": "covid"}
+    with pytest.raises(UsageError, match="`add_tokens` needs embeddings that learn"):
+        RunOptions.of("classify", {**given, "freeze": freeze})
+    assert RunOptions.of("classify", {**given, "freeze": "nothing"}).start.add_tokens == "covid"

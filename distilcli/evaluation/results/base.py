@@ -1,18 +1,22 @@
 """What the results of every task have: metrics, tables of parts, the rows that went wrong."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
 
+from distilcli.checkpoint.abstention import Abstention
 from distilcli.errors import InputError, UsageError
 from distilcli.evaluation.evaluation import Comparison, Evaluation, EvaluationOptions
 from distilcli.evaluation.prediction_columns import PredictedColumns, Prediction
 from distilcli.gold import cells
 from distilcli.rows.reader import RowSource
 from distilcli.rows.row import Row
+from distilcli.scores.abstention import Decisions
 from distilcli.scores.bootstrap import Interval, intervals
 from distilcli.scores.precision_recall import Array, PrecisionRecall
 
@@ -36,10 +40,14 @@ class Table:
 class Results(ABC):
     """Rows with their gold labels and predictions; N counts them.
 
-    `error_columns` are added to a row that went wrong.
+    `error_columns` are added to a row that went wrong. `abstention` are the thresholds of the
+    model, which its other metrics are without; `decides_each_label` says that a row may have any
+    of its labels.
     """
 
     error_columns: ClassVar[tuple[str, ...]] = ("predicted", "expected", "score")
+    decides_each_label: ClassVar[bool] = False
+    abstention: Abstention | None = None
 
     @classmethod
     def of_model(cls, model: str, source: RowSource, options: EvaluationOptions) -> Evaluation:
@@ -69,6 +77,41 @@ class Results(ABC):
     def intervals(self, *, confidence: float, seed: int = 0) -> dict[str, Interval]:
         """Return the confidence interval of each metric, from drawing rows again."""
         return intervals(self.metrics, len(self), confidence=confidence, seed=seed)
+
+    def decisions(self) -> Decisions:
+        """Return what was decided, each with its score; raise `UsageError` if nothing has one."""
+        raise UsageError("`max_error` needs the scores of the labels")
+
+    def label_names(self) -> Sequence[str]:
+        """Return the labels that may be decided for."""
+        return ()
+
+    def with_abstention(self, abstention: Abstention | None) -> "Results":
+        """Return the same of a model with these thresholds."""
+        return replace(self, abstention=abstention)  # type: ignore[type-var]
+
+    def answered_metrics(self, rows: Rows) -> dict[str, float]:
+        """Return the share of decisions that reach the thresholds, and of them the wrong ones."""
+        if self.abstention is None:
+            return {}
+        decided, answered, wrong = self._answered[rows].sum(axis=0).tolist()
+        return {
+            "coverage": answered / decided if decided else math.nan,
+            "answered_error": wrong / answered if answered else math.nan,
+        }
+
+    @cached_property
+    def _answered(self) -> Array:
+        """The numbers of decisions, of answers and of wrong ones in each row (N, 3)."""
+        made, known = self.decisions(), self.abstention
+        assert known is not None  # noqa: S101
+        names, places = np.unique(made.labels, return_inverse=True)
+        least = np.array([known.threshold(str(name)) for name in names])
+        given = made.scores >= least[places]
+        columns = (np.ones(len(given)), given, given & made.wrong)
+        return np.stack(
+            [np.bincount(made.rows, weights=each, minlength=len(self)) for each in columns], axis=1
+        )
 
     def tables(self) -> list[Table]:
         """Return the metrics of parts: labels, types, and the like."""

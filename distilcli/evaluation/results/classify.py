@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from distilcli.checkpoint.abstention import Abstention
 from distilcli.errors import InputError, UsageError, tell
 from distilcli.evaluation.evaluation import (
     Comparison,
@@ -34,6 +35,7 @@ from distilcli.gold.labels import equal_numbers
 from distilcli.predictors.classifier import Classifier
 from distilcli.rows.reader import RowSource
 from distilcli.rows.row import Row
+from distilcli.scores.abstention import Decisions
 from distilcli.scores.calibration import expected_calibration_error, fit_temperature, reliability
 from distilcli.scores.classification import (
     ClassificationScores,
@@ -65,10 +67,16 @@ class ClassifyResults(Results):
     predicted: Array
     confidences: Array | None = None
     probabilities: Array | None = None
+    abstention: Abstention | None = None
 
     @classmethod
     def of(
-        cls, labels: Sequence[str], gold: Sequence[str], values: Sequence[Classification]
+        cls,
+        labels: Sequence[str],
+        gold: Sequence[str],
+        values: Sequence[Classification],
+        *,
+        abstention: Abstention | None = None,
     ) -> "ClassifyResults":
         """Compare what a classifier of these labels returned with the names of the gold labels."""
         probabilities = np.array([value.scores for value in values]).reshape(-1, len(labels))
@@ -78,6 +86,7 @@ class ClassifyResults(Results):
             probabilities.argmax(axis=1),
             probabilities.max(axis=1),
             probabilities,
+            abstention,
         )
 
     @classmethod
@@ -85,7 +94,7 @@ class ClassifyResults(Results):
         return classifier_evaluation(
             "classify", model, source, options,
             gold_of=partial(label_of, options=options),
-            measure=lambda labels: partial(cls.of, labels),
+            measure=lambda model: partial(cls.of, model.labels, abstention=model.abstention),
         )  # fmt: skip
 
     @classmethod
@@ -94,6 +103,8 @@ class ClassifyResults(Results):
 
     @classmethod
     def read_prediction(cls, columns: PredictedColumns, row: Row) -> Prediction:
+        if columns.abstained(row):
+            return Prediction(None, abstained=True)
         label = cells.label_of(columns.first)(row)
         return Prediction(label, columns.number(row, "score"), columns.scores(row))
 
@@ -143,7 +154,19 @@ class ClassifyResults(Results):
         if self.confidences is not None:
             right = self.gold[rows] == self.predicted[rows]
             found["ece"] = expected_calibration_error(reliability(self.confidences[rows], right))
-        return found
+        return found | self.answered_metrics(rows)
+
+    def decisions(self) -> Decisions:
+        """Return the label of each row."""
+        if self.confidences is None:
+            return super().decisions()
+        names = np.array(self.labels)[self.predicted]
+        wrong = self.gold != self.predicted
+        return Decisions(names, self.confidences, wrong, np.arange(len(self)))
+
+    def label_names(self) -> Sequence[str]:
+        """Return the labels."""
+        return self.labels
 
     @cached_property
     def _levels(self) -> Array | None:
@@ -234,12 +257,12 @@ def classifier_evaluation(
     options: EvaluationOptions,
     *,
     gold_of: Callable[[str, Sequence[str]], cells.Reader[Any]],
-    measure: Callable[[Sequence[str]], Measure],
+    measure: Callable[[Classifier], Measure],
     resolve: Callable[[Sequence[str]], Resolve] = lambda _: list,
 ) -> Evaluation:
     """Load a model with a classification head, to run over rows of one or two texts.
 
-    `gold_of`, `measure` and `resolve` are given the labels of the model.
+    `gold_of` and `resolve` are given the labels of the model, `measure` the model.
     """
     spec = TASKS[task]
     text = text_column(source, spec, options.columns)
@@ -260,7 +283,7 @@ def classifier_evaluation(
         source,
         classifier.engine(texts_from(text, pair), on_error=options.on_error),
         gold_of=gold_of(column, labels),
-        measure=measure(labels),
+        measure=measure(classifier),
         resolve=resolve(labels),
         text_columns=[text] if pair is None else [text, pair],
     )

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
+from distilcli.checkpoint.abstention import Abstention
 from distilcli.errors import InputError, UsageError
 from distilcli.evaluation.evaluation import Comparison, Evaluation, EvaluationOptions
 from distilcli.evaluation.prediction_columns import PredictedColumns, Prediction
@@ -23,6 +24,7 @@ from distilcli.gold import cells
 from distilcli.gold.multilabel import LabelCell, label_lists
 from distilcli.rows.reader import RowSource
 from distilcli.rows.row import Row
+from distilcli.scores.abstention import Decisions
 from distilcli.scores.calibration import (
     expected_calibration_error,
     fit_sigmoid_temperature,
@@ -31,9 +33,8 @@ from distilcli.scores.calibration import (
 from distilcli.scores.classification import levels, macro_roc_auc, multi_label_scores
 from distilcli.scores.precision_recall import Array
 from distilcli.scores.thresholds import best_f1_threshold
+from distilcli.tasks.classify import HALF as THRESHOLD
 from distilcli.tasks.classify import Classification
-
-THRESHOLD = 0.5
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,9 @@ class MultilabelResults(Results):
     gold: Array
     predicted: Array
     probabilities: Array | None = None
+    abstention: Abstention | None = None
+
+    decides_each_label = True
 
     @classmethod
     def of(
@@ -56,11 +60,12 @@ class MultilabelResults(Results):
         values: Sequence[Classification],
         *,
         threshold: float = THRESHOLD,
+        abstention: Abstention | None = None,
     ) -> "MultilabelResults":
         """Compare what a classifier of these labels returned with the names of the gold labels."""
         probabilities = np.array([value.scores for value in values]).reshape(-1, len(labels))
         known = indicators(labels, gold)
-        return cls(tuple(labels), known, probabilities >= threshold, probabilities)
+        return cls(tuple(labels), known, probabilities >= threshold, probabilities, abstention)
 
     @classmethod
     def of_model(cls, model: str, source: RowSource, options: EvaluationOptions) -> Evaluation:
@@ -69,8 +74,8 @@ class MultilabelResults(Results):
             "multilabel", model, source, options,
             gold_of=lambda column, _: cells.label_cell_of(column, options.columns),
             resolve=lambda labels: lambda gold: _labels(gold, labels, source.name, options),
-            measure=lambda labels: lambda gold, values: cls.of(
-                labels, gold, values, threshold=threshold
+            measure=lambda model: partial(
+                cls.of, model.labels, threshold=threshold, abstention=model.abstention
             ),
         )  # fmt: skip
 
@@ -133,7 +138,21 @@ class MultilabelResults(Results):
             found["auc"] = macro_roc_auc(self.gold[rows], self._levels[rows])
             bins = reliability(self.probabilities[rows].ravel(), self.gold[rows].ravel())
             found["ece"] = expected_calibration_error(bins)
-        return found
+        return found | self.answered_metrics(rows)
+
+    def decisions(self) -> Decisions:
+        """Return each label that is likelier than not."""
+        if self.probabilities is None:
+            return super().decisions()
+        rows, places = np.nonzero(self.probabilities >= THRESHOLD)
+        wrong = ~self.gold[rows, places]
+        return Decisions(
+            np.array(self.labels)[places], self.probabilities[rows, places], wrong, rows
+        )
+
+    def label_names(self) -> Sequence[str]:
+        """Return the labels."""
+        return self.labels
 
     @cached_property
     def _levels(self) -> Array | None:

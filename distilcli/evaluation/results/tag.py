@@ -1,11 +1,12 @@
 """Tagging results: a tag for each word of sentences, gold and predicted."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
 import numpy as np
 
+from distilcli.checkpoint.abstention import Abstention
 from distilcli.errors import InputError, tell
 from distilcli.evaluation.evaluation import Comparison, Evaluation, EvaluationOptions, of_predictor
 from distilcli.evaluation.prediction_columns import PredictedColumns, Prediction
@@ -17,11 +18,14 @@ from distilcli.gold.tags import usual_tags, without_iob1
 from distilcli.predictors.tagger import Tagger
 from distilcli.rows.reader import RowSource
 from distilcli.rows.row import Row
+from distilcli.scores.abstention import Decisions
 from distilcli.scores.entities import (
     OUTSIDE,
     EntityCounts,
+    Span,
     entity_counts,
     parse_tag,
+    spans,
     strict_spans,
 )
 from distilcli.scores.precision_recall import Array
@@ -34,15 +38,27 @@ Tags = Sequence[str]
 
 @dataclass(frozen=True)
 class TagResults(Results):
-    """`gold` and `predicted` tags, one a word, sentence by sentence."""
+    """`gold` and `predicted` tags, one a word, sentence by sentence.
+
+    `scores` are those of the predicted entities by their words, from and to (exclusive).
+    """
 
     gold: Sequence[Tags]
     predicted: Sequence[Tags]
+    scores: Sequence[Mapping[tuple[int, int], float]] | None = None
+    abstention: Abstention | None = None
 
     @classmethod
-    def of(cls, gold: Sequence[Tags], values: Sequence[Tagging]) -> "TagResults":
+    def of(
+        cls,
+        gold: Sequence[Tags],
+        values: Sequence[Tagging],
+        *,
+        abstention: Abstention | None = None,
+    ) -> "TagResults":
         """Compare what a tagger returned; a word that it did not see is in no entity."""
-        return cls(gold, [[tag or OUTSIDE for tag in value.tags] for value in values])
+        predicted = [[tag or OUTSIDE for tag in value.tags] for value in values]
+        return cls(gold, predicted, [_scores_by_words(value) for value in values], abstention)
 
     @classmethod
     def of_model(cls, model: str, source: RowSource, options: EvaluationOptions) -> Evaluation:
@@ -50,12 +66,13 @@ class TagResults(Results):
         words = text_column(source, spec, columns)
         column = gold_column(source, spec, columns, taken=[words])
         tagger = Tagger(model, **options.predictor)
+        abstention, tagger.abstention = tagger.abstention, None
         words_of: cells.Reader[list[str]] = partial(cells.words_in, column=words)
         engine = tagger.engine(words_of, on_error=options.on_error)
         return of_predictor(
             "tag", tagger, source, engine,
             gold_of=cells.tags_of(column, words_column=words),
-            measure=lambda gold, values: cls.of(gold, values).usual(
+            measure=lambda gold, values: cls.of(gold, values, abstention=abstention).usual(
                 source, (words, column), columns.labels, known=tagger.labels
             ),
             text_columns=[words],
@@ -109,7 +126,8 @@ class TagResults(Results):
             _types_of(spelled[tag] for tag in known),
             _types_of(spelled[tag] for tag in given),
         )
-        return TagResults(*without_iob1((source.name, gold), ("the predictions", predicted)))
+        right, given_tags = without_iob1((source.name, gold), ("the predictions", predicted))
+        return replace(self, gold=right, predicted=given_tags)
 
     def __len__(self) -> int:
         return len(self.gold)
@@ -136,7 +154,32 @@ class TagResults(Results):
             "f1": scores.micro.f1,
             "accuracy": scores.accuracy,
             **({} if strict is None else {"strict_f1": strict.scores(rows).micro.f1}),
+            **self.answered_metrics(rows),
         }
+
+    def decisions(self) -> Decisions:
+        """Return the predicted entities."""
+        if self.scores is None:
+            return super().decisions()
+        found: list[tuple[str, float, bool, int]] = []
+        for row, (gold, tags, scores) in enumerate(
+            zip(self.gold, self.predicted, self.scores, strict=True)
+        ):
+            right = set(spans(map(parse_tag, gold)))
+            for (start, stop), score in scores.items():
+                label = parse_tag(tags[start]).type or OUTSIDE
+                found.append((label, score, Span(label, start, stop) not in right, row))
+        labels, of_entities, wrong, rows = zip(*found, strict=True) if found else ((),) * 4
+        return Decisions(
+            np.array(labels, dtype=str),
+            np.array(of_entities, dtype=float),
+            np.array(wrong, dtype=bool),
+            np.array(rows, dtype=int),
+        )
+
+    def label_names(self) -> Sequence[str]:
+        """Return the types of entities."""
+        return self._counts.types
 
     def tables(self) -> list[Table]:
         """Return the metrics of each type."""
@@ -164,6 +207,12 @@ class TagResults(Results):
     def error_row(self, row: int) -> tuple[object, ...]:
         """See `Results`; the score counts entities that are missing or too many."""
         return list(self.predicted[row]), list(self.gold[row]), int(self._errors[row])
+
+
+def _scores_by_words(value: Tagging) -> dict[tuple[int, int], float]:
+    starts = {start: number for number, (start, _) in enumerate(value.words)}
+    ends = {end: number + 1 for number, (_, end) in enumerate(value.words)}
+    return {(starts[each.start], ends[each.end]): each.score for each in value}
 
 
 def _types_of(tags: Iterable[str]) -> set[str]:

@@ -1,7 +1,7 @@
 """Texts with one label each; and what reading whole texts shares, whatever their labels are."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
 from distilcli.errors import InputError
@@ -14,6 +14,7 @@ from distilcli.tasks.spec import TASKS
 from distilcli.tasks.texts import text_at
 from distilcli.training.datasets.base import DatasetOptions, Place, place_of, read_each
 from distilcli.training.datasets.split import split
+from distilcli.training.mixture import Mixture, TrainingRows, read_all
 
 Label = TypeVar("Label")
 Gold = TypeVar("Gold")
@@ -51,19 +52,19 @@ class LabelledText(Generic[Gold]):
 
 
 def read_dataset(
-    train: RowSource, valid: RowSource | None, options: DatasetOptions
+    train: TrainingRows, valid: RowSource | None, options: DatasetOptions
 ) -> tuple[Examples[int], Examples[int]]:
     """Read training and validation rows; without `valid` a share of each label's is set aside.
 
     Raises `InputError` for rows that cannot be learned from.
     """
 
-    def read(source: RowSource, *, taught: bool = False) -> list[LabelledText[str]]:
-        column = find_gold(source, "classify", options, taught=taught)
+    def read(source: RowSource, options: DatasetOptions) -> list[LabelledText[str]]:
+        column = find_gold(source, "classify", options, taught=options.taught)
         read_label = cells.label_from(column, options.columns)
-        return read_texts(source, column, read_label, options, taught=taught)
+        return read_texts(source, column, read_label, options, taught=options.taught)
 
-    rows = read(train, taught=options.taught)
+    rows = read_all(train, options, read)
     names = options.known if options.taught else ()
     names = names or _label_names(rows, train, options, alone=valid is None)
     if valid is None:
@@ -71,7 +72,7 @@ def read_dataset(
             rows, share=options.share, seed=options.seed, stratum_of=lambda row: row.gold
         )
     else:
-        aside = read(valid)
+        aside = read(valid, replace(options, taught=False))
     return tuple(  # type: ignore[return-value]
         _indexed(part, names, source=source.name, taught=options.taught)
         for part, source in ((rows, train), (aside, valid or train))
@@ -124,7 +125,7 @@ def with_labels(
 
 
 def _label_names(
-    rows: Sequence[LabelledText[str]], source: RowSource, options: DatasetOptions, *, alone: bool
+    rows: Sequence[LabelledText[str]], source: TrainingRows, options: DatasetOptions, *, alone: bool
 ) -> tuple[str, ...]:
     """Return the labels in use; raise `InputError` if there is one, or another for each row.
 
@@ -144,7 +145,7 @@ def _label_names(
 
 def refuse_unique(
     labels: Sequence[str],
-    source: RowSource,
+    source: TrainingRows,
     task: str,
     options: DatasetOptions,
     *,
@@ -152,7 +153,11 @@ def refuse_unique(
 ) -> None:
     """Raise `InputError` if no label comes twice in more than `least`: they are ids or the like."""
     if len(set(labels)) == len(labels) > least:
-        column = find_gold(source, task, options, taught=options.taught)
+        column = (
+            "label"
+            if isinstance(source, Mixture)
+            else find_gold(source, task, options, taught=options.taught)
+        )
         raise InputError(
             f"{source.name}: {column!r} has {len(labels):,} values in {len(labels):,} rows: is it "
             "the label? If not, name another `label_column`"

@@ -1,6 +1,7 @@
 """Texts with any number of labels each."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from distilcli.errors import InputError
 from distilcli.gold import cells
@@ -18,6 +19,7 @@ from distilcli.training.datasets.classify import (
     with_labels,
 )
 from distilcli.training.datasets.split import split
+from distilcli.training.mixture import TrainingRows, read_all
 
 WITHOUT = (UNLABELLED,)
 """The labels of a row that does not say which it has."""
@@ -26,7 +28,7 @@ Rows = Sequence[LabelledText[list[str]]]
 
 
 def read_dataset(
-    train: RowSource, valid: RowSource | None, options: DatasetOptions
+    train: TrainingRows, valid: RowSource | None, options: DatasetOptions
 ) -> tuple[Examples[tuple[int, ...]], Examples[tuple[int, ...]]]:
     """Read training and validation rows; without `valid` a share is set aside.
 
@@ -34,7 +36,8 @@ def read_dataset(
     that says that no label applies. Raises `InputError` for rows that cannot be learned from.
     """
 
-    def read(source: RowSource, *, taught: bool = False) -> list[LabelledText[list[str]]]:
+    def read(source: RowSource, options: DatasetOptions) -> list[LabelledText[list[str]]]:
+        taught, columns = options.taught, options.columns
         column = find_gold(source, "multilabel", options, taught=taught)
         read_cell = cells.label_cell_of(column, columns)
         rows = read_texts(source, column, read_cell, options, taught=taught)
@@ -50,7 +53,7 @@ def read_dataset(
         ]
 
     columns = options.columns
-    rows = read(train, taught=options.taught)
+    rows = read_all(train, options, read)
     names = options.known if options.taught else columns.label_columns or columns.labels
     names = names or ordered(_used(rows), options.known)
     if not names:
@@ -64,7 +67,7 @@ def read_dataset(
             stratum_of=lambda row: None if row.gold is None else True,
         )  # fmt: skip
     else:
-        aside = read(valid)
+        aside = read(valid, replace(options, taught=False))
     return (
         _indexed(rows, names, source=train.name, taught=options.taught),
         _indexed(aside, names, source=(valid or train).name, taught=options.taught),

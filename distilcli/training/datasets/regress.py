@@ -1,6 +1,7 @@
 """Texts with a number each."""
 
 import math
+from dataclasses import replace
 
 from distilcli.errors import InputError
 from distilcli.gold import cells
@@ -14,10 +15,11 @@ from distilcli.training.datasets.classify import (
     with_labels,
 )
 from distilcli.training.datasets.split import split
+from distilcli.training.mixture import TrainingRows, read_all
 
 
 def read_dataset(
-    train: RowSource, valid: RowSource | None, options: DatasetOptions
+    train: TrainingRows, valid: RowSource | None, options: DatasetOptions
 ) -> tuple[Examples[float], Examples[float]]:
     """Read training and validation rows; without `valid` a share is set aside.
 
@@ -25,15 +27,16 @@ def read_dataset(
     rows that cannot be learned from, and if all numbers are the same and no teacher gives others.
     """
 
-    def read(source: RowSource, *, taught: bool = False) -> list[LabelledText[float]]:
+    def read(source: RowSource, options: DatasetOptions) -> list[LabelledText[float]]:
+        taught = options.taught
         column = find_gold(source, "regress", options, taught=taught)
         return read_texts(source, column, cells.number_of(column), options, taught=taught)
 
-    rows = read(train, taught=options.taught)
+    rows = read_all(train, options, read)
     if valid is None:
         rows, aside = split(rows, share=options.share, seed=options.seed, stratum_of=_stratum)
     else:
-        aside = read(valid)
+        aside = read(valid, replace(options, taught=False))
     for part, source in ((rows, train), (aside, valid or train)):
         numbers = {row.gold for row in part if row.gold is not None}
         if len(numbers) == 1 and not (options.taught and part is rows):

@@ -1,17 +1,20 @@
-"""Sentences with a tag for each word: CoNLL, or rows with a list of words and one of tags."""
+"""Sentences with a tag for each word: CoNLL, rows with two lists, or texts with entities."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 
-from distilcli.errors import InputError
+from distilcli.errors import InputError, tell
 from distilcli.gold import cells
 from distilcli.gold.columns import gold_column, text_column
-from distilcli.gold.labels import label_indices, ordered
+from distilcli.gold.entities import entity_column, tags_of_entities, words_of_text
+from distilcli.gold.labels import label_indices, ordered, some
 from distilcli.gold.tags import all_alike, usual_tags, without_iob1
 from distilcli.rows.conll import Sentence, no_words
 from distilcli.rows.reader import RowSource
 from distilcli.rows.row import Row, is_blank
+from distilcli.scores.entities import parse_tag
 from distilcli.scores.tag_spelling import are_word_classes, usual_spellings
 from distilcli.tasks.spec import TASKS
 from distilcli.training.datasets.base import (
@@ -24,16 +27,22 @@ from distilcli.training.datasets.base import (
 )
 from distilcli.training.datasets.classify import UNLABELLED
 from distilcli.training.datasets.split import split
+from distilcli.training.mixture import Mixture, TrainingRows, read_all
 
 
 @dataclass(frozen=True, slots=True)
 class TaggedSentences:
-    """Sentences as lists of words, the index of each word's label, and their places in files."""
+    """Sentences as lists of words, the index of each word's label, and their places in files.
+
+    `unmarked` are the labels that the file of each sentence never has, in a mixture of files: what
+    is outside there may be one of them.
+    """
 
     words: list[list[str]]
     labels: list[list[int]]
     label_names: tuple[str, ...]
     places: Sequence[Place] | None = field(default=None, compare=False)
+    unmarked: Sequence[tuple[int, ...]] | None = None
 
     def rows(self) -> Iterable[object]:
         """Return each sentence with its labels."""
@@ -47,7 +56,7 @@ _MAX_TAGS = 10
 
 
 def read_dataset(
-    train: RowSource, valid: RowSource | None, options: DatasetOptions
+    train: TrainingRows, valid: RowSource | None, options: DatasetOptions
 ) -> tuple[TaggedSentences, TaggedSentences]:
     """Read training and validation sentences; without `valid` a share is set aside.
 
@@ -55,11 +64,16 @@ def read_dataset(
     learned from.
     """
     refuse_empty(options, "a sentence without words has no tags")
-    columns = _columns(train, options, taught=options.taught)
-    rows = _read(train, columns, options, taught=options.taught)
-    if valid is None:
-        (rows,) = _in_bio2((train, rows))
+    columns = ("text", "tags")
+    if isinstance(train, Mixture):
+        rows = read_all(train, options, _read_alone)
+        aside = [] if valid is None else _read_alone(valid, replace(options, taught=False))
+    elif valid is None:
+        columns = _columns(train, options, taught=options.taught)
+        rows = _read_alone(train, options)
     else:
+        columns = _columns(train, options, taught=options.taught)
+        rows = _read(train, columns, options, taught=options.taught)
         rows, aside = _in_bio2(
             (train, rows), (valid, _read(valid, _columns(valid, options), options))
         )
@@ -67,17 +81,52 @@ def read_dataset(
     names = names or _label_names(rows, options, train, columns)
     if valid is None:
         rows, aside = split(rows, share=options.share, seed=options.seed, stratum_of=_stratum)
+    if isinstance(train, Mixture):
+        unmarked = _unmarked([*rows, *aside] if valid is None else rows, names)
+        return (
+            replace(
+                _indexed(rows, names, source=train.name, taught=options.taught),
+                unmarked=[unmarked[file] for _, _, (file, _) in rows],
+            ),
+            replace(
+                _indexed(aside, names, source=(valid or train).name, taught=options.taught),
+                unmarked=[unmarked.get(file, ()) for _, _, (file, _) in aside],
+            ),
+        )
     return (
         _indexed(rows, names, source=train.name, taught=options.taught),
         _indexed(aside, names, source=(valid or train).name, taught=options.taught),
     )
 
 
+def _read_alone(source: RowSource, options: DatasetOptions) -> list[Tagged]:
+    """Read the sentences of a file whose tags are in a scheme of its own."""
+    columns = _columns(source, options, taught=options.taught)
+    (rows,) = _in_bio2((source, _read(source, columns, options, taught=options.taught)))
+    return rows
+
+
+def _unmarked(rows: Sequence[Tagged], names: Sequence[str]) -> dict[str, tuple[int, ...]]:
+    """Return the labels, by their indices, of types that a file never has; tell the types."""
+    types = [parse_tag(name).type for name in names]
+    of_file: dict[str, set[str | None]] = {}
+    for _, tags, (file, _) in rows:
+        of_file.setdefault(file, {None}).update(parse_tag(tag).type for tag in tags if tag)
+    found = {}
+    for file, marked in of_file.items():
+        found[file] = tuple(index for index, type_ in enumerate(types) if type_ not in marked)
+        if missing := sorted({str(types[index]) for index in found[file]}):
+            tell(f"{file}: marks no {some(missing)}; what is outside there may be one of these")
+    return found
+
+
 def _columns(
     source: RowSource, options: DatasetOptions, *, taught: bool = False
 ) -> tuple[str, str]:
-    """Return the columns of words and of tags."""
+    """Return the columns of words and of tags, or of texts and their entities."""
     task = TASKS["tag"]
+    if entities := entity_column(source, options.columns.label_column):
+        return source.text_column, entities
     words = text_column(source, task, options.columns)
     if source.format == "txt":
         raise InputError(
@@ -92,13 +141,16 @@ def _read(
     source: RowSource, columns: tuple[str, str], options: DatasetOptions, *, taught: bool = False
 ) -> list[Tagged]:
     words_column, tags_column = columns
+    words_of: cells.Reader[list[str]] = partial(cells.words_in, column=words_column)
     tags_of = cells.tags_of(tags_column, words_column=words_column, missing="" if taught else None)
+    if entity_column(source, options.columns.label_column):
+        words_of = partial(words_of_text, text_column=words_column)
+        tags_of = partial(tags_of_entities, text_column=words_column, column=tags_column)
     read_tags = cells.if_any(tags_column, tags_of) if taught else tags_of
-
     left_out: list[int] = []
 
     def tagged(row: Row) -> Tagged | None:
-        words = cells.words_in(row, words_column)
+        words = words_of(row)
         if all(map(is_blank, words)):
             # What follows the last sentence of a file is no row of it.
             left_out.extend([] if isinstance(row, Sentence) and not words else [row.line])
@@ -154,7 +206,7 @@ def _in_bio2(*parts: tuple[RowSource, list[Tagged]]) -> list[list[Tagged]]:
 
 
 def _label_names(
-    rows: Sequence[Tagged], options: DatasetOptions, source: RowSource, columns: tuple[str, str]
+    rows: Sequence[Tagged], options: DatasetOptions, source: TrainingRows, columns: tuple[str, str]
 ) -> tuple[str, ...]:
     """Return the labels: those that were named, else O and the others by their types."""
     names = {tag for _, tags, _ in rows for tag in tags} - {""}

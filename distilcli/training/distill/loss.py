@@ -107,6 +107,11 @@ class Distillation:
         """The positions that each example takes in a batch."""
         return self._objective.sizes
 
+    @property
+    def row_weights(self) -> Sequence[float] | None:
+        """How often each example is read in an epoch."""
+        return self._objective.row_weights
+
     def examples(self, indices: Sequence[int], *, epoch: int) -> list[TaughtExample]:
         """Return the examples of a step as the models read them in an epoch."""
         examples = self._objective.examples(indices, epoch=epoch)

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+import numpy as np
 import torch
 
-from distilcli.checkpoint.config import read_config
 from distilcli.checkpoint.digest import model_digest
 from distilcli.checkpoint.folder import ModelFiles
 from distilcli.errors import ModelError, UsageError
@@ -17,8 +17,9 @@ from distilcli.tasks.classify import is_one_output, kind_of
 from distilcli.tasks.settings import usable_length
 from distilcli.tokenizer.loading import load_tokenizer
 from distilcli.tokenizer.tokenizer import Tokenizer
-from distilcli.training.distill.loss import Distillation, map_layers
-from distilcli.training.distill.teacher import AnyTeacher, Teacher
+from distilcli.training.distill.loss import Distillation, LayerMap, map_layers
+from distilcli.training.distill.recorded import Array, RecordedOutputs
+from distilcli.training.distill.teacher import AnyTeacher, RecordedTeacher, Teacher
 from distilcli.training.distill.teacher_cache import CachedTeacher
 from distilcli.training.objectives import AnyObjective
 from distilcli.training.options import DistillationOptions
@@ -28,23 +29,39 @@ _KINDS = {"single": "one label", "multi": "several labels", "regression": "numbe
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DistillationPlan:
-    """The teacher's files, the weights of the loss, and the folder of the cache, if any."""
+    """The teacher's files, or what it said of the training rows; the weights of the loss.
 
-    files: ModelFiles
+    `rows` are those of the training rows in `recorded`. `cache` is the folder that keeps the
+    outputs of a model, if any.
+    """
+
+    files: ModelFiles | None = None
+    recorded: RecordedOutputs | None = None
+    rows: Array = field(default_factory=lambda: np.zeros(0, np.int64), compare=False)
     options: DistillationOptions = field(default_factory=DistillationOptions)
     cache: Path | None = None
 
-    def labels(self) -> tuple[str, ...]:
-        """Return the labels of the teacher, none if its head has none."""
-        return read_config(self.files.config_path).labels
+    @property
+    def name(self) -> str:
+        """What the user called the teacher."""
+        if self.recorded is not None:
+            return self.recorded.name
+        assert self.files is not None  # noqa: S101
+        return self.files.name
 
     def fingerprint(self) -> dict[str, object]:
         """Return what a run must have in common with the one that it resumes."""
         return {
-            "teacher": model_digest(self.files),
+            "teacher": self._digest(),
             "teacher_cache": self.cache is not None,  # cached hidden states are rounded
             **asdict(self.options),
         }
+
+    def _digest(self) -> str:
+        if self.recorded is not None:
+            return self.recorded.digest(self.rows)
+        assert self.files is not None  # noqa: S101
+        return model_digest(self.files)
 
 
 def add_teacher(
@@ -57,7 +74,7 @@ def add_teacher(
     on_pass: Callable[[int, int], None],
     dry_run: bool = False,
 ) -> Distillation:
-    """Load the teacher and add it to the student's prepared objective.
+    """Load the teacher, or take what it said, and add it to the student's prepared objective.
 
     `seed` and `epochs` are those of examples that vary. In a `dry_run` outputs that are not cached
     yet are computed when they are needed, and not kept.
@@ -66,6 +83,11 @@ def add_teacher(
     length), `ResourceError` if the disk has no room for the cache.
     """
     student: TaskModel = objective.model
+    if plan.recorded is not None:
+        recorded = RecordedTeacher(plan.recorded.values, plan.rows, device)
+        nothing = LayerMap((), ())
+        return Distillation(objective, recorded, student, options=plan.options, layers=nothing)
+    assert plan.files is not None  # noqa: S101
     model = load_model(plan.files, objective.head).model
     tokenizer = load_tokenizer(plan.files)
     check_tokenizer(tokenizer, model.config, source=plan.files.name)
@@ -127,7 +149,7 @@ def _cache_key(plan: DistillationPlan, teacher: Teacher, seed: int) -> str:
     objective = teacher.objective
     learned = {key: it for key, it in objective.digests().items() if key != "validation data"}
     parts = (
-        model_digest(plan.files), objective.task, sorted(learned.items()),
+        plan.fingerprint()["teacher"], objective.task, sorted(learned.items()),
         objective.max_length, tuple(teacher.layers), seed if objective.varies else None,
     )  # fmt: skip
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]

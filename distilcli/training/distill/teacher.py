@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from distilcli.engine.batching import pad
 from distilcli.model.capture import captured_layers
 from distilcli.model.heads import TaskModel
+from distilcli.training.distill.recorded import Array
 from distilcli.training.objectives import AnyObjective
 
 
@@ -30,13 +32,18 @@ class Targets:
 
 
 class AnyTeacher(Protocol):
-    """A teacher that is run for every batch, or one whose outputs are cached on disk.
+    """A teacher that is run for every batch, or one whose outputs are in files.
 
-    `bytes_to_keep` estimates the disk space that the cache still needs.
+    `bytes_to_keep` estimates the disk space that the cache still needs. `objective` is that of the
+    teacher's model, None if only its outputs are known.
     """
 
     dim: int
     bytes_to_keep: int
+
+    @property
+    def objective(self) -> AnyObjective | None:
+        """The objective, prepared for the teacher's own model."""
 
     def targets(self, indices: Sequence[int], *, epoch: int) -> Targets:
         """Return the targets for the examples at these indices in an epoch."""
@@ -83,3 +90,19 @@ class Teacher:
             [captured[0].hidden_states[layer].float() for layer in self.layers],
             [attentions[layer].float() for layer in self._attention_layers],
         )
+
+
+class RecordedTeacher:
+    """What a teacher said of the training rows: `rows` (N,) of `values` (rows, units, C)."""
+
+    dim = 0
+    bytes_to_keep = 0
+    objective = None
+
+    def __init__(self, values: Array, rows: Array, device: torch.device) -> None:
+        self._values, self._rows, self._device = values, rows, device
+
+    def targets(self, indices: Sequence[int], *, epoch: int) -> Targets:  # noqa: ARG002
+        """Return the targets for the examples at these indices, the same in every epoch."""
+        outputs = self._values[self._rows[indices]].astype(np.float32)
+        return Targets(torch.from_numpy(outputs).flatten(0, 1).to(self._device), [], [])

@@ -63,6 +63,7 @@ class CachedTeacher:
     ) -> None:
         """Raise `ResourceError` if the disk has no room for the outputs."""
         self.dim = teacher.dim
+        self.objective = teacher.objective
         self._teacher = teacher
         self._folder = folder
         self._device = device

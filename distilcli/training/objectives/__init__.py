@@ -7,6 +7,7 @@ from distilcli.errors import ModelError
 from distilcli.rows.reader import RowSource
 from distilcli.tasks.spec import task_spec
 from distilcli.training.datasets.base import DatasetOptions
+from distilcli.training.mixture import Mixture, TrainingRows
 from distilcli.training.objectives.base import Objective
 from distilcli.training.options import ObjectiveOptions
 
@@ -15,7 +16,7 @@ AnyObjective = Objective[Any, Any, Any]
 
 def read_objective(
     task: str,
-    train: RowSource,
+    train: TrainingRows,
     valid: RowSource | None,
     *,
     dataset: DatasetOptions,
@@ -35,4 +36,6 @@ def read_objective(
         )
     rows = spec.load(spec.dataset)(train, valid, dataset)
     objective: AnyObjective = spec.load(spec.objective).of(*rows, options, start=start)
+    if isinstance(train, Mixture):
+        objective.file_weights = train.weights
     return objective

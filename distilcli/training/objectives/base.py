@@ -7,7 +7,7 @@ engine and the tasks that will run the model later.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from copy import copy
 from dataclasses import dataclass, replace
@@ -83,6 +83,10 @@ class Trainable(Protocol[AnyExample, Outputs]):
     def sizes(self) -> Sequence[int]:
         """The positions that each example takes in a batch; the same in every epoch."""
 
+    @property
+    def row_weights(self) -> Sequence[float] | None:
+        """How often each example is read in an epoch; None for once each."""
+
     def examples(self, indices: Sequence[int], *, epoch: int) -> list[AnyExample]:
         """Return the examples at these indices as the model reads them in an epoch."""
 
@@ -110,7 +114,8 @@ class Objective(ABC, Generic[Rows, Model, AnyExample]):
 
     `task` is its name, `head` what learns, `noun` what one of its rows is called. `varies` says
     whether examples differ from epoch to epoch. `label_names` are those of the training rows;
-    None for tasks without labels.
+    None for tasks without labels. `file_weights` say how often the rows of each file are read in
+    an epoch, None for once each.
     """
 
     task: ClassVar[str]
@@ -118,6 +123,7 @@ class Objective(ABC, Generic[Rows, Model, AnyExample]):
     noun: str = "text"
     metric: Metric
     varies: bool = False
+    file_weights: Mapping[str, float] | None = None
 
     # These are set by `prepare`.
     model: Model
@@ -173,7 +179,9 @@ class Objective(ABC, Generic[Rows, Model, AnyExample]):
         """Return what identifies rows and options: a run resumes only with the same ones."""
         is_labelled = self.label_names is not None
         names = ([self.label_names],) if is_labelled else ()
+        weights = self.file_weights or {}
         return {
+            **({"mix": [[name, weights[name]] for name in sorted(weights)]} if weights else {}),
             "training data": rows_digest(*names, self._digested(self.train)),
             "validation data": rows_digest(self._digested(self.valid)),
             **(self.options.digests() if is_labelled else {}),
@@ -188,6 +196,19 @@ class Objective(ABC, Generic[Rows, Model, AnyExample]):
         prepared._examples = prepared._tokenized(model, tokenizer, max_length)
         prepared.sizes = [example.size for example in prepared._examples]
         return prepared
+
+    @property
+    def row_weights(self) -> list[float] | None:
+        """How often each example is read in an epoch; None for once each."""
+        if self.file_weights is None:
+            return None
+        places = self.checked(self.train, "").places or ()
+        weights = [self.file_weights[place[0]] if place else 1.0 for place in places]
+        return [weights[row] for row in self.rows_of_examples()]
+
+    def rows_of_examples(self) -> Sequence[int]:
+        """Return the index of the training row of each example."""
+        return range(len(self._examples))
 
     def examples(self, indices: Sequence[int], *, epoch: int) -> list[AnyExample]:
         """Return the examples at these indices as the model reads them in an epoch."""

@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from distilcli.checkpoint.config import ModelConfig
+from distilcli.model.linear_fit import Problem, Softmax
 from distilcli.scores.classification import classification_scores
-from distilcli.training.linear_fit import Problem, Softmax
 from distilcli.training.objectives.base import Metric
 from distilcli.training.objectives.whole_texts import LabelledExample, TextObjective
 

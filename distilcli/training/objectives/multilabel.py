@@ -9,9 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from distilcli.checkpoint.config import ModelConfig
+from distilcli.model.linear_fit import Problem, Sigmoids
 from distilcli.scores.classification import multi_label_scores
 from distilcli.training.datasets.multilabel import WITHOUT
-from distilcli.training.linear_fit import Problem, Sigmoids
 from distilcli.training.objectives.base import Metric
 from distilcli.training.objectives.soft_targets import soft_binary_cross_entropy
 from distilcli.training.objectives.whole_texts import LabelledExample, TextObjective

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from distilcli.checkpoint.config import ModelConfig
 from distilcli.model.heads import SequenceClassifier
+from distilcli.model.linear_fit import Problem, Squares
 from distilcli.scores.regression import regression_scores
-from distilcli.training.linear_fit import Problem, Squares
 from distilcli.training.objectives.base import Metric
 from distilcli.training.objectives.soft_targets import squared_distance
 from distilcli.training.objectives.whole_texts import LabelledExample, TextObjective

@@ -25,11 +25,13 @@ from distilcli.training.objectives.base import Example, Metric, Objective, encod
 class TaggedExample(Example):
     """A sentence in one or more windows, labelled at the first token of each word.
 
-    `positions` are (window, token) of each word that has a token, `labels` the label indices.
+    `positions` are (window, token) of each word that has a token, `labels` the label indices. What
+    is outside may be one of the `unmarked` labels.
     """
 
     positions: list[tuple[int, int]] = field(default_factory=list)
     labels: list[int] = field(default_factory=list)
+    unmarked: tuple[int, ...] = ()
 
 
 class TagObjective(Objective[TaggedSentences, TokenClassifier, TaggedExample]):
@@ -77,13 +79,50 @@ class TagObjective(Objective[TaggedSentences, TokenClassifier, TaggedExample]):
             before += len(example.pieces)
         return logits[rows, tokens].float()
 
+    def loss(self, outputs: Tensor, examples: Sequence[TaggedExample]) -> Tensor:
+        """Return the cross-entropy, summed over words.
+
+        For a word outside, it is that of outside and the unmarked labels of its file together:
+        there is no loss between them.
+        """
+        if not any(example.unmarked for example in examples):
+            return super().loss(outputs, examples)
+        gold = torch.tensor([label for example in examples for label in example.labels])
+        right = torch.zeros(outputs.shape, dtype=torch.bool)
+        known = gold != UNLABELLED
+        right[known, gold[known]] = True
+        outside = self.train.label_names.index(OUTSIDE) if OUTSIDE in self.train.label_names else -1
+        word = 0
+        for example in examples:
+            for label in example.labels:
+                if label == outside:
+                    right[word, list(example.unmarked)] = True
+                word += 1
+        log_shares = outputs[known.to(outputs.device)].log_softmax(dim=-1)
+        picked = log_shares.masked_fill(~right[known].to(outputs.device), -torch.inf)
+        smoothing = self.options.label_smoothing
+        shared = log_shares.mean(dim=-1).sum() * smoothing
+        return -(1 - smoothing) * picked.logsumexp(dim=-1).sum() - shared
+
+    def rows_of_examples(self) -> list[int]:
+        """Return the index of the sentence of each example: one without tokens has none."""
+        return self._rows
+
     def scores(self, device: torch.device) -> dict[str, float]:
-        """Return precision, recall and F1 of entities, and the accuracy of words."""
+        """Return precision, recall and F1 of entities, and the accuracy of words.
+
+        What is found of a type that a file of the training rows does not mark counts as outside.
+        """
         taggings = self._predictions(self._task, self.valid.words, device)
         names = self.train.label_names
+        unmarked = self.valid.unmarked or [()] * len(taggings)
+        ignored = [{None, *(names[index] for index in indices)} for indices in unmarked]
         scores = entity_scores(
             [[names[label] for label in labels] for labels in self.valid.labels],
-            [[tag or OUTSIDE for tag in tagging.tags] for tagging in taggings],
+            [
+                [OUTSIDE if tag is None or tag in ignore else tag for tag in tagging.tags]
+                for tagging, ignore in zip(taggings, ignored, strict=True)
+            ],
         )
         return {
             "f1": scores.micro.f1,
@@ -104,14 +143,15 @@ class TagObjective(Objective[TaggedSentences, TokenClassifier, TaggedExample]):
             long_texts=LongTexts(long="window", max_length=max_length),
         )
         encoded = encoded_all(self._task.encode, self.train.words)
+        self._rows = [index for index, row in enumerate(encoded) if row.pieces]
         return [
             TaggedExample(
-                row.pieces,
-                positions=[row.places[token] for token in row.firsts],
-                labels=[labels[owner] for owner in row.owners],
+                encoded[index].pieces,
+                positions=[encoded[index].places[token] for token in encoded[index].firsts],
+                labels=[self.train.labels[index][owner] for owner in encoded[index].owners],
+                unmarked=self.train.unmarked[index] if self.train.unmarked else (),
             )
-            for row, labels in zip(encoded, self.train.labels, strict=True)
-            if row.pieces
+            for index in self._rows
         ]
 
     def _digested(self, rows: TaggedSentences) -> Iterable[object]:

@@ -10,13 +10,13 @@ from torch import Tensor
 
 from distilcli.engine.batching import Batch
 from distilcli.model.heads import SequenceClassifier
+from distilcli.model.linear_fit import Problem
 from distilcli.predictors.base import itself
 from distilcli.tasks.classify import Classification, ClassifyTask, Kind, Texts
 from distilcli.tasks.settings import LongTexts
 from distilcli.tokenizer.tokenizer import Tokenizer
 from distilcli.training.data_checks import CheckedRows
 from distilcli.training.datasets.classify import UNLABELLED, Examples
-from distilcli.training.linear_fit import Problem
 from distilcli.training.objectives.base import Example, Objective, encoded_all
 from distilcli.training.objectives.words import Words, augmented
 from distilcli.training.options import ObjectiveOptions

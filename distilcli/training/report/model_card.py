@@ -12,6 +12,7 @@ from huggingface_hub import EvalResult, ModelCardData
 from distilcli.model.hardware import Machine
 from distilcli.scores.precision_recall import PrecisionRecall
 from distilcli.tasks.spec import TASKS
+from distilcli.training.report.distillation import TeachingRecord
 from distilcli.wording import count
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>|#~])")
@@ -33,10 +34,10 @@ class RunRecord:
     """What the card of a finished run says.
 
     `name` is the model's, `base_model` what it was trained from, and `base_model_id` its id on
-    the hub or its built-in name, None if it has neither. `command` are the words of the command
-    line. `metrics` are those of the best model, saved at `best_step`, on the validation rows;
-    `label_scores` are the same for each label. `seconds` is the duration of the run, `date` the
-    day of its end in UTC.
+    the hub or its built-in name, None if it has neither. `teaching` compares it with its
+    `teacher`. `command` are the words of the command line. `metrics` are those of the best model,
+    saved at `best_step`, on the validation rows; `label_scores` are the same for each label.
+    `seconds` is the duration of the run, `date` the day of its end in UTC.
     """
 
     name: str
@@ -44,6 +45,7 @@ class RunRecord:
     base_model: str
     base_model_id: str | None = None
     teacher: str | None = None
+    teaching: TeachingRecord | None = None
     model_type: str
     parameters: int
     max_length: int
@@ -87,6 +89,7 @@ def model_card(record: RunRecord) -> str:
         _use(record),
         "## Evaluation",
         _evaluation(record),
+        *(["## Distillation", *found] if (found := _distillation(record)) else []),
         "## Data",
         _data(record),
         *(["## Labels", _labels(record)] if record.train.labels else []),
@@ -151,6 +154,36 @@ def _evaluation(record: RunRecord) -> str:
     )
     rows = [(metric_words(name), _number(value)) for name, value in record.metrics.items()]
     return f"{text}\n\n{_table(('metric', 'value'), rows)}"
+
+
+def _distillation(record: RunRecord) -> list[str]:
+    """Return how the model compares with its teacher: as a whole, and for each label."""
+    teaching = record.teaching
+    if teaching is None:
+        return []
+    rows = [
+        (metric_words(name), _number(value), _number(record.metrics[name]))
+        for name, value in teaching.metrics.items()
+    ]
+    facts = []
+    if teaching.agreement is not None:
+        share = f"{teaching.agreement:.1%} of {count(teaching.rows, 'validation row')}"
+        facts.append(f"Both give the same label to {share}.")
+    if teaching.size is not None and teaching.speed is not None:
+        facts.append(
+            f"This model has {teaching.size:.0%} of the parameters of its teacher, and reads the "
+            f"validation rows at {teaching.speed:.1f} times its speed."
+        )
+    labels = [
+        (_plain(label), _number(teacher), _number(own), f"{own - teacher:+.4f}")
+        for label, (teacher, own) in teaching.label_f1.items()
+    ]
+    head = ("metric", "teacher", "this model")
+    return [
+        *([" ".join(facts)] if facts else []),
+        *([_table(head, rows)] if rows else []),
+        *([_table(("label", "F1 of the teacher", "F1", "gain"), labels)] if labels else []),
+    ]
 
 
 def _data(record: RunRecord) -> str:

@@ -19,6 +19,7 @@ from distilcli.training.loop import Summary, Trainer
 from distilcli.training.objectives import AnyObjective
 from distilcli.training.objectives.classify import ClassifyObjective
 from distilcli.training.plan import RunPlan
+from distilcli.training.report.distillation import TeachingRecord
 from distilcli.training.report.model_card import DataRecord, RunRecord
 from distilcli.training.report.plots import RunPicture, plot_run
 from distilcli.training.run_files import scores_of
@@ -52,6 +53,7 @@ def record_of(
     summary: Summary,
     best: ClassifyResults | None,
     *,
+    teaching: TeachingRecord | None = None,
     max_length: int,
     command: Sequence[str],
 ) -> RunRecord:
@@ -62,7 +64,8 @@ def record_of(
         task=objective.task,
         base_model=base.name,
         base_model_id=public_id(base),
-        teacher=None if plan.teacher is None else plan.teacher.files.name,
+        teacher=None if plan.teacher is None else plan.teacher.name,
+        teaching=teaching,
         model_type=model.config.model_type,
         parameters=sum(weight.numel() for weight in model.parameters()),
         max_length=max_length,

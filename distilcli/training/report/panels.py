@@ -10,14 +10,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from distilcli.pictures import BLUE, GREY, ORANGE
 from distilcli.scores.calibration import Bin, expected_calibration_error
 from distilcli.training.report.model_card import metric_words
 
 Axes = Any  # matplotlib's, an extra
 LABELS_WITH_COUNTS = 15  # with more, counts would not fit into the cells
-GREY = "#6E6E6E"
-_BLUE, _ORANGE = "#0072B2", "#D55E00"
-_COLOURS = (_BLUE, _ORANGE, "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
+_COLOURS = (BLUE, ORANGE, "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 _FEW_POINTS = 40
 _LONGEST_LABEL = 28
 _LETTERS_IN_A_ROW = 36  # under a panel
@@ -121,8 +120,8 @@ def draw_reliability(axes: Axes, *, bins: Sequence[Bin]) -> None:
     scores = [found.confidence for found in filled]
     accuracies = [found.accuracy for found in filled]
     areas = [20 + 400 * found.count / total for found in filled]
-    axes.vlines(scores, scores, accuracies, color=_ORANGE, linewidth=1.5, zorder=2)
-    axes.scatter(scores, accuracies, s=areas, color=_BLUE, edgecolor="white", zorder=3)
+    axes.vlines(scores, scores, accuracies, color=ORANGE, linewidth=1.5, zorder=2)
+    axes.scatter(scores, accuracies, s=areas, color=BLUE, edgecolor="white", zorder=3)
     quiet = {"color": GREY, "fontsize": 9, "transform": axes.transAxes}
     axes.text(0.03, 0.97, "right more often than scored", va="top", **quiet)
     axes.text(0.97, 0.12, "less often than scored", ha="right", **quiet)

@@ -3,19 +3,16 @@
 Tasks other than classify only have curves. The same run gives the same bytes.
 """
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from distilcli.errors import ResourceError
+from distilcli.pictures import drawn
 from distilcli.scores.calibration import Bin
 from distilcli.training.report.panels import (
-    GREY,
     LABELS_WITH_COUNTS,
     Axes,
     draw_confusion,
@@ -26,26 +23,6 @@ from distilcli.training.report.panels import (
 
 MOST_LABELS = 30
 _LABELS_BESIDE = 5  # of a confusion that fits beside another panel
-_STYLE: dict[Any, Any] = {
-    "font.family": "DejaVu Sans",  # comes with matplotlib: the same everywhere
-    "font.size": 10,
-    "axes.titlesize": 12,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.titlepad": 20,
-    "axes.labelcolor": GREY,
-    "axes.edgecolor": "#B0B0B0",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": False,
-    "grid.color": "#E8E8E8",
-    "xtick.color": GREY,
-    "ytick.color": GREY,
-    "text.parse_math": False,  # a label may hold dollar signs
-    "svg.hashsalt": "distil",
-}
-
-
 Panel = Callable[[Axes], None]
 """A function that draws into axes."""
 
@@ -66,27 +43,9 @@ class RunPicture:
 
 
 def plot_run(picture: RunPicture, path: str) -> None:
-    """Draw the picture to `path`, in the format of its suffix (see `tokenizer.plot.check_plot`).
-
-    Raises `ResourceError` if it cannot be written; an older file then stays.
-    """
-    from matplotlib import rc_context
-    from matplotlib.figure import Figure
-
-    target = Path(path)
-    temporary = target.with_name(f".{target.stem}.tmp{target.suffix}")
-    with rc_context(_STYLE), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing")  # in a label of another script
-        figure = Figure(layout="constrained")
+    """Draw the picture to `path`; see `pictures.drawn`."""
+    with drawn(path) as figure:
         _draw(figure, picture)
-        try:
-            # An SVG would otherwise contain its date.
-            is_svg = target.suffix.lower() == ".svg"
-            figure.savefig(temporary, dpi=150, metadata={"Date": None} if is_svg else None)
-            temporary.replace(target)
-        except OSError as error:
-            temporary.unlink(missing_ok=True)
-            raise ResourceError(f"{path}: cannot be written: {error.strerror}") from None
 
 
 def most_confused(confusion: np.ndarray, most: int = MOST_LABELS) -> list[int]:

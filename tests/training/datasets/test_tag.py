@@ -129,7 +129,7 @@ def test_a_share_is_set_aside(tmp_path: Path) -> None:
         (
             "a.jsonl",
             line(["a"], ["O"]),
-            "a.jsonl, column 'tags': every word has the label 'O'; give rows with others",
+            "a.jsonl, column 'tags': every word has the label 'O'; give rows with other labels",
         ),
         (
             "a.conll",
@@ -176,3 +176,29 @@ def test_a_label_that_only_the_validation_rows_have(tmp_path: Path) -> None:
     valid.write_text("x B-ODD\n")
     with pytest.raises(InputError, match=r"v.conll: has the label 'B-ODD'.*theirs: O, B-LOC"):
         read(tmp_path / "a.conll", CONLL, valid=valid)
+
+
+def test_texts_with_the_entities_that_tag_writes(tmp_path: Path) -> None:
+    entity = {"text": "Bo", "label": "PER", "start": 0, "end": 2, "score": 0.9}
+    rows = [{"text": "Bo, hi", "entities": [entity]}, {"text": " ", "entities": []}]
+    path = tmp_path / "a.jsonl"
+    content = "".join(json.dumps(row) + "\n" for row in [*rows, {"text": "no", "entities": []}])
+    path.write_text(content)
+    with pytest.warns(DataWarning, match="1 row left out with an empty text"):
+        train, _ = read(path, content, valid=path)
+    assert train.words == [["Bo", ",", "hi"], ["no"]]
+    assert train.label_names == ("O", "B-PER")
+    assert train.labels == [[1, 0, 0], [0]]
+
+
+def test_a_taught_text_may_lack_entities(tmp_path: Path) -> None:
+    entity = {"label": "PER", "start": 0, "end": 2}
+    rows = [{"text": "Bo hi", "entities": [entity]}, {"text": "who knows", "entities": None}]
+    content = "".join(json.dumps(row) + "\n" for row in rows)
+    valid = tmp_path / "v.jsonl"
+    valid.write_text(json.dumps(rows[0]) + "\n")
+    path = tmp_path / "a.jsonl"
+    with pytest.raises(InputError, match="line 2, column 'entities': no value"):
+        read(path, content, valid=valid)
+    train, _ = read(path, content, valid=valid, taught=True, known=("O", "B-PER"))
+    assert train.labels == [[1, 0], [-100, -100]]

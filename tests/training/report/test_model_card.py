@@ -8,6 +8,7 @@ from huggingface_hub import ModelCard
 from distilcli import __all__ as python_face
 from distilcli.model.hardware import Machine
 from distilcli.scores.precision_recall import PrecisionRecall
+from distilcli.training.report.distillation import TeachingRecord
 from distilcli.training.report.model_card import DataRecord, RunRecord, model_card
 
 TASKS = ["classify", "multilabel", "regress", "tag", "qa", "mlm", "embed", "choose"]
@@ -130,3 +131,33 @@ def test_labels_are_shown_as_they_are() -> None:
 )
 def test_durations(seconds: float, words: str) -> None:
     assert f"| duration | {words} |" in card(seconds=seconds)
+
+
+def test_a_student_is_compared_with_its_teacher() -> None:
+    teaching = TeachingRecord(
+        metrics={"accuracy": 0.95},
+        size=0.25,
+        speed=3.96,
+        rows=800,
+        agreement=0.8765,
+        label_f1={"no": (0.9, 0.85), "y|s": (0.5, 0.75)},
+    )
+    text = card(teacher="/home/someone/big", teaching=teaching)
+    part = text.partition("## Distillation\n\n")[2].partition("\n\n## Data")[0]
+    assert part.splitlines() == [
+        (
+            "Both give the same label to 87.6% of 800 validation rows. This model has 25% of the "
+            "parameters of its teacher, and reads the validation rows at 4.0 times its speed."
+        ),
+        "",
+        "| metric | teacher | this model |",
+        "| --- | --- | --- |",
+        "| accuracy | 0.9500 | 0.9124 |",
+        "",
+        "| label | F1 of the teacher | F1 | gain |",
+        "| --- | --- | --- | --- |",
+        "| no | 0.9000 | 0.8500 | -0.0500 |",
+        "| y\\|s | 0.5000 | 0.7500 | +0.2500 |",
+    ]
+    assert "## Distillation" not in card()
+    assert "## Distillation" not in card(teaching=TeachingRecord())

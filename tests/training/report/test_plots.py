@@ -8,8 +8,8 @@ import pytest
 from distilcli.commands._finetune_options import RunOutput
 from distilcli.commands._option_groups import Report
 from distilcli.errors import ResourceError, UsageError
+from distilcli.pictures import check_plot
 from distilcli.scores.calibration import Bin
-from distilcli.tokenizer.plot import check_plot
 from distilcli.training.report.panels import sort_curves
 from distilcli.training.report.plots import RunPicture, most_confused, plot_run
 

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from distilcli.training.linear_fit import (
+from distilcli.model.linear_fit import (
     DEFAULT_L2,
     GRID,
     LinearFit,

@@ -169,6 +169,22 @@ def fit(problem: Problem, *, seed: int) -> LinearFit:
     return LinearFit(weight, bias, l2, problem.loss.score_name, score, folds)
 
 
+def held_out(problem: Problem, *, seed: int) -> Tensor:
+    """Return outputs (N, C) for each row from a fit to the other folds, in folds drawn by `seed`.
+
+    They are NaN for the only row of a label, which no fold tests.
+    """
+    tried, _ = _cross_validated(problem, seed)
+    l2 = _best(tried) if tried else DEFAULT_L2
+    fold_of = _folds(problem.strata, _FOLDS, np.random.default_rng(seed))
+    outputs = torch.full(problem.targets.shape, math.nan)
+    for number in range(_FOLDS):
+        if (fold_of == number).any():
+            fold = _Fold(problem, fold_of, number)
+            outputs[fold.tested] = fold.outputs(l2)
+    return outputs
+
+
 @dataclass(frozen=True, slots=True)
 class _Tried:
     """What cross-validation found of a strength: its score, and its loss, on so many rows."""

@@ -1,0 +1,1 @@
+"""Labelled rows that are probably wrong."""
