@@ -121,7 +121,7 @@ def test_nothing_heavy_is_loaded() -> None:
 
 
 def test_bash_completes_commands() -> None:
-    assert in_bash("distil", "cl") == ["classify"]
+    assert in_bash("distil", "cl") == ["classify", "clean"]
     assert in_bash("distil", "") == sorted(COMMANDS)
     assert in_bash("distil", "--v") == ["--version"]
 
@@ -160,7 +160,7 @@ def test_bash_takes_what_follows_two_dashes_for_files() -> None:
 
 def test_fish_completes_commands() -> None:
     assert in_fish("distil ") == {name: each.summary.rstrip(".") for name, each in COMMANDS.items()}
-    assert list(in_fish("distil cl")) == ["classify"]
+    assert list(in_fish("distil cl")) == ["classify", "clean"]
 
 
 def test_fish_completes_options_and_their_values() -> None:
