@@ -53,8 +53,8 @@ def classify(
     --labels needs no model of your own: it gives a text the label nearest in meaning.
 
     Every row comes out once, in order: its own columns, then label and score. A terminal gets a
-    table, a pipe gets rows in the format of the input. Below the thresholds of a model (distil
-    evaluate --max-error) the label stays empty and abstained is true.
+    table, a pipe gets rows in the format of the input. If the model has thresholds (distil evaluate
+    finds them), a label whose score is below stays empty, and abstained is true.
 
     Examples:
       distil classify reviews.csv

@@ -42,8 +42,9 @@ def tag(
 
     Each row gets a column entities: a list of text, label, start, end and score, with start and
     end in characters. In CoNLL files each word gets its label as the last column; --format conll
-    writes other texts that way too. Long texts are read in windows. Below the thresholds of a
-    model (distil evaluate --max-error) an entity has no label and abstained is true.
+    writes other texts that way too. Long texts are read in windows. If the model
+    has thresholds (distil evaluate finds them), an entity whose score is below has no label, and
+    abstained is true.
 
     Examples:
       distil tag news.jsonl

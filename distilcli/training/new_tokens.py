@@ -77,10 +77,13 @@ def add_tokens(
     }
     decoder = {str(number): asdict(token) for number, token in added.items()}
     tokenizer = load_tokenizer(files, overrides={_DECODER: decoder})
-    for number, (token, ids) in enumerate(zip(new, tokenizer.ids(new), strict=True)):
+    for number, ids in enumerate(tokenizer.ids(new)):
         if list(ids) != [first + number]:
+            # Of two that are read alike, such as b and B, either may win; the later one is named.
+            later = max(number, ids[0] - first) if len(ids) == 1 else number
             raise UsageError(
-                f"`add_tokens`: {token!r} would not be read as one token of its own; leave it out"
+                f"`add_tokens`: {new[later]!r} would not be read as one token of its own; "
+                "leave it out"
             )
     changed = _files(files, added, max_length)
     return NewTokens(tokenizer, first, tuple(pieces[token] for token in new), changed)

@@ -2,7 +2,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from distilcli.predictors.label_heads import SCALE, common_words, label_head
+from distilcli.predictors.label_heads import NEIGHBOURS, SCALE, common_words, label_head
 from distilcli.tasks.embed import Array
 from distilcli.tasks.label_sets import LabelsGiven, label_sets
 from distilcli.tasks.match import LabelHead
@@ -41,7 +41,9 @@ def test_a_description_is_read() -> None:
 
 
 def test_near_words_widen_a_label() -> None:
-    near = np.concatenate([vectors(["cat purrs"])] * 20 + [vectors(["dog barks"])] * 20)
+    near = np.concatenate(
+        [vectors(["cat purrs"])] * NEIGHBOURS + [vectors(["dog barks"])] * NEIGHBOURS
+    )
     alone, widened = made("cat,dog"), made("cat,dog", near)
     purrs = vectors(["purrs"])[0]
     assert alone(purrs, truncated=False).scores[0] < 0.6

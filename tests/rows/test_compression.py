@@ -102,7 +102,7 @@ def test_as_much_as_rows_may_unpack_to(monkeypatch):
     monkeypatch.setattr(compression, "_UNSUSPECTED", 1_000)
     compression.check_ratio(1_000, 1, "a")
     compression.check_ratio(5_000, 10, "a")
-    with pytest.raises(InputError, match="if it should, unpack it first"):
+    with pytest.raises(InputError, match="if that is right, unpack it first"):
         compression.check_ratio(5_001, 10, "a")
 
 
