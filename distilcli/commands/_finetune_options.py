@@ -21,8 +21,8 @@ OPTION_TYPES: Mapping[str, object] = {
     "mix": Annotated[
         str | None,
         opt(
-            "Training rows of several files, each with the number of times that its rows are read "
-            "in an epoch: a.csv=2,b.csv=0.5:text=body:label=topic.",
+            "Training rows from several files, each with how often its rows are read per epoch:"
+            " a.csv=2,b.csv=0.5:text=body:label=topic.",
             metavar="FILE=WEIGHT,…",
         ),
     ],

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 _OF_TRAINED_MODELS = ("pair_column", "multi_label", "threshold")
 _NOT_MEASURED = (
-    "labelled by the meaning of the labels, not by a trained model; to know how often that is "
-    "right, give some rows a label by hand and compare: distil evaluate OUTPUT --label-column GOLD"
+    "labelled by the meaning of the labels, not by a trained model; to find out how often it is "
+    "right, label some rows by hand and compare: distil evaluate OUTPUT --label-column GOLD"
 )
 
 
@@ -60,11 +60,13 @@ def classify(
       distil classify reviews.csv
       distil classify "data/*.jsonl.gz" -o labelled.jsonl
       distil classify --text "I loved it"
-      distil classify mails.csv --labels "billing, delivery, praise"
+      distil classify emails.csv --labels "billing, delivery, praise"
       tail -f app.log | distil classify -
     """
     if labels:
-        common.given.refuse(_OF_TRAINED_MODELS, "has no effect on `labels`; leave out one of them")
+        common.given.refuse(
+            _OF_TRAINED_MODELS, "has no effect with `labels`; leave out one of them"
+        )
         if "model" not in common.given:
             common = replace(common, compute=replace(common.compute, model="mini"))
         source = common.open_rows(text_column)

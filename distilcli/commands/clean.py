@@ -38,10 +38,13 @@ def clean(
     label_columns: LabelColumnsOption = None,
     test: Annotated[
         list[str] | None,
-        opt("Find rows whose text is nearly one of this file, too. Repeatable.", metavar="FILE"),
+        opt(
+            "Also find rows whose text is nearly that of a row in FILE. Repeatable.", metavar="FILE"
+        ),
     ] = None,
     near_duplicates: Annotated[
-        float, opt("Cosine from which texts are nearly the same.", metavar="COSINE", min=0, max=1)
+        float,
+        opt("Texts with at least this cosine are nearly the same.", metavar="COSINE", min=0, max=1),
     ] = _THRESHOLD,
 ) -> int:
     """Find rows whose label is probably wrong, the most suspicious first.
@@ -66,7 +69,9 @@ def clean(
     from distilcli.tasks.spec import TASKS
 
     if source.format == "conll":
-        raise InputError(f"{source.name}: CoNLL has a label for each word; give one for each text")
+        raise InputError(
+            f"{source.name}: CoNLL has a label for each word; give a file with one for each text"
+        )
     text = source.text_column
     columns = Columns(label_column=label_column, label_columns=tuple(listed(label_columns)))
     column = gold_column(source, TASKS["classify"], columns, taken=[text])

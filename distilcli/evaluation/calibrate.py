@@ -43,7 +43,7 @@ def save_calibrated(model: str, results: Results) -> dict[str, float]:
 def save_temperature(path: Path, temperature: float) -> None:
     """Write the temperature to a `config.json`, without thresholds of other scores."""
     if ABSTENTION in read_object(path):
-        tell(f"{path}: its thresholds were of the old scores and are removed; find new ones")
+        tell(f"{path}: its thresholds belonged to the old scores and were removed; find new ones")
     save_in_config(path, {TEMPERATURE: temperature, ABSTENTION: None})
 
 

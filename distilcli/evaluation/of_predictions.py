@@ -119,7 +119,10 @@ def _counted(
     if missing:
         tell(f"{name}: {count(missing, 'row has', 'rows have')} no prediction; not counted")
     if abstained:
-        tell(f"{name}: {count(abstained, 'row')} abstained from; the metrics are of the others")
+        tell(
+            f"{name}: the model abstained on {count(abstained, 'row')}; "
+            "the metrics cover the others"
+        )
     stats.finish()
 
 

@@ -173,7 +173,7 @@ def check_settings(subject: Subject, given: Mapping[str, object]) -> None:
     if given.get("max_error") is None:
         for setting in ("per_label", "plot"):
             if given.get(setting):
-                raise UsageError(f"`{setting}` is of thresholds; add `max_error`")
+                raise UsageError(f"`{setting}` has no effect without `max_error`; add it")
     elif given.get("calibrate"):
         raise UsageError("`calibrate` changes the scores; run it first, then `max_error`")
     of_model = isinstance(subject, ModelSubject)

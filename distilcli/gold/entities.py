@@ -62,8 +62,8 @@ def tags_of_entities(row: Row, text_column: str, column: str) -> list[str]:
                 continue
             if tags[index] != OUTSIDE:
                 raise InputError(
-                    f"{where(row, column)}: two entities share the word {word[0]!r}, which can be "
-                    "in one alone"
+                    f"{where(row, column)}: two entities share the word {word[0]!r}, which can "
+                    "belong to only one"
                 )
             tags[index] = f"{position}-{entity.label}"
             position = "I"

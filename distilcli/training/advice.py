@@ -46,6 +46,6 @@ def advise(
     if len(trained) > 1 and best is history[-1]:
         before, last = (entry["train_loss"] for entry in trained[-2:])
         if last < before * (1 - _STILL_FALLING):
-            reason = "the last evaluation was the best, and the loss still fell"
+            reason = "the last evaluation was the best, and the loss was still falling"
             return Advice(reason, "epochs", str(2 * epochs))
     return None

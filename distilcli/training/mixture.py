@@ -39,7 +39,7 @@ def parse_mix(given: str | Sequence[str]) -> tuple[MixPart, ...]:
     if not paths:
         raise UsageError("`mix` names no file; write FILE=WEIGHT,FILE=WEIGHT")
     if twice := next((path for path in paths if paths.count(path) > 1), None):
-        raise UsageError(f"`mix`: {twice} comes twice; give it one weight")
+        raise UsageError(f"`mix`: {twice} is named twice; give it one weight")
     return parts
 
 

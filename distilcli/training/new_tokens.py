@@ -69,7 +69,9 @@ def add_tokens(
         tell(f"`add_tokens`: the vocabulary already has {some(known)}; nothing is added for them")
     new = [token for token in tokens if token not in known]
     if not new:
-        raise UsageError("`add_tokens` has no effect: the model has all of the tokens; drop it")
+        raise UsageError(
+            "`add_tokens` has no effect: the model has all of these tokens; leave it out"
+        )
     first = old.vocab_size
     added = {
         first + number: AddedToken(token, single_word=True, normalized=True, special=False)

@@ -45,9 +45,9 @@ def test_several_sets_in_one_pass(distil: Distil, tiny_folder: Path, csv_file: P
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (["--multi-label"], "--multi-label has no effect on --labels"),
-        (["--threshold", "0.3"], "--threshold has no effect on --labels"),
-        (["--pair-column", "id"], "--pair-column has no effect on --labels"),
+        (["--multi-label"], "--multi-label has no effect with --labels"),
+        (["--threshold", "0.3"], "--threshold has no effect with --labels"),
+        (["--pair-column", "id"], "--pair-column has no effect with --labels"),
         (["--labels", "c,d"], "several --labels need a name each"),
     ],
 )

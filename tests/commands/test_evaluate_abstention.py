@@ -206,7 +206,7 @@ def test_a_new_temperature_removes_thresholds(distil: Distil, model: Path, gold:
     set_thresholds(model, 0.5)
     code, _, err = distil("evaluate", model, gold, "--calibrate")
     assert code == 0
-    assert "thresholds were of the old scores and are removed" in err
+    assert "thresholds belonged to the old scores and were removed" in err
     config = json.loads((model / "config.json").read_text())
     assert "abstention" not in config
     assert "calibration_temperature" in config
@@ -217,8 +217,14 @@ def test_a_new_temperature_removes_thresholds(distil: Distil, model: Path, gold:
     [
         (["evaluate", "{model}", "{gold}", "--max-error", "0"], "give a share between 0 and 1"),
         (["evaluate", "{model}", "{gold}", "--max-error", "2"], "--max-error 2: give a share"),
-        (["evaluate", "{model}", "{gold}", "--per-label"], "--per-label is of thresholds; add"),
-        (["evaluate", "{model}", "{gold}", "--plot", "p.svg"], "--plot is of thresholds; add"),
+        (
+            ["evaluate", "{model}", "{gold}", "--per-label"],
+            "--per-label has no effect without --max-error",
+        ),
+        (
+            ["evaluate", "{model}", "{gold}", "--plot", "p.svg"],
+            "--plot has no effect without --max-error",
+        ),
         (["evaluate", "{gold}", "--max-error", "0.1"], "--max-error is for a model"),
         (
             ["evaluate", "{model}", "{gold}", "--max-error", "0.1", "--calibrate"],
@@ -282,7 +288,7 @@ def test_predictions_are_measured_where_there_are_any(
     report = json.loads(out)
     assert report["evaluated_rows"] == len(answered) == 16
     assert report["metrics"]["accuracy"] == pytest.approx(right / 16)
-    assert "16 rows abstained from; the metrics are of the others" in err
+    assert "the model abstained on 16 rows; the metrics cover the others" in err
 
 
 @pytest.mark.slow

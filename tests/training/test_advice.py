@@ -23,7 +23,7 @@ def test_a_loss_that_still_falls_asks_for_more_epochs() -> None:
     falling = history((0, 0, 0.7), (5, 0.9, 0.8), (10, 0.6, 0.9))
     found = advise(falling, epochs=4, frozen=False, gold=GOLD)
     assert found == Advice(
-        "the last evaluation was the best, and the loss still fell", "epochs", "8"
+        "the last evaluation was the best, and the loss was still falling", "epochs", "8"
     )
     assert advise(falling, epochs=4, frozen=False) == found  # of a task without labels too
 

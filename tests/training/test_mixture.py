@@ -48,7 +48,7 @@ def test_the_parts_of_a_mixture() -> None:
         ("a.csv=1.2.3", "with a weight above 0"),
         ("a.csv=1:words=w", "and :text=COLUMN or :label=COLUMN"),
         (" , ", "`mix` names no file"),
-        ("a.csv=1,a.csv=2", "`mix`: a.csv comes twice"),
+        ("a.csv=1,a.csv=2", "`mix`: a.csv is named twice"),
     ],
 )
 def test_other_forms_are_refused(mix: str, told: str) -> None:
