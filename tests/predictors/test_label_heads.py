@@ -41,7 +41,7 @@ def test_a_description_is_read() -> None:
 
 
 def test_near_words_widen_a_label() -> None:
-    near = np.concatenate([vectors(["cat purrs"])] * 20 + [vectors(["dog barks"])] * 20)
+    near = np.concatenate([vectors(["cat purrs"])] * 30 + [vectors(["dog barks"])] * 30)
     alone, widened = made("cat,dog"), made("cat,dog", near)
     purrs = vectors(["purrs"])[0]
     assert alone(purrs, truncated=False).scores[0] < 0.6
