@@ -40,7 +40,7 @@ _TYPES = {
     ),
 }
 _TYPE_OF = {name: kind for kind, names in _TYPES.items() for name in [kind, *names.split()]}
-"""Types of other sources in CoNLL's scheme; a type that is not listed is no name there."""
+"""The CoNLL type for each type of another source; what is not listed counts as outside (O)."""
 
 _TIMES = {
     "conll2003": 1.0,

@@ -42,7 +42,7 @@ def _files_in(values: Mapping[str, object]) -> list[str]:
 
 
 def is_complete(out: RowsOut) -> bool:
-    """Return whether the output exists; raise `UsageError` for a table of what is no database."""
+    """Return whether the output exists; raise `UsageError` if its file is not a database."""
     from distilcli.rows.formats import split_part
     from distilcli.rows.sqlite_writer import has_table
 

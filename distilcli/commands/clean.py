@@ -96,17 +96,19 @@ def clean(
 
 def _text_of_labelled(text_column: str, label_of: "Reader[str]") -> "Callable[[Row], str]":
     """Return the function that takes the text of a row, which fails without a usable label too."""
-    from distilcli.tasks.texts import text_at
+    from distilcli.tasks.files import text_from
 
-    def text_of(row: "Row") -> str:
-        text = text_at(row, text_column)
+    text_of = text_from(text_column)
+
+    def text_of_labelled(row: "Row") -> str:
+        text = text_of(row)
         try:
             label_of(row)
         except InputError as fault:
             raise RowError(str(fault)) from fault
         return text
 
-    return text_of
+    return text_of_labelled
 
 
 def _tested(

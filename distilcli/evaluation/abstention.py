@@ -49,7 +49,7 @@ class Found:
 
 
 def check_abstention(subject: ModelSubject, max_error: float) -> None:
-    """Raise `UsageError` for an error that is no share, or a model that cannot keep thresholds."""
+    """Raise `UsageError` unless `max_error` is a share and the model can store thresholds."""
     if not 0 < max_error < 1:
         raise UsageError(f"`max_error` {max_error:g}: give a share between 0 and 1, such as 0.02")
     if is_of_user(subject.name):

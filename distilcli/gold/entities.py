@@ -49,8 +49,8 @@ def words_of_text(row: Row, text_column: str) -> list[str]:
 def tags_of_entities(row: Row, text_column: str, column: str) -> list[str]:
     """Return the tag of each word of a text, which is in an entity if a part of it is.
 
-    Raises `UnlabelledError` for a cell without a value, `InputError` for what is no list of
-    entities of the text.
+    Raises `UnlabelledError` for a cell without a value, `InputError` for anything but a
+    list of entities of the text.
     """
     text = text_at(row, text_column)
     words = list(_WORD.finditer(text))

@@ -158,7 +158,7 @@ def _archived(file: BinaryIO) -> list[zipfile.ZipInfo]:
 
 
 def _is_plain(weight: Tensor) -> bool:
-    """Return whether a tensor is no larger than its data in the file, and made of real numbers."""
+    """Return whether the file holds all data of a tensor, and its numbers are real."""
     return (
         weight.layout is torch.strided
         and weight.device.type == "cpu"

@@ -6,16 +6,9 @@ import pytest
 
 from distilcli.predictors.matcher import LabelMatcher
 from tests.commands._parse import delimited, json_lines
+from tests.commands.conftest import TEXTS
 
 Distil = Callable[..., tuple[int, str, str]]
-TEXTS = ("i loved the film", "it was dull and slow", "good acting , bad plot")
-
-
-@pytest.fixture
-def csv_file(tmp_path: Path) -> Path:
-    path = tmp_path / "reviews.csv"
-    path.write_text("id,text\n" + "".join(f'0{n},"{text}"\n' for n, text in enumerate(TEXTS)))
-    return path
 
 
 def test_labels_are_those_of_the_library(distil: Distil, tiny_folder: Path, csv_file: Path) -> None:
