@@ -3,8 +3,10 @@
     python .github/builtin/embed_data.py SOURCES FOLDER
 
 SOURCES holds the data listed in the cards of the models. The script writes to FOLDER `texts.csv`
-(sentences without labels, for distillation), and `pairs.csv` and `valid.csv` (the train and dev
-pairs of the STS benchmark with their scores). No text of a validation set is in `texts.csv`.
+(sentences without labels, for distillation), `pairs.csv` and `valid.csv` (the train and dev pairs
+of the STS benchmark with their scores), `passages.csv` (questions of SQuAD with the paragraph that
+answers them and another of the same article) and `passages-valid.csv` (the same without the other
+paragraph, from other articles). No text of a validation set is in `texts.csv`.
 """
 
 import csv
@@ -14,17 +16,22 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+
+from distilcli import Embedder
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 _MIN_WORDS, _MAX_WORDS = 3, 64
 _MAX_PER_SOURCE = 16_000
+_VALID_PASSAGES = 1_000
 _SEED = 0
 
 
 def main(sources: Path, folder: Path) -> None:
     """Write the files and print the number of texts per source."""
     folder.mkdir(parents=True, exist_ok=True)
+    _write_passages(sources / "squad", folder)
     pairs, valid = _pairs(sources, "train"), _pairs(sources, "dev")
     pairs.to_csv(folder / "pairs.csv", index=False)
     valid.to_csv(folder / "valid.csv", index=False)
@@ -80,6 +87,48 @@ def _squad(path: Path) -> Iterator[str]:
         for paragraph in article["paragraphs"][::4]:
             yield from _SENTENCE_END.split(paragraph["context"])
             yield from (question["question"] for question in paragraph["qas"])
+
+
+def _write_passages(squad: Path, folder: Path) -> None:
+    embedder = Embedder("mini")
+    train = [row for article in _articles(squad / "train.json") for row in _hard(article, embedder)]
+    names = ["question", "passage", "negative"]
+    pd.DataFrame(train, columns=names).to_csv(folder / "passages.csv", index=False)
+    valid = [
+        (questions[0], passage)
+        for article in _articles(squad / "valid.json")
+        for passage, questions in article
+    ]
+    frame = pd.DataFrame(valid, columns=names[:2])
+    frame = frame.sample(min(len(frame), _VALID_PASSAGES), random_state=_SEED)
+    frame.to_csv(folder / "passages-valid.csv", index=False)
+
+
+def _articles(path: Path) -> Iterator[list[tuple[str, list[str]]]]:
+    """Yield the paragraphs of each article with their questions."""
+    for article in json.loads(path.read_text(encoding="utf-8"))["data"]:
+        yield [
+            (paragraph["context"], [question["question"] for question in paragraph["qas"]])
+            for paragraph in article["paragraphs"]
+            if paragraph["qas"]
+        ]
+
+
+def _hard(article: list[tuple[str, list[str]]], embedder: Embedder) -> Iterator[tuple[str, ...]]:
+    """Yield each paragraph with its hardest question, and the paragraph nearest to that one.
+
+    The hardest is the one that is least nearer to its paragraph than to another of the article.
+    """
+    passages = [passage for passage, _ in article]
+    if len(set(passages)) < len(passages) or len(passages) == 1:
+        return
+    vectors = embedder(passages)
+    for index, (passage, questions) in enumerate(article):
+        cosines = embedder(questions) @ vectors.T  # (questions, passages)
+        own = cosines[:, index].copy()
+        cosines[:, index] = -np.inf
+        hardest = int((own - cosines.max(axis=1)).argmin())
+        yield questions[hardest], passage, passages[int(cosines[hardest].argmax())]
 
 
 def _questions(path: Path) -> list[str]:
