@@ -11,16 +11,16 @@ paragraph, from other articles). No text of a validation set is in `texts.csv`.
 
 import csv
 import json
+import math
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from distilcli import Embedder
-
+_WORD = re.compile(r"\w+")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 _MIN_WORDS, _MAX_WORDS = 3, 64
 _MAX_PER_SOURCE = 16_000
@@ -90,16 +90,16 @@ def _squad(path: Path) -> Iterator[str]:
 
 
 def _write_passages(squad: Path, folder: Path) -> None:
-    embedder = Embedder("mini")
-    train = [row for article in _articles(squad / "train.json") for row in _hard(article, embedder)]
-    names = ["question", "passage", "negative"]
-    pd.DataFrame(train, columns=names).to_csv(folder / "passages.csv", index=False)
+    train = [row for article in _articles(squad / "train.json") for row in _hard(article)]
+    frame = pd.DataFrame(train, columns=["question", "passage", "negative"])
+    frame = frame.sample(frac=1, random_state=_SEED)
+    frame.to_csv(folder / "passages.csv", index=False)
     valid = [
         (questions[0], passage)
         for article in _articles(squad / "valid.json")
         for passage, questions in article
     ]
-    frame = pd.DataFrame(valid, columns=names[:2])
+    frame = pd.DataFrame(valid, columns=["question", "passage"])
     frame = frame.sample(min(len(frame), _VALID_PASSAGES), random_state=_SEED)
     frame.to_csv(folder / "passages-valid.csv", index=False)
 
@@ -114,21 +114,22 @@ def _articles(path: Path) -> Iterator[list[tuple[str, list[str]]]]:
         ]
 
 
-def _hard(article: list[tuple[str, list[str]]], embedder: Embedder) -> Iterator[tuple[str, ...]]:
-    """Yield each paragraph with its hardest question, and the paragraph nearest to that one.
+def _hard(article: list[tuple[str, list[str]]]) -> Iterator[tuple[str, str, str]]:
+    """Yield each paragraph after one of its questions and before the most misleading paragraph.
 
-    The hardest is the one that is least nearer to its paragraph than to another of the article.
+    That is the one which shares most with the question: each common word counts as much as it is
+    rare in the article (idf).
     """
-    passages = [passage for passage, _ in article]
-    if len(set(passages)) < len(passages) or len(passages) == 1:
-        return
-    vectors = embedder(passages)
+    words = [set(_WORD.findall(passage.lower())) for passage, _ in article]
+    found_in = Counter(word for each in words for word in each)
+    idf = {word: math.log(len(article) / count) for word, count in found_in.items()}
     for index, (passage, questions) in enumerate(article):
-        cosines = embedder(questions) @ vectors.T  # (questions, passages)
-        own = cosines[:, index].copy()
-        cosines[:, index] = -np.inf
-        hardest = int((own - cosines.max(axis=1)).argmin())
-        yield questions[hardest], passage, passages[int(cosines[hardest].argmax())]
+        question = questions[index % len(questions)]
+        asked = set(_WORD.findall(question.lower()))
+        shared = [sum(idf[word] for word in asked & each) for each in words]
+        others = [other for other, (text, _) in enumerate(article) if text != passage]
+        if others:
+            yield question, passage, article[max(others, key=shared.__getitem__)][0]
 
 
 def _questions(path: Path) -> list[str]:
