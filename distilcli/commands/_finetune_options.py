@@ -5,6 +5,7 @@ from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
+from distilcli import processes
 from distilcli.commands import _option_groups as shared
 from distilcli.commands._declare import argument, opt
 from distilcli.errors import UsageError
@@ -76,6 +77,11 @@ class RunOutput:
 
     def check(self, report: shared.Report) -> None:
         """Raise `UsageError` for files or folders that may not be written."""
+        report.check_dry_run()
+        if report.dry_run and processes.count() > 1:
+            raise UsageError("`dry_run` takes a single process; run it without torchrun")
+        if not processes.is_first():
+            return  # it writes nothing
         from distilcli.pictures import check_plot
         from distilcli.training.run_files import check_folder
 

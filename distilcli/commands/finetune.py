@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
+from distilcli import processes
 from distilcli.commands._declare import GivenOptions, opt, options
 from distilcli.commands._file_run import write_report
 from distilcli.commands._finetune_options import (
@@ -66,7 +67,6 @@ def finetune(
     groups = (data, start, training, objective, teacher, distillation)
     settings = run_settings(groups, given, task=task, config=config)
     task = settings.task
-    report.check_dry_run()
     run_output.check(report)
     sources = settings.data.open()
     report.check([path for source in sources if source for path in source.paths])
@@ -133,6 +133,8 @@ def finetune(
         saved = run_output.resume or (run is not None and run.folder.is_saved)
         show_interrupted(console, run_output.output, can_resume=saved, forced=run_output.force)
         raise
+    if not processes.is_first():
+        return
     best, steps = summary["best"], summary["steps"]
     show_training(console, best, steps, run_output.output, command=spec.command)
     if advice := run.advice():

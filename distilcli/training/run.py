@@ -4,10 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
+from distilcli import processes
 from distilcli.checkpoint.sentence_transformers import MODULES_NAME, read_recipe
 from distilcli.evaluation.results.classify import ClassifyResults
 from distilcli.gold.fingerprints import row_keys
@@ -20,6 +21,7 @@ from distilcli.pictures import check_plot
 from distilcli.rows.data import Data
 from distilcli.tasks.settings import usable_length
 from distilcli.tokenizer.loading import load_tokenizer
+from distilcli.training import distributed
 from distilcli.training.advice import Advice, advise
 from distilcli.training.config_toml import config_toml
 from distilcli.training.data_checks import check_data
@@ -72,6 +74,7 @@ def finetune(
     `files` and the option `valid` are paths, or rows as mappings from column to value.
     `options` are the settings of `distil finetune` by their names, such as `epochs=1`. The run
     continues an interrupted one with `resume`, and replaces what is in the folder with `force`.
+    In a program that `torchrun` has started several times, all processes share the run.
 
     Raises `UsageError` for settings that make no sense, `InputError` for rows that cannot be
     learned from, `ModelError` for a model that cannot be trained, `ResourceError` if memory, disk
@@ -79,8 +82,9 @@ def finetune(
     """
     run_options = RunOptions.of(task, {**options, "files": files})
     folder = Path(output)
-    check_folder(folder, resume=resume, force=force)
-    if plot is not None:
+    if processes.is_first():
+        check_folder(folder, resume=resume, force=force)
+    if plot is not None and processes.is_first():
         check_plot(plot, force=force or resume, made=str(folder))
     plan = plan_run(
         run_options, run_options.data.open(), run_options.locate(offline=offline), folder,
@@ -108,6 +112,7 @@ class PreparedRun:
         dry_run: bool = False,
     ) -> None:
         """Raise `ModelError`, `InputError`, `UsageError` or `ResourceError` for what is wrong."""
+        distributed.join()
         self.plan = plan
         self._on_pass, self._on_fit = on_pass, on_fit
         self._dry_run = dry_run
@@ -164,7 +169,8 @@ class PreparedRun:
             start.positions or self._tokenizer.max_length,
             model.config.max_position_embeddings,
         )
-        self._device = place(model, self.plan.device, vocab_size=model.config.vocab_size).device
+        device = distributed.own_device(self.plan.device)
+        self._device = place(model, device, vocab_size=model.config.vocab_size).device
         return model
 
     def _describe(self, model: TaskModel) -> None:
@@ -179,9 +185,11 @@ class PreparedRun:
         teacher = plan.teacher.fingerprint() if plan.teacher else {}
         rows = {"task": plan.objective.task, **plan.objective.digests()}
         learning = asdict(self._training)
+        fingerprint = {**build, **rows, **learning, **teacher}
+        distributed.check_same({**fingerprint, "device": self._device.type})
         self.folder = RunFolder(
             plan.folder,
-            fingerprint={**build, **rows, **learning, **teacher},
+            fingerprint=fingerprint,
             tokenizer_files=plan.start.files.tokenizer_files,
             max_length=plan.start.positions,
             companions={
@@ -198,6 +206,7 @@ class PreparedRun:
                 "teacher": plan.teacher.name if plan.teacher else None,
                 "device": str(self._device),
                 "threads": torch.get_num_threads(),
+                "processes": distributed.count(),
             },
             "start": build,
             "learning": learning,
@@ -310,8 +319,10 @@ class PreparedRun:
         The best model has the best score on the validation rows. `command` is the command line,
         for the card. Raises `UsageError` if the folder is not empty or the run cannot be resumed.
         """
+        if not distributed.is_first():
+            return self._help(resume=resume)
         if resume:
-            self.trainer.resume(self.folder.load_state())
+            self._continue(self.folder.load_state())
         else:
             self.folder.create(force=force)
         try:
@@ -320,6 +331,21 @@ class PreparedRun:
             self.folder.clear_if_useless()
             raise
 
+    def _continue(self, state: dict[str, Any] | None) -> None:
+        """Continue from a saved state; it comes from the first process."""
+        given = distributed.of_first(state)
+        assert given is not None  # noqa: S101
+        self.trainer.resume(given)
+
+    def _help(self, *, resume: bool) -> Summary:
+        """Train with the first process, which writes what the run leaves."""
+        with deferred_interrupt(patience=None), distributed.translated_errors():
+            if resume:
+                self._continue(None)
+            summary = self._train(resume=resume)
+        distributed.leave()
+        return summary
+
     def _run(self, *, resume: bool, plot: str | None, command: Sequence[str]) -> Summary:
         plan = self.plan
         self.folder.save_config(config_toml(self._settings, command=command))
@@ -327,7 +353,9 @@ class PreparedRun:
         self.folder.save_row_keys(row_keys(rows.texts, rows.pairs))
         length = self._max_length
         with deferred_interrupt(patience=None):
-            summary = self._train(resume=resume)
+            with distributed.translated_errors():
+                summary = self._train(resume=resume)
+            distributed.leave()
             best = measure_best(plan.objective, plan.folder, max_length=length, device=plan.device)
             teaching = self._measure_teaching(best)
         record = record_of(
