@@ -231,6 +231,8 @@ def _end(error: BaseException, given: Sequence[str]) -> int:
             return error.code if isinstance(error.code, int) else EXIT_BUG if error.code else 0
         error = error.__context__
     if isinstance(error, KeyboardInterrupt):
+        if _is_shared(given):
+            _first_failure(EXIT_INTERRUPTED)
         return EXIT_INTERRUPTED
     if isinstance(error, BrokenPipeError):
         # Discard what is buffered for the pipe, so that Python ends silently.
@@ -242,9 +244,7 @@ def _end(error: BaseException, given: Sequence[str]) -> int:
 
     failure = _as_failure(error, given)
     if _is_shared(given):
-        from distilcli.training.distributed import first_failure  # noqa: PLC0415 - loads torch
-
-        is_first, code = first_failure(EXIT_BUG if failure is None else failure.exit_code)
+        is_first, code = _first_failure(EXIT_BUG if failure is None else failure.exit_code)
         if not is_first:
             return code
         processes.speak()
@@ -255,6 +255,13 @@ def _end(error: BaseException, given: Sequence[str]) -> int:
         return EXIT_BUG
     write_line(f"{PROGRAM}: error: {' '.join(str(failure).split())}")
     return failure.exit_code
+
+
+def _first_failure(exit_code: int) -> tuple[bool, int]:
+    """Say whether no other process of the run has failed before, and with what the first ended."""
+    from distilcli.training.distributed import first_failure  # noqa: PLC0415 - loads torch
+
+    return first_failure(exit_code)
 
 
 def _as_failure(error: BaseException, given: Sequence[str]) -> DistilError | None:

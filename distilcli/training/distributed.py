@@ -8,32 +8,35 @@ model up to rounding. A process that is alone gets from each function here what 
 import itertools
 import os
 import socket
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import timedelta
+from functools import cache
 from typing import Any, TypeVar
 
 import numpy as np
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.distributed import PrefixStore, Store  # type: ignore[attr-defined]
 from torch.distributed.rendezvous import rendezvous
 from torch.nn.parallel import DistributedDataParallel
 
 from distilcli import processes
 from distilcli.errors import InputError, ResourceError, UsageError
-from distilcli.interrupt import Interrupted, is_stop_asked, stop_if_asked
+from distilcli.interrupt import EXIT_INTERRUPTED, Interrupted, is_stop_asked, stop_if_asked
 
 T = TypeVar("T")
 
-# Longer than a process waits for another that is well: the shares of a pass over the rows, or the
-# time in which the first one saves. A process that ends is noticed at once.
+# Longer than a step of another process that is well, or than the first one takes to save. A process
+# that ends is noticed at once.
 _PATIENCE = timedelta(minutes=10)
 _ROWS = " data"  # how the names of digests of rows end
 _LOST = ("gloo", "NCCL", "ProcessGroup")
 
 _group: list[dist.ProcessGroup] = []
-_runs = itertools.count()
+_runs, _meetings = itertools.count(), itertools.count()
 _parts: list[int] = []
 """Among how many processes the present step is divided; empty outside a step."""
 
@@ -88,10 +91,16 @@ def leave() -> None:
         dist.destroy_process_group()
 
 
-def _store(name: str) -> dist.PrefixStore:
+def _store(name: str) -> PrefixStore:
     """Return what torchrun keeps for all processes, even for those that have not joined."""
+    return PrefixStore(f"distil/{name}", _connection())
+
+
+@cache
+def _connection() -> Store:
+    store: Store
     store, _, _ = next(rendezvous("env://", timeout=_PATIENCE))
-    return dist.PrefixStore(f"distil/{name}", store)
+    return store
 
 
 def first_failure(exit_code: int) -> tuple[bool, int]:
@@ -104,11 +113,22 @@ def first_failure(exit_code: int) -> tuple[bool, int]:
     return found == own, int(found.split()[1])
 
 
+def _is_interrupted() -> bool:
+    """Say whether a signal has ended the first process that failed."""
+    try:
+        store = _store("failure")
+        return store.check(["first"]) and store.get("first").endswith(
+            str(EXIT_INTERRUPTED).encode()
+        )
+    except RuntimeError:
+        return False
+
+
 @contextmanager
 def translated_errors() -> Iterator[None]:
     """Raise `ProcessLostError` for what torch raises if another process has ended.
 
-    After a signal, which torchrun sends to all processes, it is `Interrupted`.
+    If a signal has ended it, or has come here too, it is `Interrupted`.
     """
     try:
         yield
@@ -117,10 +137,16 @@ def translated_errors() -> Iterator[None]:
         if not isinstance(error, dist.DistError) and not any(name in said for name in _LOST):
             raise
         stop_if_asked()
-        raise ProcessLostError(
-            "another process of this run has ended, or does not answer; torchrun names the first "
-            "one that failed"
-        ) from error
+        if _is_interrupted():
+            raise Interrupted from None
+        raise _lost() from error
+
+
+def _lost() -> ProcessLostError:
+    return ProcessLostError(
+        "another process of this run has ended, or does not answer; torchrun names the first one "
+        "that failed"
+    )
 
 
 def own_device(name: str) -> str:
@@ -181,6 +207,7 @@ def joined(results: list[T]) -> list[T]:
     """Return the results of all items in order, from those of each process's share."""
     if count() == 1:
         return results
+    wait_for_all()
     shares = everywhere(results)
     return [shares[index % count()][index // count()] for index in range(sum(map(len, shares)))]
 
@@ -197,8 +224,26 @@ def everywhere(value: T) -> list[T]:
 def merged(filled: Tensor) -> Tensor:
     """Return a tensor to which each process has filled in its own part, and zeros elsewhere."""
     if count() > 1:
+        wait_for_all()
         dist.all_reduce(filled)
     return filled
+
+
+def wait_for_all() -> None:
+    """Wait, however long, until all processes have come here.
+
+    Raises `ProcessLostError` if one has failed, `Interrupted` after a signal.
+    """
+    if count() == 1:
+        return
+    store, failure = _store(f"meeting {next(_meetings)}"), _store("failure")
+    here, pause = store.add("here", 1), 0.001
+    while here < count():
+        stop_if_asked()
+        if failure.check(["first"]):
+            raise _lost()
+        time.sleep(pause)
+        here, pause = store.add("here", 0), min(0.2, 2 * pause)
 
 
 def copy_first(tensors: Sequence[Tensor]) -> None:

@@ -81,6 +81,7 @@ class CachingEncoder(Encoder):
 
     def exchange(self) -> None:
         """Take over what the other processes have computed."""
+        distributed.wait_for_all()
         for features in distributed.everywhere(self._features):
             self._features.update(features)
 

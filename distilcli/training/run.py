@@ -19,6 +19,7 @@ from distilcli.model.loading import check_tokenizer
 from distilcli.model.surgery import grow_vocabulary
 from distilcli.pictures import check_plot
 from distilcli.rows.data import Data
+from distilcli.rows.shard import Shard
 from distilcli.tasks.settings import usable_length
 from distilcli.tokenizer.loading import load_tokenizer
 from distilcli.training import distributed
@@ -28,6 +29,7 @@ from distilcli.training.data_checks import check_data
 from distilcli.training.distill.loss import Distillation
 from distilcli.training.distill.setup import add_teacher
 from distilcli.training.distill.teacher import AnyTeacher
+from distilcli.training.distill.teacher_cache import CachedTeacher
 from distilcli.training.dry_run import TrainingEstimate, estimate
 from distilcli.training.fitted_head import FittedHead, fit_head
 from distilcli.training.frozen_features import cache_features
@@ -281,6 +283,20 @@ class PreparedRun:
                 on_pass=partial(self._on_pass, "the encoder"),
             )
         self._on_fit(fitted)
+
+    def fill_cache(self, shard: Shard | None = None) -> None:
+        """Write the teacher's outputs for a shard of the training rows, and nothing else."""
+        trained = self.trainer.objective
+        assert isinstance(trained, Distillation)  # noqa: S101
+        assert isinstance(trained.teacher, CachedTeacher)  # noqa: S101
+        epochs = self._training.passes if self._objective.varies else 1
+        with (
+            deferred_interrupt(patience=None),
+            distributed.translated_errors(),
+            self.trainer.autocast(),
+        ):
+            for epoch in range(epochs):
+                trained.teacher.fill(epoch, shard)
 
     def estimate(self) -> TrainingEstimate:
         """Return the expected cost of the run, which cannot begin afterwards."""

@@ -233,12 +233,12 @@ def test_the_teacher_is_not_overwritten(run: Distil, teacher: Path) -> None:
 def test_a_full_disk_of_the_cache(
     run: Distil, teacher: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from distilcli.training.distill import teacher_cache
+    from distilcli.training.distill import teacher_pass
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(teacher_cache, "_write", full)
+    monkeypatch.setattr(teacher_pass, "_write", full)
     code, _, err = run("--teacher", teacher, "--teacher-cache", "kept")
     assert code == 5
     assert "No space left on device; use a --teacher-cache" in err.splitlines()[-1]
@@ -267,13 +267,13 @@ def test_what_the_cache_takes(
 def test_an_interrupted_pass_of_the_teacher(
     run: Distil, teacher: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from distilcli.training.distill import teacher_cache
+    from distilcli.training.distill import teacher_pass
 
-    write = teacher_cache._write
-    monkeypatch.setattr(teacher_cache, "_PASS_BUDGET", 64)
+    write = teacher_pass._write
+    monkeypatch.setattr(teacher_pass, "_PASS_BUDGET", 64)
     with monkeypatch.context() as patch:
         patch.setattr(
-            teacher_cache, "_write",
+            teacher_pass, "_write",
             lambda *batch: (write(*batch), signal.raise_signal(signal.SIGINT)),
         )  # fmt: skip
         code, out, err = run("--teacher", teacher, "--teacher-cache", "kept")

@@ -18,5 +18,7 @@ Make = Callable[..., Path]
 def runs_of_all_kinds(model: Path, teacher: Path, folder: Path) -> dict[str, dict[str, Any]]:
     """Runs by what each is the example of; those with a teacher learn from some rows unlabelled."""
     labelled = rows_of("classify")
-    taught = [{**row, "label": row["label"] if index % 3 else ""} for index, row in enumerate(labelled)]
+    taught = [
+        {**row, "label": row["label"] if index % 3 else ""} for index, row in enumerate(labelled)
+    ]
     return {}

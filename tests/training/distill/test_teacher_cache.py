@@ -14,7 +14,7 @@ from torch import Tensor
 
 from distilcli.errors import ResourceError
 from distilcli.interrupt import deferred_interrupt
-from distilcli.training.distill import teacher_cache
+from distilcli.training.distill import teacher_pass
 from distilcli.training.distill.teacher import Targets, Teacher
 from distilcli.training.distill.teacher_cache import CachedTeacher
 from tests.training._runs import rows
@@ -224,7 +224,7 @@ def interrupt(done: int, _: int) -> None:
 def test_a_pass_that_is_interrupted_stops_soon_and_is_gone_on_with(
     teacher: Teacher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, defers: bool
 ) -> None:
-    monkeypatch.setattr(teacher_cache, "_PASS_BUDGET", 400)
+    monkeypatch.setattr(teacher_pass, "_PASS_BUDGET", 400)
     told: list[int] = []
 
     def on_pass(done: int, all_: int) -> None:
@@ -265,7 +265,7 @@ def test_a_pass_that_is_interrupted_stops_soon_and_is_gone_on_with(
 def test_a_pass_is_gone_on_with_only_where_its_files_are_whole(
     teacher: Teacher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(teacher_cache, "_PASS_BUDGET", 400)
+    monkeypatch.setattr(teacher_pass, "_PASS_BUDGET", 400)
     with pytest.raises(KeyboardInterrupt):
         cached(teacher, tmp_path, on_pass=interrupt).targets([0], epoch=0)
     hidden = tmp_path / "epoch-0-fp32" / "hidden.bin"
@@ -298,7 +298,7 @@ def test_a_full_disk_leaves_nothing_behind(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(f"{teacher_cache.__name__}.{what}", full)
+        patch.setattr(f"{teacher_pass.__name__}.{what}", full)
         with pytest.raises(ResourceError, match="No space left on device; use a `teacher_cache`"):
             cached(teacher, tmp_path).targets([0], epoch=0)
     assert list(tmp_path.iterdir()) == []
