@@ -1,11 +1,12 @@
 """Small runs of every task, as one process or several make them.
 
-`torchrun --nproc-per-node 2 -m tests.training._shared_runs RUNS.json` makes those in a file.
+`torchrun --nproc-per-node 2 -m tests.training._shared_runs RUNS.json` makes those of a file.
 """
 
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -18,19 +19,18 @@ Row = dict[str, Any]
 TIMEOUT = 240  # seconds; a run takes a few
 
 SETTINGS: dict[str, Any] = {
-    "dropout": 0.0, "epochs": 2, "evaluate_every": 1, "learning_rate": 1e-3, "token_budget": 96,
+    "dropout": 0.0, "epochs": 1, "evaluate_every": 1, "learning_rate": 1e-3, "token_budget": 64,
     "precision": "fp32", "device": "cpu", "valid_split": 0.25, "threads": 1,
 }  # fmt: skip
 
 
-def torchrun(
-    *arguments: object, module: str = "distilcli", processes: int = 2, **environment: str
-) -> subprocess.CompletedProcess[str]:
-    """Run a module in several processes, and return what all of them said."""
+def run_several(*arguments: object, module: str | None) -> subprocess.CompletedProcess[str]:
+    """Run a module, or without one a program, in two processes; return what both of them said."""
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    what = ["--no-python"] if module is None else ["-m", module]
     return subprocess.run(
-        [*launcher, "--nproc-per-node", str(processes), "-m", module, *map(str, arguments)],
-        env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
+        [*launcher, "--nproc-per-node", "2", *what, *map(str, arguments)],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])},
         capture_output=True,
         text=True,
         timeout=TIMEOUT,
@@ -44,11 +44,18 @@ def said(finished: subprocess.CompletedProcess[str]) -> list[str]:
 
 
 def train(runs: Sequence[dict[str, Any]]) -> None:
-    """Make runs one after the other."""
+    """Make runs one after the other; with `kill_at` the second process dies at that step."""
     from distilcli import finetune
+    from distilcli.training.loop import Progress
 
     for run in runs:
-        finetune(run["rows"], run["output"], **{**SETTINGS, **run["settings"]})
+
+        def on_progress(progress: Progress, step: int | None = run.get("kill_at")) -> None:
+            if progress.step == step and os.environ.get("RANK") == "1":
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        settings = {**SETTINGS, **run["settings"], "resume": run.get("resume", False)}
+        finetune(run["rows"], run["output"], on_progress=on_progress, **settings)
 
 
 def losses(folder: Path) -> list[float]:
@@ -65,39 +72,39 @@ def texts(count: int, *, seed: int = 0, most: int = 12) -> list[str]:
 
 
 def rows_of(task: str) -> list[Row]:
-    """Return rows that a task can learn from."""
-    draw, found = random.Random(1), texts(60)
-    if task == "classify":
-        return [{"text": text, "label": draw.choice("abc")} for text in found]
-    if task == "multilabel":
-        labels = [draw.sample("abcd", draw.randint(0, 3)) for _ in found]
-        return [{"text": text, "labels": each} for text, each in zip(found, labels, strict=True)]
-    if task == "regress":
-        return [{"text": text, "label": draw.random()} for text in found]
-    if task == "tag":
-        return [
-            {"words": words, "tags": [draw.choice(["O", "B-X", "B-Y"]) for _ in words]}
-            for words in map(str.split, found)
-        ]
-    if task == "qa":
-        return [
+    """Return rows that a task can learn from; `negatives` are pairs without a score."""
+    draw, found, others = random.Random(1), texts(60), texts(60, seed=2)
+    words = [text.split() for text in found]
+    made: dict[str, list[Row]] = {
+        "classify": [{"text": text, "label": draw.choice("abc")} for text in found],
+        "multilabel": [
+            {"text": text, "labels": draw.sample("abcd", draw.randint(0, 3))} for text in found
+        ],
+        "regress": [{"text": text, "label": draw.random()} for text in found],
+        "tag": [
+            {"words": each, "tags": [draw.choice(["O", "B-X", "B-Y"]) for _ in each]}
+            for each in words
+        ],
+        "qa": [
             {"question": text, "context": f"{text} {other}", "answer": other.split()[0]}
-            for text, other in zip(found, texts(60, seed=2), strict=True)
-        ]
-    if task == "mlm":
-        return [{"text": text} for text in found]
-    if task == "choose":
-        return [
+            for text, other in zip(found, others, strict=True)
+        ],
+        "mlm": [{"text": text} for text in found],
+        "choose": [
             {"prompt": text, "options": texts(3, seed=seed, most=5), "answer": draw.randrange(3)}
             for seed, text in enumerate(found)
-        ]
-    pairs = zip(found, texts(60, seed=2), strict=True)
-    scores = {} if task == "negatives" else {"score": 0.0}
-    return [
-        {"sentence1": first, "sentence2": second, **{name: draw.random() for name in scores}}
-        for first, second in pairs
-    ]
+        ],
+        "negatives": [
+            {"sentence1": text, "sentence2": other}
+            for text, other in zip(found, others, strict=True)
+        ],
+    }
+    made["embed"] = [{**pair, "score": draw.random()} for pair in made["negatives"]]
+    return made[task]
 
 
 if __name__ == "__main__":
+    from distilcli.interrupt import end_on_signals
+
+    end_on_signals()  # as the program does: torchrun ends all processes if one dies
     train(json.loads(Path(sys.argv[1]).read_text()))
