@@ -442,3 +442,48 @@ def test_a_run_goes_on_only_with_what_the_teacher_said(
     Path("s.csv").write_text("good,bad\n" + ".9,.1\n.2,.8\n" * 12)
     assert run(*options, "--resume", train="texts.csv")[0] == 0
     assert weights("m") == whole
+
+
+def test_shards_fill_the_cache_for_a_run_that_finds_everything_there(
+    run: Distil, teacher: Path
+) -> None:
+    from distilcli.training.distill import teacher_pass
+
+    cache = ("--teacher", teacher, "--teacher-cache", "cache")
+    for shard in ("1/2", "0/2"):
+        code, out, err = run(*cache, "--cache-only", "--shard", shard)
+        assert (code, out) == (0, "")
+        assert err.splitlines()[-1] == (
+            f"distil: the teacher's outputs for shard {shard} are in cache; the same command "
+            "without --cache-only trains"
+        )
+    assert not Path("m").exists()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(teacher_pass, "_write", None)  # whoever makes a pass fails
+        assert run(*cache)[0] == 0
+    shared = weights("m")
+    shutil.rmtree("m")
+    shutil.rmtree("cache")
+    assert run(*cache, "--cache-only")[0] == 0
+    assert run(*cache)[0] == 0
+    assert weights("m") == shared
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        (["--shard", "0/2"], "--shard needs --cache-only; add it"),
+        (["--cache-only"], "--cache-only needs --teacher-cache; name a folder"),
+        (["--cache-only", "--force"], "--force has no effect with --cache-only; drop it"),
+        (["--cache-only", "--dry-run"], "--dry-run has no effect with --cache-only; drop it"),
+        (["--cache-only", "--shard", "2/2"], "--shard 2/2 does not exist; 2 shards"),
+    ],
+)
+def test_what_makes_no_sense_with_a_cache_alone(
+    run: Distil, teacher: Path, given: list[str], why: str
+) -> None:
+    cache = () if why.endswith("name a folder") else ("--teacher-cache", "cache")
+    code, _, err = run("--teacher", teacher, *cache, *given)
+    assert code == 2
+    assert why in err
+    assert not Path("cache").exists()
