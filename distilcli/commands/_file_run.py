@@ -187,6 +187,7 @@ class FileRun(Generic[Value, Result]):
                     select=self.select,
                     on_block=count,
                     live=source.is_stream,
+                    follows=lambda: source.is_cut,
                     marks=self.marks,
                 )
         except BaseException as error:
