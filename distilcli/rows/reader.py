@@ -184,6 +184,11 @@ class RowSource:
         first = Mark(0, self._begin.input, place)
         self._rows, self._marks = self._limited(first), deque([first])
 
+    @property
+    def cuts(self) -> tuple[Cut, Cut]:
+        """The first block that is read, and the first one that is not."""
+        return self._begin, self._end
+
     def mark(self, rows: int) -> "Mark":
         """Return the last known place with at most so many rows before it; forget earlier ones."""
         while len(self._marks) > 1 and self._marks[1].rows <= rows:
