@@ -11,7 +11,7 @@ import itertools
 from collections import deque
 from collections.abc import Sequence
 
-_MIN_BYTES, _USUAL_BYTES, _MAX_BYTES = 1 << 12, 1 << 16, 1 << 20
+_MIN_BYTES, _USUAL_BYTES, _MAX_BYTES = 1 << 10, 1 << 16, 1 << 20
 _MIN_ROWS, _MAX_ROWS = 16, 4096
 _BYTES_PER_ROW = 100
 _FEW, _MANY = 8, 32

@@ -65,15 +65,13 @@ def read_manifest(path: str) -> Manifest:
     try:
         about: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         if about.pop("version") != _FORMAT:
-            raise InputError(
-                f"{file}: was written by another version of distil; run the part again"
-            )
+            raise InputError(f"{file}: another version of distil wrote it; run its shard again")
         run, shard = RunIdentity(**about.pop("run")), Shard(**about.pop("shard"))
         return Manifest(path, run, shard, **about)
     except FileNotFoundError as error:
         raise InputError(
-            f"{path}: has no {file.name} beside it, so it is not a finished part of a run with "
-            "--shard; run its shard again"
+            f"{path}: has no {file.name} beside it, so it is not a finished part of a "
+            "sharded run; run its shard again"
         ) from error
     except OSError as error:
         raise InputError(f"{file}: cannot be read: {error.strerror}") from error
@@ -120,7 +118,8 @@ def _check_same_run(first: Manifest, part: Manifest) -> None:
         raise InputError(f"{another}: it is shard {part.shard}, the other {first.shard}")
     error = _comparable(first.run).difference(_comparable(part.run))
     if error is not None:
-        raise InputError(f"{another}: {error.args[0]}; run its shard again, or leave it out")
+        said = error.args[0].replace("`", "")  # settings of another command
+        raise InputError(f"{another}: {said}; run its shard again, or leave it out")
     if (part.format, part.delimiter) != (first.format, first.delimiter):
         raise InputError(f"{another}: it is {part.format}, the other {first.format}")
     if _device(part) != _device(first):
@@ -164,6 +163,6 @@ def check_complete(parts: Sequence[Manifest]) -> None:
         shards = count(parts[0].shard.count, "shard")
         some = listing(map(str, missing), most=20)
         raise InputError(
-            f"{count(len(missing), 'part')} of {shards} missing: {some}; run them again "
-            f"(--array={as_array(missing)}, which `missing` prints)"
+            f"{len(missing):,} of {shards} missing: {some}; run them again, as the array of jobs "
+            "that `missing` prints"
         )

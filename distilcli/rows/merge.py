@@ -6,9 +6,9 @@ the row groups of the parts. Compressed files have the same content and may be c
 """
 
 import contextlib
+import itertools
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -74,10 +74,10 @@ def _merge_cells(
 ) -> int:
     keys = {part.path: _keys(part) for part in parts}
     every = list(dict.fromkeys(key for part in parts for key in keys[part.path]))
-    base = [key for key in keys[parts[0].path] if key[0]]
     if parts[0].format != "sqlite":
         every.sort(key=lambda key: not key[0])  # the input's first
     names = [name for _, name, _ in every]
+    base = itertools.takewhile(lambda key: key[0], every)
     writer = open_writer(
         output,
         columns=[name for _, name, _ in base],
@@ -95,7 +95,7 @@ def _merge_cells(
             with _open(part) as source:
                 rows = (_arranged(row, names, order) for row in source)
                 found = 0
-                while block := list(islice(rows, _AT_ONCE)):
+                while block := list(itertools.islice(rows, _AT_ONCE)):
                     writer.copy(block)
                     found += len(block)
             check_rows(part, found)
@@ -133,7 +133,7 @@ def _order(keys: Sequence[_Key], every: Sequence[_Key]) -> list[int | None] | No
 def _arranged(row: Row, names: Sequence[str], order: Sequence[int | None] | None) -> Row:
     if order is None:
         return row
-    cells = ["" if index is None else row.cells[index] for index in order]
+    cells = [None if index is None else row.cells[index] for index in order]
     return Row(tuple(names), cells, row.source, row.line)
 
 
