@@ -35,7 +35,7 @@ _distil() {
                     _distil_words '--version --help -h'; return
                 fi
             fi
-            _distil_words 'bench choose classify clean completions embed evaluate fill finetune params qa tag tokenize' ;;
+            _distil_words 'bench choose classify clean completions embed evaluate fill finetune merge params qa tag tokenize' ;;
         'bench')
             if [[ $options ]]; then
                 case $previous in
@@ -53,7 +53,7 @@ _distil() {
         'choose')
             if [[ $options ]]; then
                 case $previous in
-                    --prompt | --option | --prompt-column | --options-column | --option-columns | --text | --limit | --file-column | --join | --input-format | --delimiter | --encoding | --word-column | --max-field-bytes | --prefix | --max-length | --stride | --device | --min-agreement | --batch | --max-tokens | --threads) _distil_free; return ;;
+                    --prompt | --option | --prompt-column | --options-column | --option-columns | --text | --limit | --file-column | --join | --input-format | --delimiter | --encoding | --word-column | --max-field-bytes | --prefix | --max-length | --stride | --device | --min-agreement | --batch | --max-tokens | --threads | --shard) _distil_free; return ;;
                     --on-error) _distil_words 'keep skip stop'; return ;;
                     --output | -o | --stats) _distil_paths -f; return ;;
                     --format) _distil_words 'auto table csv tsv jsonl json parquet'; return ;;
@@ -62,14 +62,14 @@ _distil() {
                     --precision) _distil_words 'fp32 tf32 bf16 fp16 int8'; return ;;
                 esac
                 if [[ $current == -* ]]; then
-                    _distil_words '--prompt --option --prompt-column --options-column --option-columns --text --limit --file-column --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --output -o --format --prefix --force --resume --retry-errors --long --max-length --stride --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --deterministic --provenance --quiet -q --dry-run --json --stats --help -h'; return
+                    _distil_words '--prompt --option --prompt-column --options-column --option-columns --text --limit --file-column --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --output -o --format --prefix --force --resume --retry-errors --long --max-length --stride --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --deterministic --provenance --shard --quiet -q --dry-run --json --stats --help -h'; return
                 fi
             fi
             _distil_paths -f ;;
         'classify')
             if [[ $options ]]; then
                 case $previous in
-                    --text-column | -c | --pair-column | --labels | --top-k | --threshold | --text | --limit | --file-column | --join | --input-format | --delimiter | --encoding | --word-column | --max-field-bytes | --prefix | --max-length | --stride | --device | --min-agreement | --batch | --max-tokens | --threads) _distil_free; return ;;
+                    --text-column | -c | --pair-column | --labels | --top-k | --threshold | --text | --limit | --file-column | --join | --input-format | --delimiter | --encoding | --word-column | --max-field-bytes | --prefix | --max-length | --stride | --device | --min-agreement | --batch | --max-tokens | --threads | --shard) _distil_free; return ;;
                     --on-error) _distil_words 'keep skip stop'; return ;;
                     --output | -o | --stats) _distil_paths -f; return ;;
                     --format) _distil_words 'auto table csv tsv jsonl json parquet'; return ;;
@@ -79,7 +79,7 @@ _distil() {
                     --precision) _distil_words 'fp32 tf32 bf16 fp16 int8'; return ;;
                 esac
                 if [[ $current == -* ]]; then
-                    _distil_words '--text-column -c --pair-column --labels --top-k --all-scores --multi-label --threshold --no-abstain --text --limit --whole-files --file-column --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --output -o --format --prefix --force --resume --retry-errors --long --max-length --stride --window-pooling --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --deterministic --provenance --quiet -q --dry-run --json --stats --help -h'; return
+                    _distil_words '--text-column -c --pair-column --labels --top-k --all-scores --multi-label --threshold --no-abstain --text --limit --whole-files --file-column --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --output -o --format --prefix --force --resume --retry-errors --long --max-length --stride --window-pooling --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --deterministic --provenance --shard --quiet -q --dry-run --json --stats --help -h'; return
                 fi
             fi
             _distil_paths -f ;;
@@ -110,7 +110,7 @@ _distil() {
         'embed')
             if [[ $options ]]; then
                 case $previous in
-                    --text-column | -c | --id-column | --pooling | --dims | --layer | --prompt | --prompt-name | --search | --top-k | -k | --near-duplicates | --dedupe | --text | --limit | --file-column | --join | --input-format | --delimiter | --encoding | --word-column | --max-field-bytes | --prefix | --max-length | --stride | --device | --min-agreement | --batch | --max-tokens | --threads) _distil_free; return ;;
+                    --text-column | -c | --id-column | --pooling | --dims | --layer | --prompt | --prompt-name | --search | --top-k | -k | --near-duplicates | --dedupe | --text | --limit | --file-column | --join | --input-format | --delimiter | --encoding | --word-column | --max-field-bytes | --prefix | --max-length | --stride | --device | --min-agreement | --batch | --max-tokens | --threads | --shard) _distil_free; return ;;
                     --dtype) _distil_words 'float32 float16 int8 binary'; return ;;
                     --index | --dropped | --output | -o | --stats) _distil_paths -f; return ;;
                     --on-error) _distil_words 'keep skip stop'; return ;;
@@ -121,7 +121,7 @@ _distil() {
                     --precision) _distil_words 'fp32 tf32 bf16 fp16 int8'; return ;;
                 esac
                 if [[ $current == -* ]]; then
-                    _distil_words '--text-column -c --id-column --pooling --normalize --no-normalize --dims --layer --tokens --dtype --prompt --prompt-name --update --search --index --top-k -k --near-duplicates --dedupe --dropped --text --limit --whole-files --file-column --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --output -o --format --prefix --force --resume --retry-errors --long --max-length --stride --window-pooling --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --deterministic --provenance --quiet -q --dry-run --json --stats --help -h'; return
+                    _distil_words '--text-column -c --id-column --pooling --normalize --no-normalize --dims --layer --tokens --dtype --prompt --prompt-name --update --search --index --top-k -k --near-duplicates --dedupe --dropped --text --limit --whole-files --file-column --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --output -o --format --prefix --force --resume --retry-errors --long --max-length --stride --window-pooling --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --deterministic --provenance --shard --quiet -q --dry-run --json --stats --help -h'; return
                 fi
             fi
             _distil_paths -f ;;
@@ -145,7 +145,7 @@ _distil() {
         'fill')
             if [[ $options ]]; then
                 case $previous in
-                    --text-column | -c | --top-k | --targets | --text | --limit | --file-column | --join | --input-format | --delimiter | --encoding | --word-column | --max-field-bytes | --prefix | --max-length | --stride | --device | --min-agreement | --batch | --max-tokens | --threads) _distil_free; return ;;
+                    --text-column | -c | --top-k | --targets | --text | --limit | --file-column | --join | --input-format | --delimiter | --encoding | --word-column | --max-field-bytes | --prefix | --max-length | --stride | --device | --min-agreement | --batch | --max-tokens | --threads | --shard) _distil_free; return ;;
                     --on-error) _distil_words 'keep skip stop'; return ;;
                     --output | -o | --stats) _distil_paths -f; return ;;
                     --format) _distil_words 'auto table csv tsv jsonl json parquet'; return ;;
@@ -154,7 +154,7 @@ _distil() {
                     --precision) _distil_words 'fp32 tf32 bf16 fp16 int8'; return ;;
                 esac
                 if [[ $current == -* ]]; then
-                    _distil_words '--text-column -c --top-k --targets --whole-word --pseudo-perplexity --text --limit --whole-files --file-column --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --output -o --format --prefix --force --resume --retry-errors --long --max-length --stride --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --deterministic --provenance --quiet -q --dry-run --json --stats --help -h'; return
+                    _distil_words '--text-column -c --top-k --targets --whole-word --pseudo-perplexity --text --limit --whole-files --file-column --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --output -o --format --prefix --force --resume --retry-errors --long --max-length --stride --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --deterministic --provenance --shard --quiet -q --dry-run --json --stats --help -h'; return
                 fi
             fi
             _distil_paths -f ;;
@@ -163,7 +163,7 @@ _distil() {
                 case $previous in
                     --task) _distil_words 'classify multilabel regress tag qa mlm embed choose'; return ;;
                     --config | --valid | --teacher-scores | --teacher-vectors | --plot | --stats) _distil_paths -f; return ;;
-                    --mix | --valid-split | --text-column | -c | --join | --pair-column | --negative-column | --label-column | --label-separator | --label-columns | --labels | --options-column | --option-columns | --input-format | --encoding | --delimiter | --word-column | --limit | --student-layers | --student | --positions | --add-tokens | --prune-heads | --max-length | --epochs | --learning-rate | --lr | --warmup | --weight-decay | --layer-decay | --clip | --max-tokens | --accumulate | --freeze | --dropout | --average | --eval-every | --early-stopping | --seed | --label-smoothing | --augment | --temperature | --alpha-ce | --alpha-task | --alpha-cos | --alpha-hidden | --alpha-attention | --device | --threads) _distil_free; return ;;
+                    --mix | --valid-split | --text-column | -c | --join | --pair-column | --negative-column | --label-column | --label-separator | --label-columns | --labels | --options-column | --option-columns | --input-format | --encoding | --delimiter | --word-column | --limit | --student-layers | --student | --positions | --add-tokens | --prune-heads | --max-length | --epochs | --learning-rate | --lr | --warmup | --weight-decay | --layer-decay | --clip | --max-tokens | --accumulate | --freeze | --dropout | --average | --eval-every | --early-stopping | --seed | --label-smoothing | --augment | --temperature | --alpha-ce | --alpha-task | --alpha-cos | --alpha-hidden | --alpha-attention | --shard | --device | --threads) _distil_free; return ;;
                     --model | -m | --teacher) _distil_words 'embed entities mini qa sentiment'; _distil_paths -d; return ;;
                     --position-growth) _distil_words 'copy interpolate'; return ;;
                     --schedule) _distil_words 'linear cosine'; return ;;
@@ -172,10 +172,17 @@ _distil() {
                     --teacher-cache | --output | -o) _distil_paths -d; return ;;
                 esac
                 if [[ $current == -* ]]; then
-                    _distil_words '--task --config --mix --valid --valid-split --text-column -c --join --pair-column --negative-column --label-column --label-separator --label-columns --labels --options-column --option-columns --input-format --encoding --delimiter --no-header --word-column --keep-empty --limit --model -m --fold --student-layers --student --positions --position-growth --add-tokens --prune-heads --max-length --epochs --learning-rate --lr --schedule --warmup --weight-decay --layer-decay --clip --max-tokens --accumulate --gradient-checkpointing --freeze --dropout --average --precision --eval-every --early-stopping --seed --class-weights --label-smoothing --augment --teacher --teacher-scores --teacher-vectors --teacher-cache --temperature --alpha-ce --alpha-task --alpha-cos --alpha-hidden --alpha-attention --output -o --plot --resume --force --device --offline --threads --quiet -q --dry-run --json --stats --help -h'; return
+                    _distil_words '--task --config --mix --valid --valid-split --text-column -c --join --pair-column --negative-column --label-column --label-separator --label-columns --labels --options-column --option-columns --input-format --encoding --delimiter --no-header --word-column --keep-empty --limit --model -m --fold --student-layers --student --positions --position-growth --add-tokens --prune-heads --max-length --epochs --learning-rate --lr --schedule --warmup --weight-decay --layer-decay --clip --max-tokens --accumulate --gradient-checkpointing --freeze --dropout --average --precision --eval-every --early-stopping --seed --class-weights --label-smoothing --augment --teacher --teacher-scores --teacher-vectors --teacher-cache --temperature --alpha-ce --alpha-task --alpha-cos --alpha-hidden --alpha-attention --cache-only --shard --output -o --plot --resume --force --device --offline --threads --quiet -q --dry-run --json --stats --help -h'; return
                 fi
             fi
             _distil_paths -f ;;
+        'merge')
+            if [[ $options ]]; then
+                if [[ $current == -* ]]; then
+                    _distil_words '--missing --force --quiet -q --help -h'; return
+                fi
+            fi
+            _distil_free ;;
         'params')
             if [[ $options ]]; then
                 case $previous in
@@ -191,7 +198,7 @@ _distil() {
         'qa')
             if [[ $options ]]; then
                 case $previous in
-                    --question | --context | --question-column | --context-column | --top-k | --best | --max-answer-length | --no-answer-threshold | --text | --limit | --file-column | --join | --input-format | --delimiter | --encoding | --word-column | --max-field-bytes | --prefix | --max-length | --stride | --device | --min-agreement | --batch | --max-tokens | --threads) _distil_free; return ;;
+                    --question | --context | --question-column | --context-column | --top-k | --best | --max-answer-length | --no-answer-threshold | --text | --limit | --file-column | --join | --input-format | --delimiter | --encoding | --word-column | --max-field-bytes | --prefix | --max-length | --stride | --device | --min-agreement | --batch | --max-tokens | --threads | --shard) _distil_free; return ;;
                     --context-file | --squad-predictions | --output | -o | --stats) _distil_paths -f; return ;;
                     --on-error) _distil_words 'keep skip stop'; return ;;
                     --format) _distil_words 'auto table csv tsv jsonl json parquet'; return ;;
@@ -200,14 +207,14 @@ _distil() {
                     --precision) _distil_words 'fp32 tf32 bf16 fp16 int8'; return ;;
                 esac
                 if [[ $current == -* ]]; then
-                    _distil_words '--question --context --context-file --question-column --context-column --top-k --best --max-answer-length --no-answer-threshold --squad-predictions --text --limit --whole-files --file-column --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --output -o --format --prefix --force --resume --retry-errors --long --max-length --stride --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --deterministic --provenance --quiet -q --dry-run --json --stats --help -h'; return
+                    _distil_words '--question --context --context-file --question-column --context-column --top-k --best --max-answer-length --no-answer-threshold --squad-predictions --text --limit --whole-files --file-column --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --output -o --format --prefix --force --resume --retry-errors --long --max-length --stride --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --deterministic --provenance --shard --quiet -q --dry-run --json --stats --help -h'; return
                 fi
             fi
             _distil_paths -f ;;
         'tag')
             if [[ $options ]]; then
                 case $previous in
-                    --text-column | -c | --text | --limit | --file-column | --join | --input-format | --delimiter | --encoding | --word-column | --max-field-bytes | --prefix | --max-length | --stride | --device | --min-agreement | --batch | --max-tokens | --threads) _distil_free; return ;;
+                    --text-column | -c | --text | --limit | --file-column | --join | --input-format | --delimiter | --encoding | --word-column | --max-field-bytes | --prefix | --max-length | --stride | --device | --min-agreement | --batch | --max-tokens | --threads | --shard) _distil_free; return ;;
                     --aggregation) _distil_words 'none simple first average max'; return ;;
                     --on-error) _distil_words 'keep skip stop'; return ;;
                     --output | -o | --stats) _distil_paths -f; return ;;
@@ -217,7 +224,7 @@ _distil() {
                     --precision) _distil_words 'fp32 tf32 bf16 fp16 int8'; return ;;
                 esac
                 if [[ $current == -* ]]; then
-                    _distil_words '--text-column -c --aggregation --no-abstain --text --limit --whole-files --file-column --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --output -o --format --prefix --force --resume --retry-errors --long --max-length --stride --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --deterministic --provenance --quiet -q --dry-run --json --stats --help -h'; return
+                    _distil_words '--text-column -c --aggregation --no-abstain --text --limit --whole-files --file-column --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --output -o --format --prefix --force --resume --retry-errors --long --max-length --stride --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --deterministic --provenance --shard --quiet -q --dry-run --json --stats --help -h'; return
                 fi
             fi
             _distil_paths -f ;;

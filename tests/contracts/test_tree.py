@@ -25,6 +25,7 @@ TESTED_BY = {
     "commands/test_evaluate_abstention.py": "evaluation/abstention evaluation/plot",
     "commands/test_fill.py": "predictors/mask_filler tasks/candidates",
     "commands/test_finetune.py": "commands/_finetune_options training/plan",
+    "commands/test_merge.py": "rows/merge vectors/merge",
     "commands/test_params.py": "checkpoint/report",
     "commands/test_qa.py": "tasks/questions",
     "commands/test_unfinished.py": "rows/retry",
@@ -57,7 +58,9 @@ TESTED_BY = {
     "tasks/test_qa.py": "tasks/spans",
     "test_app.py": "commands/_suggest",
     "tokenizer/test_loading.py": "tokenizer/options tokenizer/tokenizer tokenizer/vocabulary",
-    "training/distill/test_teacher_cache.py": "training/distill/teacher",
+    "training/distill/test_teacher_cache.py": (
+        "training/distill/teacher training/distill/teacher_pass"
+    ),
     "training/objectives/test_classify.py": "training/objectives/whole_texts",
     "training/report/test_plots.py": "training/report/panels",
 }

@@ -24,6 +24,7 @@ from distilcli.scores.regression import pearson, spearman
 from distilcli.tasks.embed import Array, EmbedTask, Finish
 from distilcli.tasks.settings import LongTexts
 from distilcli.tokenizer.tokenizer import Tokenizer
+from distilcli.training import distributed
 from distilcli.training.data_checks import CheckedRows
 from distilcli.training.datasets.embed import TextPair
 from distilcli.training.digests import rows_digest
@@ -137,26 +138,35 @@ class EmbedObjective(Objective[list[TextPair], BaseModel, PairExample]):
         return torch.stack(alike, dim=1).flatten(0, 1)
 
     def loss(self, outputs: Tensor, examples: Sequence[PairExample]) -> Tensor:
-        """Return the mean loss of a pair times the number of texts; 0 for texts without a pair."""
+        """Return the mean loss of a pair times the number of texts; 0 for texts without a pair.
+
+        The mean is that of the whole batch, whichever processes have read its pairs.
+        """
         texts = len(examples[0].pieces)
         if texts == 1:
             return outputs.new_zeros(())
-        firsts, seconds, *negatives = (F.normalize(outputs[n::texts]) for n in range(texts))
+        vectors = F.normalize(distributed.whole(outputs))
+        firsts, seconds, *negatives = (vectors[n::texts] for n in range(texts))
         if self._scored:
             scores = torch.tensor([example.score for example in examples], dtype=torch.float64)
             cosines = (firsts * seconds).sum(dim=-1)
-            return ranking_loss(cosines, scores.to(outputs.device)) * len(outputs)
-        excluded = same_texts(torch.tensor([example.ids for example in examples]))
+            whole_scores = distributed.whole(scores.to(outputs.device))
+            return ranking_loss(cosines, whole_scores) * len(outputs)
+        ids = distributed.whole(torch.tensor([example.ids for example in examples]))
         candidates = torch.cat([seconds, *negatives])
         similarities = (_SCALE * firsts @ candidates.T).masked_fill(
-            excluded.to(outputs.device), -torch.inf
+            same_texts(ids).to(outputs.device), -torch.inf
         )
-        gold = torch.arange(len(examples), device=outputs.device)
-        return texts * F.cross_entropy(similarities, gold, reduction="sum")
+        gold = torch.arange(len(ids), device=outputs.device)
+        own_share = len(examples) / len(ids)
+        return texts * F.cross_entropy(similarities, gold, reduction="sum") * own_share
 
     def soft_loss(self, student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
         """Return the distance between the student's and the teacher's vectors."""
-        return cosine_distance(student, teacher)
+        if student.shape == teacher.shape:
+            return cosine_distance(student, teacher)
+        students, teachers = distributed.whole(student), distributed.whole(teacher)
+        return cosine_distance(students, teachers) * (len(student) / len(students))
 
     def scores(self, device: torch.device) -> dict[str, float]:
         """Return the correlation of cosines and scores, or how often the second text is found."""
