@@ -33,7 +33,7 @@ from distilcli.model.saving import save_model
 from distilcli.predictors.base import Options
 from distilcli.predictors.classifier import Classifier
 from distilcli.predictors.embedder import Embedder
-from distilcli.predictors.int8_check import SAMPLE_ROWS
+from distilcli.predictors.agreement import SAMPLE_ROWS
 from distilcli.rows import Row, RowSource, open_rows, open_writer
 from distilcli.stats import RunStats
 from distilcli.tasks.classify import ClassificationColumns

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from distilcli.console.preview import Preview
     from distilcli.engine import Engine, Outcome
     from distilcli.predictors.base import AnyPredictor
-    from distilcli.predictors.int8_check import Agreement
+    from distilcli.predictors.agreement import Agreement
     from distilcli.rows import Given, Row, RowSource
     from distilcli.rows.retry import RetriedRows
     from distilcli.rows.row_writer import RowWriter
@@ -265,12 +265,10 @@ class FileRun(Generic[Value, Result]):
 
 
 def noted_agreement(console: Console, agreement: "Agreement | None") -> dict[str, Any]:
-    """Note the agreement of an int8 model with fp32, and return it for the report."""
+    """Note how far a faster precision agrees with fp32, and return it for the report."""
     if agreement is None or agreement.share is None:
         return {}
-    console.note(
-        f"int8 agrees with fp32 on {agreement.share:.1%} of the first {agreement.rows:,} rows"
-    )
+    console.note(agreement.described())
     return agreement.as_dict()
 
 

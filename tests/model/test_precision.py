@@ -28,7 +28,7 @@ def test_auto_takes_bf16_where_it_is_faster(
     dtype: torch.dtype,
 ) -> None:
     monkeypatch.setattr(precision, "has_bf16", lambda device: capable)
-    monkeypatch.setattr(precision, "_bf16_rate", lambda: rate)
+    monkeypatch.setattr(precision, "_product_seconds", lambda: rate)
     assert choose_training_dtype(asked, CPU) is dtype
 
 
@@ -64,13 +64,13 @@ def test_the_rate_of_a_cpu_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
         taken.append(states.dtype)
         return linear(states, weight) if states.dtype is torch.float32 else states
 
-    precision._bf16_rate.cache_clear()
+    precision._product_seconds.cache_clear()
     monkeypatch.setattr(torch.nn.functional, "linear", noted)
     try:
         assert is_bf16_faster(CPU)
         assert set(taken) == {torch.float32, torch.bfloat16}
     finally:
-        precision._bf16_rate.cache_clear()
+        precision._product_seconds.cache_clear()
 
 
 def test_mps_is_not_taken_for_fast() -> None:

@@ -15,7 +15,7 @@ from distilcli.predictors.base import values
 from distilcli.predictors.chooser import Chooser
 from distilcli.predictors.classifier import Classifier
 from distilcli.predictors.embedder import Embedder
-from distilcli.predictors.int8_check import SAMPLE_ROWS, Agreement
+from distilcli.predictors.agreement import SAMPLE_ROWS, Agreement
 from distilcli.predictors.mask_filler import MaskFiller
 from distilcli.predictors.tagger import Tagger
 from distilcli.tasks.settings import BatchOptions
@@ -89,8 +89,8 @@ def test_the_sample_is_no_larger_than_it_has_to_be(tiny_folder: Path) -> None:
 def test_long_rows_fill_the_sample_earlier(
     tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("distilcli.predictors.int8_check.SAMPLE_TOKENS", 60)
-    monkeypatch.setattr("distilcli.predictors.int8_check.MIN_ROWS", 4)
+    monkeypatch.setattr("distilcli.predictors.agreement.SAMPLE_TOKENS", 60)
+    monkeypatch.setattr("distilcli.predictors.agreement.MIN_ROWS", 4)
     classifier = Classifier(str(tiny_folder), device="cpu", precision="int8", min_agreement=0)
     classifier(["good bad " * 20] * 9)
     assert classifier.agreement.rows == 4
