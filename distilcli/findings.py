@@ -53,10 +53,7 @@ class Finding:
         `parse` raises `KeyError`, `TypeError` or `ValueError` for what it cannot use.
         """
         try:
-            saved = json.loads(self.path.read_text(encoding="utf-8"))
-            if saved["about"] != json.loads(json.dumps(self.about)):
-                raise ValueError  # another finding under this name
-            return parse(saved["found"])
+            return self._parse(self.path.read_text(encoding="utf-8"), parse)
         except (KeyError, TypeError, ValueError, RecursionError):
             tell(f"{self.path}: damaged, and therefore ignored")
         except (FileNotFoundError, NotADirectoryError, RuntimeError):
@@ -65,7 +62,13 @@ class Finding:
             _tell_unusable(error.strerror)
         return None
 
-    def write(self, found: Mapping[str, object]) -> None:
+    def _parse(self, text: str, parse: Callable[[Any], T]) -> T:
+        saved = json.loads(text)
+        if saved["about"] != json.loads(json.dumps(self.about)):
+            raise ValueError("it is about something else")
+        return parse(saved["found"])
+
+    def write(self, found: Mapping[Any, object]) -> None:
         """Keep plain JSON values for later runs."""
         try:
             path = self.path
@@ -85,8 +88,8 @@ def _replace(path: Path, text: str) -> None:
     """Write a file beside `path`, under a name that no other process uses, and rename it."""
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".new")
     try:
-        with open(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
+        os.close(descriptor)
+        Path(name).write_text(text, encoding="utf-8")
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)

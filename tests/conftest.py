@@ -58,9 +58,7 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _no_findings(
-    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def _no_findings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Give each test a cache of its own, empty and not yet there."""
     folder = tmp_path_factory.getbasetemp() / f"cache-{next(_COUNT)}"
     monkeypatch.setenv("XDG_CACHE_HOME", str(folder))

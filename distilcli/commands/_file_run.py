@@ -25,8 +25,8 @@ from distilcli.wording import count as count_of
 if TYPE_CHECKING:
     from distilcli.console.preview import Preview
     from distilcli.engine import Engine, Outcome
-    from distilcli.predictors.base import AnyPredictor
     from distilcli.predictors.agreement import Agreement
+    from distilcli.predictors.base import AnyPredictor
     from distilcli.rows import Given, Row, RowSource
     from distilcli.rows.retry import RetriedRows
     from distilcli.rows.row_writer import RowWriter
@@ -76,6 +76,8 @@ class FileOptions:
         Raises `UsageError` for a file that may not be written, `InputError` for one that cannot
         be read, and `ModelError` for a model that is missing or for another command.
         """
+        from distilcli.tasks.settings import check_reproducible
+
         check_again(self)
         self.out.check()
         self.report.check_dry_run()
@@ -83,6 +85,7 @@ class FileOptions:
         source = self.rows.open(text_column, given=given)
         self.report.check(source.paths)
         self.long.settings()
+        check_reproducible(self.compute.precision, deterministic=self.reproducible.deterministic)
         if self.compute.model or "model" in self.given:
             self.compute.check(self.command)
         return source
@@ -207,6 +210,7 @@ class FileRun(Generic[Value, Result]):
                 output=out.output,
                 written=tally.written,
             )
+        about |= {"precision": self.predictor.precision}  # auto may have gone back to fp32
         about |= {**noted_agreement(console, self.predictor.agreement), **self.facts, **kept}
         counts = dict(tally.counts.most_common())
         write_report({**about, "counts": counts, **stats.as_dict()}, report)

@@ -304,8 +304,8 @@ class Compute:
     )
     min_agreement: float | None = setting(
         None,
-        "Share of a sample of rows on which int8, or what auto chose, must agree with fp32 (default: "
-        "0.99).",
+        "Share of a sample of rows on which int8, or what auto chose, must agree with fp32 "
+        "(default: 0.99).",
         min=0,
         max=1,
     )

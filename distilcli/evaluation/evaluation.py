@@ -15,8 +15,8 @@ from distilcli.errors import InputError
 from distilcli.gold.cells import Reader
 from distilcli.gold.columns import Columns
 from distilcli.gold.fingerprints import EMPTY, ROW_KEYS_FILE, Keys, row_keys
-from distilcli.predictors.base import AnyPredictor
 from distilcli.predictors.agreement import Agreement
+from distilcli.predictors.base import AnyPredictor
 from distilcli.rows.reader import RowSource
 from distilcli.rows.row import Row, cell_text, cell_value
 from distilcli.stats import RunStats

@@ -38,9 +38,9 @@ def layer_seconds(model: TaskModel, device: torch.device) -> dict[Precision, flo
     with single_threaded(), torch.inference_mode():
         blocks = {each: block_for(block, each, device) for each in precisions}
         inputs = {each: states.to(dtype_of(each)) for each in precisions}
-        return shortest_seconds({
-            each: partial(_run, blocks[each], inputs[each]) for each in precisions
-        })
+        return shortest_seconds(
+            {each: partial(_run, blocks[each], inputs[each]) for each in precisions}
+        )
 
 
 def _runs_well(precision: Precision, device: torch.device) -> bool:

@@ -15,7 +15,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from distilcli.engine.batching import Batch
 from distilcli.engine.engine import Engine
 from distilcli.engine.task import Encoded, Task
-from distilcli.errors import ModelError, RowError, tell
+from distilcli.errors import ModelError, RowError
 from distilcli.findings import Finding
 
 Item = TypeVar("Item")
@@ -126,7 +126,7 @@ class Agreement:
 
 def _parse(found: Any) -> tuple[int, float, int]:
     rows, agreed, differing = int(found["rows"]), float(found["agreed"]), int(found["differing"])
-    if not (0 < rows and 0 <= agreed <= rows and 0 <= differing <= rows):
+    if not (rows > 0 and 0 <= agreed <= rows and 0 <= differing <= rows):
         raise ValueError
     return rows, agreed, differing
 
@@ -210,8 +210,9 @@ class VerifiedTask(Generic[Item, Value]):
                 return
 
     def _compare(self, original: Engine[Item, Value], sample: Sequence[Item]) -> None:
-        faster = _values(self._engine, sample)
-        for found, fp32 in zip(faster, _values(original, sample), strict=True):
+        for found, fp32 in zip(
+            *(_values(each, sample) for each in (self._engine, original)), strict=True
+        ):
             if fp32 is not None:
                 self._agreement.add(0.0 if found is None else self._task.agreement(found, fp32))
 

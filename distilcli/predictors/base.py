@@ -22,7 +22,7 @@ from distilcli.checkpoint.locate import locate
 from distilcli.checkpoint.sentence_transformers import SENTENCE_NAMES, sentence_files
 from distilcli.engine.engine import Engine, OnError
 from distilcli.engine.workers import workers_on
-from distilcli.errors import ResourceError, UsageError, tell
+from distilcli.errors import ResourceError, tell
 from distilcli.model.device import place
 from distilcli.model.hardware import available_cores
 from distilcli.model.heads import TaskModel
@@ -36,6 +36,7 @@ from distilcli.tasks.settings import (
     BatchOptions,
     LongTexts,
     check_choice,
+    check_reproducible,
     required_agreement,
 )
 from distilcli.tasks.texts import refusing_empty
@@ -54,9 +55,10 @@ class Options(TypedDict, total=False):
 
     `device`: auto (default), cpu, cuda, cuda:N or mps. `precision`: fp32 (default), tf32, bf16,
     fp16, int8, or auto for the fastest that agrees with fp32. `min_agreement`: the share of a
-    sample of rows, 0 to 1, on which int8 and auto must agree with fp32 (default 0.99). `offline`: never ask the network for a model. `keep_empty`: run
-    empty texts like any others; by default they give a `RowError`. `deterministic`: the same bits
-    for a text in any batch, in any order and on any number of threads; slower, and CPU only.
+    sample of rows, 0 to 1, on which int8 and auto must agree with fp32 (default 0.99). `offline`:
+    never ask the network for a model. `keep_empty`: run empty texts like any others; by default
+    they give a `RowError`. `deterministic`: the same bits for a text in any batch, in any order
+    and on any number of threads; slower, and CPU only.
     """
 
     device: str
@@ -106,11 +108,7 @@ class Predictor(ABC, Generic[Head, Given, Content, Value]):
         if unknown:
             raise TypeError(f"{type(self).__name__}() has no setting {min(unknown)!r}")
         check_choice("precision", precision, get_args(PrecisionChoice))
-        if deterministic and precision == "auto":
-            raise UsageError(
-                "`deterministic` gives the same bytes on any day, and `precision` auto may not: "
-                "name a precision"
-            )
+        check_reproducible(precision, deterministic=deterministic)
         required = required_agreement(min_agreement, precision)
         self._keep_empty = keep_empty
         self._deterministic = deterministic
@@ -301,10 +299,8 @@ class Predictor(ABC, Generic[Head, Given, Content, Value]):
         """Go on in fp32, because what auto chose does not agree on enough."""
         original, self._original = self._original, None
         if original is not None:
-            tell(
-                f"{self.name}: {self.agreement.described()}, less than {self.agreement.required:.1%}; "
-                "running in fp32"
-            )
+            found, required = self.agreement.described(), self.agreement.required
+            tell(f"{self.name}: {found}, less than {required:.1%}; running in fp32")
             self.precision, self._why = "fp32", "because another did not agree"
             self._model = for_inference(original, "fp32", self._placement.device)
 

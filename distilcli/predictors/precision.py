@@ -51,7 +51,7 @@ def choose_precision(
     seconds = finding.read(_parse)
     if seconds is None:
         seconds = layer_seconds(model, device)
-        finding.write(dict(seconds))
+        finding.write({name: found for name, found in seconds.items()})
     agreeing = {
         each: found
         for each, found in seconds.items()
@@ -72,6 +72,6 @@ def choose_precision(
 def _parse(found: Any) -> dict[Precision, float]:
     seconds: dict[Precision, float] = {"fp32": float(found["fp32"])}
     seconds |= {each: float(found[each]) for each in REDUCED if each in found}
-    if any(not 0 < each for each in seconds.values()):
+    if any(not each > 0 for each in seconds.values()):
         raise ValueError
     return seconds

@@ -89,6 +89,15 @@ def required_agreement(min_agreement: float | None, precision: str) -> float:
     return min_agreement
 
 
+def check_reproducible(precision: str, *, deterministic: bool) -> None:
+    """Raise `UsageError` for a precision that may be another one tomorrow."""
+    if deterministic and precision == "auto":
+        raise UsageError(
+            "`deterministic` needs the same precision in every run, which `precision` auto does "
+            "not promise; name a precision"
+        )
+
+
 def usable_length(
     asked: int | None, usual: int | None, positions: int, *, default: int | None = None
 ) -> int:
