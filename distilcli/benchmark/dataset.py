@@ -28,7 +28,7 @@ from distilcli.errors import HeadError, InputError, ResourceError, UsageError
 from distilcli.interrupt import scratch_folder
 from distilcli.model.hardware import available_cores
 from distilcli.model.heads import SequenceClassifier
-from distilcli.model.precision import Precision
+from distilcli.model.precision_name import Precision
 from distilcli.model.saving import save_model
 from distilcli.predictors.agreement import SAMPLE_ROWS
 from distilcli.predictors.base import Options

@@ -95,6 +95,7 @@ def evaluate(
     """
     measures.check()
     predictions, source = _open_rows(subject, data, rows, gold)
+    _check_named(subject, predictions, source, gold, compute)
     out = RowsOut(output=errors, force=force)
     _check_written(subject, [each for each in (predictions, source) if each], out, report_to)
     if plot is not None:
@@ -200,6 +201,31 @@ def _open_rows(
     # --limit is for the data; predictions that are matched by ids may be in another order.
     limit = rows.limit if source is None else None
     return replace(rows, files=[subject], limit=limit).open(), source
+
+
+def _check_named(
+    subject: str,
+    predictions: "RowSource | None",
+    source: "RowSource | None",
+    gold: GoldColumns,
+    compute: Compute,
+) -> None:
+    """Find the model and the named columns before torch is loaded: they may not be there.
+
+    Only rows with a header have the same columns everywhere.
+    """
+    from distilcli.checkpoint.locate import locate
+    from distilcli.evaluation.files import is_answers
+    from distilcli.rows.formats import JSON_FORMATS
+
+    if predictions is None and not is_answers(subject):
+        locate(subject, offline=compute.offline)
+    labelled = source or predictions
+    if labelled is None or labelled.format in JSON_FORMATS:
+        return
+    for column in (gold.text_column, gold.label_column, gold.pair_column):
+        if column is not None:
+            labelled.find_column(column)
 
 
 def _check_written(

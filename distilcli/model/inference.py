@@ -15,7 +15,8 @@ from distilcli.model.device import padded_test_batch
 from distilcli.model.encoder import Block
 from distilcli.model.heads import TaskModel
 from distilcli.model.int8 import Int8Attention, Int8FeedForward
-from distilcli.model.precision import Precision, dtype_of, require_precision
+from distilcli.model.precision import dtype_of, require_precision
+from distilcli.model.precision_name import Precision
 from distilcli.model.prepacked import PackedLinear, can_pack
 from distilcli.model.threads import each_on_a_core
 from distilcli.model.varlen import VarlenTransformer, has_kernel

@@ -3,16 +3,12 @@
 from collections.abc import Callable, Mapping
 from functools import cache, partial
 from time import perf_counter
-from typing import Literal
 
 import torch
 
 from distilcli.errors import ResourceError
 from distilcli.model.hardware import cpu_flags
-
-Precision = Literal["fp32", "tf32", "bf16", "fp16", "int8"]
-PrecisionChoice = Literal["auto", "fp32", "tf32", "bf16", "fp16", "int8"]
-TrainingPrecision = Literal["auto", "fp32", "bf16"]
+from distilcli.model.precision_name import Precision, TrainingPrecision
 
 _DTYPES: dict[Precision, torch.dtype] = {"bf16": torch.bfloat16, "fp16": torch.float16}
 

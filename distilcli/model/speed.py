@@ -9,13 +9,8 @@ from distilcli.errors import ResourceError
 from distilcli.model.heads import TaskModel
 from distilcli.model.inference import block_for
 from distilcli.model.int8 import has_kernel
-from distilcli.model.precision import (
-    REDUCED,
-    Precision,
-    dtype_of,
-    require_precision,
-    shortest_seconds,
-)
+from distilcli.model.precision import REDUCED, dtype_of, require_precision, shortest_seconds
+from distilcli.model.precision_name import Precision
 from distilcli.model.threads import single_threaded
 
 _LENGTH = 128  # tokens of a row

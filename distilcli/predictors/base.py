@@ -29,7 +29,8 @@ from distilcli.model.heads import TaskModel
 from distilcli.model.inference import for_inference
 from distilcli.model.int8 import has_kernel
 from distilcli.model.loading import check_tokenizer, load_model
-from distilcli.model.precision import Precision, PrecisionChoice, require_precision
+from distilcli.model.precision import require_precision
+from distilcli.model.precision_name import Precision, PrecisionChoice
 from distilcli.predictors.agreement import Agreement, ComparableTask, VerifiedTask
 from distilcli.predictors.precision import agreement_of, choose_precision, model_here
 from distilcli.tasks.settings import (

@@ -12,7 +12,8 @@ import torch
 from distilcli.findings import Finding
 from distilcli.model.hardware import read_machine
 from distilcli.model.heads import TaskModel
-from distilcli.model.precision import REDUCED, Precision, fastest
+from distilcli.model.precision import REDUCED, fastest
+from distilcli.model.precision_name import Precision
 from distilcli.model.speed import layer_seconds
 from distilcli.predictors.agreement import Agreement
 
@@ -51,7 +52,7 @@ def choose_precision(
     seconds = finding.read(_parse)
     if seconds is None:
         seconds = layer_seconds(model, device)
-        finding.write({name: found for name, found in seconds.items()})
+        finding.write(seconds)
     agreeing = {
         each: found
         for each, found in seconds.items()

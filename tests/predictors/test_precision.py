@@ -11,7 +11,7 @@ from distilcli.errors import DataWarning, UsageError
 from distilcli.model.heads import SequenceClassifier
 from distilcli.model.int8 import weight_steps
 from distilcli.model.loading import load_model
-from distilcli.model.precision import Precision
+from distilcli.model.precision_name import Precision
 from distilcli.predictors import precision
 from distilcli.predictors.agreement import SAMPLE_ROWS
 from distilcli.predictors.classifier import Classifier
