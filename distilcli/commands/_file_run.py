@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from distilcli.rows import Given, Row, RowSource
     from distilcli.rows.retry import RetriedRows
     from distilcli.rows.row_writer import RowWriter
+    from distilcli.stats import RunStats
     from distilcli.tasks.files import Blocks, Columns
     from distilcli.vectors.writer import VectorWriter
 
@@ -37,6 +38,7 @@ Value = TypeVar("Value")
 Result = TypeVar("Result")
 
 EXIT_SOME_ROWS_FAILED = 6
+_LONG_SECONDS = 30
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -210,6 +212,7 @@ class FileRun(Generic[Value, Result]):
                 output=out.output,
                 written=tally.written,
             )
+            hint_at_auto(console, self.options.given, self.predictor.may_be_slow, stats)
         about |= {"precision": self.predictor.precision}  # auto may have gone back to fp32
         about |= {**noted_agreement(console, self.predictor.agreement), **self.facts, **kept}
         counts = dict(tally.counts.most_common())
@@ -274,6 +277,16 @@ def noted_agreement(console: Console, agreement: "Agreement | None") -> dict[str
         return {}
     console.note(agreement.described())
     return agreement.as_dict()
+
+
+def hint_at_auto(
+    console: Console, given: GivenOptions, may_be_slow: bool, stats: "RunStats"
+) -> None:
+    """Say after a long run in fp32 that something else may be faster, unless fp32 was asked for."""
+    if may_be_slow and stats.seconds > _LONG_SECONDS and "precision" not in given:
+        console.note(
+            "`precision` auto may be faster here: it takes the fastest that agrees with fp32"
+        )
 
 
 def open_sink(

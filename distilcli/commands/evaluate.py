@@ -10,6 +10,7 @@ from distilcli.commands._declare import GivenOptions, argument, opt, options
 from distilcli.commands._evaluate_options import GoldColumns, Measures
 from distilcli.commands._file_run import (
     EXIT_SOME_ROWS_FAILED,
+    hint_at_auto,
     noted_agreement,
     open_sink,
     write_report,
@@ -104,7 +105,6 @@ def evaluate(
         check_plot(plot, force=force)
 
     from distilcli.console.evaluation import show_evaluation, show_row_notes, show_thresholds
-    from distilcli.console.summary import show_summary
     from distilcli.evaluation.abstention import check_abstention
     from distilcli.evaluation.calibrate import check_calibration, save_calibrated
     from distilcli.evaluation.evaluation import EvaluationOptions
@@ -167,7 +167,7 @@ def evaluate(
         added={**added, **(found.metrics if found else {})}, tables=found.tables if found else (),
     )  # fmt: skip
     if stats.batches and not report_to.json_summary:
-        show_summary(console, stats, Counter())
+        _show_run(console, evaluation, given, stats)
     show_evaluation(console, report, by=by, table_format=table_format)
     if errors is not None:
         _write_errors(console, evaluation, outcome, out)
@@ -253,6 +253,16 @@ def _run(
         outcome = evaluation.run(stats, by=column, keep_rows=keep_rows, on_error=rows.on_error)
     console.note(*source.new_notes())
     return outcome, stats
+
+
+def _show_run(
+    console: Console, evaluation: "Evaluation", given: GivenOptions, stats: "RunStats"
+) -> None:
+    """Say what the run of a model cost."""
+    from distilcli.console.summary import show_summary
+
+    show_summary(console, stats, Counter())
+    hint_at_auto(console, given, evaluation.may_be_slow, stats)
 
 
 def _write_errors(

@@ -18,6 +18,11 @@ _ROWS = {"cpu": 4}
 _ACCELERATOR_ROWS = 128
 
 
+def reduced_precisions(device: torch.device) -> list[Precision]:
+    """Return what `auto` may take on a device instead of fp32, without emulation."""
+    return [each for each in REDUCED if _runs_well(each, device)]
+
+
 def layer_seconds(model: TaskModel, device: torch.device) -> dict[Precision, float]:
     """Time the first layer of `model`, which is on `device` in fp32, in each precision.
 
@@ -25,7 +30,7 @@ def layer_seconds(model: TaskModel, device: torch.device) -> dict[Precision, flo
     since a run uses each by itself. Precisions that the device lacks, or emulates, are left out.
     """
     block = model.distilbert.transformer.blocks[0]
-    precisions: list[Precision] = ["fp32", *(each for each in REDUCED if _runs_well(each, device))]
+    precisions: list[Precision] = ["fp32", *reduced_precisions(device)]
     rows = _ROWS.get(device.type, _ACCELERATOR_ROWS)
     generator = torch.Generator().manual_seed(0)
     length = min(_LENGTH, model.config.max_position_embeddings)

@@ -31,6 +31,7 @@ from distilcli.model.int8 import has_kernel
 from distilcli.model.loading import check_tokenizer, load_model
 from distilcli.model.precision import require_precision
 from distilcli.model.precision_name import Precision, PrecisionChoice
+from distilcli.model.speed import reduced_precisions
 from distilcli.predictors.agreement import Agreement, ComparableTask, VerifiedTask
 from distilcli.predictors.precision import agreement_of, choose_precision, model_here
 from distilcli.tasks.settings import (
@@ -173,6 +174,13 @@ class Predictor(ABC, Generic[Head, Given, Content, Value]):
     def workers(self) -> int:
         """The number of batches that run side by side."""
         return workers_on(self._placement.device, cores=self._batches.threads or available_cores())
+
+    @property
+    def may_be_slow(self) -> bool:
+        """Whether it runs in fp32 on a CPU that has something faster, which `auto` could take."""
+        is_fixed = self._is_auto or self._deterministic
+        on_cpu = self.device == "cpu" and self.precision == "fp32"
+        return on_cpu and not is_fixed and bool(reduced_precisions(self._placement.device))
 
     def digest(self) -> str:
         """Return the digest of the model's content, which is the same wherever its files are."""
