@@ -217,7 +217,7 @@ def test_a_run_that_auto_began_is_continued_in_its_precision_only(
 
     seen = []
     identity = Unfinished.identity
-    monkeypatch.setattr(Unfinished, "ended", lambda self: seen.append(identity(self)))
+    monkeypatch.setattr(Unfinished, "ended", lambda self, *_: seen.append(identity(self)))
     for speed in (0.5, 2.0):
         seconds = {"fp32": 1.0, "int8": speed}
         monkeypatch.setattr(precision, "layer_seconds", lambda *_, found=seconds: found)
