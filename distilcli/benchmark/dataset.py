@@ -28,12 +28,12 @@ from distilcli.errors import HeadError, InputError, ResourceError, UsageError
 from distilcli.interrupt import scratch_folder
 from distilcli.model.hardware import available_cores
 from distilcli.model.heads import SequenceClassifier
-from distilcli.model.precision import Precision
+from distilcli.model.precision_name import Precision
 from distilcli.model.saving import save_model
+from distilcli.predictors.agreement import SAMPLE_ROWS
 from distilcli.predictors.base import Options
 from distilcli.predictors.classifier import Classifier
 from distilcli.predictors.embedder import Embedder
-from distilcli.predictors.int8_check import SAMPLE_ROWS
 from distilcli.rows import Row, RowSource, open_rows, open_writer
 from distilcli.stats import RunStats
 from distilcli.tasks.classify import ClassificationColumns

@@ -19,7 +19,7 @@ from distilcli.benchmark.result import Result, Setting, latency_of
 from distilcli.engine.workers import workers_on
 from distilcli.errors import ResourceError
 from distilcli.model.hardware import available_cores
-from distilcli.model.precision import Precision
+from distilcli.model.precision_name import Precision
 from distilcli.tasks.settings import BatchOptions
 
 Say = Callable[[str], None]

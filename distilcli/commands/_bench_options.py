@@ -89,18 +89,22 @@ class Measurement:
 
     def plan(self, compute: Compute) -> "Plan":
         """Return what to measure; raise `UsageError` for malformed sizes."""
+        from distilcli.benchmark.sweep import parse_precisions, parse_sweep
+
+        precisions = parse_precisions(compute.precision)
+        sizes = parse_sweep(self.sweep, seq=self.seq, batch=compute.batch)
+
         from distilcli.benchmark.measure import Effort
         from distilcli.benchmark.profiling import check_trace_target
         from distilcli.benchmark.runner import Plan
-        from distilcli.benchmark.sweep import parse_precisions, parse_sweep
 
         effort: dict[str, Any] = {"rounds": self.rounds, "seconds": self.seconds}
         plan = Plan(
             model=compute.model,
             rival=self.versus,
             device=compute.device,
-            precisions=parse_precisions(compute.precision),
-            sizes=parse_sweep(self.sweep, seq=self.seq, batch=compute.batch),
+            precisions=precisions,
+            sizes=sizes,
             threads=compute.threads,
             effort=Effort(**{name: value for name, value in effort.items() if value is not None}),
             profile=None if self.profile is None else Path(self.profile),
@@ -115,17 +119,20 @@ def dataset_plan(
     file: str, rows: RowsIn, text_column: str | None, compute: Compute
 ) -> "DatasetPlan":
     """Return which rows to run and how."""
-    from distilcli.benchmark.dataset import DatasetPlan
     from distilcli.benchmark.sweep import parse_precisions
 
     if rows.limit == 0:
         raise UsageError("`limit` 0 leaves nothing to measure")
+    precisions = parse_precisions(compute.precision)
+
+    from distilcli.benchmark.dataset import DatasetPlan
+
     return DatasetPlan(
         file=file,
         reading={**rows.reading(), "text_column": text_column},
         model=compute.model,
         device=compute.device,
-        precisions=parse_precisions(compute.precision),
+        precisions=precisions,
         threads=compute.threads,
         offline=compute.offline,
     )

@@ -89,10 +89,11 @@ def bench(
     shown: TableFormat = "json" if stats == "-" else table_format
 
     if measurement.dataset is not None:
+        plan = dataset_plan(measurement.dataset, rows, text_column, compute)
+
         from distilcli.benchmark.dataset import run_dataset
         from distilcli.console.benchmark import show_dataset
 
-        plan = dataset_plan(measurement.dataset, rows, text_column, compute)
         measured = run_dataset(plan, note=console.note, warn=console.warn)
         show_dataset(console, measured, table_format=shown)
         _write(report, measured.as_dict())
@@ -109,13 +110,14 @@ def _bench_batches(
     *,
     table_format: TableFormat,
 ) -> int:
+    console, compare = report.console, gates.compare
+    plan, fail_over = measurement.plan(compute), gates.share
+
     from distilcli.benchmark.gates import Old, check_gates
     from distilcli.benchmark.profiling import make_trace_folder
     from distilcli.benchmark.runner import Voice, run
     from distilcli.console.benchmark import show_benchmark, show_profile
 
-    console, compare = report.console, gates.compare
-    plan, fail_over = measurement.plan(compute), gates.share
     for trace in plan.traces:
         outputs = {"profile": str(trace), "stats_file": report.stats_file}
         check_outputs(outputs, [] if compare is None else [compare])

@@ -23,8 +23,9 @@ import torch
 from distilcli.engine.feeder import Feeder
 from distilcli.engine.task import Encoded, Item, Task, Value
 from distilcli.engine.window import Window
-from distilcli.engine.workers import Workers, single_threaded, workers_on
+from distilcli.engine.workers import Workers, workers_on
 from distilcli.errors import RowError
+from distilcli.model.threads import single_threaded
 from distilcli.rows.outcome import OnError, Outcome, settle
 from distilcli.rows.prefetch import ReadAhead
 from distilcli.stats import RunStats

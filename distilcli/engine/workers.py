@@ -13,8 +13,8 @@ outputs depend on nothing else.
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import KW_ONLY, dataclass
 from queue import SimpleQueue
 
@@ -25,6 +25,7 @@ from distilcli.engine.window import AnyWindow
 from distilcli.errors import ResourceError
 from distilcli.interrupt import stop_if_asked
 from distilcli.memory import is_allocation_failure
+from distilcli.model.threads import use_one_core
 from distilcli.stats import RunStats
 
 _Jobs = SimpleQueue[tuple[AnyWindow, list[int]] | None]
@@ -41,17 +42,6 @@ def workers_on(device: torch.device, *, cores: int) -> int:
     if device.type == "cpu":
         return cores
     return _CUDA_WORKERS if device.type == "cuda" else 1
-
-
-@contextmanager
-def single_threaded() -> Iterator[None]:
-    """Keep the kernels of this thread to one core for a while."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 @dataclass(eq=False)
@@ -156,10 +146,7 @@ class Workers:
 
     def _work(self) -> None:
         if self.device.type == "cpu":
-            # The first query makes torch copy its default to this thread; a later one would undo
-            # the setting.
-            torch.get_num_threads()
-            torch.set_num_threads(1)
+            use_one_core()
         try:
             with torch.inference_mode(), self._stream():
                 self._ready.wait()

@@ -44,6 +44,7 @@ TESTED_BY = {
         "evaluation/results/regress tasks/perplexity"
     ),
     "model/test_device.py": "model/device_name",
+    "model/test_precision.py": "model/precision_name",
     "model/test_encoder.py": "model/activation model/embeddings",
     "model/test_loading.py": "model/keys model/saving model/weights",
     "rows/test_conll.py": "rows/conll_writer",

@@ -244,8 +244,8 @@ def test_a_stream_gives_the_results_before_an_error(classifier: Classifier) -> N
     ("options", "message"),
     [
         ({"device": "tpu"}, "`device` tpu"),
-        ({"precision": "fp8"}, "`precision` 'fp8' is unknown; take one of fp32, tf32, bf16"),
-        ({"min_agreement": 0.9}, "`min_agreement` is for int8; add `precision` int8"),
+        ({"precision": "fp8"}, "`precision` 'fp8' is unknown; take one of auto, fp32, tf32, bf16"),
+        ({"min_agreement": 0.9}, "`min_agreement` is for int8; add `precision` int8 or auto"),
         ({"min_agreement": 99, "precision": "int8"}, "`min_agreement` 99 is not between 0 and 1"),
     ],
 )
