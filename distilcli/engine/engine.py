@@ -110,13 +110,17 @@ class Engine(Generic[Item, Value]):
                 stats.add_window(
                     tokens=window.tokens, positions=window.positions, batches=window.batches
                 )
-                with single_threaded() if self.deterministic else nullcontext():
-                    outcomes = [self._outcome(*row) for row in window.rows()]
+                outcomes = self.outcomes(window)
                 yield from settle(outcomes, on_error=self.on_error, stats=stats)
         finally:
             for part in (workers, read_ahead, feeder):
                 part.close()
             stats.finish()
+
+    def outcomes(self, window: Window[Item]) -> list[Outcome[Item, Value]]:
+        """Return what became of the rows of a finished window, in order."""
+        with single_threaded() if self.deterministic else nullcontext():
+            return [self._outcome(*row) for row in window.rows()]
 
     def _outcome(
         self, item: Item, row: Encoded | RowError, outputs: list[object]

@@ -45,7 +45,7 @@ def estimate(engine: Engine[Item, Value], items: Iterable[Item]) -> Estimate:
     """Count `items` in windows, then time a few batches of their sequences."""
     result = Estimate()
     sample: Reservoir[Piece] = Reservoir(capacity=_SAMPLE_SIZE)
-    for window in _windows(engine, items):
+    for window in windows(engine, items):
         encoded = engine.task.encode(window)
         _count(result, encoded)
         for row in encoded:
@@ -57,8 +57,8 @@ def estimate(engine: Engine[Item, Value], items: Iterable[Item]) -> Estimate:
     return result
 
 
-def _windows(engine: Engine[Item, Value], items: Iterable[Item]) -> Iterator[list[Item]]:
-    """Cut the input into windows as the engine does."""
+def windows(engine: Engine[Item, Value], items: Iterable[Item]) -> Iterator[list[Item]]:
+    """Yield the items in windows, cut as the engine does."""
     window: list[Item] = []
     size = 0
     for item in items:
