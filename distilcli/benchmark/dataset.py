@@ -21,7 +21,6 @@ from distilcli.benchmark.stage_costs import time_stages
 from distilcli.benchmark.stages import Stages, TimedRows, TimedSink, TimedTask
 from distilcli.checkpoint.locate import locate
 from distilcli.engine.engine import Engine
-from distilcli.engine.workers import workers_on
 from distilcli.errors import HeadError, InputError, ResourceError, UsageError
 from distilcli.interrupt import scratch_folder
 from distilcli.model.hardware import available_cores
@@ -80,6 +79,7 @@ def run_dataset(
     """
     with plan.open() as source:
         text_column = source.text_column  # faults in the rows are found before any work
+    devices: Sequence[torch.device] = ()
     results: list[DatasetResult] = []
     plans: list[Forecast] = []
     with _folder(plan.model) as model:
@@ -92,7 +92,7 @@ def run_dataset(
                 warn(f"{refusal}; skipped")
                 continue
             if plan.fleet is not None:
-                device_type = torch.device(predictor.device).type
+                device_type = predictor.devices[0].type
                 plan.fleet.check(device_type, cores=plan.threads or available_cores())
             with plan.open() as source:
                 note(f"measuring {source.name} in {precision}: {done}")
@@ -101,11 +101,12 @@ def run_dataset(
                 note("measuring each stage alone")
                 plans.append(_forecast(plan, plan.fleet, results[-1], predictor, text_column))
                 _warn_of_difference(plans[-1], warn)
+            devices = predictor.devices
             # Two models at once would raise the peak of the next run.
             del predictor
             settle()
-    device, threads = torch.device(results[0].device), results[0].threads
-    return DatasetReport(describe_machine(device, threads=threads), results, plans)
+    machine = describe_machine(devices, threads=results[0].threads)
+    return DatasetReport(machine, results, plans)
 
 
 @contextmanager
@@ -149,9 +150,9 @@ def _run(
 ) -> DatasetResult:
     # In int8, the first rows are compared with fp32, which is not to be measured.
     predictor(["a text to warm up on"] * SAMPLE_ROWS)
-    stages, device = Stages(), torch.device(predictor.device)
+    stages = Stages()
     stats = RunStats(device=predictor.device, load_seconds=predictor.load_seconds)
-    watch = MemoryWatch(device, held=0)
+    watch = MemoryWatch(predictor.devices[0], held=0)
     engine, columns = _engine_of(predictor, text_column)
     timed = replace(engine, task=TimedTask(engine.task, stages))
 
@@ -177,7 +178,7 @@ def _run(
         )
     return DatasetResult(
         model=plan.model, done=done, device=predictor.device, precision=predictor.precision,
-        threads=workers_on(device, cores=plan.threads or available_cores()),
+        threads=predictor.workers,
         rows=stats.rows, failed_rows=stats.failed, tokens=stats.tokens,
         load_seconds=predictor.load_seconds, seconds=stats.seconds,
         rows_per_second=stats.rows_per_second, tokens_per_second=stats.tokens_per_second,
@@ -200,9 +201,10 @@ def _forecast(
             source, columns, lambda writer: time_stages(stages, source, engine, writer, columns)
         )
         read, limit = source.bytes_read, plan.reading.get("limit")
-    is_cuda = engine.device.type == "cuda"
+    is_cuda = engine.devices[0].type == "cuda"
     costs = StageCosts(
-        rows=result.rows, seconds=stages.seconds, cores=result.threads, gpus=int(is_cuda),
+        rows=result.rows, seconds=stages.seconds, cores=engine.workers,
+        gpus=len(engine.devices) if is_cuda else 0,
         bytes_read=read, bytes_written=written, is_whole=limit is None or result.rows < limit,
     )  # fmt: skip
     added = 0 if is_cuda else result.added_memory_bytes
@@ -211,7 +213,7 @@ def _forecast(
         seconds_to_load=result.load_seconds,
         rows_per_second=result.rows_per_second,
         peak_bytes=result.peak_memory_bytes,
-        worker_bytes=None if added is None else added // result.threads,
+        worker_bytes=None if added is None else added // engine.workers,
     )
     return forecast(fleet, costs, process)
 

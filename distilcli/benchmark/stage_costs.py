@@ -25,11 +25,11 @@ def time_stages(
 
     Adds to `stages` the wall time of each, that of the model over all its workers.
     """
-    stats = RunStats(device=str(engine.device))
+    stats = RunStats()
     workers = Workers(
         engine.task.forward,
-        count=workers_on(engine.device, cores=engine.workers),
-        device=engine.device,
+        count=workers_on(*engine.devices, cores=engine.workers),
+        devices=engine.devices,
         pad_token_id=engine.pad_token_id,
         max_tokens=engine.max_tokens,
         stats=stats,

@@ -82,15 +82,19 @@ class Measurement:
         metavar="FILE",
     )
 
-    def check(self, given: GivenOptions, model: str) -> None:
+    def check(self, given: GivenOptions, compute: Compute) -> None:
         """Raise `UsageError` for options that do not go together."""
+        from distilcli.model.device_name import ALL_CUDA
+
         if self.dataset is None:
+            if compute.device == ALL_CUDA:
+                raise UsageError(f"`device` {ALL_CUDA} is for whole runs; add `dataset` FILE")
             given.refuse((*_OF_ROWS, "plan"), "is for rows; add `dataset` FILE")
         else:
             given.refuse(_OF_BATCHES, "is for batches of random ids; leave it out with `dataset`")
         if self.seconds is not None and not math.isfinite(self.seconds):
             raise UsageError(f"`seconds` {self.seconds} never ends; give a number of seconds")
-        if self.versus == model:
+        if self.versus == compute.model:
             raise UsageError(f"`versus` {self.versus}: that is the model itself; name another")
 
     def plan(self, compute: Compute) -> "Plan":

@@ -80,7 +80,7 @@ def bench(
       distil bench --compare old.json --fail-over 5%
     """
     planning.check(given)
-    measurement.check(given, compute.model)
+    measurement.check(given, compute)
     if gates.compare is None:
         given.refuse(["fail_over"], "is for `compare`; name an older benchmark")
     stats = report.stats_file

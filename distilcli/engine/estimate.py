@@ -84,15 +84,17 @@ def _count(result: Estimate, encoded: Sequence[Encoded | RowError]) -> None:
 
 def _tokens_per_second(engine: Engine[Item, Value], pieces: Sequence[Piece]) -> float:
     """Time batches cut as in a run, spread over the lengths of the sample."""
-    workers = workers_on(engine.device, cores=engine.workers)
+    workers = workers_on(*engine.devices, cores=engine.workers)
     cuts = cut_batches(
         [len(piece) for piece in pieces], max_tokens=engine.max_tokens, max_rows=engine.max_rows
     )
     batches = [
         pad(
-            [pieces[index] for index in cut], pad_token_id=engine.pad_token_id, device=engine.device
+            [pieces[index] for index in cut],
+            pad_token_id=engine.pad_token_id,
+            device=engine.devices[number % len(engine.devices)],
         )
-        for cut in _spread(list(cuts), workers * _BATCHES_PER_WORKER)
+        for number, cut in enumerate(_spread(list(cuts), workers * _BATCHES_PER_WORKER))
     ]
 
     def work(batch: Batch) -> None:

@@ -19,9 +19,10 @@ from distilcli.checkpoint.digest import model_digest
 from distilcli.checkpoint.locate import locate
 from distilcli.checkpoint.sentence_transformers import SENTENCE_NAMES, sentence_files
 from distilcli.engine.engine import Engine, OnError
+from distilcli.engine.replicated import ReplicatedTask
 from distilcli.engine.workers import workers_on
 from distilcli.errors import ResourceError
-from distilcli.model.device import place
+from distilcli.model.device import names_of, place_copies
 from distilcli.model.hardware import available_cores
 from distilcli.model.heads import TaskModel
 from distilcli.model.inference import for_inference
@@ -49,11 +50,12 @@ Other = TypeVar("Other")
 class Options(TypedDict, total=False):
     """The keywords that every predictor takes, with the meaning they have for the commands.
 
-    `device`: auto (default), cpu, cuda, cuda:N or mps. `precision`: fp32 (default), tf32, bf16,
-    fp16 or int8. `min_agreement`: the share of the first rows, 0 to 1, on which int8 must agree
-    with fp32 (default 0.99). `offline`: never ask the network for a model. `keep_empty`: run
-    empty texts like any others; by default they give a `RowError`. `deterministic`: the same bits
-    for a text in any batch, in any order and on any number of threads; slower, and CPU only.
+    `device`: auto (default), cpu, cuda, cuda:N, cuda:all (a copy of the model on every GPU) or mps.
+    `precision`: fp32 (default), tf32, bf16, fp16 or int8. `min_agreement`: the share of the first
+    rows, 0 to 1, on which int8 must agree with fp32 (default 0.99). `offline`: never ask the
+    network for a model. `keep_empty`: run empty texts like any others; by default they give a
+    `RowError`. `deterministic`: the same bits for a text in any batch, in any order and on any
+    number of threads; slower, and CPU only.
     """
 
     device: str
@@ -117,13 +119,17 @@ class Predictor(ABC, Generic[Head, Given, Content, Value]):
         self.unused = tuple(key for key in loaded.unused if ".pooler." not in key)
         self._tokenizer = load_tokenizer(self._files, overrides=self._tokenizer_settings())
         check_tokenizer(self._tokenizer, self.config, source=self.name, framing_only=True)
-        self._placement = place(loaded.model, device, vocab_size=self.config.vocab_size)
+        placed = place_copies(loaded.model, device, vocab_size=self.config.vocab_size)
+        self.devices = tuple(placement.device for _, placement in placed)
+        self._reason = placed[0][1].reason
         if deterministic and self.device != "cpu":
             raise ResourceError(
                 f"`deterministic` works only on the CPU, not on {self.device}; add `device` cpu"
             )
         self._original = loaded.model if self.precision == "int8" else None
-        self._model = for_inference(loaded.model, self.precision, self._placement.device)
+        self._models = [
+            for_inference(model, self.precision, placement.device) for model, placement in placed
+        ]
         self.load_seconds = perf_counter() - started
 
     def _tokenizer_settings(self) -> Mapping[str, object]:
@@ -132,13 +138,13 @@ class Predictor(ABC, Generic[Head, Given, Content, Value]):
 
     @property
     def device(self) -> str:
-        """The device that the model is on."""
-        return str(self._placement.device)
+        """The device that the model is on; several with commas between them."""
+        return names_of(self.devices)
 
     @property
     def workers(self) -> int:
         """The number of batches that run side by side."""
-        return workers_on(self._placement.device, cores=self._batches.threads or available_cores())
+        return workers_on(*self.devices, cores=self._batches.threads or available_cores())
 
     def digest(self) -> str:
         """Return the digest of the model's content, which is the same wherever its files are."""
@@ -159,7 +165,7 @@ class Predictor(ABC, Generic[Head, Given, Content, Value]):
         precision = "" if self.precision == "fp32" else f" in {self.precision}"
         if self.precision == "int8" and not has_kernel():
             precision += " (no int8 kernels here: slower than fp32)"
-        where = f"on {self.device}{precision} ({self._placement.reason}{threads})"
+        where = f"on {self.device}{precision} ({self._reason}{threads})"
         return f"model {self.name}{unused} {where}"
 
     def __repr__(self) -> str:
@@ -232,13 +238,13 @@ class Predictor(ABC, Generic[Head, Given, Content, Value]):
         self, task_of: Callable[[Head], ComparableTask[Item, Other]], *, on_error: OnError
     ) -> Engine[Item, Other]:
         """Return the engine of the task that `task_of` makes with a model."""
-        device, task = self._placement.device, task_of(self._model)
+        tasks = [task_of(model) for model in self._models]
         engine: Engine[Item, Other] = Engine(
-            task,
+            tasks[0] if len(tasks) == 1 else ReplicatedTask(self.devices, tasks),
             pad_token_id=self.config.pad_token_id,
-            device=device,
-            workers=self.workers,
-            max_tokens=self._batches.tokens_on(device.type),
+            devices=self.devices,
+            workers=self._batches.threads or available_cores(),
+            max_tokens=self._batches.tokens_on(self.devices[0].type),
             max_rows=self._batches.rows,
             on_error=on_error,
             deterministic=self._deterministic,
@@ -247,7 +253,12 @@ class Predictor(ABC, Generic[Head, Given, Content, Value]):
             return engine
         original = replace(engine, task=task_of(self._original))
         verified = VerifiedTask(
-            task, engine, original, self.agreement, name=self.name, on_complete=self._free_original
+            tasks[0],
+            engine,
+            original,
+            self.agreement,
+            name=self.name,
+            on_complete=self._free_original,
         )
         return replace(engine, task=verified, on_end=verified.finish)
 

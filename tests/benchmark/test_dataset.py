@@ -1,3 +1,4 @@
+import copy
 import gzip
 import json
 import shutil
@@ -18,6 +19,7 @@ from distilcli.benchmark.stages import STAGES, Stages
 from distilcli.checkpoint.config import ModelConfig
 from distilcli.errors import InputError, ModelError, ResourceError, UsageError
 from distilcli.memory import resident_bytes
+from distilcli.model.device import Placement
 
 pytestmark = pytest.mark.slow
 
@@ -192,6 +194,23 @@ def test_a_model_that_is_none(rows: Path, tmp_path: Path, make_model: Callable[.
         run_dataset(
             DatasetPlan(file=str(rows), model=str(tmp_path / "none")), note=nothing, warn=nothing
         )
+
+
+def test_a_run_names_all_its_devices(
+    rows: Path, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    devices = [torch.device("cpu:0"), torch.device("cpu:1")]  # stand-ins for GPUs
+
+    def copies(model: Any, *_: object, **__: object) -> list[tuple[Any, Placement]]:
+        models = [model, copy.deepcopy(model)]
+        return [(each, Placement(on, "")) for each, on in zip(models, devices, strict=True)]
+
+    monkeypatch.setattr("distilcli.predictors.base.place_copies", copies)
+    plan = DatasetPlan(file=str(rows), model=str(tiny_folder), device="cuda:all", threads=1)
+    report = run_dataset(plan, note=nothing, warn=nothing)
+    assert report.results[0].device == "cpu:0, cpu:1"
+    assert report.results[0].threads == 2
+    assert report.environment["device"] == "cpu:0, cpu:1"
 
 
 def test_a_plan_rests_on_the_rows(rows: Path, tiny_folder: Path) -> None:

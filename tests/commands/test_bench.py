@@ -274,6 +274,7 @@ def test_a_profile(bench: Run, tmp_path: Path) -> None:
         (("--sweep", "seq=8", "--seq", 3), "both say seq"),
         (("--seq", 513), "reads at most 512"),
         (("--device", "gpu"), "known are auto, cpu"),
+        (("--device", "cuda:all"), "--device cuda:all is for whole runs; add --dataset"),
         (("--json", "no/out.json"), "there is no folder"),
         (("--rounds", 0), "--rounds"),
         (("--seconds", "inf"), "--seconds inf never ends"),
