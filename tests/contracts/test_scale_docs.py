@@ -50,9 +50,9 @@ def big(tmp_path: Path) -> Path:
 
 def check_merged(folder: Path, *options: str) -> None:
     """Merge the parts; the result is that of one run with as many threads."""
-    run(["distil", "merge", "labelled.csv", *sorted(map(str, folder.glob("parts/*.csv")))], folder)
+    run(["distil", "merge", "labels.csv", *sorted(map(str, folder.glob("parts/*.csv")))], folder)
     run(["distil", "classify", "big.csv", "-o", "whole.csv", *options], folder)
-    assert (folder / "labelled.csv").read_bytes() == (folder / "whole.csv").read_bytes()
+    assert (folder / "labels.csv").read_bytes() == (folder / "whole.csv").read_bytes()
 
 
 @pytest.mark.slow
@@ -80,7 +80,7 @@ def test_a_slurm_array(big: Path) -> None:
 
     for index in (0, 2):
         run_job(index, "0,1,2")
-    missing = 'test "$(distil merge labelled.csv parts/*.csv --missing)" = 1'
+    missing = 'test "$(distil merge labels.csv parts/*.csv --missing)" = 1'
     run(["bash", "-c", missing], big)
     run_job(1, "1")
     check_merged(big)
