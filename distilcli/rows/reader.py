@@ -141,7 +141,7 @@ class RowSource:
         self._bytes_before = 0
         self._grid = Grid([source.size or 0 for source in inputs])
         self._begin, self._end = Cut(0, 0), Cut(max(1, len(inputs)), 0)
-        self._bounds = 0, self._grid.total
+        self._bounds = 0, self._grid.total  # bytes
         self.is_cut = False
         self._noted: set[str] = set()
         self._tables: list[Table] = []
@@ -312,6 +312,8 @@ class RowSource:
     def bytes_read(self) -> int:
         """Bytes read so far, before decompression; of a shard those within it."""
         read = self._bytes_before + (self._bytes.bytes_read if self._bytes else 0)
+        if self.is_stream:
+            return read
         first, last = self._bounds
         return max(0, min(read, last) - first)
 
