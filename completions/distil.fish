@@ -413,6 +413,8 @@ complete --command distil --condition '__distil_runs finetune' --long-option alp
 complete --command distil --condition '__distil_runs finetune' --long-option alpha-cos --exclusive --description 'Weight of the cosine of the last hidden states'
 complete --command distil --condition '__distil_runs finetune' --long-option alpha-hidden --exclusive --description 'Weight of the squared error of all hidden states'
 complete --command distil --condition '__distil_runs finetune' --long-option alpha-attention --exclusive --description 'Weight of the squared error of the attention'
+complete --command distil --condition '__distil_runs finetune' --long-option cache-only --description 'Only write the teacher\'s outputs to --teacher-cache, for later runs'
+complete --command distil --condition '__distil_runs finetune' --long-option shard --exclusive --description 'With --cache-only: the part of the rows, as index/count (0/8 to 7/8)'
 complete --command distil --condition '__distil_runs finetune' --long-option output --short-option o --exclusive --arguments '(__fish_complete_directories)' --description 'Folder for the run'
 complete --command distil --condition '__distil_runs finetune' --long-option plot --require-parameter --force-files --description 'Draw loss, scores, confusion and reliability, as .png or .svg (extra: plot)'
 complete --command distil --condition '__distil_runs finetune' --long-option resume --description 'Continue an interrupted run'

@@ -59,7 +59,9 @@ TESTED_BY = {
     "tasks/test_qa.py": "tasks/spans",
     "test_app.py": "commands/_suggest",
     "tokenizer/test_loading.py": "tokenizer/options tokenizer/tokenizer tokenizer/vocabulary",
-    "training/distill/test_teacher_cache.py": "training/distill/teacher",
+    "training/distill/test_teacher_cache.py": (
+        "training/distill/teacher training/distill/teacher_pass"
+    ),
     "training/objectives/test_classify.py": "training/objectives/whole_texts",
     "training/report/test_plots.py": "training/report/panels",
 }

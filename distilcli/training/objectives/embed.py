@@ -24,6 +24,7 @@ from distilcli.scores.regression import pearson, spearman
 from distilcli.tasks.embed import Array, EmbedTask, Finish
 from distilcli.tasks.settings import LongTexts
 from distilcli.tokenizer.tokenizer import Tokenizer
+from distilcli.training import distributed
 from distilcli.training.data_checks import CheckedRows
 from distilcli.training.datasets.embed import TextPair
 from distilcli.training.digests import rows_digest
@@ -127,24 +128,33 @@ class EmbedObjective(Objective[list[TextPair], BaseModel, PairExample]):
         return self._task.pooled(model, batch)
 
     def loss(self, outputs: Tensor, examples: Sequence[PairExample]) -> Tensor:
-        """Return the mean loss of a pair times the number of texts; 0 for texts without a pair."""
+        """Return the mean loss of a pair times the number of texts; 0 for texts without a pair.
+
+        The mean is that of the whole batch, whichever processes have read its pairs.
+        """
         if len(examples[0].pieces) == 1:
             return outputs.new_zeros(())
-        firsts, seconds = F.normalize(outputs[0::2]), F.normalize(outputs[1::2])
+        vectors = distributed.whole(outputs)
+        firsts, seconds = F.normalize(vectors[0::2]), F.normalize(vectors[1::2])
         if self._scored:
             scores = torch.tensor([example.score for example in examples], dtype=torch.float64)
             cosines = (firsts * seconds).sum(dim=-1)
-            return ranking_loss(cosines, scores.to(outputs.device)) * len(outputs)
-        excluded = same_texts(torch.tensor([example.ids for example in examples]))
+            whole_scores = distributed.whole(scores.to(outputs.device))
+            return ranking_loss(cosines, whole_scores) * len(outputs)
+        ids = distributed.whole(torch.tensor([example.ids for example in examples]))
         similarities = (_SCALE * firsts @ seconds.T).masked_fill(
-            excluded.to(outputs.device), -torch.inf
+            same_texts(ids).to(outputs.device), -torch.inf
         )
-        gold = torch.arange(len(examples), device=outputs.device)
-        return 2 * F.cross_entropy(similarities, gold, reduction="sum")
+        gold = torch.arange(len(ids), device=outputs.device)
+        own_share = len(examples) / len(ids)
+        return 2 * F.cross_entropy(similarities, gold, reduction="sum") * own_share
 
     def soft_loss(self, student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
         """Return the distance between the student's and the teacher's vectors."""
-        return cosine_distance(student, teacher)
+        if student.shape == teacher.shape:
+            return cosine_distance(student, teacher)
+        students, teachers = distributed.whole(student), distributed.whole(teacher)
+        return cosine_distance(students, teachers) * (len(student) / len(students))
 
     def scores(self, device: torch.device) -> dict[str, float]:
         """Return the correlation of cosines and scores, or how often the second text is found."""
