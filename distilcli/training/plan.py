@@ -73,7 +73,8 @@ def plan_run(
     """
     if device == ALL_CUDA:
         raise UsageError(
-            f"`device` {device} is for running a model; training takes one device, such as cuda:0"
+            f"`device` {device} is for running a model; to train on several GPUs, start finetune "
+            "with torchrun, or name one GPU, such as cuda:0"
         )
     data, start = options.data, options.start
     point = starting_point(
