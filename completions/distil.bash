@@ -39,14 +39,14 @@ _distil() {
         'bench')
             if [[ $options ]]; then
                 case $previous in
-                    --text-column | -c | --seq | --sweep | --rounds | --seconds | --device | --precision | --batch | --threads | --fail-over | --max-p95-ms | --limit | --join | --input-format | --delimiter | --encoding | --word-column | --max-field-bytes) _distil_free; return ;;
+                    --text-column | -c | --seq | --sweep | --rounds | --seconds | --device | --precision | --batch | --threads | --fail-over | --max-p95-ms | --limit | --join | --input-format | --delimiter | --encoding | --word-column | --max-field-bytes | --plan | --cores | --gpus | --gpu-rows-per-second | --price-core-hour | --price-gpu-hour) _distil_free; return ;;
                     --format) _distil_words 'auto table tsv csv json'; return ;;
                     --vs | --model | -m) _distil_words 'embed entities mini qa sentiment'; _distil_paths -d; return ;;
                     --profile) _distil_paths -d; return ;;
                     --dataset | --compare | --stats) _distil_paths -f; return ;;
                 esac
                 if [[ $current == -* ]]; then
-                    _distil_words '--text-column -c --format --seq --sweep --vs --rounds --seconds --profile --dataset --model -m --device --precision --offline --batch --threads --compare --fail-over --max-p95-ms --limit --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --quiet -q --json --stats --help -h'; return
+                    _distil_words '--text-column -c --format --seq --sweep --vs --rounds --seconds --profile --dataset --model -m --device --precision --offline --batch --threads --compare --fail-over --max-p95-ms --limit --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --plan --cores --gpus --gpu-rows-per-second --price-core-hour --price-gpu-hour --quiet -q --json --stats --help -h'; return
                 fi
             fi
             _distil_free ;;

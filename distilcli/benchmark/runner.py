@@ -114,7 +114,7 @@ def _measure_precision(
             runner = BatchRunner(model.forward, device=device, workers=workers, max_tokens=most)
             contenders.append(_Contender(model, stack.enter_context(runner)))
         if not report.environment:
-            report.environment = describe_machine(device, threads=workers)
+            report.environment = describe_machine([device], threads=workers)
         peak = PeakFlops(precision, device, workers=workers)
         peak.sample()
         measured = [

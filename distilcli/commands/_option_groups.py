@@ -94,7 +94,8 @@ NoAbstainOption = Annotated[
 ]
 ThreadsOption = Annotated[int | None, opt("CPU cores to use (default: all).", topic="Speed", min=1)]
 DeviceOption = Annotated[
-    str, opt("auto, cpu, cuda, cuda:N or mps.", topic="Model", metavar="DEVICE")
+    str,
+    opt("auto, cpu, cuda, cuda:N, cuda:all or mps.", topic="Model", metavar="DEVICE"),
 ]
 StrideOption = Annotated[
     int | None,

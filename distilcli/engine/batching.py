@@ -28,12 +28,13 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """B pieces, padded at the end to the length T of the longest."""
+    """B pieces, padded at the end to the length T of the longest, for a model on `device`."""
 
     input_ids: Tensor  # (B, T) int64
     attention_mask: Tensor | None  # (B, T) int64, 1 for tokens; None without padding
     token_type_ids: Tensor | None  # (B, T) int64; None if the task has none
     pieces: Sequence[Piece]
+    device: torch.device
 
     @property
     def inputs(self) -> tuple[Tensor, Tensor | None, Tensor | None]:
@@ -91,4 +92,5 @@ def pad(pieces: Sequence[Piece], *, pad_token_id: int, device: torch.device) -> 
         attention_mask=(send(mask.to(torch.int64)) if min(lengths) < longest else None),
         token_type_ids=tensor(token_types, 0) if token_types else None,
         pieces=pieces,
+        device=device,
     )
