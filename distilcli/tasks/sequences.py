@@ -117,8 +117,8 @@ class Framer:
 
     def frame(
         self,
-        first: Sequence[int],
-        second: Sequence[int] | None = None,
+        first: Ids,
+        second: Ids | None = None,
         *,
         windowed: Windowed = "second",
     ) -> Encoded:

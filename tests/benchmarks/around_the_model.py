@@ -1,7 +1,7 @@
 """What a row costs around the model, against a bare loop of `csv` and `tokenizers`.
 
-    python tests/benchmarks/around_the_model.py [--rows N] [--rounds N] [--commands classify embed ...]
-        [--python OTHER]
+    python tests/benchmarks/around_the_model.py [--rows N] [--rounds N]
+        [--commands classify embed ...] [--python OTHER]
 
 The model is tiny, so that nearly all time is spent around it. The file is a CSV of short texts (20
 tokens on average). In each round every command labels the file, and the bare loop reads it with
@@ -30,7 +30,7 @@ from memory import HEADS, write_tiny
 COMMANDS = ("classify", "embed", "tag")
 SUFFIXES = {"embed": "npy"}
 WANTED = {"rows/s": 25_000, "times the bare loop": 2.0}
-WORDS = (9, 21)  # of a text: 20 tokens on average, with [CLS] and [SEP]
+WORDS = (6, 16)  # of a text: 20 tokens on average, with [CLS] and [SEP]
 
 _BARE = """
 import csv, itertools, os, sys
@@ -83,7 +83,8 @@ def main() -> None:
         [
             {
                 "what": what,
-                "µs of processor a row": 1e6 * median(one[what].processor for one in rounds)
+                "µs of processor a row": 1e6
+                * median(one[what].processor for one in rounds)
                 / options.rows,
                 "rows/s": options.rows / median(one[what].wall for one in rounds),
                 "times the bare loop": median(
@@ -108,7 +109,8 @@ def write_texts(path: Path, rows: int) -> None:
         writer = csv.writer(file)
         writer.writerow(["id", "text"])
         writer.writerows(
-            (number, " ".join(draw.choices(words, k=draw.randint(*WORDS)))) for number in range(rows)
+            (number, " ".join(draw.choices(words, k=draw.randint(*WORDS))))
+            for number in range(rows)
         )
 
 
@@ -116,7 +118,9 @@ def bare_line(folder: Path) -> list[str]:
     """Return the command of the bare loop, without input and output."""
     from distilcli.checkpoint.locate import locate
 
-    (file,) = [path for path in locate("sentiment").tokenizer_files if path.name == "tokenizer.json"]
+    (file,) = [
+        path for path in locate("sentiment").tokenizer_files if path.name == "tokenizer.json"
+    ]
     return [sys.executable, "-c", _BARE, str(file), "IN", "OUT"]
 
 
