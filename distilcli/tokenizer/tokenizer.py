@@ -202,6 +202,8 @@ class Tokenizer(ABC):
         tokenize: Callable[[Sequence[str]], list[Found]],
     ) -> list[Found]:
         size = count * _CHARACTERS
+        if max(map(len, texts), default=0) <= 2 * size:
+            return tokenize(texts)
         short = [self._shortened(text, size, side) for text in texts]
         found = tokenize(short)
         for index, text in enumerate(texts):
