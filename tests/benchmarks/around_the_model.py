@@ -136,15 +136,15 @@ def beyond_one_row(line: Sequence[str], folder: Path) -> Cost:
     costs = []
     for name in ("all", "one"):
         places = {"IN": str(folder / f"{name}.csv"), "OUT": str(folder / f"out.{suffix}")}
-        costs.append(cost_of([places.get(word, word) for word in line]))
-    print(line[3 if line[1] == "-m" else 2][:8].strip(), *costs, file=sys.stderr, flush=True)
+        costs.append(cost_of([places.get(word, word) for word in line], folder))
+    print(*costs, file=sys.stderr, flush=True)
     return Cost(*(a - b for a, b in zip(*costs, strict=True)))
 
 
-def cost_of(line: Sequence[str]) -> Cost:
+def cost_of(line: Sequence[str], folder: Path) -> Cost:
     """Run a command in its own process; return what it costs."""
     started = perf_counter()
-    process = subprocess.Popen(line)
+    process = subprocess.Popen(line, cwd=folder)  # not where a checkout is
     _, status, used = os.wait4(process.pid, 0)
     wall = perf_counter() - started
     process.returncode = os.waitstatus_to_exitcode(status)
