@@ -75,9 +75,9 @@ def pad(pieces: Sequence[Piece], *, pad_token_id: int, device: torch.device) -> 
     Copies to a CUDA device start from pinned memory, so that the host does not wait for them.
     """
     is_cuda = device.type == "cuda"
-    lengths = np.array([len(piece) for piece in pieces])
-    longest = lengths.max()
-    mask = np.arange(longest) < lengths[:, None]  # (B, T)
+    lengths = [len(piece) for piece in pieces]
+    longest = max(lengths)
+    mask = np.arange(longest) < np.array(lengths)[:, None]  # (B, T)
 
     def send(x: Array) -> Tensor:
         tensor = torch.from_numpy(x)
@@ -96,7 +96,7 @@ def pad(pieces: Sequence[Piece], *, pad_token_id: int, device: torch.device) -> 
         raise ValueError("a batch mixes pieces with and without token_type_ids")
     return Batch(
         input_ids=padded((piece.input_ids for piece in pieces), pad_token_id),
-        attention_mask=send(mask.astype(np.int64)) if lengths.min() < longest else None,
+        attention_mask=send(mask.astype(np.int64)) if min(lengths) < longest else None,
         token_type_ids=padded(token_types, 0) if token_types else None,
         pieces=pieces,
     )
