@@ -121,6 +121,7 @@ for _topic, _commands in {
         "evaluate": "Measure a model or its predictions against gold labels.",
         "clean": "Find rows whose label is probably wrong.",
     },
+    "More machines": {"merge": "Put the parts of a run with --shard together."},
     "Look closer": {
         "tokenize": "Show how a model tokenizes texts.",
         "params": "Count the parameters of a model.",

@@ -16,9 +16,11 @@ from distilcli.commands._option_groups import (
     Reproducible,
     RowsIn,
     RowsOut,
+    Scale,
 )
 from distilcli.commands._unfinished import Tally, Unfinished, check_again
 from distilcli.console import Console
+from distilcli.errors import UsageError
 from distilcli.escapes import visible
 from distilcli.wording import count as count_of
 
@@ -48,6 +50,7 @@ class FileOptions:
     long: LongTexts
     compute: Compute
     reproducible: Reproducible
+    scale: Scale
     report: Report
     given: GivenOptions = field(default_factory=GivenOptions)
     values: Mapping[str, object] = field(default_factory=dict)
@@ -77,10 +80,15 @@ class FileOptions:
         be read, and `ModelError` for a model that is missing or for another command.
         """
         check_again(self)
+        shard = self.scale.parsed()
+        if shard is not None and self.out.output is None and not self.report.dry_run:
+            raise UsageError("`shard` needs a file for its part of the rows; add `output` FILE")
         self.out.check()
         self.report.check_dry_run()
         self.report.check(output=self.out.output)
         source = self.rows.open(text_column, given=given)
+        if shard is not None:
+            source.take(shard)
         self.report.check(source.paths)
         self.long.settings()
         if self.compute.model or "model" in self.given:
@@ -116,6 +124,8 @@ class FileRun(Generic[Value, Result]):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "marks", self.options.provenance(self.predictor))
+        if self.options.scale.shard is not None and not self.can_go_on:
+            raise UsageError("`shard` reads a part of the rows, and this result needs all of them")
 
     def run(self) -> int:
         """Run every row, or with --dry-run only estimate the cost; return the exit code."""
@@ -124,6 +134,8 @@ class FileRun(Generic[Value, Result]):
         plural = "s" if len(self.text_columns) > 1 else ""
         read = "" if source.format == "txt" else f", text column{plural} {named}"
         self.options.report.console.note(predictor.described() + read, *source.new_notes())
+        if (shard := self.options.scale.parsed()) is not None:
+            self.options.report.console.note(f"shard {shard} of the rows")
         about: dict[str, object] = {
             "command": self.options.command,
             "model": predictor.name,
@@ -189,15 +201,16 @@ class FileRun(Generic[Value, Result]):
                     select=self.select,
                     on_block=count,
                     live=source.is_stream,
+                    follows=lambda: source.is_cut,
                     marks=self.marks,
                 )
         except BaseException as error:
             note_unshown(console, sink)
             self._tell_what_is_left(error, stats.rows, tally.written, unfinished.saved_rows)
             raise
-        unfinished.ended()
         kept = {"kept_rows": sink.kept_rows} if out.retry_errors else {}
         tally.written += sum(kept.values())
+        unfinished.ended(tally, self._added(sink))
         note_unshown(console, sink)
         console.note(*source.new_notes())
         if not report.json_summary:
@@ -217,6 +230,10 @@ class FileRun(Generic[Value, Result]):
     @property
     def _new_columns(self) -> list[str]:
         return [*self.columns.names, *self.marks]
+
+    def _added(self, sink: Any) -> list[str]:
+        """Return the names of the new columns in the output."""
+        return [getattr(sink, "prefix", "") + name for name in self._new_columns]
 
     def _tell_what_is_left(self, error: BaseException, rows: int, written: int, saved: int) -> None:
         """Say what an interrupted run leaves behind, and how to continue."""

@@ -13,6 +13,7 @@ from distilcli.setting import setting
 
 if TYPE_CHECKING:
     from distilcli.rows import RowSource
+    from distilcli.rows.shard import Shard
     from distilcli.tasks.settings import LongTexts as LongTextSettings
 
 FormatOption = Annotated[
@@ -370,6 +371,26 @@ class Reproducible:
     provenance: bool = setting(
         False, "Add the columns model_digest and distil_version.", topic="Output"
     )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Scale:
+    """Which part of the rows this run takes, if others on other machines take the rest."""
+
+    topic: ClassVar[str] = "Scale"
+
+    shard: str | None = setting(
+        None,
+        "Run part I of N of the rows, counted from 0, as I/N; auto or auto/N in an array of jobs. "
+        "distil merge puts the parts together.",
+        metavar="I/N",
+    )
+
+    def parsed(self) -> "Shard | None":
+        """Return the part; raise `UsageError` if there is none of that number."""
+        from distilcli.rows.shard import parse_shard
+
+        return None if self.shard is None else parse_shard(self.shard)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from distilcli import __version__
-from distilcli.commands._option_groups import RowsOut
 from distilcli.errors import UsageError
 from distilcli.wording import count
 
@@ -41,11 +40,15 @@ def _files_in(values: Mapping[str, object]) -> list[str]:
     return [path for path in (*found, context) if isinstance(path, str)]
 
 
-def is_complete(out: RowsOut) -> bool:
+def is_complete(options: "FileOptions") -> bool:
     """Return whether the output exists; raise `UsageError` if its file is not a database."""
     from distilcli.rows.formats import split_part
+    from distilcli.rows.manifest import has_manifest
     from distilcli.rows.sqlite_writer import has_table
 
+    out = options.out
+    if options.scale.shard is not None and not has_manifest(str(out.output)):
+        return False
     if out.written_format == "sqlite":
         return has_table(str(out.output))
     return Path(split_part(str(out.output))[0]).is_file()
@@ -64,7 +67,7 @@ def check_again(options: "FileOptions") -> None:
         name = "resume" if out.resume else "retry_errors"
         if out.output is None:
             raise UsageError(f"`{name}` needs an output file; add `output` FILE")
-        if name == "resume" and not out.replaces and is_complete(out):
+        if name == "resume" and not out.replaces and is_complete(options):
             options.report.console.note(f"{out.output} is complete; there is nothing to resume")
             raise typer.Exit
     if out.retry_errors:
@@ -75,7 +78,7 @@ def check_again(options: "FileOptions") -> None:
             )
         if out.is_interrupted:
             raise UsageError(f"{out.output}: its run was interrupted; continue it with `resume`")
-        if not is_complete(out):
+        if not is_complete(options):
             raise UsageError(f"{out.output}: does not exist yet; leave out `retry_errors`")
         if options.rows.on_error == "skip":
             raise UsageError(
@@ -115,6 +118,7 @@ class Unfinished:
         self._identity: RunIdentity | None = None
         self._earlier: Progress | None = None
         self._checkpoints: Checkpoints | None = None
+        self._shard = options.scale.parsed()
         output = options.out.output
         is_file = output is not None and (Path(output).is_file() or not Path(output).exists())
         again = possible and is_file and bool(source.paths) and not source.is_stream
@@ -128,6 +132,10 @@ class Unfinished:
         if again and not options.out.retry_errors:
             self._journal = Journal(str(output))
             self._earlier = self._found(self._journal)
+        if self._shard is not None:
+            if not again:
+                raise UsageError("`shard` needs files to read and a file to write")
+            self.identity()  # of the inputs as they are now
 
     def _found(self, journal: "Journal") -> "Progress | None":
         """Return how far the interrupted run got; raise an error that names what has changed."""
@@ -161,6 +169,7 @@ class Unfinished:
             values = self._options.values
             chosen = {name: value for name, value in values.items() if name not in _OF_NO_EFFECT}
             chosen["device"] = self._predictor.device
+            chosen["shard"] = None if self._shard is None else str(self._shard)
             if not self._options.reproducible.deterministic:
                 # A last window of one batch is spread over all cores.
                 chosen["threads"] = self._predictor.workers
@@ -178,6 +187,10 @@ class Unfinished:
     @contextmanager
     def watched(self, stats: "RunStats", tally: Tally, output: Any) -> Iterator[None]:
         """Continue the interrupted run, or discard it; save the progress of this one."""
+        if self._shard is not None:
+            from distilcli.rows.manifest import remove_manifest
+
+            remove_manifest(str(self._options.out.output))
         if self._journal is None:
             yield
             return
@@ -209,7 +222,26 @@ class Unfinished:
         if self._checkpoints is not None:
             self._checkpoints.note(output, tally.counts, tally.written)
 
-    def ended(self) -> None:
-        """Remove the journal of a run whose output is complete."""
+    def ended(self, tally: Tally, added: Sequence[str]) -> None:
+        """Describe a part that is complete, and remove the journal of the run."""
+        if self._shard is not None:
+            from distilcli.rows.manifest import Manifest
+            from distilcli.rows.writer import written_delimiter
+
+            out, source = self._options.out, self._source
+            kind = out.written_format
+            begin, end = source.cuts
+            delimiter = written_delimiter(kind, source.format, source.delimiter)
+            Manifest(
+                str(out.output),
+                self.identity(),
+                self._shard,
+                begin,
+                end,
+                tally.written,
+                kind,
+                delimiter,
+                added,
+            ).write()
         if self._journal is not None:
             self._journal.remove()

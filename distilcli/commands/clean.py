@@ -25,7 +25,7 @@ _THRESHOLD = 0.98
 
 @options(
     topic="Suspects",
-    leave_out={"whole_files", "keep_empty", "resume", "retry_errors"},
+    leave_out={"whole_files", "keep_empty", "resume", "retry_errors", "shard"},
     model="mini",
 )
 def clean(

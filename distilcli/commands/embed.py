@@ -101,6 +101,7 @@ def _mode(given: GivenOptions) -> str | None:
     given.at_most_one(*_MODES)
     for once in (*_MODES, "update"):
         given.at_most_one(once, "resume", "retry_errors")
+        given.at_most_one(once, "shard")
     return next((name for name in _MODES if name in given), None)
 
 

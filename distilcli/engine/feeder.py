@@ -24,7 +24,8 @@ class Feeder(Generic[Item]):
 
     The last window gets all cores if it is one batch. If the items are not live, it is recognized
     by its size, so that every run of a file gives the same bits, even one that begins at a later
-    window.
+    window. `follows` says, at the end of the items, whether there are others in a later run: then
+    their last window is not the last.
     """
 
     task: Task[Item, Any, Any, Any]
@@ -33,6 +34,7 @@ class Feeder(Generic[Item]):
     max_rows: int | None
     stop_at_fault: bool
     on_end: Callable[[], None]
+    follows: Callable[[], bool]
     stats: RunStats
 
     def __post_init__(self) -> None:
@@ -79,6 +81,7 @@ class Feeder(Generic[Item]):
         lengths = [len(piece) for piece in window.pieces]
         self.stats.add_encoded(sum(lengths))
         batches = cut_batches(lengths, max_tokens=self.workers.max_tokens, max_rows=self.max_rows)
-        alone = None if self.read_ahead.is_live else self.read_ahead.fell_short
+        fell_short = self.read_ahead.fell_short
+        alone = None if self.read_ahead.is_live else fell_short and not self.follows()
         self.workers.submit(window, list(batches), alone=alone)
         return bool(items) and fault is None

@@ -221,6 +221,11 @@ def _is_row(line: str, delimiter: str, width: int | None) -> bool:
     return width in (len(cells), line.count(delimiter) + 1)
 
 
+def leaves_quote_open(line: str, delimiter: str) -> bool:
+    """Return whether a cell of a line begins with a quote that the line never closes."""
+    return _split_one_line(line, delimiter)[1]
+
+
 def _split_one_line(line: str, delimiter: str) -> tuple[list[str], bool]:
     """Split one line; also return whether a cell opens a quote that the line never closes."""
     content = line.rstrip("\r\n")

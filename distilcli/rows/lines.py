@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from distilcli.errors import InputError, UsageError
+from distilcli.rows.blocks import LineBlocks
 from distilcli.rows.place import Place
 
 # A longer line is an unclosed quote, a binary file or a decompression bomb.
@@ -51,13 +52,18 @@ def checked_encoding(name: str) -> Encoding:
 
 
 def read_lines(
-    chunks: Iterator[bytes], encoding: Encoding, source: str, place: Place | None = None
+    chunks: Iterator[bytes],
+    encoding: Encoding,
+    source: str,
+    place: Place | None = None,
+    blocks: LineBlocks | None = None,
 ) -> Iterator[str]:
     """Yield each line with its line end; a leading byte order mark is dropped.
 
     A line is yielded as soon as its end has come. The chunks begin at `place`, which moves to the
-    end of each line before it is yielded. Raises `InputError` for bytes that are invalid in the
-    encoding, and for a line longer than `LONGEST` bytes.
+    end of each line before it is yielded, and `blocks` notes those with which one begins. Raises
+    `InputError` for bytes that are invalid in the encoding, and for a line longer than `LONGEST`
+    bytes.
     """
     place = place or Place()
     first = next(chunks, b"")
@@ -69,6 +75,8 @@ def read_lines(
         encoding = Encoding("utf-8", by_line=True)
     for number, line in enumerate(_split(chunks, source, place.line), start=place.line):
         content = line
+        if blocks is not None and place.offset >= blocks.next_offset:
+            blocks.note(place.offset, number)
         place.offset += len(line)
         place.line = number + 1
         if number == 1 and encoding.name == "utf-8":

@@ -1,6 +1,6 @@
 """Where a row ends in its file, so that reading can continue from there."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from distilcli.rows.row import Row
@@ -19,8 +19,10 @@ class Seek:
     """How to continue reading an input from another place.
 
     `after` returns the place after the row that was read last, or None if it is not known there;
-    `rows_from` returns the rows from a place on.
+    `rows_from` returns the rows from a place on. `starts` yields a place at or before each of
+    ascending positions (bytes of a text, rows of a table), None for the beginning.
     """
 
     after: Callable[[Row], Place | None]
     rows_from: Callable[[Place], Iterator[Row]]
+    starts: Callable[[Sequence[int]], Iterator[Place | None]] | None = None

@@ -23,8 +23,8 @@ _POLL_SECONDS = 0.2  # Windows delivers Ctrl-C only between waits
 class ReadAhead(Generic[Item]):
     """A buffer of at most `max_rows` items, or of `max_size` characters and one more item.
 
-    `fell_short` says whether the last `take` found it not full. Unless the source is live, that
-    means that the items had ended.
+    An item that `begins` a block does not share it with those before. `fell_short` says whether the
+    last `take` found it not full. Unless the source is live, that means that the items had ended.
     """
 
     def __init__(
@@ -35,6 +35,7 @@ class ReadAhead(Generic[Item]):
         live: bool,
         size: Callable[[Item], int] = lambda _: 0,
         max_size: int = sys.maxsize,
+        begins: Callable[[Item], bool] = lambda _: False,
     ) -> None:
         """Read from `items`; with `live` they may take any time to come."""
         self._source = items
@@ -43,6 +44,8 @@ class ReadAhead(Generic[Item]):
         self._size = size
         self._max_rows = max_rows
         self._max_size = max_size
+        self._begins = begins
+        self._is_whole_block = False
         self._waiting: list[Item] = []
         self._waiting_size = 0
         self._ended = False
@@ -65,12 +68,18 @@ class ReadAhead(Generic[Item]):
         Raises what the iterable raised, once the items before it have been taken.
         """
         with self._changed:
-            while not (self._ended or self._full() or (self.is_live and self._waiting)):
+            while not (
+                self._ended
+                or self._full()
+                or self._is_whole_block
+                or (self.is_live and self._waiting)
+            ):
                 self._changed.wait(_POLL_SECONDS)
             if self.is_live:
                 self._linger()
-            self.fell_short = not self._full()
+            self.fell_short = not (self._full() or self._is_whole_block)
             items, self._waiting, self._waiting_size = self._waiting, [], 0
+            self._is_whole_block = False
             self._changed.notify_all()
             if not items and self._error is not None:
                 raise self._error
@@ -119,7 +128,10 @@ class ReadAhead(Generic[Item]):
     def _put(self, item: Item, size: int) -> bool:
         """Add an item once there is room; False after `close`."""
         with self._changed:
-            while self._full() and not self._ended:
+            if self._waiting and self._begins(item):
+                self._is_whole_block = True
+                self._changed.notify_all()
+            while (self._full() or self._is_whole_block) and not self._ended:
                 self._changed.wait()
             if self._ended:
                 return False

@@ -5,6 +5,7 @@ that a file that does not fit is found before any work is done. An unusable row 
 the caller decides what happens to it.
 """
 
+import contextlib
 import itertools
 import sys
 from collections import deque
@@ -13,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from distilcli.errors import InputError, UsageError, spelled
+from distilcli.rows.blocks import NEVER, Grid
+from distilcli.rows.cuts import Cut, find_cut, numbered
 from distilcli.rows.field_limit import within
 from distilcli.rows.formats import (
     INPUT_FORMATS,
@@ -32,6 +35,7 @@ from distilcli.rows.row import (
     find_column,
     find_usual_column,
 )
+from distilcli.rows.shard import Shard
 from distilcli.rows.table import Given, Table, check_same_columns
 from distilcli.rows.tables import ReadSettings, open_table
 from distilcli.rows.whole_files import file_table, whole_text, with_file_column
@@ -112,6 +116,7 @@ class RowSource:
 
     `columns`, `text_column`, `format` and `delimiter` are those of the first input; they read
     only up to its first row, which is kept. `file_column` holds the names of files, if any does.
+    `is_cut`, known at the end, says whether rows of another shard follow.
     """
 
     def __init__(
@@ -134,6 +139,10 @@ class RowSource:
         self._types: list[Sequence[object]] = []
         self._bytes: ByteSource | None = None
         self._bytes_before = 0
+        self._grid = Grid([source.size or 0 for source in inputs])
+        self._begin, self._end = Cut(0, 0), Cut(max(1, len(inputs)), 0)
+        self._bounds = 0, self._grid.total  # bytes
+        self.is_cut = False
         self._noted: set[str] = set()
         self._tables: list[Table] = []
         self._limit = sys.maxsize if limit is None else min(limit, sys.maxsize)
@@ -158,6 +167,27 @@ class RowSource:
     def keep_marks(self) -> None:
         """Record where rows are, for `mark`; call this before they are read."""
         self._keeps_marks = True
+
+    def take(self, shard: Shard) -> None:
+        """Read only the rows of a shard; call this before they are read.
+
+        Raises `UsageError` where rows have no place in files, or only some of them are read.
+        """
+        if not self._inputs or self.is_stream:
+            raise UsageError(f"`shard` needs files that can be read in part, not {self.name}")
+        if self._limit != sys.maxsize:
+            raise UsageError("`limit` and `shard` do not go together; give one of them")
+        self._bounds = shard.bounds(self._grid.total)
+        self._end, _ = find_cut(self._bounds[1], self._grid, self._opened)
+        self._begin, place = find_cut(self._bounds[0], self._grid, self._opened)
+        self.is_cut = self._end.block == 0 and self._end.input < len(self._inputs)
+        first = Mark(0, self._begin.input, place)
+        self._rows, self._marks = self._limited(first), deque([first])
+
+    @property
+    def cuts(self) -> tuple[Cut, Cut]:
+        """The first block that is read, and the first one that is not."""
+        return self._begin, self._end
 
     def mark(self, rows: int) -> "Mark":
         """Return the last known place with at most so many rows before it; forget earlier ones."""
@@ -280,14 +310,18 @@ class RowSource:
 
     @property
     def bytes_read(self) -> int:
-        """Bytes read from the files so far, before decompression."""
-        return self._bytes_before + (self._bytes.bytes_read if self._bytes else 0)
+        """Bytes read so far, before decompression; of a shard those within it."""
+        read = self._bytes_before + (self._bytes.bytes_read if self._bytes else 0)
+        if self.is_stream:
+            return read
+        first, last = self._bounds
+        return max(0, min(read, last) - first)
 
     @property
     def bytes_total(self) -> int | None:
-        """Bytes of all files; None if a stream or a text is among the inputs."""
-        sizes = [source.size for source in self._inputs if source.size is not None]
-        return sum(sizes) if sizes and len(sizes) == len(self._inputs) else None
+        """Bytes of all files or the shard; None if a stream or a text is among the inputs."""
+        first, last = self._bounds
+        return None if not self._inputs or self.is_stream else last - first
 
     def _first_table(self) -> Table:
         if self._first is None:
@@ -325,10 +359,7 @@ class RowSource:
             self._bytes.close()
         self._bytes = ByteSource(source)
         try:
-            if self._whole_files:
-                table = file_table(source, self._bytes.chunks, self._settings.encoding)
-            else:
-                table = open_table(source, self._bytes, self._settings)
+            table = self._table(source, self._bytes)
         except BaseException:
             self._bytes.close()
             raise
@@ -336,6 +367,20 @@ class RowSource:
         if self.file_column is None:
             return table
         return with_file_column(table, self.file_column, source.name)
+
+    def _table(self, source: Input, file: ByteSource) -> Table:
+        if self._whole_files:
+            return file_table(source, file.chunks, self._settings.encoding)
+        return open_table(source, file, self._settings, self._grid.size)
+
+    @contextlib.contextmanager
+    def _opened(self, index: int) -> Iterator[Table]:
+        """Open a file for a look at it."""
+        file = ByteSource(self._inputs[index])
+        try:
+            yield self._table(self._inputs[index], file)
+        finally:
+            file.close()
 
     def _limited(self, start: "Mark") -> Iterator[Row]:
         try:
@@ -346,20 +391,20 @@ class RowSource:
     def _all_rows(self, start: "Mark") -> Iterator[Row]:
         first = self._first_table()
         number = start.rows
-        for index in range(start.input, max(1, len(self._inputs))):
+        for index in range(start.input, self._end.input + (self._end.block > 0)):
             table = self._open(self._inputs[index]) if index else first
             if index and {first.format, table.format} <= {*TABLE_FORMATS}:
                 name = self._inputs[index].name
                 check_same_columns((self._inputs[0].name, first.columns), name, table.columns)
             rows, seek, place = table.rows, table.seek, None
             if index == start.input:
-                self._bytes_before = sum(each.size or 0 for each in self._inputs[:index])
+                self._bytes_before = self._grid.start(index)
                 place = start.place
             if place is not None and seek is not None:
                 rows = seek.rows_from(place)
             if self._keeps_marks:
                 self._marks.append(Mark(number, index, place))
-            for row in rows:
+            for row in self._taken(index, table, rows, place):
                 yield row
                 number += 1
                 if number % _ROWS_PER_MARK or seek is None or not self._keeps_marks:
@@ -367,6 +412,23 @@ class RowSource:
                 place = seek.after(row)
                 if place is not None:
                     self._marks.append(Mark(number, index, place))
+
+    def _taken(
+        self, index: int, table: Table, rows: Iterator[Row], place: Place | None
+    ) -> Iterator[Row]:
+        """Yield the rows of a file that are in the shard, and mark those that begin a block."""
+        first = self._begin.block if index == self._begin.input else 0
+        size = self._grid.rows(index, table.total) if self._inputs else NEVER
+        last, begins = -1, index > 0 and self._grid.begins(index)
+        for block, row in numbered(table, rows, size, place.line - 1 if place else 0):
+            if block != last:
+                if Cut(index, block) >= self._end:
+                    self.is_cut = True
+                    return
+                row.begins_block = begins or last >= 0
+                last = block
+            if block >= first:
+                yield row
 
 
 @dataclass(frozen=True, slots=True)

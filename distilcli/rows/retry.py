@@ -108,6 +108,11 @@ class RetriedRows(WholeOrNothing):
         writer.adopt(self._earlier.columns)
 
     @property
+    def prefix(self) -> str:
+        """See `RowWriter`."""
+        return self._writer.prefix
+
+    @property
     def kept_rows(self) -> int:
         """The rows that did not run again."""
         return self._retry.kept_rows

@@ -74,6 +74,7 @@ class Row:
     (numbers as `NumberText`) and bytes from others. `line` is the physical line, from 1, where
     the row begins; `raw` the text of a JSONL line without its line end. `error` says why the row
     is unusable. `stored` is where Parquet has the values in their own types.
+    `begins_block`: see `rows.blocks`.
     """
 
     columns: tuple[str, ...]
@@ -83,6 +84,7 @@ class Row:
     raw: str | None = None
     error: str | None = None
     stored: Stored | None = field(default=None, compare=False, repr=False)
+    begins_block: bool = field(default=False, compare=False, repr=False)
 
 
 def is_blank(text: str) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from distilcli.errors import InputError
+from distilcli.rows.blocks import LineBlocks
 from distilcli.rows.place import Seek
 from distilcli.rows.row import Row
 
@@ -13,7 +14,8 @@ class Table:
     """An opened input: its format, its columns and its rows.
 
     `notes` is what users should know. Parquet has the `types` of its columns. Without `seek` it
-    can only be read from the beginning.
+    can only be read from the beginning. A text file that shards cut by bytes has `blocks`; `total`
+    is about how many rows others have, 0 if unknown.
     """
 
     format: str
@@ -23,6 +25,8 @@ class Table:
     notes: list[str] = field(default_factory=list)
     types: Sequence[object] = ()
     seek: Seek | None = None
+    blocks: LineBlocks | None = None
+    total: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,11 @@ import contextlib
 import itertools
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from distilcli.errors import InputError, UsageError
+from distilcli.rows.blocks import LineBlocks
 from distilcli.rows.conll import sentences, sentences_from
 from distilcli.rows.delimited import Record, Records
 from distilcli.rows.excel import read_sheet
@@ -20,6 +21,7 @@ from distilcli.rows.lines import Encoding, as_utf8, checked_encoding, read_lines
 from distilcli.rows.mistaken import check_first_line
 from distilcli.rows.parquet import read_parquet
 from distilcli.rows.place import Place, Seek
+from distilcli.rows.record_starts import record_starts
 from distilcli.rows.row import Row
 from distilcli.rows.sqlite import read_table
 from distilcli.rows.squad import squad_rows
@@ -47,9 +49,12 @@ class ReadSettings:
     max_field_bytes: int | None = None
 
 
-def open_table(source: Input, file: ByteSource, settings: ReadSettings) -> Table:
+def open_table(
+    source: Input, file: ByteSource, settings: ReadSettings, block_size: int | None = None
+) -> Table:
     """Read the first line of an input (of JSONL up to its first object) and return its table.
 
+    Blocks of a text file have `block_size` bytes.
     Raises `InputError` for an empty input and for one that is not in its format.
     """
     head, chunks = _peek(file.chunks)
@@ -69,18 +74,19 @@ def open_table(source: Input, file: ByteSource, settings: ReadSettings) -> Table
         settings = replace(settings, encoding=checked_encoding("utf-8"))
     if source.format in (None, *JSON_FORMATS) and BEGINS_ARRAY.match(head.lstrip(_BLANK)):
         return _array_table(chunks, source, settings)
-    table, opened, place = _text_table(chunks, source, settings)
+    blocks = LineBlocks(block_size) if can_seek and block_size is not None else None
+    table, opened, place = _text_table(chunks, source, settings, blocks)
     if opened is None or not can_seek:
         return table
-    return replace(table, seek=_seek(opened, place, source, file, settings))
+    return replace(table, seek=_seek(opened, place, source, file, settings, blocks), blocks=blocks)
 
 
 def _text_table(
-    chunks: Iterator[bytes], source: Input, settings: ReadSettings
+    chunks: Iterator[bytes], source: Input, settings: ReadSettings, blocks: LineBlocks | None
 ) -> "tuple[Table, _Opened | None, Place]":
     """Return an input's table, what more is known if it consists of lines, and the place."""
     place = Place()
-    lines = read_lines(chunks, settings.encoding, source.name, place)
+    lines = read_lines(chunks, settings.encoding, source.name, place, blocks)
     first_line = next(lines, None)
     if first_line is None:
         raise InputError(f"{source.name}: is empty; a header or a row is needed")
@@ -105,7 +111,12 @@ def _text_table(
 
 
 def _seek(
-    opened: "_Opened", place: Place, source: Input, file: ByteSource, settings: ReadSettings
+    opened: "_Opened",
+    place: Place,
+    source: Input,
+    file: ByteSource,
+    settings: ReadSettings,
+    blocks: LineBlocks | None,
 ) -> Seek:
     """Return how to continue reading lines elsewhere; `place` is where the next one begins."""
     peeked = place.line  # rows of earlier lines are yielded later than these were read
@@ -117,10 +128,21 @@ def _seek(
     def rows_from(start: Place) -> Iterator[Row]:
         place.offset, place.line = start.offset, start.line
         file.seek(start.offset)
-        lines = read_lines(file.chunks, settings.encoding, source.name, place)
+        if blocks is not None:
+            blocks.go_to(start.offset)
+        lines = read_lines(file.chunks, settings.encoding, source.name, place, blocks)
         return opened.rows_of(lines, start.line)
 
-    return Seek(after, rows_from)
+    def starts(offsets: Sequence[int]) -> Iterator[Place | None]:
+        if source.path is None or opened.table.format == "conll":
+            # Comments belong to the sentence after them, however far ahead they are.
+            yield from (None for _ in offsets)
+            return
+        encoding, delimiter = settings.encoding.name, opened.table.delimiter
+        for found in record_starts(source.path, offsets, encoding, delimiter):
+            yield found if found.line >= peeked else None
+
+    return Seek(after, rows_from, starts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,9 +216,10 @@ def _store_table(kind: str, store: Store, file: ByteSource, settings: ReadSettin
         records = (
             Record(row.number, list(map(as_cell, row.cells))) for row in _counted(store, file)
         )
-        return headed_table(
+        table, _ = headed_table(
             records, "xlsx", None, store.name, settings.no_header, notes=store.notes
-        )[0]
+        )
+        return replace(table, total=store.total)
     _check_no_table(store.name, kind, settings)
 
     def rows_from(start: Place | None) -> Iterator[Row]:
@@ -207,7 +230,18 @@ def _store_table(kind: str, store: Store, file: ByteSource, settings: ReadSettin
 
     place = store.place
     seek = None if place is None else Seek(lambda _: place(), rows_from)
-    return Table(kind, None, store.columns, rows_from(None), store.notes, store.types, seek)
+    if seek is not None and kind == "parquet":  # the ids of other rows are not their numbers
+        seek = replace(seek, starts=lambda rows: (Place(0, row + 1) for row in rows))
+    return Table(
+        kind,
+        None,
+        store.columns,
+        rows_from(None),
+        store.notes,
+        store.types,
+        seek,
+        total=store.total,
+    )
 
 
 def _counted(store: Store, file: ByteSource, start: Place | None = None) -> Iterator[StoreRow]:

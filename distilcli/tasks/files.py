@@ -82,6 +82,7 @@ def run_files(
     select: Callable[[Blocks[Value]], Blocks[Result]] | None = None,
     on_block: Callable[[list[Outcome[Row, Result]]], None] = lambda _: None,
     live: bool = False,
+    follows: Callable[[], bool] = lambda: False,
     marks: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """Run every row of `source` through `engine` into `sink`, in order.
@@ -90,9 +91,16 @@ def run_files(
     values of its result in the new `columns`; a failed row gets empty ones and an `error`, and a
     truncated row is marked `truncated`. `on_block` sees each block after it is written; a first
     Ctrl-C waits until both are done. Rows that are `live` arrive over time and do not wait for each
-    other. Every row gets the columns `marks`.
+    other; `follows` is that of the engine. Every row gets the columns `marks`.
     """
-    with closing(engine.run(source, stats=stats, live=live)) as blocks:
+    run = engine.run(
+        source,
+        stats=stats,
+        live=live,
+        begins=lambda row: row.begins_block,
+        follows=follows,
+    )
+    with closing(run) as blocks:
         for block in cast("Blocks[Result]", blocks) if select is None else select(blocks):
             with deferred_interrupt():
                 sink.write_rows(with_additions(block, columns.names, columns.values, marks))

@@ -1,0 +1,59 @@
+"""`distil merge`: the parts of a run with `--shard`, put together in order."""
+
+import sys
+from typing import Annotated
+
+from distilcli.commands._declare import argument, opt, options
+from distilcli.commands._option_groups import ForceOption, QuietOption
+from distilcli.console import Console
+from distilcli.wording import count
+
+
+@options(topic="Output")
+def merge(
+    output: Annotated[str, argument("File to write.", "OUT", topic="Input")],
+    parts: Annotated[
+        list[str],
+        argument("Parts, in any order; what lies beside them may be named too.", "PARTS..."),
+    ],
+    missing: Annotated[
+        bool, opt("Print the indices of missing parts, as 3,7-9, and write nothing.")
+    ] = False,
+    force: ForceOption = False,
+    quiet: QuietOption = False,
+) -> int:
+    """Put the parts of a run with --shard together.
+
+    The result has the rows of the run without --shard, in their order and with the same bytes;
+    a compressed file has them once it is unpacked. A part is known by the .run.json beside it:
+    parts of different runs are refused, and so are missing and double ones.
+
+    Examples:
+      distil classify big.csv --shard 0/2 -o parts/0.csv
+      distil classify big.csv --shard 1/2 -o parts/1.csv
+      distil merge labelled.csv parts/*.csv
+      sbatch --array=$(distil merge labelled.csv parts/*.csv --missing) job.sh
+    """
+    from distilcli.rows.manifest import as_array, check_complete, find_parts, missing_shards
+
+    found = find_parts(parts, finished=not missing)
+    if missing:
+        sys.stdout.write(as_array(missing_shards(found)) + "\n")
+        return 0
+    check_complete(found)
+    kind = found[0].format
+    if kind in {"npy", "safetensors"}:
+        from distilcli.rows.merge import check_merged
+        from distilcli.vectors.merge import merge_vectors
+
+        check_merged(output, kind, force=force)
+        rows = merge_vectors(output, found, force=force)
+    else:
+        from distilcli.rows.merge import merge_rows
+
+        rows = merge_rows(output, found, force=force)
+    Console(quiet=quiet).note(
+        f"{count(rows, 'vector' if kind in {'npy', 'safetensors'} else 'row')} of "
+        f"{count(len(found), 'part')} in {output}"
+    )
+    return 0
