@@ -171,6 +171,7 @@ class FileRun(Generic[Value, Result]):
         from distilcli.console.progress import rows_progress
         from distilcli.console.summary import show_summary
         from distilcli.interrupt import deferred_interrupt
+        from distilcli.memory import rare_collections
         from distilcli.stats import RunStats
         from distilcli.tasks.files import run_files
 
@@ -199,6 +200,7 @@ class FileRun(Generic[Value, Result]):
                 rows_progress(console, stats, source, shown=not scrolls),
                 unfinished.watched(stats, tally, sink),
                 deferred_interrupt(),
+                rare_collections(),
             ):
                 run_files(
                     source,
