@@ -39,14 +39,14 @@ _distil() {
         'bench')
             if [[ $options ]]; then
                 case $previous in
-                    --text-column | -c | --seq | --sweep | --rounds | --seconds | --device | --precision | --batch | --threads | --fail-over | --max-p95-ms | --limit | --join | --input-format | --delimiter | --encoding | --word-column | --max-field-bytes) _distil_free; return ;;
+                    --text-column | -c | --seq | --sweep | --rounds | --seconds | --device | --precision | --batch | --threads | --fail-over | --max-p95-ms | --limit | --join | --input-format | --delimiter | --encoding | --word-column | --max-field-bytes | --plan | --cores | --gpus | --gpu-rows-per-second | --price-core-hour | --price-gpu-hour) _distil_free; return ;;
                     --format) _distil_words 'auto table tsv csv json'; return ;;
                     --vs | --model | -m) _distil_words 'embed entities mini qa sentiment'; _distil_paths -d; return ;;
                     --profile) _distil_paths -d; return ;;
                     --dataset | --compare | --stats) _distil_paths -f; return ;;
                 esac
                 if [[ $current == -* ]]; then
-                    _distil_words '--text-column -c --format --seq --sweep --vs --rounds --seconds --profile --dataset --model -m --device --precision --offline --batch --threads --compare --fail-over --max-p95-ms --limit --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --quiet -q --json --stats --help -h'; return
+                    _distil_words '--text-column -c --format --seq --sweep --vs --rounds --seconds --profile --dataset --model -m --device --precision --offline --batch --threads --compare --fail-over --max-p95-ms --limit --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --plan --cores --gpus --gpu-rows-per-second --price-core-hour --price-gpu-hour --quiet -q --json --stats --help -h'; return
                 fi
             fi
             _distil_free ;;
@@ -59,7 +59,7 @@ _distil() {
                     --format) _distil_words 'auto table csv tsv jsonl json parquet'; return ;;
                     --long) _distil_words 'truncate window error'; return ;;
                     --model | -m) _distil_words 'embed entities mini qa sentiment'; _distil_paths -d; return ;;
-                    --precision) _distil_words 'fp32 tf32 bf16 fp16 int8'; return ;;
+                    --precision) _distil_words 'auto fp32 tf32 bf16 fp16 int8'; return ;;
                 esac
                 if [[ $current == -* ]]; then
                     _distil_words '--prompt --option --prompt-column --options-column --option-columns --text --limit --file-column --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --output -o --format --prefix --force --resume --retry-errors --long --max-length --stride --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --deterministic --provenance --shard --quiet -q --dry-run --json --stats --help -h'; return
@@ -76,7 +76,7 @@ _distil() {
                     --long) _distil_words 'truncate window error'; return ;;
                     --window-pooling) _distil_words 'mean max first'; return ;;
                     --model | -m) _distil_words 'embed entities mini qa sentiment'; _distil_paths -d; return ;;
-                    --precision) _distil_words 'fp32 tf32 bf16 fp16 int8'; return ;;
+                    --precision) _distil_words 'auto fp32 tf32 bf16 fp16 int8'; return ;;
                 esac
                 if [[ $current == -* ]]; then
                     _distil_words '--text-column -c --pair-column --labels --top-k --all-scores --multi-label --threshold --no-abstain --text --limit --whole-files --file-column --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --output -o --format --prefix --force --resume --retry-errors --long --max-length --stride --window-pooling --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --deterministic --provenance --shard --quiet -q --dry-run --json --stats --help -h'; return
@@ -93,7 +93,7 @@ _distil() {
                     --long) _distil_words 'truncate window error'; return ;;
                     --window-pooling) _distil_words 'mean max first'; return ;;
                     --model | -m) _distil_words 'embed entities mini qa sentiment'; _distil_paths -d; return ;;
-                    --precision) _distil_words 'fp32 tf32 bf16 fp16 int8'; return ;;
+                    --precision) _distil_words 'auto fp32 tf32 bf16 fp16 int8'; return ;;
                 esac
                 if [[ $current == -* ]]; then
                     _distil_words '--text-column -c --label-column --label-columns --test --near-duplicates --text --limit --file-column --on-error --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --output -o --format --prefix --force --long --max-length --stride --window-pooling --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --deterministic --provenance --quiet -q --dry-run --json --stats --help -h'; return
@@ -118,7 +118,7 @@ _distil() {
                     --long) _distil_words 'truncate window error'; return ;;
                     --window-pooling) _distil_words 'mean max first'; return ;;
                     --model | -m) _distil_words 'embed entities mini qa sentiment'; _distil_paths -d; return ;;
-                    --precision) _distil_words 'fp32 tf32 bf16 fp16 int8'; return ;;
+                    --precision) _distil_words 'auto fp32 tf32 bf16 fp16 int8'; return ;;
                 esac
                 if [[ $current == -* ]]; then
                     _distil_words '--text-column -c --id-column --pooling --normalize --no-normalize --dims --layer --tokens --dtype --prompt --prompt-name --update --search --index --top-k -k --near-duplicates --dedupe --dropped --text --limit --whole-files --file-column --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --output -o --format --prefix --force --resume --retry-errors --long --max-length --stride --window-pooling --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --deterministic --provenance --shard --quiet -q --dry-run --json --stats --help -h'; return
@@ -135,7 +135,7 @@ _distil() {
                     --task) _distil_words 'classify multilabel regress tag qa mlm embed choose'; return ;;
                     --long) _distil_words 'truncate window error'; return ;;
                     --window-pooling) _distil_words 'mean max first'; return ;;
-                    --precision) _distil_words 'fp32 tf32 bf16 fp16 int8'; return ;;
+                    --precision) _distil_words 'auto fp32 tf32 bf16 fp16 int8'; return ;;
                 esac
                 if [[ $current == -* ]]; then
                     _distil_words '--errors --plot --force --format --limit --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --text-column -c --pair-column --label-column --label-separator --label-columns --labels --options-column --option-columns --prefix --task --min --max --by --confidence --map --threshold --threshold-search --calibrate --max-error --per-label --long --max-length --stride --window-pooling --device --precision --min-agreement --offline --batch --max-tokens --threads --quiet -q --json --stats --help -h'; return
@@ -151,7 +151,7 @@ _distil() {
                     --format) _distil_words 'auto table csv tsv jsonl json parquet'; return ;;
                     --long) _distil_words 'truncate window error'; return ;;
                     --model | -m) _distil_words 'embed entities mini qa sentiment'; _distil_paths -d; return ;;
-                    --precision) _distil_words 'fp32 tf32 bf16 fp16 int8'; return ;;
+                    --precision) _distil_words 'auto fp32 tf32 bf16 fp16 int8'; return ;;
                 esac
                 if [[ $current == -* ]]; then
                     _distil_words '--text-column -c --top-k --targets --whole-word --pseudo-perplexity --text --limit --whole-files --file-column --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --output -o --format --prefix --force --resume --retry-errors --long --max-length --stride --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --deterministic --provenance --shard --quiet -q --dry-run --json --stats --help -h'; return
@@ -204,7 +204,7 @@ _distil() {
                     --format) _distil_words 'auto table csv tsv jsonl json parquet'; return ;;
                     --long) _distil_words 'truncate window error'; return ;;
                     --model | -m) _distil_words 'embed entities mini qa sentiment'; _distil_paths -d; return ;;
-                    --precision) _distil_words 'fp32 tf32 bf16 fp16 int8'; return ;;
+                    --precision) _distil_words 'auto fp32 tf32 bf16 fp16 int8'; return ;;
                 esac
                 if [[ $current == -* ]]; then
                     _distil_words '--question --context --context-file --question-column --context-column --top-k --best --max-answer-length --no-answer-threshold --squad-predictions --text --limit --whole-files --file-column --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --output -o --format --prefix --force --resume --retry-errors --long --max-length --stride --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --deterministic --provenance --shard --quiet -q --dry-run --json --stats --help -h'; return
@@ -221,7 +221,7 @@ _distil() {
                     --format) _distil_words 'auto table csv tsv jsonl json parquet conll'; return ;;
                     --long) _distil_words 'truncate window error'; return ;;
                     --model | -m) _distil_words 'embed entities mini qa sentiment'; _distil_paths -d; return ;;
-                    --precision) _distil_words 'fp32 tf32 bf16 fp16 int8'; return ;;
+                    --precision) _distil_words 'auto fp32 tf32 bf16 fp16 int8'; return ;;
                 esac
                 if [[ $current == -* ]]; then
                     _distil_words '--text-column -c --aggregation --no-abstain --text --limit --whole-files --file-column --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --output -o --format --prefix --force --resume --retry-errors --long --max-length --stride --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --deterministic --provenance --shard --quiet -q --dry-run --json --stats --help -h'; return

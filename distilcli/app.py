@@ -4,12 +4,13 @@ Nothing heavy is imported before a command runs: `distil --help` costs what Type
 """
 
 import errno
+import gc
 import io
 import os
 import sys
 import warnings
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -152,7 +153,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # For tables on a terminal that lacks a character; data goes out as UTF-8 bytes.
         sys.stdout.reconfigure(errors="backslashreplace")
     flags: dict[str, str] = {}
-    with settings_spelled(flags), warnings.catch_warnings():
+    with settings_spelled(flags), warnings.catch_warnings(), _collecting_again():
         warnings.simplefilter("always", DataWarning)
         warnings.showwarning = partial(_show_warning, set())
         try:
@@ -180,6 +181,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 os.write(2, f"{PROGRAM}: error: {_OUT_OF_MEMORY}\n".encode())
                 return ResourceError.exit_code
         return code if isinstance(code, int) else 0
+
+
+@contextmanager
+def _collecting_again() -> Iterator[None]:
+    """Leave the garbage collector on, as a command may have switched it off to load a model."""
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _is_shared(given: Sequence[str]) -> bool:

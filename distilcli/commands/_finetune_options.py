@@ -74,7 +74,9 @@ class RunOutput:
     )
     resume: bool = setting(False, "Continue an interrupted run.")
     force: shared.ForceOption = False
-    device: shared.DeviceOption = "auto"
+    device: str = setting(
+        "auto", "auto, cpu, cuda, cuda:N or mps.", topic="Model", metavar="DEVICE"
+    )
     offline: shared.OfflineOption = False
     threads: shared.ThreadsOption = None
 

@@ -169,6 +169,7 @@ class Unfinished:
             values = self._options.values
             chosen = {name: value for name, value in values.items() if name not in _OF_NO_EFFECT}
             chosen["device"] = self._predictor.device
+            chosen["precision"] = self._predictor.precision  # what auto chose
             chosen["shard"] = None if self._shard is None else str(self._shard)
             if not self._options.reproducible.deterministic:
                 # A last window of one batch is spread over all cores.

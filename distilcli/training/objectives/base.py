@@ -281,7 +281,7 @@ class Objective(ABC, Generic[Rows, Model, AnyExample]):
         engine = Engine(
             task,
             pad_token_id=self.model.config.pad_token_id,
-            device=device,
+            devices=[device],
             workers=torch.get_num_threads() if device.type == "cpu" else 1,
             max_tokens=batches.tokens_on(device.type),
             on_error="stop",
