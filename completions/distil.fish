@@ -361,6 +361,7 @@ complete --command distil --condition '__distil_runs finetune' --long-option val
 complete --command distil --condition '__distil_runs finetune' --long-option text-column --short-option c --exclusive --description 'Column with the text, or several: a,b; a dotted path in JSON (default: the first of text, sentence, review, content, body, comment)'
 complete --command distil --condition '__distil_runs finetune' --long-option join --exclusive --description 'Text between joined columns (default: a space)'
 complete --command distil --condition '__distil_runs finetune' --long-option pair-column --exclusive --description 'Column with a second text, for pairs'
+complete --command distil --condition '__distil_runs finetune' --long-option negative-column --exclusive --description 'For embed: column with a text that does not belong to the first one (a hard negative)'
 complete --command distil --condition '__distil_runs finetune' --long-option label-column --exclusive --description 'Column with the label, number or answer; for embed, with the similarity (without one, pairs are texts that belong together)'
 complete --command distil --condition '__distil_runs finetune' --long-option label-separator --exclusive --description 'Separator of the labels in a cell, for multilabel (default: detected)'
 complete --command distil --condition '__distil_runs finetune' --long-option label-columns --exclusive --description 'Columns of 0 and 1, a label each: a,b,c'

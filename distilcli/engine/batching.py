@@ -45,6 +45,18 @@ class Batch:
         """The tensors in the order in which models take them."""
         return self.input_ids, self.attention_mask, self.token_type_ids
 
+    def rows(self, which: slice) -> "Batch":
+        """Return the batch of some of its pieces, padded to the longest of them."""
+        pieces = self.pieces[which]
+        longest = max(map(len, pieces))
+
+        def cut(x: Tensor | None) -> Tensor | None:
+            return None if x is None else x[which, :longest]
+
+        mask = cut(self.attention_mask)
+        input_ids = self.input_ids[which, :longest]
+        return Batch(input_ids, mask, cut(self.token_type_ids), pieces)
+
 
 def padded_size(lengths: Sequence[int]) -> int:
     """Return the number of positions of a batch with these lengths: B x T."""

@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from distilcli.engine.batching import Batch
-from distilcli.model.capture import captured_layers
+from distilcli.model.capture import captured_layers, interleaved
 from distilcli.model.heads import TaskModel
 from distilcli.training import distributed
 from distilcli.training.distill.teacher import AnyTeacher, Targets
@@ -147,7 +147,8 @@ class Distillation:
         wants_attention = bool(self._layers.attentions)
         with captured_layers(model.distilbert, attentions=wants_attention) as captured:
             outputs = self._objective.outputs(model, batch, own)
-        states, attentions = captured[0].hidden_states, captured[0].attentions or ()
+        layers = interleaved(captured)
+        states, attentions = layers.hidden_states, layers.attentions or ()
         return TaughtOutputs(
             outputs,
             [self._projected(states[ours]) for ours, _ in self._layers.hidden_states],
