@@ -118,8 +118,57 @@ def test_too_little_memory_for_torch_is_one_line(mebibytes: int) -> None:
 
 def test_collections_are_rare_for_a_while_only() -> None:
     before = gc.get_threshold()
-    with memory.rare_collections():
+    with pytest.raises(KeyError), memory.rare_collections():
         assert gc.get_threshold() > before
         assert gc.get_freeze_count()
+        raise KeyError
     assert gc.get_threshold() == before
     assert not gc.get_freeze_count()
+
+
+def test_cycles_do_not_pile_up_where_collections_are_rare() -> None:
+    class Cycle:
+        freed = 0
+
+        def __init__(self) -> None:
+            self.itself = self
+
+        def __del__(self) -> None:
+            Cycle.freed += 1
+
+    with memory.rare_collections():
+        for _ in range(200_000):
+            Cycle()
+        assert Cycle.freed > 100_000
+
+
+def test_free_memory_is_given_back_when_the_process_has_grown_by_half(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    held = given_back = 0
+
+    def give_back() -> None:
+        nonlocal given_back
+        given_back += 1
+
+    monkeypatch.setattr(memory, "resident_bytes", lambda: held)
+    monkeypatch.setattr(memory, "give_back_memory", give_back)
+    free = memory.FreeMemory()
+    found = []
+    # The first step gives back what loading has left, the second one is what a step needs.
+    for held in (500, 300, 400, 450, 451, 200, 449, 600, 500, 749, 751):
+        free.after_step()
+        found.append(given_back)
+    assert found == [1, 1, 1, 1, 2, 2, 2, 3, 3, 3, 4]
+    free.give_back()
+    assert given_back == 5
+
+
+def test_nothing_is_given_back_where_the_system_does_not_tell(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(memory, "resident_bytes", lambda: None)
+    monkeypatch.setattr(memory, "give_back_memory", lambda: pytest.fail("gave back"))
+    free = memory.FreeMemory()
+    for _ in range(3):
+        free.after_step()
