@@ -115,7 +115,8 @@ class Unfinished:
         self._options = options
         self._source = source
         self._predictor = predictor
-        self._identity: RunIdentity | None = None
+        self._precision = predictor.precision
+        self._inputs: Mapping[str, str] | None = None
         self._earlier: Progress | None = None
         self._checkpoints: Checkpoints | None = None
         self._shard = options.scale.parsed()
@@ -135,7 +136,7 @@ class Unfinished:
         if self._shard is not None:
             if not again:
                 raise UsageError("`shard` needs files to read and a file to write")
-            self.identity()  # of the inputs as they are now
+            self.identity()  # which notes the inputs as they are now
 
     def _found(self, journal: "Journal") -> "Progress | None":
         """Return how far the interrupted run got; raise an error that names what has changed."""
@@ -162,28 +163,32 @@ class Unfinished:
         return 0 if self._checkpoints is None else self._checkpoints.saved_rows
 
     def identity(self) -> "RunIdentity":
-        """Return everything that the bytes of the output depend on."""
-        if self._identity is None:
-            from distilcli.rows.identity import RunIdentity, fingerprints
+        """Return everything that the bytes of the output depend on.
 
-            values = self._options.values
-            chosen = {name: value for name, value in values.items() if name not in _OF_NO_EFFECT}
-            chosen["device"] = self._predictor.device
-            chosen["precision"] = self._predictor.precision  # what auto chose
-            chosen["shard"] = None if self._shard is None else str(self._shard)
-            if not self._options.reproducible.deterministic:
-                # A last window of one batch is spread over all cores.
-                chosen["threads"] = self._predictor.workers
+        The inputs are those of the first call; the precision is that of now, because auto may go
+        back to fp32 on the first rows.
+        """
+        from distilcli.rows.identity import RunIdentity, fingerprints
+
+        values = self._options.values
+        chosen = {name: value for name, value in values.items() if name not in _OF_NO_EFFECT}
+        chosen["device"] = self._predictor.device
+        chosen["precision"] = self._predictor.precision
+        chosen["shard"] = None if self._shard is None else str(self._shard)
+        if not self._options.reproducible.deterministic:
+            # A last window of one batch is spread over all cores.
+            chosen["threads"] = self._predictor.workers
+        if self._inputs is None:
             inputs = self._source.named_paths
             inputs += [(name, Path(name)) for name in _files_in(values)]
-            self._identity = RunIdentity(
-                self._options.command,
-                __version__,
-                self._predictor.digest(),
-                json.loads(json.dumps(chosen, default=str)),
-                fingerprints(inputs),
-            )
-        return self._identity
+            self._inputs = fingerprints(inputs)
+        return RunIdentity(
+            self._options.command,
+            __version__,
+            self._predictor.digest(),
+            json.loads(json.dumps(chosen, default=str)),
+            self._inputs,
+        )
 
     @contextmanager
     def watched(self, stats: "RunStats", tally: Tally, output: Any) -> Iterator[None]:
@@ -219,7 +224,16 @@ class Unfinished:
             yield
 
     def note(self, output: Any, tally: Tally) -> None:
-        """Record the progress of the run after a block."""
+        """Record the progress of the run after a block.
+
+        Raises `UsageError` if auto has gone back to fp32 after rows that an earlier run did
+        otherwise.
+        """
+        if self.goes_on and self._predictor.precision != self._precision:
+            raise UsageError(
+                f"{self._options.out.output}: the interrupted run was in {self._precision}, which "
+                "does not agree with fp32 on the rows that follow; start over with `precision` fp32"
+            )
         if self._checkpoints is not None:
             self._checkpoints.note(output, tally.counts, tally.written)
 

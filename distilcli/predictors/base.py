@@ -307,7 +307,9 @@ class Predictor(ABC, Generic[Head, Given, Content, Value]):
             on_complete=self._free_original,
             fall_back=self._fall_back if self._is_auto else None,
         )
-        return replace(engine, task=verified, on_end=verified.finish)
+        return replace(
+            engine, task=verified, on_end=verified.finish, is_settled=verified.is_settled
+        )
 
     def _free_original(self) -> None:
         """Free the fp32 model, which is four times as large and needed no more."""

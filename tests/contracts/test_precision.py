@@ -12,6 +12,7 @@ from distilcli.commands import _file_run
 from distilcli.findings import cache_folder
 from distilcli.model import int8
 from distilcli.predictors import base, precision
+from distilcli.predictors.agreement import Agreement
 from tests.commands._parse import delimited
 
 Distil = Callable[..., tuple[int, str, str]]
@@ -226,6 +227,34 @@ def test_a_run_that_auto_began_is_continued_in_its_precision_only(
         shutil.rmtree(cache_folder())
     difference = seen[0].difference(seen[1])
     assert str(difference) == "`precision` was 'int8' and is 'fp32'"
+
+
+@pytest.mark.usefixtures("fast_int8", "noise")
+def test_a_part_is_in_the_precision_that_auto_went_back_to(
+    distil: Distil, tiny_folder: Path, long_file: Path
+) -> None:
+    for name in ("auto", "fp32"):
+        command = ("embed", long_file, "-m", tiny_folder, "--precision", name, "--force")
+        assert distil(*command, "--shard", "0/1", "-o", "part.csv")[0] == 0
+        described = json.loads(Path("part.csv.run.json").read_text())
+        assert described["run"]["options"]["precision"] == "fp32"
+
+
+@pytest.mark.usefixtures("fast_int8")
+def test_rows_wait_for_the_verdict_however_small_the_windows_are(
+    distil: Distil, tiny_folder: Path, long_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file of 3 kB consists of blocks of 1 KiB, which have a window each."""
+    add = Agreement.add
+    monkeypatch.setattr(Agreement, "add", lambda self, _: add(self, 1.0 if self.rows < 60 else 0.0))
+    command = ("embed", long_file, "-m", tiny_folder)
+    _, expected, _ = distil(*command)
+    code, out, err = distil(*command, "--precision", "auto")
+    assert (code, out) == (0, expected)
+    assert "; running in fp32" in err
+    shutil.rmtree(cache_folder())
+    code, out, _ = distil(*command, "--precision", "int8")
+    assert (code, out) == (4, "")
 
 
 @pytest.mark.parametrize(
