@@ -156,7 +156,10 @@ def test_auto_goes_back_to_fp32_if_the_rows_disagree(
     assert json.loads(Path("s.json").read_text())["precision"] == "fp32"
     code, out, err = distil(*command, "--precision", "auto")
     assert (code, out) == (0, expected)
-    assert " in fp32, the fastest here (without int8, which did not agree with fp32 before)" in err
+    assert (
+        " in fp32, the fastest here (without int8, which disagreed with fp32 in an earlier run)"
+        in err
+    )
     assert "warning" not in err
 
 
@@ -202,7 +205,7 @@ def test_a_cache_that_cannot_be_used_costs_one_line(
         path.write_text("{")
     code, out, err = distil(*command)
     assert (code, out) == first[:2]
-    assert err.count("json: damaged, and therefore ignored\n") == 2  # the speed and the verdict
+    assert err.count("json: damaged; ignored\n") == 2  # the speed and the verdict
     assert "warning" not in distil(*command)[2]
     shutil.rmtree(tmp_path / "cache")
     (tmp_path / "cache").write_text("a file")

@@ -149,10 +149,10 @@ def test_a_process_alone_gets_what_it_gave() -> None:
 @pytest.mark.parametrize(
     ("theirs", "error", "why"),
     [
-        ({"seed": 1}, UsageError, "process 1 has another seed than process 0; give all"),
-        ({"training data": "x"}, InputError, "process 1 reads other training data than"),
+        ({"seed": 1}, UsageError, "process 1 has a different seed from process 0; give all"),
+        ({"training data": "x"}, InputError, "process 1 reads different training data from"),
         # Rows that are set aside depend on settings, which come first.
-        ({"seed": 1, "training data": "x"}, UsageError, "has another seed than process 0"),
+        ({"seed": 1, "training data": "x"}, UsageError, "has a different seed from process 0"),
     ],
 )
 def test_processes_that_do_not_share_a_run_are_told_why(
@@ -176,7 +176,7 @@ def train_csv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("file", "why"),
     [
-        ("$RANK.csv", "process 1 reads other training data than process 0"),
+        ("$RANK.csv", "process 1 reads different training data and validation data from process 0"),
         ("no.csv", "no.csv: no such file"),
     ],
 )
