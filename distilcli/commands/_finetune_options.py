@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from distilcli.rows.shard import Shard
     from distilcli.training.run_options import RunOptions
 
-_OF_TRAINING = ("resume", "force", "plot", "dry_run")
+_OF_TRAINING = ("resume", "force", "plot", "dry_run", "json_summary", "stats_file")
 
 OPTION_TYPES: Mapping[str, object] = {
     "files": Annotated[
