@@ -109,9 +109,9 @@ def store(
         file=source.file_column,
     )
 
-    def open_vectors(goes_on: bool) -> "VectorWriter":
+    def open_vectors(output: str, goes_on: bool) -> "VectorWriter":
         return VectorWriter(
-            str(out.output),
+            output,
             vector_format(out) or "",
             columns,
             blank=embedder.blank(of_tokens=making.tokens),

@@ -4,8 +4,10 @@ import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import typer
 
 from distilcli import __version__
 from distilcli.commands._declare import GivenOptions
@@ -18,13 +20,14 @@ from distilcli.commands._option_groups import (
     RowsOut,
     Scale,
 )
-from distilcli.commands._unfinished import Tally, Unfinished, check_again
+from distilcli.commands._unfinished import Tally, Unfinished, check_again, is_finished
 from distilcli.console import Console
 from distilcli.errors import UsageError
 from distilcli.escapes import visible
 from distilcli.wording import count as count_of
 
 if TYPE_CHECKING:
+    from distilcli.commands._ray import Finished
     from distilcli.console.preview import Preview
     from distilcli.engine import Engine, Outcome
     from distilcli.predictors.base import AnyPredictor
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
     from distilcli.rows import Given, Row, RowSource
     from distilcli.rows.retry import RetriedRows
     from distilcli.rows.row_writer import RowWriter
+    from distilcli.rows.shard import Shard
+    from distilcli.stats import RunStats
     from distilcli.tasks.files import Blocks, Columns
     from distilcli.vectors.writer import VectorWriter
 
@@ -55,6 +60,7 @@ class FileOptions:
     given: GivenOptions = field(default_factory=GivenOptions)
     values: Mapping[str, object] = field(default_factory=dict)
     command: str = ""
+    runner: "Callable[[FileRun[Any, Any]], int] | None" = None
 
     def predictor_settings(self) -> dict[str, Any]:
         """Return the keywords of every predictor."""
@@ -76,6 +82,7 @@ class FileOptions:
     ) -> "RowSource":
         """Check the outputs, open the rows, and check the model without loading it.
 
+        With `engine` ray the whole run is done by its workers, and `typer.Exit` is raised after it.
         Raises `UsageError` for a file that may not be written, `InputError` for one that cannot
         be read, and `ModelError` for a model that is missing or for another command.
         """
@@ -89,10 +96,18 @@ class FileOptions:
         source = self.rows.open(text_column, given=given)
         if shard is not None:
             source.take(shard)
+        if self.scale.engine == "ray" and self.runner is None:
+            from distilcli.commands._ray import check_ray
+
+            check_ray(self, source)
         self.report.check(source.paths)
         self.long.settings()
         if self.compute.model or "model" in self.given:
             self.compute.check(self.command)
+        if self.scale.engine == "ray" and self.runner is None:
+            from distilcli.commands._ray import run_on_ray
+
+            raise typer.Exit(_report_finished(self, source, run_on_ray(self, source)))
         return source
 
 
@@ -114,7 +129,7 @@ class FileRun(Generic[Value, Result]):
     columns: "Columns[Result]"
     text_columns: Sequence[str]
     preview: "Callable[..., Preview] | None" = None
-    open_vectors: "Callable[[bool], VectorWriter] | None" = None
+    open_vectors: "Callable[[str, bool], VectorWriter] | None" = None
     select: "Callable[[Blocks[Value]], Blocks[Result]] | None" = None
     on_block: "Callable[[list[Outcome[Row, Result]]], None] | None" = None
     counted: str = "rows"
@@ -129,6 +144,10 @@ class FileRun(Generic[Value, Result]):
 
     def run(self) -> int:
         """Run every row, or with --dry-run only estimate the cost; return the exit code."""
+        if self.options.runner is not None:
+            return self.options.runner(self)
+        from distilcli.stats import RunStats
+
         predictor, source = self.predictor, self.source
         named = ", ".join(map(repr, self.text_columns))
         plural = "s" if len(self.text_columns) > 1 else ""
@@ -143,7 +162,26 @@ class FileRun(Generic[Value, Result]):
             "input": source.name,
             **self.marks,
         }
-        return self._estimate(about) if self.options.report.dry_run else self._run(about)
+        if self.options.report.dry_run:
+            return self._estimate(about)
+        stats = RunStats(device=predictor.device, load_seconds=predictor.load_seconds)
+        return self._run(about, stats)
+
+    def run_part(self, shard: "Shard", output: str, stats: "RunStats") -> None:
+        """Run a shard into a file of its own, unless an earlier run has; say nothing."""
+        out = replace(self.options.out, output=output, resume=True)
+        options = replace(
+            self.options,
+            out=out,
+            scale=Scale(shard=str(shard)),
+            report=Report(quiet=True),
+            runner=None,
+        )
+        source = self.source.again()
+        source.take(shard)
+        part = replace(self, options=options, source=source)
+        if not is_finished(options, source, self.predictor):
+            part._run({}, stats)
 
     def _estimate(self, about: dict[str, object]) -> int:
         from distilcli.console.summary import show_estimate
@@ -157,16 +195,14 @@ class FileRun(Generic[Value, Result]):
         write_report({**about, **asdict(expected)}, report)
         return 0
 
-    def _run(self, about: dict[str, object]) -> int:
+    def _run(self, about: dict[str, object], stats: "RunStats") -> int:
         from distilcli.console.progress import rows_progress
         from distilcli.console.summary import show_summary
         from distilcli.interrupt import deferred_interrupt
-        from distilcli.stats import RunStats
         from distilcli.tasks.files import run_files
 
         source, out, report = self.source, self.options.out, self.options.report
         console = report.console
-        stats = RunStats(device=self.predictor.device, load_seconds=self.predictor.load_seconds)
         tally = Tally()
         unfinished = Unfinished(self.options, source, self.predictor, possible=self.can_go_on)
         sink: Any = None
@@ -199,7 +235,7 @@ class FileRun(Generic[Value, Result]):
                     select=self.select,
                     on_block=count,
                     live=source.is_stream,
-                    follows=lambda: source.is_cut,
+                    is_part=lambda: source.is_part,
                     marks=self.marks,
                 )
         except BaseException as error:
@@ -208,7 +244,7 @@ class FileRun(Generic[Value, Result]):
             raise
         kept = {"kept_rows": sink.kept_rows} if out.retry_errors else {}
         tally.written += sum(kept.values())
-        unfinished.ended(tally, self._added(sink))
+        unfinished.ended(tally, stats, self._added(sink))
         note_unshown(console, sink)
         console.note(*source.new_notes())
         if not report.json_summary:
@@ -252,7 +288,7 @@ class FileRun(Generic[Value, Result]):
         self, console: Console, *, goes_on: bool
     ) -> "RowWriter | Preview | VectorWriter | RetriedRows":
         if self.open_vectors is not None:
-            return self.open_vectors(goes_on)
+            return self.open_vectors(str(self.options.out.output), goes_on)
         file_column = [self.source.file_column] if self.source.file_column else []
         sink = open_sink(
             console, self.source, self._new_columns, self.options.out,
@@ -279,6 +315,26 @@ class FileRun(Generic[Value, Result]):
             retried = RetriedRows(writer, retry)
             unless_opened.pop_all()
             return retried
+
+
+def _report_finished(options: FileOptions, source: "RowSource", run: "Finished") -> int:
+    """Say what a run has done that others carried out; return the exit code."""
+    from distilcli.console.summary import show_summary
+
+    report = options.report
+    if not report.json_summary:
+        show_summary(
+            report.console,
+            run.stats,
+            run.counts,
+            counted=run.counted,
+            output=options.out.output,
+            written=run.written,
+        )
+    about = {"command": options.command, "input": source.name, **run.about}
+    counts = dict(run.counts.most_common())
+    write_report({**about, "counts": counts, **run.stats.as_dict()}, report)
+    return EXIT_SOME_ROWS_FAILED if run.stats.failed else 0
 
 
 def noted_agreement(console: Console, agreement: "Agreement | None") -> dict[str, Any]:

@@ -12,7 +12,8 @@ def part(folder, index, *, count=4, threads=2, device="cpu"):
     options = {"top_k": 1, "shard": f"{index}/{count}", "threads": threads, "device": device}
     run = RunIdentity("classify", "1", "digest", options, {"in.csv": "abc"})
     shard = Shard(index, count)
-    manifest = Manifest(str(path), run, shard, [0, index], [0, index + 1], 0, "csv", ",", ["label"])
+    blocks = [0, index], [0, index + 1]
+    manifest = Manifest(str(path), run, shard, *blocks, 0, "csv", ",", ["label"], {}, {})
     manifest.write()
     return manifest
 
