@@ -90,6 +90,9 @@ class FileOptions:
         shard = self.scale.parsed()
         if shard is not None and self.out.output is None and not self.report.dry_run:
             raise UsageError("`shard` needs a file for its part of the rows; add `output` FILE")
+        if self.scale.engine != "ray":
+            of_ray = ("workers", "gpus_per_worker", "ray_address")
+            self.given.refuse(of_ray, "is for Ray; add `engine` ray")
         self.out.check()
         self.report.check_dry_run()
         self.report.check(output=self.out.output)

@@ -11,7 +11,7 @@ import socket
 import time
 from collections import Counter, deque
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -87,12 +87,12 @@ def run_on_ray(options: "FileOptions", source: "RowSource") -> Finished:
     units = _Units(options, source)
     with deferred_interrupt(patience=None), ExitStack() as stack:
         ray = stack.enter_context(_cluster(options.scale.ray_address))
+        units.folder.mkdir(exist_ok=True)
         pool = _Pool(ray, options, units)
         stack.callback(pool.close)
         console.note(
             f"Ray: {count(units.count, 'part')} of {source.name} on {count(pool.size, 'worker')}"
         )
-        ready = time.monotonic()
         bar = live_bar(units.text, units.done, name=source.name, shown=watched(console))
         try:
             with bar:
@@ -100,9 +100,9 @@ def run_on_ray(options: "FileOptions", source: "RowSource") -> Finished:
         except BaseException as error:
             _tell_what_is_left(options, units, error)
             raise
-        about = pool.about
     source.close()
-    return _finished(options, units, about, ready - started, time.monotonic() - ready)
+    ready = pool.ready or time.monotonic()
+    return _finished(options, units, pool.about, started, ready)
 
 
 @dataclass
@@ -125,7 +125,6 @@ class _Units:
         by_size = (self.source.bytes_total or 0) // _UNIT_BYTES
         self.count = min(blocks, max(_FEW_UNITS, by_size), _MOST_UNITS)
         self.to_do = deque(range(self.count))
-        self.folder.mkdir(exist_ok=True)
 
     def path(self, index: int) -> str:
         """Return the file of a part."""
@@ -160,6 +159,7 @@ class _Pool:
 
     def __post_init__(self) -> None:
         self.about: dict[str, Any] = {}
+        self.ready: float | None = None  # since when the first worker runs parts
         self._told: set[str] = set()
         self._tasks: dict[Any, tuple[Any, int | None]] = {}
         self._moved = time.monotonic()
@@ -233,7 +233,7 @@ class _Pool:
         if index is None:
             if not self.about:
                 self.options.report.console.note(found.pop("described"))
-                self.about = found
+                self.about, self.ready = found, time.monotonic()
         else:
             for line in found:
                 if line not in self._told:
@@ -324,10 +324,12 @@ def _cluster(address: str | None) -> Iterator[Any]:
         raise ResourceError(f"Ray at {address} cannot be used: {reason}") from error
     finally:
         signal.signal(signal.SIGTERM, terminate)  # Ray sets its own
-    try:
-        yield ray
-    finally:
-        ray.shutdown()
+    # Ray prints there what its own processes say, and our rows go to a file.
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
+        try:
+            yield ray
+        finally:
+            ray.shutdown()
 
 
 def _check_answers(address: str) -> None:
@@ -346,6 +348,8 @@ def _check_answers(address: str) -> None:
 
 def _tell_what_is_left(options: "FileOptions", units: _Units, error: BaseException) -> None:
     if not units.finished:
+        with suppress(OSError):  # others may be there from an earlier run
+            units.folder.rmdir()
         return
     what = "interrupted" if isinstance(error, KeyboardInterrupt) else "not complete"
     options.report.console.warn(
@@ -358,20 +362,20 @@ def _finished(
     options: "FileOptions",
     units: _Units,
     about: dict[str, Any],
-    start_seconds: float,
-    seconds: float,
+    started: float,
+    ready: float,
 ) -> Finished:
-    """Merge the parts and add up what they counted."""
+    """Merge the parts and add up what they counted; the run was `ready` once a worker was."""
     from distilcli.stats import RunStats
 
-    stats = RunStats(device=str(about.pop("device")), load_seconds=start_seconds)
+    stats = RunStats(device=str(about.pop("device")), load_seconds=ready - started)
     counts: Counter[str] = Counter()
     parts = units.manifests()
     for part in parts:
         stats.absorb(part.stats)
         counts.update(part.counts)
-    stats.took(seconds)
     written = _merge(options, parts)
+    stats.took(time.monotonic() - ready)
     units.remove()
     return Finished(stats, counts, written, str(about.pop("counted")), about)
 
