@@ -57,8 +57,9 @@ def require_ray() -> ModuleType:
     """Return `ray`; raise `UsageError` with the command that installs it."""
     from distilcli.rows.extras import require
 
-    # Read when it is imported.
+    # Read when it is imported. Ray would run workers behind all other programs of the machine.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_worker_niceness", "0")  # its spelling
     return require("ray", "`engine` ray needs", "ray")
 
 
