@@ -74,12 +74,14 @@ def store(
     if out.output is None:
         raise UsageError(f"`output_format` {out.output_format} needs a file; add `output` FILE")
     _check_suffix(out)
+    from distilcli.rows.remote import is_remote
     from distilcli.vectors.writer import VectorColumns, VectorWriter, check_vector_files
 
     check_again(common)
     force = out.replaces or making.update
-    for name in check_vector_files(out.output, force=force):
-        common.report.check(output=name)
+    if not is_remote(out.output):  # Ray writes them elsewhere first
+        for name in check_vector_files(out.output, force=force):
+            common.report.check(output=name)
     source = replace(common, out=replace(out, force=force)).open_rows(text_column)
     if id_column is None and common.rows.whole_files:
         id_column = source.file_column

@@ -77,6 +77,17 @@ class FileOptions:
             return {}
         return {"model_digest": predictor.digest(), "distil_version": __version__}
 
+    def _check_output(self) -> None:
+        """Raise `UsageError` for a file that may not be written."""
+        from distilcli.rows.remote import is_remote
+
+        if self.out.output is None or not is_remote(self.out.output):
+            self.out.check()
+        elif self.scale.engine != "ray":
+            raise UsageError(
+                f"{self.out.output}: only `engine` ray writes to object stores; name a file here"
+            )
+
     def open_rows(
         self, text_column: str | None = None, *, given: "Given | None" = None
     ) -> "RowSource":
@@ -93,7 +104,7 @@ class FileOptions:
         if self.scale.engine != "ray":
             of_ray = ("workers", "gpus_per_worker", "ray_address")
             self.given.refuse(of_ray, "is for Ray; add `engine` ray")
-        self.out.check()
+        self._check_output()
         self.report.check_dry_run()
         self.report.check(output=self.out.output)
         source = self.rows.open(text_column, given=given)
@@ -170,8 +181,11 @@ class FileRun(Generic[Value, Result]):
         stats = RunStats(device=predictor.device, load_seconds=predictor.load_seconds)
         return self._run(about, stats)
 
-    def run_part(self, shard: "Shard", output: str, stats: "RunStats") -> None:
-        """Run a shard into a file of its own, unless an earlier run has; say nothing."""
+    def run_part(self, shard: "Shard", output: str, stats: "RunStats") -> bool:
+        """Run a shard into a file of its own, unless an earlier run has; say nothing.
+
+        Returns whether it had to run.
+        """
         out = replace(self.options.out, output=output, resume=True)
         options = replace(
             self.options,
@@ -183,8 +197,10 @@ class FileRun(Generic[Value, Result]):
         source = self.source.again()
         source.take(shard)
         part = replace(self, options=options, source=source)
-        if not is_finished(options, source, self.predictor):
-            part._run({}, stats)
+        if is_finished(options, source, self.predictor):
+            return False
+        part._run({}, stats)
+        return True
 
     def _estimate(self, about: dict[str, object]) -> int:
         from distilcli.console.summary import show_estimate

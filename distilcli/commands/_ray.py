@@ -14,12 +14,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import gettempdir
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from distilcli import errors
 from distilcli.errors import DistilError, ResourceError, UsageError, tell
 from distilcli.rows.manifest import Manifest, find_parts
+from distilcli.rows.remote import exists, fetch_all, is_remote, remove, send_all
 from distilcli.wording import count
 
 if TYPE_CHECKING:
@@ -48,6 +50,8 @@ def check_ray(options: "FileOptions", source: "RowSource") -> None:
     given.at_most_one("engine", "limit")
     if out.output is None:
         raise UsageError("`engine` ray needs a file for the rows; add `output` FILE")
+    if is_remote(out.output) and not out.force and exists(out.output):
+        raise UsageError(f"{out.output}: already exists; use `force` to replace it")
     if source.is_stream or not source.paths:
         raise UsageError(f"`engine` ray needs files that can be read in part, not {source.name}")
     require_ray()
@@ -88,7 +92,7 @@ def run_on_ray(options: "FileOptions", source: "RowSource") -> Finished:
     units = _Units(options, source)
     with deferred_interrupt(patience=None), ExitStack() as stack:
         ray = stack.enter_context(_cluster(options.scale.ray_address))
-        units.folder.mkdir(exist_ok=True)
+        units.open()
         pool = _Pool(ray, options, units)
         stack.callback(pool.close)
         console.note(
@@ -119,7 +123,9 @@ class _Units:
         from distilcli.rows.part import beside
 
         output = str(self.options.out.output)
-        self.folder = beside(output, PARTS)
+        self.is_remote = is_remote(output)
+        parent, _, name = output.rpartition("/")
+        self.folder = f"{parent}/.{name}{PARTS}" if self.is_remote else str(beside(output, PARTS))
         kind = self.options.out.written_format
         self._suffix = "db" if kind == "sqlite" else kind
         blocks = max(1, self.source.blocks)
@@ -129,7 +135,7 @@ class _Units:
 
     def path(self, index: int) -> str:
         """Return the file of a part."""
-        return str(self.folder / f"{index:05}.{self._suffix}")
+        return f"{self.folder}/{index:05}.{self._suffix}"
 
     def done(self) -> float:
         """Return the share of the parts that are done, 0 to 1."""
@@ -139,15 +145,44 @@ class _Units:
         """Say how many are done."""
         return f"{len(self.finished)} of {count(self.count, 'part')}"
 
-    def manifests(self) -> list[Manifest]:
-        """Return what describes the parts."""
-        return find_parts([self.path(index) for index in range(self.count)])
+    @property
+    def example(self) -> str:
+        """The name of some part, as its worker writes it."""
+        name = self.path(0)
+        return str(Path(gettempdir(), Path(name).name)) if self.is_remote else name
+
+    def open(self) -> None:
+        """Make the folder; object stores have none."""
+        if not self.is_remote:
+            Path(self.folder).mkdir(exist_ok=True)
+
+    def close(self) -> None:
+        """Remove the folder if there is nothing in it."""
+        if not self.is_remote:
+            with suppress(OSError):
+                Path(self.folder).rmdir()
+
+    def has(self, index: int) -> bool:
+        """Return whether a part that was written can be seen from here."""
+        return self.is_remote or Path(self.path(index)).exists()
+
+    def here(self, folder: str) -> list[Manifest]:
+        """Return what describes the parts; those in an object store are copied to a folder."""
+        paths = [self.path(index) for index in range(self.count)]
+        if self.is_remote:
+            urls, paths = paths, [f"{folder}/{Path(path).name}" for path in paths]
+            for url, path in zip(urls, paths, strict=True):
+                fetch_all(url, Path(path))
+        return find_parts(paths)
 
     def remove(self) -> None:
         """Remove the folder of a run whose output is complete."""
         from shutil import rmtree
 
-        rmtree(self.folder, ignore_errors=True)
+        if self.is_remote:
+            remove(self.folder)
+        else:
+            rmtree(self.folder, ignore_errors=True)
 
 
 @dataclass(eq=False)
@@ -187,7 +222,7 @@ class _Pool:
 
         values = {
             **self.options.values,
-            "output": self.units.path(0),
+            "output": self.units.example,
             "force": True,
             "resume": False,
             "quiet": True,
@@ -266,7 +301,7 @@ class _Pool:
         self._add()
 
     def _check_there(self, index: int) -> None:
-        if not Path(self.units.path(index)).exists():
+        if not self.units.has(index):
             raise ResourceError(
                 f"{self.units.path(index)}: was written on another machine and is not here; give "
                 "an `output` in a folder that all machines share"
@@ -349,8 +384,7 @@ def _check_answers(address: str) -> None:
 
 def _tell_what_is_left(options: "FileOptions", units: _Units, error: BaseException) -> None:
     if not units.finished:
-        with suppress(OSError):  # others may be there from an earlier run
-            units.folder.rmdir()
+        units.close()
         return
     what = "interrupted" if isinstance(error, KeyboardInterrupt) else "not complete"
     options.report.console.warn(
@@ -367,28 +401,33 @@ def _finished(
     ready: float,
 ) -> Finished:
     """Merge the parts and add up what they counted; the run was `ready` once a worker was."""
+    from distilcli.interrupt import scratch_folder
     from distilcli.stats import RunStats
 
     stats = RunStats(device=str(about.pop("device")), load_seconds=ready - started)
     counts: Counter[str] = Counter()
-    parts = units.manifests()
-    for part in parts:
-        stats.absorb(part.stats)
-        counts.update(part.counts)
-    written = _merge(options, parts)
+    with scratch_folder() as folder:
+        parts = units.here(folder)
+        for part in parts:
+            stats.absorb(part.stats)
+            counts.update(part.counts)
+        written = _merge(options, parts, folder)
     stats.took(time.monotonic() - ready)
     units.remove()
     return Finished(stats, counts, written, str(about.pop("counted")), about)
 
 
-def _merge(options: "FileOptions", parts: list[Manifest]) -> int:
-    output = str(options.out.output)
-    force = options.out.force
-    if parts[0].format in {"npy", "safetensors"}:
-        from distilcli.vectors.merge import merge_vectors
-
-        merge_vectors(output, parts, force=force)
-        return sum(part.rows for part in parts)
+def _merge(options: "FileOptions", parts: list[Manifest], folder: str) -> int:
+    """Merge parts into the output, which goes to its object store from a folder here."""
     from distilcli.rows.merge import merge_rows
+    from distilcli.vectors.merge import merge_vectors
 
-    return merge_rows(output, parts, force=force)
+    output = whole = str(options.out.output)
+    if is_remote(output):
+        Path(folder, "whole").mkdir()
+        whole = f"{folder}/whole/{output.rpartition('/')[2]}"
+    merge = merge_vectors if parts[0].format in {"npy", "safetensors"} else merge_rows
+    merge(whole, parts, force=options.out.force)
+    if whole != output:
+        send_all(Path(whole), output)
+    return sum(part.rows for part in parts)

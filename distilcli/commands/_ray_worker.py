@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Mapping
 from contextlib import suppress
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distilcli.commands._declare import GivenOptions
@@ -81,13 +82,31 @@ class Worker:
             raise RuntimeError("the worker has not started")
         self._stats = RunStats(device=self._run.predictor.device)
         try:
-            self._run.run_part(Shard(index, count), output, self._stats)
+            self._run_into(output, Shard(index, count), self._stats)
         except DistilError as error:
             return _failure(error)
         finally:
             self._stats = None
         told, self._warnings = self._warnings, []
         return told
+
+    def _run_into(self, output: str, shard: Shard, stats: "RunStats") -> None:
+        """Run a part into a file, or into one of an object store unless it is there."""
+        from distilcli.interrupt import scratch_folder
+        from distilcli.rows.manifest import SUFFIX
+        from distilcli.rows.remote import fetch, is_remote, send_all
+
+        run: FileRun[Any, Any] = self._run  # type: ignore[assignment]
+        if not is_remote(output):
+            run.run_part(shard, output, stats)
+            return
+        with scratch_folder() as folder:
+            part = Path(folder) / output.rpartition("/")[2]
+            with suppress(FileNotFoundError):
+                fetch(output + SUFFIX, Path(f"{part}{SUFFIX}"))
+                part.touch()  # what describes it is enough to know whether it is the same
+            if run.run_part(shard, str(part), stats):
+                send_all(part, output)
 
     def progress(self) -> int:
         """Return the tokens of the part that were run so far."""

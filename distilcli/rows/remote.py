@@ -112,6 +112,28 @@ def send(path: Path, url: str) -> None:
         store.put_file(str(path), target)
 
 
+def send_all(path: Path, url: str) -> None:
+    """Copy a file and what lies beside it; what describes it goes last."""
+    beside = sorted(path.parent.glob(f"{path.name}.*"), key=lambda each: each.suffixes)
+    for each in (path, *(each for each in beside if each.is_file())):
+        send(each, url + each.name.removeprefix(path.name))
+
+
+def fetch_all(url: str, path: Path) -> None:
+    """Copy a file and what lies beside it from a store."""
+    with _explained(url):
+        store, source = _store(url)
+        for name in (source, *store.glob(f"{source}.*")):
+            store.get_file(name, str(path) + name.removeprefix(source))
+
+
+def exists(url: str) -> bool:
+    """Return whether there is a file of that name."""
+    with _explained(url):
+        store, path = _store(url)
+        return bool(store.exists(path))
+
+
 def remove(url: str) -> None:
     """Remove a folder of a store."""
     with _explained(url):
