@@ -1,6 +1,6 @@
 """Race two Ray workers, with a core each, against one run with two threads.
 
-    python tests/benchmarks/ray_vs_plain.py [--rows 20000] [--rounds 3]
+    python tests/benchmarks/ray_vs_plain.py [--rows 20000] [--rounds 3] [--max-length 512]
 
 Both embed the same reviews with the built-in model `embed` and write the vectors to a file.
 Start-up (Ray, and loading the model) is apart: the time is that of the runs' own summaries, which
@@ -23,6 +23,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--max-length", default="512")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -32,7 +33,8 @@ def main() -> None:
         def run(kind: str, *more: str) -> dict[str, float]:
             out = ["-o", str(folder / f"{kind}.npy"), "--stats", str(folder / f"{kind}.json")]
             command = [sys.executable, "-m", "distilcli", "embed", str(folder / "in.csv"), *out]
-            subprocess.run([*command, "-q", "--force", *more], check=True)
+            command += ["--max-length", options.max_length, "-q", "--force"]
+            subprocess.run([*command, *more], check=True)
             found: dict[str, float] = json.loads((folder / f"{kind}.json").read_text())
             return found
 

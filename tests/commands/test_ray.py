@@ -219,3 +219,31 @@ def test_what_a_worker_finds_wrong_is_one_line(
     assert "--threshold applies to multi-label models" in err
     assert err.count("error: ") == 1
     assert not Path("out.csv").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_from_an_object_store_to_an_object_store(
+    distil: Run, tiny_folder: Path, plain: bytes
+) -> None:
+    pytest.importorskip("ray")
+    from tests._store import BUCKET, s3_server
+
+    with s3_server() as client:
+        client.upload_file("in.csv", BUCKET, "in.csv")
+        url = f"s3://{BUCKET}/out/out.csv"
+        command = ["classify", f"s3://{BUCKET}/in.csv", "-m", str(tiny_folder), "-o", url]
+        done = subprocess.run(
+            [sys.executable, "-m", "distilcli", *command, "--engine", "ray", "--workers", "2"],
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+        assert (done.returncode, done.stdout) == (6, ""), done.stderr
+        listed = client.list_objects_v2(Bucket=BUCKET, Prefix="out/")["Contents"]
+        assert [each["Key"] for each in listed] == ["out/out.csv"]  # the parts are gone
+        found = client.get_object(Bucket=BUCKET, Key="out/out.csv")["Body"].read()
+
+    assert found == plain
+    assert "only --engine ray writes" in refused(distil, *command, code=2)
