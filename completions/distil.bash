@@ -39,14 +39,14 @@ _distil() {
         'bench')
             if [[ $options ]]; then
                 case $previous in
-                    --text-column | -c | --seq | --sweep | --rounds | --seconds | --device | --precision | --batch | --threads | --fail-over | --max-p95-ms | --limit | --join | --input-format | --delimiter | --encoding | --word-column | --max-field-bytes) _distil_free; return ;;
+                    --text-column | -c | --seq | --sweep | --rounds | --seconds | --device | --precision | --batch | --threads | --fail-over | --max-p95-ms | --limit | --join | --input-format | --delimiter | --encoding | --word-column | --max-field-bytes | --plan | --cores | --gpus | --gpu-rows-per-second | --price-core-hour | --price-gpu-hour) _distil_free; return ;;
                     --format) _distil_words 'auto table tsv csv json'; return ;;
                     --vs | --model | -m) _distil_words 'embed entities mini qa sentiment'; _distil_paths -d; return ;;
                     --profile) _distil_paths -d; return ;;
                     --dataset | --compare | --stats) _distil_paths -f; return ;;
                 esac
                 if [[ $current == -* ]]; then
-                    _distil_words '--text-column -c --format --seq --sweep --vs --rounds --seconds --profile --dataset --model -m --device --precision --offline --batch --threads --compare --fail-over --max-p95-ms --limit --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --quiet -q --json --stats --help -h'; return
+                    _distil_words '--text-column -c --format --seq --sweep --vs --rounds --seconds --profile --dataset --model -m --device --precision --offline --batch --threads --compare --fail-over --max-p95-ms --limit --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --plan --cores --gpus --gpu-rows-per-second --price-core-hour --price-gpu-hour --quiet -q --json --stats --help -h'; return
                 fi
             fi
             _distil_free ;;
@@ -59,7 +59,7 @@ _distil() {
                     --format) _distil_words 'auto table csv tsv jsonl json parquet'; return ;;
                     --long) _distil_words 'truncate window error'; return ;;
                     --model | -m) _distil_words 'embed entities mini qa sentiment'; _distil_paths -d; return ;;
-                    --precision) _distil_words 'fp32 tf32 bf16 fp16 int8'; return ;;
+                    --precision) _distil_words 'auto fp32 tf32 bf16 fp16 int8'; return ;;
                     --engine) _distil_words 'local ray'; return ;;
                 esac
                 if [[ $current == -* ]]; then
@@ -77,7 +77,7 @@ _distil() {
                     --long) _distil_words 'truncate window error'; return ;;
                     --window-pooling) _distil_words 'mean max first'; return ;;
                     --model | -m) _distil_words 'embed entities mini qa sentiment'; _distil_paths -d; return ;;
-                    --precision) _distil_words 'fp32 tf32 bf16 fp16 int8'; return ;;
+                    --precision) _distil_words 'auto fp32 tf32 bf16 fp16 int8'; return ;;
                     --engine) _distil_words 'local ray'; return ;;
                 esac
                 if [[ $current == -* ]]; then
@@ -95,7 +95,7 @@ _distil() {
                     --long) _distil_words 'truncate window error'; return ;;
                     --window-pooling) _distil_words 'mean max first'; return ;;
                     --model | -m) _distil_words 'embed entities mini qa sentiment'; _distil_paths -d; return ;;
-                    --precision) _distil_words 'fp32 tf32 bf16 fp16 int8'; return ;;
+                    --precision) _distil_words 'auto fp32 tf32 bf16 fp16 int8'; return ;;
                 esac
                 if [[ $current == -* ]]; then
                     _distil_words '--text-column -c --label-column --label-columns --test --near-duplicates --text --limit --file-column --on-error --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --output -o --format --prefix --force --long --max-length --stride --window-pooling --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --deterministic --provenance --quiet -q --dry-run --json --stats --help -h'; return
@@ -120,7 +120,7 @@ _distil() {
                     --long) _distil_words 'truncate window error'; return ;;
                     --window-pooling) _distil_words 'mean max first'; return ;;
                     --model | -m) _distil_words 'embed entities mini qa sentiment'; _distil_paths -d; return ;;
-                    --precision) _distil_words 'fp32 tf32 bf16 fp16 int8'; return ;;
+                    --precision) _distil_words 'auto fp32 tf32 bf16 fp16 int8'; return ;;
                     --engine) _distil_words 'local ray'; return ;;
                 esac
                 if [[ $current == -* ]]; then
@@ -138,7 +138,7 @@ _distil() {
                     --task) _distil_words 'classify multilabel regress tag qa mlm embed choose'; return ;;
                     --long) _distil_words 'truncate window error'; return ;;
                     --window-pooling) _distil_words 'mean max first'; return ;;
-                    --precision) _distil_words 'fp32 tf32 bf16 fp16 int8'; return ;;
+                    --precision) _distil_words 'auto fp32 tf32 bf16 fp16 int8'; return ;;
                 esac
                 if [[ $current == -* ]]; then
                     _distil_words '--errors --plot --force --format --limit --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --text-column -c --pair-column --label-column --label-separator --label-columns --labels --options-column --option-columns --prefix --task --min --max --by --confidence --map --threshold --threshold-search --calibrate --max-error --per-label --long --max-length --stride --window-pooling --device --precision --min-agreement --offline --batch --max-tokens --threads --quiet -q --json --stats --help -h'; return
@@ -154,7 +154,7 @@ _distil() {
                     --format) _distil_words 'auto table csv tsv jsonl json parquet'; return ;;
                     --long) _distil_words 'truncate window error'; return ;;
                     --model | -m) _distil_words 'embed entities mini qa sentiment'; _distil_paths -d; return ;;
-                    --precision) _distil_words 'fp32 tf32 bf16 fp16 int8'; return ;;
+                    --precision) _distil_words 'auto fp32 tf32 bf16 fp16 int8'; return ;;
                     --engine) _distil_words 'local ray'; return ;;
                 esac
                 if [[ $current == -* ]]; then
@@ -167,7 +167,7 @@ _distil() {
                 case $previous in
                     --task) _distil_words 'classify multilabel regress tag qa mlm embed choose'; return ;;
                     --config | --valid | --teacher-scores | --teacher-vectors | --plot | --stats) _distil_paths -f; return ;;
-                    --mix | --valid-split | --text-column | -c | --join | --pair-column | --label-column | --label-separator | --label-columns | --labels | --options-column | --option-columns | --input-format | --encoding | --delimiter | --word-column | --limit | --student-layers | --student | --positions | --add-tokens | --prune-heads | --max-length | --epochs | --learning-rate | --lr | --warmup | --weight-decay | --layer-decay | --clip | --max-tokens | --accumulate | --freeze | --dropout | --average | --eval-every | --early-stopping | --seed | --label-smoothing | --augment | --temperature | --alpha-ce | --alpha-task | --alpha-cos | --alpha-hidden | --alpha-attention | --device | --threads) _distil_free; return ;;
+                    --mix | --valid-split | --text-column | -c | --join | --pair-column | --negative-column | --label-column | --label-separator | --label-columns | --labels | --options-column | --option-columns | --input-format | --encoding | --delimiter | --word-column | --limit | --student-layers | --student | --positions | --add-tokens | --prune-heads | --max-length | --epochs | --learning-rate | --lr | --warmup | --weight-decay | --layer-decay | --clip | --max-tokens | --accumulate | --freeze | --dropout | --average | --eval-every | --early-stopping | --seed | --label-smoothing | --augment | --temperature | --alpha-ce | --alpha-task | --alpha-cos | --alpha-hidden | --alpha-attention | --shard | --device | --threads) _distil_free; return ;;
                     --model | -m | --teacher) _distil_words 'embed entities mini qa sentiment'; _distil_paths -d; return ;;
                     --position-growth) _distil_words 'copy interpolate'; return ;;
                     --schedule) _distil_words 'linear cosine'; return ;;
@@ -176,7 +176,7 @@ _distil() {
                     --teacher-cache | --output | -o) _distil_paths -d; return ;;
                 esac
                 if [[ $current == -* ]]; then
-                    _distil_words '--task --config --mix --valid --valid-split --text-column -c --join --pair-column --label-column --label-separator --label-columns --labels --options-column --option-columns --input-format --encoding --delimiter --no-header --word-column --keep-empty --limit --model -m --fold --student-layers --student --positions --position-growth --add-tokens --prune-heads --max-length --epochs --learning-rate --lr --schedule --warmup --weight-decay --layer-decay --clip --max-tokens --accumulate --gradient-checkpointing --freeze --dropout --average --precision --eval-every --early-stopping --seed --class-weights --label-smoothing --augment --teacher --teacher-scores --teacher-vectors --teacher-cache --temperature --alpha-ce --alpha-task --alpha-cos --alpha-hidden --alpha-attention --output -o --plot --resume --force --device --offline --threads --quiet -q --dry-run --json --stats --help -h'; return
+                    _distil_words '--task --config --mix --valid --valid-split --text-column -c --join --pair-column --negative-column --label-column --label-separator --label-columns --labels --options-column --option-columns --input-format --encoding --delimiter --no-header --word-column --keep-empty --limit --model -m --fold --student-layers --student --positions --position-growth --add-tokens --prune-heads --max-length --epochs --learning-rate --lr --schedule --warmup --weight-decay --layer-decay --clip --max-tokens --accumulate --gradient-checkpointing --freeze --dropout --average --precision --eval-every --early-stopping --seed --class-weights --label-smoothing --augment --teacher --teacher-scores --teacher-vectors --teacher-cache --temperature --alpha-ce --alpha-task --alpha-cos --alpha-hidden --alpha-attention --cache-only --shard --output -o --plot --resume --force --device --offline --threads --quiet -q --dry-run --json --stats --help -h'; return
                 fi
             fi
             _distil_paths -f ;;
@@ -208,7 +208,7 @@ _distil() {
                     --format) _distil_words 'auto table csv tsv jsonl json parquet'; return ;;
                     --long) _distil_words 'truncate window error'; return ;;
                     --model | -m) _distil_words 'embed entities mini qa sentiment'; _distil_paths -d; return ;;
-                    --precision) _distil_words 'fp32 tf32 bf16 fp16 int8'; return ;;
+                    --precision) _distil_words 'auto fp32 tf32 bf16 fp16 int8'; return ;;
                     --engine) _distil_words 'local ray'; return ;;
                 esac
                 if [[ $current == -* ]]; then
@@ -226,7 +226,7 @@ _distil() {
                     --format) _distil_words 'auto table csv tsv jsonl json parquet conll'; return ;;
                     --long) _distil_words 'truncate window error'; return ;;
                     --model | -m) _distil_words 'embed entities mini qa sentiment'; _distil_paths -d; return ;;
-                    --precision) _distil_words 'fp32 tf32 bf16 fp16 int8'; return ;;
+                    --precision) _distil_words 'auto fp32 tf32 bf16 fp16 int8'; return ;;
                     --engine) _distil_words 'local ray'; return ;;
                 esac
                 if [[ $current == -* ]]; then

@@ -4,12 +4,13 @@ Nothing heavy is imported before a command runs: `distil --help` costs what Type
 """
 
 import errno
+import gc
 import io
 import os
 import sys
 import warnings
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-from distilcli import __version__
+from distilcli import __version__, processes
 from distilcli.commands._declare import as_shown, flags_of, spellings_of
 from distilcli.commands._help import Command, overview, program_help
 from distilcli.errors import (
@@ -145,12 +146,14 @@ def _load(name: str) -> Callable[..., object]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `distil` with these arguments (default: those of the process); return the exit code."""
     given = sys.argv[1:] if arguments is None else list(arguments)
+    if _is_shared(given) and not processes.is_first():
+        processes.silence()
     _open_closed_streams()
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
         # For tables on a terminal that lacks a character; data goes out as UTF-8 bytes.
         sys.stdout.reconfigure(errors="backslashreplace")
     flags: dict[str, str] = {}
-    with settings_spelled(flags), warnings.catch_warnings():
+    with settings_spelled(flags), warnings.catch_warnings(), _collecting_again():
         warnings.simplefilter("always", DataWarning)
         warnings.showwarning = partial(_show_warning, set())
         try:
@@ -178,6 +181,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 os.write(2, f"{PROGRAM}: error: {_OUT_OF_MEMORY}\n".encode())
                 return ResourceError.exit_code
         return code if isinstance(code, int) else 0
+
+
+@contextmanager
+def _collecting_again() -> Iterator[None]:
+    """Leave the garbage collector on, as a command may have switched it off to load a model."""
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def _is_shared(given: Sequence[str]) -> bool:
+    """Say whether several processes share the command; it then speaks once."""
+    return given[:1] == ["finetune"] and processes.count() > 1
 
 
 def _show_warning(
@@ -225,6 +242,8 @@ def _end(error: BaseException, given: Sequence[str]) -> int:
             return error.code if isinstance(error.code, int) else EXIT_BUG if error.code else 0
         error = error.__context__
     if isinstance(error, KeyboardInterrupt):
+        if _is_shared(given):
+            _first_failure(EXIT_INTERRUPTED)
         return EXIT_INTERRUPTED
     if isinstance(error, BrokenPipeError):
         # Discard what is buffered for the pipe, so that Python ends silently.
@@ -235,6 +254,11 @@ def _end(error: BaseException, given: Sequence[str]) -> int:
     from distilcli.console import write_line  # noqa: PLC0415 - not needed for help
 
     failure = _as_failure(error, given)
+    if _is_shared(given):
+        is_first, code = _first_failure(EXIT_BUG if failure is None else failure.exit_code)
+        if not is_first:
+            return code
+        processes.speak()
     if failure is None or os.environ.get("DISTIL_DEBUG") == "1":
         sys.__excepthook__(type(error), error, error.__traceback__)
     if failure is None:
@@ -242,6 +266,13 @@ def _end(error: BaseException, given: Sequence[str]) -> int:
         return EXIT_BUG
     write_line(f"{PROGRAM}: error: {' '.join(str(failure).split())}")
     return failure.exit_code
+
+
+def _first_failure(exit_code: int) -> tuple[bool, int]:
+    """Say whether no other process of the run has failed before, and with what the first ended."""
+    from distilcli.training.distributed import first_failure  # noqa: PLC0415 - loads torch
+
+    return first_failure(exit_code)
 
 
 def _as_failure(error: BaseException, given: Sequence[str]) -> DistilError | None:

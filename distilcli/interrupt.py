@@ -79,9 +79,15 @@ def _note_or_raise() -> None:
     _noted.append(signal.SIGINT)
 
 
+def is_stop_asked() -> bool:
+    """Say whether a signal is waiting for a safe moment."""
+    is_main = threading.current_thread() is threading.main_thread()
+    return bool(_deferrals and _noted) and is_main
+
+
 def stop_if_asked() -> None:
     """Raise `Interrupted` if a signal is waiting; call this where that is safe."""
-    if _deferrals and _noted and threading.current_thread() is threading.main_thread():
+    if is_stop_asked():
         raise Interrupted(_noted[0])
 
 

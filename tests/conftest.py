@@ -5,6 +5,7 @@ import json
 import os
 import signal
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 
 import hypothesis
@@ -35,6 +36,7 @@ for name in ("SIGHUP", "SIGTERM"):
     if hasattr(signal, name):
         signal.signal(getattr(signal, name), signal.SIG_DFL)
 
+_COUNT = count()
 WORDS = (
     "the a film movie book camera battery is was very not good bad great poor dull bright loved "
     "hated it i and but story plot acting sound picture cheap price works broke fun boring slow "
@@ -53,6 +55,13 @@ def pytest_collection_finish() -> None:
     """Leave out of all garbage collections what lives as long as the tests: modules, test items."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def _no_findings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give each test a cache of its own, empty and not yet there."""
+    folder = tmp_path_factory.getbasetemp() / f"cache-{next(_COUNT)}"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
 
 
 @pytest.fixture(scope="session")

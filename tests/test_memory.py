@@ -1,3 +1,4 @@
+import gc
 import os
 import platform
 import subprocess
@@ -113,3 +114,12 @@ def test_too_little_memory_for_torch_is_one_line(mebibytes: int) -> None:
     assert done.returncode == 5
     assert done.stderr.startswith("distil: error: torch does not fit")
     assert done.stderr.count("\n") == 1
+
+
+def test_collections_are_rare_for_a_while_only() -> None:
+    before = gc.get_threshold()
+    with memory.rare_collections():
+        assert gc.get_threshold() > before
+        assert gc.get_freeze_count()
+    assert gc.get_threshold() == before
+    assert not gc.get_freeze_count()

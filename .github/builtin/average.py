@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from distilcli.checkpoint.folder import SAFETENSORS_NAME, describe_folder
+from distilcli.checkpoint.sentence_transformers import SENTENCE_NAMES, sentence_files
 from distilcli.errors import ModelError, UsageError
 from distilcli.model.saving import write_weights
 from distilcli.model.weights import read_file
@@ -43,6 +44,10 @@ def average(runs: Sequence[Path], output: Path) -> None:
     output.mkdir(parents=True)
     for path in (first.config_path, *first.tokenizer_files):
         shutil.copyfile(path, output / path.name)
+    for part in (*SENTENCE_NAMES, *sentence_files(runs[0])):
+        if (runs[0] / part).is_file():
+            (output / part).parent.mkdir(exist_ok=True)
+            shutil.copyfile(runs[0] / part, output / part)
     write_weights(output / SAFETENSORS_NAME, mean)
 
 

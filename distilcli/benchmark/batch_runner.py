@@ -33,7 +33,7 @@ class BatchRunner:
         self._threads = Workers(
             forward,
             count=workers,
-            device=device,
+            devices=[device],
             pad_token_id=0,
             max_tokens=max_tokens,
             stats=self._stats,

@@ -6,35 +6,33 @@ temporary file. A shape gets a classifier's head with random weights.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any
 
 import torch
 
+from distilcli.benchmark.dataset_result import DatasetReport, DatasetResult
+from distilcli.benchmark.forecast import Fleet, Forecast, Process, StageCosts, forecast, rate_of
 from distilcli.benchmark.memory import MemoryWatch, settle
 from distilcli.benchmark.model_under_test import SHAPES, is_shape, random_model
-from distilcli.benchmark.report import (
-    DATASET_FORMAT,
-    Environment,
-    describe_machine,
-    machine_columns,
-)
+from distilcli.benchmark.report import describe_machine
+from distilcli.benchmark.stage_costs import time_stages
 from distilcli.benchmark.stages import Stages, TimedRows, TimedSink, TimedTask
 from distilcli.checkpoint.locate import locate
 from distilcli.engine.engine import Engine
-from distilcli.engine.workers import workers_on
 from distilcli.errors import HeadError, InputError, ResourceError, UsageError
 from distilcli.interrupt import scratch_folder
 from distilcli.model.hardware import available_cores
 from distilcli.model.heads import SequenceClassifier
-from distilcli.model.precision import Precision
+from distilcli.model.precision_name import Precision
 from distilcli.model.saving import save_model
+from distilcli.predictors.agreement import SAMPLE_ROWS
 from distilcli.predictors.base import Options
 from distilcli.predictors.classifier import Classifier
 from distilcli.predictors.embedder import Embedder
-from distilcli.predictors.int8_check import SAMPLE_ROWS
 from distilcli.rows import Row, RowSource, open_rows, open_writer
+from distilcli.rows.row_writer import RowWriter
 from distilcli.stats import RunStats
 from distilcli.tasks.classify import ClassificationColumns
 from distilcli.tasks.embed import EmbeddingColumns
@@ -42,16 +40,18 @@ from distilcli.tasks.files import Columns, run_files, text_from, texts_from
 from distilcli.tasks.settings import BatchOptions
 from distilcli.wording import count
 
-Value = TypeVar("Value")
-
 _TOKENIZER = "sentiment"  # uncased English, like the vocabulary of the shapes
 _WRITTEN_AS = {"csv": "csv", "tsv": "tsv", "txt": "tsv"}
 _LABELS = ("negative", "positive")
+_NEAR = 1.2  # the whole run and its stages, in rows per second
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DatasetPlan:
-    """The rows to run, the model, and how it runs; `reading` are settings of `open_rows`."""
+    """The rows to run, the model, and how it runs; `reading` are settings of `open_rows`.
+
+    With a `fleet` each stage is also measured alone, for a forecast.
+    """
 
     file: str
     reading: Mapping[str, Any] = field(default_factory=dict)
@@ -60,6 +60,7 @@ class DatasetPlan:
     precisions: Sequence[Precision] = ("fp32",)
     threads: int | None = None
     offline: bool = False
+    fleet: Fleet | None = None
 
     def open(self) -> RowSource:
         """Open the rows; raise `InputError` or `UsageError` if they cannot be read."""
@@ -67,70 +68,6 @@ class DatasetPlan:
         if source.is_stream:
             raise UsageError(f"`dataset` {self.file}: a benchmark reads only files; name one")
         return source
-
-
-class StageTime(NamedTuple):
-    """Seconds of a stage, its share of all stages, and rows per second; None if unknown."""
-
-    stage: str
-    seconds: float
-    share: float | None
-    rows_per_second: float | None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DatasetResult:
-    """One run: `seconds` of wall time, and seconds by stage, summed over threads.
-
-    Stages run side by side, so their sum exceeds the wall time. `peak_memory_bytes` is of the
-    process: during the run, or since its start if the system cannot reset the peak.
-    """
-
-    model: str
-    done: str
-    device: str
-    precision: str
-    threads: int
-    rows: int
-    failed_rows: int
-    tokens: int
-    seconds: float
-    rows_per_second: float
-    tokens_per_second: float
-    peak_memory_bytes: int | None
-    stages: dict[str, float]
-
-    def times(self) -> list[StageTime]:
-        """Return the times of each stage and those of the whole run."""
-        spent = sum(self.stages.values())
-        stages = [
-            StageTime(name, seconds, seconds / spent, self.rows / seconds if seconds else None)
-            for name, seconds in self.stages.items()
-        ]
-        return [*stages, StageTime("whole run", self.seconds, None, self.rows_per_second)]
-
-    def records(self) -> list[dict[str, object]]:
-        """Return a line for each stage and one for the whole run."""
-        rest = {"failed_rows": self.failed_rows}
-        return [{"precision": self.precision, **time._asdict(), **rest} for time in self.times()]
-
-
-@dataclass(slots=True)
-class DatasetReport:
-    """All runs, and the machine."""
-
-    environment: Environment
-    results: list[DatasetResult]
-
-    def records(self) -> list[dict[str, object]]:
-        """Return the lines of all runs, with the machine."""
-        machine = machine_columns(self.environment)
-        return [record | machine for result in self.results for record in result.records()]
-
-    def as_dict(self) -> dict[str, object]:
-        """Return everything as plain JSON values."""
-        results = [asdict(result) for result in self.results]
-        return {"format": DATASET_FORMAT, "environment": self.environment, "results": results}
 
 
 def run_dataset(
@@ -142,7 +79,9 @@ def run_dataset(
     """
     with plan.open() as source:
         text_column = source.text_column  # faults in the rows are found before any work
+    devices: Sequence[torch.device] = ()
     results: list[DatasetResult] = []
+    plans: list[Forecast] = []
     with _folder(plan.model) as model:
         for precision in plan.precisions:
             try:
@@ -152,14 +91,22 @@ def run_dataset(
                     raise
                 warn(f"{refusal}; skipped")
                 continue
+            if plan.fleet is not None:
+                device_type = predictor.devices[0].type
+                plan.fleet.check(device_type, cores=plan.threads or available_cores())
             with plan.open() as source:
                 note(f"measuring {source.name} in {precision}: {done}")
                 results.append(_run(plan, source, predictor, done, text_column, warn))
+            if plan.fleet is not None:
+                note("measuring each stage alone")
+                plans.append(_forecast(plan, plan.fleet, results[-1], predictor, text_column))
+                _warn_of_difference(plans[-1], warn)
+            devices = predictor.devices
             # Two models at once would raise the peak of the next run.
             del predictor
             settle()
-    device, threads = torch.device(results[0].device), results[0].threads
-    return DatasetReport(describe_machine(device, threads=threads), results)
+    machine = describe_machine(devices, threads=results[0].threads)
+    return DatasetReport(machine, results, plans)
 
 
 @contextmanager
@@ -203,16 +150,17 @@ def _run(
 ) -> DatasetResult:
     # In int8, the first rows are compared with fp32, which is not to be measured.
     predictor(["a text to warm up on"] * SAMPLE_ROWS)
-    stages, device = Stages(), torch.device(predictor.device)
+    stages = Stages()
     stats = RunStats(device=predictor.device, load_seconds=predictor.load_seconds)
-    watch = MemoryWatch(device, held=None)
-    if isinstance(predictor, Classifier):
-        columns = ClassificationColumns(predictor.labels, predictor.kind)
-        engine = predictor.engine(texts_from(text_column, None))
-        _run_rows(source, engine, columns, stages, stats)
-    else:
-        embedding = predictor.engine(text_from(text_column))
-        _run_rows(source, embedding, EmbeddingColumns("json"), stages, stats)
+    watch = MemoryWatch(predictor.devices[0], held=0)
+    engine, columns = _engine_of(predictor, text_column)
+    timed = replace(engine, task=TimedTask(engine.task, stages))
+
+    def run(writer: RowWriter) -> None:
+        rows, sink = TimedRows(source, stages), TimedSink(writer, stages)
+        run_files(rows, timed, sink, columns, stats=stats)
+
+    _write_to_file(source, columns, run)
     memory = watch.read()
     if stats.halvings:
         warn(
@@ -230,30 +178,77 @@ def _run(
         )
     return DatasetResult(
         model=plan.model, done=done, device=predictor.device, precision=predictor.precision,
-        threads=workers_on(device, cores=plan.threads or available_cores()),
-        rows=stats.rows, failed_rows=stats.failed, tokens=stats.tokens, seconds=stats.seconds,
+        threads=predictor.workers,
+        rows=stats.rows, failed_rows=stats.failed, tokens=stats.tokens,
+        load_seconds=predictor.load_seconds, seconds=stats.seconds,
         rows_per_second=stats.rows_per_second, tokens_per_second=stats.tokens_per_second,
-        peak_memory_bytes=memory.process, stages=stages.seconds,
+        peak_memory_bytes=memory.process, added_memory_bytes=memory.added, stages=stages.seconds,
     )  # fmt: skip
 
 
-def _run_rows(
-    source: RowSource,
-    engine: Engine[Row, Value],
-    columns: Columns[Value],
-    stages: Stages,
-    stats: RunStats,
-) -> None:
-    """Run all rows into a temporary file, and take the time of each stage."""
+def _forecast(
+    plan: DatasetPlan,
+    fleet: Fleet,
+    result: DatasetResult,
+    predictor: Classifier | Embedder,
+    text_column: str,
+) -> Forecast:
+    """Measure each stage alone, and return what the rows of `fleet` take."""
+    engine, columns = _engine_of(predictor, text_column)
+    stages = Stages()
+    with plan.open() as source:
+        written = _write_to_file(
+            source, columns, lambda writer: time_stages(stages, source, engine, writer, columns)
+        )
+        read, limit = source.bytes_read, plan.reading.get("limit")
+    is_cuda = engine.devices[0].type == "cuda"
+    costs = StageCosts(
+        rows=result.rows, seconds=stages.seconds, cores=engine.workers,
+        gpus=len(engine.devices) if is_cuda else 0,
+        bytes_read=read, bytes_written=written, is_whole=limit is None or result.rows < limit,
+    )  # fmt: skip
+    added = 0 if is_cuda else result.added_memory_bytes
+    process = Process(
+        precision=result.precision,
+        seconds_to_load=result.load_seconds,
+        rows_per_second=result.rows_per_second,
+        peak_bytes=result.peak_memory_bytes,
+        worker_bytes=None if added is None else added // engine.workers,
+    )
+    return forecast(fleet, costs, process)
+
+
+def _warn_of_difference(plan: Forecast, warn: Callable[[str], None]) -> None:
+    expected, measured = plan.expected_here.rows_per_second, plan.measured_here
+    if not 1 / _NEAR <= measured / expected <= _NEAR:
+        warn(
+            f"the whole run had {rate_of(measured)}, where its stages alone give "
+            f"{rate_of(expected)}: few rows or a busy machine; measure again"
+        )
+
+
+def _engine_of(
+    predictor: Classifier | Embedder, text_column: str
+) -> tuple[Engine[Row, Any], Columns[Any]]:
+    if isinstance(predictor, Classifier):
+        columns = ClassificationColumns(predictor.labels, predictor.kind)
+        return predictor.engine(texts_from(text_column, None)), columns
+    return predictor.engine(text_from(text_column)), EmbeddingColumns("json")
+
+
+def _write_to_file(
+    source: RowSource, columns: Columns[Any], run: Callable[[RowWriter], None]
+) -> int:
+    """Call `run` with the writer of a temporary file in the format of the rows; return its size."""
     with scratch_folder() as folder:
+        path = Path(folder) / f"rows.{_WRITTEN_AS.get(source.format, 'jsonl')}"
         writer = open_writer(
-            Path(folder) / f"rows.{_WRITTEN_AS.get(source.format, 'jsonl')}",
+            path,
             columns=source.columns,
             new_columns=columns.names,
             input_format=source.format,
             delimiter=source.delimiter,
         )
-        timed = replace(engine, task=TimedTask(engine.task, stages))
         with writer:
-            rows, sink = TimedRows(source, stages), TimedSink(writer, stages)
-            run_files(rows, timed, sink, columns, stats=stats)
+            run(writer)
+        return path.stat().st_size

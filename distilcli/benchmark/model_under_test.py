@@ -23,7 +23,8 @@ from distilcli.model.device import place
 from distilcli.model.heads import BaseModel
 from distilcli.model.inference import for_inference
 from distilcli.model.loading import load_model
-from distilcli.model.precision import Precision, dtype_of
+from distilcli.model.precision import dtype_of
+from distilcli.model.precision_name import Precision
 
 DEFAULT_SHAPE = "distilbert-base"
 SHAPES = {

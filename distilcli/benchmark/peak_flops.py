@@ -13,7 +13,8 @@ from distilcli.benchmark.batch_runner import BatchRunner
 from distilcli.benchmark.model_under_test import synchronize
 from distilcli.engine.batching import Batch, Piece
 from distilcli.model.int8 import Int8Linear, quantise
-from distilcli.model.precision import Precision, dtype_of
+from distilcli.model.precision import dtype_of
+from distilcli.model.precision_name import Precision
 from distilcli.model.prepacked import PackedLinear, can_pack
 
 _TOKENS, _IN, _OUT = 512, 768, 3_072

@@ -1,7 +1,7 @@
 """A whole benchmark: results, ratios, the best settings, and the machine."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
@@ -10,7 +10,8 @@ import torch
 
 from distilcli.benchmark.comparison import Comparison
 from distilcli.benchmark.result import Result, Setting
-from distilcli.model.hardware import read_machine
+from distilcli.model.device import names_of
+from distilcli.model.hardware import device_name, read_machine
 
 FORMAT = "distil bench"
 DATASET_FORMAT = "distil bench dataset"
@@ -21,16 +22,17 @@ Environment = Mapping[str, Any]
 _OF_MACHINE = ("cpu", "gpu", "torch", "date")
 
 
-def describe_machine(device: torch.device, *, threads: int) -> Environment:
+def describe_machine(devices: Sequence[torch.device], *, threads: int) -> Environment:
     """Return what results depend on besides the setting, as JSON values."""
-    machine = read_machine(device)
+    machine = read_machine(devices[0])
+    gpus = [device_name(device) for device in devices if device.type != "cpu"]
     return {
         "cpu": machine.cpu,
         "cpu_flags": list(machine.cpu_flags),
         "cores": machine.cores,
         "threads": threads,
-        "device": str(device),
-        "gpu": machine.device if device.type != "cpu" else None,
+        "device": names_of(devices),
+        "gpu": ", ".join(gpus) or None,
         "torch": machine.torch,
         "distil": machine.distil,
         "python": machine.python,

@@ -19,7 +19,7 @@ from distilcli.benchmark.result import Result, Setting, latency_of
 from distilcli.engine.workers import workers_on
 from distilcli.errors import ResourceError
 from distilcli.model.hardware import available_cores
-from distilcli.model.precision import Precision
+from distilcli.model.precision_name import Precision
 from distilcli.tasks.settings import BatchOptions
 
 Say = Callable[[str], None]
@@ -114,7 +114,7 @@ def _measure_precision(
             runner = BatchRunner(model.forward, device=device, workers=workers, max_tokens=most)
             contenders.append(_Contender(model, stack.enter_context(runner)))
         if not report.environment:
-            report.environment = describe_machine(device, threads=workers)
+            report.environment = describe_machine([device], threads=workers)
         peak = PeakFlops(precision, device, workers=workers)
         peak.sample()
         measured = [

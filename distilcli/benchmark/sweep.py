@@ -4,7 +4,7 @@ from itertools import product
 from typing import cast, get_args
 
 from distilcli.errors import UsageError
-from distilcli.model.precision import Precision
+from distilcli.model.precision_name import Precision
 
 _DEFAULTS = {"seq": 128, "batch": 1}
 

@@ -55,10 +55,17 @@ def warn_of_another_model(embedder: "Embedder", index: "VectorIndex", console: C
         console.warn(f"{index.path}: made with the model {maker}; scores of another mean nothing")
 
 
+def _opened(common: FileOptions, text_column: str | None) -> "RowSource":
+    """Open the rows and find their text before torch is loaded: it may not be there."""
+    source = common.open_rows(text_column)
+    _ = source.text_column
+    return source
+
+
 def embed_rows(making: Making, common: FileOptions, *, text_column: str | None) -> int:
     """Write rows with their vectors in a column; return the exit code."""
     _check_suffix(common.out)
-    source = common.open_rows(text_column)
+    source = _opened(common, text_column)
     layout: Layout = "glance" if common.out.is_table else "json"
     if common.out.written_format == "parquet":
         layout = "array"
@@ -79,7 +86,7 @@ def store(
     check_again(common)
     force = out.replaces or making.update
     _check_files(common, out.output, force=force)
-    source = replace(common, out=replace(out, force=force)).open_rows(text_column)
+    source = _opened(replace(common, out=replace(out, force=force)), text_column)
     if id_column is None and common.rows.whole_files:
         id_column = source.file_column
     elif id_column is not None:
@@ -202,7 +209,7 @@ def remove_duplicates(
     if dropped is not None:
         check_destination(dropped, force=common.out.force)
     check_index(common, index, dropped=dropped)
-    source = common.open_rows(text_column)
+    source = _opened(common, text_column)
     from distilcli.vectors.duplicates import DroppedColumns, Duplicates, KeptColumns
     from distilcli.vectors.index import open_index
 

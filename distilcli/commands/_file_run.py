@@ -1,5 +1,6 @@
 """A run over files: rows through the engine of a task, what people see of it, and how it ends."""
 
+import gc
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
     from distilcli.commands._ray import Finished
     from distilcli.console.preview import Preview
     from distilcli.engine import Engine, Outcome
+    from distilcli.predictors.agreement import Agreement
     from distilcli.predictors.base import AnyPredictor
-    from distilcli.predictors.int8_check import Agreement
     from distilcli.rows import Given, Row, RowSource
     from distilcli.rows.retry import RetriedRows
     from distilcli.rows.row_writer import RowWriter
@@ -44,6 +45,7 @@ Value = TypeVar("Value")
 Result = TypeVar("Result")
 
 EXIT_SOME_ROWS_FAILED = 6
+_LONG_SECONDS = 30
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,10 +99,17 @@ class FileOptions:
         Raises `UsageError` for a file that may not be written, `InputError` for one that cannot
         be read, and `ModelError` for a model that is missing or for another command.
         """
+        from distilcli.tasks.settings import check_reproducible
+
         check_again(self)
         shard = self.scale.parsed()
         if shard is not None and self.out.output is None and not self.report.dry_run:
             raise UsageError("`shard` needs a file for its part of the rows; add `output` FILE")
+        is_shared = shard is not None or self.scale.engine == "ray"
+        if is_shared and self.compute.precision == "auto":
+            raise UsageError(
+                "`precision` auto may choose another one for each part of the rows; name one"
+            )
         if self.scale.engine != "ray":
             of_ray = ("workers", "gpus_per_worker", "ray_address")
             self.given.refuse(of_ray, "is for Ray; add `engine` ray")
@@ -116,12 +125,16 @@ class FileOptions:
             check_ray(self, source)
         self.report.check(source.paths)
         self.long.settings()
+        check_reproducible(self.compute.precision, deterministic=self.reproducible.deterministic)
         if self.compute.model or "model" in self.given:
             self.compute.check(self.command)
         if self.scale.engine == "ray" and self.runner is None:
             from distilcli.commands._ray import run_on_ray
 
             raise typer.Exit(_report_finished(self, source, run_on_ray(self, source)))
+        # What follows loads torch, whose objects stay: collecting garbage among them takes a
+        # seventh of that time. `FileRun` collects again, and so does `main` at the end.
+        gc.disable()
         return source
 
 
@@ -158,6 +171,7 @@ class FileRun(Generic[Value, Result]):
 
     def run(self) -> int:
         """Run every row, or with --dry-run only estimate the cost; return the exit code."""
+        gc.enable()
         if self.options.runner is not None:
             return self.options.runner(self)
         from distilcli.stats import RunStats
@@ -218,6 +232,7 @@ class FileRun(Generic[Value, Result]):
         from distilcli.console.progress import rows_progress
         from distilcli.console.summary import show_summary
         from distilcli.interrupt import deferred_interrupt
+        from distilcli.memory import rare_collections
         from distilcli.tasks.files import run_files
 
         source, out, report = self.source, self.options.out, self.options.report
@@ -244,6 +259,7 @@ class FileRun(Generic[Value, Result]):
                 rows_progress(console, stats, source, shown=not scrolls),
                 unfinished.watched(stats, tally, sink),
                 deferred_interrupt(),
+                rare_collections(),
             ):
                 run_files(
                     source,
@@ -275,6 +291,8 @@ class FileRun(Generic[Value, Result]):
                 output=out.output,
                 written=tally.written,
             )
+            hint_at_auto(console, self.options.given, self.predictor.may_be_slow, stats)
+        about |= {"precision": self.predictor.precision}  # auto may have gone back to fp32
         about |= {**noted_agreement(console, self.predictor.agreement), **self.facts, **kept}
         counts = dict(tally.counts.most_common())
         write_report({**about, "counts": counts, **stats.as_dict()}, report)
@@ -357,13 +375,21 @@ def _report_finished(options: FileOptions, source: "RowSource", run: "Finished")
 
 
 def noted_agreement(console: Console, agreement: "Agreement | None") -> dict[str, Any]:
-    """Note the agreement of an int8 model with fp32, and return it for the report."""
+    """Note how far a faster precision agrees with fp32, and return it for the report."""
     if agreement is None or agreement.share is None:
         return {}
-    console.note(
-        f"int8 agrees with fp32 on {agreement.share:.1%} of the first {agreement.rows:,} rows"
-    )
+    console.note(agreement.described())
     return agreement.as_dict()
+
+
+def hint_at_auto(
+    console: Console, given: GivenOptions, may_be_slow: bool, stats: "RunStats"
+) -> None:
+    """Say after a long run in fp32 that something else may be faster, unless fp32 was asked for."""
+    if may_be_slow and stats.seconds > _LONG_SECONDS and "precision" not in given:
+        console.note(
+            "`precision` auto may be faster here: it takes the fastest that agrees with fp32"
+        )
 
 
 def open_sink(

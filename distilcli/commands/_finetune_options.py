@@ -5,14 +5,18 @@ from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
+from distilcli import processes
 from distilcli.commands import _option_groups as shared
-from distilcli.commands._declare import argument, opt
+from distilcli.commands._declare import GivenOptions, argument, opt
 from distilcli.errors import UsageError
 from distilcli.setting import setting
 from distilcli.training.options import DistillationOptions, TrainingOptions
 
 if TYPE_CHECKING:
+    from distilcli.rows.shard import Shard
     from distilcli.training.run_options import RunOptions
+
+_OF_TRAINING = ("resume", "force", "plot", "dry_run")
 
 OPTION_TYPES: Mapping[str, object] = {
     "files": Annotated[
@@ -70,12 +74,19 @@ class RunOutput:
     )
     resume: bool = setting(False, "Continue an interrupted run.")
     force: shared.ForceOption = False
-    device: shared.DeviceOption = "auto"
+    device: str = setting(
+        "auto", "auto, cpu, cuda, cuda:N or mps.", topic="Model", metavar="DEVICE"
+    )
     offline: shared.OfflineOption = False
     threads: shared.ThreadsOption = None
 
-    def check(self, report: shared.Report) -> None:
+    def check(self, report: shared.Report, *, cache_only: bool = False) -> None:
         """Raise `UsageError` for files or folders that may not be written."""
+        report.check_dry_run()
+        if report.dry_run and processes.count() > 1:
+            raise UsageError("`dry_run` takes a single process; run it without torchrun")
+        if cache_only or not processes.is_first():
+            return  # nothing is written there
         from distilcli.pictures import check_plot
         from distilcli.training.run_files import check_folder
 
@@ -83,6 +94,38 @@ class RunOutput:
             check_folder(Path(self.output), resume=self.resume, force=self.force)
         if self.plot is not None:
             check_plot(self.plot, force=self.force or self.resume, made=self.output)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CacheOnly:
+    """Whether the run only fills the cache of its teacher."""
+
+    topic: ClassVar[str] = "Distillation"
+
+    cache_only: bool = setting(
+        False, "Only write the teacher's outputs to --teacher-cache, for later runs."
+    )
+    shard: str | None = setting(
+        None,
+        "With --cache-only: the part of the rows, as index/count (0/8 to 7/8).",
+        metavar="I/N",
+    )
+
+    def check(self, settings: "RunOptions", given: GivenOptions) -> "Shard | None":
+        """Return the shard, None for all rows; raise `UsageError` for what has no effect."""
+        from distilcli.rows.shard import parse_shard
+
+        if not self.cache_only:
+            given.refuse(("shard",), "needs `cache_only`; add it")
+            return None
+        if settings.teacher.teacher_cache is None:
+            raise UsageError("`cache_only` needs `teacher_cache`; name a folder")
+        given.refuse(_OF_TRAINING, "has no effect with `cache_only`; drop it")
+        if self.shard is None:
+            return None
+        if processes.count() > 1:
+            raise UsageError("`shard` is for single processes; those of torchrun share the rows")
+        return parse_shard(self.shard)
 
 
 def run_settings(

@@ -94,7 +94,8 @@ NoAbstainOption = Annotated[
 ]
 ThreadsOption = Annotated[int | None, opt("CPU cores to use (default: all).", topic="Speed", min=1)]
 DeviceOption = Annotated[
-    str, opt("auto, cpu, cuda, cuda:N or mps.", topic="Model", metavar="DEVICE")
+    str,
+    opt("auto, cpu, cuda, cuda:N, cuda:all or mps.", topic="Model", metavar="DEVICE"),
 ]
 StrideOption = Annotated[
     int | None,
@@ -298,12 +299,15 @@ class Compute:
         metavar="MODEL",
     )
     device: DeviceOption = "auto"
-    precision: Literal["fp32", "tf32", "bf16", "fp16", "int8"] = setting(
-        "fp32", "Number format; int8 and bf16 on CPUs; bf16, fp16 and tf32 on GPUs."
+    precision: Literal["auto", "fp32", "tf32", "bf16", "fp16", "int8"] = setting(
+        "fp32",
+        "Number format: int8 and bf16 on CPUs, bf16, fp16 and tf32 on GPUs; auto: the fastest that "
+        "agrees with fp32.",
     )
     min_agreement: float | None = setting(
         None,
-        "Stop if int8 agrees with fp32 on less than this share of the first rows (default: 0.99).",
+        "Share of a sample of rows on which int8, or what auto chose, must agree with fp32 "
+        "(default: 0.99).",
         min=0,
         max=1,
     )

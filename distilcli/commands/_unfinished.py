@@ -189,6 +189,7 @@ class Unfinished:
             values = self._options.values
             chosen = {name: value for name, value in values.items() if name not in _OF_NO_EFFECT}
             chosen["device"] = self._predictor.device
+            chosen["precision"] = self._predictor.precision  # what auto chose
             chosen["shard"] = None if self._shard is None else str(self._shard)
             inputs = self._source.named_paths
             inputs += [(name, Path(name)) for name in _files_in(values)]

@@ -10,6 +10,7 @@ from distilcli.commands._bench_options import (
     PRECISION_TYPE,
     Gates,
     Measurement,
+    Planning,
     dataset_plan,
 )
 from distilcli.commands._declare import Also, GivenOptions, opt, options
@@ -57,6 +58,7 @@ def bench(
     compute: Compute,
     gates: Gates,
     rows: RowsIn,
+    planning: Planning,
     report: Report,
     given: GivenOptions,
     text_column: TextColumnOption = None,
@@ -74,9 +76,11 @@ def bench(
       distil bench --precision fp32,bf16,int8 --sweep "seq=32,128,512 batch=1,8,32"
       distil bench --vs bert-base
       distil bench --dataset reviews.csv
+      distil bench --dataset rows.csv --plan 1e9 --cores 64 --price-core-hour 0.04
       distil bench --compare old.json --fail-over 5%
     """
-    measurement.check(given, compute.model)
+    planning.check(given)
+    measurement.check(given, compute)
     if gates.compare is None:
         given.refuse(["fail_over"], "is for `compare`; name an older benchmark")
     stats = report.stats_file
@@ -89,10 +93,11 @@ def bench(
     shown: TableFormat = "json" if stats == "-" else table_format
 
     if measurement.dataset is not None:
+        plan = dataset_plan(measurement.dataset, rows, text_column, compute, planning.fleet())
+
         from distilcli.benchmark.dataset import run_dataset
         from distilcli.console.benchmark import show_dataset
 
-        plan = dataset_plan(measurement.dataset, rows, text_column, compute)
         measured = run_dataset(plan, note=console.note, warn=console.warn)
         show_dataset(console, measured, table_format=shown)
         _write(report, measured.as_dict())
@@ -109,13 +114,14 @@ def _bench_batches(
     *,
     table_format: TableFormat,
 ) -> int:
+    console, compare = report.console, gates.compare
+    plan, fail_over = measurement.plan(compute), gates.share
+
     from distilcli.benchmark.gates import Old, check_gates
     from distilcli.benchmark.profiling import make_trace_folder
     from distilcli.benchmark.runner import Voice, run
     from distilcli.console.benchmark import show_benchmark, show_profile
 
-    console, compare = report.console, gates.compare
-    plan, fail_over = measurement.plan(compute), gates.share
     for trace in plan.traces:
         outputs = {"profile": str(trace), "stats_file": report.stats_file}
         check_outputs(outputs, [] if compare is None else [compare])

@@ -114,18 +114,22 @@ def classify(
 def _by_meaning(
     common: FileOptions, source: "RowSource", labels: list[str], *, top_k: int, all_scores: bool
 ) -> int:
+    from distilcli.tasks.label_sets import label_sets
+
+    text_column, sets = source.text_column, label_sets(labels)
+
     from distilcli.predictors.matcher import LabelMatcher
     from distilcli.tasks.files import text_from
     from distilcli.tasks.match import MatchColumns
 
-    matcher = LabelMatcher(*labels, model=common.compute.model, **common.predictor_settings())
+    matcher = LabelMatcher(*sets, model=common.compute.model, **common.predictor_settings())
     code = FileRun(
         options=common,
         source=source,
         predictor=matcher,
-        engine=matcher.engine(text_from(source.text_column), on_error=common.rows.on_error),
+        engine=matcher.engine(text_from(text_column), on_error=common.rows.on_error),
         columns=MatchColumns(matcher.sets, top_k=top_k, all_scores=all_scores),
-        text_columns=[source.text_column],
+        text_columns=[text_column],
     ).run()
     if not common.report.dry_run:
         common.report.console.note(_NOT_MEASURED)

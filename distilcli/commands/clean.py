@@ -72,10 +72,7 @@ def clean(
     source = common.open_rows(text_column)
     check_outputs({"output": common.out.output}, source.paths)
 
-    from distilcli.cleaning.cleaner import Cleaner, SuspectColumns
-    from distilcli.gold.cells import label_from
     from distilcli.gold.columns import Columns, gold_column
-    from distilcli.predictors.embedder import Embedder
     from distilcli.tasks.spec import TASKS
 
     if source.format == "conll":
@@ -85,6 +82,11 @@ def clean(
     text = source.text_column
     columns = Columns(label_column=label_column, label_columns=tuple(listed(label_columns)))
     column = gold_column(source, TASKS["classify"], columns, taken=[text])
+
+    from distilcli.cleaning.cleaner import Cleaner, SuspectColumns
+    from distilcli.gold.cells import label_from
+    from distilcli.predictors.embedder import Embedder
+
     embedder = Embedder(common.compute.model, **common.predictor_settings())
     tested, places = (None, []) if not test else _tested(common, embedder, test, text_column)
     label_of = label_from(column, columns)

@@ -10,6 +10,7 @@ from distilcli.commands._declare import GivenOptions, argument, opt, options
 from distilcli.commands._evaluate_options import GoldColumns, Measures
 from distilcli.commands._file_run import (
     EXIT_SOME_ROWS_FAILED,
+    hint_at_auto,
     noted_agreement,
     open_sink,
     write_report,
@@ -95,6 +96,7 @@ def evaluate(
     """
     measures.check()
     predictions, source = _open_rows(subject, data, rows, gold)
+    _check_named(subject, predictions, source, gold, compute)
     out = RowsOut(output=errors, force=force)
     _check_written(subject, [each for each in (predictions, source) if each], out, report_to)
     if plot is not None:
@@ -103,7 +105,6 @@ def evaluate(
         check_plot(plot, force=force)
 
     from distilcli.console.evaluation import show_evaluation, show_row_notes, show_thresholds
-    from distilcli.console.summary import show_summary
     from distilcli.evaluation.abstention import check_abstention
     from distilcli.evaluation.calibrate import check_calibration, save_calibrated
     from distilcli.evaluation.evaluation import EvaluationOptions
@@ -166,7 +167,7 @@ def evaluate(
         added={**added, **(found.metrics if found else {})}, tables=found.tables if found else (),
     )  # fmt: skip
     if stats.batches and not report_to.json_summary:
-        show_summary(console, stats, Counter())
+        _show_run(console, evaluation, given, stats)
     show_evaluation(console, report, by=by, table_format=table_format)
     if errors is not None:
         _write_errors(console, evaluation, outcome, out)
@@ -202,6 +203,31 @@ def _open_rows(
     return replace(rows, files=[subject], limit=limit).open(), source
 
 
+def _check_named(
+    subject: str,
+    predictions: "RowSource | None",
+    source: "RowSource | None",
+    gold: GoldColumns,
+    compute: Compute,
+) -> None:
+    """Find the model and the named columns before torch is loaded: they may not be there.
+
+    Only rows with a header have the same columns everywhere.
+    """
+    from distilcli.checkpoint.locate import locate
+    from distilcli.evaluation.files import is_answers
+    from distilcli.rows.formats import JSON_FORMATS
+
+    if predictions is None and not is_answers(subject):
+        locate(subject, offline=compute.offline)
+    labelled = source or predictions
+    if labelled is None or labelled.format in JSON_FORMATS:
+        return
+    for column in (gold.text_column, gold.label_column, gold.pair_column):
+        if column is not None:
+            labelled.find_column(column)
+
+
 def _check_written(
     subject: str, read: "Sequence[RowSource]", out: RowsOut, report_to: Report
 ) -> None:
@@ -227,6 +253,16 @@ def _run(
         outcome = evaluation.run(stats, by=column, keep_rows=keep_rows, on_error=rows.on_error)
     console.note(*source.new_notes())
     return outcome, stats
+
+
+def _show_run(
+    console: Console, evaluation: "Evaluation", given: GivenOptions, stats: "RunStats"
+) -> None:
+    """Say what the run of a model cost."""
+    from distilcli.console.summary import show_summary
+
+    show_summary(console, stats, Counter())
+    hint_at_auto(console, given, evaluation.may_be_slow, stats)
 
 
 def _write_errors(

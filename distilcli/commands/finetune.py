@@ -1,14 +1,17 @@
 """`distil finetune`: train a model on labelled rows."""
 
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
+from distilcli import processes
 from distilcli.commands._declare import GivenOptions, opt, options
 from distilcli.commands._file_run import write_report
 from distilcli.commands._finetune_options import (
     OPTION_TYPES,
+    CacheOnly,
     RunOutput,
     run_settings,
     with_setting,
@@ -24,6 +27,11 @@ from distilcli.training.options import (
     TrainingOptions,
 )
 
+if TYPE_CHECKING:
+    from distilcli.console import Console
+    from distilcli.training.loop import Summary
+    from distilcli.training.run import PreparedRun
+
 _HOW_TO_BEGIN = {"--resume", "--force"}
 
 
@@ -35,6 +43,7 @@ def finetune(
     objective: ObjectiveOptions,
     teacher: TeacherOptions,
     distillation: DistillationOptions,
+    filling: CacheOnly,
     run_output: RunOutput,
     report: Report,
     given: GivenOptions,
@@ -66,8 +75,8 @@ def finetune(
     groups = (data, start, training, objective, teacher, distillation)
     settings = run_settings(groups, given, task=task, config=config)
     task = settings.task
-    report.check_dry_run()
-    run_output.check(report)
+    shard = filling.check(settings, given)
+    run_output.check(report, cache_only=filling.cache_only)
     sources = settings.data.open()
     report.check([path for source in sources if source for path in source.paths])
     # Errors about columns and models come before torch is loaded.
@@ -80,11 +89,10 @@ def finetune(
     keep_freed_memory()
 
     from distilcli.console.training import (
-        show_advice,
         show_cache,
+        show_cached,
         show_findings,
         show_interrupted,
-        show_training,
         show_training_estimate,
         training_view,
     )
@@ -123,6 +131,10 @@ def finetune(
                 show_training_estimate(console, estimate)
                 write_report({**about, "dry_run": True, **asdict(estimate)}, report)
                 return
+            if filling.cache_only:
+                run.fill_cache(shard)
+                show_cached(console, settings.teacher.teacher_cache, shard)
+                return
             summary = run.train(
                 resume=run_output.resume,
                 force=run_output.force,
@@ -130,14 +142,30 @@ def finetune(
                 command=command,
             )
     except KeyboardInterrupt:
+        if filling.cache_only:
+            console.warn("interrupted; repeat the command to go on")
+            raise
         saved = run_output.resume or (run is not None and run.folder.is_saved)
         show_interrupted(console, run_output.output, can_resume=saved, forced=run_output.force)
         raise
-    best, steps = summary["best"], summary["steps"]
-    show_training(console, best, steps, run_output.output, command=spec.command)
+    if processes.is_first():
+        _show_end(console, run, summary, command)
+        write_report({**about, **summary}, report)
+
+
+def _show_end(
+    console: "Console", run: "PreparedRun", summary: "Summary", command: Sequence[str]
+) -> None:
+    """Say how good the model is, how to use it, and what would make it better."""
+    from distilcli.console.training import show_advice, show_training
+    from distilcli.tasks.spec import task_spec
+
+    spec = task_spec(run.plan.objective.task)
+    show_training(
+        console, summary["best"], summary["steps"], str(run.plan.folder), command=spec.command
+    )
     if advice := run.advice():
         flag = f"--{advice.setting}"
         show_advice(console, advice.reason, with_setting(command, flag, advice.value))
     if run.trainer.model.config.pruned_heads:
         console.note("transformers 5 does not load models with pruned heads; version 4 does")
-    write_report({**about, **summary}, report)

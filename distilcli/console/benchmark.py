@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from distilcli.console import Console, TableFormat, is_table
+from distilcli.console.forecast import show_forecast
 from distilcli.console.tables import bar, print_table
 from distilcli.console.terminal import fact_grid, stdout, text
-from distilcli.wording import count, mebibytes
+from distilcli.wording import count, digits, mebibytes
 
 if TYPE_CHECKING:
     from distilcli.benchmark.comparison import Comparison
-    from distilcli.benchmark.dataset import DatasetReport
+    from distilcli.benchmark.dataset_result import DatasetReport
     from distilcli.benchmark.report import Change, Environment, Report
     from distilcli.benchmark.result import Result, Setting
 
@@ -67,6 +68,8 @@ def show_dataset(console: Console, report: "DatasetReport", *, table_format: Tab
         )
         print_table(title, ["stage", "seconds", "share", "", "rows/s"], rows, last_apart=True)
     console.note("stages run side by side: their seconds, summed over threads, exceed the run's")
+    for plan in report.plans:
+        show_forecast(plan)
     _note_machine(console, report.environment)
 
 
@@ -199,11 +202,7 @@ def _size(setting: "Setting") -> str:
 
 
 def _number(value: float | None) -> str:
-    """Return a number with three significant digits, or all those before the point."""
-    if value is None:
-        return "-"
-    decimals = 0 if value >= 100 else 1 if value >= 10 else 2 if value >= 1 else 3  # noqa: PLR2004
-    return f"{value:,.{decimals}f}"
+    return "-" if value is None else digits(value)
 
 
 def _percent(share: float | None) -> str:

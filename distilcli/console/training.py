@@ -14,6 +14,7 @@ from distilcli.training.run_files import scores_of
 from distilcli.wording import count
 
 if TYPE_CHECKING:
+    from distilcli.rows.shard import Shard
     from distilcli.training.dry_run import TrainingEstimate
     from distilcli.training.fitted_head import FittedHead
     from distilcli.training.loop import Progress
@@ -122,6 +123,14 @@ def show_cache(console: Console, size: int) -> None:
     """Say how much disk the teacher's answers will take, if it is much."""
     if size > _LARGE_CACHE:
         console.note(f"the teacher's answers will take about {size / 1e9:,.1f} GB in the cache")
+
+
+def show_cached(console: Console, folder: str | None, shard: "Shard | None") -> None:
+    """Say that the teacher's outputs are in the cache, and how to train with them."""
+    rows = "" if shard is None else f" for shard {shard}"
+    console.note(
+        f"the teacher's outputs{rows} are in {folder}; the same command without `cache_only` trains"
+    )
 
 
 def show_training_estimate(console: Console, expected: "TrainingEstimate") -> None:

@@ -13,7 +13,7 @@ are the same to the bit.
 """
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, Generic
@@ -23,8 +23,10 @@ import torch
 from distilcli.engine.feeder import Feeder
 from distilcli.engine.task import Encoded, Item, Task, Value
 from distilcli.engine.window import Window
-from distilcli.engine.workers import Workers, single_threaded, workers_on
+from distilcli.engine.workers import Workers, workers_on
 from distilcli.errors import RowError
+from distilcli.model.device import names_of
+from distilcli.model.threads import single_threaded
 from distilcli.rows.outcome import OnError, Outcome, settle
 from distilcli.rows.prefetch import ReadAhead
 from distilcli.stats import RunStats
@@ -37,16 +39,17 @@ class Engine(Generic[Item, Value]):
     """How rows are run; it holds settings only, so it serves any number of runs.
 
     A batch has at most `max_tokens` positions, padding included, and `max_rows` pieces (None: no
-    limit). A window has at most `window_rows` rows, or `window_size` characters plus one row.
-    `workers` applies to the CPU; see `workers_on`. `deterministic` runs each sequence by itself, on
-    one thread. `on_end` is called, on a thread of the engine, once the last row is encoded; an
-    exception from it ends the run like one from the task.
+    limit), and runs on the first of the `devices` that is free. A window has at most `window_rows`
+    rows, or `window_size` characters plus one row. `workers` applies to the CPU; see `workers_on`.
+    `deterministic` runs each sequence by itself, on one thread. `on_end` is called, on a thread of
+    the engine, once the last row is encoded; an exception from it ends the run like one from the
+    task.
     """
 
     task: Task[Item, Any, Any, Value]
     _: KW_ONLY
     pad_token_id: int
-    device: torch.device
+    devices: Sequence[torch.device]
     workers: int = 1
     max_tokens: int = 512
     max_rows: int | None = None
@@ -83,12 +86,12 @@ class Engine(Generic[Item, Value]):
 
         Close the generator (`contextlib.closing`) when leaving early, to end its threads.
         """
-        stats = RunStats(device=str(self.device)) if stats is None else stats
-        count = workers_on(self.device, cores=self.workers)
+        stats = RunStats(device=names_of(self.devices)) if stats is None else stats
+        count = workers_on(*self.devices, cores=self.workers)
         workers = Workers(
             self.task.forward,
             count=count,
-            device=self.device,
+            devices=self.devices,
             pad_token_id=self.pad_token_id,
             max_tokens=self.max_tokens,
             stats=stats,
@@ -120,13 +123,17 @@ class Engine(Generic[Item, Value]):
                 stats.add_window(
                     tokens=window.tokens, positions=window.positions, batches=window.batches
                 )
-                with single_threaded() if self.deterministic else nullcontext():
-                    outcomes = [self._outcome(*row) for row in window.rows()]
+                outcomes = self.outcomes(window)
                 yield from settle(outcomes, on_error=self.on_error, stats=stats)
         finally:
             for part in (workers, read_ahead, feeder):
                 part.close()
             stats.finish()
+
+    def outcomes(self, window: Window[Item]) -> list[Outcome[Item, Value]]:
+        """Return what became of the rows of a finished window, in order."""
+        with single_threaded() if self.deterministic else nullcontext():
+            return [self._outcome(*row) for row in window.rows()]
 
     def _outcome(
         self, item: Item, row: Encoded | RowError, outputs: list[object]

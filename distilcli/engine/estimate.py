@@ -45,7 +45,7 @@ def estimate(engine: Engine[Item, Value], items: Iterable[Item]) -> Estimate:
     """Count `items` in windows, then time a few batches of their sequences."""
     result = Estimate()
     sample: Reservoir[Piece] = Reservoir(capacity=_SAMPLE_SIZE)
-    for window in _windows(engine, items):
+    for window in windows(engine, items):
         encoded = engine.task.encode(window)
         _count(result, encoded)
         for row in encoded:
@@ -57,8 +57,8 @@ def estimate(engine: Engine[Item, Value], items: Iterable[Item]) -> Estimate:
     return result
 
 
-def _windows(engine: Engine[Item, Value], items: Iterable[Item]) -> Iterator[list[Item]]:
-    """Cut the input into windows as the engine does."""
+def windows(engine: Engine[Item, Value], items: Iterable[Item]) -> Iterator[list[Item]]:
+    """Yield the items in windows, cut as the engine does."""
     window: list[Item] = []
     size = 0
     for item in items:
@@ -84,15 +84,17 @@ def _count(result: Estimate, encoded: Sequence[Encoded | RowError]) -> None:
 
 def _tokens_per_second(engine: Engine[Item, Value], pieces: Sequence[Piece]) -> float:
     """Time batches cut as in a run, spread over the lengths of the sample."""
-    workers = workers_on(engine.device, cores=engine.workers)
+    workers = workers_on(*engine.devices, cores=engine.workers)
     cuts = cut_batches(
         [len(piece) for piece in pieces], max_tokens=engine.max_tokens, max_rows=engine.max_rows
     )
     batches = [
         pad(
-            [pieces[index] for index in cut], pad_token_id=engine.pad_token_id, device=engine.device
+            [pieces[index] for index in cut],
+            pad_token_id=engine.pad_token_id,
+            device=engine.devices[number % len(engine.devices)],
         )
-        for cut in _spread(list(cuts), workers * _BATCHES_PER_WORKER)
+        for number, cut in enumerate(_spread(list(cuts), workers * _BATCHES_PER_WORKER))
     ]
 
     def work(batch: Batch) -> None:

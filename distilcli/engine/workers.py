@@ -13,8 +13,8 @@ outputs depend on nothing else.
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import KW_ONLY, dataclass
 from queue import SimpleQueue
 
@@ -25,6 +25,7 @@ from distilcli.engine.window import AnyWindow
 from distilcli.errors import ResourceError
 from distilcli.interrupt import stop_if_asked
 from distilcli.memory import is_allocation_failure
+from distilcli.model.threads import use_one_core
 from distilcli.stats import RunStats
 
 _Jobs = SimpleQueue[tuple[AnyWindow, list[int]] | None]
@@ -33,39 +34,28 @@ _CUDA_WORKERS = 2
 _POLL_SECONDS = 0.2  # Windows delivers Ctrl-C only between waits
 
 
-def workers_on(device: torch.device, *, cores: int) -> int:
-    """Return how many batches run in parallel on a device: on the CPU one on each of `cores`.
+def workers_on(*devices: torch.device, cores: int) -> int:
+    """Return how many batches run in parallel on devices: on the CPU one on each of `cores`.
 
     A CUDA device gets two workers: one prepares its batch while the device runs the other's.
     """
-    if device.type == "cpu":
-        return cores
-    return _CUDA_WORKERS if device.type == "cuda" else 1
-
-
-@contextmanager
-def single_threaded() -> Iterator[None]:
-    """Keep the kernels of this thread to one core for a while."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
+    on_one = {"cpu": cores, "cuda": _CUDA_WORKERS}
+    return sum(on_one.get(device.type, 1) for device in devices)
 
 
 @dataclass(eq=False)
 class Workers:
     """`count` threads that run the pieces of windows through `forward`.
 
-    `max_tokens` is lowered when a batch does not fit in memory. With `one_by_one` a batch is only
-    the work that a worker takes at a time.
+    The threads take turns over the `devices`, and each takes the next batch as soon as it is free.
+    `max_tokens` is what fits on some device: each keeps to less once a batch did not fit in its
+    memory. With `one_by_one` a batch is only the work that a worker takes at a time.
     """
 
     forward: Callable[[Batch], Sequence[object]]
     _: KW_ONLY
     count: int
-    device: torch.device
+    devices: Sequence[torch.device]
     pad_token_id: int
     max_tokens: int
     stats: RunStats
@@ -77,8 +67,14 @@ class Workers:
         self._closed = False
         self._failure: BaseException | None = None  # of a thread that could not start
         self._lock = threading.Lock()
+        self._fitting = dict.fromkeys(self.devices, self.max_tokens)
         self._threads = [
-            threading.Thread(target=self._work, name=f"distil-worker-{index}", daemon=True)
+            threading.Thread(
+                target=self._work,
+                args=[self.devices[index % len(self.devices)]],
+                name=f"distil-worker-{index}",
+                daemon=True,
+            )
             for index in range(self.count)
         ]
         self._ready = threading.Barrier(self.count + 1)
@@ -120,7 +116,8 @@ class Workers:
             if alone is None:
                 alone = not self._pending
             self._pending += len(batches)
-        can_spread = self.count > 1 and self.device.type == "cpu" and not self.one_by_one
+        on_cpu = self.devices[0].type == "cpu"
+        can_spread = self.count > 1 and on_cpu and not self.one_by_one
         if alone and len(batches) == 1 and can_spread:
             window.leave(batches[0])
             return
@@ -140,7 +137,7 @@ class Workers:
             torch.set_num_threads(self.count)
             try:
                 with torch.inference_mode():
-                    self._run(window, positions)
+                    self._run(window, positions, self.devices[0])
             finally:
                 torch.set_num_threads(threads)
 
@@ -154,37 +151,28 @@ class Workers:
             if thread.is_alive():
                 thread.join()
 
-    def _work(self) -> None:
-        if self.device.type == "cpu":
-            # The first query makes torch copy its default to this thread; a later one would undo
-            # the setting.
-            torch.get_num_threads()
-            torch.set_num_threads(1)
+    def _work(self, device: torch.device) -> None:
+        if device.type == "cpu":
+            use_one_core()
         try:
-            with torch.inference_mode(), self._stream():
+            with torch.inference_mode(), _stream(device):
                 self._ready.wait()
                 for window, positions in iter(self._jobs.get, None):
                     if self._closed:
                         return
-                    self._run(window, positions)
+                    self._run(window, positions, device)
         except threading.BrokenBarrierError:
             return
         except BaseException as error:  # noqa: BLE001 (`start` raises it again)
             self._failure = error
             self._ready.abort()
 
-    def _stream(self) -> AbstractContextManager[object]:
-        """Return the stream of a worker: on CUDA its own, so that workers run in parallel."""
-        if self.device.type != "cuda":
-            return nullcontext()
-        return torch.cuda.stream(torch.cuda.Stream(self.device))  # type: ignore[no-untyped-call]
-
-    def _run(self, window: AnyWindow, positions: list[int]) -> None:
+    def _run(self, window: AnyWindow, positions: list[int], device: torch.device) -> None:
         outputs: list[object] = []
         failure = window.failure
         if failure is None:
             try:
-                outputs = self._outputs(window, [window.pieces[n] for n in positions])
+                outputs = self._outputs(window, [window.pieces[n] for n in positions], device)
             except BaseException as error:  # noqa: BLE001 (raised again on the caller's thread)
                 failure = error
         with self._lock:
@@ -194,40 +182,45 @@ class Workers:
         else:
             window.fail(failure)
 
-    def _outputs(self, window: AnyWindow, pieces: list[Piece]) -> list[object]:
+    def _outputs(
+        self, window: AnyWindow, pieces: list[Piece], device: torch.device
+    ) -> list[object]:
         """Run a batch, halved until it fits; return the outputs in the order of the pieces."""
         outputs: list[object] = []
         parts = [[piece] for piece in reversed(pieces)] if self.one_by_one else [pieces]
         while parts:
             part = parts.pop()
             size = padded_size([len(piece) for piece in part])
-            if len(part) > 1 and size > self.max_tokens:
+            if len(part) > 1 and size > self._fitting[device]:
                 middle = len(part) // 2
                 parts += [part[middle:], part[:middle]]
                 continue
-            result = self._attempt(window, part, size)
+            result = self._attempt(window, part, size, device)
             if result is not None:
                 outputs += result
                 continue
             if len(part) == 1:
                 raise ResourceError(
-                    f"out of memory on {self.device}: one sequence of {size} tokens does not "
+                    f"out of memory on {device}: one sequence of {size} tokens does not "
                     "fit; free some memory, use fewer threads or a shorter maximum length"
                 )
             with self._lock:
-                self.max_tokens = min(self.max_tokens, size // 2)
+                self._fitting[device] = min(self._fitting[device], size // 2)
+                self.max_tokens = max(self._fitting.values())
             self.stats.add_halving()
             parts.append(part)
         return outputs
 
-    def _attempt(self, window: AnyWindow, pieces: list[Piece], size: int) -> list[object] | None:
+    def _attempt(
+        self, window: AnyWindow, pieces: list[Piece], size: int, device: torch.device
+    ) -> list[object] | None:
         """Run a batch once; return None if memory ran out.
 
         The error is dropped here: its traceback would keep the tensors of the attempt alive.
         """
         began = time.perf_counter()
         try:
-            batch = pad(pieces, pad_token_id=self.pad_token_id, device=self.device)
+            batch = pad(pieces, pad_token_id=self.pad_token_id, device=device)
             outputs = [output for _, output in zip(pieces, self.forward(batch), strict=True)]
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
@@ -237,6 +230,16 @@ class Workers:
         self.stats.add_batch(tokens=tokens, positions=size, seconds=time.perf_counter() - began)
         window.add_batch(tokens=tokens, positions=size)
         return outputs
+
+
+def _stream(device: torch.device) -> AbstractContextManager[object]:
+    """Return the stream of a worker: on CUDA its own, so that workers run in parallel.
+
+    Within it the device is the current one of the thread.
+    """
+    if device.type != "cuda":
+        return nullcontext()
+    return torch.cuda.stream(torch.cuda.Stream(device))  # type: ignore[no-untyped-call]
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -15,8 +15,8 @@ from distilcli.errors import InputError
 from distilcli.gold.cells import Reader
 from distilcli.gold.columns import Columns
 from distilcli.gold.fingerprints import EMPTY, ROW_KEYS_FILE, Keys, row_keys
+from distilcli.predictors.agreement import Agreement
 from distilcli.predictors.base import AnyPredictor
-from distilcli.predictors.int8_check import Agreement
 from distilcli.rows.reader import RowSource
 from distilcli.rows.row import Row, cell_text, cell_value
 from distilcli.stats import RunStats
@@ -57,7 +57,8 @@ class Evaluation:
     mean: the same, or other labels and errors. `values` yields each row with what was predicted for
     it, and `measure` compares the two lists. `described` says in words what is
     evaluated. A model reads `text_columns`, or what `texts_of` takes from a row; the keys of its
-    training rows are in the folder `trained_in`. `agreement` is that of an int8 model with fp32.
+    training rows are in the folder `trained_in`. `agreement` is that of a faster
+    precision with fp32; see `Predictor.may_be_slow`.
     """
 
     task: str
@@ -74,6 +75,7 @@ class Evaluation:
     device: str = "cpu"
     load_seconds: float | None = None
     agreement: Agreement | None = None
+    may_be_slow: bool = False
 
     def run(
         self,
@@ -190,6 +192,7 @@ def of_predictor(
         device=predictor.device,
         load_seconds=predictor.load_seconds,
         agreement=predictor.agreement,
+        may_be_slow=predictor.may_be_slow,
     )
 
 

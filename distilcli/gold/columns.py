@@ -15,13 +15,15 @@ class Columns:
     """The columns that the user named; None takes the first usual one of the task.
 
     `label_columns` hold 0 or 1 for the label of their name, `labels` are the names of labels that
-    are numbers. `pair_column` holds the second text of a pair, or the context of a question. The
-    options of a prompt are a list in `options_column`, or one in each of `option_columns`.
-    `label_separator` is what separates the labels of a cell that may have several.
+    are numbers. `pair_column` holds the second text of a pair, or the context of a question, and
+    `negative_column` a text that does not belong to the first one. The options of a prompt are a
+    list in `options_column`, or one in each of `option_columns`. `label_separator` is what
+    separates the labels of a cell that may have several.
     """
 
     text_column: str | None = None
     pair_column: str | None = None
+    negative_column: str | None = None
     label_column: str | None = None
     options_column: str | None = None
     option_columns: tuple[str, ...] = ()
@@ -56,6 +58,14 @@ def pair_column(source: RowSource, task: TaskSpec, columns: Columns) -> str | No
     if task.pair_columns:
         return _usual(source, task.pair_columns, "pair_column", columns.pair_column)
     return None if columns.pair_column is None else source.find_column(columns.pair_column)
+
+
+def negative_column(source: RowSource, task: TaskSpec, columns: Columns) -> str | None:
+    """Return the column with texts that do not belong to the first ones; None if there is none."""
+    if columns.negative_column is not None:
+        return source.find_column(columns.negative_column)
+    by_lower = {name.lower(): name for name in reversed(source.columns)}
+    return next((by_lower[name] for name in task.negative_columns if name in by_lower), None)
 
 
 def _usual(source: RowSource, usual: Sequence[str], setting: str, wanted: str | None) -> str:

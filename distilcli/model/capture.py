@@ -1,10 +1,12 @@
 """The hidden states and attention probabilities of every layer, not of the last one alone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from distilcli.model.attention import mask_bias_of
@@ -54,6 +56,28 @@ def captured_layers(encoder: Encoder, *, attentions: bool = False) -> Iterator[l
         yield capturing.outputs
     finally:
         encoder.transformer = transformer
+
+
+def interleaved(calls: Sequence[LayerOutputs]) -> LayerOutputs:
+    """Return the outputs for a whole batch of which each of N calls took every N-th sequence.
+
+    They are padded with zeros to the longest sequence.
+    """
+    longest = max(outputs.hidden_states[0].shape[1] for outputs in calls)
+
+    def joined(parts: Iterable[Tensor], *, of_pairs: bool) -> Tensor:
+        padded = []
+        for x in parts:
+            missing = (0, longest - x.shape[2 if of_pairs else 1])
+            padded.append(F.pad(x, missing * 2 if of_pairs else (0, 0, *missing)))
+        return torch.stack(padded, dim=1).flatten(0, 1)
+
+    states = zip(*(outputs.hidden_states for outputs in calls), strict=True)
+    attentions = zip(*(outputs.attentions or () for outputs in calls), strict=True)
+    return LayerOutputs(
+        tuple(joined(parts, of_pairs=False) for parts in states),
+        tuple(joined(parts, of_pairs=True) for parts in attentions),
+    )
 
 
 class _CapturingTransformer(Transformer):

@@ -4,14 +4,19 @@ Another device is used only after a small padded batch gave the CPU's numbers: a
 silently returned wrong numbers under masks.
 """
 
+import copy
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from distilcli.errors import ResourceError
-from distilcli.model.device_name import check_device_name
+from distilcli.errors import ResourceError, UsageError
+from distilcli.model.device_name import ALL_CUDA, check_device_name
+
+Model = TypeVar("Model", bound=nn.Module)
 
 # Accelerators sum in another order than the CPU, which shows in a softmax over few tokens; a wrong
 # mask is off by whole units.
@@ -30,10 +35,12 @@ def place(model: nn.Module, name: str, *, vocab_size: int) -> Placement:
     """Move `model` to the device called `name`: auto, cpu, cuda, cuda:N or mps.
 
     auto takes the first available of cuda and mps that passes the check, else the CPU. Raises
-    `UsageError` for an unknown name, `ResourceError` for a named device that is missing or does
-    not agree with the CPU.
+    `UsageError` for an unknown name and for several devices, `ResourceError` for a named device
+    that is missing or does not agree with the CPU.
     """
     check_device_name(name)
+    if name == ALL_CUDA:
+        raise UsageError(f"`device` {name}: this takes one device; name it, such as cuda:0")
     if name == "cpu":
         return Placement(torch.device("cpu"), "as asked")
     if name != "auto":
@@ -48,6 +55,29 @@ def place(model: nn.Module, name: str, *, vocab_size: int) -> Placement:
             return Placement(device, "agrees with the CPU")
         reason = f"{device} was passed over: {fault}"
     return Placement(torch.device("cpu"), reason)
+
+
+def place_copies(model: Model, name: str, *, vocab_size: int) -> list[tuple[Model, Placement]]:
+    """Move `model` to the device called `name`, or with cuda:all a copy to every CUDA device.
+
+    Each copy is checked. Raises what `place` raises.
+    """
+    if name != ALL_CUDA:
+        return [(model, place(model, name, vocab_size=vocab_size))]
+    _require(name)
+    names = [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+    copies = [model, *(copy.deepcopy(model) for _ in names[1:])]
+    placed = [
+        place(each, one, vocab_size=vocab_size) for each, one in zip(copies, names, strict=True)
+    ]
+    if len(placed) == 1:
+        placed = [replace(placed[0], reason="the only GPU here, agrees with the CPU")]
+    return list(zip(copies, placed, strict=True))
+
+
+def names_of(devices: Sequence[torch.device]) -> str:
+    """Return the names of devices with commas between them: `cuda:0, cuda:1`."""
+    return ", ".join(map(str, devices))
 
 
 def available_accelerators() -> list[torch.device]:
@@ -101,7 +131,7 @@ def padded_test_batch(vocab_size: int) -> tuple[Tensor, Tensor]:
 
 
 def _require(name: str) -> None:
-    device = torch.device(name)
+    device = torch.device("cuda" if name == ALL_CUDA else name)
     available = [found.type for found in available_accelerators()]
     if device.type not in available:
         others = ", ".join([*available, "cpu"])

@@ -12,10 +12,13 @@ from torch import Tensor, nn
 
 from distilcli.errors import ResourceError
 from distilcli.model.device import padded_test_batch
+from distilcli.model.encoder import Block
 from distilcli.model.heads import TaskModel
 from distilcli.model.int8 import Int8Attention, Int8FeedForward
-from distilcli.model.precision import Precision, dtype_of, require_precision
+from distilcli.model.precision import dtype_of, require_precision
+from distilcli.model.precision_name import Precision
 from distilcli.model.prepacked import PackedLinear, can_pack
+from distilcli.model.threads import each_on_a_core
 from distilcli.model.varlen import VarlenTransformer, has_kernel
 
 Model = TypeVar("Model", bound=TaskModel)
@@ -42,12 +45,22 @@ def for_inference(model: Model, precision: Precision, device: torch.device) -> M
     if device.type == "cpu":
         model.to(dtype).eval()
         if can_pack(dtype):
-            _pack(model)
+            each_on_a_core(_pack, model.distilbert.transformer.blocks)
     elif dtype is torch.float32:
         model.eval()
     else:
         _halve(model.eval(), dtype, device)
     return model
+
+
+def block_for(block: Block, precision: Precision, device: torch.device) -> Block:
+    """Return a copy of a block, which is on `device`, that computes in `precision`."""
+    copied = copy.deepcopy(block).to(dtype_of(precision)).eval()
+    if precision == "int8":
+        _quantise(copied)
+    elif device.type == "cpu" and can_pack(dtype_of(precision)):
+        _pack(copied)
+    return copied
 
 
 def _halve(model: TaskModel, dtype: torch.dtype, device: torch.device) -> None:
@@ -94,19 +107,21 @@ def _quantised(model: Model) -> Model:
     """Copy the modules of a model, but not its tensors, and swap int8 into its blocks."""
     tensors = [*model.parameters(), *model.buffers()]
     quantised = copy.deepcopy(model, {id(tensor): tensor for tensor in tensors})
-    for block in quantised.distilbert.transformer.blocks:
-        block.attention = Int8Attention(block.attention)
-        block.ffn = Int8FeedForward(block.ffn)
+    each_on_a_core(_quantise, quantised.distilbert.transformer.blocks)
     return quantised.eval()
 
 
-def _pack(model: TaskModel) -> None:
-    for block in model.distilbert.transformer.blocks:
-        for name in ("q_lin", "k_lin", "v_lin", "out_lin"):
-            setattr(block.attention, name, PackedLinear(getattr(block.attention, name)))
-        network = block.ffn
-        fuses = network.activation is F.gelu
-        setattr(network, "lin1", PackedLinear(network.lin1, gelu=fuses))  # noqa: B010
-        if fuses:
-            network.activation = nn.Identity()
-        setattr(network, "lin2", PackedLinear(network.lin2))  # noqa: B010
+def _quantise(block: Block) -> None:
+    block.attention = Int8Attention(block.attention)
+    block.ffn = Int8FeedForward(block.ffn)
+
+
+def _pack(block: Block) -> None:
+    for name in ("q_lin", "k_lin", "v_lin", "out_lin"):
+        setattr(block.attention, name, PackedLinear(getattr(block.attention, name)))
+    network = block.ffn
+    fuses = network.activation is F.gelu
+    setattr(network, "lin1", PackedLinear(network.lin1, gelu=fuses))  # noqa: B010
+    if fuses:
+        network.activation = nn.Identity()
+    setattr(network, "lin2", PackedLinear(network.lin2))  # noqa: B010

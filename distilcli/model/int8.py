@@ -53,16 +53,22 @@ class Int8Linear(nn.Module):
     def __init__(self, *linears: nn.Linear) -> None:
         """Concatenate the outputs of `linears`, which have the same input."""
         super().__init__()
-        weight = torch.cat([linear.weight.detach().float() for linear in linears])
         self.bias = torch.cat([linear.bias.detach().float() for linear in linears])
-        self._scale = weight.abs().amax(1).clamp_(min=_MIN_SCALE) / weight_steps()
-        rows = (weight / self._scale[:, None]).round_().to(torch.int8)
+        parts = [_quantised_rows(linear.weight.detach().float()) for linear in linears]
+        rows, self._scale = (torch.cat(each) for each in zip(*parts, strict=True))
         self.multiply = (_OneDnn if has_kernel() else _Portable)(rows, self._scale)
 
     def forward(self, codes: Codes) -> Tensor:
         """Map quantised (B, T, N) to (B, T, M) in fp32."""
         product = self.multiply(codes.values)
         return torch.addcmul(self.bias, product, codes.scale, out=product)
+
+
+def _quantised_rows(weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the codes (M, N) int8 of weight rows (M, N), and the scale (M,) of each."""
+    largest = torch.maximum(weight.amax(1), -weight.amin(1))
+    scale = largest.clamp_(min=_MIN_SCALE) / weight_steps()
+    return (weight / scale[:, None]).round_().to(torch.int8), scale
 
 
 class _OneDnn:

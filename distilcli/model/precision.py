@@ -1,23 +1,26 @@
 """The number format that a model computes in: what the device has, and what is fast on it."""
 
-from functools import cache
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 from time import perf_counter
-from typing import Literal
 
 import torch
 
 from distilcli.errors import ResourceError
 from distilcli.model.hardware import cpu_flags
-
-Precision = Literal["fp32", "tf32", "bf16", "fp16", "int8"]
-TrainingPrecision = Literal["auto", "fp32", "bf16"]
+from distilcli.model.precision_name import Precision, TrainingPrecision
 
 _DTYPES: dict[Precision, torch.dtype] = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 # A feed-forward layer of DistilBERT-base over a training batch.
 _TOKENS, _IN, _OUT = 1_024, 768, 3_072
-_ROUNDS = 5
-_MIN_GAIN = 1.1  # bf16 rounds, so it must be faster than fp32 by more than chance
+_MIN_GAIN = 1.1  # a precision that rounds more must be faster by more than chance
+
+REDUCED: tuple[Precision, ...] = ("fp16", "bf16", "int8")
+"""What `auto` may take instead of fp32, the more exact first; tf32 is a setting of the process."""
+
+_MIN_ROUNDS, _MAX_ROUNDS = 3, 9
+_MAX_SECONDS = 1.0
 
 
 def has_bf16(device: torch.device) -> bool:
@@ -41,7 +44,36 @@ def is_bf16_faster(device: torch.device) -> bool:
     """
     if device.type != "cpu":
         return has_bf16(device)
-    return has_bf16(device) and _bf16_rate() > _MIN_GAIN
+    return has_bf16(device) and fastest(_product_seconds()) == "bf16"
+
+
+def fastest(seconds: Mapping[Precision, float]) -> Precision:
+    """Return the precision that takes the shortest time, fp32 or another.
+
+    A less exact one has to be faster by a tenth, which is more than chance.
+    """
+    best: Precision = "fp32"
+    for each in REDUCED:
+        if each in seconds and seconds[each] * _MIN_GAIN < seconds[best]:
+            best = each
+    return best
+
+
+def shortest_seconds(ways: Mapping[Precision, Callable[[], object]]) -> dict[Precision, float]:
+    """Return the shortest time of each way to compute something, in about a second for all.
+
+    They take turns, so that other programs on the machine slow all of them alike.
+    """
+    times: dict[Precision, list[float]] = {name: [] for name in ways}
+    began = perf_counter()
+    for done in range(_MAX_ROUNDS):
+        if done >= _MIN_ROUNDS and perf_counter() - began > _MAX_SECONDS:
+            break
+        for name, way in ways.items():
+            started = perf_counter()
+            way()
+            times[name].append(perf_counter() - started)
+    return {name: min(found) for name, found in times.items()}
 
 
 def dtype_of(precision: Precision) -> torch.dtype:
@@ -81,17 +113,11 @@ def choose_training_dtype(precision: TrainingPrecision, device: torch.device) ->
 
 
 @cache
-def _bf16_rate() -> float:
-    """Return how many times as fast the CPU multiplies matrices in bf16 as in fp32."""
-    return _seconds(torch.float32) / _seconds(torch.bfloat16)
-
-
-def _seconds(dtype: torch.dtype) -> float:
-    """Return the shortest time of a few matrix products."""
-    states, weight = torch.ones(_TOKENS, _IN, dtype=dtype), torch.ones(_OUT, _IN, dtype=dtype)
-    times = []
-    for _ in range(_ROUNDS):
-        started = perf_counter()
-        torch.nn.functional.linear(states, weight)
-        times.append(perf_counter() - started)
-    return min(times)
+def _product_seconds() -> dict[Precision, float]:
+    """Return how long the CPU takes to multiply matrices in fp32 and bf16."""
+    ways: dict[Precision, Callable[[], object]] = {}
+    for precision in ("fp32", "bf16"):
+        dtype = dtype_of(precision)
+        states, weight = torch.ones(_TOKENS, _IN, dtype=dtype), torch.ones(_OUT, _IN, dtype=dtype)
+        ways[precision] = partial(torch.nn.functional.linear, states, weight)
+    return shortest_seconds(ways)

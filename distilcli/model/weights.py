@@ -24,6 +24,7 @@ from distilcli.errors import ModelError
 from distilcli.memory import is_allocation_failure
 from distilcli.model.int8_storage import unpack
 from distilcli.model.keys import BERT_BIAS, BERT_UNTIED_BIAS, to_ours
+from distilcli.model.threads import single_threaded
 
 _ASKED = re.compile(r"tried to allocate (\d+) bytes")
 
@@ -43,7 +44,8 @@ def read_weights(files: ModelFiles) -> tuple[dict[str, Tensor], str]:
             )
         weights.update(part)
     try:
-        unpacked = unpack(weights)
+        with single_threaded():
+            unpacked = unpack(weights)
     except ModelError as error:
         raise ModelError(f"{files.name}: {error}") from None
     wrapper = max(map(wrapper_of, unpacked), default="")

@@ -6,12 +6,14 @@ Python exits.
 """
 
 import atexit
+import copy
 import math
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence, Sized
 from contextlib import closing, suppress
 from dataclasses import replace
+from functools import partial
 from time import perf_counter
 from typing import Any, ClassVar, Generic, TypedDict, TypeVar, cast, get_args
 
@@ -19,20 +21,25 @@ from distilcli.checkpoint.digest import model_digest
 from distilcli.checkpoint.locate import locate
 from distilcli.checkpoint.sentence_transformers import SENTENCE_NAMES, sentence_files
 from distilcli.engine.engine import Engine, OnError
+from distilcli.engine.replicated import ReplicatedTask
 from distilcli.engine.workers import workers_on
-from distilcli.errors import ResourceError
-from distilcli.model.device import place
+from distilcli.errors import ResourceError, UsageError, tell
+from distilcli.model.device import names_of, place_copies
 from distilcli.model.hardware import available_cores
 from distilcli.model.heads import TaskModel
 from distilcli.model.inference import for_inference
 from distilcli.model.int8 import has_kernel
 from distilcli.model.loading import check_tokenizer, load_model
-from distilcli.model.precision import Precision
-from distilcli.predictors.int8_check import Agreement, ComparableTask, VerifiedTask
+from distilcli.model.precision import require_precision
+from distilcli.model.precision_name import Precision, PrecisionChoice
+from distilcli.model.speed import reduced_precisions
+from distilcli.predictors.agreement import Agreement, ComparableTask, VerifiedTask
+from distilcli.predictors.precision import agreement_of, choose_precision, model_here
 from distilcli.tasks.settings import (
     BatchOptions,
     LongTexts,
     check_choice,
+    check_reproducible,
     required_agreement,
 )
 from distilcli.tasks.texts import refusing_empty
@@ -49,15 +56,16 @@ Other = TypeVar("Other")
 class Options(TypedDict, total=False):
     """The keywords that every predictor takes, with the meaning they have for the commands.
 
-    `device`: auto (default), cpu, cuda, cuda:N or mps. `precision`: fp32 (default), tf32, bf16,
-    fp16 or int8. `min_agreement`: the share of the first rows, 0 to 1, on which int8 must agree
-    with fp32 (default 0.99). `offline`: never ask the network for a model. `keep_empty`: run
-    empty texts like any others; by default they give a `RowError`. `deterministic`: the same bits
-    for a text in any batch, in any order and on any number of threads; slower, and CPU only.
+    `device`: auto (default), cpu, cuda, cuda:N, cuda:all (a copy of the model on every GPU) or mps.
+    `precision`: fp32 (default), tf32, bf16, fp16, int8, or auto for the fastest that agrees with
+    fp32. `min_agreement`: the share of a sample of rows, 0 to 1, on which int8 and auto must agree
+    with fp32 (default 0.99). `offline`: never ask the network for a model. `keep_empty`: run empty
+    texts like any others; by default they give a `RowError`. `deterministic`: the same bits for a
+    text in any batch, in any order and on any number of threads; slower, and CPU only.
     """
 
     device: str
-    precision: Precision
+    precision: PrecisionChoice
     min_agreement: float | None
     offline: bool
     keep_empty: bool
@@ -70,8 +78,9 @@ class Predictor(ABC, Generic[Head, Given, Content, Value]):
     """A trained model, loaded once, for any number of items.
 
     `name` is the model as it was asked for, and `unused` the weights of the checkpoint that
-    belong to other heads (BERT's pooler, which most heads ignore, is not mentioned). In int8 the
-    first rows also run in fp32: `agreement` says how often both agree.
+    belong to other heads (BERT's pooler, which most heads ignore, is not mentioned). In int8, and
+    in what auto chose, a sample of the first rows also runs in fp32, unless an earlier run has
+    come to a verdict: `agreement` says how often both agree.
     """
 
     _head: type[Head]
@@ -84,7 +93,7 @@ class Predictor(ABC, Generic[Head, Given, Content, Value]):
         model: str,
         *,
         device: str = "auto",
-        precision: Precision = "fp32",
+        precision: PrecisionChoice = "fp32",
         min_agreement: float | None = None,
         offline: bool = False,
         keep_empty: bool = False,
@@ -101,9 +110,9 @@ class Predictor(ABC, Generic[Head, Given, Content, Value]):
         started = perf_counter()
         if unknown:
             raise TypeError(f"{type(self).__name__}() has no setting {min(unknown)!r}")
-        check_choice("precision", precision, get_args(Precision))
-        self.precision: Precision = precision
-        self.agreement = Agreement(required_agreement(min_agreement, precision))
+        check_choice("precision", precision, get_args(PrecisionChoice))
+        check_reproducible(precision, deterministic=deterministic)
+        required = required_agreement(min_agreement, precision)
         self._keep_empty = keep_empty
         self._deterministic = deterministic
         self._digest: str | None = None
@@ -117,14 +126,49 @@ class Predictor(ABC, Generic[Head, Given, Content, Value]):
         self.unused = tuple(key for key in loaded.unused if ".pooler." not in key)
         self._tokenizer = load_tokenizer(self._files, overrides=self._tokenizer_settings())
         check_tokenizer(self._tokenizer, self.config, source=self.name, framing_only=True)
-        self._placement = place(loaded.model, device, vocab_size=self.config.vocab_size)
+        placed = place_copies(loaded.model, device, vocab_size=self.config.vocab_size)
+        self.devices = tuple(placement.device for _, placement in placed)
+        self._reason = placed[0][1].reason
         if deterministic and self.device != "cpu":
             raise ResourceError(
                 f"`deterministic` works only on the CPU, not on {self.device}; add `device` cpu"
             )
-        self._original = loaded.model if self.precision == "int8" else None
-        self._model = for_inference(loaded.model, self.precision, self._placement.device)
+        self._prepare([model for model, _ in placed], precision, required)
         self.load_seconds = perf_counter() - started
+
+    def _prepare(self, models: Sequence[Head], asked: PrecisionChoice, required: float) -> None:
+        """Choose the precision and lay the models out for it; keep the original for a check.
+
+        Raises `ModelError` if an earlier run found that this precision does not agree, and
+        `UsageError` for a choice on several devices.
+        """
+        model, device = models[0], self.devices[0]
+        self.precision: Precision = "fp32" if asked == "auto" else asked
+        self._why = ""
+        self._is_auto = asked == "auto"
+        self._original: Head | None = None
+        self.agreement = Agreement(required)
+        if self._is_auto and len(models) > 1:
+            raise UsageError(f"`precision` auto works on one device; name one for {self.device}")
+        if asked in {"int8", "auto"}:
+            require_precision(self.precision, device)
+            about = model_here(self.digest(), device)
+            agreement = partial(
+                agreement_of, about=about, predictor=type(self).__name__, required=required
+            )
+            if self._is_auto:
+                self.precision, self._why = choose_precision(model, device, about, agreement)
+            self.agreement = agreement(self.precision)
+            if not self.agreement.can_be_enough:
+                raise self.agreement.refusal(self.name)
+            if self.precision != "fp32" and not self.agreement.is_complete:
+                self._original = model
+        if self._original is not None and self.precision != "int8":
+            models = [copy.deepcopy(model)]  # which is converted, not copied
+        self._models = [
+            for_inference(each, self.precision, where)
+            for each, where in zip(models, self.devices, strict=True)
+        ]
 
     def _tokenizer_settings(self) -> Mapping[str, object]:
         """Return settings that override those of the tokenizer's files."""
@@ -132,13 +176,20 @@ class Predictor(ABC, Generic[Head, Given, Content, Value]):
 
     @property
     def device(self) -> str:
-        """The device that the model is on."""
-        return str(self._placement.device)
+        """The device that the model is on; several with commas between them."""
+        return names_of(self.devices)
 
     @property
     def workers(self) -> int:
         """The number of batches that run side by side."""
-        return workers_on(self._placement.device, cores=self._batches.threads or available_cores())
+        return workers_on(*self.devices, cores=self._batches.threads or available_cores())
+
+    @property
+    def may_be_slow(self) -> bool:
+        """Whether it runs in fp32 on a CPU that has something faster, which `auto` could take."""
+        is_fixed = self._is_auto or self._deterministic
+        on_cpu = self.device == "cpu" and self.precision == "fp32"
+        return on_cpu and not is_fixed and bool(reduced_precisions(self.devices[0]))
 
     def digest(self) -> str:
         """Return the digest of the model's content, which is the same wherever its files are."""
@@ -156,10 +207,11 @@ class Predictor(ABC, Generic[Head, Given, Content, Value]):
         unused = f", without {', '.join(self.unused)}" if self.unused else ""
         if self._wrapper:
             unused += f", its weights named under '{self._wrapper}'"
-        precision = "" if self.precision == "fp32" else f" in {self.precision}"
+        precision = f" in {self.precision}" if self.precision != "fp32" or self._is_auto else ""
+        precision += f", {self._why}" if self._why else ""
         if self.precision == "int8" and not has_kernel():
             precision += " (no int8 kernels here: slower than fp32)"
-        where = f"on {self.device}{precision} ({self._placement.reason}{threads})"
+        where = f"on {self.device}{precision} ({self._reason}{threads})"
         return f"model {self.name}{unused} {where}"
 
     def __repr__(self) -> str:
@@ -232,13 +284,13 @@ class Predictor(ABC, Generic[Head, Given, Content, Value]):
         self, task_of: Callable[[Head], ComparableTask[Item, Other]], *, on_error: OnError
     ) -> Engine[Item, Other]:
         """Return the engine of the task that `task_of` makes with a model."""
-        device, task = self._placement.device, task_of(self._model)
+        tasks = [task_of(model) for model in self._models]
         engine: Engine[Item, Other] = Engine(
-            task,
+            tasks[0] if len(tasks) == 1 else ReplicatedTask(self.devices, tasks),
             pad_token_id=self.config.pad_token_id,
-            device=device,
-            workers=self.workers,
-            max_tokens=self._batches.tokens_on(device.type),
+            devices=self.devices,
+            workers=self._batches.threads or available_cores(),
+            max_tokens=self._batches.tokens_on(self.devices[0].type),
             max_rows=self._batches.rows,
             on_error=on_error,
             deterministic=self._deterministic,
@@ -247,13 +299,28 @@ class Predictor(ABC, Generic[Head, Given, Content, Value]):
             return engine
         original = replace(engine, task=task_of(self._original))
         verified = VerifiedTask(
-            task, engine, original, self.agreement, name=self.name, on_complete=self._free_original
+            tasks[0],
+            engine,
+            original,
+            self.agreement,
+            name=self.name,
+            on_complete=self._free_original,
+            fall_back=self._fall_back if self._is_auto else None,
         )
         return replace(engine, task=verified, on_end=verified.finish)
 
     def _free_original(self) -> None:
         """Free the fp32 model, which is four times as large and needed no more."""
         self._original = None
+
+    def _fall_back(self) -> None:
+        """Go on in fp32, because what auto chose does not agree on enough."""
+        original, self._original = self._original, None
+        if original is not None:
+            found, required = self.agreement.described(), self.agreement.required
+            tell(f"{self.name}: {found}, less than {required:.1%}; running in fp32")
+            self.precision, self._why = "fp32", "because another did not agree"
+            self._models = [for_inference(original, "fp32", self.devices[0])]
 
 
 AnyPredictor = Predictor[Any, Any, Any, Any]

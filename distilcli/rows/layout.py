@@ -5,7 +5,7 @@ with the first bad row, or a key that the first JSON objects lacked. Cells are l
 order in which columns were found; `order` is their final order.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from distilcli.rows.jsonl import as_cell
 from distilcli.rows.row import Row
@@ -18,7 +18,8 @@ class Layout:
         self._inputs = tuple(inputs)
         self._names: list[str] = []
         self._is_input: list[bool] = []
-        self._indices: dict[tuple[bool, str], int] = {}
+        self._input_indices: dict[str, int] = {}
+        self._added_indices: dict[str, int] = {}
         for name in inputs:
             # Of several columns with one name, the first is found by it; the others go by position.
             self._append(name, is_input=True)
@@ -26,9 +27,12 @@ class Layout:
             self._append(name, is_input=False)
 
     def _append(self, name: str, *, is_input: bool) -> None:
-        self._indices.setdefault((is_input, name), len(self._names))
+        self._indices(is_input).setdefault(name, len(self._names))
         self._names.append(name)
         self._is_input.append(is_input)
+
+    def _indices(self, is_input: bool) -> dict[str, int]:
+        return self._input_indices if is_input else self._added_indices
 
     def found(self) -> list[tuple[str, bool]]:
         """Return each column's name and whether it is the input's, in the order they were found."""
@@ -36,7 +40,8 @@ class Layout:
 
     def take(self, found: Sequence[tuple[str, bool]]) -> None:
         """Take over these columns, in the order in which another layout found them."""
-        self._names, self._is_input, self._indices = [], [], {}
+        self._names, self._is_input = [], []
+        self._input_indices, self._added_indices = {}, {}
         for name, is_input in found:
             self._append(name, is_input=is_input)
 
@@ -51,9 +56,12 @@ class Layout:
 
     def missing(self, row: Row, additions: Mapping[str, object]) -> list[tuple[bool, str]]:
         """Return the columns of this row that are new, as (is the input's, name)."""
-        names = [] if row.columns == self._inputs else [(True, name) for name in row.columns]
-        names += [(False, name) for name in additions]
-        return [name for name in names if name not in self._indices]
+        new: list[tuple[bool, str]] = []
+        if row.columns != self._inputs:
+            new += [(True, name) for name in row.columns if name not in self._input_indices]
+        if not additions.keys() <= self._added_indices.keys():
+            new += [(False, name) for name in additions if name not in self._added_indices]
+        return new
 
     def add(self, names: Sequence[tuple[bool, str]]) -> None:
         """Append columns that `missing` found."""
@@ -78,13 +86,15 @@ class Layout:
         if row.columns == self._inputs:
             cells[: len(self._inputs)] = map(as_cell, row.cells)
         else:
-            for name, value in zip(row.columns, row.cells, strict=True):
-                self._put(cells, name, value, is_input=True)
-        for name, value in additions.items():
-            self._put(cells, name, value, is_input=False)
+            _put(cells, self._input_indices, zip(row.columns, row.cells, strict=True))
+        _put(cells, self._added_indices, additions.items())
         return cells
 
-    def _put(self, cells: list[str], name: str, value: object, *, is_input: bool) -> None:
-        index = self._indices.get((is_input, name))
+
+def _put(
+    cells: list[str], indices: Mapping[str, int], values: Iterable[tuple[str, object]]
+) -> None:
+    for name, value in values:
+        index = indices.get(name)
         if index is not None:
             cells[index] = as_cell(value)

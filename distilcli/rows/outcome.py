@@ -95,7 +95,8 @@ def _additions(
 ) -> dict[str, object]:
     if outcome.value is None:
         return {**dict.fromkeys(names), **marks, "error": outcome.error}
-    additions = {**dict(zip(names, values(outcome.value), strict=True)), **marks}
+    additions = dict(zip(names, values(outcome.value), strict=True))
+    additions.update(marks)
     if outcome.truncated:
         additions["truncated"] = True
     return additions

@@ -89,6 +89,8 @@ class Row:
 
 def is_blank(text: str) -> bool:
     """Whether nothing of a text can be seen: blanks, control and zero-width characters alone."""
+    if "!" <= text[:1] <= "~":  # nearly always
+        return False
     return all(
         each.isspace() or each in _FILLERS or unicodedata.category(each) in _UNSEEN for each in text
     )

@@ -38,8 +38,11 @@ class AddedNames:
                 return cls(candidate, candidate != prefix, taken)
         raise UsageError(f"the input has a column {clashing[0]!r} already; give another `prefix`")
 
-    def apply(self, row: Row, additions: Mapping[str, object]) -> dict[str, object]:
+    def apply(self, row: Row, additions: Mapping[str, object]) -> Mapping[str, object]:
         """Return `additions` under their final names; a late clash is renamed alone."""
+        names = additions.keys()
+        if not self.prefix and names.isdisjoint(self.taken) and names.isdisjoint(row.columns):
+            return additions
         return {self.free(name, row.columns): value for name, value in additions.items()}
 
     def free(self, name: str, columns: Sequence[str] = ()) -> str:

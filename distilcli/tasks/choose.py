@@ -7,6 +7,7 @@ the option is then the mean of theirs, weighted by length.
 """
 
 import math
+from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -103,7 +104,9 @@ class ChooseTask(Generic[Item]):
         for option in options:
             if option is None:
                 continue
-            both = self._framer.ids_of_pair((prompt, option), (ids.get(prompt, []), ids[option]))
+            both = self._framer.ids_of_pair(
+                (prompt, option), (ids.get(prompt, array("i")), ids[option])
+            )
             framed = self._framer.frame(*both, windowed="first")
             encoded.pieces += framed.pieces
             encoded.windows.append(len(framed.pieces))

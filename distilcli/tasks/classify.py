@@ -83,16 +83,18 @@ class Classification(Result):
     @property
     def label(self) -> str | None:
         """The likeliest label; None for regression, and if the model has abstained."""
-        return self.labels[self.ranked()[0]] if self.labels and not self.abstained else None
+        return self.labels[self.ranked(1)[0]] if self.labels and not self.abstained else None
 
     @property
     def score(self) -> float:
         """The highest probability; for regression the number, the first if there are more."""
         return max(self.scores) if self.labels else self.scores[0]
 
-    def ranked(self) -> list[int]:
-        """Return the indices of the labels, the likeliest first."""
-        return sorted(range(len(self.scores)), key=lambda index: -self.scores[index])
+    def ranked(self, count: int | None = None) -> list[int]:
+        """Return the indices of the labels, the likeliest first: `count` of them, or all."""
+        if count == 1:
+            return [self.scores.index(max(self.scores))]
+        return sorted(range(len(self.scores)), key=lambda index: -self.scores[index])[:count]
 
 
 class ClassifyTask(Generic[Item]):
@@ -182,7 +184,7 @@ class ClassifyTask(Generic[Item]):
     def agreement(self, first: Classification, second: Classification) -> float:
         """Compare the likeliest labels, the labels above one half, or the numbers."""
         if self._kind == "single" and len(first.scores) > 1:
-            return float(first.ranked()[0] == second.ranked()[0])
+            return float(first.ranked(1) == second.ranked(1))
         pairs = zip(first.scores, second.scores, strict=True)
         if self._kind != "regression":
             same = [(a >= HALF) == (b >= HALF) for a, b in pairs]
@@ -265,7 +267,7 @@ class ClassificationColumns:
             leading = [] if self._several_numbers else [scores[0]]
         else:
             leading = []
-            for index in classification.ranked()[: self._top_k]:
+            for index in classification.ranked(self._top_k):
                 label = None if classification.abstained else self._labels[index]
                 leading += [label, scores[index]]
         if self._score_names:
@@ -276,10 +278,9 @@ class ClassificationColumns:
         """Return the indices of the labels that a row gets, the likeliest first."""
         if self._kind == "regression":
             return []
-        ranked = classification.ranked()
         if self._kind == "single":
-            return [] if classification.abstained else ranked[:1]
-        return [i for i in ranked if classification.scores[i] >= self._least[i]]
+            return [] if classification.abstained else classification.ranked(1)
+        return [i for i in classification.ranked() if classification.scores[i] >= self._least[i]]
 
     def counted(self, classification: Classification) -> list[str]:
         """Return the labels that a row gets, and `ABSTAINED` for those that it does not get."""

@@ -31,7 +31,7 @@ from distilcli.tasks.sequences import (
     pool_windows,
 )
 from distilcli.tasks.settings import LongTexts
-from distilcli.tokenizer.tokenizer import Tokenizer
+from distilcli.tokenizer.tokenizer import Ids, Tokenizer
 from distilcli.tokenizer.windows import Window
 
 Item = TypeVar("Item")
@@ -173,7 +173,7 @@ class EmbedTask(_TextTask[Item]):
         ids = self._framer.ids([self._prompt + text for text in texts])
         return [or_error(self._frame, found) for found in ids]
 
-    def _frame(self, ids: Sequence[int]) -> Encoded:
+    def _frame(self, ids: Ids) -> Encoded:
         encoded = self._framer.frame(ids)
         if self._unpooled:
             first = encoded.pieces[0]

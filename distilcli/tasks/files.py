@@ -67,10 +67,9 @@ def texts_from(
     text_column: str, pair_column: str | None
 ) -> Callable[[Row], tuple[str, str | None]]:
     """Return the function that takes the text and the second text of a row from its columns."""
-    return lambda row: (
-        text_at(row, text_column),
-        None if pair_column is None else text_at(row, pair_column),
-    )
+    if pair_column is None:
+        return lambda row: (text_at(row, text_column), None)
+    return lambda row: (text_at(row, text_column), text_at(row, pair_column))
 
 
 def run_files(

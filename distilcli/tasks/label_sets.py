@@ -14,9 +14,6 @@ from distilcli.rows.reader import RowSource
 from distilcli.rows.row import Row, cell_value, is_blank
 from distilcli.tasks.texts import text_at
 
-LabelsGiven = str | Sequence[str] | Sequence[Mapping[str, Any]]
-"""Labels as a list in a text, the path of a file, names, or mappings with the columns of one."""
-
 _NAMED = re.compile(r"(\w+)=(.+)", re.DOTALL)
 _NAMES = ("name", "label", "text")
 _SEPARATOR = "|"
@@ -49,6 +46,11 @@ class LabelSet:
         return any(label.examples for label in self.labels)
 
 
+LabelsGiven = str | Sequence[str] | Sequence[Mapping[str, Any]] | LabelSet
+"""Labels as a list in a text, the path of a file, names, mappings with the columns of one, or read.
+"""
+
+
 def label_sets(given: Iterable[LabelsGiven]) -> list[LabelSet]:
     """Read sets of labels, each a list or a file, with `NAME=` before it where there are several.
 
@@ -77,6 +79,8 @@ def _named(given: str) -> tuple[str, str]:
 
 
 def _label_set(given: LabelsGiven) -> LabelSet:
+    if isinstance(given, LabelSet):
+        return given
     name, labels, source = "", [], "`labels`"
     if not isinstance(given, str):
         labels = [_label_of(each) for each in given]

@@ -4,6 +4,7 @@ Every task frames its rows here, so that long texts are cut, windowed or refused
 """
 
 import re
+from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Sequence, Sized
 from dataclasses import replace
@@ -65,6 +66,8 @@ class Framer:
         )
         self._tokenizer = tokenizer
         self._special = tokenizer.special
+        self._cls = array("i", [self._special.cls])
+        self._sep = array("i", [self._special.sep])
         self._side = tokenizer.options.truncation_side
         # A tokenizer may have more tokens than the model has embeddings.
         self._not_embedded = {
@@ -117,8 +120,8 @@ class Framer:
 
     def frame(
         self,
-        first: Sequence[int],
-        second: Sequence[int] | None = None,
+        first: Ids,
+        second: Ids | None = None,
         *,
         windowed: Windowed = "second",
     ) -> Encoded:
@@ -126,6 +129,8 @@ class Framer:
 
         Raises `RowError` if they do not fit.
         """
+        if second is None and len(first) + 2 <= self.max_length:  # nearly always
+            return self._encoded([self._cls + first + self._sep])
         framed = frame(
             first,
             second,
@@ -136,17 +141,25 @@ class Framer:
             windowed=windowed,
             side=self._side,
         )
-        self._check_ids(framed.input_ids)
-        types: Sequence[list[int] | None] = [None] * len(framed.input_ids)
-        if self._has_token_types:
-            # A batch may mix pairs and single texts, so all of them need token types.
-            longest = [0] * self.max_length
-            types = framed.token_type_ids or [
-                longest if len(ids) == self.max_length else [0] * len(ids)
-                for ids in framed.input_ids
-            ]
-        pieces = [Piece(*both) for both in zip(framed.input_ids, types, strict=True)]
-        return Encoded(pieces, truncated=framed.truncated)
+        return self._encoded(framed.input_ids, framed.token_type_ids, truncated=framed.truncated)
+
+    def _encoded(
+        self,
+        input_ids: Sequence[Sequence[int]],
+        token_type_ids: Sequence[list[int]] | None = None,
+        *,
+        truncated: bool = False,
+    ) -> Encoded:
+        self._check_ids(input_ids)
+        if not self._has_token_types:
+            return Encoded([Piece(ids) for ids in input_ids], truncated=truncated)
+        # A batch may mix pairs and single texts, so all of them need token types.
+        longest = [0] * self.max_length
+        types = token_type_ids or [
+            longest if len(ids) == self.max_length else [0] * len(ids) for ids in input_ids
+        ]
+        pieces = [Piece(*both) for both in zip(input_ids, types, strict=True)]
+        return Encoded(pieces, truncated=truncated)
 
     def windows(
         self,

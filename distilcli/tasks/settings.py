@@ -13,7 +13,7 @@ SPECIALS_OF_A_PAIR = 3
 """The most special tokens of a sequence: `[CLS] a [SEP] b [SEP]`."""
 
 MIN_AGREEMENT = 0.99
-"""The share of a sample of rows on which an int8 model must agree with fp32."""
+"""The share of a sample of rows on which a faster precision must agree with fp32."""
 
 # About half a megabyte of activations per layer in fp32, which stays in the cache of a core. An
 # accelerator needs enough work for its thousands of lanes instead.
@@ -78,15 +78,24 @@ def check_least(setting: str, value: float | None, least: float) -> None:
 def required_agreement(min_agreement: float | None, precision: str) -> float:
     """Return the share of rows on which int8 must agree with fp32; `MIN_AGREEMENT` for None.
 
-    Raises `UsageError` for one out of range, or with another precision than int8.
+    Raises `UsageError` for one out of range, or with a precision that is never checked.
     """
     if min_agreement is None:
         return MIN_AGREEMENT
-    if precision != "int8":
-        raise UsageError("`min_agreement` is for int8; add `precision` int8")
+    if precision not in {"int8", "auto"}:
+        raise UsageError("`min_agreement` is for int8; add `precision` int8 or auto")
     if not 0 <= min_agreement <= 1:
         raise UsageError(f"`min_agreement` {min_agreement} is not between 0 and 1")
     return min_agreement
+
+
+def check_reproducible(precision: str, *, deterministic: bool) -> None:
+    """Raise `UsageError` for a precision that may be another one tomorrow."""
+    if deterministic and precision == "auto":
+        raise UsageError(
+            "`deterministic` needs the same precision in every run, which `precision` auto does "
+            "not promise; name a precision"
+        )
 
 
 def usable_length(

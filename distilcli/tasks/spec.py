@@ -26,13 +26,13 @@ class TaskSpec:
 
     `head` is the ending of its architecture in config.json, and `problem_type` what config.json
     says of a head that several tasks share. `long` and `max_length` are its defaults for long
-    texts. The first of `text_columns`, `pair_columns` and `gold_columns` that a file has is taken
-    where no column is named; without `text_columns` that is the text column of every command.
-    `predicted` are the columns of its predictions, the leading one first, and each of `signatures`
-    is a set of columns by which a file of its predictions is recognised. `settings` are those that
-    not every task has. `has_labels` says whether a model of it has labels to name. A task without
-    `dataset` and `objective` cannot be learned; the card of a model that has learned one has its
-    `pipeline_tag`, `purpose` and `example`.
+    texts. The first of `text_columns`, `pair_columns`, `negative_columns` and `gold_columns` that a
+    file has is taken where no column is named; without `text_columns` that is the text column of
+    every command. `predicted` are the columns of its predictions, the leading one first, and each
+    of `signatures` is a set of columns by which a file of its predictions is recognised. `settings`
+    are those that not every task has. `has_labels` says whether a model of it has labels to name.
+    A task without `dataset` and `objective` cannot be learned; the card of a model that has learned
+    one has its `pipeline_tag`, `purpose` and `example`.
     """
 
     name: str
@@ -44,6 +44,7 @@ class TaskSpec:
     max_length: int | None = None
     text_columns: tuple[str, ...] = ()
     pair_columns: tuple[str, ...] = ()
+    negative_columns: tuple[str, ...] = ()
     gold_columns: tuple[str, ...] = ()
     predicted: tuple[str, ...] = ()
     signatures: tuple[tuple[str, ...], ...] = ()
@@ -248,10 +249,13 @@ for _spec in (
         default_model="embed",
         text_columns=("sentence1", "text1", "anchor", "query", "question", *TEXT_COLUMNS),
         pair_columns=("sentence2", "text2", "positive", "passage", "answer", "pair"),
+        negative_columns=("negative", "hard_negative"),
         gold_columns=("score", "label", "target", "value", "similarity"),
         predicted=("score",),
         metrics=("pearson", "spearman"),
-        settings=frozenset({"label_column", "pair_column", "window_pooling", "teacher_vectors"}),
+        settings=frozenset(
+            {"label_column", "negative_column", "pair_column", "window_pooling", "teacher_vectors"}
+        ),
         pipeline_tag="feature-extraction",
         purpose="turns texts into vectors",
         example="embed texts.csv -o vectors.npy",

@@ -25,17 +25,25 @@ def refusing_empty(
         found = content_of(item)
         texts = found if isinstance(found, tuple) else (found,)
         for part, text in zip(parts, texts, strict=False):
-            # A list without words is a sentence without words, as at the end of a CoNLL file.
-            words = text if isinstance(text, list) else [text]
-            if words and all(isinstance(word, str) and is_blank(word) for word in words):
+            if _is_empty(text):
                 raise RowError(f"{EMPTY}: {part}" if part else EMPTY)
         return found
 
     return content
 
 
+def _is_empty(content: object) -> bool:
+    if isinstance(content, str):
+        return is_blank(content)
+    # A list without words is a sentence without words, as at the end of a CoNLL file.
+    return isinstance(content, list) and bool(content) and all(map(_is_empty, content))
+
+
 def text_at(row: Row, column: str) -> str:
     """Return the text of a cell, an empty one for null; raise `RowError` for a faulty row."""
     if row.error is not None:
         raise RowError(row.error)
-    return "" if cell_value(row, column) is None else cell_text(row, column)
+    value = cell_value(row, column)
+    if value is None:
+        return ""
+    return value if type(value) is str else cell_text(row, column)

@@ -3,15 +3,23 @@
 It is built from the same vocabulary and options as the engine in plain Python, so that options
 have the same effect in both. Truncation and special tokens are left to `windows.py`, so that all
 tasks cut long texts alike.
+
+No token reaches over whitespace, and the words of a language come again and again. So the ids of
+each stretch between whitespace are remembered, and only new ones are tokenized: a text of 20 tokens
+takes a tenth of the time.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+import re
+from array import array
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from distilcli.errors import ModelError
+from distilcli.tokenizer.characters import OTHER_WHITESPACE, WHITESPACE
 from distilcli.tokenizer.options import TokenizerOptions
 from distilcli.tokenizer.tokenizer import Encoding, Ids, Tokenizer
 from distilcli.tokenizer.vocabulary import Vocabulary
@@ -21,6 +29,8 @@ if TYPE_CHECKING:
 
 _POOL = "TOKENIZERS_PARALLELISM"
 _POOL_IS_CHOSEN = _POOL in os.environ
+_REMEMBERED = 1 << 20  # characters of stretches, of which each counts as some more
+_OF_A_STRETCH = 16
 
 
 def use_all_cores() -> None:
@@ -54,11 +64,19 @@ class FastTokenizer(Tokenizer):
         # The model engine has its own threads; a second pool would compete for cores.
         os.environ.setdefault(_POOL, "false")
         self._backend = backend
+        self._stretches = None
+        if not (unknown_steps or _may_span_whitespace(options)):
+            self._stretches = _Stretches(self._rust_ids, cleaned=options.do_basic_tokenize)
 
     def _plain_ids(self, texts: Sequence[str]) -> list[Ids]:
+        if self._stretches is None:
+            return self._rust_ids(texts)
+        return self._stretches.ids(texts)
+
+    def _rust_ids(self, texts: Sequence[str]) -> list[Ids]:
         with _panics_told(self.source):
             encodings = self._backend.encode_batch_fast(list(texts), add_special_tokens=False)
-        return [encoding.ids for encoding in encodings]
+        return [array("i", encoding.ids) for encoding in encodings]
 
     def _plain_encodings(self, texts: Sequence[str]) -> list[Encoding]:
         with _panics_told(self.source):
@@ -67,6 +85,45 @@ class FastTokenizer(Tokenizer):
             Encoding(found.ids, found.offsets, cast("list[int]", found.word_ids))
             for found in encodings
         ]
+
+
+class _Stretches:
+    """The ids of texts from those of their stretches without whitespace, which are remembered.
+
+    Texts that are not `cleaned` of control characters have more kinds of whitespace. Several
+    threads may tokenize at once: a call keeps the table it began with, and none is ever emptied.
+    """
+
+    def __init__(
+        self, tokenize: Callable[[Sequence[str]], Sequence[Ids]], *, cleaned: bool
+    ) -> None:
+        self._tokenize = tokenize
+        self._pattern = re.compile(f"[^{WHITESPACE}{OTHER_WHITESPACE * (not cleaned)}]+")
+        self._known: dict[str, bytes] = {}
+        self._size = 0
+
+    def ids(self, texts: Sequence[str]) -> list[Ids]:
+        """Return the ids of each text."""
+        known = self._known
+        split = self._pattern.findall
+        # Of all whitespace, only the space is printable.
+        texts_split = [text.split() if text.isprintable() else split(text) for text in texts]
+        if new := list(set(chain.from_iterable(texts_split)).difference(known)):
+            found = self._tokenize(new)
+            known.update((stretch, ids.tobytes()) for stretch, ids in zip(new, found, strict=True))
+            self._size += sum(map(len, new)) + len(new) * _OF_A_STRETCH
+            if self._size > _REMEMBERED:
+                self._known, self._size = {}, 0
+        of_stretch = known.__getitem__
+        return [array("i", b"".join(map(of_stretch, stretches))) for stretches in texts_split]
+
+
+def _may_span_whitespace(options: TokenizerOptions) -> bool:
+    """Return whether a token that is matched in the text may reach over whitespace."""
+    return any(
+        token.normalized or token.content.split() != [token.content]
+        for token in options.added_tokens.values()
+    )
 
 
 @contextmanager

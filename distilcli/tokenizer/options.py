@@ -212,16 +212,26 @@ def added_token(raw: object, name: str, source: str) -> AddedToken:
     return AddedToken(encodable(raw["content"], source), **flags)
 
 
+def is_id(value: object) -> bool:
+    """Whether a value can be the id of a token."""
+    return type(value) is int and 0 <= value <= _LARGEST_ID
+
+
 def checked_id(value: object, name: str, source: str) -> int:
     """Return the id of a token; raise `ModelError` if the value is not an id."""
-    if type(value) is int and 0 <= value <= _LARGEST_ID:
+    if isinstance(value, int) and is_id(value):
         return value
     raise ModelError(f"{source}: {name} is {shown(value)}; it must be an id")
 
 
+def has_surrogate(text: str) -> bool:
+    """Whether a text has half a surrogate pair."""
+    return _SURROGATE.search(text) is not None
+
+
 def encodable(token: str, source: str) -> str:
     """Return a token; raise `ModelError` for half a surrogate pair, which no text has."""
-    if _SURROGATE.search(token):
+    if has_surrogate(token):
         raise ModelError(f"{source}: the token {token!a} is not Unicode; download it again")
     return token
 

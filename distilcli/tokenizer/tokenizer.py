@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Callable, Iterator, Mapping, MutableSequence, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from distilcli.errors import ModelError, RowError
 from distilcli.tokenizer.borders import PART, Borders
@@ -17,7 +17,10 @@ from distilcli.tokenizer.characters import OTHER_WHITESPACE, WHITESPACE
 from distilcli.tokenizer.options import Side, TokenizerOptions
 from distilcli.tokenizer.spans import Span, Spans
 
-Ids = MutableSequence[int]
+if TYPE_CHECKING:
+    Ids = array[int]
+else:  # subscripted from Python 3.12 on
+    Ids = array
 Found = TypeVar("Found", bound="Ids | Encoding")
 
 _CHARACTERS = 8  # of a token, and more: few texts need another try
@@ -49,9 +52,9 @@ class Encoding:
     words (and punctuation marks) that the tokens are pieces of. A long text has arrays of them.
     """
 
-    ids: Ids = field(default_factory=list)
+    ids: MutableSequence[int] = field(default_factory=list)
     offsets: list[Span] | Spans = field(default_factory=list)
-    word_ids: Ids = field(default_factory=list)
+    word_ids: MutableSequence[int] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -122,7 +125,7 @@ class Tokenizer(ABC):
     def ids(self, texts: Sequence[str]) -> list[Ids]:
         """Return the token ids of each text, without special tokens around them.
 
-        The ids of a long text are an array. Raises `RowError` for a text too long for memory.
+        Raises `RowError` for a text too long for memory.
         """
         return _each(texts, self._whole_ids, self._ids_of_parts)
 
@@ -157,7 +160,7 @@ class Tokenizer(ABC):
     def _whole_ids(self, texts: Sequence[str]) -> list[Ids]:
         """See `ids`; each text is tokenized whole."""
         if self._kept_words is not None:
-            return [encoding.ids for encoding in self._whole_encodings(texts)]
+            return [array("i", found.ids) for found in self._whole_encodings(texts)]
         try:
             return self._plain_ids(texts)
         except (TypeError, UnicodeEncodeError):
@@ -176,7 +179,9 @@ class Tokenizer(ABC):
         ids = array("i")
         for part in self._borders.parts(text):
             inside = text[part.start : part.end]
-            ids.extend([self.special.unk] if part.is_unknown else self._whole_ids([inside])[0])
+            ids += (
+                array("i", [self.special.unk]) if part.is_unknown else self._whole_ids([inside])[0]
+            )
         return ids
 
     def _encoding_of_parts(self, text: str) -> Encoding:
@@ -197,6 +202,8 @@ class Tokenizer(ABC):
         tokenize: Callable[[Sequence[str]], list[Found]],
     ) -> list[Found]:
         size = count * _CHARACTERS
+        if max(map(len, texts), default=0) <= 2 * size:
+            return tokenize(texts)
         short = [self._shortened(text, size, side) for text in texts]
         found = tokenize(short)
         for index, text in enumerate(texts):

@@ -5,24 +5,23 @@ longer than `max_length` are truncated or split into windows that overlap by `st
 pair only one text is windowed, by default the second; the other is whole in every window.
 
 `cut` decides from the lengths alone; `frame` makes sequences of ids, `frame_encodings` windows
-with the offsets of each token. The windows of a long text, whose tokens are arrays, share them.
+with the offsets of each token. The windows of a text share its tokens.
 """
 
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Generic, Literal, TypeVar, overload
+from typing import Literal, overload
 
 from distilcli.errors import RowError
 from distilcli.tokenizer.options import Side
-from distilcli.tokenizer.tokenizer import Encoding, SpecialIds
+from distilcli.tokenizer.tokenizer import Encoding, Ids, SpecialIds
 
 DEFAULT_STRIDE = 128
 Long = Literal["truncate", "window", "error"]
 Truncation = Literal["longest_first", "only_first", "only_second"]
 Windowed = Literal["first", "second"]
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,28 +33,26 @@ class Sequences:
     truncated: bool
 
 
-class Framed(Sequence[T], Generic[T]):
-    """A part of the tokens of a long text with others around it: a view, not a copy."""
+class Framed(Sequence[int]):
+    """A part of the tokens of a text with others around it: a view, not a copy."""
 
     __slots__ = ("_after", "_before", "_part", "_tokens")
 
-    def __init__(
-        self, before: Sequence[T], tokens: Sequence[T], part: slice, after: Sequence[T]
-    ) -> None:
+    def __init__(self, before: Ids, tokens: Ids, part: slice, after: Ids) -> None:
         self._before, self._tokens, self._part, self._after = before, tokens, part, after
 
     def __len__(self) -> int:
         inside = self._part.stop - self._part.start
         return len(self._before) + int(inside) + len(self._after)
 
-    def __iter__(self) -> Iterator[T]:
+    def __iter__(self) -> Iterator[int]:
         return chain(self._before, self._tokens[self._part], self._after)
 
     @overload
-    def __getitem__(self, index: int) -> T: ...
+    def __getitem__(self, index: int) -> int: ...
     @overload
-    def __getitem__(self, index: slice) -> list[T]: ...
-    def __getitem__(self, index: int | slice) -> T | list[T]:
+    def __getitem__(self, index: slice) -> list[int]: ...
+    def __getitem__(self, index: int | slice) -> int | list[int]:
         return list(self)[index]
 
 
@@ -85,8 +82,8 @@ class Cuts:
 
 
 def frame(
-    a: Sequence[int],
-    b: Sequence[int] | None,
+    a: Ids,
+    b: Ids | None,
     *,
     special: SpecialIds,
     max_length: int,
@@ -110,29 +107,26 @@ def frame(
         windowed=windowed,
         side=side,
     )
-    cls, sep = [special.cls], [special.sep]
+    cls, sep = array("i", [special.cls]), array("i", [special.sep])
+    join = _joined if len(cuts.first) == 1 else Framed
     if b is None or cuts.second is None:
-        return Sequences([_framed(cls, a, part, sep) for part in cuts.first], None, cuts.truncated)
+        return Sequences([join(cls, a, part, sep) for part in cuts.first], None, cuts.truncated)
     input_ids: list[Sequence[int]] = []
     types: dict[tuple[int, int], list[int]] = {}  # windows of one shape share them
     token_type_ids = []
     for first, second in zip(cuts.first, cuts.second, strict=True):
         if windowed == "first":
-            found = _framed(cls, a, first, [*sep, *b[second], *sep])
+            found = join(cls, a, first, sep + b[second] + sep)
         else:
-            found = _framed([*cls, *a[first], *sep], b, second, sep)
+            found = join(cls + a[first] + sep, b, second, sep)
         shape = first.stop - first.start + 2, len(found)
         input_ids.append(found)
         token_type_ids.append(types.setdefault(shape, [0] * shape[0] + [1] * (shape[1] - shape[0])))
     return Sequences(input_ids, token_type_ids, cuts.truncated)
 
 
-def _framed(
-    before: Sequence[int], ids: Sequence[int], part: slice, after: Sequence[int]
-) -> Sequence[int]:
-    if isinstance(ids, array):
-        return Framed(before, ids, part, after)
-    return [*before, *ids[part], *after]
+def _joined(before: Ids, tokens: Ids, part: slice, after: Ids) -> Ids:
+    return before + tokens[part] + after
 
 
 def frame_encodings(

@@ -17,6 +17,7 @@ stripping accents and composed characters (NFC), which matters for a few letters
 
 import re
 import unicodedata
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -253,11 +254,11 @@ class WordPieceTokenizer(Tokenizer):
 
     def _ids_of(self, text: str) -> Ids:
         if self._added_normalized or self._added.are_in(text):
-            return self._encode(text).ids
+            return array("i", self._encode(text).ids)
         ids: list[int] = []
         for stretch in self._stretch.findall(text):
             ids += self._known[stretch].ids
-        return ids
+        return array("i", ids)
 
     def _encode(self, text: str) -> Encoding:
         encoding = Encoding()

@@ -18,6 +18,7 @@ from distilcli.interrupt import stop_if_asked
 from distilcli.model.encoder import Pooler
 from distilcli.model.heads import FirstTokenModel, SequenceClassifier
 from distilcli.model.linear_fit import LinearFit, fit
+from distilcli.training import distributed
 from distilcli.training.objectives.whole_texts import TextObjective
 
 OnPass = Callable[[int, int], None]
@@ -50,7 +51,8 @@ def fit_head(
 ) -> FittedHead:
     """Fit the head of `model` to the rows of a prepared objective, or to `most_rows` drawn ones.
 
-    `on_pass` gets the number of rows read so far, and of all.
+    Several processes share the rows; each then makes the fit, and takes the head of the first.
+    `on_pass` gets the number of rows read so far, and of all that this process reads.
     """
     indices: Sequence[int] = range(len(objective.sizes))
     if most_rows is not None and len(indices) > most_rows:
@@ -68,6 +70,7 @@ def fit_head(
     found = fit(problem, seed=seed)
     model.classifier.weight.copy_(found.weight)
     model.classifier.bias.copy_(found.bias)
+    distributed.copy_first(list(model.parameters()))
     model.train(was_training)
     return FittedHead(found, len(indices))
 
@@ -81,9 +84,11 @@ def _states(
 ) -> Tensor:
     """Return the hidden states of the first tokens (N, 1, D), in fp32 and without dropout."""
     pieces = [each.pieces[0] for each in objective.examples(indices, epoch=0)]
-    states = torch.empty(len(pieces), 1, model.config.dim, device=device)
-    done = 0
-    for batch in cut_batches(list(map(len, pieces)), max_tokens=_PASS_BUDGET, max_rows=None):
+    states = torch.zeros(len(pieces), 1, model.config.dim, device=device)
+    batches = cut_batches(list(map(len, pieces)), max_tokens=_PASS_BUDGET, max_rows=None)
+    own = distributed.share(list(batches))
+    done, total = 0, sum(map(len, own))
+    for batch in own:
         padded = pad(
             [pieces[index] for index in batch],
             pad_token_id=model.config.pad_token_id,
@@ -91,9 +96,9 @@ def _states(
         )
         states[batch] = model.distilbert(*padded.inputs, first_token_only=True)
         done += len(batch)
-        on_pass(done, len(pieces))
+        on_pass(done, total)
         stop_if_asked()
-    return states
+    return distributed.merged(states)
 
 
 def _set_first_map(model: FirstTokenModel, features: Tensor) -> None:

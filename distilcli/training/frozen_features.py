@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from distilcli.engine.batching import cut_batches, pad
 from distilcli.model.encoder import Encoder
 from distilcli.model.heads import FirstTokenModel
+from distilcli.training import distributed
 from distilcli.training.objectives import AnyObjective
 
 _PASS_BUDGET = 2_048  # tokens in a batch; no gradients are kept
@@ -28,13 +29,16 @@ def cache_features(
 ) -> None:
     """Swap the frozen encoder of `model` for one that reads each sequence of `objective` once.
 
-    `on_pass` gets the number of sequences read so far, and of all.
+    Several processes share the sequences. `on_pass` gets the number of sequences read so far, and
+    of all that this process reads.
     """
     encoder = CachingEncoder(model.to(device).distilbert)
     examples = objective.examples(range(len(objective.sizes)), epoch=0)
     pieces = [piece for example in examples for piece in example.pieces]
-    done = 0
-    for batch in cut_batches(list(map(len, pieces)), max_tokens=_PASS_BUDGET, max_rows=None):
+    batches = cut_batches(list(map(len, pieces)), max_tokens=_PASS_BUDGET, max_rows=None)
+    own = distributed.share(list(batches))
+    done, total = 0, sum(map(len, own))
+    for batch in own:
         padded = pad(
             [pieces[index] for index in batch],
             pad_token_id=model.config.pad_token_id,
@@ -42,7 +46,8 @@ def cache_features(
         )
         encoder(*padded.inputs, first_token_only=True)
         done += len(batch)
-        on_pass(done, len(pieces))
+        on_pass(done, total)
+    encoder.exchange()
     model.distilbert = encoder
 
 
@@ -73,6 +78,12 @@ class CachingEncoder(Encoder):
             for key, row in zip(keys, computed, strict=True):
                 self._features.setdefault(key, row)
         return torch.stack([self._features[key] for key in keys])
+
+    def exchange(self) -> None:
+        """Take over what the other processes have computed."""
+        distributed.wait_for_all()
+        for features in distributed.everywhere(self._features):
+            self._features.update(features)
 
     def _compute(
         self, input_ids: Tensor, attention_mask: Tensor | None, token_type_ids: Tensor | None

@@ -2,26 +2,28 @@
 
 A step sums the gradients of `accumulate` batches, clips them, and applies AdamW. The whole state is
 saved in one file after every evaluation, on interruption, and every few minutes; on the CPU a
-resumed run ends with the same bits as an uninterrupted one.
+resumed run ends with the same bits as an uninterrupted one. Several processes (`distributed`) each
+read a part of every batch, take the same step, and share the validation rows; the first one saves.
 """
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from typing import Any, TypedDict
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from distilcli.engine.batching import Batch, pad
 from distilcli.errors import InputError, RowError, UsageError
-from distilcli.interrupt import Interrupted, deferred_interrupt, stop_if_asked
+from distilcli.interrupt import Interrupted, deferred_interrupt
 from distilcli.memory import give_back_memory
 from distilcli.model.heads import TaskModel
 from distilcli.model.precision import choose_training_dtype
+from distilcli.training import distributed
 from distilcli.training.batches import StepPlan
 from distilcli.training.freezing import freeze, set_dropout
 from distilcli.training.objectives.base import AnyTrainable, Example
@@ -89,7 +91,7 @@ class Trainer:
             raise InputError("there are no training rows")
         torch.manual_seed(options.seed)
         self.model = model.to(device)
-        self._projection = projection.to(device) if projection is not None else None
+        self.projection = projection.to(device) if projection is not None else None
         self.objective = objective
         self.options = options
         self._device = device
@@ -97,18 +99,21 @@ class Trainer:
         self._keeps_threads = keeps_threads
         self._on_progress = on_progress
         is_bf16 = choose_training_dtype(options.precision, device) is torch.bfloat16
-        self._precision = "bf16" if is_bf16 else "fp32"
+        self._precision = distributed.of_first("bf16" if is_bf16 else "fp32")
         self._peak_rate = options.for_width(model.config.dim).learning_rate or 0.0
         freeze(model, options.freeze)
         if options.dropout is not None:
             set_dropout(model, options.dropout)
         model.distilbert.transformer.gradient_checkpointing = options.gradient_checkpointing
+        self._batch_loss = distributed.replicated(
+            _BatchLoss(self), reaches_all=objective.reaches_head
+        )
         self._optimizer = build_optimizer(
             model,
             learning_rate=self._peak_rate,
             weight_decay=options.weight_decay,
             layer_decay=options.layer_decay,
-            projection=self._projection,
+            projection=self.projection,
         )
         self._average = WeightAverage(model, options.average) if options.average else None
         self.steps = StepPlan(objective.sizes, options, objective.row_weights)
@@ -127,8 +132,9 @@ class Trainer:
         self.model.train()
         with deferred_interrupt(patience=None):
             try:
-                self._take_steps()
-            except Interrupted:
+                with distributed.translated_errors():
+                    self._take_steps()
+            except (Interrupted, distributed.ProcessLostError):
                 self._save_state()
                 raise
         return self._summary()
@@ -153,7 +159,7 @@ class Trainer:
                     return
             elif time.monotonic() - self._saved_at > _SECONDS_BETWEEN_SAVES:
                 self._save_state()
-            stop_if_asked()
+            distributed.stop_if_any_is_asked()
 
     def _is_unevaluated(self) -> bool:
         progress = self._progress
@@ -173,15 +179,15 @@ class Trainer:
     def resume(self, state: dict[str, Any]) -> None:
         """Continue from `state`, as saved in the run folder."""
         self.model.load_state_dict(state["model"])
-        if self._projection is not None:
-            self._projection.load_state_dict(state["projection"])
+        if self.projection is not None:
+            self.projection.load_state_dict(state["projection"])
         self._optimizer.load_state_dict(state["optimizer"])
         if self._average is not None:
             for name, weight in state["average"].items():
                 self._average.weights[name] = weight.to(self._device)
         self._progress = Progress(**state["progress"])
         self._precision = state["precision"]  # auto may choose another one today
-        if self._keeps_threads:
+        if self._keeps_threads and state.get("processes", 1) == distributed.count():
             torch.set_num_threads(state["threads"])
         torch.set_rng_state(state["rng"])
         # A state saved on the CPU has none: CUDA continues from the run's seed.
@@ -198,21 +204,9 @@ class Trainer:
             warmup=max(1, round(options.warmup * progress.total_steps)),
         )
         set_learning_rate(self._optimizer, share)
-        objective = self.objective
-        indices = [index for batch in batches for index in batch]
-        examples = objective.examples(indices, epoch=progress.epoch)
-        units = sum(map(objective.units, examples))
-        left = iter(examples)
-        loss = 0.0
-        for size in map(len, batches):
-            rows = list(islice(left, size))
-            batch = self._collate(rows)
-            with self._autocast():
-                outputs = objective.outputs(self.model, batch, rows)
-            part = objective.loss(outputs, rows) / max(1, units)
-            part.backward()  # type: ignore[no-untyped-call]
-            loss += part.item()
-            progress.tokens += sum(map(len, batch.pieces))
+        distributed.seed_step(options.seed, progress.step)
+        with distributed.divided(batches) as own:
+            loss, tokens = self._backward(own)
         norm = torch.nn.utils.clip_grad_norm_(self._parameters(), options.clip)
         if not (math.isfinite(loss) and norm.isfinite()):
             raise self._diverged("the loss or its gradient", progress.step + 1)
@@ -221,9 +215,35 @@ class Trainer:
         if self._average is not None:
             self._average.update(progress.step + 1)
         progress.step += 1
+        progress.tokens += tokens
         since = progress.step - (progress.history[-1]["step"] if progress.history else 0)
         progress.loss += (loss - progress.loss) / since
         self._on_progress(progress)
+
+    def _backward(self, batches: Sequence[Sequence[int]]) -> tuple[float, int]:
+        """Leave the gradients of a step in the parameters; return its loss and its tokens.
+
+        The loss is the mean over the units of the step, in whichever processes they are.
+        """
+        objective = self.objective
+        indices = [index for batch in batches for index in batch]
+        examples = objective.examples(indices, epoch=self._progress.epoch)
+        (units,) = distributed.summed(sum(map(objective.units, examples)))
+        # Gradients are averaged over the processes, so each loss counts as often as there are.
+        divisor = max(1, units) / distributed.parts()
+        left = iter(examples)
+        loss, tokens = 0.0, 0
+        for number, size in enumerate(map(len, batches), 1):
+            rows = list(islice(left, size))
+            batch = self._collate(rows)
+            waits = number < len(batches)
+            with distributed.gradients_kept(self._batch_loss, until_last=waits):
+                part = self._batch_loss(batch, rows) / divisor
+                part.backward()
+            loss += part.item()
+            tokens += sum(map(len, batch.pieces))
+        loss, read = distributed.summed(loss / distributed.parts(), tokens)
+        return loss, int(read)
 
     def evaluate(self) -> None:
         """Score the model, keep it if it is the best so far, and save the state."""
@@ -254,7 +274,8 @@ class Trainer:
         if better:
             progress.best = score
             progress.evaluations_since_best = 0
-            self._run.save_best(self.model)
+            if distributed.is_first():
+                self._run.save_best(self.model)
         else:
             progress.evaluations_since_best += 1
 
@@ -268,7 +289,7 @@ class Trainer:
             self.model.train()
 
     def _parameters(self) -> list[nn.Parameter]:
-        modules = [self.model, *([self._projection] if self._projection is not None else [])]
+        modules = [self.model, *([self.projection] if self.projection is not None else [])]
         return [parameter for module in modules for parameter in module.parameters()]
 
     def _diverged(self, what: str, step: int) -> UsageError:
@@ -288,20 +309,24 @@ class Trainer:
             device=self._device,
         )
 
-    def _autocast(self) -> torch.autocast:
+    def autocast(self) -> torch.autocast:
+        """Return the context in which the model computes."""
         enabled = self._precision == "bf16"
         return torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=enabled)
 
     def _save_state(self) -> None:
+        if not distributed.is_first():
+            return
         state = {
             "model": self.model.state_dict(),
             "optimizer": self._optimizer.state_dict(),
             "average": self._average and self._average.weights,
             "progress": asdict(self._progress),
-            "projection": None if self._projection is None else self._projection.state_dict(),
+            "projection": None if self.projection is None else self.projection.state_dict(),
             "rng": torch.get_rng_state(),
             "precision": self._precision,
             "threads": torch.get_num_threads(),
+            "processes": distributed.count(),
             "seconds": self.seconds,
         }
         if self._device.type == "cuda":
@@ -323,3 +348,19 @@ class Trainer:
             "precision": self._precision,
             "options": asdict(self.options),
         }
+
+
+class _BatchLoss(nn.Module):
+    """The loss of a batch as a module of everything that learns."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        super().__init__()
+        self._trainer = trainer
+        self.model, self.projection = trainer.model, trainer.projection
+
+    def forward(self, batch: Batch, examples: list[Example]) -> Tensor:
+        """Return the loss summed over the units of the examples, a scalar."""
+        objective = self._trainer.objective
+        with self._trainer.autocast():
+            outputs = objective.outputs(self.model, batch, examples)
+        return objective.loss(outputs, examples)

@@ -38,6 +38,11 @@ class DataOptions:
     text_column: str | None = None
     join: str | None = None
     pair_column: str | None = None
+    negative_column: str | None = setting(
+        None,
+        "For embed: column with a text that does not belong to the first one (a hard negative).",
+        metavar="NAME",
+    )
     label_column: str | None = setting(
         None,
         "Column with the label, number or answer; for embed, with the similarity (without one, "
@@ -97,6 +102,7 @@ class DataOptions:
         return Columns(
             text_column=self.text_column,
             pair_column=self.pair_column,
+            negative_column=self.negative_column,
             label_column=self.label_column,
             options_column=self.options_column,
             option_columns=_names(self.option_columns),

@@ -8,6 +8,7 @@ from distilcli.checkpoint.config import read_config
 from distilcli.checkpoint.folder import ModelFiles
 from distilcli.errors import InputError, UsageError
 from distilcli.gold.labels import LabelError, ordered
+from distilcli.model.device_name import ALL_CUDA
 from distilcli.model.surgery import parse_heads
 from distilcli.rows.reader import RowSource
 from distilcli.training.config_file import paths_of, settings_to_keep
@@ -66,7 +67,15 @@ def plan_run(
     device: str = "auto",
     threads: int | None = None,
 ) -> RunPlan:
-    """Read the rows of a run; `models` are what `RunOptions.locate` returns."""
+    """Read the rows of a run; `models` are what `RunOptions.locate` returns.
+
+    Raises `UsageError` for several devices, and what reading the rows raises.
+    """
+    if device == ALL_CUDA:
+        raise UsageError(
+            f"`device` {device} is for running a model; to train on several GPUs, start finetune "
+            "with torchrun, or name one GPU, such as cuda:0"
+        )
     data, start = options.data, options.start
     point = starting_point(
         models[0],

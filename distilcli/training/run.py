@@ -4,10 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
+from distilcli import processes
 from distilcli.checkpoint.sentence_transformers import MODULES_NAME, read_recipe
 from distilcli.evaluation.results.classify import ClassifyResults
 from distilcli.gold.fingerprints import row_keys
@@ -18,14 +19,17 @@ from distilcli.model.loading import check_tokenizer
 from distilcli.model.surgery import grow_vocabulary
 from distilcli.pictures import check_plot
 from distilcli.rows.data import Data
+from distilcli.rows.shard import Shard
 from distilcli.tasks.settings import usable_length
 from distilcli.tokenizer.loading import load_tokenizer
+from distilcli.training import distributed
 from distilcli.training.advice import Advice, advise
 from distilcli.training.config_toml import config_toml
 from distilcli.training.data_checks import check_data
 from distilcli.training.distill.loss import Distillation
 from distilcli.training.distill.setup import add_teacher
 from distilcli.training.distill.teacher import AnyTeacher
+from distilcli.training.distill.teacher_cache import CachedTeacher
 from distilcli.training.dry_run import TrainingEstimate, estimate
 from distilcli.training.fitted_head import FittedHead, fit_head
 from distilcli.training.frozen_features import cache_features
@@ -72,6 +76,7 @@ def finetune(
     `files` and the option `valid` are paths, or rows as mappings from column to value.
     `options` are the settings of `distil finetune` by their names, such as `epochs=1`. The run
     continues an interrupted one with `resume`, and replaces what is in the folder with `force`.
+    In a program that `torchrun` has started several times, all processes share the run.
 
     Raises `UsageError` for settings that make no sense, `InputError` for rows that cannot be
     learned from, `ModelError` for a model that cannot be trained, `ResourceError` if memory, disk
@@ -79,8 +84,9 @@ def finetune(
     """
     run_options = RunOptions.of(task, {**options, "files": files})
     folder = Path(output)
-    check_folder(folder, resume=resume, force=force)
-    if plot is not None:
+    if processes.is_first():
+        check_folder(folder, resume=resume, force=force)
+    if plot is not None and processes.is_first():
         check_plot(plot, force=force or resume, made=str(folder))
     plan = plan_run(
         run_options, run_options.data.open(), run_options.locate(offline=offline), folder,
@@ -108,6 +114,7 @@ class PreparedRun:
         dry_run: bool = False,
     ) -> None:
         """Raise `ModelError`, `InputError`, `UsageError` or `ResourceError` for what is wrong."""
+        distributed.join()
         self.plan = plan
         self._on_pass, self._on_fit = on_pass, on_fit
         self._dry_run = dry_run
@@ -164,7 +171,8 @@ class PreparedRun:
             start.positions or self._tokenizer.max_length,
             model.config.max_position_embeddings,
         )
-        self._device = place(model, self.plan.device, vocab_size=model.config.vocab_size).device
+        device = distributed.own_device(self.plan.device)
+        self._device = place(model, device, vocab_size=model.config.vocab_size).device
         return model
 
     def _describe(self, model: TaskModel) -> None:
@@ -179,9 +187,11 @@ class PreparedRun:
         teacher = plan.teacher.fingerprint() if plan.teacher else {}
         rows = {"task": plan.objective.task, **plan.objective.digests()}
         learning = asdict(self._training)
+        fingerprint = {**build, **rows, **learning, **teacher}
+        distributed.check_same({**fingerprint, "device": self._device.type})
         self.folder = RunFolder(
             plan.folder,
-            fingerprint={**build, **rows, **learning, **teacher},
+            fingerprint=fingerprint,
             tokenizer_files=plan.start.files.tokenizer_files,
             max_length=plan.start.positions,
             companions={
@@ -198,6 +208,7 @@ class PreparedRun:
                 "teacher": plan.teacher.name if plan.teacher else None,
                 "device": str(self._device),
                 "threads": torch.get_num_threads(),
+                "processes": distributed.count(),
             },
             "start": build,
             "learning": learning,
@@ -273,6 +284,20 @@ class PreparedRun:
             )
         self._on_fit(fitted)
 
+    def fill_cache(self, shard: Shard | None = None) -> None:
+        """Write the teacher's outputs for a shard of the training rows, and nothing else."""
+        trained = self.trainer.objective
+        assert isinstance(trained, Distillation)  # noqa: S101
+        assert isinstance(trained.teacher, CachedTeacher)  # noqa: S101
+        epochs = self._training.passes if self._objective.varies else 1
+        with (
+            deferred_interrupt(patience=None),
+            distributed.translated_errors(),
+            self.trainer.autocast(),
+        ):
+            for epoch in range(epochs):
+                trained.teacher.fill(epoch, shard)
+
     def estimate(self) -> TrainingEstimate:
         """Return the expected cost of the run, which cannot begin afterwards."""
         objective = self.plan.objective
@@ -310,8 +335,10 @@ class PreparedRun:
         The best model has the best score on the validation rows. `command` is the command line,
         for the card. Raises `UsageError` if the folder is not empty or the run cannot be resumed.
         """
+        if not distributed.is_first():
+            return self._help(resume=resume)
         if resume:
-            self.trainer.resume(self.folder.load_state())
+            self._continue(self.folder.load_state())
         else:
             self.folder.create(force=force)
         try:
@@ -320,6 +347,21 @@ class PreparedRun:
             self.folder.clear_if_useless()
             raise
 
+    def _continue(self, state: dict[str, Any] | None) -> None:
+        """Continue from a saved state; it comes from the first process."""
+        given = distributed.of_first(state)
+        assert given is not None  # noqa: S101
+        self.trainer.resume(given)
+
+    def _help(self, *, resume: bool) -> Summary:
+        """Train with the first process, which writes what the run leaves."""
+        with deferred_interrupt(patience=None), distributed.translated_errors():
+            if resume:
+                self._continue(None)
+            summary = self._train(resume=resume)
+        distributed.leave()
+        return summary
+
     def _run(self, *, resume: bool, plot: str | None, command: Sequence[str]) -> Summary:
         plan = self.plan
         self.folder.save_config(config_toml(self._settings, command=command))
@@ -327,7 +369,9 @@ class PreparedRun:
         self.folder.save_row_keys(row_keys(rows.texts, rows.pairs))
         length = self._max_length
         with deferred_interrupt(patience=None):
-            summary = self._train(resume=resume)
+            with distributed.translated_errors():
+                summary = self._train(resume=resume)
+            distributed.leave()
             best = measure_best(plan.objective, plan.folder, max_length=length, device=plan.device)
             teaching = self._measure_teaching(best)
         record = record_of(

@@ -128,6 +128,7 @@ class FinetuneOptions(TypedDict, total=False):
     valid_split: float
     text_column: str
     pair_column: str
+    negative_column: str
     label_column: str
     label_separator: str
     label_columns: str | Sequence[str]

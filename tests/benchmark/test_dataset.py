@@ -1,7 +1,10 @@
+import copy
+import gzip
 import json
 import shutil
 import weakref
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +13,13 @@ import torch
 
 from distilcli.benchmark import dataset as module
 from distilcli.benchmark.dataset import DatasetPlan, run_dataset
+from distilcli.benchmark.forecast import Fleet
 from distilcli.benchmark.memory import reset_peak
-from distilcli.benchmark.stages import STAGES
+from distilcli.benchmark.stages import STAGES, Stages
 from distilcli.checkpoint.config import ModelConfig
 from distilcli.errors import InputError, ModelError, ResourceError, UsageError
 from distilcli.memory import resident_bytes
+from distilcli.model.device import Placement
 
 pytestmark = pytest.mark.slow
 
@@ -189,3 +194,82 @@ def test_a_model_that_is_none(rows: Path, tmp_path: Path, make_model: Callable[.
         run_dataset(
             DatasetPlan(file=str(rows), model=str(tmp_path / "none")), note=nothing, warn=nothing
         )
+
+
+def test_a_run_names_all_its_devices(
+    rows: Path, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    devices = [torch.device("cpu:0"), torch.device("cpu:1")]  # stand-ins for GPUs
+
+    def copies(model: Any, *_: object, **__: object) -> list[tuple[Any, Placement]]:
+        models = [model, copy.deepcopy(model)]
+        return [(each, Placement(on, "")) for each, on in zip(models, devices, strict=True)]
+
+    monkeypatch.setattr("distilcli.predictors.base.place_copies", copies)
+    plan = DatasetPlan(file=str(rows), model=str(tiny_folder), device="cuda:all", threads=1)
+    report = run_dataset(plan, note=nothing, warn=nothing)
+    assert report.results[0].device == "cpu:0, cpu:1"
+    assert report.results[0].threads == 2
+    assert report.environment["device"] == "cpu:0, cpu:1"
+
+
+def test_a_plan_rests_on_the_rows(rows: Path, tiny_folder: Path) -> None:
+    noted: list[str] = []
+    plan = DatasetPlan(
+        file=str(rows), model=str(tiny_folder), device="cpu", threads=1,
+        precisions=("fp32", "int8"),
+        fleet=Fleet(rows=3000, cores=4),
+    )  # fmt: skip
+    report = run_dataset(plan, note=noted.append, warn=nothing)
+    assert [each.precision for each in report.plans] == ["fp32", "int8"]
+    found = report.plans[0]
+    assert (found.costs.rows, found.costs.cores, found.costs.gpus) == (30, 1, 0)
+    assert found.costs.bytes_read == rows.stat().st_size
+    assert found.costs.is_whole
+    assert found.ways[0].bytes_read == 100 * rows.stat().st_size
+    assert found.costs.bytes_written > rows.stat().st_size
+    assert found.measured_here == report.results[0].rows_per_second
+    assert "measuring each stage alone" in noted
+    document = report.as_dict()
+    assert json.loads(json.dumps(document)) == document
+    assert len(report.records()) == 6
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "csv.gz", "txt"])
+def test_a_plan_counts_the_bytes_of_a_file(kind: str, tmp_path: Path, tiny_folder: Path) -> None:
+    lines = [*([] if kind == "txt" else ["text"]), *["good film"] * 20]
+    if kind == "jsonl":
+        lines = ['{"text": "good film"}'] * 20
+    content = "".join(f"{line}\n" for line in lines).encode()
+    path = tmp_path / f"rows.{kind}"
+    path.write_bytes(gzip.compress(content) if kind.endswith("gz") else content)
+    plan = DatasetPlan(file=str(path), model=str(tiny_folder), device="cpu", fleet=Fleet(rows=20))
+    (found,) = run_dataset(plan, note=nothing, warn=nothing).plans
+    assert found.costs.bytes_read == path.stat().st_size
+    cut = run_dataset(replace(plan, reading={"limit": 3}), note=nothing, warn=nothing).plans[0]
+    assert (cut.costs.rows, cut.costs.is_whole) == (3, False)
+
+
+def test_a_plan_that_does_not_fit_the_run_is_doubted(
+    rows: Path, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(stages: Stages, *_: object) -> None:
+        stages.seconds = dict.fromkeys(STAGES, 1e6)
+
+    monkeypatch.setattr(module, "time_stages", slow)
+    warned: list[str] = []
+    plan = DatasetPlan(file=str(rows), model=str(tiny_folder), device="cpu", fleet=Fleet(rows=1))
+    run_dataset(plan, note=nothing, warn=warned.append)
+    assert len(warned) == 1
+    assert "few rows or a busy machine; measure again" in warned[0]
+
+
+def test_a_plan_for_gpus_needs_their_rate(rows: Path, tiny_folder: Path) -> None:
+    def run(**more: object) -> None:
+        fleet = Fleet(rows=1, gpus=1, **more)  # type: ignore[arg-type]
+        plan = DatasetPlan(file=str(rows), model=str(tiny_folder), device="cpu", fleet=fleet)
+        run_dataset(plan, note=nothing, warn=nothing)
+
+    with pytest.raises(UsageError, match="measures no GPU"):
+        run()
+    run(gpu_rows_per_second=100)

@@ -7,7 +7,8 @@ from torch import nn
 
 from distilcli.benchmark import peak_flops as module
 from distilcli.benchmark.peak_flops import PeakFlops
-from distilcli.model.precision import Precision, has_bf16
+from distilcli.model.precision import has_bf16
+from distilcli.model.precision_name import Precision
 
 CPU = torch.device("cpu")
 

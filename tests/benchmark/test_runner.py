@@ -12,7 +12,7 @@ from distilcli.benchmark.peak_flops import PeakFlops
 from distilcli.benchmark.runner import Plan, Voice, run
 from distilcli.engine.batching import Batch
 from distilcli.errors import ResourceError, UsageError
-from distilcli.model.precision import Precision
+from distilcli.model.precision_name import Precision
 
 pytestmark = pytest.mark.slow
 

@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,6 +8,11 @@ from average import average
 from safetensors.torch import load_file
 
 from distilcli.checkpoint.folder import describe_folder
+from distilcli.checkpoint.sentence_transformers import (
+    SentenceRecipe,
+    read_recipe,
+    recipe_files,
+)
 from distilcli.errors import ModelError, UsageError
 from distilcli.model.heads import SequenceClassifier
 from distilcli.model.loading import load_model
@@ -42,3 +48,14 @@ def test_nothing_is_overwritten_and_one_run_is_too_few(
         average([run, run], run)
     with pytest.raises(UsageError, match="at least two runs"):
         average([run], tmp_path / "mean")
+
+
+def test_the_mean_of_embedders_makes_vectors_as_they_do(
+    make_model: Callable[..., Path], tmp_path: Path
+) -> None:
+    run = make_model(head="BaseModel")
+    for name, content in recipe_files(SentenceRecipe(normalizes=True), dim=32).items():
+        (run / name).parent.mkdir(exist_ok=True)
+        (run / name).write_text(json.dumps(content))
+    average([run, run], tmp_path / "mean")
+    assert read_recipe(tmp_path / "mean") == read_recipe(run)

@@ -10,6 +10,7 @@ pytestmark = pytest.mark.slow
 
 Run = Callable[..., tuple[int, str, str]]
 
+PLANNED = ("--dataset", "x.csv", "--plan")
 MOMENT = ("--seconds", 0, "--rounds", 1, "--threads", 1)
 
 
@@ -215,6 +216,38 @@ def test_rows_that_fail_in_a_whole_run(distil: Run, rows: Path, tiny_folder: Pat
     assert "1 of 2 rows failed" in err
 
 
+def test_a_plan(distil: Run, rows: Path, tiny_folder: Path, tmp_path: Path) -> None:
+    given = (
+        *("bench", "--dataset", rows, "-m", tiny_folder, "--device", "cpu", "--threads", 1),
+        *("--plan", "1e9", "--cores", 8, "--price-core-hour", 0.04),
+    )
+    code, out, _ = distil(*given, "--json", tmp_path / "out.json")
+    assert code == 0
+    lines = delimited(out, "\t")
+    assert [line["way"] for line in lines] == ["one process", "shards", "Ray"]
+    assert {line["rows"] for line in lines} == {"1000000000"}
+    assert lines[1]["processes"] == "8"
+    assert all(float(line["cost"]) > 0 for line in lines)
+    (plan,) = json.loads((tmp_path / "out.json").read_text())["plans"]
+    assert plan["ways"][0]["limited_by"] in plan["stages"]
+    assert plan["assumed"]
+    _, out, _ = distil(*given, "--format", "table")
+    assert "1,000,000,000 rows on 8 cores, fp32" in out
+    for part in ("each stage alone", "whole run", "cost", "8 x (", "merging shards", "assumed"):
+        assert part in out
+    assert plan["ways"][1]["arithmetic"].startswith("8 x (1 ")
+
+
+def test_a_plan_for_gpus(distil: Run, rows: Path, tiny_folder: Path) -> None:
+    given = ("bench", "--dataset", rows, "-m", tiny_folder, "--device", "cpu", "--plan", 1e6)
+    code, out, err = distil(*given, "--cores", 8, "--gpus", 4)
+    assert (code, out) == (2, "")
+    assert "--gpus 4: this run measures no GPU" in err
+    code, out, _ = distil(*given, "--cores", 8, "--gpus", 4, "--gpu-rows-per-second", 0.1)
+    assert code == 0
+    assert {line["limited_by"] for line in delimited(out, "\t")} == {"model"}
+
+
 def test_a_profile(bench: Run, tmp_path: Path) -> None:
     code, out, err = bench("--profile", "traces")
     assert code == 0
@@ -241,11 +274,26 @@ def test_a_profile(bench: Run, tmp_path: Path) -> None:
         (("--sweep", "seq=8", "--seq", 3), "both say seq"),
         (("--seq", 513), "reads at most 512"),
         (("--device", "gpu"), "known are auto, cpu"),
+        (("--device", "cuda:all"), "--device cuda:all is for whole runs; add --dataset"),
         (("--json", "no/out.json"), "there is no folder"),
         (("--rounds", 0), "--rounds"),
         (("--seconds", "inf"), "--seconds inf never ends"),
         (("--json", "-", "--format", "csv"), "--stats - and --format csv do not go together"),
         (("--dataset", "x.csv", "--limit", 0), "--limit 0 leaves nothing"),
+        (("--plan", "1e9"), "--plan is for rows; add --dataset"),
+        *(
+            ((*PLANNED, number), f"--plan {shown}: give a number above 0, at most 1e+15")
+            for number, shown in (("0", "0"), ("-1", "-1"), ("nan", "nan"), ("1e30", "1e+30"))
+        ),
+        ((*PLANNED, "1.5"), "--plan 1.5: give a whole number"),
+        ((*PLANNED, "1e9", "--cores", 0), "--cores"),
+        ((*PLANNED, "1e9", "--cores", 10**12), "--cores 1e+12: give a number above 0"),
+        ((*PLANNED, "1e9", "--price-core-hour", "nan"), "--price-core-hour nan: give a number"),
+        ((*PLANNED, "1e9", "--price-core-hour", "0"), "--price-core-hour 0: give a number"),
+        ((*PLANNED, "1e9", "--gpu-rows-per-second", 5), "is for GPUs; add --gpus"),
+        (("--cores", 4), "--cores is for a plan; add --plan"),
+        (("--gpus", 4), "--gpus is for a plan"),
+        (("--price-gpu-hour", 4), "--price-gpu-hour is for a plan"),
     ],
 )
 def test_what_cannot_be_meant(distil: Run, arguments: tuple[object, ...], words: str) -> None:

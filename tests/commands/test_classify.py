@@ -212,6 +212,17 @@ def test_a_device_that_is_not_there(distil: Distil, tiny_folder: Path, csv_file:
     assert "--device cuda:99" in err
 
 
+def test_all_gpus_where_there_is_none(
+    distil: Distil, tiny_folder: Path, csv_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    code, out, err = distil("classify", "-m", tiny_folder, csv_file, "--device", "cuda:all")
+    assert (code, out) == (5, "")
+    assert "--device cuda:all: not on this machine; use " in err.splitlines()[-1]
+
+
 def test_offline(distil: Distil, csv_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from huggingface_hub import constants
 

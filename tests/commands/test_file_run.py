@@ -1,5 +1,6 @@
 """What every command over files promises about rows, files and reports, shown with classify."""
 
+import gc
 import gzip
 import io
 import json
@@ -371,3 +372,22 @@ def test_deterministic_bytes_depend_on_neither_batches_nor_threads_nor_order(
         found.append(distil(*line, "--threads", threads)[1].splitlines())
     assert found[0] == found[1]
     assert found[0][1:] == found[2][:0:-1]
+
+
+def test_garbage_is_collected_while_rows_run_and_after_an_error(
+    run: Run, csv_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from distilcli.tasks import files
+
+    seen: list[bool] = []
+    run_files = files.run_files
+
+    def noted(*arguments: object, **settings: object) -> None:
+        seen.append(gc.isenabled())
+        run_files(*arguments, **settings)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(files, "run_files", noted)
+    assert run(csv_file)[0] == 0
+    assert seen == [True]
+    assert run(csv_file, "--top-k", "2", "--all-scores", "--multi-label")[0] == 2
+    assert gc.isenabled()

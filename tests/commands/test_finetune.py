@@ -256,6 +256,7 @@ def test_quiet(run: Distil) -> None:
         (["-o", "m", "--limit", "1"], 3, "every row has the label 'good'"),
         (["-o", "m", "--valid", "no.csv"], 3, "no.csv: no such file"),
         (["-o", "m", "--device", "cuda:99"], 5, "--device cuda:99"),
+        (["-o", "m", "--device", "cuda:all"], 2, "--device cuda:all is for running a model"),
         (["-o", "m", "--fold"], 4, "no token types to fold"),
         (["-o", "m", "--resume"], 2, "there is no interrupted run"),
         (["-o", "train.csv"], 2, "is a file"),

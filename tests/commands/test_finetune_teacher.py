@@ -233,12 +233,12 @@ def test_the_teacher_is_not_overwritten(run: Distil, teacher: Path) -> None:
 def test_a_full_disk_of_the_cache(
     run: Distil, teacher: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from distilcli.training.distill import teacher_cache
+    from distilcli.training.distill import teacher_pass
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(teacher_cache, "_write", full)
+    monkeypatch.setattr(teacher_pass, "_write", full)
     code, _, err = run("--teacher", teacher, "--teacher-cache", "kept")
     assert code == 5
     assert "No space left on device; use a --teacher-cache" in err.splitlines()[-1]
@@ -267,13 +267,13 @@ def test_what_the_cache_takes(
 def test_an_interrupted_pass_of_the_teacher(
     run: Distil, teacher: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from distilcli.training.distill import teacher_cache
+    from distilcli.training.distill import teacher_pass
 
-    write = teacher_cache._write
-    monkeypatch.setattr(teacher_cache, "_PASS_BUDGET", 64)
+    write = teacher_pass._write
+    monkeypatch.setattr(teacher_pass, "_PASS_BUDGET", 64)
     with monkeypatch.context() as patch:
         patch.setattr(
-            teacher_cache, "_write",
+            teacher_pass, "_write",
             lambda *batch: (write(*batch), signal.raise_signal(signal.SIGINT)),
         )  # fmt: skip
         code, out, err = run("--teacher", teacher, "--teacher-cache", "kept")
@@ -442,3 +442,48 @@ def test_a_run_goes_on_only_with_what_the_teacher_said(
     Path("s.csv").write_text("good,bad\n" + ".9,.1\n.2,.8\n" * 12)
     assert run(*options, "--resume", train="texts.csv")[0] == 0
     assert weights("m") == whole
+
+
+def test_shards_fill_the_cache_for_a_run_that_finds_everything_there(
+    run: Distil, teacher: Path
+) -> None:
+    from distilcli.training.distill import teacher_pass
+
+    cache = ("--teacher", teacher, "--teacher-cache", "cache")
+    for shard in ("1/2", "0/2"):
+        code, out, err = run(*cache, "--cache-only", "--shard", shard)
+        assert (code, out) == (0, "")
+        assert err.splitlines()[-1] == (
+            f"distil: the teacher's outputs for shard {shard} are in cache; the same command "
+            "without --cache-only trains"
+        )
+    assert not Path("m").exists()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(teacher_pass, "_write", None)  # whoever makes a pass fails
+        assert run(*cache)[0] == 0
+    shared = weights("m")
+    shutil.rmtree("m")
+    shutil.rmtree("cache")
+    assert run(*cache, "--cache-only")[0] == 0
+    assert run(*cache)[0] == 0
+    assert weights("m") == shared
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        (["--shard", "0/2"], "--shard needs --cache-only; add it"),
+        (["--cache-only"], "--cache-only needs --teacher-cache; name a folder"),
+        (["--cache-only", "--force"], "--force has no effect with --cache-only; drop it"),
+        (["--cache-only", "--dry-run"], "--dry-run has no effect with --cache-only; drop it"),
+        (["--cache-only", "--shard", "2/2"], "--shard 2/2 does not exist; 2 shards"),
+    ],
+)
+def test_what_makes_no_sense_with_a_cache_alone(
+    run: Distil, teacher: Path, given: list[str], why: str
+) -> None:
+    cache = () if why.endswith("name a folder") else ("--teacher-cache", "cache")
+    code, _, err = run("--teacher", teacher, *cache, *given)
+    assert code == 2
+    assert why in err
+    assert not Path("cache").exists()

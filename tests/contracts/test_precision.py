@@ -1,13 +1,17 @@
 """`--precision` and `--min-agreement`, which every command that runs a model has."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
+from distilcli.commands import _file_run
+from distilcli.findings import cache_folder
 from distilcli.model import int8
+from distilcli.predictors import base, precision
 from tests.commands._parse import delimited
 
 Distil = Callable[..., tuple[int, str, str]]
@@ -51,7 +55,7 @@ def test_int8_says_how_far_it_agrees(distil: Distil, tiny_folder: Path, csv_file
     assert stats["agreement_rows"] == len(TEXTS)
     assert 0 <= stats["agreement"] <= 1
     share = f"{stats['agreement']:.1%}"
-    assert f"int8 agrees with fp32 on {share} of the first {len(TEXTS)} rows\n" in err
+    assert f"int8 agrees with fp32 on {share} of {len(TEXTS)} rows\n" in err
 
 
 def test_evaluate_says_it_too(distil: Distil, tiny_folder: Path, csv_file: Path) -> None:
@@ -109,3 +113,148 @@ def test_a_cpu_without_kernels_is_told_to_be_slow(
     )
     assert code == 0
     assert "in int8 (no int8 kernels here: slower than fp32)" in err
+
+
+@pytest.fixture
+def fast_int8(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine on which int8 is twice as fast as fp32."""
+    monkeypatch.setattr(precision, "layer_seconds", lambda *_: {"fp32": 1.0, "int8": 0.5})
+
+
+@pytest.fixture
+def long_file(tmp_path: Path) -> Path:
+    """A file with enough rows for a verdict on int8."""
+    path = tmp_path / "long.csv"
+    path.write_text("text\n" + "".join(f'"{TEXTS[n % 4]}"\n' for n in range(150)))
+    return path
+
+
+@pytest.mark.usefixtures("fast_int8")
+def test_auto_says_in_a_line_what_it_took(
+    distil: Distil, tiny_folder: Path, long_file: Path
+) -> None:
+    command = ("classify", long_file, "-m", tiny_folder, "--precision", "auto", "--stats", "s.json")
+    for _ in range(2):
+        code, out, err = distil(*command, "--min-agreement", "0.5")
+        assert code == 0
+        assert err.count(" on cpu in int8, 2.0 times as fast as fp32 here (") == 1
+        assert json.loads(Path("s.json").read_text())["precision"] == "int8"
+        again = distil("classify", long_file, "-m", tiny_folder, "--precision", "int8", "-q")
+        assert out == again[1]
+
+
+@pytest.mark.usefixtures("fast_int8", "noise")
+def test_auto_goes_back_to_fp32_if_the_rows_disagree(
+    distil: Distil, tiny_folder: Path, long_file: Path
+) -> None:
+    command = ("embed", long_file, "-m", tiny_folder)
+    _, expected, _ = distil(*command)
+    code, out, err = distil(*command, "--precision", "auto", "--stats", "s.json")
+    assert (code, out) == (0, expected)
+    assert err.count("; running in fp32\n") == 1
+    assert json.loads(Path("s.json").read_text())["precision"] == "fp32"
+    code, out, err = distil(*command, "--precision", "auto")
+    assert (code, out) == (0, expected)
+    assert " in fp32, the fastest here (without int8, which did not agree with fp32 before)" in err
+    assert "warning" not in err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["classify", "embed"])
+def test_a_cache_changes_no_byte(
+    distil: Distil, tiny_folder: Path, long_file: Path, command: str
+) -> None:
+    run = (command, long_file, "-m", tiny_folder, "--precision", "int8", "--min-agreement", "0.1")
+    for deterministic in ((), ("--deterministic",)):
+        cold, warm = distil(*run, *deterministic), distil(*run, *deterministic)
+        assert (cold[0], cold[1]) == (warm[0], warm[1])
+        assert " of an earlier run\n" in warm[2]
+        shutil.rmtree(cache_folder())
+
+
+@pytest.mark.usefixtures("noise")
+def test_a_bad_verdict_is_remembered_and_says_how_to_check_again(
+    distil: Distil, tiny_folder: Path, long_file: Path
+) -> None:
+    command = ("embed", long_file, "-m", tiny_folder, "--precision", "int8", "-o", "out.npy")
+    assert distil(*command)[0] == 4
+    code, _, err = distil(*command)
+    assert (code, err.count("\n")) == (4, 1)
+    assert "rows of an earlier run; 99.0% required; use --precision fp32, or lower" in err
+    Path(err.split("or remove ")[1].split(" to check again")[0]).unlink()
+    assert "of an earlier run" not in distil(*command)[2]
+
+
+@pytest.mark.usefixtures("fast_int8")
+def test_a_cache_that_cannot_be_used_costs_one_line(
+    distil: Distil,
+    tiny_folder: Path,
+    long_file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    command = ("classify", long_file, "-m", tiny_folder, "--precision", "auto")
+    command = (*command, "--min-agreement", "0.5")
+    first = distil(*command)
+    for path in cache_folder().rglob("*.json"):
+        path.write_text("{")
+    code, out, err = distil(*command)
+    assert (code, out) == first[:2]
+    assert err.count("json: damaged, and therefore ignored\n") == 2  # the speed and the verdict
+    assert "warning" not in distil(*command)[2]
+    shutil.rmtree(tmp_path / "cache")
+    (tmp_path / "cache").write_text("a file")
+    code, out, err = distil(*command)
+    assert (code, out) == first[:2]
+    assert err.count("warning: ") == err.count("so nothing is remembered\n") == 1
+
+
+def test_a_run_that_auto_began_is_continued_in_its_precision_only(
+    distil: Distil, tiny_folder: Path, long_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from distilcli.commands._unfinished import Unfinished
+
+    seen = []
+    identity = Unfinished.identity
+    monkeypatch.setattr(Unfinished, "ended", lambda self, *_: seen.append(identity(self)))
+    for speed in (0.5, 2.0):
+        seconds = {"fp32": 1.0, "int8": speed}
+        monkeypatch.setattr(precision, "layer_seconds", lambda *_, found=seconds: found)
+        command = ("classify", long_file, "-m", tiny_folder, "--precision", "auto")
+        assert distil(*command, "--min-agreement", "0.1", "-o", "o.csv", "--force")[0] == 0
+        shutil.rmtree(cache_folder())
+    difference = seen[0].difference(seen[1])
+    assert str(difference) == "`precision` was 'int8' and is 'fp32'"
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "hints"),
+    [
+        ("classify", (), 1),
+        ("classify", ("-q",), 0),
+        ("classify", ("--json",), 0),
+        ("classify", ("--precision", "fp32"), 0),
+        ("classify", ("--deterministic",), 0),
+        ("evaluate", (), 1),
+        ("evaluate", ("-q",), 0),
+        ("evaluate", ("--json",), 0),
+    ],
+)
+def test_a_long_run_in_fp32_hints_at_auto_once(
+    distil: Distil,
+    tiny_folder: Path,
+    csv_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+    arguments: tuple[str, ...],
+    hints: int,
+) -> None:
+    monkeypatch.setattr(base, "reduced_precisions", lambda device: ["int8"])
+    rows = {"classify": (csv_file, "-m", tiny_folder), "evaluate": (tiny_folder, csv_file)}
+    run = (command, *rows[command], "--device", "cpu", *arguments)
+    assert "--precision auto may be faster here" not in distil(*run)[2]
+    monkeypatch.setattr(_file_run, "_LONG_SECONDS", -1)
+    assert distil(*run)[2].count("--precision auto may be faster here") == hints
+    monkeypatch.setattr(base, "reduced_precisions", lambda device: [])
+    assert "--precision auto" not in distil(*run)[2]

@@ -41,7 +41,7 @@ def test_help_does_not_load_what_the_commands_stand_on() -> None:
         "print(*(name for name in sys.modules if name.startswith('distilcli.')), file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    surface = ("app", "commands", "errors", "interrupt", "memory")
+    surface = ("app", "commands", "errors", "interrupt", "memory", "processes")
     names = (name.removeprefix("distilcli.") for name in done.stderr.split())
     assert [name for name in names if not name.startswith(surface)] == []
 
@@ -119,6 +119,25 @@ def test_a_command_loads_no_other() -> None:
         (["classify", "--limit"], "--limit needs a value; see 'distil classify --help'"),
         (["params", "a", "b"], "unexpected argument b; see 'distil params --help'"),
         (["params", "--by", "x"], "--by: 'x' is not one of 'module', 'layer', 'tensor'"),
+        (["classify", "--text", "a", "--precision", "fp8"], "'fp8' is not one of 'auto', 'fp32'"),
+        (
+            ["classify", "--text", "a", "--precision", "auto", "--deterministic"],
+            "--deterministic needs the same precision in every run",
+        ),
+        (["classify", "there.csv", "-c", "none", "--dry-run"], "no column 'none'"),
+        (["classify", "there.csv", "--labels", "none.csv"], "none.csv: no such file"),
+        (["classify", "there.csv", "--labels", "a,b", "-c", "none"], "no column 'none'"),
+        (["embed", "there.csv", "-c", "none"], "no column 'none'"),
+        (["qa", "there.csv", "--question", "a", "--context-column", "none"], "no column 'none'"),
+        (["evaluate", "sentiment", "there.csv", "--label-column", "none"], "no column 'none'"),
+        (["evaluate", "sentiment", "there.csv", "--text-column", "none"], "no column 'none'"),
+        (["evaluate", "there.csv", "--label-column", "none"], "no column 'none'"),
+        (["evaluate", "none", "there.csv", "--offline"], "none"),
+        (["clean", "there.csv", "--label-column", "none"], "no column 'none'"),
+        (["clean", "there.csv", "-c", "none"], "no column 'none'"),
+        (["finetune", "there.csv", "-o", "out", "--text-column", "none"], "no column 'none'"),
+        (["bench", "--precision", "auto"], "'auto' is none of fp32, tf32"),
+        (["bench", "--sweep", "rows=1"], "rows=1"),
         (["ner"], "did you mean 'distil tag'?"),
     ],
 )

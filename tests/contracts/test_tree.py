@@ -11,8 +11,9 @@ ELSEWHERE = {"benchmarks", "builtin", "contracts", "fuzz", "parity"}
 
 # What has no tests of its own, by the file that tests it through its neighbours.
 TESTED_BY = {
+    "benchmark/test_dataset.py": "benchmark/dataset_result",
     "benchmark/test_gates.py": "benchmark/report",
-    "commands/test_bench.py": "commands/_bench_options console/benchmark",
+    "commands/test_bench.py": "commands/_bench_options console/benchmark console/forecast",
     "commands/test_choose.py": "predictors/chooser",
     "commands/test_embed.py": (
         "commands/_embed_modes commands/_embed_options commands/_embed_search predictors/dense"
@@ -45,6 +46,7 @@ TESTED_BY = {
         "evaluation/results/regress tasks/perplexity"
     ),
     "model/test_device.py": "model/device_name",
+    "model/test_precision.py": "model/precision_name",
     "model/test_encoder.py": "model/activation model/embeddings",
     "model/test_loading.py": "model/keys model/saving model/weights",
     "rows/test_conll.py": "rows/conll_writer",
@@ -59,7 +61,9 @@ TESTED_BY = {
     "tasks/test_qa.py": "tasks/spans",
     "test_app.py": "commands/_suggest",
     "tokenizer/test_loading.py": "tokenizer/options tokenizer/tokenizer tokenizer/vocabulary",
-    "training/distill/test_teacher_cache.py": "training/distill/teacher",
+    "training/distill/test_teacher_cache.py": (
+        "training/distill/teacher training/distill/teacher_pass"
+    ),
     "training/objectives/test_classify.py": "training/objectives/whole_texts",
     "training/report/test_plots.py": "training/report/panels",
 }

@@ -42,7 +42,7 @@ settings_of_all_kinds = st.fixed_dictionaries(
 
 
 def engine(task, **options):
-    return Engine(task, **{"pad_token_id": PAD, "device": CPU, **options})
+    return Engine(task, **{"pad_token_id": PAD, "devices": [CPU], **options})
 
 
 def flat(blocks):
@@ -296,7 +296,7 @@ def test_other_devices_get_one_worker():
             threads.add(threading.current_thread().name)
             return [batch.input_ids.device.type] * len(batch.pieces)
 
-    run = engine(Shapes(), device=torch.device("meta"), workers=4, max_rows=1).run(plain_rows(9))
+    run = engine(Shapes(), devices=[torch.device("meta")], workers=4, max_rows=1).run(plain_rows(9))
     assert [outcome.value for outcome in flat(run)] == [("meta",)] * 9
     assert threads == {"distil-worker-0"}
 

@@ -34,7 +34,7 @@ def engine(setup: Setup, *, workers: int = 1, window_rows: int = 2) -> Engine[Te
         long_texts=LongTexts(long="window", max_length=8, stride=2),
     )  # fmt: skip
     return Engine(
-        task, pad_token_id=0, device=torch.device("cpu"), workers=workers, max_tokens=30,
+        task, pad_token_id=0, devices=[torch.device("cpu")], workers=workers, max_tokens=30,
         window_rows=window_rows,
     )  # fmt: skip
 

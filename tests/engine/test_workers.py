@@ -1,23 +1,26 @@
 import threading
+from contextlib import nullcontext
 
 import pytest
 import torch
 
 from distilcli.engine import Encoded, Piece
 from distilcli.engine.window import Window
-from distilcli.engine.workers import Workers, is_out_of_memory
+from distilcli.engine.workers import Workers, is_out_of_memory, workers_on
 from distilcli.errors import ResourceError
 from distilcli.stats import RunStats
 
 CPU = torch.device("cpu")
 CUDA = torch.device("cuda")
+# Stand-ins for several accelerators: torch computes on the CPU for both.
+FIRST, SECOND = torch.device("cpu:0"), torch.device("cpu:1")
 
 
-def run(forward, batches, *, count=1, max_tokens=1000, device=CPU):
+def run(forward, batches, *, count=1, max_tokens=1000, devices=(CPU,), alone=None):
     """Run batches, each a list of piece lengths, and return their windows and the statistics."""
     stats = RunStats()
     workers = Workers(
-        forward, count=count, device=device, pad_token_id=0, max_tokens=max_tokens, stats=stats
+        forward, count=count, devices=devices, pad_token_id=0, max_tokens=max_tokens, stats=stats
     )
     workers.start()
     windows = []
@@ -25,7 +28,7 @@ def run(forward, batches, *, count=1, max_tokens=1000, device=CPU):
         window = Window()
         pieces = [Piece([number] * length) for number, length in enumerate(lengths)]
         window.fill("x", [Encoded(pieces)])
-        workers.submit(window, [list(range(len(lengths)))])
+        workers.submit(window, [list(range(len(lengths)))], alone=alone)
         windows.append(window)
     for window in windows:
         workers.finish(window)
@@ -107,7 +110,7 @@ def test_the_other_batches_of_a_failed_window_are_not_run():
     workers = Workers(
         allocator(1, KeyError("x"), sizes),
         count=1,
-        device=CPU,
+        devices=[CPU],
         pad_token_id=0,
         max_tokens=9,
         stats=RunStats(),
@@ -131,7 +134,9 @@ def test_workers_run_side_by_side():
         both.wait()
         return first_ids(batch)
 
-    workers = Workers(forward, count=2, device=CPU, pad_token_id=0, max_tokens=9, stats=RunStats())
+    workers = Workers(
+        forward, count=2, devices=[CPU], pad_token_id=0, max_tokens=9, stats=RunStats()
+    )
     window = Window()
     window.fill("x", [Encoded([Piece([1]), Piece([2])])])
     workers.start()
@@ -177,7 +182,9 @@ def test_a_batch_that_comes_alone_is_left_to_who_waits_with_all_cores():
         return first_ids(batch)
 
     before = torch.get_num_threads()
-    workers = Workers(forward, count=3, device=CPU, pad_token_id=0, max_tokens=9, stats=RunStats())
+    workers = Workers(
+        forward, count=3, devices=[CPU], pad_token_id=0, max_tokens=9, stats=RunStats()
+    )
     workers.start()
     windows = [Window() for _ in range(3)]
     for window in windows:
@@ -228,9 +235,100 @@ def test_each_worker_of_a_cuda_device_has_a_stream_of_its_own(monkeypatch):
         both.wait()
         return [0] * len(pieces)
 
-    windows, _ = run(forward, [[1], [2]], count=2, device=CUDA)
+    windows, _ = run(forward, [[1], [2]], count=2, devices=[CUDA])
     assert [window.failure for window in windows] == [None, None]
     assert len(set(opened)) == 2
+
+
+def test_each_worker_has_its_stream_on_its_own_device(monkeypatch):
+    asked = []
+    monkeypatch.setattr(torch.cuda, "Stream", asked.append)
+    monkeypatch.setattr(torch.cuda, "stream", lambda _: nullcontext())
+    monkeypatch.setattr("distilcli.engine.workers.pad", lambda pieces, **_: pieces)
+    devices = [torch.device("cuda:0"), torch.device("cuda:1")]
+    run(lambda pieces: [0] * len(pieces), [[1]], count=4, devices=devices)
+    assert sorted(map(str, asked)) == ["cuda:0", "cuda:0", "cuda:1", "cuda:1"]
+
+
+def test_how_many_workers_devices_get():
+    devices = [torch.device("cuda:0"), torch.device("cuda:1")]
+    assert workers_on(*devices, cores=16) == 4
+    assert workers_on(CPU, cores=16) == 16
+    assert workers_on(torch.device("mps"), cores=16) == 1
+
+
+def test_workers_take_turns_over_the_devices_and_batches_say_theirs():
+    all_four, seen = threading.Barrier(4, timeout=10), []
+
+    def forward(batch):
+        seen.append(str(batch.device))
+        all_four.wait()
+        return first_ids(batch)
+
+    windows, stats = run(
+        forward, [[1], [2], [3], [4]], count=4, devices=[FIRST, SECOND], alone=False
+    )
+    assert [window.failure for window in windows] == [None] * 4
+    assert sorted(seen) == ["cpu:0", "cpu:0", "cpu:1", "cpu:1"]
+    assert stats.batches == 4
+
+
+def test_a_free_device_takes_the_batches_of_a_busy_one():
+    is_busy, others_are_done, seen = threading.Event(), threading.Event(), []
+
+    def forward(batch):
+        if batch.device == FIRST:
+            is_busy.set()
+            assert others_are_done.wait(60)
+        else:
+            assert is_busy.wait(60)
+        seen.append(str(batch.device))
+        if len(seen) == 5:
+            others_are_done.set()
+        return first_ids(batch)
+
+    windows, _ = run(forward, [[1, 1]] * 6, count=2, devices=[FIRST, SECOND], alone=False)
+    assert [outputs(window) for window in windows] == [[0, 1]] * 6
+    assert seen.count("cpu:0") == 1
+
+
+def test_a_device_with_little_memory_leaves_the_others_their_batches():
+    sizes = {FIRST: [], SECOND: []}
+    both = threading.Barrier(2, timeout=10)
+
+    def forward(batch):
+        sizes[batch.device].append(batch.input_ids.numel())
+        if len(sizes[batch.device]) == 1:
+            both.wait()  # each device has a batch of its own
+        if batch.device == SECOND and batch.input_ids.numel() > 4:
+            raise MemoryError
+        return first_ids(batch)
+
+    stats = RunStats()
+    workers = Workers(
+        forward, count=2, devices=[FIRST, SECOND], pad_token_id=0, max_tokens=16, stats=stats
+    )
+    workers.start()
+    windows = [Window() for _ in range(20)]
+    for window in windows:
+        window.fill("x", [Encoded([Piece([n] * 2) for n in range(8)])])
+        workers.submit(window, [list(range(8))], alone=False)
+    for window in windows:
+        workers.finish(window)
+    workers.close()
+    assert [outputs(window) for window in windows] == [list(range(8))] * 20
+    assert set(sizes[FIRST]) == {16}
+    assert sizes[SECOND][:6] == [16, 8, 4, 4, 4, 4]
+    assert set(sizes[SECOND][6:]) <= {4}
+    assert (stats.halvings, workers.max_tokens) == (2, 16)
+
+
+def test_one_sequence_that_does_not_fit_names_its_device():
+    def forward(batch):
+        raise MemoryError
+
+    [window], _ = run(forward, [[5]], devices=[SECOND])
+    assert str(window.failure).startswith("out of memory on cpu:1: one sequence of 5 tokens")
 
 
 def test_batches_are_on_the_device_and_timed():
@@ -240,7 +338,7 @@ def test_batches_are_on_the_device_and_timed():
         devices.append(batch.input_ids.device.type)
         return [0] * len(batch.pieces)
 
-    _, stats = run(forward, [[3, 1], [2]], device=torch.device("meta"))
+    _, stats = run(forward, [[3, 1], [2]], devices=[torch.device("meta")])
     assert devices == ["meta", "meta"]
     assert (stats.batches, stats.tokens, stats.positions) == (2, 6, 8)
 
@@ -255,7 +353,7 @@ def test_threads_that_cannot_be_had_end_in_one_line_and_no_thread_waits(monkeypa
 
     monkeypatch.setattr(threading.Thread, "start", limited)
     workers = Workers(
-        first_ids, count=4, device=CPU, pad_token_id=0, max_tokens=9, stats=RunStats()
+        first_ids, count=4, devices=[CPU], pad_token_id=0, max_tokens=9, stats=RunStats()
     )
     with pytest.raises(ResourceError, match=r"only 2 of 4 threads .* fewer `threads`"):
         workers.start()
@@ -264,12 +362,12 @@ def test_threads_that_cannot_be_had_end_in_one_line_and_no_thread_waits(monkeypa
 
 
 def test_a_thread_that_cannot_begin_ends_the_start(monkeypatch):
-    def no_stream(_workers):
+    def no_stream(_device):
         raise ResourceError("no stream")
 
-    monkeypatch.setattr(Workers, "_stream", no_stream)
+    monkeypatch.setattr("distilcli.engine.workers._stream", no_stream)
     workers = Workers(
-        first_ids, count=2, device=CPU, pad_token_id=0, max_tokens=9, stats=RunStats()
+        first_ids, count=2, devices=[CPU], pad_token_id=0, max_tokens=9, stats=RunStats()
     )
     with pytest.raises(ResourceError, match="no stream"):
         workers.start()
@@ -284,7 +382,7 @@ def test_a_forward_that_forgets_a_sequence_ends_its_window():
 def test_a_start_that_broke_off_can_be_closed() -> None:
     """Ctrl-C may come while the main thread waits for the workers to be ready."""
     workers = Workers(
-        first_ids, count=2, device=CPU, pad_token_id=0, max_tokens=9, stats=RunStats()
+        first_ids, count=2, devices=[CPU], pad_token_id=0, max_tokens=9, stats=RunStats()
     )
     for thread in workers._threads:
         thread.start()  # and nobody meets them at the barrier

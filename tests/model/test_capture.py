@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from distilcli.checkpoint.config import ModelConfig
-from distilcli.model.capture import captured_layers, forward_all
+from distilcli.model.capture import LayerOutputs, captured_layers, forward_all, interleaved
 from distilcli.model.encoder import Transformer
 from distilcli.model.heads import SequenceClassifier, TokenClassifier
 
@@ -139,3 +139,23 @@ def test_an_error_ends_the_capturing() -> None:
     model(ids())
     assert seen == []
     assert type(model.distilbert.transformer) is Transformer
+
+
+def test_calls_that_took_every_second_sequence_make_one_batch() -> None:
+    generator = torch.Generator().manual_seed(0)
+
+    def call(length: int) -> LayerOutputs:
+        states = tuple(torch.rand(2, length, 4, generator=generator) for _ in range(3))
+        return LayerOutputs(states, (torch.rand(2, 5, length, length, generator=generator),) * 2)
+
+    short, long = call(3), call(6)
+    found = interleaved([short, long])
+    for layer, states in enumerate(found.hidden_states):
+        assert states.shape == (4, 6, 4)
+        assert states[1::2].equal(long.hidden_states[layer])
+        assert states[0::2, :3].equal(short.hidden_states[layer])
+        assert not states[0::2, 3:].any()
+    assert found.attentions is not None
+    assert found.attentions[0][0::2, :, :3, :3].equal(short.attentions[0])
+    assert found.attentions[0][1::2].equal(long.attentions[0])
+    assert found.attentions[0].shape == (4, 5, 6, 6)

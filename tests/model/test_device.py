@@ -1,10 +1,18 @@
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor, nn
 
 from distilcli.errors import ResourceError, UsageError
 from distilcli.model import device as device_module
-from distilcli.model.device import available_accelerators, difference_from_cpu, place
+from distilcli.model.device import (
+    available_accelerators,
+    difference_from_cpu,
+    names_of,
+    place,
+    place_copies,
+)
 from distilcli.model.heads import SequenceClassifier
 from tests.model.test_encoder import TINY
 
@@ -54,16 +62,18 @@ def test_the_cpu_is_taken_when_asked_for_without_a_check() -> None:
     assert not model.calls
 
 
-@pytest.mark.parametrize("name", ["gpu", "cuda:", "cuda:x", "CPU", "", "meta", "cuda:1000"])
+@pytest.mark.parametrize(
+    "name", ["gpu", "cuda:", "cuda:x", "CPU", "", "meta", "cuda:1000", "cuda:al", "mps:all"]
+)
 def test_other_names_are_refused(name: str) -> None:
-    with pytest.raises(UsageError, match="known are auto, cpu, cuda, cuda:N and mps"):
+    with pytest.raises(UsageError, match="known are auto, cpu, cuda, cuda:N, cuda:all and mps"):
         place(Accelerated(), name, vocab_size=60)
 
 
-@pytest.mark.parametrize("name", ["cuda", "cuda:1", "mps"])
+@pytest.mark.parametrize("name", ["cuda", "cuda:1", "cuda:all", "mps"])
 def test_a_device_that_is_missing_is_refused(no_accelerator: None, name: str) -> None:
     with pytest.raises(ResourceError, match=f"`device` {name}: not on this machine; use cpu"):
-        place(Accelerated(), name, vocab_size=60)
+        place_copies(Accelerated(), name, vocab_size=60)
 
 
 def test_a_cuda_device_beyond_the_last_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,6 +118,66 @@ def test_a_wrong_device_that_was_asked_for_is_refused(
 ) -> None:
     with pytest.raises(ResourceError, match=r"^`device` mps: .*; use `device` cpu$"):
         place(Accelerated(**fault), "mps", vocab_size=60)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def gpus(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], list[nn.Module]]:
+    """Return a function that offers CUDA devices, which are the CPU, and notes what is placed."""
+
+    def offer(count: int, *, wrong: str = "") -> list[nn.Module]:
+        placed: list[nn.Module] = []
+
+        def fault(model: nn.Module, device: torch.device, *, vocab_size: int) -> str | None:
+            placed.append(model)
+            return "its numbers differ" if str(device) == wrong else None
+
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: count > 0)
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
+        monkeypatch.setattr(device_module, "_fault", fault)
+        return placed
+
+    return offer
+
+
+def test_all_gpus_get_a_copy_each(gpus: Callable[..., list[nn.Module]]) -> None:
+    placed = gpus(3)
+    model = SequenceClassifier(TINY)
+    found = place_copies(model, "cuda:all", vocab_size=60)
+    assert names_of([placement.device for _, placement in found]) == "cuda:0, cuda:1, cuda:2"
+    assert [copy for copy, _ in found] == placed
+    assert found[0][0] is model
+    weights = [next(copy.parameters()) for copy, _ in found]
+    assert len({weight.data_ptr() for weight in weights}) == 3
+    assert all(torch.equal(weight, weights[0]) for weight in weights)
+
+
+def test_the_only_gpu_is_named_as_that(gpus: Callable[..., list[nn.Module]]) -> None:
+    gpus(1)
+    ((_, placement),) = place_copies(Accelerated(), "cuda:all", vocab_size=60)
+    assert (str(placement.device), placement.reason) == (
+        "cuda:0",
+        "the only GPU here, agrees with the CPU",
+    )
+
+
+def test_one_wrong_gpu_of_several_is_named(gpus: Callable[..., list[nn.Module]]) -> None:
+    gpus(2, wrong="cuda:1")
+    with pytest.raises(ResourceError, match="`device` cuda:1: its numbers differ"):
+        place_copies(Accelerated(), "cuda:all", vocab_size=60)
+
+
+def test_one_device_gets_the_model_itself(gpus: Callable[..., list[nn.Module]]) -> None:
+    gpus(2)
+    model = Accelerated()
+    ((found, placement),) = place_copies(model, "cuda:1", vocab_size=60)
+    assert found is model
+    assert str(placement.device) == "cuda:1"
+
+
+def test_all_gpus_are_no_place_for_one_model(gpus: Callable[..., list[nn.Module]]) -> None:
+    gpus(2)
+    with pytest.raises(UsageError, match="`device` cuda:all: this takes one device"):
+        place(Accelerated(), "cuda:all", vocab_size=60)
 
 
 def test_no_number_is_as_different_as_can_be() -> None:

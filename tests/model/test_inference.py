@@ -10,7 +10,7 @@ from distilcli.model import inference, precision
 from distilcli.model.heads import HEADS, SequenceClassifier, TaskModel
 from distilcli.model.inference import for_inference
 from distilcli.model.int8 import weight_steps
-from distilcli.model.precision import Precision
+from distilcli.model.precision_name import Precision
 from distilcli.model.varlen import VarlenTransformer
 from tests.model.test_heads import TINY, TINY_BERT, built
 

@@ -3,7 +3,13 @@ import torch
 
 from distilcli.errors import ResourceError
 from distilcli.model import precision
-from distilcli.model.precision import choose_training_dtype, has_bf16, is_bf16_faster
+from distilcli.model.precision import (
+    choose_training_dtype,
+    fastest,
+    has_bf16,
+    is_bf16_faster,
+    shortest_seconds,
+)
 
 CPU = torch.device("cpu")
 
@@ -28,8 +34,46 @@ def test_auto_takes_bf16_where_it_is_faster(
     dtype: torch.dtype,
 ) -> None:
     monkeypatch.setattr(precision, "has_bf16", lambda device: capable)
-    monkeypatch.setattr(precision, "_bf16_rate", lambda: rate)
+    seconds = {"fp32": 1.0, "bf16": 1 / rate}
+    monkeypatch.setattr(precision, "_product_seconds", lambda: seconds)
     assert choose_training_dtype(asked, CPU) is dtype
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        ({"fp32": 1.0}, "fp32"),
+        ({"fp32": 1.0, "bf16": 0.5, "int8": 0.4}, "int8"),
+        ({"fp32": 1.0, "bf16": 0.5, "int8": 0.48}, "bf16"),  # as good as alike
+        ({"fp32": 1.0, "bf16": 0.95, "int8": 0.93}, "fp32"),
+        ({"int8": 0.93, "bf16": 0.95, "fp32": 1.0}, "fp32"),
+        ({"fp32": 1.0, "bf16": 0.95, "int8": 0.8}, "int8"),
+        ({"fp32": 1.0, "fp16": 0.3, "bf16": 0.3}, "fp16"),
+    ],
+)
+def test_of_two_alike_the_more_exact_is_taken(
+    seconds: dict[precision.Precision, float], expected: str
+) -> None:
+    assert fastest(seconds) == expected
+
+
+def test_what_is_timed_takes_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, calls = 0.0, []
+
+    def way(name: str, *costs: float) -> None:
+        nonlocal now
+        now += costs[min(calls.count(name), len(costs) - 1)]
+        calls.append(name)
+
+    monkeypatch.setattr(precision, "perf_counter", lambda: now)
+    found = shortest_seconds(
+        {
+            "fp32": lambda: way("fp32", 9.0, 0.5),  # another program ran during the first
+            "int8": lambda: way("int8", 0.25),
+        }
+    )
+    assert found == {"fp32": 0.5, "int8": 0.25}
+    assert calls == ["fp32", "int8"] * 3  # no more rounds once a second is over
 
 
 def test_emulated_bf16_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,6 +101,7 @@ def test_an_arm_cpu_is_asked_by_its_flags(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_the_rate_of_a_cpu_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(precision, "has_bf16", lambda device: True)
+    monkeypatch.setattr(precision, "_TOKENS", 64)
     linear = torch.nn.functional.linear
     taken: list[torch.dtype] = []
 
@@ -64,13 +109,13 @@ def test_the_rate_of_a_cpu_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
         taken.append(states.dtype)
         return linear(states, weight) if states.dtype is torch.float32 else states
 
-    precision._bf16_rate.cache_clear()
+    precision._product_seconds.cache_clear()
     monkeypatch.setattr(torch.nn.functional, "linear", noted)
     try:
         assert is_bf16_faster(CPU)
         assert set(taken) == {torch.float32, torch.bfloat16}
     finally:
-        precision._bf16_rate.cache_clear()
+        precision._product_seconds.cache_clear()
 
 
 def test_mps_is_not_taken_for_fast() -> None:

@@ -83,7 +83,7 @@ def test_settings_of_a_tokenizer(
     ours = load_tokenizer(describe_tokenizer("m", folder), engine=engine)
     for text in ("a [SEP] film[MASK]", "the [E1] BIG-word big-WORD ."):
         expected = theirs(text, add_special_tokens=False)["input_ids"]
-        assert ours.ids([text]) == [expected]
+        assert list(ours.ids([text])[0]) == expected
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)

@@ -1,5 +1,6 @@
 """What all predictors do alike: single items, streams, and settings that are refused."""
 
+import copy
 import gc
 import itertools
 import re
@@ -7,8 +8,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -93,9 +94,72 @@ def test_deterministic_results_are_the_same_in_any_batch_and_order_and_on_any_th
 
 def test_deterministic_is_for_the_cpu(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     elsewhere = Placement(torch.device("meta"), "asked for")
-    monkeypatch.setattr("distilcli.predictors.base.place", lambda *_, **__: elsewhere)
+    monkeypatch.setattr(
+        "distilcli.predictors.base.place_copies", lambda model, *_, **__: [(model, elsewhere)]
+    )
     with pytest.raises(ResourceError, match="`deterministic` works only on the CPU, not on meta"):
         Classifier(str(tiny_folder), deterministic=True)
+
+
+@pytest.fixture
+def two_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two stand-ins for GPUs: torch computes on the CPU for both."""
+
+    def copies(model: Any, *_: object, **__: object) -> list[tuple[Any, Placement]]:
+        models = [model, copy.deepcopy(model)]
+        devices = [torch.device("cpu:0"), torch.device("cpu:1")]
+        return [
+            (model, Placement(device, "as asked"))
+            for model, device in zip(models, devices, strict=True)
+        ]
+
+    monkeypatch.setattr("distilcli.predictors.base.place_copies", copies)
+
+
+@each
+def test_several_devices_give_what_one_gives_in_order(
+    request: pytest.FixtureRequest, kind: Callable[..., Any], fixture: str, items: list[Any]
+) -> None:
+    model, many = str(request.getfixturevalue(fixture)), items * 8
+    batches = BatchOptions(tokens=40, threads=1)
+    wanted = kind(model, device="cpu", batches=batches)(many)
+    request.getfixturevalue("two_gpus")
+    predictor = kind(model, device="cuda:all", batches=batches)
+    assert predictor.device == "cpu:0, cpu:1"
+    assert predictor.workers == 2
+    assert "on cpu:0, cpu:1 (as asked" in predictor.described()
+    for found, expected in zip(predictor(many), wanted, strict=True):
+        assert leaves(found) == pytest.approx(leaves(expected), abs=1e-5)
+
+
+def leaves(result: Any) -> list[Any]:
+    """The numbers and texts of a result, however deep."""
+    if isinstance(result, np.ndarray):
+        return list(result.ravel())
+    if is_dataclass(result) and not isinstance(result, type):
+        result = asdict(result)
+    if isinstance(result, Mapping):
+        result = list(result.values())
+    if isinstance(result, list | tuple):
+        return [leaf for part in result for leaf in leaves(part)]
+    return [result]
+
+
+def test_each_device_runs_its_own_copy(tiny_folder: Path, two_gpus: None) -> None:
+    batches = BatchOptions(tokens=8, threads=1)
+    classifier = Classifier(str(tiny_folder), device="cuda:all", batches=batches)
+    used: set[int] = set()
+    both = threading.Barrier(2, timeout=10)
+
+    def meet(model: Any, *_: object) -> None:
+        if id(model) not in used:
+            used.add(id(model))
+            both.wait()  # until each has a batch
+
+    for model in classifier._models:
+        model.register_forward_pre_hook(meet)
+    classifier(["a good film"] * 50)
+    assert used == set(map(id, classifier._models))
 
 
 @each
@@ -244,8 +308,8 @@ def test_a_stream_gives_the_results_before_an_error(classifier: Classifier) -> N
     ("options", "message"),
     [
         ({"device": "tpu"}, "`device` tpu"),
-        ({"precision": "fp8"}, "`precision` 'fp8' is unknown; take one of fp32, tf32, bf16"),
-        ({"min_agreement": 0.9}, "`min_agreement` is for int8; add `precision` int8"),
+        ({"precision": "fp8"}, "`precision` 'fp8' is unknown; take one of auto, fp32, tf32, bf16"),
+        ({"min_agreement": 0.9}, "`min_agreement` is for int8; add `precision` int8 or auto"),
         ({"min_agreement": 99, "precision": "int8"}, "`min_agreement` 99 is not between 0 and 1"),
     ],
 )

@@ -95,7 +95,7 @@ def run(
     engine = Engine(
         task,
         pad_token_id=0,
-        device=torch.device("cpu"),
+        devices=[torch.device("cpu")],
         max_tokens=40,
         window_rows=WINDOW,
         workers=2,

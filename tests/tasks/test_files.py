@@ -72,7 +72,7 @@ def run(path: Path, *, pair_column: str | None = None, **settings: Any) -> Colle
     engine = Engine(
         Lengths(texts_from("text", pair_column)),
         pad_token_id=0,
-        device=torch.device("cpu"),
+        devices=[torch.device("cpu")],
         **settings,
     )
     run_files(source, engine, sink, Lengthened(), stats=stats, on_block=seen.extend)

@@ -4,6 +4,7 @@ from distilcli.errors import UsageError
 from distilcli.tasks.settings import (
     MIN_AGREEMENT,
     BatchOptions,
+    check_reproducible,
     required_agreement,
     usable_length,
 )
@@ -46,10 +47,19 @@ def test_batches_hold_at_least_one(options: dict[str, int], setting: str) -> Non
 
 @pytest.mark.parametrize("given", [0, 0.5, 1])
 def test_an_agreement_is_required_as_given(given: float) -> None:
-    assert required_agreement(given, "int8") == given
+    assert required_agreement(given, "int8") == required_agreement(given, "auto") == given
     assert required_agreement(None, "fp32") == MIN_AGREEMENT
-    with pytest.raises(UsageError, match=r"^`min_agreement` is for int8; add `precision` int8$"):
+    with pytest.raises(
+        UsageError, match=r"^`min_agreement` is for int8; add `precision` int8 or auto$"
+    ):
         required_agreement(given, "bf16")
+
+
+def test_the_same_bytes_on_any_day_need_a_precision_by_name() -> None:
+    check_reproducible("auto", deterministic=False)
+    check_reproducible("int8", deterministic=True)
+    with pytest.raises(UsageError, match=r"`deterministic` .* name a precision$"):
+        check_reproducible("auto", deterministic=True)
 
 
 @pytest.mark.parametrize("given", [-0.1, 1.5, float("nan")])

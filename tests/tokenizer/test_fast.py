@@ -1,6 +1,7 @@
 """The two engines give the same ids, the same offsets and the same words, whatever the text."""
 
 import itertools
+from array import array
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ def both(options: TokenizerOptions) -> tuple[Tokenizer, Tokenizer]:
 def check_agreement(fast: Tokenizer, ours: Tokenizer, text: str) -> Encoding:
     (expected,), (found,) = fast.encode([text]), ours.encode([text])
     assert found == expected
-    assert ours.ids([text]) == fast.ids([text]) == [expected.ids]
+    assert ours.ids([text]) == fast.ids([text]) == [array("i", expected.ids)]
     return found
 
 
@@ -104,6 +105,34 @@ def test_added_tokens(
     added = {**ADDED, len(VOCABULARY): token}
     fast, ours = both(TokenizerOptions(added_tokens=added))
     check_agreement(fast, ours, text)
+
+
+@pytest.mark.parametrize("content", ["New York", " New", "New\u2003", "\tNew"])
+def test_a_token_with_whitespace_is_found(content: str) -> None:
+    token = AddedToken(content, special=False)
+    options = TokenizerOptions(added_tokens={**ADDED, len(VOCABULARY): token})
+    fast, ours = both(options)
+    text = f"a{content} York. In{content}"
+    assert len(VOCABULARY) in check_agreement(fast, ours, text).ids
+
+
+def test_what_was_tokenized_is_remembered_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("distilcli.tokenizer.fast._REMEMBERED", 100)
+    fast, ours = both(OPTIONS["uncased"])
+    stretches: list[str] = []
+    tokenize = fast._rust_ids  # type: ignore[attr-defined]
+
+    def counting(texts: list[str]) -> object:
+        stretches.extend(texts)
+        return tokenize(texts)
+
+    fast._stretches._tokenize = counting  # type: ignore[attr-defined]
+    for _ in range(2):
+        assert fast.ids(["fun film", "film  fun"]) == ours.ids(["fun film", "film  fun"])
+    assert sorted(stretches) == ["film", "fun"]
+    texts = [f"w{number} is fun" for number in range(50)]
+    assert [fast.ids([text])[0] for text in texts] == ours.ids(texts)
+    assert len(fast._stretches._known) < 10  # type: ignore[attr-defined]
 
 
 def test_a_normalized_token_reaches_over_spaces() -> None:

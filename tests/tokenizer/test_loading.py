@@ -215,18 +215,18 @@ def test_a_vocabulary_that_is_not_utf8(tmp_path: Path) -> None:
 def test_line_ends_blank_lines_and_a_byte_order_mark(tmp_path: Path) -> None:
     path = tmp_path / "vocab.txt"
     path.write_bytes(b"\xef\xbb\xbf[PAD]\r\n[UNK]\r\n[CLS]\r\n[SEP]\r\n\r\na\r\n")
-    assert load_vocabulary(path).ids(["a"]) == [[5]]
+    assert list(load_vocabulary(path).ids(["a"])[0]) == [5]
 
 
 def test_capitals_in_the_vocabulary_say_that_it_is_cased(tmp_path: Path) -> None:
     path = tmp_path / "vocab.txt"
     special = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n"
     path.write_text(special + "new\n")
-    assert load_vocabulary(path).ids(["New"]) == [[4]]
-    assert load_vocabulary(path, cased=True).ids(["New"]) == [[1]]
+    assert list(load_vocabulary(path).ids(["New"])[0]) == [4]
+    assert list(load_vocabulary(path, cased=True).ids(["New"])[0]) == [1]
     path.write_text(special + "new\nNew\n")
-    assert load_vocabulary(path).ids(["New"]) == [[5]]
-    assert load_vocabulary(path, cased=False).ids(["New"]) == [[4]]
+    assert list(load_vocabulary(path).ids(["New"])[0]) == [5]
+    assert list(load_vocabulary(path, cased=False).ids(["New"])[0]) == [4]
 
 
 @pytest.mark.parametrize(
@@ -339,7 +339,7 @@ def test_added_tokens_json(write_files: Files, vocab_text: str, engine: EngineNa
     )
     tokenizer = load(folder, engine)
     (ids,) = tokenizer.ids(["a [E1] big-WORD [e1]"])
-    assert ids[1:3] == [first, first + 1]
+    assert list(ids[1:3]) == [first, first + 1]
     assert first not in ids[3:]  # a special token is matched as written
     assert first in tokenizer.special_numbers
 
@@ -353,7 +353,7 @@ def test_special_tokens_without_a_role(
     if key == "additional_special_tokens" and isinstance(given, dict):
         given = [*given.values()]
     folder = write_files(vocab_txt=vocab_text, tokenizer_config_json={key: given})
-    assert load(folder, engine).ids(["[E]"]) == [[len(vocab_text.splitlines())]]
+    assert list(load(folder, engine).ids(["[E]"])[0]) == [len(vocab_text.splitlines())]
 
 
 @pytest.mark.parametrize(

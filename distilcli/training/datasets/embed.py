@@ -1,10 +1,10 @@
-"""Pairs of texts that belong together, or that have a number that says how similar they are."""
+"""Pairs of texts that belong together, maybe with a hard negative, or that have a score."""
 
 from dataclasses import dataclass, field, replace
 
-from distilcli.errors import InputError
-from distilcli.gold.cells import number_of
-from distilcli.gold.columns import Columns, pair_column, text_column
+from distilcli.errors import InputError, RowError, UsageError
+from distilcli.gold.cells import number_of, where
+from distilcli.gold.columns import Columns, negative_column, pair_column, text_column
 from distilcli.rows.reader import RowSource
 from distilcli.rows.row import Row
 from distilcli.tasks.spec import TASKS
@@ -20,18 +20,20 @@ _SCORE_COLUMNS = ("score", "similarity")
 class TextPair:
     """Two texts and their similarity on the data's scale, None if they belong together.
 
-    A text without a second one is for a teacher alone. `place` is that of the row in its file.
+    A text without a second one is for a teacher alone. The `negative` is a text that is easily
+    taken for the second one (a hard negative). `place` is that of the row in its file.
     """
 
     first: str
     second: str | None
     score: float | None = None
+    negative: str | None = None
     place: Place | None = field(default=None, compare=False, repr=False)
 
     @property
     def texts(self) -> list[str]:
-        """The one or two texts."""
-        return [self.first] if self.second is None else [self.first, self.second]
+        """The one, two or three texts."""
+        return [text for text in (self.first, self.second, self.negative) if text is not None]
 
 
 def read_dataset(
@@ -92,9 +94,26 @@ def _read(source: RowSource, columns: Columns, keep_empty: bool) -> list[TextPai
         )
     label = columns.label_column
     score_of = None if label is None else number_of(source.find_column(label))
+    negative = _negative_column(source, columns)
 
     def pair_of(row: Row) -> TextPair:
         texts = text_at(row, first), text_at(row, second)
-        return TextPair(*texts, None if score_of is None else score_of(row), place_of(row))
+        score = None if score_of is None else score_of(row)
+        other = None if negative is None else text_at(row, negative)
+        if other == texts[1]:
+            raise RowError(f"{where(row, negative or '')}: is the text that belongs to the first")
+        return TextPair(*texts, score, other, place_of(row))
 
-    return read_each(source, pair_of, what="pairs", columns=[first, second], keep_empty=keep_empty)
+    read = [first, second, negative]
+    return read_each(source, pair_of, what="pairs", columns=read, keep_empty=keep_empty)
+
+
+def _negative_column(source: RowSource, columns: Columns) -> str | None:
+    """Return the column with the hard negatives; scored pairs have none."""
+    if columns.label_column is None:
+        return negative_column(source, _TASK, columns)
+    if columns.negative_column is not None:
+        raise UsageError(
+            "`negative_column` has no effect on pairs with a score; give pairs without one"
+        )
+    return None

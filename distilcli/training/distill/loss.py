@@ -20,8 +20,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from distilcli.engine.batching import Batch
-from distilcli.model.capture import captured_layers
+from distilcli.model.capture import captured_layers, interleaved
 from distilcli.model.heads import TaskModel
+from distilcli.training import distributed
 from distilcli.training.distill.teacher import AnyTeacher, Targets
 from distilcli.training.objectives import AnyObjective
 from distilcli.training.objectives.base import Example
@@ -103,6 +104,11 @@ class Distillation:
         self.projection = nn.Linear(dim, teacher.dim) if narrower else None
 
     @property
+    def reaches_head(self) -> bool:
+        """Whether the head learns from the loss: layers alone teach it nothing."""
+        return bool(self._options.alpha_task or self._options.alpha_ce)
+
+    @property
     def sizes(self) -> Sequence[int]:
         """The positions that each example takes in a batch."""
         return self._objective.sizes
@@ -115,8 +121,11 @@ class Distillation:
     def examples(self, indices: Sequence[int], *, epoch: int) -> list[TaughtExample]:
         """Return the examples of a step as the models read them in an epoch."""
         examples = self._objective.examples(indices, epoch=epoch)
-        units = sum(map(self._objective.units, examples))
-        weight = units / max(1, sum(map(self._objective.labelled, examples)))
+        units, labelled = distributed.summed(
+            sum(map(self._objective.units, examples)),
+            sum(map(self._objective.labelled, examples)),
+        )
+        weight = units / max(1, labelled)
         return [
             TaughtExample(example.pieces, example, index, epoch, weight)
             for index, example in zip(indices, examples, strict=True)
@@ -138,7 +147,8 @@ class Distillation:
         wants_attention = bool(self._layers.attentions)
         with captured_layers(model.distilbert, attentions=wants_attention) as captured:
             outputs = self._objective.outputs(model, batch, own)
-        states, attentions = captured[0].hidden_states, captured[0].attentions or ()
+        layers = interleaved(captured)
+        states, attentions = layers.hidden_states, layers.attentions or ()
         return TaughtOutputs(
             outputs,
             [self._projected(states[ours]) for ours, _ in self._layers.hidden_states],

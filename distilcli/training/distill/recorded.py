@@ -12,7 +12,7 @@ import numpy as np
 
 from distilcli.errors import InputError
 from distilcli.gold.cells import Reader, number_of, where
-from distilcli.gold.columns import Columns, pair_column, text_column
+from distilcli.gold.columns import Columns, negative_column, pair_column, text_column
 from distilcli.rows.reader import RowSource, open_rows
 from distilcli.rows.row import JoinedColumns, Row, cell_value
 from distilcli.rows.row_writer import RENAMING
@@ -151,6 +151,11 @@ def read_vectors(path: str, source: RowSource, columns: Columns) -> RecordedOutp
     usual = {name.lower() for name in source.columns} & set(spec.pair_columns)
     has_pairs = bool(usual) or columns.pair_column is not None
     pair = pair_column(source, spec, columns) if has_pairs else None
+    if pair is not None and (negative := negative_column(source, spec, columns)):
+        raise InputError(
+            f"{source.name}: has negatives in {negative!r}, for which {path} has no vectors; "
+            "leave one of them out"
+        )
     if values.ndim != (_OF_PAIRS if has_pairs else _OF_TEXTS) or (
         has_pairs and values.shape[1] != 2  # noqa: PLR2004
     ):

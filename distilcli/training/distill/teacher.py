@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from distilcli.engine.batching import pad
-from distilcli.model.capture import captured_layers
+from distilcli.model.capture import captured_layers, interleaved
 from distilcli.model.heads import TaskModel
 from distilcli.training.distill.recorded import Array
 from distilcli.training.objectives import AnyObjective
@@ -84,10 +84,11 @@ class Teacher:
         wants_attention = bool(self._attention_layers)
         with captured_layers(self._model.distilbert, attentions=wants_attention) as captured:
             outputs = self.objective.outputs(self._model, batch, examples)
-        attentions = captured[0].attentions or ()
+        layers = interleaved(captured)
+        attentions = layers.attentions or ()
         return Targets(
             outputs,
-            [captured[0].hidden_states[layer].float() for layer in self.layers],
+            [layers.hidden_states[layer].float() for layer in self.layers],
             [attentions[layer].float() for layer in self._attention_layers],
         )
 

@@ -1,48 +1,45 @@
 """A teacher's outputs cached on disk, so that a second run needs no teacher pass.
 
-One pass over all examples writes them, and every later run reads them. The cache has a folder for
-each combination of teacher, data and length, named by its digest. It contains a folder for each
-epoch (if examples vary) and precision; a run takes another precision if its own is missing:
+One pass over all examples writes them (`teacher_pass`), and every later run reads them. The cache
+has a folder for each combination of teacher, data and length, named by its digest. It contains a
+folder for each epoch (if examples vary) and precision; a run takes another precision if its own is
+missing. If several processes or machines share a pass, that folder contains one for each shard,
+such as 2-of-8; what is missing of them is made by the run that needs it.
 
-    outputs.bin   the outputs of each example without padding, fp32
-    hidden.bin    its hidden states without padding, layer by layer, fp16
-    index.npy     where they begin for each example, and their sizes; written last
-
-An interrupted pass leaves an unfinished.npz, and continues from there. Only one run at a time makes
-a pass: it holds a lock, which ends with its process.
+Only one run at a time makes a pass or a shard of it: it holds a lock, which ends with its process.
 """
 
 import math
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
-from operator import ge
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import torch
 from huggingface_hub.utils import WeakFileLock  # type: ignore[attr-defined]
 from torch import Tensor
 
-from distilcli.engine.batching import cut_batches
 from distilcli.errors import ResourceError
-from distilcli.interrupt import stop_if_asked
+from distilcli.rows.shard import Shard
+from distilcli.training import distributed
 from distilcli.training.distill.teacher import Targets, Teacher
+from distilcli.training.distill.teacher_pass import (
+    FP16,
+    HIDDEN,
+    INDEX,
+    OUTPUTS,
+    Array,
+    OnPass,
+    make_pass,
+    trimmed,
+)
 from distilcli.training.objectives.base import Example
-from distilcli.training.run_files import flush_to_disk, replace_file
 
-_PASS_BUDGET = 2_048  # tokens in a batch of the pass; no gradients are kept
-_OUTPUTS, _HIDDEN, _INDEX = "outputs.bin", "hidden.bin", "index.npy"
-_UNFINISHED = "unfinished.npz"
 _LOCK, _LOCK_SECONDS = ".lock", 0.1
-_FP32, _FP16 = 4, 2  # bytes
 _GIGABYTE = 1_000_000_000
 _SAMPLE = 16  # examples whose size is measured
-
-Array = np.ndarray[Any, Any]
-OnPass = Callable[[int, int], None]
 
 
 class CachedTeacher:
@@ -84,12 +81,12 @@ class CachedTeacher:
 
     def _check_room(self, epochs: int) -> int:
         """Return about how many bytes the missing outputs will take."""
-        missing = [epoch for epoch in range(epochs) if not self._finished(epoch)]
+        missing = [epoch for epoch in range(epochs) if not self._all_finished(epoch)]
         each = _expected_bytes(self._teacher) if missing else 0
         begun = sum(
             path.stat().st_size
             for epoch in missing
-            for path in self._folder.glob(f"epoch-{epoch}-*/*.bin")
+            for path in self._folder.glob(f"epoch-{epoch}-*/**/*.bin")
         )
         total = max(0, each * len(missing) - begun)
         existing = next(path for path in (self._folder, *self._folder.parents) if path.is_dir())
@@ -103,53 +100,110 @@ class CachedTeacher:
             )
         return total
 
-    def _finished(self, epoch: int) -> list[Path]:
-        """Return the folders with the outputs of an epoch."""
-        return sorted(path.parent for path in self._folder.glob(f"epoch-{epoch}-*/{_INDEX}"))
+    def fill(self, epoch: int, shard: Shard | None = None) -> None:
+        """Make the pass over an epoch, or a shard of it, if it is not there; see `targets`."""
+        folder = self._folder_of(epoch)
+        if shard is None:
+            self._of_epoch(epoch)
+        elif not _finished(folder):
+            self._make(folder, epoch, shard)
+
+    def _all_finished(self, epoch: int) -> list[list[Path]]:
+        """Return the folders of each finished pass over an epoch."""
+        passes = map(_finished, sorted(self._folder.glob(f"epoch-{epoch}-*")))
+        return [folders for folders in passes if folders]
+
+    def _folder_of(self, epoch: int) -> Path:
+        precision = "bf16" if torch.is_autocast_enabled(self._device.type) else "fp32"
+        return self._folder / f"epoch-{epoch}-{precision}"
 
     def _of_epoch(self, epoch: int) -> "_Outputs":
-        precision = "bf16" if torch.is_autocast_enabled(self._device.type) else "fp32"
-        folder = self._folder / f"epoch-{epoch}-{precision}"
-        if not (folder / _INDEX).is_file():
-            # A pass in another precision gives nearly the same.
-            folder = next(iter(self._finished(epoch)), folder)
-        if not (folder / _INDEX).is_file():
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-                self._pass(folder, epoch)
-            except OSError as error:
-                raise ResourceError(
-                    f"{folder}: the teacher's outputs could not be written: {error}; use a "
-                    "`teacher_cache` with more room, or none"
-                ) from None
-        return _Outputs(folder, dim=self.dim, n_layers=len(self._teacher.layers))
+        folder = self._folder_of(epoch)
+        # A pass in another precision gives nearly the same.
+        found = _finished(folder) or next(iter(self._all_finished(epoch)), [])
+        if not distributed.of_first(found):
+            shards = distributed.of_first(_unfinished(folder))
+            for shard in distributed.share(shards):
+                self._make(folder, epoch, shard)
+            distributed.wait_for_all()
+        found = found or _finished(folder)
+        if not found:
+            raise ResourceError(
+                f"{folder}: another process has written the teacher's outputs elsewhere; use a "
+                "`teacher_cache` that all processes see"
+            )
+        return _Outputs(found, dim=self.dim, n_layers=len(self._teacher.layers))
 
-    def _pass(self, folder: Path, epoch: int) -> None:
-        """Make the pass over an epoch while holding the lock."""
-        with ExitStack() as held:
-            try:
-                held.enter_context(WeakFileLock(folder / _LOCK, timeout=_LOCK_SECONDS))
-            except TimeoutError:
-                raise ResourceError(
-                    f"{self._folder.parent}: another run is writing there; wait for it, or use "
-                    "another `teacher_cache`"
-                ) from None
-            if (folder / _INDEX).is_file():
-                return  # another run has just finished it
-            try:
-                _make(folder, self._teacher, epoch=epoch, on_pass=self._on_pass)
-            except OSError:
-                shutil.rmtree(folder, ignore_errors=True)
-                raise
+    def _make(self, folder: Path, epoch: int, shard: Shard) -> None:
+        """Make a shard of the pass over an epoch while holding its lock."""
+        part = _part(folder, shard)
+        rows = range(*shard.bounds(len(self._teacher.objective.sizes)))
+        try:
+            part.mkdir(parents=True, exist_ok=True)
+            with ExitStack() as held:
+                try:
+                    held.enter_context(WeakFileLock(part / _LOCK, timeout=_LOCK_SECONDS))
+                except TimeoutError:
+                    raise ResourceError(
+                        f"{self._folder.parent}: another run is writing there; wait for it, or use "
+                        "another `teacher_cache`"
+                    ) from None
+                if (part / INDEX).is_file():
+                    return  # another run has just finished it
+                try:
+                    make_pass(part, self._teacher, rows, epoch=epoch, on_pass=self._on_pass)
+                except OSError:
+                    shutil.rmtree(part, ignore_errors=True)
+                    raise
+        except OSError as error:
+            raise ResourceError(
+                f"{part}: the teacher's outputs could not be written: {error}; use a "
+                "`teacher_cache` with more room, or none"
+            ) from None
+
+
+def _part(folder: Path, shard: Shard) -> Path:
+    """Return the folder of a shard of the pass in `folder`."""
+    return folder if shard.count == 1 else folder / f"{shard.index}-of-{shard.count}"
+
+
+def _shards(folder: Path) -> list[list[Shard]]:
+    """Return the shards of each way in which a pass was divided, that with fewest first."""
+    ends = {int(path.name.rpartition("-")[2]) for path in folder.glob("[0-9]*-of-[0-9]*")}
+    counts = sorted(ends | ({1} if (folder / OUTPUTS).is_file() else set()))
+    return [[Shard(index, count) for index in range(count)] for count in counts]
+
+
+def _is_made(folder: Path, shard: Shard) -> bool:
+    return (_part(folder, shard) / INDEX).is_file()
+
+
+def _finished(folder: Path) -> list[Path]:
+    """Return the folders of the shards of a finished pass, in order; none if there is none."""
+    for shards in _shards(folder):
+        if all(_is_made(folder, shard) for shard in shards):
+            return [_part(folder, shard) for shard in shards]
+    return []
+
+
+def _unfinished(folder: Path) -> list[Shard]:
+    """Return the shards that are missing of the pass that is nearest to its end."""
+    n = distributed.count()
+    begun = _shards(folder) or [[Shard(index, n) for index in range(n)]]
+    missing = [[each for each in shards if not _is_made(folder, each)] for shards in begun]
+    left = [len(part) / len(shards) for part, shards in zip(missing, begun, strict=True)]
+    return missing[left.index(min(left))]
 
 
 class _Outputs:
-    """The outputs of one pass, mapped into memory."""
+    """The outputs of one pass, mapped into memory, from the folders of its shards."""
 
-    def __init__(self, folder: Path, *, dim: int, n_layers: int) -> None:
-        self._index: Array = np.load(folder / _INDEX)
-        self._outputs = _mapped(folder / _OUTPUTS, np.float32)
-        self._hidden = _mapped(folder / _HIDDEN, np.float16)
+    def __init__(self, folders: Sequence[Path], *, dim: int, n_layers: int) -> None:
+        indices = [np.load(folder / INDEX) for folder in folders]
+        self._index: Array = np.concatenate(indices)
+        self._shard: Array = np.repeat(np.arange(len(folders)), list(map(len, indices)))
+        self._outputs = [_mapped(folder / OUTPUTS, np.float32) for folder in folders]
+        self._hidden = [_mapped(folder / HIDDEN, np.float16) for folder in folders]
         self._dim, self._n_layers = dim, n_layers
 
     def of_batch(
@@ -172,7 +226,8 @@ class _Outputs:
 
     def _outputs_of(self, index: int) -> Array:
         start, units, columns, _ = self._index[index].tolist()
-        part: Array = self._outputs[start : start + units * columns].reshape(units, columns)
+        outputs = self._outputs[self._shard[index]]
+        part: Array = outputs[start : start + units * columns].reshape(units, columns)
         return part
 
     def _hidden_states(
@@ -185,10 +240,10 @@ class _Outputs:
         padded = np.zeros((self._n_layers, count, longest, self._dim), np.float32)
         row = 0
         for index, example in zip(indices, examples, strict=True):
-            start = int(self._index[index, 3])
+            start, hidden = int(self._index[index, 3]), self._hidden[self._shard[index]]
             for piece in example.pieces:
                 stop = start + self._n_layers * len(piece) * self._dim
-                states = self._hidden[start:stop].reshape(self._n_layers, len(piece), self._dim)
+                states = hidden[start:stop].reshape(self._n_layers, len(piece), self._dim)
                 padded[:, row, : len(piece)] = states
                 start, row = stop, row + 1
         return list(torch.from_numpy(padded).to(device).unbind(0))
@@ -201,95 +256,15 @@ def _expected_bytes(teacher: Teacher) -> int:
     tokens = found = 0
     for index in (len(sizes) * part // count for part in range(count)):
         (example,) = teacher.objective.examples([index], epoch=0)
-        outputs = _trimmed(teacher.targets([index], epoch=0).outputs)
+        outputs = trimmed(teacher.targets([index], epoch=0).outputs)
         states = sum(map(len, example.pieces)) * len(teacher.layers) * teacher.dim
-        found += outputs.nbytes + states * _FP16
+        found += outputs.nbytes + states * FP16
         tokens += sizes[index]
     return math.ceil(found / max(1, tokens) * sum(sizes))
 
 
 def _size(count: int) -> str:
     return f"{count / 1e9:,.1f} GB" if count >= _GIGABYTE else f"{count / 1e6:,.1f} MB"
-
-
-def _make(folder: Path, teacher: Teacher, *, epoch: int, on_pass: OnPass) -> None:
-    """Run the teacher on all examples; an interrupted pass continues the next time."""
-    sizes = teacher.objective.sizes
-    batches = list(cut_batches(sizes, max_tokens=_PASS_BUDGET, max_rows=None))
-    position = _begun(folder, len(sizes))
-    done = sum(map(len, batches[: position.batches]))
-    try:
-        with (folder / _OUTPUTS).open("ab") as outputs, (folder / _HIDDEN).open("ab") as hidden:
-            for file, end in zip((outputs, hidden), position.ends, strict=True):
-                file.truncate(end)
-                file.seek(end)
-            for indices in batches[position.batches :]:
-                stop_if_asked()
-                _write(indices, teacher, epoch, position.index, outputs, hidden)
-                position.batches += 1
-                position.ends = outputs.tell(), hidden.tell()
-                done += len(indices)
-                on_pass(done, len(sizes))
-            for file in (outputs, hidden):
-                flush_to_disk(file)
-    except KeyboardInterrupt:
-        replace_file(folder / _UNFINISHED, lambda file: np.savez(file, **asdict(position)))
-        raise
-    replace_file(folder / _INDEX, lambda file: np.save(file, position.index))
-
-
-@dataclass(slots=True)
-class _Position:
-    """How far a pass is: its finished batches, and where they end in the two files, in bytes."""
-
-    index: Array
-    batches: int = 0
-    ends: tuple[int, int] = (0, 0)
-
-
-def _begun(folder: Path, count: int) -> _Position:
-    """Return the position of an interrupted pass, or the start of a new one."""
-    path = folder / _UNFINISHED
-    fresh = _Position(np.zeros((count, 4), np.int64))
-    if not path.is_file():
-        return fresh
-    with np.load(path) as saved:
-        begun = _Position(saved["index"], int(saved["batches"]), tuple(saved["ends"].tolist()))
-    path.unlink()  # it is wrong as soon as something is written
-    paths = [folder / name for name in (_OUTPUTS, _HIDDEN)]
-    lengths = [path.stat().st_size if path.is_file() else 0 for path in paths]
-    return begun if all(map(ge, lengths, begun.ends)) else fresh
-
-
-def _write(
-    indices: Sequence[int],
-    teacher: Teacher,
-    epoch: int,
-    index: Array,
-    outputs: IO[bytes],
-    hidden: IO[bytes],
-) -> None:
-    """Write the teacher's outputs for a batch, and where they are into `index`."""
-    examples = teacher.objective.examples(indices, epoch=epoch)
-    targets = teacher.targets(indices, epoch=epoch)
-    before = row = 0
-    for position, example in zip(indices, examples, strict=True):
-        units = teacher.objective.units(example)
-        part = _trimmed(targets.outputs[before : before + units])
-        index[position] = (outputs.tell() // _FP32, *part.shape, hidden.tell() // _FP16)
-        outputs.write(part.tobytes())
-        for piece in example.pieces:
-            if layers := [layer[row, : len(piece)] for layer in targets.hidden_states]:
-                hidden.write(torch.stack(layers).half().cpu().numpy().tobytes())
-            row += 1
-        before += units
-
-
-def _trimmed(outputs: Tensor) -> Array:
-    """Return outputs without the impossible columns at the end, which are padding."""
-    array: Array = outputs.float().cpu().numpy()
-    possible = np.flatnonzero((array > np.finfo(np.float32).min).any(axis=0))
-    return np.ascontiguousarray(array[:, : int(possible[-1]) + 1 if len(possible) else 1])
 
 
 def _mapped(path: Path, dtype: type[np.floating[Any]]) -> Array:

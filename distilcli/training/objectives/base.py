@@ -26,6 +26,7 @@ from distilcli.errors import RowError
 from distilcli.model.heads import TaskModel
 from distilcli.tasks.settings import BatchOptions
 from distilcli.tokenizer.tokenizer import Tokenizer
+from distilcli.training import distributed
 from distilcli.training.data_checks import CheckedRows
 from distilcli.training.datasets.classify import UNLABELLED
 from distilcli.training.digests import rows_digest
@@ -93,11 +94,18 @@ class Trainable(Protocol[AnyExample, Outputs]):
     def units(self, example: AnyExample) -> int:
         """Count the units of an example."""
 
+    @property
+    def reaches_head(self) -> bool:
+        """Whether the head learns from the loss."""
+
     def outputs(self, model: Any, batch: Batch, examples: Sequence[AnyExample]) -> Outputs:
         """Run the model on the pieces of `examples`, in order; return what `loss` needs."""
 
     def loss(self, outputs: Outputs, examples: Sequence[AnyExample]) -> Tensor:
-        """Return the loss summed over all units, a scalar."""
+        """Return the loss summed over all units, a scalar.
+
+        If the step is divided among processes, the sum of what each returns is the whole loss.
+        """
 
     def scores(self, device: torch.device) -> dict[str, float]:
         """Score the model, in evaluation mode, on the validation rows.
@@ -123,6 +131,7 @@ class Objective(ABC, Generic[Rows, Model, AnyExample]):
     noun: str = "text"
     metric: Metric
     varies: bool = False
+    reaches_head: bool = True
     file_weights: Mapping[str, float] | None = None
 
     # These are set by `prepare`.
@@ -264,19 +273,24 @@ class Objective(ABC, Generic[Rows, Model, AnyExample]):
     def _predictions(
         self, task: Task[Item, Any, Any, Value], items: Iterable[Item], device: torch.device
     ) -> list[Value]:
-        """Run items through a task around the model; raise `RowError` for the first that fails."""
+        """Run items through a task around the model; raise `RowError` for the first that fails.
+
+        Several processes share the items, and all get the values of all.
+        """
         batches = BatchOptions()
         engine = Engine(
             task,
             pad_token_id=self.model.config.pad_token_id,
-            device=device,
+            devices=[device],
             workers=torch.get_num_threads() if device.type == "cpu" else 1,
             max_tokens=batches.tokens_on(device.type),
             on_error="stop",
         )
-        with closing(engine.run(items)) as blocks:
+        with closing(engine.run(distributed.share(list(items)))) as blocks:
             outcomes = [outcome for block in blocks for outcome in block]
-        return [outcome.value for outcome in outcomes if outcome.value is not None]
+        return distributed.joined(
+            [outcome.value for outcome in outcomes if outcome.value is not None]
+        )
 
 
 def encoded_all(

@@ -24,6 +24,7 @@ from distilcli.scores.regression import pearson, spearman
 from distilcli.tasks.embed import Array, EmbedTask, Finish
 from distilcli.tasks.settings import LongTexts
 from distilcli.tokenizer.tokenizer import Tokenizer
+from distilcli.training import distributed
 from distilcli.training.data_checks import CheckedRows
 from distilcli.training.datasets.embed import TextPair
 from distilcli.training.digests import rows_digest
@@ -46,6 +47,11 @@ class PairExample(Example):
     ids: tuple[int, ...] = ()
     score: float | None = None
 
+    @property
+    def size(self) -> int:
+        """Its positions in a batch: first, second and negative texts are padded separately."""
+        return sum(map(len, self.pieces))
+
 
 class EmbedObjective(Objective[list[TextPair], BaseModel, PairExample]):
     """The loss depends on the pairs.
@@ -54,7 +60,7 @@ class EmbedObjective(Objective[list[TextPair], BaseModel, PairExample]):
     should have the higher cosine. Only the order counts, as in Spearman's correlation, which
     decides the best model; the scale of the scores does not matter. Without scores it is in-batch
     negatives (Henderson et al. 2017): each first text should find its second one among those of
-    the whole batch, and the best model is the one that finds most.
+    the whole batch and all hard negatives, and the best model is the one that finds most.
     """
 
     task = "embed"
@@ -66,6 +72,7 @@ class EmbedObjective(Objective[list[TextPair], BaseModel, PairExample]):
         super().__init__(train, valid)
         self.recipe = recipe
         self.noun = "text" if train[0].second is None else "pair"
+        self._has_negatives = train[0].negative is not None
         self._scored = valid[0].score is not None
         self.metric = Metric("spearman" if self._scored else "accuracy")
 
@@ -98,7 +105,8 @@ class EmbedObjective(Objective[list[TextPair], BaseModel, PairExample]):
     def describe(self) -> str:
         """Say in words what the model is trained and validated on, and how."""
         unit = ", normalized" if self.recipe.normalizes else ""
-        loss = f"; loss: {'CoSENT' if self._scored else 'in-batch negatives'}"
+        negatives = "in-batch and hard negatives" if self._has_negatives else "in-batch negatives"
+        loss = f"; loss: {'CoSENT' if self._scored else negatives}"
         return (
             super().describe()
             + (loss if self.noun == "pair" else "")
@@ -119,36 +127,50 @@ class EmbedObjective(Objective[list[TextPair], BaseModel, PairExample]):
         return len(example.pieces)
 
     def labelled(self, example: PairExample) -> int:
-        """Count the texts of a pair."""
+        """Count the texts of a pair and its negative."""
         return len(example.pieces) if len(example.pieces) > 1 else 0
 
     def outputs(self, model: BaseModel, batch: Batch, examples: Sequence[PairExample]) -> Tensor:
         """Return the vector of each text (units, D), those of a pair one after the other."""
-        return self._task.pooled(model, batch)
+        texts = len(examples[0].pieces)
+        # A question is much shorter than the passage that answers it.
+        alike = [self._task.pooled(model, batch.rows(slice(n, None, texts))) for n in range(texts)]
+        return torch.stack(alike, dim=1).flatten(0, 1)
 
     def loss(self, outputs: Tensor, examples: Sequence[PairExample]) -> Tensor:
-        """Return the mean loss of a pair times the number of texts; 0 for texts without a pair."""
-        if len(examples[0].pieces) == 1:
+        """Return the mean loss of a pair times the number of texts; 0 for texts without a pair.
+
+        The mean is that of the whole batch, whichever processes have read its pairs.
+        """
+        texts = len(examples[0].pieces)
+        if texts == 1:
             return outputs.new_zeros(())
-        firsts, seconds = F.normalize(outputs[0::2]), F.normalize(outputs[1::2])
+        vectors = F.normalize(distributed.whole(outputs))
+        firsts, seconds, *negatives = (vectors[n::texts] for n in range(texts))
         if self._scored:
             scores = torch.tensor([example.score for example in examples], dtype=torch.float64)
             cosines = (firsts * seconds).sum(dim=-1)
-            return ranking_loss(cosines, scores.to(outputs.device)) * len(outputs)
-        excluded = same_texts(torch.tensor([example.ids for example in examples]))
-        similarities = (_SCALE * firsts @ seconds.T).masked_fill(
-            excluded.to(outputs.device), -torch.inf
+            whole_scores = distributed.whole(scores.to(outputs.device))
+            return ranking_loss(cosines, whole_scores) * len(outputs)
+        ids = distributed.whole(torch.tensor([example.ids for example in examples]))
+        candidates = torch.cat([seconds, *negatives])
+        similarities = (_SCALE * firsts @ candidates.T).masked_fill(
+            same_texts(ids).to(outputs.device), -torch.inf
         )
-        gold = torch.arange(len(examples), device=outputs.device)
-        return 2 * F.cross_entropy(similarities, gold, reduction="sum")
+        gold = torch.arange(len(ids), device=outputs.device)
+        own_share = len(examples) / len(ids)
+        return texts * F.cross_entropy(similarities, gold, reduction="sum") * own_share
 
     def soft_loss(self, student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
         """Return the distance between the student's and the teacher's vectors."""
-        return cosine_distance(student, teacher)
+        if student.shape == teacher.shape:
+            return cosine_distance(student, teacher)
+        students, teachers = distributed.whole(student), distributed.whole(teacher)
+        return cosine_distance(students, teachers) * (len(student) / len(students))
 
     def scores(self, device: torch.device) -> dict[str, float]:
         """Return the correlation of cosines and scores, or how often the second text is found."""
-        names = [text for pair in self.valid for text in pair.texts]
+        names = [text for pair in self.valid for text in pair.texts[:2]]
         texts = list(dict.fromkeys(names))
         vectors = self._predictions(self._task, texts, device)
         of_text = dict(zip(texts, vectors, strict=True))
@@ -228,17 +250,20 @@ def ranking_loss(cosines: Tensor, scores: Tensor) -> Tensor:
     return torch.logsumexp(torch.cat([counted.new_zeros(1), counted]), dim=0)
 
 
-def same_texts(pairs: Tensor) -> Tensor:
-    """Return (B, B) booleans: second texts (columns) that are not negatives of a first (rows).
+def same_texts(ids: Tensor) -> Tensor:
+    """Return booleans: candidates (columns) that are not negatives of a first text (rows).
 
-    `pairs` (B, 2) holds ids of texts. Excluded are repetitions of the right second text, those
-    that belong to the same first text, and the first text itself.
+    `ids` (B, 2) are those of the texts of each pair, (B, 3) with a hard negative. The candidates
+    are the B second texts, then the B hard negatives. Excluded are repetitions of the right second
+    text, those that belong to the same first text, and the first text itself.
     """
-    firsts, seconds = pairs[:, 0], pairs[:, 1]
-    same = (
-        (seconds[:, None] == seconds) | (firsts[:, None] == firsts) | (firsts[:, None] == seconds)
-    )
-    return same.fill_diagonal_(False)
+    firsts, seconds, candidates = ids[:, :1], ids[:, 1:2], ids[:, 1:].T.flatten()
+    same = (seconds == candidates) | (firsts == candidates)
+    belongs = (firsts == firsts.T).fill_diagonal_(False)
+    size = len(ids)
+    same[:, :size].fill_diagonal_(False)
+    same[:, :size] |= belongs
+    return same
 
 
 def _retrieval(names: Sequence[str], firsts: Array, seconds: Array) -> dict[str, float]:

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from distilcli.errors import InputError
+from distilcli.errors import InputError, UsageError
 from distilcli.gold.columns import Columns
 from distilcli.rows.reader import open_rows
 from distilcli.training.datasets.base import DatasetOptions
@@ -31,6 +31,33 @@ def test_pairs_by_usual_names_and_by_given_ones(tmp_path: Path) -> None:
             path, scored, valid=path, text="sentence2", pair="sentence1", label=label,
         )  # fmt: skip
         assert found == ([TextPair("b", "a", 0.5), TextPair("d", "c", 5)],) * 2
+
+
+@pytest.mark.parametrize("settings", [{}, {"negative": "Negative"}])
+def test_hard_negatives_by_their_usual_name_and_a_given_one(
+    tmp_path: Path, settings: dict[str, str]
+) -> None:
+    path, text = tmp_path / "a.csv", "anchor,positive,Negative\na,b,c\nd,e,f\n"
+    path.write_text(text)
+    found, _ = read(path, text, valid=path, **settings)
+    assert found == [TextPair("a", "b", None, "c"), TextPair("d", "e", None, "f")]
+    assert found[0].texts == ["a", "b", "c"]
+
+
+def test_a_negative_that_belongs_to_the_first_text_is_named(tmp_path: Path) -> None:
+    text = "anchor,positive,negative\na,b,c\nd,e,e\n"
+    with pytest.raises(InputError, match="line 3, column 'negative': is the text that belongs to"):
+        read(tmp_path / "a.csv", text)
+
+
+def test_scored_pairs_take_no_negatives(tmp_path: Path) -> None:
+    text = "anchor,positive,negative,score\na,b,c,1\nd,e,f,2\n"
+    path = tmp_path / "a.csv"
+    path.write_text(text)
+    train, _ = read(path, text, valid=path)
+    assert [pair.negative for pair in train] == [None, None]
+    with pytest.raises(UsageError, match="`negative_column` has no effect on pairs with a score"):
+        read(tmp_path / "a.csv", text, negative="negative")
 
 
 @pytest.mark.parametrize("name", ["Score", "SIMILARITY"])

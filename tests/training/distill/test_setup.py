@@ -258,7 +258,7 @@ def test_a_run_interrupted_before_its_first_step_ends_as_an_unbroken_one(
     tiny_folder: Path, teacher: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Rows that vary have a pass in every epoch: it is interrupted in the first and the second."""
-    monkeypatch.setattr("distilcli.training.distill.teacher_cache._PASS_BUDGET", 128)
+    monkeypatch.setattr("distilcli.training.distill.teacher_pass._PASS_BUDGET", 128)
     objective = ClassifyObjective(TRAIN, VALID, ObjectiveOptions(augment=0.3))
 
     def run(name: str, **settings: Any) -> Any:

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from distilcli.errors import ResourceError
 from distilcli.interrupt import deferred_interrupt
-from distilcli.training.distill import teacher_cache
+from distilcli.rows.shard import Shard
+from distilcli.training.distill import teacher_pass
 from distilcli.training.distill.teacher import Targets, Teacher
 from distilcli.training.distill.teacher_cache import CachedTeacher
 from tests.training._runs import rows
@@ -224,7 +225,7 @@ def interrupt(done: int, _: int) -> None:
 def test_a_pass_that_is_interrupted_stops_soon_and_is_gone_on_with(
     teacher: Teacher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, defers: bool
 ) -> None:
-    monkeypatch.setattr(teacher_cache, "_PASS_BUDGET", 400)
+    monkeypatch.setattr(teacher_pass, "_PASS_BUDGET", 400)
     told: list[int] = []
 
     def on_pass(done: int, all_: int) -> None:
@@ -265,7 +266,7 @@ def test_a_pass_that_is_interrupted_stops_soon_and_is_gone_on_with(
 def test_a_pass_is_gone_on_with_only_where_its_files_are_whole(
     teacher: Teacher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(teacher_cache, "_PASS_BUDGET", 400)
+    monkeypatch.setattr(teacher_pass, "_PASS_BUDGET", 400)
     with pytest.raises(KeyboardInterrupt):
         cached(teacher, tmp_path, on_pass=interrupt).targets([0], epoch=0)
     hidden = tmp_path / "epoch-0-fp32" / "hidden.bin"
@@ -298,7 +299,7 @@ def test_a_full_disk_leaves_nothing_behind(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(f"{teacher_cache.__name__}.{what}", full)
+        patch.setattr(f"{teacher_pass.__name__}.{what}", full)
         with pytest.raises(ResourceError, match="No space left on device; use a `teacher_cache`"):
             cached(teacher, tmp_path).targets([0], epoch=0)
     assert list(tmp_path.iterdir()) == []
@@ -326,3 +327,34 @@ def test_two_runs_do_not_write_the_same_answers(teacher: Teacher, tmp_path: Path
         f"{tmp_path}: another run is writing there; wait for it, or use another `teacher_cache`"
     )
     assert_alike(found, teacher.targets([0, 1], epoch=0), teacher, [0, 1])
+
+
+def test_shards_of_a_pass_give_the_outputs_of_the_whole(teacher: Teacher, tmp_path: Path) -> None:
+    whole, parts = cached(teacher, tmp_path / "whole"), tmp_path / "parts"
+    batch = [0, 133, 134, 399, 7, 266]
+    expected = whole.targets(batch, epoch=0)
+    told: list[tuple[int, int]] = []
+    for index in (2, 0, 1):
+        shard = Shard(index, 3)
+        cached(teacher, parts, on_pass=lambda *done: told.append(done)).fill(0, shard)
+        cached(teacher, parts, on_pass=never).fill(0, shard)  # it is there
+    assert [done for done in told if done[0] == done[1]] == [(134, 134), (133, 133), (133, 133)]
+    found = cached(teacher, parts, on_pass=never).targets(batch, epoch=0)
+    torch.testing.assert_close(found.outputs, expected.outputs)
+    for ours, theirs in zip(found.hidden_states, expected.hidden_states, strict=True):
+        torch.testing.assert_close(ours, theirs, atol=2e-3, rtol=1e-3)
+
+
+def test_a_run_makes_the_shards_that_are_missing(teacher: Teacher, tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+    cached(teacher, tmp_path).fill(0, Shard(1, 4))
+    cached(teacher, tmp_path).fill(0, Shard(0, 2))
+    found = cached(teacher, tmp_path, on_pass=lambda *done: told.append(done))
+    assert_alike(
+        found.targets([0, 399], epoch=0), teacher.targets([0, 399], epoch=0), teacher, [0, 399]
+    )
+    assert told[-1] == (200, 200)  # the other half; there were three quarters to make otherwise
+    folder = tmp_path / "epoch-0-fp32"
+    assert sorted(path.parent.name for path in folder.glob("*/index.npy")) == [
+        "0-of-2", "1-of-2", "1-of-4",
+    ]  # fmt: skip

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from distilcli.checkpoint.sentence_transformers import SentenceRecipe, read_recipe, recipe_files
+from distilcli.engine.batching import pad
 from distilcli.errors import ModelError
 from distilcli.predictors.embedder import Embedder
 from distilcli.training.datasets.embed import TextPair
@@ -58,7 +59,7 @@ def test_scored_pairs_are_ranked_by_the_saved_model(
     valid = scored(80, seed=2)
     folder = make_model(head="BaseModel", model_type=model_type)
     before = cosines(folder, valid, normalize=True)
-    objective = EmbedObjective(scored(300, seed=1), valid, RECIPE)
+    objective = EmbedObjective(scored(400, seed=1), valid, RECIPE)
     summary = learn(folder, objective, tmp_path / "run", dropout=0.0)
     assert summary["metric"] == "spearman"
     wanted = [pair.score for pair in valid]
@@ -178,6 +179,45 @@ def test_the_loss_of_partners_is_cross_entropy_over_the_batch(make_model: Make) 
     assert (prepared.loss(vectors, examples) / units).item() == pytest.approx(expected.item())
 
 
+def test_hard_negatives_of_the_whole_batch_are_candidates(make_model: Make) -> None:
+    pairs = [TextPair("a film", "a movie", None, "x"), TextPair("the book", "a story", None, "y")]
+    prepared, _ = objective_of(make_model(head="BaseModel"), EmbedObjective(pairs, pairs, RECIPE))
+    assert "loss: in-batch and hard negatives" in prepared.describe()
+    examples = prepared.examples([0, 1], epoch=0)
+    vectors = torch.randn(6, 8, generator=torch.Generator().manual_seed(1))
+    unit = torch.nn.functional.normalize(vectors)
+    logits = 20 * unit[0::3] @ torch.cat([unit[1::3], unit[2::3]]).T
+    expected = -logits.log_softmax(dim=1).diagonal().mean()
+    units = sum(map(prepared.units, examples))
+    assert (prepared.loss(vectors, examples) / units).item() == pytest.approx(expected.item())
+
+
+def test_the_texts_of_a_pair_are_padded_apart(make_model: Make) -> None:
+    pairs = [
+        TextPair("a film", "a movie the book a story a film", None, "the"),
+        TextPair("the book", "a movie the book", None, "a film"),
+    ]
+    folder = make_model(head="BaseModel")
+    prepared, model = objective_of(folder, EmbedObjective(pairs, pairs, RECIPE))
+    model.eval()
+    seen: list[torch.Size] = []
+    model.distilbert.register_forward_pre_hook(lambda _, args: seen.append(args[0].shape))
+    examples = prepared.examples([0, 1], epoch=0)
+    batch = pad(
+        [piece for example in examples for piece in example.pieces],
+        pad_token_id=0, device=torch.device("cpu"),
+    )  # fmt: skip
+    with torch.no_grad():
+        found = prepared.outputs(model, batch, examples)
+    assert [shape[1] for shape in seen] == [4, 10, 4]
+    texts = [text for pair in pairs for text in pair.texts]
+    wanted = Embedder(str(folder), device="cpu")(texts)
+    np.testing.assert_allclose(
+        torch.nn.functional.normalize(found), torch.nn.functional.normalize(torch.tensor(wanted)),
+        atol=1e-5,
+    )  # fmt: skip
+
+
 def test_the_same_text_is_no_negative_of_itself() -> None:
     def of(*numbers: tuple[int, int]) -> list[list[bool]]:
         found: list[list[bool]] = same_texts(torch.tensor(numbers)).tolist()
@@ -191,6 +231,15 @@ def test_the_same_text_is_no_negative_of_itself() -> None:
     assert of((0, 1), (1, 2)) == [[False, False], [True, False]]
     assert of((0, 1), (2, 0)) == [[False, True], [False, False]]
     assert of((0, 0), (0, 0)) == [[False, True], [True, False]]
+
+
+def test_a_hard_negative_counts_unless_it_is_the_right_text_of_the_row() -> None:
+    found = same_texts(torch.tensor([(0, 1, 2), (3, 2, 1), (4, 5, 0)])).tolist()
+    assert found == [
+        [False, False, False, False, True, True],  # 1 is its own text, 0 the first one itself
+        [False, False, False, True, False, False],
+        [False, False, False, False, False, False],
+    ]
 
 
 def test_texts_are_the_same_if_they_are_to_the_model(make_model: Make) -> None:

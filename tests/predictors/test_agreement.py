@@ -10,12 +10,12 @@ import pytest
 
 from distilcli.errors import ModelError
 from distilcli.model.int8 import weight_steps
+from distilcli.predictors.agreement import SAMPLE_ROWS, Agreement
 from distilcli.predictors.answerer import Answerer
 from distilcli.predictors.base import values
 from distilcli.predictors.chooser import Chooser
 from distilcli.predictors.classifier import Classifier
 from distilcli.predictors.embedder import Embedder
-from distilcli.predictors.int8_check import SAMPLE_ROWS, Agreement
 from distilcli.predictors.mask_filler import MaskFiller
 from distilcli.predictors.tagger import Tagger
 from distilcli.tasks.settings import BatchOptions
@@ -55,10 +55,10 @@ def test_every_task_runs_in_int8_and_says_how_far_it_agrees(
 def broken(folder: Path, **options: Any) -> Classifier:
     """Return a classifier whose int8 weights are those of nobody."""
     classifier = Classifier(str(folder), device="cpu", precision="int8", **options)
-    for parameter in classifier._model.classifier.parameters():
+    for parameter in classifier._models[0].classifier.parameters():
         parameter.data = -parameter.data
     original = Classifier(str(folder), device="cpu")
-    classifier._original = original._model
+    classifier._original = original._models[0]
     return classifier
 
 
@@ -89,8 +89,8 @@ def test_the_sample_is_no_larger_than_it_has_to_be(tiny_folder: Path) -> None:
 def test_long_rows_fill_the_sample_earlier(
     tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("distilcli.predictors.int8_check.SAMPLE_TOKENS", 60)
-    monkeypatch.setattr("distilcli.predictors.int8_check.MIN_ROWS", 4)
+    monkeypatch.setattr("distilcli.predictors.agreement.SAMPLE_TOKENS", 60)
+    monkeypatch.setattr("distilcli.predictors.agreement.MIN_ROWS", 4)
     classifier = Classifier(str(tiny_folder), device="cpu", precision="int8", min_agreement=0)
     classifier(["good bad " * 20] * 9)
     assert classifier.agreement.rows == 4
@@ -168,3 +168,69 @@ def test_what_was_checked_runs_as_before(tiny_folder: Path) -> None:
     first, second = classifier(TEXTS), classifier(TEXTS)
     assert first == second
     assert list(values(classifier.engine(lambda text: (text, None)), TEXTS)) == first
+
+
+LONG_TEXTS = [" ".join(WORDS[n % 40 : n % 40 + 3 + n % 7]) for n in range(SAMPLE_ROWS)]
+
+
+def int8(folder: Path, least: float = 0.01, **options: Any) -> Classifier:
+    return Classifier(str(folder), device="cpu", precision="int8", min_agreement=least, **options)
+
+
+def test_a_verdict_is_kept_and_changes_no_bit(tiny_folder: Path) -> None:
+    first = int8(tiny_folder)
+    found = first(LONG_TEXTS)
+    assert not first.agreement.is_remembered
+    second = int8(tiny_folder)
+    assert second.agreement.is_remembered
+    assert second._original is None
+    assert second(LONG_TEXTS) == found
+    assert second.agreement.as_dict() == {
+        **first.agreement.as_dict(), "agreement_of_earlier_run": True,
+    }  # fmt: skip
+    assert second.agreement.described().endswith(f"of {SAMPLE_ROWS} rows of an earlier run")
+
+
+def test_a_verdict_is_of_one_model_task_and_requirement(
+    tiny_folder: Path, make_model: Callable[..., Path]
+) -> None:
+    int8(tiny_folder)(LONG_TEXTS)
+    assert int8(tiny_folder).agreement.is_remembered
+    assert not int8(tiny_folder, 0.02).agreement.is_remembered
+    assert not int8(make_model(seed=7)).agreement.is_remembered
+    embedder = Embedder(str(tiny_folder), device="cpu", precision="int8", min_agreement=0.01)
+    assert not embedder.agreement.is_remembered
+
+
+def test_an_incomplete_sample_is_not_kept(tiny_folder: Path) -> None:
+    int8(tiny_folder)(TEXTS)
+    assert not int8(tiny_folder).agreement.is_remembered
+
+
+def test_nothing_required_is_checked_each_time(tiny_folder: Path) -> None:
+    int8(tiny_folder, 0)(LONG_TEXTS)
+    again = int8(tiny_folder, 0)
+    again(LONG_TEXTS)
+    assert not again.agreement.is_remembered
+    assert again.agreement.rows == SAMPLE_ROWS
+
+
+def test_a_bad_verdict_is_kept_until_its_file_is_removed(tiny_folder: Path) -> None:
+    with pytest.raises(ModelError, match="agrees with fp32 on"):
+        broken(tiny_folder)(LONG_TEXTS)
+    with pytest.raises(ModelError, match=r"of an earlier run; .* or remove .* to check") as caught:
+        Classifier(str(tiny_folder), device="cpu", precision="int8")
+    path = Path(str(caught.value).split("remove ")[1].split(" to check")[0])
+    path.unlink()
+    Classifier(str(tiny_folder), device="cpu", precision="int8")
+
+
+def test_the_sample_is_the_shortest_of_the_first_rows(
+    tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("distilcli.predictors.agreement.SAMPLE_TOKENS", 400)
+    classifier = int8(tiny_folder, 0)
+    # 64 rows of 3 tokens among 64 of 22: the short ones have 192 tokens, the rest takes ten more.
+    classifier(["good", "good bad " * 10] * (SAMPLE_ROWS // 2) + ["good"] * 50)
+    assert classifier.agreement.rows == 64 + 10
+    assert classifier._original is None
