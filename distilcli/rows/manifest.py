@@ -19,7 +19,7 @@ from distilcli.wording import count, listing
 SUFFIX = ".run.json"
 
 _FORMAT = 1
-_OF_A_MACHINE = ("shard", "threads", "device")
+_OF_A_MACHINE = ("shard", "device")
 """Options that may differ between the parts of a run."""
 
 
@@ -29,7 +29,8 @@ class Manifest:
 
     `begin` and `end` are blocks: the index of a file and the number of its block. `format` and
     `delimiter` are those of the part, `rows` is the number of rows in it, and `added` the names of
-    the columns that follow those of the input.
+    the columns that follow those of the input. `stats` and `counts` (rows by label) are those of
+    the run, as its journal has them.
     """
 
     path: str
@@ -41,6 +42,8 @@ class Manifest:
     format: str
     delimiter: str | None
     added: Sequence[str]
+    stats: Mapping[str, Any]
+    counts: Mapping[str, int]
 
     def write(self) -> None:
         """Write it beside the part, whole or not at all."""

@@ -276,6 +276,8 @@ def test_a_shard_needs_files_to_read_and_to_write(
     assert "add --output FILE" in refused(distil, *command, table, code=2)
     assert "--shard needs files" in refused(distil, *command, "-", "-o", "out.csv", code=2)
     assert "go together" in refused(distil, *command, table, "-o", "o.csv", "--limit", "3", code=2)
+    options = (table, "-o", "out.csv", "--precision", "auto")
+    assert "--precision auto may choose" in refused(distil, *command, *options, code=2)
     err = refused(distil, *command[:-1], "4/2", table, "-o", "out.csv", code=2)
     assert "--shard 4/2 does not exist" in err
 

@@ -232,17 +232,6 @@ def test_a_run_that_auto_began_is_continued_in_its_precision_only(
     assert str(difference) == "`precision` was 'int8' and is 'fp32'"
 
 
-@pytest.mark.usefixtures("fast_int8", "noise")
-def test_a_part_is_in_the_precision_that_auto_went_back_to(
-    distil: Distil, tiny_folder: Path, long_file: Path
-) -> None:
-    for name in ("auto", "fp32"):
-        command = ("embed", long_file, "-m", tiny_folder, "--precision", name, "--force")
-        assert distil(*command, "--shard", "0/1", "-o", "part.csv")[0] == 0
-        described = json.loads(Path("part.csv.run.json").read_text())
-        assert described["run"]["options"]["precision"] == "fp32"
-
-
 @pytest.mark.usefixtures("fast_int8")
 def test_rows_wait_for_the_verdict_however_small_the_windows_are(
     distil: Distil, tiny_folder: Path, long_file: Path, monkeypatch: pytest.MonkeyPatch

@@ -29,6 +29,7 @@ TESTED_BY = {
     "commands/test_merge.py": "rows/merge vectors/merge",
     "commands/test_params.py": "checkpoint/report",
     "commands/test_qa.py": "tasks/questions",
+    "commands/test_ray.py": "commands/_ray_worker",
     "commands/test_unfinished.py": "rows/retry",
     "commands/test_tokenize.py": "commands/_tokenize_modes console/tokens tokenizer/columns",
     "console/test_progress.py": "downloads",

@@ -6,13 +6,14 @@ from distilcli.rows.manifest import Manifest, as_array, find_parts, read_manifes
 from distilcli.rows.shard import Shard
 
 
-def part(folder, index, *, count=4, threads=2, device="cpu"):
+def part(folder, index, *, count=4, device="cpu"):
     path = folder / f"{index}.csv"
     path.write_text("text\n")
-    options = {"top_k": 1, "shard": f"{index}/{count}", "threads": threads, "device": device}
+    options = {"top_k": 1, "shard": f"{index}/{count}", "device": device}
     run = RunIdentity("classify", "1", "digest", options, {"in.csv": "abc"})
     shard = Shard(index, count)
-    manifest = Manifest(str(path), run, shard, [0, index], [0, index + 1], 0, "csv", ",", ["label"])
+    blocks = [0, index], [0, index + 1]
+    manifest = Manifest(str(path), run, shard, *blocks, 0, "csv", ",", ["label"], {}, {})
     manifest.write()
     return manifest
 
@@ -25,7 +26,7 @@ def test_what_was_written_is_read(tmp_path):
 
 
 def test_parts_are_in_the_order_of_their_shards(tmp_path):
-    paths = [part(tmp_path, index, threads=index).path for index in (2, 0, 1)]
+    paths = [part(tmp_path, index).path for index in (2, 0, 1)]
 
     assert [each.shard.index for each in find_parts(paths)] == [0, 1, 2]
 
