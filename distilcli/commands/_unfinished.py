@@ -240,6 +240,7 @@ class Unfinished:
                 begin,
                 end,
                 tally.written,
+                None if kind == "sqlite" else Path(str(out.output)).stat().st_size,
                 kind,
                 delimiter,
                 added,

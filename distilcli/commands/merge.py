@@ -3,7 +3,7 @@
 import sys
 from typing import Annotated
 
-from distilcli.commands._declare import argument, opt, options
+from distilcli.commands._declare import GivenOptions, argument, opt, options
 from distilcli.commands._option_groups import ForceOption, QuietOption
 from distilcli.console import Console
 from distilcli.wording import count
@@ -11,6 +11,7 @@ from distilcli.wording import count
 
 @options(topic="Output")
 def merge(
+    given: GivenOptions,
     output: Annotated[str, argument("File to write.", "OUT", topic="Input")],
     parts: Annotated[
         list[str],
@@ -35,22 +36,21 @@ def merge(
       sbatch --array=$(distil merge labelled.csv parts/*.csv --missing) job.sh
     """
     from distilcli.rows.manifest import as_array, check_complete, find_parts, missing_shards
+    from distilcli.rows.merge import check_merged, merge_rows
 
+    given.at_most_one("missing", "force")
     found = find_parts(parts, finished=not missing)
+    kind = found[0].format
+    check_merged(output, kind, force=force or missing)
     if missing:
         sys.stdout.write(as_array(missing_shards(found)) + "\n")
         return 0
     check_complete(found)
-    kind = found[0].format
     if kind in {"npy", "safetensors"}:
-        from distilcli.rows.merge import check_merged
         from distilcli.vectors.merge import merge_vectors
 
-        check_merged(output, kind, force=force)
         rows = merge_vectors(output, found, force=force)
     else:
-        from distilcli.rows.merge import merge_rows
-
         rows = merge_rows(output, found, force=force)
     Console(quiet=quiet).note(
         f"{count(rows, 'vector' if kind in {'npy', 'safetensors'} else 'row')} of "

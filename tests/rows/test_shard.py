@@ -37,7 +37,9 @@ def test_the_index_counts_from_zero():
         parse_shard("4/4")
 
 
-@pytest.mark.parametrize("text", ["", "3", "1/", "a/b", "-1/4", "1/4/2", "auto/x", "1.5/2", "1/" + "9" * 5000])
+@pytest.mark.parametrize(
+    "text", ["", "3", "1/", "a/b", "-1/4", "1/4/2", "auto/x", "1.5/2", "1/" + "9" * 5000]
+)
 def test_other_words_are_refused(text):
     with pytest.raises(UsageError, match="give 0/64, auto or auto/64"):
         parse_shard(text, {})
