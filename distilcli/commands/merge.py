@@ -15,7 +15,7 @@ def merge(
     output: Annotated[str, argument("File to write.", "OUT", topic="Input")],
     parts: Annotated[
         list[str],
-        argument("Parts, in any order; what lies beside them may be named too.", "PARTS..."),
+        argument("Parts, in any order; other files that belong to them are ignored.", "PARTS..."),
     ],
     missing: Annotated[
         bool, opt("Print the indices of missing parts, as 3,7-9, and write nothing.")
@@ -25,9 +25,9 @@ def merge(
 ) -> int:
     """Put the parts of a run with --shard together.
 
-    The result has the rows of the run without --shard, in their order and with the same bytes;
-    a compressed file has them once it is unpacked. A part is known by the .run.json beside it:
-    parts of different runs are refused, and so are missing and double ones.
+    The result has the rows of the run without --shard, in the same order and with the same bytes;
+    a compressed file has them once it is unpacked. The .run.json beside a part describes it: parts
+    of different runs are refused, and so are missing, double and changed ones.
 
     Examples:
       distil classify big.csv --shard 0/2 -o parts/0.csv

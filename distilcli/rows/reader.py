@@ -174,7 +174,9 @@ class RowSource:
         Raises `UsageError` where rows have no place in files, or only some of them are read.
         """
         if not self._inputs or self.is_stream:
-            raise UsageError(f"`shard` needs files that can be read in part, not {self.name}")
+            streams = (source.name for source in self._inputs if source.size is None)
+            name = next(streams, self.name)
+            raise UsageError(f"`shard` needs files that can be read in part, not {name}")
         if self._limit != sys.maxsize:
             raise UsageError("`limit` and `shard` do not go together; give one of them")
         self._bounds = shard.bounds(self._grid.total)

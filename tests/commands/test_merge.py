@@ -318,7 +318,10 @@ def test_a_shard_needs_files_to_read_and_to_write(
 ) -> None:
     command = ("classify", "--model", tiny_folder, "--shard", "0/2")
     assert "add --output FILE" in refused(distil, *command, table, code=2)
-    assert "--shard needs files" in refused(distil, *command, "-", "-o", "out.csv", code=2)
+    err = refused(distil, *command, table, "-", "-o", "out.csv", code=2)
+    assert "--shard needs files that can be read in part, not stdin" in err
+    err = refused(distil, *command, table, "-o", table, "--force", code=2)
+    assert "in.csv: --output would replace this input" in err
     assert "go together" in refused(distil, *command, table, "-o", "o.csv", "--limit", "3", code=2)
     err = refused(distil, *command[:-1], "4/2", table, "-o", "out.csv", code=2)
     assert "--shard 4/2 does not exist" in err
@@ -330,6 +333,34 @@ def test_results_of_all_rows_have_no_shards(distil: Run, table: str, tiny_folder
 
 
 # Going on
+
+
+@pytest.mark.slow
+def test_a_part_of_another_number_is_not_taken_for_this_one(
+    distil: Run, table: str, tiny_folder: Path
+) -> None:
+    """As if the jobs of an array had one output."""
+    command = ("classify", table, "--model", tiny_folder, "-o", "part.csv")
+    distil(*command, "--shard", "2/3")
+    assert "nothing to resume" in distil(*command, "--shard", "2/3", "--resume")[2]
+    for option in ("--resume", "--retry-errors"):
+        err = refused(distil, *command, "--shard", "1/3", option, code=2)
+        assert "part.csv: is shard 2/3, not 1/3; name another file" in err
+
+
+@pytest.mark.slow
+def test_a_part_stays_finished_if_its_errors_cannot_be_retried(
+    distil: Run, table: str, tiny_folder: Path
+) -> None:
+    command = ("classify", table, "--model", tiny_folder, "--shard", "2/3", "-o", "part.csv")
+    distil(*command)
+    original = Path(table).read_bytes()
+    Path(table).write_bytes(original + original)
+    assert "differs from part.csv" in refused(distil, *command, "--retry-errors")
+
+    Path(table).write_bytes(original)
+    code, _, err = distil(*command, "--retry-errors")
+    assert (code, "wrote" in err) == (6, True), err
 
 
 @pytest.mark.slow
