@@ -76,7 +76,7 @@ def bench(
       distil bench --precision fp32,bf16,int8 --sweep "seq=32,128,512 batch=1,8,32"
       distil bench --vs bert-base
       distil bench --dataset reviews.csv
-      distil bench --dataset reviews.csv --plan 1e9 --cores 64 --price-core-hour 0.04
+      distil bench --dataset rows.csv --plan 1e9 --cores 64 --price-core-hour 0.04
       distil bench --compare old.json --fail-over 5%
     """
     planning.check(given)

@@ -23,10 +23,10 @@ def merge(
     force: ForceOption = False,
     quiet: QuietOption = False,
 ) -> int:
-    """Put the parts of a run with --shard together.
+    """Put the parts of a sharded run together.
 
-    The result has the rows of the run without --shard, in the same order and with the same bytes;
-    a compressed file has them once it is unpacked. The .run.json beside a part describes it: parts
+    The result has the rows of one run over all of the input, in order and with the same bytes; a
+    compressed file has them once it is unpacked. The .run.json beside a part describes it: parts
     of different runs are refused, and so are missing, double and changed ones.
 
     Examples:

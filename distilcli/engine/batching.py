@@ -55,7 +55,7 @@ class Batch:
 
         mask = cut(self.attention_mask)
         input_ids = self.input_ids[which, :longest]
-        return Batch(input_ids, mask, cut(self.token_type_ids), pieces)
+        return Batch(input_ids, mask, cut(self.token_type_ids), pieces, self.device)
 
 
 def padded_size(lengths: Sequence[int]) -> int:

@@ -28,7 +28,8 @@ PART = 65_536
 _LONGEST = 4 * PART
 _LONGEST_WHOLE = 64 * PART
 _STEP = 256
-_HIDDEN_PUNCTUATION = "\u1fef\u226e\u226f\u2260"  # taken apart into a mark and an accent
+_BLANKS = f"[{WHITESPACE}{OTHER_WHITESPACE}]*"
+_HIDDEN_PUNCTUATION = "\u1fef\u226e\u226f\u2260"  # accents taken off, it is a mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +48,23 @@ class Borders:
         cleaned = options.do_basic_tokenize
         splits = cleaned and options.do_split_on_punc
         apart = cleaned and options.tokenize_chinese_chars
+        accents = cleaned and options.strips_accents
+        hidden = _HIDDEN_PUNCTUATION * (splits and accents)
         punctuation, chinese = _inside(PUNCTUATION) * splits, _inside(CHINESE) * apart
         added = [token.content for token in options.added_tokens.values()]
         self._border = None if unknown_steps else _border(options, punctuation + chinese)
         self._breaks = re.compile(
-            f"[{WHITESPACE}{OTHER_WHITESPACE}{punctuation}{chinese}{_HIDDEN_PUNCTUATION * splits}]"
+            f"[{WHITESPACE}{OTHER_WHITESPACE}{punctuation}{chinese}{hidden}]"
             + "".join(f"|{re.escape(content)}" for content in added)
         )
-        self._added = re.compile("|".join(map(re.escape, added)) or "(?!)")
+        self._added = re.compile(
+            "|".join(
+                _BLANKS * token.lstrip + re.escape(token.content)
+                for token in options.added_tokens.values()
+            )
+            or "(?!)"
+        )
         self._may_hide_tokens = any(token.normalized for token in options.added_tokens.values())
-        accents = cleaned and options.strips_accents
         dropped = _inside(REMOVED) * cleaned + _inside(ACCENTS) * accents
         self._kept = re.compile(f"[^{dropped}]" if dropped else "(?s:.)")
         self._longest_word = options.max_input_chars_per_word

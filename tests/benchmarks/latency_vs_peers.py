@@ -111,7 +111,7 @@ def our_calls(
     """Return a call of the model and a call of the classifier."""
     classifier = warm(folder, [text], precision=precision, threads=threads)
     return {
-        f"our model, {precision}": lambda: classifier._model(ids),
+        f"our model, {precision}": lambda: classifier._models[0](ids),
         f"Classifier, {precision}": lambda: classifier([text]),
     }
 

@@ -14,6 +14,7 @@ def sources(tmp_path: Path) -> Path:
         "stsb/sts-train.csv": pair.format(5.0, 'A "plane takes off', "A plane is off"),
         "stsb/sts-dev.csv": pair.format(1.5, "A man is here", "A man is gone"),
         "squad/train.json": json.dumps({"data": [{"paragraphs": [paragraph] * 5}]}),
+        "squad/valid.json": json.dumps({"data": [{"paragraphs": [paragraph]}]}),
         "ag_news/train.tsv": "Some news of today\tWorld\n",
         "sst2/train.tsv": "sentence\tlabel\nfar too short\t0\nIt is a dull film\t0\n",
         "sst2/dev.tsv": "sentence\tlabel\nit is a DULL film\t0\n",
@@ -48,3 +49,26 @@ def test_texts_and_pairs(sources: Path, tmp_path: Path) -> None:
     assert (tmp_path / "a" / "texts.csv").read_bytes() == (
         tmp_path / "b" / "texts.csv"
     ).read_bytes()
+
+
+def test_questions_come_with_the_paragraph_that_misleads_most(
+    sources: Path, tmp_path: Path
+) -> None:
+    contexts = ["The bridge was built in 1900.", "The bridge is red.", "A river flows here."]
+    asked = ["When was the bridge built?", "Which colour has the bridge?", "What flows?"]
+    paragraphs = [
+        {"context": context, "qas": [{"question": question}]}
+        for context, question in zip(contexts, asked, strict=True)
+    ]
+    alone = [{"context": "Only one.", "qas": [{"question": "How many?"}]}]
+    data = [{"paragraphs": paragraphs}, {"paragraphs": alone}]
+    (sources / "squad" / "train.json").write_text(json.dumps({"data": data}))
+    embed_data.main(sources, tmp_path / "out")
+    rows = pd.read_csv(tmp_path / "out" / "passages.csv").set_index("question")
+    assert rows["passage"].to_dict() == dict(zip(asked, contexts, strict=True))
+    assert rows.loc[asked[0], "negative"] == contexts[1]
+    assert rows.loc[asked[1], "negative"] == contexts[0]
+    valid = pd.read_csv(tmp_path / "out" / "passages-valid.csv")
+    assert valid.to_dict("records") == [
+        {"question": "Where is it?", "passage": "Here is one. Here is another!"}
+    ]

@@ -21,7 +21,8 @@ SURFACE = ("distilcli.app", "distilcli.commands", "distilcli.completion")
 # What a command can reach and leaves as it is, so that no message of it is about that.
 _OF_TOKENIZE = "engine truncation"
 _OF_EMBED = "dims layer pooling prompt prompt_name"
-_OF_FILES = "whole_files file_column max_field_bytes deterministic"
+_OF_FILES = "whole_files file_column max_field_bytes deterministic shard"
+_OF_READING = "delimiter encoding input_format limit no_header prefix text_column texts word_column"
 _OF_ONE_TASK = (
     "aggregation max_answer_length targets top_k whole_word all_scores multi_label no_abstain"
 )
@@ -30,12 +31,14 @@ NEVER_GIVEN = {
     "min_agreement texts",
     "choose": "text_column whole_files",
     "classify": _OF_EMBED,
-    "clean": f"{_OF_EMBED} {_OF_ONE_TASK} whole_files keep_empty resume retry_errors "
+    "clean": f"{_OF_EMBED} {_OF_ONE_TASK} whole_files keep_empty resume retry_errors shard "
     "pair_column labels task options_column option_columns label_separator",
     "evaluate": f"{_OF_EMBED} {_OF_ONE_TASK} {_OF_FILES} texts output output_format",
     "finetune": f"{_OF_ONE_TASK} {_OF_FILES} calibrate threshold_search min_agreement "
     "long stride texts max_error",
+    "merge": f"{_OF_FILES} {_OF_READING}",
     "qa": "text_column",
+    "tokenize": "shard",
 }
 # Faults that are known.
 TO_MEND: dict[str, str] = {}

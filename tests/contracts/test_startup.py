@@ -41,7 +41,7 @@ def test_help_does_not_load_what_the_commands_stand_on() -> None:
         "print(*(name for name in sys.modules if name.startswith('distilcli.')), file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    surface = ("app", "commands", "errors", "interrupt", "memory")
+    surface = ("app", "commands", "errors", "interrupt", "memory", "processes")
     names = (name.removeprefix("distilcli.") for name in done.stderr.split())
     assert [name for name in names if not name.startswith(surface)] == []
 

@@ -274,13 +274,16 @@ def test_workers_take_turns_over_the_devices_and_batches_say_theirs():
 
 
 def test_a_free_device_takes_the_batches_of_a_busy_one():
-    others_are_done, seen = threading.Event(), []
+    is_busy, others_are_done, seen = threading.Event(), threading.Event(), []
 
     def forward(batch):
-        seen.append(str(batch.device))
         if batch.device == FIRST:
-            assert others_are_done.wait(10)
-        elif len(seen) == 6:
+            is_busy.set()
+            assert others_are_done.wait(60)
+        else:
+            assert is_busy.wait(60)
+        seen.append(str(batch.device))
+        if len(seen) == 5:
             others_are_done.set()
         return first_ids(batch)
 

@@ -55,10 +55,10 @@ def test_every_task_runs_in_int8_and_says_how_far_it_agrees(
 def broken(folder: Path, **options: Any) -> Classifier:
     """Return a classifier whose int8 weights are those of nobody."""
     classifier = Classifier(str(folder), device="cpu", precision="int8", **options)
-    for parameter in classifier._model.classifier.parameters():
+    for parameter in classifier._models[0].classifier.parameters():
         parameter.data = -parameter.data
     original = Classifier(str(folder), device="cpu")
-    classifier._original = original._model
+    classifier._original = original._models[0]
     return classifier
 
 

@@ -168,6 +168,6 @@ def test_a_model_without_the_head_is_refused(tiny_folder: Path) -> None:
 
 def test_weights_that_give_no_number_are_an_error(make_model: Callable[..., Path]) -> None:
     ours = answerer(make_model(head="QuestionAnswerer"))
-    ours._model.qa_outputs.bias.data.fill_(float("nan"))
+    ours._models[0].qa_outputs.bias.data.fill_(float("nan"))
     with pytest.raises(RowError, match="the model gave no number"):
         ours([(QUESTION, CONTEXT)])

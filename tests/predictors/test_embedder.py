@@ -38,7 +38,7 @@ def hidden_states(folder: Path, text: str, **options: Any) -> list[np.ndarray]:
     special = loaded._tokenizer.special
     framed = torch.tensor([[special.cls, *ids, special.sep]])
     with torch.inference_mode():
-        states = forward_all(loaded._model.distilbert, framed).hidden_states
+        states = forward_all(loaded._models[0].distilbert, framed).hidden_states
     return [each[0].numpy() for each in states]
 
 
@@ -199,7 +199,7 @@ def test_a_text_cut_within_its_prompt_keeps_a_token(make_model: Make) -> None:
     (ids,) = short._tokenizer.ids([prompt])
     framed = torch.tensor([[short._tokenizer.special.cls, *ids[:4], short._tokenizer.special.sep]])
     with torch.inference_mode():
-        last = short._model.distilbert(framed)[0, -1].numpy()
+        last = short._models[0].distilbert(framed)[0, -1].numpy()
     assert close(short(["x"])[0], last)
 
 
@@ -212,7 +212,7 @@ def windowed(
     for start in range(0, len(ids) - stride, size - stride):
         framed = [special.cls, *ids[start : start + size], special.sep]
         with torch.inference_mode():
-            states = loaded._model.distilbert(torch.tensor([framed]))[0]
+            states = loaded._models[0].distilbert(torch.tensor([framed]))[0]
         rows.append(states[0 if start else unpooled :].mean(dim=0).numpy())
         weights.append(len(framed))
     return np.average(rows, axis=0, weights=weights)
@@ -330,7 +330,7 @@ def test_tokens_of_windows_are_taken_where_most_is_around(tiny_folder: Path) -> 
     with torch.inference_mode():
         for start in range(0, len(ids) - 8, 10):
             framed = torch.tensor([[special.cls, *ids[start : start + 18], special.sep]])
-            states.append(loaded._model.distilbert(framed)[0, 1:-1].numpy())
+            states.append(loaded._models[0].distilbert(framed)[0, 1:-1].numpy())
     # Of tokens 10 to 17, which are in both, the first four are nearer the middle of the first.
     for token in range(28):
         number = 0 if token < 14 else 1 if token < 24 else 2

@@ -45,7 +45,7 @@ def auto(folder: Path, least: float = 0.01, **options: Any) -> Classifier:
 
 def disagree(classifier: Classifier) -> None:
     """Make the classifier say the opposite of fp32."""
-    for parameter in classifier._model.classifier.parameters():
+    for parameter in classifier._models[0].classifier.parameters():
         parameter.data = -parameter.data
     classifier._original = load_model(locate(classifier.name), SequenceClassifier).model
 

@@ -117,7 +117,7 @@ def test_pairs_go_in_with_their_token_types(make_model: Make, model_type: str) -
 def test_pairs_and_single_texts_may_come_together(make_model: Make, model_type: str) -> None:
     setup = Setup(make_model("mixed", model_type=model_type))
     items: list[Texts] = [("good film", None), ("good", "a dull plot"), ("", "")]
-    engine = Engine(setup.task(), pad_token_id=0, device=CPU)
+    engine = Engine(setup.task(), pad_token_id=0, devices=(CPU,))
     with closing(engine.run(items)) as blocks:
         outcomes = [outcome for block in blocks for outcome in block]
     for item, outcome in zip(items, outcomes, strict=True):
@@ -235,7 +235,7 @@ def test_scores_depend_on_neither_batches_nor_threads(
     engine = Engine(
         tiny.task(**options),
         pad_token_id=0,
-        device=CPU,
+        devices=(CPU,),
         workers=workers,
         max_tokens=tokens,
         max_rows=rows,

@@ -108,6 +108,18 @@ def test_any_text(engine: type, name: str) -> None:
     check()
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("cased", "≠0" + "b" * 100), ("a token that takes blanks", " <x>  " + "\x00" * 40)],
+)
+def test_a_long_stretch_is_not_cut_where_a_token_begins(engine: type, name: str, text: str) -> None:
+    tokenizer = made(engine, name)
+    expected = whole(tokenizer, text)
+    assert list(tokenizer.ids([text])[0]) == expected.ids
+    assert plain(tokenizer.encode([text])[0]) == expected
+
+
 def test_a_text_is_tokenized_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
     tokenizer = made(FastTokenizer, "uncased")
