@@ -65,6 +65,8 @@ def check_again(options: "FileOptions") -> None:
     out, given = options.out, options.given
     given.at_most_one("resume", "retry_errors", "dry_run")
     if out.resume or out.retry_errors:
+        _check_same_shard(options)
+    if out.resume or out.retry_errors:
         name = "resume" if out.resume else "retry_errors"
         if out.output is None:
             raise UsageError(f"`{name}` needs an output file; add `output` FILE")
@@ -105,6 +107,19 @@ def is_finished(options: "FileOptions", source: "RowSource", predictor: "AnyPred
         return read_manifest(output).run.difference(now) is None
     except InputError:
         return False
+
+
+def _check_same_shard(options: "FileOptions") -> None:
+    """Raise `UsageError` for a finished part of another number, as if all jobs had one output."""
+    from distilcli.rows.manifest import has_manifest, read_manifest
+
+    shard, output = options.scale.parsed(), str(options.out.output)
+    if (
+        shard is not None
+        and has_manifest(output)
+        and (there := read_manifest(output).shard) != shard
+    ):
+        raise UsageError(f"{output}: is shard {there}, not {shard}; name another file")
 
 
 @dataclass
@@ -205,7 +220,7 @@ class Unfinished:
     @contextmanager
     def watched(self, stats: "RunStats", tally: Tally, output: Any) -> Iterator[None]:
         """Continue the interrupted run, or discard it; save the progress of this one."""
-        if self._shard is not None:
+        if self._shard is not None and not self._options.out.retry_errors:
             from distilcli.rows.manifest import remove_manifest
 
             remove_manifest(str(self._options.out.output))
@@ -257,6 +272,7 @@ class Unfinished:
                 begin,
                 end,
                 tally.written,
+                None if kind == "sqlite" else Path(str(out.output)).stat().st_size,
                 kind,
                 delimiter,
                 added,
