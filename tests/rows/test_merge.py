@@ -26,7 +26,9 @@ def test_there_may_be_more_parts_of_parquet_than_files_that_may_be_open(
         parquet.write_table(arrow.table({"n": [index], "label": ["a"]}), f"{index}.parquet")
         shard, path = Shard(index, 60), f"{index}.parquet"
         size = Path(path).stat().st_size
-        parts.append(Manifest(path, RUN, shard, [], [], 1, size, "parquet", None, ["label"]))
+        parts.append(
+            Manifest(path, RUN, shard, [], [], 1, size, "parquet", None, ["label"], {}, {})
+        )
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(
         resource.RLIMIT_NOFILE, (len(list(Path("/proc/self/fd").iterdir())) + 30, limits[1])
