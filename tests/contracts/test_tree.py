@@ -26,7 +26,7 @@ TESTED_BY = {
     "commands/test_evaluate_abstention.py": "evaluation/abstention evaluation/plot",
     "commands/test_fill.py": "predictors/mask_filler tasks/candidates",
     "commands/test_finetune.py": "commands/_finetune_options training/plan",
-    "commands/test_merge.py": "rows/merge vectors/merge",
+    "commands/test_merge.py": "vectors/merge",
     "commands/test_params.py": "checkpoint/report",
     "commands/test_qa.py": "tasks/questions",
     "commands/test_ray.py": "commands/_ray_worker",
