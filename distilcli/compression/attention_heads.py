@@ -6,10 +6,9 @@ from itertools import islice
 import torch
 from torch import Tensor
 
-from distilcli.compression.importance import Importance, absorb
+from distilcli.compression.importance import Importance
 from distilcli.errors import UsageError
 from distilcli.model.heads import TaskModel
-from distilcli.model.surgery import prune_heads
 
 Heads = dict[int, tuple[int, ...]]
 
@@ -55,19 +54,8 @@ def least_important(model: TaskModel, importance: Importance, count: int) -> Hea
 
 def relative_importance(scores: Tensor) -> Tensor:
     """Divide the importances of a layer's heads (H,) by their norm."""
-    return scores / scores.norm().clamp(min=torch.finfo(scores.dtype).tiny)
-
-
-def remove_heads(model: TaskModel, heads: Heads, importance: Importance | None) -> None:
-    """Remove heads; what they contribute on average goes into the bias if it is known."""
-    blocks = model.distilbert.transformer.blocks
-    for layer, gone in heads.items() if importance is not None else ():
-        attention = blocks[layer].attention
-        size = attention.head_dim
-        starts = [attention.heads.index(head) * size for head in gone]
-        columns = [start + column for start in starts for column in range(size)]
-        absorb(attention.out_lin, columns, importance.contexts[layer])
-    prune_heads(model, heads)
+    relative: Tensor = scores / scores.norm().clamp(min=torch.finfo(scores.dtype).tiny)
+    return relative
 
 
 def largest_agreeing(most: int, agrees: Callable[[int], bool]) -> int:

@@ -10,7 +10,7 @@ from distilcli.engine.engine import Engine
 from distilcli.engine.task import Encoded
 from distilcli.errors import InputError, RowError
 from distilcli.gold.columns import Columns, gold_column, pair_column, text_column
-from distilcli.predictors.agreement import values_of
+from distilcli.predictors.agreement import ComparableTask, values_of
 from distilcli.predictors.answerer import Answerer
 from distilcli.predictors.base import AnyPredictor
 from distilcli.predictors.chooser import Chooser
@@ -73,23 +73,24 @@ class DataRows:
             )
         return pieces
 
-    def agreement(
-        self, one: Engine[Row, Any], other: Engine[Row, Any], *, first: int | None = None
-    ) -> tuple[float, int]:
-        """Return the mean share on which two models agree, and on how many rows.
+    def values(self, engine: Engine[Row, Any], *, first: int | None = None) -> list[Any]:
+        """Return what a model says of the first rows, None for one that it cannot read."""
+        return values_of(engine, self.rows[:first])
 
-        Raises `InputError` if no row can be used.
+    def agreement(self, engine: Engine[Row, Any], expected: Sequence[Any]) -> tuple[float, int]:
+        """Return the mean share on which a model agrees with `expected`, and on how many rows.
+
+        `expected` are the `values` of another model. Raises `InputError` if it has none.
         """
-        rows = self.rows[:first]
         pairs = [
-            (found, expected)
-            for found, expected in zip(values_of(one, rows), values_of(other, rows), strict=True)
-            if expected is not None
+            (found, other)
+            for found, other in zip(self.values(engine, first=len(expected)), expected, strict=True)
+            if other is not None
         ]
         if not pairs:
             raise InputError("`data` has no rows that the model can read")
-        agreement = other.task.agreement  # type: ignore[attr-defined]
-        shares = [0.0 if found is None else agreement(found, expected) for found, expected in pairs]
+        task: ComparableTask[Row, Any] = engine.task  # type: ignore[assignment]
+        shares = [0.0 if found is None else task.agreement(found, other) for found, other in pairs]
         return sum(shares) / len(shares), len(shares)
 
 

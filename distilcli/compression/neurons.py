@@ -7,8 +7,9 @@ have different widths.
 import torch
 from torch import Tensor
 
-from distilcli.compression.importance import Importance, absorb
+from distilcli.compression.importance import Importance
 from distilcli.errors import UsageError
+from distilcli.model.encoder import FeedForward
 from distilcli.model.heads import TaskModel
 from distilcli.model.surgery import prune_neurons
 
@@ -17,27 +18,21 @@ def remove_neurons(model: TaskModel, share: float, importance: Importance | None
     """Remove a share of the neurons of each layer, those of least importance.
 
     Without rows the importance is the norm of a neuron's weights going in times that of its
-    weights going out. With rows, what the removed ones contribute on average goes into the bias.
-    Raises `UsageError` if none would stay or go.
+    weights going out. Raises `UsageError` if none would stay or go.
     """
     width = model.config.hidden_dim
     n_kept = round(width * (1 - share))
     if n_kept in {0, width}:
         kept = "none" if n_kept == 0 else "all"
         raise UsageError(f"`prune_ffn` {share:g} keeps {kept} of {width} neurons; use 0.5 instead")
-    everything = []
-    for layer, block in enumerate(model.distilbert.transformer.blocks):
-        scores = importance.neurons[layer] if importance is not None else weight_norms(block.ffn)
-        kept_here = sorted(scores.argsort(descending=True, stable=True)[:n_kept].tolist())
-        if importance is not None:
-            gone = sorted(set(range(width)) - set(kept_here))
-            absorb(block.ffn.lin2, gone, importance.activations[layer])
-        everything.append(kept_here)
-    prune_neurons(model, everything)
+    blocks = model.distilbert.transformer.blocks
+    scores = importance.neurons if importance else [weight_norms(block.ffn) for block in blocks]
+    ranked = [each.argsort(descending=True, stable=True) for each in scores]
+    prune_neurons(model, [sorted(each[:n_kept].tolist()) for each in ranked])
 
 
 @torch.no_grad()
-def weight_norms(ffn: torch.nn.Module) -> Tensor:
+def weight_norms(ffn: FeedForward) -> Tensor:
     """Return the norm of each neuron's weights going in times that of those going out (F,)."""
-    first, second = ffn.get_parameter("lin1.weight"), ffn.get_parameter("lin2.weight")
-    return first.norm(dim=1) * second.norm(dim=0)
+    norms: Tensor = ffn.lin1.weight.norm(dim=1) * ffn.lin2.weight.norm(dim=0)
+    return norms

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from distilcli.checkpoint.folder import ModelFiles
 from distilcli.checkpoint.json_file import read_json, read_object
@@ -63,7 +64,7 @@ class Compressed:
                 shutil.copyfile(path, folder / name)
         if inner != source and (folder / MODULES_NAME).is_file():
             # The model itself was in a folder of its own, as in old sentence-transformers.
-            modules = read_json(folder / MODULES_NAME)
+            modules: Any = read_json(folder / MODULES_NAME)
             write_json(folder / MODULES_NAME, [{**modules[0], "path": ""}, *modules[1:]])
 
 

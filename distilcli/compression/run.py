@@ -25,7 +25,6 @@ from distilcli.compression.attention_heads import (
     least_important,
     most_heads,
     parse_count,
-    remove_heads,
 )
 from distilcli.compression.data import read_data
 from distilcli.compression.importance import Importance, measure_importance
@@ -50,7 +49,7 @@ from distilcli.interrupt import scratch_folder
 from distilcli.model.device import place
 from distilcli.model.heads import HEADS, TaskModel
 from distilcli.model.loading import load_model
-from distilcli.model.surgery import parse_heads
+from distilcli.model.surgery import parse_heads, prune_heads
 from distilcli.tasks.spec import TaskSpec
 
 if TYPE_CHECKING:
@@ -153,8 +152,9 @@ class _Compression:
         )  # fmt: skip
         if self._data is not None:
             self._say("comparing it with the original")
+            expected = self._data.values(self._original)
             engine = self._engine(str(stage))
-            report.agreement, report.rows = self._data.agreement(engine, self._original)
+            report.agreement, report.rows = self._data.agreement(engine, expected)
             self._check(report)
             if self._before:
                 report.after = self._quality(str(stage))
@@ -169,8 +169,7 @@ class _Compression:
     def _prune_heads(self) -> None:
         model, (first, *_) = self.compressed.model, self._options.prune_heads
         if not self._options.ranks_heads:
-            importance = None if self._data is None else self._importance()
-            remove_heads(model, parse_heads(self._options.prune_heads), importance)
+            prune_heads(model, parse_heads(self._options.prune_heads))
             return
         count = None if first == AUTO else parse_count(first, model)
         importance = self._importance()
@@ -179,7 +178,7 @@ class _Compression:
         heads = least_important(model, importance, count)
         before = [block.attention.heads for block in model.distilbert.transformer.blocks]
         self._heads = ranked_heads(importance, before, heads)
-        remove_heads(model, heads, importance)
+        prune_heads(model, heads)
 
     def _heads_that_agree(self, importance: Importance) -> int:
         """Return how many heads can go so that the model still agrees with itself."""
@@ -191,16 +190,16 @@ class _Compression:
         def written(heads: Heads) -> "Engine[Any, Any]":
             with scratch_folder() as folder:
                 model = deepcopy(made.model)
-                remove_heads(model, heads, importance)
+                prune_heads(model, heads)
                 Compressed(model, self._files, packed=False).write(Path(folder))
                 return self._engine(folder)
 
-        whole = written({})
+        whole = data.values(written({}), first=_SAMPLE_ROWS)
 
         def agrees(count: int) -> bool:
             self._say(f"trying without {count} heads")
             engine = written(least_important(made.model, importance, count))
-            return data.agreement(engine, whole, first=_SAMPLE_ROWS)[0] >= required
+            return data.agreement(engine, whole)[0] >= required
 
         found = largest_agreeing(most_heads(made.model), agrees)
         if not found:
