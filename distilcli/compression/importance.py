@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from distilcli.engine.batching import Batch, Piece, cut_batches, pad
-from distilcli.model.heads import MaskedLanguageModel, TaskModel
+from distilcli.model.heads import HEADS, MaskedLanguageModel, TaskModel
 
 _MAX_TOKENS = 4_096
 _SEED = 0
@@ -97,7 +97,8 @@ def _outputs(model: TaskModel, batch: Batch) -> Tensor:
     is_mlm = isinstance(model, MaskedLanguageModel)
     outputs: Tensor = (model.distilbert if is_mlm else model)(*batch.inputs)
     config = model.config
-    if len(config.labels) > 1 and config.problem_type != "multi_label_classification":
+    is_exclusive = config.problem_type != "multi_label_classification"
+    if HEADS[type(model)].labelled and len(config.labels) > 1 and is_exclusive:
         # Only the differences between the scores of labels decide.
         outputs = outputs - outputs.mean(dim=-1, keepdim=True)
     mask = batch.attention_mask
