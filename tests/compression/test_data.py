@@ -39,7 +39,7 @@ def test_every_task_reads_its_rows(
 
 def test_a_column_that_is_missing(tmp_path: Path) -> None:
     for columns in ({"text_column": "body"}, {"label_column": "topic"}):
-        with pytest.raises(InputError, match="body|topic"):
+        with pytest.raises(InputError, match=r"body|topic"):
             read("classify", tmp_path / "rows.csv", "text,label\ngood,x\n", **columns)
     with pytest.raises(InputError, match="text"):
         read("classify", tmp_path / "rows.csv", "a,b\n1,2\n")

@@ -8,9 +8,12 @@ from distilcli.errors import UsageError
 
 
 def test_nothing_is_left_of_a_failure(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="stop"), staged(tmp_path / "new") as stage:
+    def fail(stage: Path) -> None:
         (stage / "file").write_text("x")
         raise ValueError("stop")
+
+    with pytest.raises(ValueError, match="stop"), staged(tmp_path / "new") as stage:
+        fail(stage)
     assert list(tmp_path.iterdir()) == []
 
 
