@@ -53,23 +53,24 @@ _distil() {
         'choose')
             if [[ $options ]]; then
                 case $previous in
-                    --prompt | --option | --prompt-column | --options-column | --option-columns | --text | --limit | --file-column | --join | --input-format | --delimiter | --encoding | --word-column | --max-field-bytes | --prefix | --max-length | --stride | --device | --min-agreement | --batch | --max-tokens | --threads | --shard) _distil_free; return ;;
+                    --prompt | --option | --prompt-column | --options-column | --option-columns | --text | --limit | --file-column | --join | --input-format | --delimiter | --encoding | --word-column | --max-field-bytes | --prefix | --max-length | --stride | --device | --min-agreement | --batch | --max-tokens | --threads | --shard | --workers | --gpus-per-worker | --ray-address) _distil_free; return ;;
                     --on-error) _distil_words 'keep skip stop'; return ;;
                     --output | -o | --stats) _distil_paths -f; return ;;
                     --format) _distil_words 'auto table csv tsv jsonl json parquet'; return ;;
                     --long) _distil_words 'truncate window error'; return ;;
                     --model | -m) _distil_words 'embed entities mini qa sentiment'; _distil_paths -d; return ;;
                     --precision) _distil_words 'auto fp32 tf32 bf16 fp16 int8'; return ;;
+                    --engine) _distil_words 'local ray'; return ;;
                 esac
                 if [[ $current == -* ]]; then
-                    _distil_words '--prompt --option --prompt-column --options-column --option-columns --text --limit --file-column --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --output -o --format --prefix --force --resume --retry-errors --long --max-length --stride --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --deterministic --provenance --shard --quiet -q --dry-run --json --stats --help -h'; return
+                    _distil_words '--prompt --option --prompt-column --options-column --option-columns --text --limit --file-column --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --output -o --format --prefix --force --resume --retry-errors --long --max-length --stride --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --deterministic --provenance --shard --engine --workers --gpus-per-worker --ray-address --quiet -q --dry-run --json --stats --help -h'; return
                 fi
             fi
             _distil_paths -f ;;
         'classify')
             if [[ $options ]]; then
                 case $previous in
-                    --text-column | -c | --pair-column | --labels | --top-k | --threshold | --text | --limit | --file-column | --join | --input-format | --delimiter | --encoding | --word-column | --max-field-bytes | --prefix | --max-length | --stride | --device | --min-agreement | --batch | --max-tokens | --threads | --shard) _distil_free; return ;;
+                    --text-column | -c | --pair-column | --labels | --top-k | --threshold | --text | --limit | --file-column | --join | --input-format | --delimiter | --encoding | --word-column | --max-field-bytes | --prefix | --max-length | --stride | --device | --min-agreement | --batch | --max-tokens | --threads | --shard | --workers | --gpus-per-worker | --ray-address) _distil_free; return ;;
                     --on-error) _distil_words 'keep skip stop'; return ;;
                     --output | -o | --stats) _distil_paths -f; return ;;
                     --format) _distil_words 'auto table csv tsv jsonl json parquet'; return ;;
@@ -77,9 +78,10 @@ _distil() {
                     --window-pooling) _distil_words 'mean max first'; return ;;
                     --model | -m) _distil_words 'embed entities mini qa sentiment'; _distil_paths -d; return ;;
                     --precision) _distil_words 'auto fp32 tf32 bf16 fp16 int8'; return ;;
+                    --engine) _distil_words 'local ray'; return ;;
                 esac
                 if [[ $current == -* ]]; then
-                    _distil_words '--text-column -c --pair-column --labels --top-k --all-scores --multi-label --threshold --no-abstain --text --limit --whole-files --file-column --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --output -o --format --prefix --force --resume --retry-errors --long --max-length --stride --window-pooling --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --deterministic --provenance --shard --quiet -q --dry-run --json --stats --help -h'; return
+                    _distil_words '--text-column -c --pair-column --labels --top-k --all-scores --multi-label --threshold --no-abstain --text --limit --whole-files --file-column --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --output -o --format --prefix --force --resume --retry-errors --long --max-length --stride --window-pooling --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --deterministic --provenance --shard --engine --workers --gpus-per-worker --ray-address --quiet -q --dry-run --json --stats --help -h'; return
                 fi
             fi
             _distil_paths -f ;;
@@ -124,7 +126,7 @@ _distil() {
         'embed')
             if [[ $options ]]; then
                 case $previous in
-                    --text-column | -c | --id-column | --pooling | --dims | --layer | --prompt | --prompt-name | --search | --top-k | -k | --near-duplicates | --dedupe | --text | --limit | --file-column | --join | --input-format | --delimiter | --encoding | --word-column | --max-field-bytes | --prefix | --max-length | --stride | --device | --min-agreement | --batch | --max-tokens | --threads | --shard) _distil_free; return ;;
+                    --text-column | -c | --id-column | --pooling | --dims | --layer | --prompt | --prompt-name | --search | --top-k | -k | --near-duplicates | --dedupe | --text | --limit | --file-column | --join | --input-format | --delimiter | --encoding | --word-column | --max-field-bytes | --prefix | --max-length | --stride | --device | --min-agreement | --batch | --max-tokens | --threads | --shard | --workers | --gpus-per-worker | --ray-address) _distil_free; return ;;
                     --dtype) _distil_words 'float32 float16 int8 binary'; return ;;
                     --index | --dropped | --output | -o | --stats) _distil_paths -f; return ;;
                     --on-error) _distil_words 'keep skip stop'; return ;;
@@ -133,9 +135,10 @@ _distil() {
                     --window-pooling) _distil_words 'mean max first'; return ;;
                     --model | -m) _distil_words 'embed entities mini qa sentiment'; _distil_paths -d; return ;;
                     --precision) _distil_words 'auto fp32 tf32 bf16 fp16 int8'; return ;;
+                    --engine) _distil_words 'local ray'; return ;;
                 esac
                 if [[ $current == -* ]]; then
-                    _distil_words '--text-column -c --id-column --pooling --normalize --no-normalize --dims --layer --tokens --dtype --prompt --prompt-name --update --search --index --top-k -k --near-duplicates --dedupe --dropped --text --limit --whole-files --file-column --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --output -o --format --prefix --force --resume --retry-errors --long --max-length --stride --window-pooling --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --deterministic --provenance --shard --quiet -q --dry-run --json --stats --help -h'; return
+                    _distil_words '--text-column -c --id-column --pooling --normalize --no-normalize --dims --layer --tokens --dtype --prompt --prompt-name --update --search --index --top-k -k --near-duplicates --dedupe --dropped --text --limit --whole-files --file-column --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --output -o --format --prefix --force --resume --retry-errors --long --max-length --stride --window-pooling --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --deterministic --provenance --shard --engine --workers --gpus-per-worker --ray-address --quiet -q --dry-run --json --stats --help -h'; return
                 fi
             fi
             _distil_paths -f ;;
@@ -159,16 +162,17 @@ _distil() {
         'fill')
             if [[ $options ]]; then
                 case $previous in
-                    --text-column | -c | --top-k | --targets | --text | --limit | --file-column | --join | --input-format | --delimiter | --encoding | --word-column | --max-field-bytes | --prefix | --max-length | --stride | --device | --min-agreement | --batch | --max-tokens | --threads | --shard) _distil_free; return ;;
+                    --text-column | -c | --top-k | --targets | --text | --limit | --file-column | --join | --input-format | --delimiter | --encoding | --word-column | --max-field-bytes | --prefix | --max-length | --stride | --device | --min-agreement | --batch | --max-tokens | --threads | --shard | --workers | --gpus-per-worker | --ray-address) _distil_free; return ;;
                     --on-error) _distil_words 'keep skip stop'; return ;;
                     --output | -o | --stats) _distil_paths -f; return ;;
                     --format) _distil_words 'auto table csv tsv jsonl json parquet'; return ;;
                     --long) _distil_words 'truncate window error'; return ;;
                     --model | -m) _distil_words 'embed entities mini qa sentiment'; _distil_paths -d; return ;;
                     --precision) _distil_words 'auto fp32 tf32 bf16 fp16 int8'; return ;;
+                    --engine) _distil_words 'local ray'; return ;;
                 esac
                 if [[ $current == -* ]]; then
-                    _distil_words '--text-column -c --top-k --targets --whole-word --pseudo-perplexity --text --limit --whole-files --file-column --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --output -o --format --prefix --force --resume --retry-errors --long --max-length --stride --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --deterministic --provenance --shard --quiet -q --dry-run --json --stats --help -h'; return
+                    _distil_words '--text-column -c --top-k --targets --whole-word --pseudo-perplexity --text --limit --whole-files --file-column --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --output -o --format --prefix --force --resume --retry-errors --long --max-length --stride --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --deterministic --provenance --shard --engine --workers --gpus-per-worker --ray-address --quiet -q --dry-run --json --stats --help -h'; return
                 fi
             fi
             _distil_paths -f ;;
@@ -212,23 +216,24 @@ _distil() {
         'qa')
             if [[ $options ]]; then
                 case $previous in
-                    --question | --context | --question-column | --context-column | --top-k | --best | --max-answer-length | --no-answer-threshold | --text | --limit | --file-column | --join | --input-format | --delimiter | --encoding | --word-column | --max-field-bytes | --prefix | --max-length | --stride | --device | --min-agreement | --batch | --max-tokens | --threads | --shard) _distil_free; return ;;
+                    --question | --context | --question-column | --context-column | --top-k | --best | --max-answer-length | --no-answer-threshold | --text | --limit | --file-column | --join | --input-format | --delimiter | --encoding | --word-column | --max-field-bytes | --prefix | --max-length | --stride | --device | --min-agreement | --batch | --max-tokens | --threads | --shard | --workers | --gpus-per-worker | --ray-address) _distil_free; return ;;
                     --context-file | --squad-predictions | --output | -o | --stats) _distil_paths -f; return ;;
                     --on-error) _distil_words 'keep skip stop'; return ;;
                     --format) _distil_words 'auto table csv tsv jsonl json parquet'; return ;;
                     --long) _distil_words 'truncate window error'; return ;;
                     --model | -m) _distil_words 'embed entities mini qa sentiment'; _distil_paths -d; return ;;
                     --precision) _distil_words 'auto fp32 tf32 bf16 fp16 int8'; return ;;
+                    --engine) _distil_words 'local ray'; return ;;
                 esac
                 if [[ $current == -* ]]; then
-                    _distil_words '--question --context --context-file --question-column --context-column --top-k --best --max-answer-length --no-answer-threshold --squad-predictions --text --limit --whole-files --file-column --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --output -o --format --prefix --force --resume --retry-errors --long --max-length --stride --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --deterministic --provenance --shard --quiet -q --dry-run --json --stats --help -h'; return
+                    _distil_words '--question --context --context-file --question-column --context-column --top-k --best --max-answer-length --no-answer-threshold --squad-predictions --text --limit --whole-files --file-column --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --output -o --format --prefix --force --resume --retry-errors --long --max-length --stride --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --deterministic --provenance --shard --engine --workers --gpus-per-worker --ray-address --quiet -q --dry-run --json --stats --help -h'; return
                 fi
             fi
             _distil_paths -f ;;
         'tag')
             if [[ $options ]]; then
                 case $previous in
-                    --text-column | -c | --text | --limit | --file-column | --join | --input-format | --delimiter | --encoding | --word-column | --max-field-bytes | --prefix | --max-length | --stride | --device | --min-agreement | --batch | --max-tokens | --threads | --shard) _distil_free; return ;;
+                    --text-column | -c | --text | --limit | --file-column | --join | --input-format | --delimiter | --encoding | --word-column | --max-field-bytes | --prefix | --max-length | --stride | --device | --min-agreement | --batch | --max-tokens | --threads | --shard | --workers | --gpus-per-worker | --ray-address) _distil_free; return ;;
                     --aggregation) _distil_words 'none simple first average max'; return ;;
                     --on-error) _distil_words 'keep skip stop'; return ;;
                     --output | -o | --stats) _distil_paths -f; return ;;
@@ -236,9 +241,10 @@ _distil() {
                     --long) _distil_words 'truncate window error'; return ;;
                     --model | -m) _distil_words 'embed entities mini qa sentiment'; _distil_paths -d; return ;;
                     --precision) _distil_words 'auto fp32 tf32 bf16 fp16 int8'; return ;;
+                    --engine) _distil_words 'local ray'; return ;;
                 esac
                 if [[ $current == -* ]]; then
-                    _distil_words '--text-column -c --aggregation --no-abstain --text --limit --whole-files --file-column --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --output -o --format --prefix --force --resume --retry-errors --long --max-length --stride --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --deterministic --provenance --shard --quiet -q --dry-run --json --stats --help -h'; return
+                    _distil_words '--text-column -c --aggregation --no-abstain --text --limit --whole-files --file-column --on-error --keep-empty --join --input-format --no-header --delimiter --encoding --word-column --max-field-bytes --output -o --format --prefix --force --resume --retry-errors --long --max-length --stride --model -m --device --precision --min-agreement --offline --batch --max-tokens --threads --deterministic --provenance --shard --engine --workers --gpus-per-worker --ray-address --quiet -q --dry-run --json --stats --help -h'; return
                 fi
             fi
             _distil_paths -f ;;

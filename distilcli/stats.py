@@ -11,7 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any, Generic, TypeVar
 
 from distilcli.memory import peak_memory_bytes
@@ -129,6 +129,20 @@ class RunStats:
         self.encoded_tokens = self.tokens
         self.started_at = datetime.fromisoformat(progress["since"])
         self._earlier_seconds = progress["seconds"]
+
+    def absorb(self, progress: Mapping[str, Any]) -> None:
+        """Add what `progress` returned of a part of the run; take parts in their order."""
+        for name in (*_RESTORED, *_OF_WINDOWS):
+            if name != "first_error":
+                setattr(self, name, getattr(self, name) + progress[name])
+        self.first_error = self.first_error or progress["first_error"]
+        self.encoded_tokens = self.tokens
+
+    def took(self, seconds: float) -> None:
+        """Set how long a run took that ended now and was not timed here."""
+        self.finished_at = datetime.now(timezone.utc)
+        self.started_at = self.finished_at - timedelta(seconds=seconds)
+        self._earlier_seconds = seconds
 
     def add_halving(self) -> None:
         """Count one batch that did not fit in memory and was halved."""

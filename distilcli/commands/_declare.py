@@ -155,16 +155,24 @@ def options(
                 for name in values
                 if getattr(typer_context.get_parameter_source(name), "name", "") == "COMMANDLINE"
             )
-            values = {**defaults, **values}
-            values |= {"given": given, "command": command.__name__, "values": {**values}}
+            return with_values(values, given)
+
+        def with_values(
+            values: Mapping[str, object], given: GivenOptions, **hidden: object
+        ) -> object:
+            """Run the command; `hidden` are fields of its groups that no option sets."""
+            every: dict[str, object] = {**defaults, **values, **hidden}
+            every |= {"given": given, "command": command.__name__}
+            every["values"] = {**defaults, **values}
             groups = {
-                name: _group(each.annotation, values)
+                name: _group(each.annotation, every)
                 for name, each in own.items()
                 if is_dataclass(each.annotation)
             }
-            alone = {name: values.get(name, each.default) for name, each in own.items()}
+            alone = {name: every.get(name, each.default) for name, each in own.items()}
             return command(**{**alone, **groups})
 
+        run.with_values = with_values  # type: ignore[attr-defined]
         run.__name__, run.__doc__, run.__module__ = (
             command.__name__, command.__doc__, command.__module__,
         )  # fmt: skip

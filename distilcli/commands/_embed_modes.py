@@ -81,12 +81,11 @@ def store(
     if out.output is None:
         raise UsageError(f"`output_format` {out.output_format} needs a file; add `output` FILE")
     _check_suffix(out)
-    from distilcli.vectors.writer import VectorColumns, VectorWriter, check_vector_files
+    from distilcli.vectors.writer import VectorColumns, VectorWriter
 
     check_again(common)
     force = out.replaces or making.update
-    for name in check_vector_files(out.output, force=force):
-        common.report.check(output=name)
+    _check_files(common, out.output, force=force)
     source = _opened(replace(common, out=replace(out, force=force)), text_column)
     if id_column is None and common.rows.whole_files:
         id_column = source.file_column
@@ -116,9 +115,9 @@ def store(
         file=source.file_column,
     )
 
-    def open_vectors(goes_on: bool) -> "VectorWriter":
+    def open_vectors(output: str, goes_on: bool) -> "VectorWriter":
         return VectorWriter(
-            str(out.output),
+            output,
             vector_format(out) or "",
             columns,
             blank=embedder.blank(of_tokens=making.tokens),
@@ -141,6 +140,16 @@ def store(
             f"left out {count(facts['known_rows'], 'row')} whose text is stored already"
         )
     return code, embedder
+
+
+def _check_files(common: FileOptions, output: str, *, force: bool) -> None:
+    """Raise `UsageError` if vectors or what lies beside them may not be written."""
+    from distilcli.rows.remote import is_remote
+    from distilcli.vectors.writer import check_vector_files
+
+    if not is_remote(output):  # Ray writes them here first
+        for name in check_vector_files(output, force=force):
+            common.report.check(output=name)
 
 
 def _alike(

@@ -5,8 +5,10 @@ import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import typer
 
 from distilcli import __version__
 from distilcli.commands._declare import GivenOptions
@@ -18,14 +20,16 @@ from distilcli.commands._option_groups import (
     RowsIn,
     RowsOut,
     Scale,
+    check_outputs,
 )
-from distilcli.commands._unfinished import Tally, Unfinished, check_again
+from distilcli.commands._unfinished import Tally, Unfinished, check_again, is_finished
 from distilcli.console import Console
 from distilcli.errors import UsageError
 from distilcli.escapes import visible
 from distilcli.wording import count as count_of
 
 if TYPE_CHECKING:
+    from distilcli.commands._ray import Finished
     from distilcli.console.preview import Preview
     from distilcli.engine import Engine, Outcome
     from distilcli.predictors.agreement import Agreement
@@ -33,6 +37,7 @@ if TYPE_CHECKING:
     from distilcli.rows import Given, Row, RowSource
     from distilcli.rows.retry import RetriedRows
     from distilcli.rows.row_writer import RowWriter
+    from distilcli.rows.shard import Shard
     from distilcli.stats import RunStats
     from distilcli.tasks.files import Blocks, Columns
     from distilcli.vectors.writer import VectorWriter
@@ -58,6 +63,7 @@ class FileOptions:
     given: GivenOptions = field(default_factory=GivenOptions)
     values: Mapping[str, object] = field(default_factory=dict)
     command: str = ""
+    runner: "Callable[[FileRun[Any, Any]], int] | None" = None
 
     def predictor_settings(self) -> dict[str, Any]:
         """Return the keywords of every predictor."""
@@ -74,11 +80,23 @@ class FileOptions:
             return {}
         return {"model_digest": predictor.digest(), "distil_version": __version__}
 
+    def _check_output(self) -> None:
+        """Raise `UsageError` for a file that may not be written."""
+        from distilcli.rows.remote import is_remote
+
+        if self.out.output is None or not is_remote(self.out.output):
+            self.out.check()
+        elif self.scale.engine != "ray":
+            raise UsageError(
+                f"{self.out.output}: only `engine` ray writes to object stores; name a file here"
+            )
+
     def open_rows(
         self, text_column: str | None = None, *, given: "Given | None" = None
     ) -> "RowSource":
         """Check the outputs, open the rows, and check the model without loading it.
 
+        With `engine` ray the whole run is done by its workers, and `typer.Exit` is raised after it.
         Raises `UsageError` for a file that may not be written, `InputError` for one that cannot
         be read, and `ModelError` for a model that is missing or for another command.
         """
@@ -88,17 +106,35 @@ class FileOptions:
         shard = self.scale.parsed()
         if shard is not None and self.out.output is None and not self.report.dry_run:
             raise UsageError("`shard` needs a file for its part of the rows; add `output` FILE")
-        self.out.check()
+        is_shared = shard is not None or self.scale.engine == "ray"
+        if is_shared and self.compute.precision == "auto":
+            raise UsageError(
+                "`precision` auto may choose another one for each part of the rows; name one"
+            )
+        if self.scale.engine != "ray":
+            of_ray = ("workers", "gpus_per_worker", "ray_address")
+            self.given.refuse(of_ray, "is for Ray; add `engine` ray")
+        self._check_output()
         self.report.check_dry_run()
         self.report.check(output=self.out.output)
         source = self.rows.open(text_column, given=given)
+        # A part in the place of an input would lose the rows of all others.
+        check_outputs({"output": self.out.output}, () if shard is None else source.paths)
         if shard is not None:
             source.take(shard)
+        if self.scale.engine == "ray" and self.runner is None:
+            from distilcli.commands._ray import check_ray
+
+            check_ray(self, source)
         self.report.check(source.paths)
         self.long.settings()
         check_reproducible(self.compute.precision, deterministic=self.reproducible.deterministic)
         if self.compute.model or "model" in self.given:
             self.compute.check(self.command)
+        if self.scale.engine == "ray" and self.runner is None:
+            from distilcli.commands._ray import run_on_ray
+
+            raise typer.Exit(_report_finished(self, source, run_on_ray(self, source)))
         # What follows loads torch, whose objects stay: collecting garbage among them takes a
         # seventh of that time. `FileRun` collects again, and so does `main` at the end.
         gc.disable()
@@ -123,7 +159,7 @@ class FileRun(Generic[Value, Result]):
     columns: "Columns[Result]"
     text_columns: Sequence[str]
     preview: "Callable[..., Preview] | None" = None
-    open_vectors: "Callable[[bool], VectorWriter] | None" = None
+    open_vectors: "Callable[[str, bool], VectorWriter] | None" = None
     select: "Callable[[Blocks[Value]], Blocks[Result]] | None" = None
     on_block: "Callable[[list[Outcome[Row, Result]]], None] | None" = None
     counted: str = "rows"
@@ -139,6 +175,10 @@ class FileRun(Generic[Value, Result]):
     def run(self) -> int:
         """Run every row, or with --dry-run only estimate the cost; return the exit code."""
         gc.enable()
+        if self.options.runner is not None:
+            return self.options.runner(self)
+        from distilcli.stats import RunStats
+
         predictor, source = self.predictor, self.source
         named = ", ".join(map(repr, self.text_columns))
         plural = "s" if len(self.text_columns) > 1 else ""
@@ -153,7 +193,31 @@ class FileRun(Generic[Value, Result]):
             "input": source.name,
             **self.marks,
         }
-        return self._estimate(about) if self.options.report.dry_run else self._run(about)
+        if self.options.report.dry_run:
+            return self._estimate(about)
+        stats = RunStats(device=predictor.device, load_seconds=predictor.load_seconds)
+        return self._run(about, stats)
+
+    def run_part(self, shard: "Shard", output: str, stats: "RunStats") -> bool:
+        """Run a shard into a file of its own, unless an earlier run has; say nothing.
+
+        Returns whether it had to run.
+        """
+        out = replace(self.options.out, output=output, resume=True)
+        options = replace(
+            self.options,
+            out=out,
+            scale=Scale(shard=str(shard)),
+            report=Report(quiet=True),
+            runner=None,
+        )
+        source = self.source.again()
+        source.take(shard)
+        part = replace(self, options=options, source=source)
+        if is_finished(options, source, self.predictor):
+            return False
+        part._run({}, stats)
+        return True
 
     def _estimate(self, about: dict[str, object]) -> int:
         from distilcli.console.summary import show_estimate
@@ -167,17 +231,15 @@ class FileRun(Generic[Value, Result]):
         write_report({**about, **asdict(expected)}, report)
         return 0
 
-    def _run(self, about: dict[str, object]) -> int:
+    def _run(self, about: dict[str, object], stats: "RunStats") -> int:
         from distilcli.console.progress import rows_progress
         from distilcli.console.summary import show_summary
         from distilcli.interrupt import deferred_interrupt
         from distilcli.memory import rare_collections
-        from distilcli.stats import RunStats
         from distilcli.tasks.files import run_files
 
         source, out, report = self.source, self.options.out, self.options.report
         console = report.console
-        stats = RunStats(device=self.predictor.device, load_seconds=self.predictor.load_seconds)
         tally = Tally()
         unfinished = Unfinished(self.options, source, self.predictor, possible=self.can_go_on)
         sink: Any = None
@@ -211,7 +273,7 @@ class FileRun(Generic[Value, Result]):
                     select=self.select,
                     on_block=count,
                     live=source.is_stream,
-                    follows=lambda: source.is_cut,
+                    is_part=lambda: source.is_part,
                     marks=self.marks,
                 )
         except BaseException as error:
@@ -220,7 +282,7 @@ class FileRun(Generic[Value, Result]):
             raise
         kept = {"kept_rows": sink.kept_rows} if out.retry_errors else {}
         tally.written += sum(kept.values())
-        unfinished.ended(tally, self._added(sink))
+        unfinished.ended(tally, stats, self._added(sink))
         note_unshown(console, sink)
         console.note(*source.new_notes())
         if not report.json_summary:
@@ -266,7 +328,7 @@ class FileRun(Generic[Value, Result]):
         self, console: Console, *, goes_on: bool
     ) -> "RowWriter | Preview | VectorWriter | RetriedRows":
         if self.open_vectors is not None:
-            return self.open_vectors(goes_on)
+            return self.open_vectors(str(self.options.out.output), goes_on)
         file_column = [self.source.file_column] if self.source.file_column else []
         sink = open_sink(
             console, self.source, self._new_columns, self.options.out,
@@ -293,6 +355,26 @@ class FileRun(Generic[Value, Result]):
             retried = RetriedRows(writer, retry)
             unless_opened.pop_all()
             return retried
+
+
+def _report_finished(options: FileOptions, source: "RowSource", run: "Finished") -> int:
+    """Say what a run has done that others carried out; return the exit code."""
+    from distilcli.console.summary import show_summary
+
+    report = options.report
+    if not report.json_summary:
+        show_summary(
+            report.console,
+            run.stats,
+            run.counts,
+            counted=run.counted,
+            output=options.out.output,
+            written=run.written,
+        )
+    about = {"command": options.command, "input": source.name, **run.about}
+    counts = dict(run.counts.most_common())
+    write_report({**about, "counts": counts, **run.stats.as_dict()}, report)
+    return EXIT_SOME_ROWS_FAILED if run.stats.failed else 0
 
 
 def noted_agreement(console: Console, agreement: "Agreement | None") -> dict[str, Any]:

@@ -379,7 +379,7 @@ class Reproducible:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Scale:
-    """Which part of the rows this run takes, if others on other machines take the rest."""
+    """Which part of the rows this run takes, or which engine shares them out."""
 
     topic: ClassVar[str] = "Scale"
 
@@ -388,6 +388,20 @@ class Scale:
         "Run part I of N of the rows, counted from 0, as I/N; auto or auto/N in an array of jobs. "
         "distil merge puts the parts together.",
         metavar="I/N",
+    )
+    engine: Literal["local", "ray"] = setting(
+        "local", "Run here, or share parts of the rows out to workers on a Ray cluster."
+    )
+    workers: int | None = setting(
+        None, "Ray: number of workers (default: as many as its cores or GPUs allow).", min=1
+    )
+    gpus_per_worker: float | None = setting(
+        None, "Ray: GPUs that a worker gets, such as 1 or 0.5 (default: none).", min=0
+    )
+    ray_address: str | None = setting(
+        None,
+        "Ray: HOST:PORT of a cluster, or auto (default: $RAY_ADDRESS, else Ray on this machine).",
+        metavar="ADDRESS",
     )
 
     def parsed(self) -> "Shard | None":

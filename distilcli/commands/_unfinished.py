@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from distilcli import __version__
-from distilcli.errors import UsageError
+from distilcli.errors import InputError, UsageError
 from distilcli.wording import count
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ _OF_NO_EFFECT = frozenset({
     "files", "output", "force", "resume", "retry_errors", "formats",
     "model", "device", "min_agreement", "threads", "offline",
     "quiet", "dry_run", "json_summary", "stats_file",
+    "engine", "workers", "gpus_per_worker", "ray_address",
 })  # fmt: skip
 """Options that change no byte of the output, or whose effect is compared in other ways."""
 
@@ -64,6 +65,8 @@ def check_again(options: "FileOptions") -> None:
     out, given = options.out, options.given
     given.at_most_one("resume", "retry_errors", "dry_run")
     if out.resume or out.retry_errors:
+        _check_same_shard(options)
+    if out.resume or out.retry_errors:
         name = "resume" if out.resume else "retry_errors"
         if out.output is None:
             raise UsageError(f"`{name}` needs an output file; add `output` FILE")
@@ -85,6 +88,38 @@ def check_again(options: "FileOptions") -> None:
                 "`retry_errors` cannot find rows that `on_error` skip leaves out of the output; "
                 "leave one of them out"
             )
+
+
+def is_finished(options: "FileOptions", source: "RowSource", predictor: "AnyPredictor") -> bool:
+    """Return whether a part is there as this run would write it; discard what another run left."""
+    from distilcli.rows.journal import Journal
+    from distilcli.rows.manifest import has_manifest, read_manifest
+
+    output = str(options.out.output)
+    try:
+        now = Unfinished(options, source, predictor, possible=True).identity()
+    except (UsageError, InputError):
+        Journal(output).remove()
+        now = Unfinished(options, source, predictor, possible=True).identity()
+    if not has_manifest(output) or not Path(output).is_file():
+        return False
+    try:
+        return read_manifest(output).run.difference(now) is None
+    except InputError:
+        return False
+
+
+def _check_same_shard(options: "FileOptions") -> None:
+    """Raise `UsageError` for a finished part of another number, as if all jobs had one output."""
+    from distilcli.rows.manifest import has_manifest, read_manifest
+
+    shard, output = options.scale.parsed(), str(options.out.output)
+    if (
+        shard is not None
+        and has_manifest(output)
+        and (there := read_manifest(output).shard) != shard
+    ):
+        raise UsageError(f"{output}: is shard {there}, not {shard}; name another file")
 
 
 @dataclass
@@ -171,9 +206,6 @@ class Unfinished:
             chosen["device"] = self._predictor.device
             chosen["precision"] = self._predictor.precision  # what auto chose
             chosen["shard"] = None if self._shard is None else str(self._shard)
-            if not self._options.reproducible.deterministic:
-                # A last window of one batch is spread over all cores.
-                chosen["threads"] = self._predictor.workers
             inputs = self._source.named_paths
             inputs += [(name, Path(name)) for name in _files_in(values)]
             self._identity = RunIdentity(
@@ -188,7 +220,7 @@ class Unfinished:
     @contextmanager
     def watched(self, stats: "RunStats", tally: Tally, output: Any) -> Iterator[None]:
         """Continue the interrupted run, or discard it; save the progress of this one."""
-        if self._shard is not None:
+        if self._shard is not None and not self._options.out.retry_errors:
             from distilcli.rows.manifest import remove_manifest
 
             remove_manifest(str(self._options.out.output))
@@ -223,7 +255,7 @@ class Unfinished:
         if self._checkpoints is not None:
             self._checkpoints.note(output, tally.counts, tally.written)
 
-    def ended(self, tally: Tally, added: Sequence[str]) -> None:
+    def ended(self, tally: Tally, stats: "RunStats", added: Sequence[str]) -> None:
         """Describe a part that is complete, and remove the journal of the run."""
         if self._shard is not None:
             from distilcli.rows.manifest import Manifest
@@ -240,9 +272,12 @@ class Unfinished:
                 begin,
                 end,
                 tally.written,
+                None if kind == "sqlite" else Path(str(out.output)).stat().st_size,
                 kind,
                 delimiter,
                 added,
+                stats.progress(),
+                dict(tally.counts),
             ).write()
         if self._journal is not None:
             self._journal.remove()

@@ -25,7 +25,17 @@ _THRESHOLD = 0.98
 
 @options(
     topic="Suspects",
-    leave_out={"whole_files", "keep_empty", "resume", "retry_errors", "shard"},
+    leave_out={
+        "whole_files",
+        "keep_empty",
+        "resume",
+        "retry_errors",
+        "shard",
+        "engine",
+        "workers",
+        "gpus_per_worker",
+        "ray_address",
+    },
     model="mini",
 )
 def clean(

@@ -72,14 +72,14 @@ class Engine(Generic[Item, Value]):
         stats: RunStats | None = None,
         live: bool = False,
         begins: Callable[[Item], bool] = lambda _: False,
-        follows: Callable[[], bool] = lambda: False,
+        is_part: Callable[[], bool] = lambda: False,
     ) -> Generator[list[Outcome[Item, Value]], None, None]:
         """Yield the outcomes of the items, in order, in non-empty blocks.
 
         A block comes as soon as its rows are done. Items are read ahead, a full window at a time,
         unless they are `live`: then items that have arrived do not wait for others. An item that
-        `begins` a block does not share a window with those before it, and `follows` says, once the
-        items have ended, whether others follow in a later run. A failed row is
+        `begins` a block does not share a window with those before it, and `is_part` says, once
+        the items have ended, whether there are others in another run. A failed row is
         kept with its error, skipped or, with `on_error="stop"`, raised as RowError after all rows
         before it. Other exceptions of `items` or the task come through unchanged, after the windows
         before them. Raises ResourceError if a single sequence does not fit in memory.
@@ -112,7 +112,7 @@ class Engine(Generic[Item, Value]):
             max_rows=self.max_rows,
             stop_at_fault=self.on_error == "stop",
             on_end=self.on_end,
-            follows=follows,
+            is_part=is_part,
             stats=stats,
         )
         stats.start()

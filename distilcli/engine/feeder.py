@@ -22,10 +22,9 @@ class Feeder(Generic[Item]):
     It works only as far as windows were opened, which bounds the memory of a run. With
     `stop_at_fault`, rows after the first that cannot be encoded are ignored.
 
-    The last window gets all cores if it is one batch. If the items are not live, it is recognized
-    by its size, so that every run of a file gives the same bits, even one that begins at a later
-    window. `follows` says, at the end of the items, whether there are others in a later run: then
-    their last window is not the last.
+    A run that is one batch in all gets all cores for it, unless the items are live: then a batch
+    does that comes alone. `is_part` says, at the end of the items, whether others come before or
+    after them in another run, whose bits must not depend on where it was cut.
     """
 
     task: Task[Item, Any, Any, Any]
@@ -34,10 +33,11 @@ class Feeder(Generic[Item]):
     max_rows: int | None
     stop_at_fault: bool
     on_end: Callable[[], None]
-    follows: Callable[[], bool]
+    is_part: Callable[[], bool]
     stats: RunStats
 
     def __post_init__(self) -> None:
+        self._is_first = True
         self._opened: SimpleQueue[Window[Item] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._feed, name="distil-feeder", daemon=True)
 
@@ -81,7 +81,8 @@ class Feeder(Generic[Item]):
         lengths = [len(piece) for piece in window.pieces]
         self.stats.add_encoded(sum(lengths))
         batches = cut_batches(lengths, max_tokens=self.workers.max_tokens, max_rows=self.max_rows)
-        fell_short = self.read_ahead.fell_short
-        alone = None if self.read_ahead.is_live else fell_short and not self.follows()
+        is_all = self._is_first and self.read_ahead.fell_short and not self.is_part()
+        self._is_first = False
+        alone = None if self.read_ahead.is_live else is_all
         self.workers.submit(window, list(batches), alone=alone)
         return bool(items) and fault is None

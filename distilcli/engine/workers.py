@@ -3,8 +3,8 @@
 On the CPU there is one worker per core, and each keeps its kernels to one thread: parallel batches
 use the cores better than one batch spread over them, and torch releases the GIL while it computes.
 A lone batch, as on a live pipe, is run by the thread that waits for it, with all cores; so the last
-bits of its outputs may depend on the number of cores. Which batch that is must not depend on how
-fast a file was read: see `Feeder`. When memory runs out, a batch is halved and tried again, and
+bits of its outputs may depend on the number of cores. In a file that is only one that is all there
+is: see `Feeder`. When memory runs out, a batch is halved and tried again, and
 later ones keep to the size that fitted.
 
 With `one_by_one`, each sequence of a batch runs by itself on one thread, so that the bits of its

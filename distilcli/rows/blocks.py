@@ -11,25 +11,25 @@ import itertools
 from collections import deque
 from collections.abc import Sequence
 
-_MIN_BYTES, _USUAL_BYTES, _MAX_BYTES = 1 << 10, 1 << 16, 1 << 20
-_MIN_ROWS, _MAX_ROWS = 16, 4096
+_MIN_BYTES, _USUAL_BYTES, _MAX_BYTES = 1 << 10, 1 << 17, 1 << 20
+_MIN_ROWS, _USUAL_ROWS, _MAX_ROWS = 16, 128, 4096
 _BYTES_PER_ROW = 100
-_FEW, _MANY = 8, 32
+# Blocks in a small input, and in one of more than a few MB.
+_FEW, _MANY = 4, 32
 NEVER = 1 << 62
 
 
 class Grid:
     """Where blocks begin in files of these sizes, read one after the other.
 
-    A block has `size` bytes, about 64 KiB: less in small inputs, of which there would be few, and
-    up to 1 MiB in large ones. Small files share a block. `total` is the size of all files.
+    A block has `size` bytes, about 128 KiB: less in small inputs, so that they can be cut, and up
+    to 1 MiB in large ones. Small files share a block. `total` is the size of all files.
     """
 
     def __init__(self, sizes: Sequence[int]) -> None:
         self._starts = [0, *itertools.accumulate(sizes)]
         self.total = self._starts[-1]
-        size = max(min(self.total // _FEW, _USUAL_BYTES), self.total // _MANY)
-        self.size = _power_of_two(min(max(size, _MIN_BYTES), _MAX_BYTES))
+        self.size = _share_of(self.total, _MIN_BYTES, _USUAL_BYTES, _MAX_BYTES)
 
     def begins(self, index: int) -> bool:
         """Return whether a block begins with the file of this index, which is not the first."""
@@ -49,7 +49,7 @@ class Grid:
         if size < self.size:
             return NEVER
         total = total or size // _BYTES_PER_ROW
-        return _power_of_two(min(max(total // _MIN_ROWS, _MIN_ROWS), _MAX_ROWS))
+        return _share_of(total, _MIN_ROWS, _USUAL_ROWS, _MAX_ROWS)
 
     def locate(self, position: int) -> tuple[int, int]:
         """Return the file with this byte of all of them, and the byte in it."""
@@ -62,8 +62,10 @@ class Grid:
         return next((at for at in range(index, count) if at == 0 or self.begins(at)), count)
 
 
-def _power_of_two(number: int) -> int:
-    return 1 << (number.bit_length() - 1)
+def _share_of(total: int, smallest: int, usual: int, largest: int) -> int:
+    """Return the size of a block: the power of two at or below a share of the total."""
+    size = max(min(total // _FEW, usual), total // _MANY)
+    return 1 << (min(max(size, smallest), largest).bit_length() - 1)
 
 
 class LineBlocks:

@@ -21,6 +21,7 @@ from distilcli.interrupt import undo_at_sudden_end
 from distilcli.rows.compression import check_ratio, decompress
 from distilcli.rows.extras import require_excel, require_parquet, require_zstd
 from distilcli.rows.formats import INPUT_FORMATS, input_format_of, split_part, split_suffixes
+from distilcli.rows.remote import RemotePath, is_remote, remote_files
 
 STDIN = "-"
 
@@ -80,7 +81,7 @@ def _expanded(path: str) -> list[str]:
     if is_stdin(path) or not glob.has_magic(path) or os.path.lexists(path):
         return [path]
     file, part = split_part(path)
-    matches = sorted(glob.glob(file, recursive=True))  # noqa: PTH207  names stay as given
+    matches = remote_files(file) if is_remote(file) else sorted(glob.glob(file, recursive=True))  # noqa: PTH207  names stay as given
     if not matches:
         raise InputError(f"{path}: no file matches")
     return matches if part is None else [f"{match}::{part}" for match in matches]
@@ -102,7 +103,7 @@ def _files_in(name: str) -> list[str]:
 
 def _checked(whole_name: str, input_format: str | None, *, may_be_empty: bool) -> Input:
     name, part = _file_and_part(whole_name)
-    path = Path(name)
+    path = RemotePath(name).as_path() if is_remote(name) else Path(name)
     try:
         path.stat()
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -111,7 +112,7 @@ def _checked(whole_name: str, input_format: str | None, *, may_be_empty: bool) -
         raise InputError(f"{name}: cannot be read: {error.strerror}") from error
     if path.is_dir():
         raise InputError(f"{name}: is a folder; name its files, such as '{_files_like(path)}'")
-    if not os.access(path, os.R_OK):
+    if not is_remote(name) and not os.access(path, os.R_OK):
         raise InputError(f"{name}: no permission to read it")
     _, compression = split_suffixes(name)
     if compression == "zstd":
@@ -189,7 +190,8 @@ class ByteSource:
 
     def local_path(self, chunks: Iterator[bytes]) -> Path:
         """Return the path of the plain bytes, `chunks` copied to a temporary file if need be."""
-        if self._source.path and self._source.size and self._source.compression is None:
+        is_plain = self._source.size and self._source.compression is None
+        if self._source.path and is_plain and not is_remote(str(self._source.path)):
             return self._source.path
         with tempfile.NamedTemporaryFile(prefix="distil-", delete=False) as copy:
             path = Path(copy.name)
@@ -223,7 +225,8 @@ class _CountedBytes(io.RawIOBase):
         self._stream = cast("io.RawIOBase", getattr(opened, "raw", opened))
         self._name = source.name
         # Not `source.size`: another file may have taken its name. Streams have no size.
-        self._size = 0 if source.size is None else self._size_now()
+        is_here = source.size is not None and not is_remote(str(source.path))
+        self._size = self._size_now() if is_here else 0
 
     def readable(self) -> bool:
         return True

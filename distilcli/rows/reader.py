@@ -15,7 +15,7 @@ from pathlib import Path
 
 from distilcli.errors import InputError, UsageError, spelled
 from distilcli.rows.blocks import NEVER, Grid
-from distilcli.rows.cuts import Cut, find_cut, numbered
+from distilcli.rows.cuts import Cut, find_cut, find_place, numbered
 from distilcli.rows.field_limit import within
 from distilcli.rows.formats import (
     INPUT_FORMATS,
@@ -116,7 +116,6 @@ class RowSource:
 
     `columns`, `text_column`, `format` and `delimiter` are those of the first input; they read
     only up to its first row, which is kept. `file_column` holds the names of files, if any does.
-    `is_cut`, known at the end, says whether rows of another shard follow.
     """
 
     def __init__(
@@ -142,7 +141,8 @@ class RowSource:
         self._grid = Grid([source.size or 0 for source in inputs])
         self._begin, self._end = Cut(0, 0), Cut(max(1, len(inputs)), 0)
         self._bounds = 0, self._grid.total  # bytes
-        self.is_cut = False
+        self._is_cut = False
+        self._goes_on = False
         self._noted: set[str] = set()
         self._tables: list[Table] = []
         self._limit = sys.maxsize if limit is None else min(limit, sys.maxsize)
@@ -174,15 +174,40 @@ class RowSource:
         Raises `UsageError` where rows have no place in files, or only some of them are read.
         """
         if not self._inputs or self.is_stream:
-            raise UsageError(f"`shard` needs files that can be read in part, not {self.name}")
+            streams = (source.name for source in self._inputs if source.size is None)
+            name = next(streams, self.name)
+            raise UsageError(f"`shard` needs files that can be read in part, not {name}")
         if self._limit != sys.maxsize:
             raise UsageError("`limit` and `shard` do not go together; give one of them")
         self._bounds = shard.bounds(self._grid.total)
-        self._end, _ = find_cut(self._bounds[1], self._grid, self._opened)
-        self._begin, place = find_cut(self._bounds[0], self._grid, self._opened)
-        self.is_cut = self._end.block == 0 and self._end.input < len(self._inputs)
+        self._begin, self._end = (
+            find_cut(bound, self._grid, self._opened) for bound in self._bounds
+        )
+        place = find_place(self._begin, self._grid, self._opened)
+        self._is_cut = self._end.block == 0 and self._end.input < len(self._inputs)
         first = Mark(0, self._begin.input, place)
         self._rows, self._marks = self._limited(first), deque([first])
+
+    def again(self) -> "RowSource":
+        """Return a new source of the same rows, all of them."""
+        return RowSource(
+            self._inputs,
+            self._given,
+            self._settings,
+            None if self._limit == sys.maxsize else self._limit,
+            whole_files=self._whole_files,
+            file_column=self.file_column,
+        )
+
+    @property
+    def blocks(self) -> int:
+        """About how many blocks the files have: no more shards than that have rows."""
+        return -(-self._grid.total // self._grid.size)
+
+    @property
+    def is_part(self) -> bool:
+        """Whether other rows come before or after these in another run; known at the end."""
+        return self._is_cut or self._goes_on or self._begin > Cut(0, 0)
 
     @property
     def cuts(self) -> tuple[Cut, Cut]:
@@ -199,6 +224,7 @@ class RowSource:
         """Skip that many rows, reading only those after the mark; call this before all else."""
         self._rows = itertools.islice(self._limited(mark), rows - mark.rows, None)
         self._marks = deque([mark])
+        self._goes_on = rows > 0
 
     def close(self) -> None:
         """Close the open file."""
@@ -423,7 +449,7 @@ class RowSource:
         for block, row in numbered(table, rows, size, place.line - 1 if place else 0):
             if block != last:
                 if Cut(index, block) >= self._end:
-                    self.is_cut = True
+                    self._is_cut = True
                     return
                 row.begins_block = begins or last >= 0
                 last = block

@@ -82,7 +82,7 @@ def run_files(
     select: Callable[[Blocks[Value]], Blocks[Result]] | None = None,
     on_block: Callable[[list[Outcome[Row, Result]]], None] = lambda _: None,
     live: bool = False,
-    follows: Callable[[], bool] = lambda: False,
+    is_part: Callable[[], bool] = lambda: False,
     marks: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """Run every row of `source` through `engine` into `sink`, in order.
@@ -91,14 +91,14 @@ def run_files(
     values of its result in the new `columns`; a failed row gets empty ones and an `error`, and a
     truncated row is marked `truncated`. `on_block` sees each block after it is written; a first
     Ctrl-C waits until both are done. Rows that are `live` arrive over time and do not wait for each
-    other; `follows` is that of the engine. Every row gets the columns `marks`.
+    other; `is_part` is that of the engine. Every row gets the columns `marks`.
     """
     run = engine.run(
         source,
         stats=stats,
         live=live,
         begins=lambda row: row.begins_block,
-        follows=follows,
+        is_part=is_part,
     )
     with closing(run) as blocks:
         for block in cast("Blocks[Result]", blocks) if select is None else select(blocks):

@@ -176,19 +176,13 @@ def test_a_changed_model_and_input_are_named(
     assert (code, "in.csv has changed" in err) == (3, True)
 
 
-def test_the_number_of_cores_counts(run: Run, interrupt: Run) -> None:
-    interrupt("in.csv", "-o", "out.csv", "--threads", 1)
-    code, _, err = run("in.csv", "-o", "out.csv", "--resume", "--threads", 2)
-    assert (code, "--threads was 1 and is 2" in err) == (2, True)
-    assert run("in.csv", "-o", "out.csv", "--resume", "--threads", 1, "-q")[0] == 6
-
-
-def test_the_number_of_cores_does_not_matter_if_no_byte_depends_on_it(
-    run: Run, interrupt: Run
+@pytest.mark.parametrize("option", [(), ("--deterministic",)])
+def test_no_byte_depends_on_the_number_of_cores(
+    run: Run, interrupt: Run, option: tuple[str, ...]
 ) -> None:
-    assert run("in.csv", "-o", "whole.csv", "--deterministic")[0] == 6
-    interrupt("in.csv", "-o", "out.csv", "--deterministic", "--threads", 1)
-    assert run("in.csv", "-o", "out.csv", "--resume", "--deterministic", "--threads", 2)[0] == 6
+    assert run("in.csv", "-o", "whole.csv", *option, "--threads", 2)[0] == 6
+    interrupt("in.csv", "-o", "out.csv", *option, "--threads", 1)
+    assert run("in.csv", "-o", "out.csv", "--resume", *option, "--threads", 3)[0] == 6
     assert Path("out.csv").read_bytes() == Path("whole.csv").read_bytes()
 
 

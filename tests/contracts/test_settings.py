@@ -32,6 +32,7 @@ NEVER_GIVEN = {
     "choose": "text_column whole_files",
     "classify": _OF_EMBED,
     "clean": f"{_OF_EMBED} {_OF_ONE_TASK} whole_files keep_empty resume retry_errors shard "
+    "engine workers gpus_per_worker ray_address "
     "pair_column labels task options_column option_columns label_separator",
     "evaluate": f"{_OF_EMBED} {_OF_ONE_TASK} {_OF_FILES} texts output output_format",
     "finetune": f"{_OF_ONE_TASK} {_OF_FILES} calibrate threshold_search min_agreement "

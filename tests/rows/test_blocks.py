@@ -11,7 +11,7 @@ def test_a_file_has_several_blocks_and_none_is_larger_than_a_mebibyte(size):
     grid = Grid([size])
 
     assert grid.size <= 1 << 20
-    assert size < 8192 or size // grid.size >= 8
+    assert size < 4096 or size // grid.size >= 4
     assert grid.size & (grid.size - 1) == 0
 
 
@@ -42,7 +42,7 @@ def test_every_byte_is_in_its_file(sizes, data):
 def test_small_files_are_not_cut_by_rows():
     grid = Grid([10_000, 500])
 
-    assert grid.rows(0, 1000) == 32
+    assert grid.rows(0, 1000) == 128
     assert grid.rows(1, 1000) > 10**12
 
 
