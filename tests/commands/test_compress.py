@@ -174,7 +174,7 @@ def test_labels_that_do_not_fit_are_told(run: Distil, make_model: Make) -> None:
 def test_thresholds_of_the_original_are_left_out(run: Distil, make_model: Make) -> None:
     model = make_model()
     raw = json.loads((model / "config.json").read_text())
-    kept = Abstention(0.6, max_error=0.1, confidence=0.9)
+    kept = Abstention(thresholds=0.6, max_error=0.1, confidence=0.9)
     (model / "config.json").write_text(json.dumps(raw | {KEY: kept.as_json()}))
     code, _, err = run(model, "--positions", 16)
     assert code == 0
