@@ -15,6 +15,7 @@ TESTED_BY = {
     "benchmark/test_gates.py": "benchmark/report",
     "commands/test_bench.py": "commands/_bench_options console/benchmark console/forecast",
     "commands/test_choose.py": "predictors/chooser",
+    "commands/test_compress.py": "compression/report compression/run compression/speed",
     "commands/test_embed.py": (
         "commands/_embed_modes commands/_embed_options commands/_embed_search predictors/dense"
     ),
