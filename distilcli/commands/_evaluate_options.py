@@ -87,7 +87,7 @@ class Measures:
     label_map: Annotated[
         list[str] | None,
         opt(
-            "Map data labels to model labels, e.g. 0=negative,1=positive; may be repeated.",
+            "Map data labels to model labels, e.g. 0=negative,1=positive.",
             "--map",
             metavar="LABEL=NAME",
         ),

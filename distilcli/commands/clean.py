@@ -48,9 +48,7 @@ def clean(
     label_columns: LabelColumnsOption = None,
     test: Annotated[
         list[str] | None,
-        opt(
-            "Also find rows whose text is nearly that of a row in FILE. Repeatable.", metavar="FILE"
-        ),
+        opt("Also find rows whose text is nearly that of a row in FILE.", metavar="FILE"),
     ] = None,
     near_duplicates: Annotated[
         float,

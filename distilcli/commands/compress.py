@@ -25,7 +25,7 @@ def compress(
     merge: Annotated[
         list[str] | None,
         opt(
-            "Average the weights with those of this run of the same model. Repeatable.",
+            "Average the weights with those of this run of the same model.",
             metavar="OTHER",
         ),
     ] = None,
@@ -74,7 +74,7 @@ def compress(
     label_map: Annotated[
         list[str] | None,
         opt(
-            "Map data labels to model labels, e.g. 0=negative,1=positive; may be repeated.",
+            "Map data labels to model labels, e.g. 0=negative,1=positive.",
             "--map",
             topic=_DATA,
             metavar="LABEL=NAME",
