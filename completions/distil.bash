@@ -35,7 +35,7 @@ _distil() {
                     _distil_words '--version --help -h'; return
                 fi
             fi
-            _distil_words 'bench choose classify clean completions embed evaluate fill finetune merge params qa tag tokenize' ;;
+            _distil_words 'bench choose classify clean completions compress embed evaluate fill finetune merge params qa tag tokenize' ;;
         'bench')
             if [[ $options ]]; then
                 case $previous in
@@ -109,6 +109,20 @@ _distil() {
                 fi
             fi
             _distil_words 'bash zsh fish' ;;
+        'compress')
+            if [[ $options ]]; then
+                case $previous in
+                    --output | -o) _distil_paths -d; return ;;
+                    --merge) _distil_words 'embed entities mini qa sentiment'; _distil_paths -f; return ;;
+                    --prune-layers | --prune-heads | --prune-ffn | --positions | --text-column | -c | --pair-column | --label-column | --map | --limit | --min-agreement | --seconds | --device) _distil_free; return ;;
+                    --data) _distil_paths -f; return ;;
+                    --format) _distil_words 'auto table tsv csv json'; return ;;
+                esac
+                if [[ $current == -* ]]; then
+                    _distil_words '--output -o --merge --prune-layers --prune-heads --prune-ffn --prune-vocab --positions --int8 --data --text-column -c --pair-column --label-column --map --limit --min-agreement --seconds --format --force --device --offline --quiet -q --help -h'; return
+                fi
+            fi
+            _distil_words 'embed entities mini qa sentiment'; _distil_paths -d ;;
         'embed')
             if [[ $options ]]; then
                 case $previous in

@@ -121,6 +121,7 @@ for _topic, _commands in {
         "finetune": "Train a model for one of eight tasks, or distil one.",
         "evaluate": "Measure a model or its predictions against gold labels.",
         "clean": "Find rows whose label is probably wrong.",
+        "compress": "Make a trained model smaller, and measure what that costs.",
     },
     "More machines": {"merge": "Put the parts of a run with --shard together."},
     "Look closer": {

@@ -222,8 +222,8 @@ def _warn_of_difference(plan: Forecast, warn: Callable[[str], None]) -> None:
     expected, measured = plan.expected_here.rows_per_second, plan.measured_here
     if not 1 / _NEAR <= measured / expected <= _NEAR:
         warn(
-            f"the whole run had {rate_of(measured)}, where its stages alone give "
-            f"{rate_of(expected)}: few rows or a busy machine; measure again"
+            f"the whole run reached {rate_of(measured)}, and its stages alone promise "
+            f"{rate_of(expected)}: too few rows, or a busy machine; measure again"
         )
 
 

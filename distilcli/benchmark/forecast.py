@@ -36,7 +36,7 @@ class Fleet:
     price_gpu_hour: float | None = None
 
     def check(self, device_type: str, *, cores: int) -> None:
-        """Raise `UsageError` for what the run, on a device and so many cores, cannot tell."""
+        """Raise `UsageError` for what a run on this device and these cores cannot tell."""
         if device_type not in {"cpu", "cuda"}:
             raise UsageError(f"`plan` is for CPUs and CUDA, not {device_type}; add `device` cpu")
         if device_type == "cuda" and self.gpu_rows_per_second is not None:
@@ -50,7 +50,7 @@ class Fleet:
             )
         if (self.gpus or 0) > (self.cores or cores):
             raise UsageError(
-                f"`gpus` {self.gpus} need as many `cores` at least, one for each process; "
+                f"`gpus` {self.gpus} needs at least {self.gpus} `cores`, one for each process; "
                 f"there are {self.cores or cores}"
             )
 
@@ -95,7 +95,7 @@ class Process:
     worker_bytes: int | None
 
     def memory(self, *, cores: int, measured: int) -> int | None:
-        """Return the peak with a worker on each of so many cores; None if it is not known."""
+        """Return the peak with a worker on each of `cores`; None if it is not known."""
         if self.peak_bytes is None or self.worker_bytes is None:
             return self.peak_bytes if cores == measured else None
         return self.peak_bytes + (cores - measured) * self.worker_bytes
@@ -243,7 +243,7 @@ def _rate(
     gpu_seconds: float | None,
     one_process: bool = True,
 ) -> Rate:
-    """Return how fast so many cores and GPUs are, as one process or as tasks that share them."""
+    """Return the rate of these cores and GPUs, in one process or as tasks that share them."""
     times = {stage: costs.core_seconds(stage) for stage in costs.seconds}
     if gpu_seconds is not None:
         del times["model"]

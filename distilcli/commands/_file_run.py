@@ -20,6 +20,7 @@ from distilcli.commands._option_groups import (
     RowsIn,
     RowsOut,
     Scale,
+    check_outputs,
 )
 from distilcli.commands._unfinished import Tally, Unfinished, check_again, is_finished
 from distilcli.console import Console
@@ -117,6 +118,8 @@ class FileOptions:
         self.report.check_dry_run()
         self.report.check(output=self.out.output)
         source = self.rows.open(text_column, given=given)
+        # A part in the place of an input would lose the rows of all others.
+        check_outputs({"output": self.out.output}, () if shard is None else source.paths)
         if shard is not None:
             source.take(shard)
         if self.scale.engine == "ray" and self.runner is None:

@@ -65,6 +65,8 @@ def check_again(options: "FileOptions") -> None:
     out, given = options.out, options.given
     given.at_most_one("resume", "retry_errors", "dry_run")
     if out.resume or out.retry_errors:
+        _check_same_shard(options)
+    if out.resume or out.retry_errors:
         name = "resume" if out.resume else "retry_errors"
         if out.output is None:
             raise UsageError(f"`{name}` needs an output file; add `output` FILE")
@@ -107,6 +109,19 @@ def is_finished(options: "FileOptions", source: "RowSource", predictor: "AnyPred
         return False
 
 
+def _check_same_shard(options: "FileOptions") -> None:
+    """Raise `UsageError` for a finished part of another number, as if all jobs had one output."""
+    from distilcli.rows.manifest import has_manifest, read_manifest
+
+    shard, output = options.scale.parsed(), str(options.out.output)
+    if (
+        shard is not None
+        and has_manifest(output)
+        and (there := read_manifest(output).shard) != shard
+    ):
+        raise UsageError(f"{output}: is shard {there}, not {shard}; name another file")
+
+
 @dataclass
 class Tally:
     """What a run has written: the number of rows, in all and by label."""
@@ -136,6 +151,7 @@ class Unfinished:
         self._source = source
         self._predictor = predictor
         self._identity: RunIdentity | None = None
+        self._precision = predictor.precision
         self._earlier: Progress | None = None
         self._checkpoints: Checkpoints | None = None
         self._shard = options.scale.parsed()
@@ -205,7 +221,7 @@ class Unfinished:
     @contextmanager
     def watched(self, stats: "RunStats", tally: Tally, output: Any) -> Iterator[None]:
         """Continue the interrupted run, or discard it; save the progress of this one."""
-        if self._shard is not None:
+        if self._shard is not None and not self._options.out.retry_errors:
             from distilcli.rows.manifest import remove_manifest
 
             remove_manifest(str(self._options.out.output))
@@ -236,7 +252,16 @@ class Unfinished:
             yield
 
     def note(self, output: Any, tally: Tally) -> None:
-        """Record the progress of the run after a block."""
+        """Record the progress of the run after a block.
+
+        Raises `UsageError` if auto has gone back to fp32 after rows that an earlier run did
+        otherwise.
+        """
+        if self.goes_on and self._predictor.precision != self._precision:
+            raise UsageError(
+                f"{self._options.out.output}: the interrupted run was in {self._precision}, which "
+                "does not agree with fp32 on the rows that follow; start over with `precision` fp32"
+            )
         if self._checkpoints is not None:
             self._checkpoints.note(output, tally.counts, tally.written)
 
@@ -257,6 +282,7 @@ class Unfinished:
                 begin,
                 end,
                 tally.written,
+                None if kind == "sqlite" else Path(str(out.output)).stat().st_size,
                 kind,
                 delimiter,
                 added,

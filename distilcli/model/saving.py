@@ -15,6 +15,7 @@ from distilcli.checkpoint.json_file import read_object
 from distilcli.checkpoint.parameter_table import without_prefix
 from distilcli.errors import ResourceError
 from distilcli.model.heads import HEADS, BaseModel, QuestionAnswerer, TaskModel
+from distilcli.model.int8_storage import pack
 from distilcli.model.keys import BERT_BIAS, BERT_UNTIED_BIAS, to_checkpoint
 
 
@@ -24,13 +25,15 @@ def save_model(
     *,
     tokenizer_files: Iterable[Path],
     max_length: int | None = None,
+    packed: bool = False,
 ) -> None:
     """Write `config.json`, `model.safetensors` and the tokenizer's files into `folder`.
 
     As in `transformers`, a base model's weights are written without the prefix they have under a
     head, and tied tables once. `max_length` replaces the longest text, in tokens, of the
-    tokenizer's settings, which do not know of added or removed positions. The folder must exist;
-    to write it atomically is up to the caller.
+    tokenizer's settings, which do not know of added or removed positions. `packed` weights are
+    stored as int8 (`int8_storage.py`), which only this package reads. The folder must exist; to
+    write it atomically is up to the caller.
     """
     head, config = HEADS[type(model)], model.config
     if not head.labelled:
@@ -50,7 +53,7 @@ def save_model(
         weights[BERT_UNTIED_BIAS] = weights[BERT_BIAS].clone()
     try:
         write_json(folder / "config.json", raw)
-        write_weights(folder / "model.safetensors", weights)
+        write_weights(folder / "model.safetensors", pack(weights) if packed else weights)
         for path in tokenizer_files:
             shutil.copyfile(path, folder / path.name)
         settings = folder / "tokenizer_config.json"

@@ -1,4 +1,4 @@
-"""Changes to a model's architecture: positions, attention heads, layers, BERT to DistilBERT.
+"""Changes to a model's architecture: sizes, heads, layers, vocabulary, BERT to DistilBERT.
 
 A changed model has new parameters, so build its optimizer afterwards.
 """
@@ -126,6 +126,42 @@ def prune_heads(model: TaskModel, heads: Mapping[int, Iterable[int]]) -> None:
     for layer in heads:
         block = model.distilbert.transformer.blocks[layer]
         _keep(block.attention, model.config.heads_of(layer))
+
+
+def prune_neurons(model: TaskModel, kept: Sequence[Sequence[int]]) -> None:
+    """Keep only these feed-forward neurons of each layer, by their indices, in this order.
+
+    The model then computes what it would with the others silent. Raises `ValueError` unless every
+    layer keeps the same number: a configuration has one `hidden_dim` for all layers.
+    """
+    widths = {len(neurons) for neurons in kept}
+    if len(kept) != model.config.n_layers or len(widths) != 1:
+        raise ValueError("every layer must keep the same number of neurons")
+    for block, neurons in zip(model.distilbert.transformer.blocks, kept, strict=True):
+        first, second, indices = block.ffn.lin1, block.ffn.lin2, list(neurons)
+        first.weight, first.bias = _select(first.weight, indices), _select(first.bias, indices)
+        first.out_features = len(indices)
+        second.weight = _select(second.weight, indices, dim=1)
+        second.in_features = len(indices)
+    _set_config(model, replace(model.config, hidden_dim=widths.pop()))
+
+
+def prune_vocabulary(model: TaskModel, kept: Sequence[int]) -> None:
+    """Keep only the tokens with these ids; the first of them becomes token 0, and so on.
+
+    Raises `ValueError` if the padding is not among them.
+    """
+    ids, config = list(kept), model.config
+    words = model.distilbert.embeddings.word_embeddings
+    words.weight = _select(words.weight, ids)
+    words.num_embeddings = len(ids)
+    words.padding_idx = ids.index(config.pad_token_id)
+    if isinstance(model, MaskedLanguageModel):
+        projector = model.vocab_projector
+        projector.bias = _select(projector.bias, ids)
+        if projector.weight is not None:
+            projector.weight = _select(projector.weight, ids)
+    _set_config(model, replace(config, vocab_size=len(ids), pad_token_id=words.padding_idx))
 
 
 def fold_token_types(

@@ -158,6 +158,10 @@ class VerifiedTask(Generic[Item, Value]):
         self._forward = task.forward
         self.size, self.decode = task.size, task.decode
 
+    def is_settled(self) -> bool:
+        """Say whether it is decided which model runs the rows."""
+        return self._original is None
+
     def forward(self, batch: Batch) -> Sequence[Any]:
         """Run the model that is in use."""
         return self._forward(batch)
@@ -211,13 +215,13 @@ class VerifiedTask(Generic[Item, Value]):
 
     def _compare(self, original: Engine[Item, Value], sample: Sequence[Item]) -> None:
         for found, fp32 in zip(
-            *(_values(each, sample) for each in (self._engine, original)), strict=True
+            *(values_of(each, sample) for each in (self._engine, original)), strict=True
         ):
             if fp32 is not None:
                 self._agreement.add(0.0 if found is None else self._task.agreement(found, fp32))
 
 
-def _values(engine: Engine[Item, Value], items: Sequence[Item]) -> list[Value | None]:
+def values_of(engine: Engine[Item, Value], items: Sequence[Item]) -> list[Value | None]:
     """Return the value of each item, None for one that failed."""
     with closing(replace(engine, on_error="keep").run(items)) as blocks:
         return [outcome.value for block in blocks for outcome in block]

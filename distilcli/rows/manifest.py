@@ -4,7 +4,7 @@ With it, parts can be checked and put together without the inputs or the model.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ _OF_A_MACHINE = ("shard", "device")
 class Manifest:
     """A finished part: its file, its run, its shard, and how its rows are laid out.
 
+    `bytes` is the size of its file, None for a database, which may have other tables.
     `begin` and `end` are blocks: the index of a file and the number of its block. `format` and
     `delimiter` are those of the part, `rows` is the number of rows in it, and `added` the names of
     the columns that follow those of the input. `stats` and `counts` (rows by label) are those of
@@ -39,6 +40,7 @@ class Manifest:
     begin: Sequence[int]
     end: Sequence[int]
     rows: int
+    bytes: int | None
     format: str
     delimiter: str | None
     added: Sequence[str]
@@ -70,7 +72,7 @@ def read_manifest(path: str) -> Manifest:
         if about.pop("version") != _FORMAT:
             raise InputError(f"{file}: another version of distil wrote it; run its shard again")
         run, shard = RunIdentity(**about.pop("run")), Shard(**about.pop("shard"))
-        return Manifest(path, run, shard, **about)
+        return _checked(Manifest(path, run, shard, **about))
     except FileNotFoundError as error:
         raise InputError(
             f"{path}: has no {file.name} beside it, so it is not a finished part of a "
@@ -82,24 +84,52 @@ def read_manifest(path: str) -> Manifest:
         raise InputError(f"{file}: is damaged; run its shard again") from error
 
 
+def _checked(part: Manifest) -> Manifest:
+    """Return what was read; raise `ValueError` if a value that a merge needs is of another type."""
+    numbers = (part.shard.index, part.shard.count, part.rows, part.bytes or 0)
+    is_sound = (
+        all(type(number) is int and number >= 0 for number in numbers)
+        and part.shard.index < part.shard.count
+        and isinstance(part.run.options, dict)
+        and isinstance(part.run.inputs, dict)
+        and isinstance(part.format, str)
+        and isinstance(part.delimiter, str | None)
+        and isinstance(part.added, list)
+        and bool(part.added)
+        and all(isinstance(name, str) for name in part.added)
+    )
+    if not is_sound:
+        raise ValueError(part.path)
+    return part
+
+
 def find_parts(paths: Sequence[str], *, finished: bool = True) -> list[Manifest]:
     """Return the manifests of the parts among these files, in the order of their shards.
 
     What lies beside parts may be named too, as by a pattern. Parts that are not `finished` are an
-    `InputError`, or are left out. Raises `InputError` for files of different runs and for a shard
-    that is there twice.
+    `InputError`, or are left out. Raises `InputError` for files of different runs and for a part
+    of another size than it had and for a shard that is there twice. Warns once if parts were made
+    on different kinds of device.
     """
-    parts = [path for path in dict.fromkeys(paths) if not path.endswith(SUFFIX)]
+    parts = {path: None for path in paths if not path.endswith(SUFFIX)}
     found: dict[int, Manifest] = {}
     first: Manifest | None = None
     for path in parts:
-        if not has_manifest(path) and (not finished or _belongs_to_another(path, parts)):
+        file = Path(split_part(path)[0])
+        is_there = file.is_file()
+        is_finished = is_there and has_manifest(path)
+        if not is_finished and (not finished or _belongs_to_another(path, parts)):
             continue
-        if not Path(split_part(path)[0]).is_file():
+        if not is_there:
             raise InputError(f"{path}: no such file")
         part = read_manifest(path)
         first = first or part
         _check_same_run(first, part)
+        if part.bytes not in (None, size := file.stat().st_size):
+            raise InputError(
+                f"{path}: has {size:,} bytes, and its .run.json says {part.bytes:,}; run shard "
+                f"{part.shard} again"
+            )
         if part.shard.index in found:
             raise InputError(
                 f"{found[part.shard.index].path} and {path} are both shard {part.shard}; "
@@ -108,11 +138,15 @@ def find_parts(paths: Sequence[str], *, finished: bool = True) -> list[Manifest]
         found[part.shard.index] = part
     if first is None:
         raise InputError("none of the files is a finished part, with a .run.json beside it")
-    return [found[index] for index in sorted(found)]
+    ordered = [found[index] for index in sorted(found)]
+    _tell_of_devices(ordered)
+    return ordered
 
 
-def _belongs_to_another(path: str, parts: Sequence[str]) -> bool:
-    return any(path.startswith(f"{part}.") and has_manifest(part) for part in parts)
+def _belongs_to_another(path: str, parts: Container[str]) -> bool:
+    """Return whether it lies beside a part: `0.npy.rows.jsonl` beside `0.npy`."""
+    dots = (at for at, character in enumerate(path) if character == ".")
+    return any(path[:at] in parts and has_manifest(path[:at]) for at in dots)
 
 
 def _check_same_run(first: Manifest, part: Manifest) -> None:
@@ -123,12 +157,11 @@ def _check_same_run(first: Manifest, part: Manifest) -> None:
     if error is not None:
         said = error.args[0].replace("`", "")  # settings of another command
         raise InputError(f"{another}: {said}; run its shard again, or leave it out")
-    if (part.format, part.delimiter) != (first.format, first.delimiter):
+    if part.format != first.format:
         raise InputError(f"{another}: it is {part.format}, the other {first.format}")
-    if _device(part) != _device(first):
-        tell(
-            f"{part.path} was made on {_device(part)} and {first.path} on {_device(first)}; the "
-            "last digits of scores may differ"
+    if part.delimiter != first.delimiter:
+        raise InputError(
+            f"{another}: its delimiter is {part.delimiter!r}, that of the other {first.delimiter!r}"
         )
 
 
@@ -137,6 +170,16 @@ def _comparable(run: RunIdentity) -> RunIdentity:
         name: value for name, value in run.options.items() if name not in _OF_A_MACHINE
     }
     return replace(run, options=options)
+
+
+def _tell_of_devices(parts: Sequence[Manifest]) -> None:
+    first = parts[0]
+    others = [part for part in parts if _device(part) != _device(first)]
+    if others:
+        tell(
+            f"{others[0].path} was made on {_device(others[0])} and {first.path} on "
+            f"{_device(first)}; the last digits of scores may differ"
+        )
 
 
 def _device(part: Manifest) -> str:
@@ -166,6 +209,6 @@ def check_complete(parts: Sequence[Manifest]) -> None:
         shards = count(parts[0].shard.count, "shard")
         some = listing(map(str, missing), most=20)
         raise InputError(
-            f"{len(missing):,} of {shards} missing: {some}; run them again, as the array of jobs "
-            "that `missing` prints"
+            f"{len(missing):,} of {shards} missing: {some}; run them again (`missing` prints their "
+            "indices for an array of jobs)"
         )

@@ -16,8 +16,8 @@ from distilcli.errors import InputError, UsageError
 from distilcli.rows.compression import decompress
 from distilcli.rows.extras import require_parquet
 from distilcli.rows.file_output import FileOutput
-from distilcli.rows.formats import OUTPUT_FORMATS, split_suffixes
-from distilcli.rows.manifest import Manifest
+from distilcli.rows.formats import output_format_of, split_suffixes
+from distilcli.rows.manifest import Manifest, has_manifest
 from distilcli.rows.output import Output, check_destination, open_output
 from distilcli.rows.reader import open_rows
 from distilcli.rows.row import Row
@@ -32,9 +32,11 @@ _Key = tuple[bool, str, int]
 
 def check_merged(output: str, kind: str, *, force: bool) -> None:
     """Raise `UsageError` if parts of that format cannot be put together in this file."""
-    suffix, _ = split_suffixes(output)
-    if suffix != kind and suffix in (*OUTPUT_FORMATS, "conll", "npy", "safetensors"):
+    if has_manifest(output):
+        raise UsageError(f"{output}: is itself a part; name the file to write first")
+    if split_suffixes(output)[0] != kind:
         raise UsageError(f"{output}: the parts are {kind}; name a .{kind} file")
+    output_format_of(output, [kind])
     if kind == "sqlite":
         check_table(output, force=force)
     else:
@@ -44,11 +46,9 @@ def check_merged(output: str, kind: str, *, force: bool) -> None:
 def merge_rows(output: str, parts: Sequence[Manifest], *, force: bool) -> int:
     """Write the rows of all parts to one file and return their number.
 
-    Raises `UsageError` for a file that cannot be written, and `InputError` for a part that is not
-    as it was written.
+    `check_merged` was asked before. Raises `InputError` for a part that is not as it was written.
     """
     kind = parts[0].format
-    check_merged(output, kind, force=force)
     filled = [part for part in parts if part.rows] or parts[:1]
     if kind == "parquet":
         return _merge_parquet(output, filled, force=force)
@@ -143,14 +143,9 @@ def _arranged(row: Row, names: Sequence[str], order: Sequence[int | None] | None
 class _JsonLines:
     """Joins lines."""
 
-    def __init__(self) -> None:
-        self.rows = 0
-
     def text(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
         """Yield what a part adds to the file."""
-        for chunk in chunks:
-            self.rows += chunk.count(b"\n")
-            yield chunk
+        return chunks
 
     def end(self) -> bytes:
         """Return what ends the file."""
@@ -161,14 +156,12 @@ class _JsonArray:
     """Joins arrays with an element per line."""
 
     def __init__(self) -> None:
-        self.rows = 0
         self._begun = False
 
     def text(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
         """See `_JsonLines`."""
-        rows, opening, held = 0, b"[\n", b""
+        opening, held = b"[\n", b""
         for chunk in chunks:
-            rows += chunk.count(b"\n")
             whole = held + chunk
             if opening:
                 if len(whole) <= len(opening):
@@ -180,7 +173,6 @@ class _JsonArray:
             yield whole[:-3]
             held = whole[-3:]
         self._begun = True
-        self.rows += rows - 2
 
     def end(self) -> bytes:
         """See `_JsonLines`."""
@@ -191,7 +183,6 @@ class _Sentences:
     """Joins sentences; the last one of an input may lack its blank line."""
 
     def __init__(self) -> None:
-        self.rows: int | None = None
         self._last = b"\n"
 
     def text(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
@@ -219,12 +210,9 @@ def _merge_text(output: str, parts: Sequence[Manifest], joined: Any, *, force: b
         for part in parts:
             if not part.rows:
                 continue
-            before = joined.rows
             for chunk in joined.text(_chunks(part.path)):
                 file.write_bytes(chunk)
                 file.flush()
-            if joined.rows is not None:
-                check_rows(part, joined.rows - before)
         file.write_bytes(joined.end())
     return sum(part.rows for part in parts)
 
@@ -252,46 +240,60 @@ def _whole(output: Output) -> Iterator[FileOutput]:
 
 def _merge_parquet(output: str, parts: Sequence[Manifest], *, force: bool) -> int:
     arrow, parquet = require_parquet()
-    files = []
-    with contextlib.ExitStack() as opened:
+    schema = _common_schema(arrow, parquet, parts)
+    with (
+        _whole(open_output(output, None, force=force)) as whole,
+        parquet.ParquetWriter(whole.file, schema) as writer,
+    ):
         for part in parts:
-            try:
-                files.append(parquet.ParquetFile(part.path))
-            except (arrow.ArrowException, OSError) as error:
-                raise InputError(
-                    f"{part.path}: is damaged; run shard {part.shard} again"
-                ) from error
-            opened.callback(files[-1].close)
-            check_rows(part, files[-1].metadata.num_rows)
-        schema = _common_schema(arrow, parts, files)
-        with (
-            _whole(open_output(output, None, force=force)) as whole,
-            parquet.ParquetWriter(whole.file, schema) as writer,
-        ):
-            for file in files:
+            with _parquet_file(arrow, parquet, part) as file:
+                check_rows(part, file.metadata.num_rows)
                 for group in range(file.num_row_groups):
+                    rows = file.read_row_group(group).cast(schema)
                     with whole.explained():
-                        writer.write_table(file.read_row_group(group).cast(schema))
+                        writer.write_table(rows)
     return sum(part.rows for part in parts)
 
 
-def _common_schema(arrow: Any, parts: Sequence[Manifest], files: Sequence[Any]) -> Any:
+@contextlib.contextmanager
+def _parquet_file(arrow: Any, parquet: Any, part: Manifest) -> Iterator[Any]:
+    """Open a part, one at a time: there may be more of them than files that may be open."""
+    try:
+        with parquet.ParquetFile(part.path) as file:
+            yield file
+    except arrow.ArrowException as error:
+        raise InputError(f"{part.path}: is damaged; run shard {part.shard} again") from error
+
+
+def _common_schema(arrow: Any, parquet: Any, parts: Sequence[Manifest]) -> Any:
     """Return the schema of the first part that has a value in each column, which makes its type."""
-    schema = files[0].schema_arrow
-    for part, file in zip(parts, files, strict=True):
-        if file.schema_arrow.names != schema.names:
+    schemas = []
+    for part in parts:
+        with _parquet_file(arrow, parquet, part) as file:
+            schemas.append(file.schema_arrow)
+    schema = schemas[0]
+    for part, other in zip(parts, schemas, strict=True):
+        if other.names != schema.names:
             raise InputError(
                 f"{part.path}: has other columns than {parts[0].path}, and Parquet fixes its "
                 "columns; write JSONL"
             )
     fields = []
-    for field in schema:
-        kinds = [file.schema_arrow.field(field.name).type for file in files]
+    for index, field in enumerate(schema):
+        kinds = [other.field(index).type for other in schemas]
         if any(kind != field.type for kind in kinds):
-            for file, kind in zip(files, kinds, strict=True):
-                column = file.read([field.name]).column(0)
-                if column.null_count < len(column):
+            for part, kind in zip(parts, kinds, strict=True):
+                with _parquet_file(arrow, parquet, part) as file:
+                    has_values = _has_values(file, field.name)
+                if has_values:
                     field = field.with_type(kind)  # noqa: PLW2901
                     break
         fields.append(field)
     return arrow.schema(fields, metadata=schema.metadata)
+
+
+def _has_values(file: Any, column: str) -> bool:
+    return any(
+        (found := file.read_row_group(group, [column]).column(0)).null_count < len(found)
+        for group in range(file.num_row_groups)
+    )

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from distilcli.errors import InputError, UsageError, spelled
 from distilcli.rows.blocks import NEVER, Grid
-from distilcli.rows.cuts import Cut, find_cut, numbered
+from distilcli.rows.cuts import Cut, find_cut, find_place, numbered
 from distilcli.rows.field_limit import within
 from distilcli.rows.formats import (
     INPUT_FORMATS,
@@ -174,12 +174,16 @@ class RowSource:
         Raises `UsageError` where rows have no place in files, or only some of them are read.
         """
         if not self._inputs or self.is_stream:
-            raise UsageError(f"`shard` needs files that can be read in part, not {self.name}")
+            streams = (source.name for source in self._inputs if source.size is None)
+            name = next(streams, self.name)
+            raise UsageError(f"`shard` needs files that can be read in part, not {name}")
         if self._limit != sys.maxsize:
             raise UsageError("`limit` and `shard` do not go together; give one of them")
         self._bounds = shard.bounds(self._grid.total)
-        self._end, _ = find_cut(self._bounds[1], self._grid, self._opened)
-        self._begin, place = find_cut(self._bounds[0], self._grid, self._opened)
+        self._begin, self._end = (
+            find_cut(bound, self._grid, self._opened) for bound in self._bounds
+        )
+        place = find_place(self._begin, self._grid, self._opened)
         self._is_cut = self._end.block == 0 and self._end.input < len(self._inputs)
         first = Mark(0, self._begin.input, place)
         self._rows, self._marks = self._limited(first), deque([first])

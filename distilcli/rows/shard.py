@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from distilcli.errors import UsageError
+from distilcli.wording import count as count_of
 
-_WRITTEN = re.compile(r"(\d+)/(\d+)")
-_AUTO = re.compile(r"auto(?:/(\d+))?")
+_NUMBER = r"[0-9]{1,18}"  # int() refuses thousands of digits
+_WRITTEN = re.compile(f"({_NUMBER})/({_NUMBER})")
+_AUTO = re.compile(f"auto(?:/({_NUMBER}))?")
 _EXAMPLES = "give 0/64, auto or auto/64"
 _MOST = 1_000_000
 _SLURM, _KUBERNETES, _MPI = "SLURM_ARRAY_TASK_ID", "JOB_COMPLETION_INDEX", "PMI_RANK"
@@ -52,8 +54,8 @@ def parse_shard(text: str, environment: Mapping[str, str] | None = None) -> Shar
     name = next((name for name in (_SLURM, _KUBERNETES, _MPI) if name in environment), None)
     if name is None:
         raise UsageError(
-            f"`shard` {text}: none of {_SLURM}, {_KUBERNETES} and {_MPI} is set; give 0/64 or "
-            "start it in an array of jobs"
+            f"`shard` {text}: none of {_SLURM}, {_KUBERNETES} and {_MPI} is set; give 0/64, or "
+            "run it in an array of jobs"
         )
     index = _number(environment, name)
     if auto[1]:
@@ -78,17 +80,20 @@ def _of_slurm(environment: Mapping[str, str], index: int) -> Shard:
     # `--array=3,17` runs single jobs again, and its count is not that of the shards.
     if first > 1 or step != 1 or last - first + 1 != count:
         raise UsageError(
-            f"`shard` auto: the array has {count} of the indices {first} to {last}, so its count "
-            "may not be that of the shards; give auto/64, with the number of shards"
+            f"`shard` auto: this array has {count_of(count, 'job')} with indices from {first} to "
+            f"{last}, which may not be all shards; give auto/64, with the number of shards"
         )
     return _checked(index - first, count, f"`shard` auto: shard {index - first}")
 
 
 def _number(environment: Mapping[str, str], name: str, default: int | None = None) -> int:
-    value = environment.get(name, "" if default is None else str(default))
-    if not value.isdecimal():
-        said = f"is {value!r}, not a number" if value else "is not set"
-        raise UsageError(f"`shard` auto: {name} {said}; {_EXAMPLES}")
+    value = environment.get(name)
+    if value is None and default is not None:
+        return default
+    if value is None:
+        raise UsageError(f"`shard` auto: {name} is not set; {_EXAMPLES}")
+    if not re.fullmatch(_NUMBER, value):
+        raise UsageError(f"`shard` auto: {name} is {value!r}, not an index or a count; {_EXAMPLES}")
     return int(value)
 
 
@@ -96,5 +101,6 @@ def _checked(index: int, count: int, what: str) -> Shard:
     if not 0 < count <= _MOST:
         raise UsageError(f"{what}: there can be 1 to {_MOST:,} shards")
     if not 0 <= index < count:
-        raise UsageError(f"{what} does not exist; {count} shards have the numbers 0 to {count - 1}")
+        last = f"0 to {count - 1}" if count > 1 else "0 only"
+        raise UsageError(f"{what} does not exist; with {count_of(count, 'shard')} it can be {last}")
     return Shard(index, count)

@@ -61,13 +61,21 @@ def merge_vectors(output: str, parts: Sequence[Manifest], *, force: bool) -> int
 
 def _copy_rows(part: Manifest, rows: FileOutput, before: int | None) -> int:
     """Copy the lines beside the vectors of a part, and add `before` to ids; return their number."""
-    found = 0
-    with Path(part.path + ROWS_SUFFIX).open(encoding="utf-8", newline="\n") as lines:
-        for line in lines:
-            text = line
-            if before is not None:
-                named: dict[str, Any] = DECODER.decode(line)
-                text = object_text({**named, "id": int(named["id"]) + before}) + "\n"
-            rows.write(text)
-            found += 1
+    path, found = part.path + ROWS_SUFFIX, 0
+    try:
+        with Path(path).open("rb") as lines:
+            for line in lines:
+                rows.write_bytes(line if before is None else _renumbered(line, before))
+                found += 1
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such file; run shard {part.shard} again") from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise InputError(
+            f"{path}: line {found + 1} is damaged; run shard {part.shard} again"
+        ) from error
     return found
+
+
+def _renumbered(line: bytes, before: int) -> bytes:
+    named: dict[str, Any] = DECODER.decode(line.decode())
+    return (object_text({**named, "id": int(named["id"]) + before}) + "\n").encode()

@@ -261,7 +261,7 @@ def test_a_plan_that_does_not_fit_the_run_is_doubted(
     plan = DatasetPlan(file=str(rows), model=str(tiny_folder), device="cpu", fleet=Fleet(rows=1))
     run_dataset(plan, note=nothing, warn=warned.append)
     assert len(warned) == 1
-    assert "few rows or a busy machine; measure again" in warned[0]
+    assert "too few rows, or a busy machine; measure again" in warned[0]
 
 
 def test_a_plan_for_gpus_needs_their_rate(rows: Path, tiny_folder: Path) -> None:

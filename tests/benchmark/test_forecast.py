@@ -158,7 +158,7 @@ def test_json() -> None:
         ("cpu", {"gpus": 8}, "`gpus` 8: this run measures no GPU"),
         ("cpu", {"price_gpu_hour": 2.0}, "`price_gpu_hour` is for GPUs"),
         ("cuda", {"gpus": 1, "gpu_rows_per_second": 5.0}, "is measured in this run"),
-        ("cuda", {"gpus": 8, "cores": 4}, "`gpus` 8 need as many `cores`"),
+        ("cuda", {"gpus": 8, "cores": 4}, "`gpus` 8 needs at least 8 `cores`"),
         ("cuda", {"gpus": 3}, "there are 2"),
         ("mps", {}, "add `device` cpu"),
     ],

@@ -204,7 +204,7 @@ def refused(distil: Run, *command: object, code: int = 3) -> str:
 @pytest.mark.slow
 def test_missing_parts_are_named_and_listed_for_the_array(distil: Run, parts: list[str]) -> None:
     err = refused(distil, "merge", "out.csv", parts[1])
-    assert "2 of 3 shards missing: 0, 2; run them again, as the array of jobs that --missing" in err
+    assert "2 of 3 shards missing: 0, 2; run them again (--missing prints their indices" in err
     assert distil("merge", "out.csv", *parts, "--missing") == (0, "\n", "")
     Path("part9.csv").write_text("unfinished")
     assert distil("merge", "out.csv", parts[0], "part9.csv", "--missing") == (0, "0-1\n", "")
@@ -248,21 +248,65 @@ def test_an_input_that_changed_between_shards_is_noticed(
 
 
 @pytest.mark.slow
-def test_parts_that_are_not_as_they_were_written_are_refused(distil: Run, parts: list[str]) -> None:
-    lines = Path(parts[1]).read_text().splitlines(keepends=True)
-    Path(parts[1]).write_text("".join(lines[:40]))
-    assert "run shard 1/3 again" in refused(distil, "merge", "out.csv", *parts)
+@pytest.mark.parametrize("name", ["csv", "json", "jsonl", "parquet", "csv.gz", "npy"])
+def test_parts_that_are_not_as_they_were_written_are_refused(
+    distil: Run, table: str, tiny_folder: Path, name: str
+) -> None:
+    command = "embed" if name == "npy" else "classify"
+    parts = in_parts(distil, name, command, table, "--model", tiny_folder)
+    content = Path(parts[1]).read_bytes()
+    for other in (b"", content[: len(content) // 2], content + b"x"):
+        Path(parts[1]).write_bytes(other)
+        err = refused(distil, "merge", f"out.{name}", *parts)
+        assert (
+            f"has {len(other):,} bytes, and its .run.json says {len(content):,}; run shard" in err
+        )
 
-    Path(parts[1] + ".run.json").write_text("{}")
-    assert "is damaged; run its shard again" in refused(distil, "merge", "out.csv", *parts)
+    Path(parts[1]).unlink()
+    assert "no such file" in refused(distil, "merge", f"out.{name}", *parts)
+    assert distil("merge", f"out.{name}", *parts, "--missing") == (0, "1\n", "")
 
+    Path(parts[1]).write_bytes(content)
     Path(parts[1] + ".run.json").unlink()
-    assert "has no part1.csv.run.json beside it" in refused(distil, "merge", "out.csv", *parts)
+    err = refused(distil, "merge", f"out.{name}", *parts)
+    assert f"has no part1.{name}.run.json beside it" in err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("content", [b'{"id": "x"}\n', b"[]\n", b"\xff\n", None])
+def test_damaged_rows_beside_vectors_are_refused(
+    distil: Run, table: str, tiny_folder: Path, content: bytes | None
+) -> None:
+    parts = in_parts(distil, "npy", "embed", table, "--model", tiny_folder)
+    rows = Path(parts[0] + ".rows.jsonl")
+    if content is None:
+        rows.unlink()
+    else:
+        rows.write_bytes(content + rows.read_bytes())
+
+    err = refused(distil, "merge", "out.npy", *parts)
+
+    assert f"{rows}: " + ("line 1 is damaged" if content else "no such file") in err
+    assert "run shard 2/3 again" in err
+
+
+@pytest.mark.slow
+def test_a_part_is_not_written_over(distil: Run, parts: list[str]) -> None:
+    """As if the file to write was forgotten."""
+    before = Path(parts[0]).read_bytes()
+    for more in ((), ("--force",), ("--missing",)):
+        err = refused(distil, "merge", parts[0], *parts, *more, code=2)
+        assert "part2.csv: is itself a part; name the file to write first" in err
+        refused(distil, "merge", *parts, *more, code=2)
+    assert Path(parts[0]).read_bytes() == before
 
 
 @pytest.mark.slow
 def test_the_output_is_checked_first(distil: Run, parts: list[str]) -> None:
-    assert "the parts are csv" in refused(distil, "merge", "out.jsonl", *parts, code=2)
+    for name in ("out.jsonl", "out.xlsx", "out", "-"):
+        err = refused(distil, "merge", name, *parts, code=2)
+        assert f"{name}: the parts are csv; name a .csv file" in err
+    refused(distil, "merge", "out.csv", *parts, "--missing", "--force", code=2)
     Path("out.csv").write_text("mine")
     assert "use --force" in refused(distil, "merge", "out.csv", *parts, code=2)
     assert Path("out.csv").read_text() == "mine"
@@ -274,7 +318,10 @@ def test_a_shard_needs_files_to_read_and_to_write(
 ) -> None:
     command = ("classify", "--model", tiny_folder, "--shard", "0/2")
     assert "add --output FILE" in refused(distil, *command, table, code=2)
-    assert "--shard needs files" in refused(distil, *command, "-", "-o", "out.csv", code=2)
+    err = refused(distil, *command, table, "-", "-o", "out.csv", code=2)
+    assert "--shard needs files that can be read in part, not stdin" in err
+    err = refused(distil, *command, table, "-o", table, "--force", code=2)
+    assert "in.csv: --output would replace this input" in err
     assert "go together" in refused(distil, *command, table, "-o", "o.csv", "--limit", "3", code=2)
     options = (table, "-o", "out.csv", "--precision", "auto")
     assert "--precision auto may choose" in refused(distil, *command, *options, code=2)
@@ -288,6 +335,34 @@ def test_results_of_all_rows_have_no_shards(distil: Run, table: str, tiny_folder
 
 
 # Going on
+
+
+@pytest.mark.slow
+def test_a_part_of_another_number_is_not_taken_for_this_one(
+    distil: Run, table: str, tiny_folder: Path
+) -> None:
+    """As if the jobs of an array had one output."""
+    command = ("classify", table, "--model", tiny_folder, "-o", "part.csv")
+    distil(*command, "--shard", "2/3")
+    assert "nothing to resume" in distil(*command, "--shard", "2/3", "--resume")[2]
+    for option in ("--resume", "--retry-errors"):
+        err = refused(distil, *command, "--shard", "1/3", option, code=2)
+        assert "part.csv: is shard 2/3, not 1/3; name another file" in err
+
+
+@pytest.mark.slow
+def test_a_part_stays_finished_if_its_errors_cannot_be_retried(
+    distil: Run, table: str, tiny_folder: Path
+) -> None:
+    command = ("classify", table, "--model", tiny_folder, "--shard", "2/3", "-o", "part.csv")
+    distil(*command)
+    original = Path(table).read_bytes()
+    Path(table).write_bytes(original + original)
+    assert "differs from part.csv" in refused(distil, *command, "--retry-errors")
+
+    Path(table).write_bytes(original)
+    code, _, err = distil(*command, "--retry-errors")
+    assert (code, "wrote" in err) == (6, True), err
 
 
 @pytest.mark.slow

@@ -32,7 +32,10 @@ NEVER_GIVEN = {
     "choose": "text_column whole_files",
     "classify": _OF_EMBED,
     "clean": f"{_OF_EMBED} {_OF_ONE_TASK} whole_files keep_empty resume retry_errors shard "
+    "engine workers gpus_per_worker ray_address "
     "pair_column labels task options_column option_columns label_separator",
+    "compress": f"{_OF_EMBED} {_OF_ONE_TASK} {_OF_FILES} texts prefix batch calibrate max_error "
+    "threshold_search long stride max_length position_growth student_layers precision seq threads",
     "evaluate": f"{_OF_EMBED} {_OF_ONE_TASK} {_OF_FILES} texts output output_format",
     "finetune": f"{_OF_ONE_TASK} {_OF_FILES} calibrate threshold_search min_agreement "
     "long stride texts max_error",
@@ -41,7 +44,11 @@ NEVER_GIVEN = {
     "tokenize": "shard",
 }
 # Faults that are known.
-TO_MEND: dict[str, str] = {}
+TO_MEND: dict[str, str] = {
+    # It reads files with the usual settings only, and messages of the readers name them.
+    "compress": "delimiter encoding input_format no_header word_column label_columns option_columns "
+    "options_column task",
+}
 
 # Modules whose messages still name flags and not settings.
 TO_CONVERT: list[str] = []

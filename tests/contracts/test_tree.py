@@ -15,6 +15,7 @@ TESTED_BY = {
     "benchmark/test_gates.py": "benchmark/report",
     "commands/test_bench.py": "commands/_bench_options console/benchmark console/forecast",
     "commands/test_choose.py": "predictors/chooser",
+    "commands/test_compress.py": "compression/report compression/run compression/speed",
     "commands/test_embed.py": (
         "commands/_embed_modes commands/_embed_options commands/_embed_search predictors/dense"
     ),
@@ -26,7 +27,7 @@ TESTED_BY = {
     "commands/test_evaluate_abstention.py": "evaluation/abstention evaluation/plot",
     "commands/test_fill.py": "predictors/mask_filler tasks/candidates",
     "commands/test_finetune.py": "commands/_finetune_options training/plan",
-    "commands/test_merge.py": "rows/merge vectors/merge",
+    "commands/test_merge.py": "vectors/merge",
     "commands/test_params.py": "checkpoint/report",
     "commands/test_qa.py": "tasks/questions",
     "commands/test_ray.py": "commands/_ray_worker",

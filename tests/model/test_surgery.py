@@ -31,6 +31,8 @@ from distilcli.model.surgery import (
     fold_token_types,
     grow_vocabulary,
     prune_heads,
+    prune_neurons,
+    prune_vocabulary,
     resize_positions,
     spread_layers,
     take_layers,
@@ -394,3 +396,32 @@ def test_a_vocabulary_grows_by_means_of_old_vectors(tied: bool) -> None:
     torch.testing.assert_close(after[..., :9], before[..., :9])
     torch.testing.assert_close(after[..., 9], (before[..., 1] + before[..., 2]) / 2)
     assert table.requires_grad
+
+
+@CONFIGS
+@torch.no_grad()
+def test_pruned_neurons_are_silent_neurons(config: ModelConfig, tmp_path: Path) -> None:
+    model, kept = built(SequenceClassifier, config), [[3, 4, 9, 31]] * 3
+    prune_neurons(smaller := built(SequenceClassifier, config), kept)
+    for block, here in zip(model.distilbert.transformer.blocks, kept, strict=True):
+        gone = [neuron for neuron in range(32) if neuron not in here]
+        block.ffn.lin2.weight[:, gone] = 0
+    torch.testing.assert_close(smaller(ids()), model(ids()), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(reloaded(smaller, tmp_path / "m")(ids()), smaller(ids()))
+    for wrong in ([[1]], [[1], [1], [1, 2]]):
+        with pytest.raises(ValueError, match="same number"):
+            prune_neurons(model, wrong)
+
+
+@pytest.mark.parametrize("tied", [True, False])
+@torch.no_grad()
+def test_a_pruned_vocabulary_reads_kept_tokens_as_before(tied: bool, tmp_path: Path) -> None:
+    config = replace(TINY, pad_token_id=5, tie_word_embeddings=tied)
+    model = built(MaskedLanguageModel, config)
+    kept = [2, 5, 7, 8, 30, 59]
+    old, new = torch.tensor([[7, 59, 2, 30]]), torch.tensor([[2, 5, 0, 4]])
+    before = model(old)[..., kept]
+    prune_vocabulary(model, kept)
+    assert (model.config.vocab_size, model.config.pad_token_id) == (6, 1)
+    torch.testing.assert_close(model(new), before, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(reloaded(model, tmp_path / "m")(new), before, atol=1e-5, rtol=1e-5)

@@ -2,13 +2,14 @@
 
 import gzip
 import json
+import sqlite3
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from distilcli.errors import UsageError
-from distilcli.rows import open_rows
+from distilcli.rows import open_rows, tables
 from distilcli.rows.shard import Shard
 
 
@@ -137,8 +138,6 @@ def test_other_files_are_cut_by_rows(tmp_path, name):
             use_dictionary=False,
         )
     elif name.endswith("db"):
-        import sqlite3
-
         with sqlite3.connect(path) as database:
             database.execute("CREATE TABLE t (id, text)")
             database.executemany("INSERT INTO t VALUES (:id, :text)", rows)
@@ -152,6 +151,36 @@ def test_other_files_are_cut_by_rows(tmp_path, name):
     sizes = check_shards([path], 3)
 
     assert min(sizes) > 150
+
+
+def test_a_database_whose_ids_have_gaps_is_cut_into_equal_parts(tmp_path):
+    path = tmp_path / "rows.db"
+    rows = [(1000 + number * 3, f"text {number} " + "x" * 30) for number in range(3000)]
+    with sqlite3.connect(path) as database:
+        database.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, text)")
+        database.executemany("INSERT INTO t VALUES (?, ?)", rows)
+
+    sizes = check_shards([path], 2)
+
+    assert min(sizes) > 1000
+
+
+def test_only_the_text_before_a_shard_is_looked_at(tmp_path, monkeypatch):
+    """Where the shard ends follows from the sizes of files."""
+    path, seen = jsonl(tmp_path / "rows.jsonl", 3000), []
+    looked = tables.record_starts
+    monkeypatch.setattr(
+        tables,
+        "record_starts",
+        lambda path, offsets, *more: seen.extend(offsets) or looked(path, offsets, *more),
+    )
+
+    for index in range(3):
+        open_rows([str(path)]).take(Shard(index, 3))
+
+    size = path.stat().st_size
+    assert len(seen) == 2
+    assert all(offset < size * 2 / 3 + 65536 for offset in seen)
 
 
 def test_sentences_keep_the_comments_before_them(tmp_path):

@@ -32,12 +32,14 @@ def test_the_index_counts_from_zero():
     assert parse_shard("0/4") == Shard(0, 4)
     assert parse_shard("3/4") == Shard(3, 4)
     with pytest.raises(
-        UsageError, match=r"`shard` 4/4 does not exist; 4 shards have the numbers 0"
+        UsageError, match="`shard` 4/4 does not exist; with 4 shards it can be 0 to 3"
     ):
         parse_shard("4/4")
 
 
-@pytest.mark.parametrize("text", ["", "3", "1/", "a/b", "-1/4", "1/4/2", "auto/x", "1.5/2"])
+@pytest.mark.parametrize(
+    "text", ["", "3", "1/", "a/b", "-1/4", "1/4/2", "auto/x", "1.5/2", "1/" + "9" * 5000]
+)
 def test_other_words_are_refused(text):
     with pytest.raises(UsageError, match="give 0/64, auto or auto/64"):
         parse_shard(text, {})
@@ -89,9 +91,18 @@ def test_auto_outside_of_an_array_names_what_it_looked_for():
 
 
 @pytest.mark.parametrize(
-    "environment",
-    [{"PMI_RANK": "1"}, {"PMI_RANK": "x", "PMI_SIZE": "2"}, {"SLURM_ARRAY_TASK_ID": "1"}],
+    ("environment", "message"),
+    [
+        ({"PMI_RANK": "1"}, "PMI_SIZE is not set"),
+        ({"PMI_RANK": "", "PMI_SIZE": "2"}, "PMI_RANK is ''"),
+        ({"PMI_RANK": "x", "PMI_SIZE": "2"}, "PMI_RANK is 'x', not an index or a count"),
+        ({"PMI_RANK": "9" * 5000, "PMI_SIZE": "2"}, "PMI_RANK is '999"),
+        ({"PMI_RANK": "0", "PMI_SIZE": "0"}, "1 to 1,000,000 shards"),
+        ({"PMI_RANK": "1", "PMI_SIZE": "1"}, "with 1 shard it can be 0 only"),
+        ({"SLURM_ARRAY_TASK_ID": "1"}, "SLURM_ARRAY_TASK_COUNT is not set"),
+        (slurm(0, 0, 0, 0), "this array has 0 jobs"),
+    ],
 )
-def test_a_broken_environment_is_refused_by_name(environment):
-    with pytest.raises(UsageError, match=r"PMI_RANK is 'x'|PMI_SIZE is not|TASK_COUNT is not set"):
+def test_a_broken_environment_is_refused_by_name(environment, message):
+    with pytest.raises(UsageError, match=message):
         parse_shard("auto", environment)
