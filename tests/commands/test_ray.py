@@ -184,14 +184,16 @@ def test_a_worker_that_dies_loses_nothing(start: Callable[..., Started], plain: 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize(
+    ("number", "workers"), [(signal.SIGKILL, 0), (signal.SIGKILL, 2), (signal.SIGINT, 0)]
+)
 def test_a_second_start_goes_on(
-    start: Callable[..., Started], plain: bytes, number: signal.Signals
+    start: Callable[..., Started], plain: bytes, number: signal.Signals, workers: int
 ) -> None:
     run = start()
     run.wait_for_parts()
-    if number == signal.SIGKILL:
-        run.kill_workers(2)
+    if workers:
+        run.kill_workers(workers)
     run.process.send_signal(number)
 
     code, _, err = run.end()
