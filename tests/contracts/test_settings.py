@@ -46,8 +46,8 @@ NEVER_GIVEN = {
 # Faults that are known.
 TO_MEND: dict[str, str] = {
     # It reads files with the usual settings only, and messages of the readers name them.
-    "compress": "delimiter encoding input_format no_header word_column label_columns option_columns "
-    "options_column task",
+    "compress": "delimiter encoding input_format no_header word_column label_columns "
+    "option_columns options_column task",
 }
 
 # Modules whose messages still name flags and not settings.
