@@ -55,7 +55,7 @@ class Finding:
         try:
             return self._parse(self.path.read_text(encoding="utf-8"), parse)
         except (KeyError, TypeError, ValueError, RecursionError):
-            tell(f"{self.path}: damaged, and therefore ignored")
+            tell(f"{self.path}: damaged; ignored")
         except (FileNotFoundError, NotADirectoryError, RuntimeError):
             pass
         except OSError as error:

@@ -28,6 +28,8 @@ torch.ones(512, 512) @ torch.ones(512, 512)
 _RARELY = 50_000, 20, 20
 """New objects before the youngest are looked at, and how often before the older ones are."""
 
+_MOST_GROWTH = 1.5
+
 _AMPLE_BYTES = 16 * 2**30
 _PAD_BYTES = 256 * 2**20
 
@@ -156,6 +158,33 @@ def give_back_memory() -> None:
         import ctypes  # noqa: PLC0415 (slow to import)
 
         ctypes.CDLL(None).malloc_trim(0)
+
+
+class FreeMemory:
+    """The memory that is kept although it is free, given back once that is too much.
+
+    `after_step` compares what the process holds with what it needs: as much as it held after the
+    first step since its free memory was last given back.
+    """
+
+    def __init__(self) -> None:
+        self._needed = 0
+        self._is_given_back = False
+
+    def give_back(self) -> None:
+        """Return free memory to the system now."""
+        give_back_memory()
+        self._is_given_back = True
+
+    def after_step(self) -> None:
+        """Return free memory to the system if the process has grown by half."""
+        held = resident_bytes() or 0
+        if self._is_given_back:
+            # Steps differ: one that needs little must not make the others give back each time.
+            self._needed = max(self._needed, held)
+            self._is_given_back = False
+        elif held > _MOST_GROWTH * self._needed:
+            self.give_back()
 
 
 def _proc_status(name: str) -> int | None:

@@ -55,7 +55,7 @@ def test_a_damaged_file_is_named_and_replaced(content: bytes) -> None:
     finding = Finding("int8", ABOUT)
     finding.write({"rows": 40})
     finding.path.write_bytes(content)
-    with pytest.warns(DataWarning, match=r"\.json: damaged, and therefore ignored"):
+    with pytest.warns(DataWarning, match=r"\.json: damaged; ignored"):
         assert finding.read(rows_of) is None
     finding.write({"rows": 41})
     assert finding.read(rows_of) == 41

@@ -118,8 +118,57 @@ def test_too_little_memory_for_torch_is_one_line(mebibytes: int) -> None:
 
 def test_collections_are_rare_for_a_while_only() -> None:
     before = gc.get_threshold()
-    with memory.rare_collections():
-        assert gc.get_threshold() > before
-        assert gc.get_freeze_count()
+
+    def fail_meanwhile() -> None:
+        with memory.rare_collections():
+            assert gc.get_threshold() > before
+            assert gc.get_freeze_count()
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail_meanwhile()
     assert gc.get_threshold() == before
     assert not gc.get_freeze_count()
+
+
+def test_cycles_do_not_pile_up_where_collections_are_rare() -> None:
+    class Cycle:
+        freed = 0
+
+        def __init__(self) -> None:
+            self.itself = self
+
+        def __del__(self) -> None:
+            Cycle.freed += 1
+
+    with memory.rare_collections():
+        for _ in range(200_000):
+            Cycle()
+        assert Cycle.freed > 100_000
+
+
+def test_free_memory_is_given_back_when_the_process_has_grown_by_half(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # The first step gives back what loading has left; the second one shows what a step needs.
+    held = [500, 300, 400, 450, 451, 200, 449, 600, 500, 749, 751]
+    readings = iter(held)
+    found: list[int] = []
+    monkeypatch.setattr(memory, "resident_bytes", lambda: next(readings))
+    monkeypatch.setattr(memory, "give_back_memory", lambda: found.append(step))
+    free = memory.FreeMemory()
+    for step in range(len(held)):  # noqa: B007
+        free.after_step()
+    assert [held[step] for step in found] == [500, 451, 600, 751]
+    free.give_back()
+    assert len(found) == 5
+
+
+def test_nothing_is_given_back_where_the_system_does_not_tell(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(memory, "resident_bytes", lambda: None)
+    monkeypatch.setattr(memory, "give_back_memory", lambda: pytest.fail("gave back"))
+    free = memory.FreeMemory()
+    for _ in range(3):
+        free.after_step()

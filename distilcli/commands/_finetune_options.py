@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from distilcli.rows.shard import Shard
     from distilcli.training.run_options import RunOptions
 
-_OF_TRAINING = ("resume", "force", "plot", "dry_run")
+_OF_TRAINING = ("resume", "force", "plot", "dry_run", "json_summary", "stats_file")
 
 OPTION_TYPES: Mapping[str, object] = {
     "files": Annotated[
@@ -84,7 +84,7 @@ class RunOutput:
         """Raise `UsageError` for files or folders that may not be written."""
         report.check_dry_run()
         if report.dry_run and processes.count() > 1:
-            raise UsageError("`dry_run` takes a single process; run it without torchrun")
+            raise UsageError("`dry_run` needs a single process; run it without torchrun")
         if cache_only or not processes.is_first():
             return  # nothing is written there
         from distilcli.pictures import check_plot
@@ -124,7 +124,7 @@ class CacheOnly:
         if self.shard is None:
             return None
         if processes.count() > 1:
-            raise UsageError("`shard` is for single processes; those of torchrun share the rows")
+            raise UsageError("`shard` has no effect with torchrun, which shares the rows; drop it")
         return parse_shard(self.shard)
 
 

@@ -151,6 +151,7 @@ class Unfinished:
         self._source = source
         self._predictor = predictor
         self._identity: RunIdentity | None = None
+        self._precision = predictor.precision
         self._earlier: Progress | None = None
         self._checkpoints: Checkpoints | None = None
         self._shard = options.scale.parsed()
@@ -251,7 +252,16 @@ class Unfinished:
             yield
 
     def note(self, output: Any, tally: Tally) -> None:
-        """Record the progress of the run after a block."""
+        """Record the progress of the run after a block.
+
+        Raises `UsageError` if auto has gone back to fp32 after rows that an earlier run did
+        otherwise.
+        """
+        if self.goes_on and self._predictor.precision != self._precision:
+            raise UsageError(
+                f"{self._options.out.output}: the interrupted run was in {self._precision}, which "
+                "does not agree with fp32 on the rows that follow; start over with `precision` fp32"
+            )
         if self._checkpoints is not None:
             self._checkpoints.note(output, tally.counts, tally.written)
 

@@ -43,7 +43,7 @@ class Engine(Generic[Item, Value]):
     rows, or `window_size` characters plus one row. `workers` applies to the CPU; see `workers_on`.
     `deterministic` runs each sequence by itself, on one thread. `on_end` is called, on a thread of
     the engine, once the last row is encoded; an exception from it ends the run like one from the
-    task.
+    task. Until the task `is_settled` on its model, rows of a file wait, a window's worth at most.
     """
 
     task: Task[Item, Any, Any, Value]
@@ -58,6 +58,7 @@ class Engine(Generic[Item, Value]):
     on_error: OnError = "keep"
     deterministic: bool = False
     on_end: Callable[[], None] = lambda: None
+    is_settled: Callable[[], bool] = lambda: True
 
     def __post_init__(self) -> None:
         for name in ("workers", "max_tokens", "max_rows", "window_rows", "window_size"):
@@ -110,8 +111,10 @@ class Engine(Generic[Item, Value]):
             read_ahead=read_ahead,
             workers=workers,
             max_rows=self.max_rows,
+            window_rows=self.window_rows,
             stop_at_fault=self.on_error == "stop",
             on_end=self.on_end,
+            is_settled=self.is_settled,
             is_part=is_part,
             stats=stats,
         )

@@ -158,6 +158,10 @@ class VerifiedTask(Generic[Item, Value]):
         self._forward = task.forward
         self.size, self.decode = task.size, task.decode
 
+    def is_settled(self) -> bool:
+        """Say whether it is decided which model runs the rows."""
+        return self._original is None
+
     def forward(self, batch: Batch) -> Sequence[Any]:
         """Run the model that is in use."""
         return self._forward(batch)

@@ -149,7 +149,9 @@ class Predictor(ABC, Generic[Head, Given, Content, Value]):
         self._original: Head | None = None
         self.agreement = Agreement(required)
         if self._is_auto and len(models) > 1:
-            raise UsageError(f"`precision` auto works on one device; name one for {self.device}")
+            raise UsageError(
+                f"`precision` auto works on one device, not on {self.device}; name a precision"
+            )
         if asked in {"int8", "auto"}:
             require_precision(self.precision, device)
             about = model_here(self.digest(), device)
@@ -307,7 +309,9 @@ class Predictor(ABC, Generic[Head, Given, Content, Value]):
             on_complete=self._free_original,
             fall_back=self._fall_back if self._is_auto else None,
         )
-        return replace(engine, task=verified, on_end=verified.finish)
+        return replace(
+            engine, task=verified, on_end=verified.finish, is_settled=verified.is_settled
+        )
 
     def _free_original(self) -> None:
         """Free the fp32 model, which is four times as large and needed no more."""
@@ -319,7 +323,8 @@ class Predictor(ABC, Generic[Head, Given, Content, Value]):
         if original is not None:
             found, required = self.agreement.described(), self.agreement.required
             tell(f"{self.name}: {found}, less than {required:.1%}; running in fp32")
-            self.precision, self._why = "fp32", "because another did not agree"
+            self.precision = "fp32"
+            self._why = f"because {self.agreement.precision} did not agree with it"
             self._models = [for_inference(original, "fp32", self.devices[0])]
 
 

@@ -66,7 +66,7 @@ def choose_precision(
         else f"{seconds['fp32'] / seconds[best]:.1f} times as fast as fp32 here"
     )
     if left_out:
-        why += f" (without {' and '.join(left_out)}, which did not agree with fp32 before)"
+        why += f" (without {' and '.join(left_out)}, which disagreed with fp32 in an earlier run)"
     return best, why
 
 

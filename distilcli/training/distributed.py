@@ -164,8 +164,8 @@ def own_device(name: str) -> str:
     gpus, number = torch.cuda.device_count(), processes.rank_on_machine()
     if number >= gpus:
         raise ResourceError(
-            f"process {number + 1} of this machine has no GPU: it has {gpus}; start as many "
-            "processes, or use `device` cpu"
+            f"process {number + 1} on this machine has no GPU (there are {gpus}); start at most "
+            f"{gpus} processes here, or use `device` cpu"
         )
     torch.cuda.set_device(number)
     return name
@@ -179,13 +179,13 @@ def check_same(values: Mapping[str, object]) -> None:
         # Rows that are set aside depend on settings.
         if settings := [name for name in other if not name.endswith(_ROWS)]:
             raise UsageError(
-                f"process {number} has another {', '.join(settings)} than process 0; give all "
-                "processes the same settings and models"
+                f"process {number} has a different {', '.join(settings)} from process 0; give "
+                "all processes the same settings and models"
             )
         if other:
             raise InputError(
-                f"process {number} reads other {' and '.join(other)} than process 0; give all "
-                "processes the same rows"
+                f"process {number} reads different {' and '.join(other)} from process 0; give "
+                "all processes the same rows"
             )
 
 

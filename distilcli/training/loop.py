@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from distilcli.engine.batching import Batch, pad
 from distilcli.errors import InputError, RowError, UsageError
 from distilcli.interrupt import Interrupted, deferred_interrupt
-from distilcli.memory import give_back_memory
+from distilcli.memory import FreeMemory
 from distilcli.model.heads import TaskModel
 from distilcli.model.precision import choose_training_dtype
 from distilcli.training import distributed
@@ -120,6 +120,7 @@ class Trainer:
         self._progress = Progress(
             total_steps=self.steps.total, total_evaluations=self.steps.evaluations
         )
+        self._free_memory = FreeMemory()
         self._began = self._saved_at = time.monotonic()
 
     def train(self) -> Summary:
@@ -153,6 +154,7 @@ class Trainer:
         for epoch, batches in self.steps.after(self._progress.step):
             self._progress.epoch = epoch
             self.step(batches)
+            self._free_memory.after_step()
             if self.steps.is_evaluated(self._progress.step):
                 self.evaluate()
                 if self._should_stop():
@@ -332,7 +334,7 @@ class Trainer:
         if self._device.type == "cuda":
             state["cuda_rng"] = torch.cuda.get_rng_state(self._device)
         self._run.save_state(state, self._progress.history)
-        give_back_memory()
+        self._free_memory.give_back()
         self._saved_at = time.monotonic()
 
     def _summary(self) -> Summary:

@@ -475,8 +475,10 @@ def test_shards_fill_the_cache_for_a_run_that_finds_everything_there(
         (["--shard", "0/2"], "--shard needs --cache-only; add it"),
         (["--cache-only"], "--cache-only needs --teacher-cache; name a folder"),
         (["--cache-only", "--force"], "--force has no effect with --cache-only; drop it"),
+        (["--cache-only", "--json"], "--json has no effect with --cache-only; drop it"),
+        (["--cache-only", "--stats", "s.json"], "--stats has no effect with --cache-only; drop"),
         (["--cache-only", "--dry-run"], "--dry-run has no effect with --cache-only; drop it"),
-        (["--cache-only", "--shard", "2/2"], "--shard 2/2 does not exist; 2 shards"),
+        (["--cache-only", "--shard", "2/2"], "--shard 2/2 does not exist; "),
     ],
 )
 def test_what_makes_no_sense_with_a_cache_alone(

@@ -10,6 +10,8 @@ import pytest
 from distilcli.commands._unfinished import _files_in
 from distilcli.engine.engine import Engine
 from distilcli.errors import ResourceError
+from distilcli.predictors import precision
+from distilcli.predictors.agreement import Agreement
 from distilcli.rows import file_output, open_rows
 from distilcli.rows.part import open_part
 from distilcli.tasks import checkpoints
@@ -90,6 +92,21 @@ def test_an_interrupted_run_goes_on(run: Run, interrupt: Run, output: str) -> No
     for key in ("rows", "failed_rows", "tokens", "padding_tokens", "batches", "counts"):
         assert again[key] == stats[key]
     assert names() == ["in.csv", file, "stats.json"]
+
+
+def test_a_run_that_goes_on_does_not_go_back_to_fp32(
+    run: Run, interrupt: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add = Agreement.add
+    monkeypatch.setattr(precision, "layer_seconds", lambda *_: {"fp32": 1.0, "int8": 0.5})
+    monkeypatch.setattr(Agreement, "add", lambda self, _: add(self, 1.0))
+    command = ("in.csv", "-o", "out.csv", "--precision", "auto")
+    assert interrupt(*command)[0] == 130
+    monkeypatch.setattr(Agreement, "add", lambda self, _: add(self, 0.0))
+    code, _, err = run(*command, "--resume")
+    assert code == 2
+    assert "out.csv: the interrupted run was in int8, which does not agree with fp32 on" in err
+    assert not Path("out.csv").exists()
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ from distilcli.commands import _file_run
 from distilcli.findings import cache_folder
 from distilcli.model import int8
 from distilcli.predictors import base, precision
+from distilcli.predictors.agreement import Agreement
 from tests.commands._parse import delimited
 
 Distil = Callable[..., tuple[int, str, str]]
@@ -155,7 +156,10 @@ def test_auto_goes_back_to_fp32_if_the_rows_disagree(
     assert json.loads(Path("s.json").read_text())["precision"] == "fp32"
     code, out, err = distil(*command, "--precision", "auto")
     assert (code, out) == (0, expected)
-    assert " in fp32, the fastest here (without int8, which did not agree with fp32 before)" in err
+    assert (
+        " in fp32, the fastest here (without int8, which disagreed with fp32 in an earlier run)"
+        in err
+    )
     assert "warning" not in err
 
 
@@ -201,7 +205,7 @@ def test_a_cache_that_cannot_be_used_costs_one_line(
         path.write_text("{")
     code, out, err = distil(*command)
     assert (code, out) == first[:2]
-    assert err.count("json: damaged, and therefore ignored\n") == 2  # the speed and the verdict
+    assert err.count("json: damaged; ignored\n") == 2  # the speed and the verdict
     assert "warning" not in distil(*command)[2]
     shutil.rmtree(tmp_path / "cache")
     (tmp_path / "cache").write_text("a file")
@@ -226,6 +230,23 @@ def test_a_run_that_auto_began_is_continued_in_its_precision_only(
         shutil.rmtree(cache_folder())
     difference = seen[0].difference(seen[1])
     assert str(difference) == "`precision` was 'int8' and is 'fp32'"
+
+
+@pytest.mark.usefixtures("fast_int8")
+def test_rows_wait_for_the_verdict_however_small_the_windows_are(
+    distil: Distil, tiny_folder: Path, long_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file of 3 kB consists of blocks of 1 KiB, which have a window each."""
+    add = Agreement.add
+    monkeypatch.setattr(Agreement, "add", lambda self, _: add(self, 1.0 if self.rows < 60 else 0.0))
+    command = ("embed", long_file, "-m", tiny_folder)
+    _, expected, _ = distil(*command)
+    code, out, err = distil(*command, "--precision", "auto")
+    assert (code, out) == (0, expected)
+    assert "; running in fp32" in err
+    shutil.rmtree(cache_folder())
+    code, out, _ = distil(*command, "--precision", "int8")
+    assert (code, out) == (4, "")
 
 
 @pytest.mark.parametrize(

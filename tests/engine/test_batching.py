@@ -61,3 +61,14 @@ def test_inputs_are_in_the_order_of_models(types: list[int] | None):
     batch = pad([Piece([5, 6], types), Piece([7], types and types[:1])], pad_token_id=9, device=CPU)
     assert batch.inputs == (batch.input_ids, batch.attention_mask, batch.token_type_ids)
     assert (batch.inputs[2] is None) == (types is None)
+
+
+@pytest.mark.parametrize("types", [None, [0, 1]])
+def test_some_rows_of_a_batch_are_a_batch_of_their_own(types: list[int] | None):
+    pieces = [Piece([5] * n, types and (types * n)[:n]) for n in (3, 2, 7, 1)]
+    batch = pad(pieces, pad_token_id=9, device=CPU).rows(slice(1, None, 2))
+    alone = pad(pieces[1::2], pad_token_id=9, device=CPU)
+    assert batch.pieces == alone.pieces
+    assert batch.device == CPU
+    for ours, expected in zip(batch.inputs, alone.inputs, strict=True):
+        assert (ours is None and expected is None) or torch.equal(ours, expected)

@@ -335,6 +335,58 @@ def test_an_input_that_breaks_gives_the_rows_before_it_first():
     assert outcomes == [expected(row) for row in plain_rows(3)]
 
 
+class Undecided(Checksum):
+    """A task that knows after `needs` rows what it runs; `early` are the rows run before."""
+
+    def __init__(self, needs):
+        super().__init__()
+        self.needs, self.read, self.early = needs, 0, 0
+
+    def is_settled(self):
+        return self.read >= self.needs
+
+    def encode(self, items):
+        self.read += len(items)
+        return super().encode(items)
+
+    def forward(self, batch):
+        self.early += not self.is_settled()
+        return super().forward(batch)
+
+    def engine(self, **options):
+        return engine(self, is_settled=self.is_settled, **options)
+
+
+@pytest.mark.parametrize("needs", [1, 10, 10**9])
+def test_rows_of_a_file_wait_until_the_task_is_settled(needs):
+    rows = plain_rows(60)
+    task = Undecided(needs)
+    run = task.engine(workers=2, window_rows=20).run(rows, begins=lambda row: row.name % 3 == 0)
+    blocks = list(run)
+    assert flat(blocks) == [expected(row) for row in rows]
+    assert [len(block) for block in blocks] == [3] * 20
+    assert bool(task.early) == (needs > len(rows))  # for a window's worth of rows at most
+
+
+def test_rows_that_wait_come_before_the_error_of_the_input():
+    def source():
+        yield from plain_rows(7)
+        raise InputError("a.csv: line 9: broken")
+
+    run = Undecided(100).engine().run(source(), begins=lambda row: row.name % 3 == 0)
+    outcomes, error = until_it_raises(run)
+    assert isinstance(error, InputError)
+    assert outcomes == [expected(row) for row in plain_rows(7)]
+
+
+def test_rows_of_a_live_pipe_do_not_wait_for_the_task():
+    pipe = LivePipe()
+    run = Undecided(100).engine().run(pipe, live=True)
+    pipe.give(*plain_rows(1))
+    assert next(run) == [expected(plain_rows(1)[0])]
+    run.close()
+
+
 @pytest.mark.parametrize("method", ["size", "encode", "forward", "decode"])
 def test_a_bug_in_a_task_reaches_the_caller_as_it_is(method):
     bug = KeyError(method)

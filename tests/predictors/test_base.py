@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
@@ -230,20 +229,18 @@ def classifier(tiny_folder: Path) -> Classifier:
 
 @pytest.mark.slow
 def test_a_stream_reads_no_more_than_it_needs(classifier: Classifier) -> None:
-    read = 0
+    too_many = threading.Event()
 
     def endless() -> Iterator[str]:
-        nonlocal read
-        for read in itertools.count(1):  # noqa: B007
+        for read in itertools.count(1):
+            if read == 100_000:  # which takes a moment where nothing stops it
+                too_many.set()
             yield "good"
 
     stream = classifier.stream(endless())
     for _ in range(10):
         next(stream)
-    time.sleep(0.3)
-    at_rest = read
-    time.sleep(0.2)
-    assert read == at_rest < 100_000
+    assert not too_many.wait(0.5)
     stream.close()
     assert not distil_threads()
 

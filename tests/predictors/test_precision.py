@@ -90,7 +90,7 @@ def test_what_does_not_agree_gives_way_to_fp32_and_is_not_chosen_again(
     assert [each.label for each in classifier(TEXTS)] == [each.label for each in expected]
     later = auto(tiny_folder, 0.99)
     assert later.precision == "fp32"
-    assert "without int8, which did not agree with fp32 before" in later.described()
+    assert "without int8, which disagreed with fp32 in an earlier run" in later.described()
 
 
 def test_so_it_does_at_the_end_of_a_short_input(tiny_folder: Path, speeds: Speeds) -> None:

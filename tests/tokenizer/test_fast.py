@@ -1,11 +1,15 @@
 """The two engines give the same ids, the same offsets and the same words, whatever the text."""
 
 import itertools
+import unicodedata
 from array import array
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from distilcli import builtin
 from distilcli.tokenizer.fast import FastTokenizer
@@ -107,6 +111,51 @@ def test_added_tokens(
     check_agreement(fast, ours, text)
 
 
+_ALL = map(chr, range(0x110000))
+_SPACES = st.sampled_from([c for c in _ALL if c.isspace() or unicodedata.category(c) == "Cf"])
+_CONTENTS = ["<ent>", "É", "a", "中", ".", "x\u0301", "foo\u200bbar", "[MASK]x", "\x0b", "\u200b"]
+_TOKENS = st.builds(
+    AddedToken,
+    st.sampled_from(_CONTENTS),
+    lstrip=st.booleans(),
+    rstrip=st.booleans(),
+    special=st.booleans(),
+)
+
+
+@pytest.mark.slow
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(
+        st.lists(texts | _SPACES | st.sampled_from(_CONTENTS), max_size=6).map("".join),
+        min_size=1,
+        max_size=3,
+    ),
+    st.lists(_TOKENS, max_size=2, unique_by=lambda token: token.content),
+    st.builds(
+        TokenizerOptions,
+        do_basic_tokenize=st.booleans(),
+        do_lower_case=st.booleans(),
+        strip_accents=st.none() | st.booleans(),
+        tokenize_chinese_chars=st.booleans(),
+        do_split_on_punc=st.booleans(),
+        split_special_tokens=st.booleans(),
+    ),
+)
+def test_stretches_are_tokenized_like_the_texts_that_they_are_in(
+    found: list[str], tokens: list[AddedToken], options: TokenizerOptions
+) -> None:
+    added, free = dict(ADDED), itertools.count(len(VOCABULARY))
+    for token in tokens:
+        number = VOCABULARY.get(token.content)
+        added[next(free) if number is None else number] = token
+    fast = FastTokenizer(VOCABULARY, replace(options, added_tokens=added), source="test")
+    assert fast._stretches is not None or "\x0b" in {token.content for token in tokens}
+    found = [text.encode(errors="ignore").decode() for text in found]  # Rust has no surrogates
+    expected = [array("i", encoding.ids) for encoding in fast.encode(found)]
+    assert fast.ids(found) == fast.ids(found) == expected
+
+
 @pytest.mark.parametrize("content", ["New York", " New", "New\u2003", "\tNew"])
 def test_a_token_with_whitespace_is_found(content: str) -> None:
     token = AddedToken(content, special=False)
@@ -133,6 +182,15 @@ def test_what_was_tokenized_is_remembered_within_bounds(monkeypatch: pytest.Monk
     texts = [f"w{number} is fun" for number in range(50)]
     assert [fast.ids([text])[0] for text in texts] == ours.ids(texts)
     assert len(fast._stretches._known) < 10  # type: ignore[attr-defined]
+
+
+def test_threads_share_what_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("distilcli.tokenizer.fast._REMEMBERED", 500)  # forgotten again and again
+    fast, ours = both(OPTIONS["uncased"])
+    parts = [[f"w{n} is fun w{n % 7}" for n in range(start, start + 20)] for start in range(60)]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(fast.ids, parts))
+    assert found == list(map(ours.ids, parts))
 
 
 def test_a_normalized_token_reaches_over_spaces() -> None:

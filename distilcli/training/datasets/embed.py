@@ -41,16 +41,20 @@ def read_dataset(
 ) -> tuple[list[TextPair], list[TextPair]]:
     """Read training and validation pairs; without `valid` a share is set aside.
 
-    They have a score if a label column is named, or a column is called score or similarity. The
-    training rows of a model that is taught may be single texts. Raises `InputError` for rows that
-    cannot be learned from.
+    They have a score if a label column is named, or a column is called score or similarity. Only
+    training pairs have negatives. The training rows of a model that is taught may be single texts.
+    Raises `InputError` for rows that cannot be learned from, and `UsageError` for a column of
+    negatives that has no effect.
     """
     columns = options.columns
     alone = options.taught and valid is not None and not _has_pairs(train, columns)
     scored = valid if alone and valid is not None else train
     columns = replace(columns, label_column=columns.label_column or _score_column(scored))
     keep = options.keep_empty
-    rows = _read_texts(train, columns, keep) if alone else _read(train, columns, keep)
+    if alone and columns.negative_column is not None:
+        raise UsageError("`negative_column` has no effect on texts without a second one; drop it")
+    negative = None if alone else _negative_column(train, columns)
+    rows = _read_texts(train, columns, keep) if alone else _read(train, columns, keep, negative)
     if valid is None:
         rows, aside = split(rows, share=options.share, seed=options.seed)
     else:
@@ -84,7 +88,9 @@ def _read_texts(source: RowSource, columns: Columns, keep_empty: bool) -> list[T
     return read_each(source, text_of, what="texts", columns=[column], keep_empty=keep_empty)
 
 
-def _read(source: RowSource, columns: Columns, keep_empty: bool) -> list[TextPair]:
+def _read(
+    source: RowSource, columns: Columns, keep_empty: bool, negative: str | None = None
+) -> list[TextPair]:
     first = text_column(source, _TASK, columns)
     second = pair_column(source, _TASK, columns) or ""
     if first == second:
@@ -94,14 +100,13 @@ def _read(source: RowSource, columns: Columns, keep_empty: bool) -> list[TextPai
         )
     label = columns.label_column
     score_of = None if label is None else number_of(source.find_column(label))
-    negative = _negative_column(source, columns)
 
     def pair_of(row: Row) -> TextPair:
         texts = text_at(row, first), text_at(row, second)
         score = None if score_of is None else score_of(row)
         other = None if negative is None else text_at(row, negative)
         if other == texts[1]:
-            raise RowError(f"{where(row, negative or '')}: is the text that belongs to the first")
+            raise RowError(f"{where(row, negative or '')}: is the second text of the pair too")
         return TextPair(*texts, score, other, place_of(row))
 
     read = [first, second, negative]

@@ -13,9 +13,10 @@ from distilcli.training.datasets.embed import TextPair, read_dataset
 def read(path: Path, content: str, valid: Path | None = None, **settings: Any) -> Any:
     path.write_text(content, encoding="utf-8")
     split = {name: settings.pop(name, default) for name, default in (("share", 0.5), ("seed", 0))}
+    taught = settings.pop("taught", False)
     sources = open_rows([str(path)]), open_rows([str(valid)]) if valid else None
     columns = Columns(**{f"{name}_column": value for name, value in settings.items()})
-    return read_dataset(*sources, DatasetOptions(columns=columns, **split))
+    return read_dataset(*sources, DatasetOptions(columns=columns, taught=taught, **split))
 
 
 def test_pairs_by_usual_names_and_by_given_ones(tmp_path: Path) -> None:
@@ -46,8 +47,24 @@ def test_hard_negatives_by_their_usual_name_and_a_given_one(
 
 def test_a_negative_that_belongs_to_the_first_text_is_named(tmp_path: Path) -> None:
     text = "anchor,positive,negative\na,b,c\nd,e,e\n"
-    with pytest.raises(InputError, match="line 3, column 'negative': is the text that belongs to"):
+    with pytest.raises(InputError, match="line 3, column 'negative': is the second text of"):
         read(tmp_path / "a.csv", text)
+
+
+def test_validation_pairs_need_no_negatives(tmp_path: Path) -> None:
+    valid = tmp_path / "valid.csv"
+    valid.write_text("anchor,positive\ng,h\n")
+    text = "anchor,positive,hard\na,b,c\nd,e,f\n"
+    train, pairs = read(tmp_path / "a.csv", text, valid=valid, negative="hard")
+    assert [pair.negative for pair in train] == ["c", "f"]
+    assert pairs == [TextPair("g", "h")]
+
+
+def test_single_texts_take_no_negatives(tmp_path: Path) -> None:
+    valid = tmp_path / "valid.csv"
+    valid.write_text("anchor,positive,hard\ng,h,i\n")
+    with pytest.raises(UsageError, match="`negative_column` has no effect on texts without"):
+        read(tmp_path / "a.csv", "text\na\nb\n", valid=valid, negative="hard", taught=True)
 
 
 def test_scored_pairs_take_no_negatives(tmp_path: Path) -> None:
