@@ -111,7 +111,7 @@ def compress(
     Examples:
       distil compress my-model -o small --int8
       distil compress my-model -o small --prune-ffn 0.5 --data dev.csv
-      distil compress my-model -o small --prune-heads auto --data dev.csv --min-agreement 0.98
+      distil compress my-model -o small --prune-heads auto --data dev.csv
       distil compress first -o mean --merge second --merge third
     """
     console = Console(quiet=quiet)
