@@ -105,8 +105,8 @@ def compress(
 
     Several options combine, always in this order: merge, layers, heads, feed-forward, vocabulary,
     positions, int8. The report compares both models: size, parameters, speed and, with --data,
-    agreement (equal labels, or the cosine of vectors) and quality. What is lost can be learned
-    again: distil finetune --model SMALL --teacher ORIGINAL.
+    agreement (equal labels, or the cosine of vectors) and quality. `distil finetune`
+    with the original as its teacher brings back much of what was lost.
 
     Examples:
       distil compress my-model -o small --int8
