@@ -66,7 +66,6 @@ def check_again(options: "FileOptions") -> None:
     given.at_most_one("resume", "retry_errors", "dry_run")
     if out.resume or out.retry_errors:
         _check_same_shard(options)
-    if out.resume or out.retry_errors:
         name = "resume" if out.resume else "retry_errors"
         if out.output is None:
             raise UsageError(f"`{name}` needs an output file; add `output` FILE")

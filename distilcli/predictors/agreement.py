@@ -27,7 +27,7 @@ SAMPLE_ROWS = 128
 
 SAMPLE_TOKENS = 4_096
 MIN_ROWS = 32
-"""It is complete earlier with this many tokens in at least so many rows: the shortest at hand."""
+"""The sample may end earlier: with SAMPLE_TOKENS in at least MIN_ROWS rows, the shortest ones."""
 
 
 class ComparableTask(Task[Item_contra, Any, Any, Value], Protocol):

@@ -215,7 +215,7 @@ class RowSource:
         return self._begin, self._end
 
     def mark(self, rows: int) -> "Mark":
-        """Return the last known place with at most so many rows before it; forget earlier ones."""
+        """Return the last known place with at most `rows` rows before it; forget earlier ones."""
         while len(self._marks) > 1 and self._marks[1].rows <= rows:
             self._marks.popleft()
         return self._marks[0]
